@@ -1,0 +1,55 @@
+// Providers know the token endpoint and nothing of Kubernetes or storage.
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Providers;
+
+/// <summary>An OAuth 2.0 authorization server that refreshes and revokes (RFC 6749 section 6, RFC 7009). One instance serves all accounts.</summary>
+public interface ITokenProvider
+{
+    /// <summary>The name by which <c>spec.provider</c> means it.</summary>
+    string Name { get; }
+
+    /// <summary>
+    /// Asks the token endpoint once. Never retries and never throws for an answer, however broken: that is a
+    /// <see cref="RefreshAnswer.Failed"/>. <paramref name="ct"/> is honoured until the request is sent and not
+    /// after, since an answer thrown away can be a rotated refresh token lost.
+    /// </summary>
+    Task<RefreshAnswer> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct);
+
+    /// <summary>Revokes the grant behind <paramref name="token"/>, posting it in the body. An already dead token counts as revoked.</summary>
+    Task<RevokeAnswer> RevokeAsync(SecretValue token, CancellationToken ct);
+}
+
+/// <summary>What the token endpoint answered.</summary>
+public abstract record RefreshAnswer
+{
+    private RefreshAnswer()
+    {
+    }
+
+    /// <summary>A token.</summary>
+    /// <param name="AccessToken">Not empty.</param>
+    /// <param name="ExpiresIn">Lifetime counted from the moment the request was sent; positive, at most 10 years.</param>
+    /// <param name="TokenType"><c>Bearer</c> when the server was silent.</param>
+    /// <param name="Scopes">As granted now; null when the reply does not say (unchanged then, RFC 6749 section 5.1).</param>
+    /// <param name="RefreshToken">A new one that replaces the old, or null to keep the old.</param>
+    /// <param name="RefreshTokenExpiresIn">Google's <c>refresh_token_expires_in</c>, or null.</param>
+    public sealed record Granted(
+        SecretValue AccessToken,
+        TimeSpan ExpiresIn,
+        string TokenType,
+        IReadOnlyList<string>? Scopes,
+        SecretValue? RefreshToken,
+        TimeSpan? RefreshTokenExpiresIn) : RefreshAnswer;
+
+    /// <summary>No token.</summary>
+    /// <param name="Kind">What it means.</param>
+    /// <param name="Detail">Safe to show: status, error code and description in printable characters, 300 at most; never part of a token.</param>
+    /// <param name="RetryAfter">The server's wish (RFC 9110 section 10.2.3), capped at 1 h; null when it has none.</param>
+    public sealed record Failed(FailureKind Kind, string Detail, TimeSpan? RetryAfter = null) : RefreshAnswer;
+}
+
+/// <summary>What the revocation endpoint answered.</summary>
+/// <param name="Revoked">True when the token is dead now.</param>
+/// <param name="Detail">Safe to show; empty on success.</param>
+public sealed record RevokeAnswer(bool Revoked, string Detail);

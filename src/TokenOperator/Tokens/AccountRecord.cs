@@ -1,0 +1,36 @@
+namespace TokenOperator.Tokens;
+
+/// <summary>One row of <c>oauth_tokens</c> as the domain sees it.</summary>
+public sealed record AccountRecord
+{
+    /// <summary>Its key.</summary>
+    public required AccountKey Key { get; init; }
+
+    /// <summary>Goes up by one with every write that changes tokens; what a claim and a commit are fenced by.</summary>
+    public required long Generation { get; init; }
+
+    /// <summary>The tokens.</summary>
+    public required TokenSet Token { get; init; }
+
+    /// <summary>Namespaces that may use the account; null while it has been given to nobody (an adopted row).</summary>
+    public IReadOnlyList<string>? Namespaces { get; init; }
+
+    /// <summary>When the provider last handed out a token; null before the operator's first refresh.</summary>
+    public DateTimeOffset? LastRefreshAt { get; init; }
+
+    /// <summary>The failures since the last success, or null.</summary>
+    public RefreshFailure? Failure { get; init; }
+
+    /// <summary>Fingerprint of the seed that was last imported, or null.</summary>
+    public string? SeedFingerprint { get; init; }
+}
+
+/// <summary>Consecutive failures of an account's refresh, as stored, so that a restart neither forgets nor repeats them.</summary>
+/// <param name="Kind">What the last one means.</param>
+/// <param name="Detail">What the provider said, made safe to show: error code and description, never a token; 300 characters at most.</param>
+/// <param name="Count">How many in a row, from 1.</param>
+/// <param name="At">When the last one happened.</param>
+/// <param name="RetryAt">Not before this moment is the provider asked again, unless an input changes.</param>
+/// <param name="InputsFingerprint">Fingerprint of client and refresh token that failed: others may be tried at once.</param>
+public sealed record RefreshFailure(
+    FailureKind Kind, string Detail, int Count, DateTimeOffset At, DateTimeOffset RetryAt, string InputsFingerprint);
