@@ -1,0 +1,149 @@
+// The heart: which step comes next. Pure: no I/O, no clock, no dice; tested by tables.
+using TokenOperator.Entities;
+using TokenOperator.Seeding;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Controller;
+
+/// <summary>Decides from a <see cref="Situation"/> alone. Each step is asked in turn; the first that has an answer decides.</summary>
+public static class Decider
+{
+    /// <summary>The next step.</summary>
+    public static Decision Decide(Situation now) =>
+        CheckProvider(now)
+        ?? (now.Account is Finding<AccountRecord>.Found { Value: var account } ? ForRow(now, account) : ForNoRow(now));
+
+    private static Decision? CheckProvider(Situation now) =>
+        now.Providers.Contains(now.Request.Key.Provider)
+            ? null
+            : Human(null, Reasons.UnknownProvider, Advice.UnknownProvider(now.Request, now.Providers));
+
+    private static Decision ForNoRow(Situation now) => now switch
+    {
+        { Account: Finding<AccountRecord>.NotLooked } => new Decision.LookUpAccount(),
+        { Account: Finding<AccountRecord>.Faulty fault } => Settle(null, fault.Reason, fault.Message, fault.NeedsHuman),
+        { Request.Suspended: true } => Settle(null, Reasons.Suspended, Advice.Suspended, needsHuman: false),
+        { Request.Seed: null } => Human(null, Reasons.SeedMissing, Advice.NoSeed(now.Request)),
+        { Seed: Finding<Seed>.NotLooked } => new Decision.ReadSeed(),
+        { Seed: Finding<Seed>.Absent absent } => Human(null, Reasons.SeedMissing, absent.Message),
+        { Seed: Finding<Seed>.Faulty fault } => Settle(null, fault.Reason, fault.Message, fault.NeedsHuman),
+        { Seed: Finding<Seed>.Found { Value: var seed } } => CheckSeed(now, seed) ?? new Decision.Import(seed, Replaces: null),
+        _ => throw new InvalidOperationException($"No decision for {now.Request.Object}."),
+    };
+
+    private static Decision ForRow(Situation now, AccountRecord account) =>
+        CheckNamespace(now, account)
+        ?? CheckSuspended(now, account)
+        ?? CheckFresh(now, account)
+        ?? CheckDeadToken(now, account)
+        ?? CheckClient(now, account)
+        ?? CheckBackoff(now, account)
+        ?? new Decision.Refresh(account, ((Finding<OAuthClient>.Found)now.Client).Value);
+
+    /// <summary>A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator.</summary>
+    private static Decision? CheckNamespace(Situation now, AccountRecord account)
+    {
+        if (account.Namespaces is not null)
+        {
+            return account.Namespaces.Contains(now.Request.Object.Namespace)
+                ? null
+                : Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request));
+        }
+
+        return now switch
+        {
+            { Request.Seed: not null, Seed: Finding<Seed>.NotLooked } => new Decision.ReadSeed(),
+            { Seed: Finding<Seed>.Found { Value.Token.RefreshToken: { } proof } } when proof.Equals(account.Token.RefreshToken) => new Decision.Allow(),
+            _ => Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request)),
+        };
+    }
+
+    private static Decision.Settle? CheckSuspended(Situation now, AccountRecord account) =>
+        now.Request.Suspended
+            ? new Decision.Settle(new Verdict(account, new Problem(Reasons.Suspended, Advice.Suspended, NeedsHuman: false), NextRefresh: null))
+            : null;
+
+    private static Decision.Settle? CheckFresh(Situation now, AccountRecord account)
+    {
+        var due = RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore);
+        if (now.RefreshRequested || account.Failure is not null || due <= now.Now)
+            return null;
+
+        var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
+        return new Decision.Settle(new Verdict(
+            account,
+            missing.Count == 0 ? null : new Problem(Reasons.ScopesMissing, Advice.ScopesMissing(now.Request, missing), NeedsHuman: true),
+            due));
+    }
+
+    /// <summary>A refresh token that is missing or dead is replaced by a seed that is another one; an unchanged seed is the dead token itself.</summary>
+    private static Decision? CheckDeadToken(Situation now, AccountRecord account)
+    {
+        var dead = account.Token.RefreshToken is null || account.Failure?.Kind.NeedsHuman() == true;
+        if (!dead)
+            return null;
+        if (now is { Request.Seed: not null, Seed: Finding<Seed>.NotLooked })
+            return new Decision.ReadSeed();
+        if (now.Seed is Finding<Seed>.Found { Value: var seed }
+            && seed.Fingerprint != account.SeedFingerprint
+            && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken))
+        {
+            return CheckSeed(now, seed) ?? new Decision.Import(seed, account);
+        }
+
+        return account.Token.RefreshToken is null
+            ? Human(account, Reasons.SeedMissing, Advice.NoRefreshToken(now.Request))
+            : null;
+    }
+
+    /// <summary>A refresh token works only with the client that obtained it; a file that names another one is a mistake that Google would only call invalid.</summary>
+    private static Decision? CheckSeed(Situation now, Seed seed) => (seed.ClientId, now.Client) switch
+    {
+        (null, _) => null,
+        (_, Finding<OAuthClient>.NotLooked) => new Decision.ReadClient(),
+        ({ } id, Finding<OAuthClient>.Found { Value: var client }) when client.ClientId != id =>
+            Human(null, Reasons.SeedInvalid, Advice.SeedOfAnotherClient(now.Request, id, client.ClientId)),
+        _ => null,
+    };
+
+    private static Decision? CheckClient(Situation now, AccountRecord account) => now.Client switch
+    {
+        Finding<OAuthClient>.NotLooked => new Decision.ReadClient(),
+        Finding<OAuthClient>.Absent absent => Human(account, Reasons.ClientSecretMissing, absent.Message),
+        Finding<OAuthClient>.Faulty fault => Settle(account, fault.Reason, fault.Message, fault.NeedsHuman),
+        _ => null,
+    };
+
+    private static Decision.Settle? CheckBackoff(Situation now, AccountRecord account)
+    {
+        if (now.RefreshRequested)
+            return null;
+
+        var client = ((Finding<OAuthClient>.Found)now.Client).Value;
+        if (account.Failure is { } failure
+            && failure.RetryAt > now.Now
+            && !now.SpecChanged
+            && failure.InputsFingerprint == InputsFingerprint(client, account))
+        {
+            return new Decision.Settle(new Verdict(account, Describe(now.Request, failure), failure.RetryAt));
+        }
+
+        return now.ClientRejectedUntil is { } until && until > now.Now
+            ? new Decision.Settle(new Verdict(
+                account, new Problem(Reasons.ClientRejected, Advice.ClientRejectedElsewhere(now.Request), NeedsHuman: true), until))
+            : null;
+    }
+
+    /// <summary>Names the client and refresh token that an attempt is made with: after a failure, others may be tried at once.</summary>
+    public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
+        Fingerprint.Of(client.Fingerprint, account.Token.RefreshToken?.Reveal());
+
+    private static Problem Describe(TokenRequest request, RefreshFailure failure) =>
+        new(failure.Kind.ToString(), Advice.Failure(request, failure), failure.Kind.NeedsHuman());
+
+    private static Decision.Settle Human(AccountRecord? account, string reason, string message) =>
+        Settle(account, reason, message, needsHuman: true);
+
+    private static Decision.Settle Settle(AccountRecord? account, string reason, string message, bool needsHuman) =>
+        new(new Verdict(account, new Problem(reason, message, needsHuman), NextRefresh: null));
+}

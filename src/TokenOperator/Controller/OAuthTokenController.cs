@@ -1,0 +1,189 @@
+// The reconcile: gather what is, decide, act. It may touch everything, each through the room that owns it.
+using Microsoft.Extensions.Logging;
+using TokenOperator.Entities;
+using TokenOperator.Providers;
+using TokenOperator.Publishing;
+using TokenOperator.Refreshing;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Runtime.Controllers;
+using TokenOperator.Runtime.Watching;
+using TokenOperator.Seeding;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Controller;
+
+/// <summary>Keeps the Secret and the status of each OAuthToken right.</summary>
+public sealed partial class OAuthTokenController(
+    AccountCache accounts,
+    AccountImporter importer,
+    AccountRefresher refresher,
+    PendingCommits pending,
+    RejectedClients rejected,
+    ProviderRegistry providers,
+    InputReader inputs,
+    SecretPublisher secrets,
+    StatusPublisher statuses,
+    IResourceCache<V1Alpha1OAuthToken> entities,
+    TimeProvider time,
+    ILogger<OAuthTokenController> log) : IEntityController<V1Alpha1OAuthToken>
+{
+    /// <summary>More steps than any decision needs: reaching it means that two steps undo each other.</summary>
+    private const int MostSteps = 20;
+
+    private static readonly TimeSpan RetryStore = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryConflict = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
+
+    /// <inheritdoc/>
+    public async Task<ReconciliationResult<V1Alpha1OAuthToken>> ReconcileAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    {
+        if (entity.Metadata.DeletionTimestamp is not null)
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+        if (TokenRequest.From(entity, out var error) is not { } request)
+            return await PublishAsync(entity, request: null, new Verdict(null, new Problem(Reasons.InvalidSpec, error, NeedsHuman: true), null), cancellationToken);
+
+        try
+        {
+            var verdict = await SettleAsync(Gather(entity, request), cancellationToken);
+            return await PublishAsync(entity, request, verdict, cancellationToken);
+        }
+        catch (ClaimHeldException)
+        {
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, RetryHeldClaim);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<ReconciliationResult<V1Alpha1OAuthToken>> DeletedAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    {
+        // The Secret goes by its owner reference, the row by the finalizer.
+        LogDeleted(entity.Metadata.NamespaceProperty, entity.Metadata.Name);
+        return Task.FromResult(ReconciliationResult<V1Alpha1OAuthToken>.Success(entity));
+    }
+
+    private Situation Gather(V1Alpha1OAuthToken entity, TokenRequest request) => new()
+    {
+        Now = time.GetUtcNow(),
+        Request = request,
+        Providers = providers.Names,
+        RefreshRequested = RefreshRequestOf(entity) is { } asked && asked != entity.Status?.LastHandledRefreshRequest,
+        SpecChanged = entity.Status?.ObservedGeneration != entity.Metadata.Generation,
+    };
+
+    /// <summary>Takes one step after the other until nothing is left but to publish.</summary>
+    private async Task<Verdict> SettleAsync(Situation situation, CancellationToken ct)
+    {
+        for (var step = 0; step < MostSteps; step++)
+        {
+            var decision = Decider.Decide(situation);
+            if (decision is Decision.Settle { Verdict: var verdict })
+                return verdict;
+            situation = await ActAsync(situation with { Now = time.GetUtcNow() }, decision, ct);
+        }
+
+        throw new InvalidOperationException($"OAuthToken {situation.Request.Object} did not settle in {MostSteps} steps; please report this.");
+    }
+
+    private async Task<Situation> ActAsync(Situation situation, Decision decision, CancellationToken ct)
+    {
+        var request = situation.Request;
+        switch (decision)
+        {
+            case Decision.LookUpAccount:
+                return situation with { Account = await FindAsync(request.Key, () => accounts.GetAsync(request.Key, ct)) };
+            case Decision.ReadSeed:
+                return situation with { Seed = await inputs.ReadSeedAsync(request.Seed!.Value, ct) };
+            case Decision.ReadClient:
+                var client = await inputs.ReadClientAsync(request.Client, ct);
+                return situation with
+                {
+                    Client = client,
+                    ClientRejectedUntil = client is Finding<OAuthClient>.Found { Value: var c } ? rejected.Until(request.Key.Provider, c) : null,
+                };
+            case Decision.Import import:
+                return situation with
+                {
+                    Account = await FindAsync(request.Key, () => importer.ImportAsync(request.Key, import.Seed, request.Object.Namespace, import.Replaces, ct)),
+                };
+            case Decision.Allow:
+                return situation with { Account = await FindAsync(request.Key, () => importer.AllowAsync(request.Key, request.Object.Namespace, ct)) };
+            case Decision.Refresh refresh:
+                var inputsFingerprint = Decider.InputsFingerprint(refresh.Client, refresh.Account);
+                return situation with
+                {
+                    Account = await FindAsync(request.Key, () => refresher.RefreshAsync(refresh.Account, refresh.Client, inputsFingerprint, ct)),
+                    Now = time.GetUtcNow(),
+                    ClientRejectedUntil = rejected.Until(request.Key.Provider, refresh.Client),
+                    RefreshRequested = false,
+                    SpecChanged = false,
+                };
+            default:
+                throw new InvalidOperationException($"There is no way to carry out {decision.GetType().Name}.");
+        }
+    }
+
+    /// <summary>A database that is away is a finding, too: the row as it was last seen is still good for publishing.</summary>
+    private static async Task<Finding<AccountRecord>> FindAsync(AccountKey key, Func<Task<AccountRecord?>> look)
+    {
+        try
+        {
+            return await look() is { } record
+                ? new Finding<AccountRecord>.Found(record)
+                : new Finding<AccountRecord>.Absent($"No row of {key} is stored.");
+        }
+        catch (StoreUnavailableException e)
+        {
+            return new Finding<AccountRecord>.Faulty(Reasons.StoreUnavailable, e.Message, NeedsHuman: false);
+        }
+        catch (UnreadableRowException e)
+        {
+            return new Finding<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, e.Message, NeedsHuman: true);
+        }
+    }
+
+    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> PublishAsync(
+        V1Alpha1OAuthToken entity, TokenRequest? request, Verdict verdict, CancellationToken ct)
+    {
+        if (entities.Get(entity.Key())?.Metadata is not { DeletionTimestamp: null } current || current.Uid != entity.Metadata.Uid)
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+
+        var secret = new Published(SecretOutcome.Untouched);
+        if (request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(time.GetUtcNow()))
+            secret = await secrets.PublishAsync(entity, request, account.Token, ct);
+        var name = TokenRequest.SecretNameOf(entity);
+        if (secret.Outcome == SecretOutcome.Right && entity.Status?.SecretName is { } old && old != name)
+            await secrets.RetireAsync(entity, old, ct);
+
+        var now = time.GetUtcNow();
+        var report = new Report(
+            entity.Metadata.Generation, name, request?.Scopes ?? [], verdict,
+            Persisted: request is null || !pending.Contains(request.Key), secret, RefreshRequestOf(entity) ?? entity.Status?.LastHandledRefreshRequest);
+        var status = StatusBuilder.Build(entity.Status, report, now);
+        await statuses.PublishAsync(entity, status, ct);
+        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, NextLook(verdict, secret, status, now));
+    }
+
+    /// <summary>The earliest moment at which something can change by time alone.</summary>
+    private static TimeSpan? NextLook(Verdict verdict, Published secret, V1Alpha1OAuthToken.EntityStatus status, DateTimeOffset now)
+    {
+        DateTimeOffset?[] moments =
+        [
+            verdict.NextRefresh,
+            Timestamps.Parse(status.ExpiresAt) is { } end && end > now ? end : null,
+            secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
+            secret.Outcome == SecretOutcome.Conflict ? now + RetryConflict : null,
+            verdict.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
+        ];
+        return moments.Min() is { } next ? (next > now ? next - now : TimeSpan.Zero) : null;
+    }
+
+    private static string? RefreshRequestOf(V1Alpha1OAuthToken entity) =>
+        entity.Metadata.Annotations is { } annotations && annotations.TryGetValue(V1Alpha1OAuthToken.RefreshRequestedAnnotation, out var value)
+            ? value
+            : null;
+
+    [LoggerMessage(201, LogLevel.Information, "OAuthToken {Namespace}/{Name} was deleted")]
+    private partial void LogDeleted(string @namespace, string name);
+}

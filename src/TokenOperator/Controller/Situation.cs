@@ -1,0 +1,63 @@
+// What a decision rests on. Values only, no I/O.
+using TokenOperator.Seeding;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Controller;
+
+/// <summary>All that is known at one moment about one OAuthToken. Looking costs something, so what was not needed was not looked at.</summary>
+public sealed record Situation
+{
+    /// <summary>The moment.</summary>
+    public required DateTimeOffset Now { get; init; }
+
+    /// <summary>What is asked for.</summary>
+    public required TokenRequest Request { get; init; }
+
+    /// <summary>Names of the providers there are.</summary>
+    public required IReadOnlyCollection<string> Providers { get; init; }
+
+    /// <summary>The row in Postgres.</summary>
+    public Finding<AccountRecord> Account { get; init; } = new Finding<AccountRecord>.NotLooked();
+
+    /// <summary>The OAuth client.</summary>
+    public Finding<OAuthClient> Client { get; init; } = new Finding<OAuthClient>.NotLooked();
+
+    /// <summary>The seed.</summary>
+    public Finding<Seed> Seed { get; init; } = new Finding<Seed>.NotLooked();
+
+    /// <summary>When the client was refused of late, by whichever account: do not ask with it before this moment.</summary>
+    public DateTimeOffset? ClientRejectedUntil { get; init; }
+
+    /// <summary>A refresh was asked for by annotation and not tried yet.</summary>
+    public bool RefreshRequested { get; init; }
+
+    /// <summary>The spec is another than the one that last failed: one attempt is free.</summary>
+    public bool SpecChanged { get; init; }
+}
+
+/// <summary>The outcome of looking for something.</summary>
+/// <typeparam name="T">What was looked for.</typeparam>
+public abstract record Finding<T>
+    where T : class
+{
+    private Finding()
+    {
+    }
+
+    /// <summary>Not looked for yet.</summary>
+    public sealed record NotLooked : Finding<T>;
+
+    /// <summary>It is not there.</summary>
+    /// <param name="Message">Where it was looked for.</param>
+    public sealed record Absent(string Message) : Finding<T>;
+
+    /// <summary>It is there, or may be, and cannot be used.</summary>
+    /// <param name="Reason">One of <see cref="Entities.Reasons"/>.</param>
+    /// <param name="Message">What is wrong, where, and what to do.</param>
+    /// <param name="NeedsHuman">False when it can pass by itself.</param>
+    public sealed record Faulty(string Reason, string Message, bool NeedsHuman) : Finding<T>;
+
+    /// <summary>Here it is.</summary>
+    /// <param name="Value">It.</param>
+    public sealed record Found(T Value) : Finding<T>;
+}

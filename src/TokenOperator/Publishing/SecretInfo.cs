@@ -1,0 +1,78 @@
+using System.Text.Json;
+using k8s.Models;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Watching;
+
+namespace TokenOperator.Publishing;
+
+/// <summary>
+/// What the operator keeps of each Secret in the cluster: never its data. Whether somebody changed the data shows in
+/// <c>managedFields</c>, where the API server notes who set which field last.
+/// </summary>
+/// <param name="Key">Namespace and name.</param>
+/// <param name="Uid">Of this very Secret.</param>
+/// <param name="ResourceVersion">Changes with each write.</param>
+/// <param name="Mark">What only a Secret of the operator has; null for all others.</param>
+public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceVersion, SecretInfo.OperatorMark? Mark) : ICachedItem
+{
+    /// <summary>Present on each Secret that the operator wrote.</summary>
+    /// <param name="OwnerName">Name of the OAuthToken in its owner reference.</param>
+    /// <param name="OwnerUid">Uid of that OAuthToken.</param>
+    /// <param name="ContentHash">Fingerprint of what was written.</param>
+    /// <param name="Intact">True while the operator is the last one who set each field that it wrote.</param>
+    public sealed record OperatorMark(string OwnerName, string OwnerUid, string? ContentHash, bool Intact);
+
+    /// <summary>Label key of the Secrets that the operator writes.</summary>
+    public const string ManagedByLabel = "app.kubernetes.io/managed-by";
+
+    /// <summary>Label value of the Secrets that the operator writes, and the field manager that writes them.</summary>
+    public const string Manager = "token-operator";
+
+    /// <summary>Annotation with the fingerprint of what was written.</summary>
+    public const string ContentHashAnnotation = V1Alpha1OAuthToken.GroupName + "/content-hash";
+
+    /// <summary>Names that the Secret's data must have.</summary>
+    public static readonly IReadOnlyList<string> DataKeys = ["access_token", "token_type", "expires_at", "scope", "provider", "account"];
+
+    /// <summary>Keeps the little that is needed of <paramref name="secret"/>.</summary>
+    public static SecretInfo From(PartialObjectMetadata secret)
+    {
+        var meta = secret.Metadata;
+        return new SecretInfo(secret.Key(), meta.Uid, meta.ResourceVersion, MarkOf(meta));
+    }
+
+    private static OperatorMark? MarkOf(V1ObjectMeta meta)
+    {
+        var owner = meta.OwnerReferences?.FirstOrDefault(o =>
+            o.Controller == true && o.Kind == V1Alpha1OAuthToken.KindName
+            && o.ApiVersion.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal));
+        if (owner is null || meta.Labels is null || !meta.Labels.TryGetValue(ManagedByLabel, out var manager) || manager != Manager)
+            return null;
+
+        var hash = meta.Annotations is not null && meta.Annotations.TryGetValue(ContentHashAnnotation, out var found) ? found : null;
+        return new OperatorMark(owner.Name, owner.Uid, hash, IsIntact(meta));
+    }
+
+    /// <summary>
+    /// The operator owns every data key, and nobody else owns any: the value of a field is then the one it applied last,
+    /// since whoever sets another value takes the field over (server-side apply, "Conflicts").
+    /// </summary>
+    private static bool IsIntact(V1ObjectMeta meta)
+    {
+        var owned = 0;
+        foreach (var entry in meta.ManagedFields ?? [])
+        {
+            if (entry.FieldsV1 is not JsonElement { ValueKind: JsonValueKind.Object } fields)
+                continue;
+            var mine = entry.Manager == Manager && entry.Operation == "Apply";
+            if (!fields.TryGetProperty("f:data", out var data) || data.ValueKind != JsonValueKind.Object)
+                continue;
+            if (!mine)
+                return false;
+            owned = DataKeys.Count(key => data.TryGetProperty("f:" + key, out _));
+        }
+
+        return owned == DataKeys.Count;
+    }
+}

@@ -1,0 +1,91 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using TokenOperator.Controller;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Publishing;
+
+/// <summary>What the Secret should be. Pure. Never holds a refresh token, an id_token or a client secret.</summary>
+public sealed class SecretManifest
+{
+    private readonly TokenRequest _request;
+    private readonly V1Alpha1OAuthToken _owner;
+    private readonly (string Key, string Value)[] _data;
+
+    /// <summary>For the access token of <paramref name="token"/>, which must have one with a known end.</summary>
+    public SecretManifest(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token)
+    {
+        if (token.AccessToken is null || token.ExpiresAt is null)
+            throw new ArgumentException("There is no access token to publish.", nameof(token));
+
+        _owner = owner;
+        _request = request;
+        _data =
+        [
+            ("access_token", token.AccessToken.Reveal()),
+            ("token_type", token.TokenType),
+            ("expires_at", Timestamps.Format(token.ExpiresAt.Value)),
+            ("scope", string.Join(' ', token.Scopes)),
+            ("provider", request.Key.Provider),
+            ("account", request.Key.Account),
+        ];
+        ContentHash = Fingerprint.Of(
+            [
+                owner.Metadata.Uid,
+                .. _data.SelectMany(d => new[] { d.Key, d.Value }),
+                .. Flat(request.Labels),
+                null,
+                .. Flat(request.Annotations),
+            ]);
+    }
+
+    /// <summary>Changes whenever anything that is written does.</summary>
+    public string ContentHash { get; }
+
+    /// <summary>The Secret to write.</summary>
+    public NamespacedName Key => new(_request.Object.Namespace, _request.SecretName);
+
+    /// <summary>The body of a server-side apply.</summary>
+    /// <param name="uid">Apply only to the Secret with this uid; null where there is none.</param>
+    /// <param name="resourceVersion">Apply only to this version; null for any.</param>
+    public JsonObject ToApply(string? uid, string? resourceVersion)
+    {
+        var labels = new JsonObject { [SecretInfo.ManagedByLabel] = SecretInfo.Manager };
+        var annotations = new JsonObject { [SecretInfo.ContentHashAnnotation] = ContentHash };
+        foreach (var (name, value) in _request.Labels)
+            labels[name] = value;
+        foreach (var (name, value) in _request.Annotations)
+            annotations[name] = value;
+
+        var metadata = new JsonObject
+        {
+            ["name"] = Key.Name,
+            ["namespace"] = Key.Namespace,
+            ["labels"] = labels,
+            ["annotations"] = annotations,
+            ["ownerReferences"] = new JsonArray(new JsonObject
+            {
+                ["apiVersion"] = _owner.ApiVersion,
+                ["kind"] = V1Alpha1OAuthToken.KindName,
+                ["name"] = _owner.Metadata.Name,
+                ["uid"] = _owner.Metadata.Uid,
+                ["controller"] = true,
+                ["blockOwnerDeletion"] = true,
+            }),
+        };
+        if (uid is not null)
+            metadata["uid"] = uid;
+        if (resourceVersion is not null)
+            metadata["resourceVersion"] = resourceVersion;
+
+        var data = new JsonObject();
+        foreach (var (key, value) in _data)
+            data[key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(value));
+        return new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Secret", ["metadata"] = metadata, ["type"] = "Opaque", ["data"] = data };
+    }
+
+    private static IEnumerable<string> Flat(IReadOnlyDictionary<string, string> entries) =>
+        entries.OrderBy(e => e.Key, StringComparer.Ordinal).SelectMany(e => new[] { e.Key, e.Value });
+}

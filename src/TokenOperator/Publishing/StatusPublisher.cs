@@ -1,0 +1,53 @@
+// Writes the status of an OAuthToken and tells its story in events.
+using System.Net;
+using System.Text.Json;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Runtime.Events;
+using TokenOperator.Runtime.Watching;
+using static TokenOperator.Entities.V1Alpha1OAuthToken;
+
+namespace TokenOperator.Publishing;
+
+/// <summary>Writes a status when it says something new, with one request, and publishes the events that go with the change.</summary>
+public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events)
+{
+    private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    /// <summary>Writes <paramref name="status"/> unless it is what stands there already.</summary>
+    public async Task PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken ct)
+    {
+        var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, Json);
+        var after = JsonSerializer.SerializeToUtf8Bytes(status, Json);
+        if (before.AsSpan().SequenceEqual(after))
+            return;
+
+        try
+        {
+            // The uid keeps a status off an object that was deleted and created again under the same name meanwhile.
+            var body = new
+            {
+                entity.ApiVersion,
+                entity.Kind,
+                metadata = new { entity.Metadata.Name, Namespace = entity.Metadata.NamespaceProperty, entity.Metadata.Uid },
+                status,
+            };
+            var written = await api.ApplyAsync<V1Alpha1OAuthToken>(
+                Kind, entity.Key(), JsonSerializer.SerializeToNode(body, Json)!, force: true, subresource: "status", ct);
+            entities.Observe(written, entity.Key());
+        }
+        catch (ApiException e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Conflict)
+        {
+            // Deleted, or created anew, meanwhile: the watch tells of it, and the next reconcile is about the object as it is then.
+            return;
+        }
+
+        foreach (var story in Story.Between(entity.Status, status))
+            events.Publish(entity, story.Type, story.Reason, story.Action, story.Note);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Refreshing;
+
+/// <summary>
+/// The rows as this process last saw them, so that a look at a fresh account costs no round trip. All rows are read in
+/// one statement at the start of each term; notices from Postgres and this process's own writes keep them up. What is
+/// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice.
+/// </summary>
+public sealed class AccountCache(ITokenStore store, IFence fence)
+{
+    private readonly ConcurrentDictionary<AccountKey, AccountRecord> _records = new();
+    private readonly SemaphoreSlim _loading = new(1, 1);
+    private volatile Loaded? _loaded;
+
+    /// <summary>The row, from memory if possible; null when there is none.</summary>
+    /// <exception cref="StoreUnavailableException">It is not in memory, and Postgres cannot be asked.</exception>
+    public async Task<AccountRecord?> GetAsync(AccountKey key, CancellationToken ct)
+    {
+        if (_loaded?.Term != fence.Term)
+            await LoadAsync(ct);
+        return _records.TryGetValue(key, out var record) ? record : await ReadAsync(key, ct);
+    }
+
+    /// <summary>The row as it was last seen, or null; never asks Postgres.</summary>
+    public AccountRecord? Peek(AccountKey key) => _records.GetValueOrDefault(key);
+
+    /// <summary>Reads the row from Postgres; null when there is none.</summary>
+    public async Task<AccountRecord?> ReadAsync(AccountKey key, CancellationToken ct)
+    {
+        var record = await store.FindAsync(key, ct);
+        if (record is null)
+            _records.TryRemove(key, out _);
+        else
+            _records[key] = record;
+        return record;
+    }
+
+    /// <summary>Keeps what a write gave back.</summary>
+    public AccountRecord Keep(AccountRecord record) => _records[record.Key] = record;
+
+    /// <summary>Forgets a row that is gone.</summary>
+    public void Forget(AccountKey key) => _records.TryRemove(key, out _);
+
+    /// <summary>Reads all rows anew and says which differ from what was known.</summary>
+    public async Task<IReadOnlyList<AccountKey>> ReloadAsync(CancellationToken ct)
+    {
+        var rows = await store.ListAsync(ct);
+        var changed = rows.Where(row => Peek(row.Key) is not { } known || known.Generation != row.Generation || !SameNamespaces(known, row))
+            .Select(row => row.Key)
+            .Concat(_records.Keys.Except(rows.Select(row => row.Key)))
+            .ToList();
+        foreach (var key in _records.Keys.Except(rows.Select(row => row.Key)))
+            _records.TryRemove(key, out _);
+        foreach (var row in rows)
+            _records.AddOrUpdate(row.Key, row, (_, known) => known.Generation > row.Generation ? known : row);
+        return changed;
+    }
+
+    private static bool SameNamespaces(AccountRecord a, AccountRecord b) =>
+        (a.Namespaces, b.Namespaces) is (null, null) || (a.Namespaces is { } x && b.Namespaces is { } y && x.SequenceEqual(y));
+
+    private async Task LoadAsync(CancellationToken ct)
+    {
+        await _loading.WaitAsync(ct);
+        try
+        {
+            var term = fence.Term;
+            if (_loaded?.Term == term)
+                return;
+            await ReloadAsync(ct);
+            _loaded = new Loaded(term);
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    private sealed record Loaded(CancellationToken Term);
+}

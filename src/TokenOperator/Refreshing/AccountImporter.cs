@@ -1,0 +1,53 @@
+using Microsoft.Extensions.Logging;
+using TokenOperator.Seeding;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Refreshing;
+
+/// <summary>Writes what is not an answer of a provider: seeds, permissions, deletions. Takes turns with refreshes of the same account.</summary>
+public sealed partial class AccountImporter(ITokenStore store, AccountCache cache, AccountLocks locks, ILogger<AccountImporter> log)
+{
+    /// <summary>Imports <paramref name="seed"/>; gives the row that stands there in the end, whoever wrote it.</summary>
+    public async Task<AccountRecord?> ImportAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken ct)
+    {
+        using var turn = await locks.AcquireAsync(key, ct);
+        var imported = await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, replaces?.Generation, ct);
+        if (imported is null)
+            return await cache.ReadAsync(key, ct);
+        LogImported(key.Provider, key.Account, ns, replaces is null ? "a new account" : "in place of a dead token");
+        return cache.Keep(imported);
+    }
+
+    /// <summary>Lets namespace <paramref name="ns"/> use the account.</summary>
+    public async Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct)
+    {
+        using var turn = await locks.AcquireAsync(key, ct);
+        LogAllowed(key.Provider, key.Account, ns);
+        return await store.AllowAsync(key, ns, ct) is { } allowed ? cache.Keep(allowed) : null;
+    }
+
+    /// <summary>Deletes the row after <paramref name="before"/> was done with it, while nothing else happens to the account.</summary>
+    /// <returns>False when the row changed meanwhile and the caller should look again.</returns>
+    public async Task<bool> DeleteAsync(AccountKey key, Func<AccountRecord, Task> before, CancellationToken ct)
+    {
+        using var turn = await locks.AcquireAsync(key, ct);
+        if (await cache.ReadAsync(key, ct) is not { } record)
+            return true;
+        await before(record);
+        if (!await store.DeleteAsync(key, record.Generation, ct))
+            return false;
+        cache.Forget(key);
+        LogDeleted(key.Provider, key.Account);
+        return true;
+    }
+
+    [LoggerMessage(121, LogLevel.Information, "Imported a refresh token for {Provider}/{Account} from namespace {Namespace}: {What}")]
+    private partial void LogImported(string provider, string account, string @namespace, string what);
+
+    [LoggerMessage(122, LogLevel.Information, "Gave {Provider}/{Account} to namespace {Namespace}, which holds the same refresh token")]
+    private partial void LogAllowed(string provider, string account, string @namespace);
+
+    [LoggerMessage(123, LogLevel.Information, "Deleted the row of {Provider}/{Account}")]
+    private partial void LogDeleted(string provider, string account);
+}

@@ -1,0 +1,155 @@
+using Microsoft.Extensions.Logging;
+using TokenOperator.Providers;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Refreshing;
+
+/// <summary>
+/// One refresh: claim in Postgres, ask the provider once, commit. Two round trips and one request, in the order that
+/// loses least (docs/reliability.md).
+/// </summary>
+public sealed partial class AccountRefresher(
+    ITokenStore store,
+    ProviderRegistry providers,
+    AccountCache cache,
+    AccountLocks locks,
+    PendingCommits pending,
+    RejectedClients rejected,
+    IFence fence,
+    TimeProvider time,
+    Random dice,
+    ILogger<AccountRefresher> log)
+{
+    /// <summary>How long a claim holds: longer than the provider's time limit and a slow commit together.</summary>
+    public static readonly TimeSpan ClaimDuration = TimeSpan.FromSeconds(60);
+
+    /// <summary>Asks the provider unless somebody was faster.</summary>
+    /// <param name="seen">The row that the decision to refresh was made on.</param>
+    /// <param name="client">With which client.</param>
+    /// <param name="inputs">Fingerprint of client and refresh token, kept with a failure.</param>
+    /// <param name="ct">Honoured until the request is sent.</param>
+    /// <returns>The row after it: refreshed, failed, or as another one left it. Null when it is gone.</returns>
+    /// <exception cref="StoreUnavailableException">The claim could not be written: the provider was not asked.</exception>
+    /// <exception cref="ClaimHeldException">Another holder's claim is open.</exception>
+    public async Task<AccountRecord?> RefreshAsync(AccountRecord seen, OAuthClient client, string inputs, CancellationToken ct)
+    {
+        using var turn = await locks.AcquireAsync(seen.Key, ct);
+        if (IsNewer(cache.Peek(seen.Key), seen))
+            return cache.Peek(seen.Key);
+
+        var claim = new Claim(Guid.NewGuid(), fence.Scope, fence.Holder, ClaimDuration);
+        var claimed = await store.ClaimAsync(seen.Key, claim, seen.Generation, ct);
+        if (claimed is null)
+        {
+            var current = await cache.ReadAsync(seen.Key, ct);
+            return current is null || IsNewer(current, seen) ? current : throw new ClaimHeldException(seen.Key);
+        }
+
+        // An app that still writes this table does not count generations: what it wrote is not to be asked for again.
+        if (claimed.Token.RefreshToken is not { } refreshToken || !refreshToken.Equals(seen.Token.RefreshToken))
+        {
+            await store.ReleaseAsync(seen.Key, claim.Id, ct);
+            return cache.Keep(claimed);
+        }
+
+        if (!fence.Holds)
+        {
+            await store.ReleaseAsync(seen.Key, claim.Id, ct);
+            throw new OperationCanceledException($"This process no longer leads; {seen.Key} is left to the one that does.");
+        }
+
+        var sentAt = time.GetUtcNow();
+        var answer = await providers.Get(seen.Key.Provider).RefreshAsync(client, refreshToken, ct);
+        return answer switch
+        {
+            RefreshAnswer.Granted granted => await KeepAsync(claimed, claim.Id, client, Merge(claimed.Token, granted, sentAt), sentAt),
+            RefreshAnswer.Failed failed => await FailAsync(claimed, claim.Id, client, failed, inputs),
+            _ => throw new InvalidOperationException($"Provider {seen.Key.Provider} gave an answer of an unknown kind."),
+        };
+    }
+
+    /// <summary>The answer belongs to us now: nothing may cancel keeping it.</summary>
+    private async Task<AccountRecord?> KeepAsync(AccountRecord claimed, Guid claimId, OAuthClient client, TokenSet token, DateTimeOffset at)
+    {
+        rejected.Accept(claimed.Key.Provider, client);
+        var commit = new PendingCommit(claimed, claimId, token, at);
+        try
+        {
+            var committed = await store.CommitAsync(claimed.Key, claimId, claimed.Generation, token, at, CancellationToken.None);
+            if (committed is not null)
+            {
+                LogRefreshed(claimed.Key.Provider, claimed.Key.Account, token.ExpiresAt);
+                return cache.Keep(committed);
+            }
+
+            LogFenced(claimed.Key.Provider, claimed.Key.Account);
+            return await cache.ReadAsync(claimed.Key, CancellationToken.None);
+        }
+        catch (StoreUnavailableException e)
+        {
+            LogUncommitted(claimed.Key.Provider, claimed.Key.Account, e.Message);
+            pending.Add(commit);
+            return cache.Keep(commit.Record);
+        }
+    }
+
+    private async Task<AccountRecord?> FailAsync(AccountRecord claimed, Guid claimId, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
+    {
+        var now = time.GetUtcNow();
+        var count = (claimed.Failure?.Count ?? 0) + 1;
+        var retryAt = now + RefreshPolicy.Backoff(failed.Kind, count, failed.RetryAfter, dice.NextDouble());
+        var failure = new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, inputs);
+        LogFailed(claimed.Key.Provider, claimed.Key.Account, failed.Kind, failed.Detail, count, retryAt);
+        if (failed.Kind == FailureKind.ClientRejected)
+            rejected.Reject(claimed.Key.Provider, client, retryAt);
+
+        try
+        {
+            return await store.FailAsync(claimed.Key, claimId, failure, CancellationToken.None) is { } recorded
+                ? cache.Keep(recorded)
+                : await cache.ReadAsync(claimed.Key, CancellationToken.None);
+        }
+        catch (StoreUnavailableException e)
+        {
+            // No token is at stake: remembering the failure in memory keeps the backoff, and the claim ends by itself.
+            LogFailureNotRecorded(claimed.Key.Provider, claimed.Key.Account, e.Message);
+            return cache.Keep(claimed with { Failure = failure });
+        }
+    }
+
+    /// <summary>RFC 6749 section 6: a refresh token missing from the reply is kept, a new one replaces it; section 5.1: so with the scopes.</summary>
+    private static TokenSet Merge(TokenSet old, RefreshAnswer.Granted granted, DateTimeOffset sentAt) => new()
+    {
+        RefreshToken = granted.RefreshToken ?? old.RefreshToken,
+        AccessToken = granted.AccessToken,
+        TokenType = granted.TokenType,
+        Scopes = granted.Scopes ?? old.Scopes,
+        IssuedAt = sentAt,
+        ExpiresAt = sentAt + granted.ExpiresIn,
+        RefreshTokenExpiresAt = granted.RefreshTokenExpiresIn is { } life
+            ? sentAt + life
+            : granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null,
+    };
+
+    private static bool IsNewer(AccountRecord? current, AccountRecord seen) =>
+        current is not null && (current.Generation != seen.Generation || current.Failure?.At > (seen.Failure?.At ?? DateTimeOffset.MinValue));
+
+    [LoggerMessage(101, LogLevel.Debug, "Refreshed {Provider}/{Account}, valid until {ExpiresAt}")]
+    private partial void LogRefreshed(string provider, string account, DateTimeOffset? expiresAt);
+
+    [LoggerMessage(102, LogLevel.Warning, "Refreshing {Provider}/{Account} failed: {Kind} ({Detail}), {Count} in a row; asked again at {RetryAt}")]
+    private partial void LogFailed(string provider, string account, FailureKind kind, string detail, int count, DateTimeOffset retryAt);
+
+    [LoggerMessage(103, LogLevel.Error, "The new token of {Provider}/{Account} is held in memory only: {Error}. It is published, and committed as soon as Postgres can be used; do not stop the operator before")]
+    private partial void LogUncommitted(string provider, string account, string error);
+
+    [LoggerMessage(104, LogLevel.Warning, "The new token of {Provider}/{Account} was not kept: its row was changed by somebody else meanwhile, and that token is used")]
+    private partial void LogFenced(string provider, string account);
+
+    [LoggerMessage(105, LogLevel.Warning, "The failure of {Provider}/{Account} could not be recorded: {Error}")]
+    private partial void LogFailureNotRecorded(string provider, string account, string error);
+}
+
+/// <summary>Somebody else's claim on the account is open; looking again in a few seconds shows its outcome.</summary>
+public sealed class ClaimHeldException(AccountKey key) : Exception($"Another process is refreshing {key}.");

@@ -1,0 +1,18 @@
+// Refreshing asks providers and keeps what they answer. It may touch ITokenProvider and ITokenStore, and knows nothing of Kubernetes.
+namespace TokenOperator.Refreshing;
+
+/// <summary>The right of this process to act at all, from whatever elects the one that may.</summary>
+public interface IFence
+{
+    /// <summary>True at this very moment; judged anew at each call, so that a process that was paused sees that its time is over.</summary>
+    bool Holds { get; }
+
+    /// <summary>What the right is over; two processes of the same scope never hold it at once.</summary>
+    string Scope { get; }
+
+    /// <summary>This process, for a person who looks at a claim.</summary>
+    string Holder { get; }
+
+    /// <summary>Another one for each time that the right was won, cancelled when it ends: what was known before may be stale.</summary>
+    CancellationToken Term { get; }
+}

@@ -1,0 +1,23 @@
+namespace TokenOperator.Runtime.LeaderElection;
+
+/// <summary>Whether this process may act.</summary>
+public interface ILeadership
+{
+    /// <summary>
+    /// Judged at the moment of the call on the monotonic clock against the renew deadline, so it is false at once in a
+    /// process that was paused for too long.
+    /// </summary>
+    bool IsLeading { get; }
+
+    /// <summary>
+    /// <c>namespace/name</c> of the lease: of all processes with the same scope at most one leads. Unique to the process when
+    /// leader election is off.
+    /// </summary>
+    string Scope { get; }
+
+    /// <summary>Of this process, different after each start.</summary>
+    string Identity { get; }
+
+    /// <summary>Cancelled when the term ends: by itself at the renew deadline, whatever else hangs.</summary>
+    CancellationToken Term { get; }
+}

@@ -1,0 +1,286 @@
+// Test bed: a real Postgres in a temporary folder. May start processes; knows nothing of the product.
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Npgsql;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>How a <see cref="PostgresServer"/> is run.</summary>
+public sealed record PostgresServerOptions
+{
+    /// <summary>True writes through to the disk as in production; false (the default) is for tests, whose data nobody will miss.</summary>
+    public bool Durable { get; init; }
+
+    /// <summary>False leaves pg_stat_statements out; <see cref="PostgresServer.StatementsAsync"/> cannot count then.</summary>
+    public bool CountStatements { get; init; } = true;
+
+    /// <summary>Further settings of postgresql.conf, such as <c>log_statement = all</c>.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>One database on a <see cref="PostgresServer"/>, with the same address in both forms.</summary>
+/// <param name="Name">The database's name.</param>
+/// <param name="ConnectionString">In Npgsql's form.</param>
+/// <param name="Uri">As <c>postgresql://</c>.</param>
+public sealed record PostgresDatabase(string Name, string ConnectionString, string Uri);
+
+/// <summary>A statement as pg_stat_statements counted it.</summary>
+public sealed record CountedStatement(string Text, long Calls);
+
+/// <summary>
+/// A Postgres of its own: initdb in a temporary folder, loopback and a socket in that folder, passwords by SCRAM.
+/// It ends, and its folder with it, when it is disposed or when the process that started it ends in any way.
+/// </summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private const string User = "operator";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    // The shell outlives neither us nor the server: its standard input closes when we die, however we die. A line on it is
+    // the signal for the server. (PR_SET_PDEATHSIG would fire when a thread of the pool ends.)
+    private const string Keeper = """
+        trap '' INT
+        { "$2" -D "$1/data" >>"$1/server.log" 2>&1 </dev/null; echo gone; } &
+        if read -r signal; then last=no; else signal=QUIT; last=yes; fi
+        until kill -"$signal" "$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)" 2>/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
+        wait
+        if [ "$last" = yes ]; then rm -rf "$1"; fi
+        """;
+
+    private readonly PostgresBinaries _binaries;
+    private readonly PostgresServerOptions _options;
+    private readonly string _password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
+    private Process? _keeper;
+    private TaskCompletionSource _gone = new();
+    private int _databases;
+
+    private PostgresServer(PostgresBinaries binaries, PostgresServerOptions options)
+    {
+        _binaries = binaries;
+        _options = options;
+        // A socket's path holds at most 107 bytes, so the folder is short.
+        Folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), "to-pg-" + Path.GetRandomFileName()[..8]);
+        LogFile = Path.Combine(Folder, "server.log");
+    }
+
+    /// <summary>Everything of this server; the unix socket lies in it, too.</summary>
+    public string Folder { get; }
+
+    /// <summary>What the server wrote.</summary>
+    public string LogFile { get; }
+
+    /// <summary>The port on 127.0.0.1; the same after a restart.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>Makes a cluster and starts it.</summary>
+    /// <exception cref="InvalidOperationException">There are no binaries, or the server does not come up; the message holds its last words.</exception>
+    public static async Task<PostgresServer> StartAsync(PostgresServerOptions? options = null, CancellationToken ct = default)
+    {
+        var server = new PostgresServer(PostgresBinaries.Find(), options ?? new PostgresServerOptions());
+        try
+        {
+            await server.InitializeAsync(ct);
+            await server.StartAgainAsync(ct);
+            if (server._options.CountStatements)
+                await server.ExecuteAsync("create extension pg_stat_statements", ct: ct);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the server after <see cref="StopAsync"/>, on the same port with the same data.</summary>
+    public async Task StartAgainAsync(CancellationToken ct = default)
+    {
+        _gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _keeper = Start("/bin/sh", "-c", Keeper, "sh", Folder, _binaries.Postgres);
+        _keeper.OutputDataReceived += (_, line) => { if (line.Data is null or "gone") _gone.TrySetResult(); };
+        _keeper.BeginOutputReadLine();
+
+        var deadline = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                await ExecuteAsync("select 1", ct: ct);
+                return;
+            }
+            catch (NpgsqlException e) when (e is not PostgresException { SqlState: not PostgresErrorCodes.CannotConnectNow })
+            {
+                if (_gone.Task.IsCompleted || deadline.Elapsed > Patience)
+                    throw new InvalidOperationException($"Postgres does not come up. Its last words: {LastWords()}", e);
+                await Task.WhenAny(_gone.Task, Task.Delay(20, ct));
+            }
+        }
+    }
+
+    /// <summary>Stops the server: its clients hear that it shuts down, or, when <paramref name="crash"/> is set, are cut off.</summary>
+    public async Task StopAsync(bool crash = false, CancellationToken ct = default)
+    {
+        if (_keeper is not { } keeper)
+            return;
+        await keeper.StandardInput.WriteLineAsync(crash ? "QUIT" : "INT");
+        await keeper.StandardInput.FlushAsync(ct);
+        await keeper.WaitForExitAsync(ct);
+        _keeper = null;
+        keeper.Dispose();
+    }
+
+    /// <summary>Makes a fresh, empty database.</summary>
+    public async Task<PostgresDatabase> CreateDatabaseAsync(CancellationToken ct = default)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"db{Interlocked.Increment(ref _databases)}");
+        await ExecuteAsync($"create database {name}", ct: ct);
+        return Database(name);
+    }
+
+    /// <summary>The address of a database that may or may not be there.</summary>
+    public PostgresDatabase Database(string name) => new(
+        name,
+        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Database = name, Username = User, Password = _password }.ConnectionString,
+        string.Create(CultureInfo.InvariantCulture, $"postgresql://{User}:{_password}@127.0.0.1:{Port}/{name}"));
+
+    /// <summary>Runs SQL as superuser, outside of any transaction, in the database named (postgres unless told).</summary>
+    public async Task ExecuteAsync(string sql, string database = "postgres", CancellationToken ct = default)
+    {
+        await using var connection = await OpenAsync(database, ct);
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>
+    /// The statements that clients sent to a database since <see cref="ResetStatementsAsync"/>, each with its calls.
+    /// One call is one statement executed; the sum of calls is what the database had to do.
+    /// </summary>
+    public async Task<IReadOnlyList<CountedStatement>> StatementsAsync(PostgresDatabase database, CancellationToken ct = default)
+    {
+        await using var connection = await OpenAsync("postgres", ct);
+        await using var command = new NpgsqlCommand(
+            "select query, sum(calls)::bigint from pg_stat_statements s join pg_database d on d.oid = s.dbid where datname = $1 and toplevel group by query",
+            connection);
+        command.Parameters.AddWithValue(database.Name);
+        var found = new List<CountedStatement>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            found.Add(new CountedStatement(reader.GetString(0), reader.GetInt64(1)));
+        return found;
+    }
+
+    /// <summary>Starts the counts of all databases anew.</summary>
+    public Task ResetStatementsAsync(CancellationToken ct = default) => ExecuteAsync("select pg_stat_statements_reset()", ct: ct);
+
+    /// <summary>Stops the server at once and removes its folder.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_keeper is { } keeper)
+        {
+            _keeper = null;
+            keeper.StandardInput.Close();
+            await keeper.WaitForExitAsync();
+            keeper.Dispose();
+        }
+
+        if (Directory.Exists(Folder))
+            Directory.Delete(Folder, recursive: true);
+    }
+
+    private async Task InitializeAsync(CancellationToken ct)
+    {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("The test bed needs a Unix shell.");
+        Port = FreePort();
+        Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var passwordFile = Path.Combine(Folder, "password");
+        await File.WriteAllTextAsync(passwordFile, _password, ct);
+        if (_binaries.RunAs is { } user)
+            await RunAsync(Process.Start("chown", ["-R", user, Folder]), ct);
+        await RunAsync(
+            Start(_binaries.Initdb, "-D", Path.Combine(Folder, "data"), "-U", User, "--pwfile", passwordFile, "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C"),
+            ct);
+        File.Delete(passwordFile);
+        await File.AppendAllLinesAsync(Path.Combine(Folder, "data", "postgresql.conf"), Settings().Select(s => $"{s.Key} = '{s.Value}'"), ct);
+    }
+
+    private Dictionary<string, string> Settings()
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["listen_addresses"] = "127.0.0.1",
+            ["port"] = Port.ToString(CultureInfo.InvariantCulture),
+            ["unix_socket_directories"] = Folder,
+            ["max_connections"] = "100",
+            ["shared_buffers"] = "64MB",
+            ["log_line_prefix"] = "%m [%p] %d ",
+            ["timezone"] = "UTC",
+        };
+        if (_options.CountStatements)
+            settings["shared_preload_libraries"] = "pg_stat_statements";
+        if (!_options.Durable)
+            settings["fsync"] = settings["synchronous_commit"] = settings["full_page_writes"] = "off";
+        foreach (var (name, value) in _options.Settings)
+            settings[name] = value;
+        return settings;
+    }
+
+    // The helper connections are not pooled: a pool would keep dead ones over a restart.
+    private async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken ct)
+    {
+        var connection = new NpgsqlConnection(Database(database).ConnectionString + ";Pooling=false");
+        try
+        {
+            await connection.OpenAsync(ct);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private Process Start(string file, params string[] arguments)
+    {
+        var start = new ProcessStartInfo { RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = Folder };
+        start.Environment["LC_ALL"] = "C";
+        if (_binaries.RunAs is { } user)
+        {
+            start.FileName = "setpriv";
+            foreach (var argument in new[] { "--reuid", user.Split(':')[0], "--regid", user.Split(':')[1], "--clear-groups", file })
+                start.ArgumentList.Add(argument);
+        }
+        else
+        {
+            start.FileName = file;
+        }
+
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        return Process.Start(start) ?? throw new InvalidOperationException($"{file} cannot be started.");
+    }
+
+    private static async Task RunAsync(Process process, CancellationToken ct)
+    {
+        using (process)
+        {
+            var said = process.StartInfo.RedirectStandardOutput ? await process.StandardOutput.ReadToEndAsync(ct) : "";
+            await process.WaitForExitAsync(ct);
+            if (process.ExitCode != 0)
+                throw new InvalidOperationException($"{process.StartInfo.FileName} ended with exit code {process.ExitCode}: {said}");
+        }
+    }
+
+    private string LastWords() => File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(10)) : "(none)";
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
