@@ -47,7 +47,9 @@ add_kubectl() {
 # --- the official archive ---------------------------------------------------------------------------------------
 
 download() {
-  if command -v curl >/dev/null; then
+  if [[ $1 == file://* ]]; then
+    cp "${1#file://}" "$2" 2>/dev/null
+  elif command -v curl >/dev/null; then
     curl --fail --silent --show-error --location --connect-timeout 5 --speed-limit 10000 --speed-time 15 --output "$2" "$1"
   elif command -v wget >/dev/null; then
     wget --quiet --tries=1 --timeout=5 --output-document="$2" "$1"
