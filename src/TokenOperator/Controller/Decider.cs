@@ -11,12 +11,20 @@ public static class Decider
     /// <summary>The next step.</summary>
     public static Decision Decide(Situation now) =>
         CheckProvider(now)
+        ?? CheckStore(now)
         ?? (now.Account is Finding<AccountRecord>.Found { Value: var account } ? ForRow(now, account) : ForNoRow(now));
 
     private static Decision? CheckProvider(Situation now) =>
         now.Providers.Contains(now.Request.Key.Provider)
             ? null
             : Human(null, Reasons.UnknownProvider, Advice.UnknownProvider(now.Request, now.Providers));
+
+    /// <summary>While Postgres is away, the token that was last seen goes on being published, and nothing else is tried.</summary>
+    private static Decision.Settle? CheckStore(Situation now) => now.StoreError is not { } error
+        ? null
+        : Settle(
+            now.Account is Finding<AccountRecord>.Found { Value: var account } && IsAllowed(now, account) ? account : null,
+            Reasons.StoreUnavailable, error, needsHuman: false);
 
     private static Decision ForNoRow(Situation now) => now switch
     {
@@ -45,7 +53,7 @@ public static class Decider
     {
         if (account.Namespaces is not null)
         {
-            return account.Namespaces.Contains(now.Request.Object.Namespace)
+            return IsAllowed(now, account)
                 ? null
                 : Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request));
         }
@@ -57,6 +65,9 @@ public static class Decider
             _ => Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request)),
         };
     }
+
+    private static bool IsAllowed(Situation now, AccountRecord account) =>
+        account.Namespaces?.Contains(now.Request.Object.Namespace) == true;
 
     private static Decision.Settle? CheckSuspended(Situation now, AccountRecord account) =>
         now.Request.Suspended

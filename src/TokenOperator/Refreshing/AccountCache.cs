@@ -6,10 +6,11 @@ namespace TokenOperator.Refreshing;
 
 /// <summary>
 /// The rows as this process last saw them, so that a look at a fresh account costs no round trip. All rows are read in
-/// one statement at the start of each term; notices from Postgres and this process's own writes keep them up. What is
+/// one statement at the start of each term, after the schema has been
+/// brought up to date; notices from Postgres and this process's own writes keep them up. What is
 /// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice.
 /// </summary>
-public sealed class AccountCache(ITokenStore store, IFence fence)
+public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence fence)
 {
     private readonly ConcurrentDictionary<AccountKey, AccountRecord> _records = new();
     private readonly SemaphoreSlim _loading = new(1, 1);
@@ -70,6 +71,7 @@ public sealed class AccountCache(ITokenStore store, IFence fence)
             var term = fence.Term;
             if (_loaded?.Term == term)
                 return;
+            await migrator.UpAsync(ct);
             await ReloadAsync(ct);
             _loaded = new Loaded(term);
         }
