@@ -1,0 +1,220 @@
+#!/usr/bin/env bash
+# Finds or makes etcd, kube-apiserver and kubectl for the tests, and prints the folder that holds them (on stdout,
+# alone). Never installs anything: what it makes lies in ~/.cache/token-operator. Looked for in this order:
+#   1. KUBEBUILDER_ASSETS, when it is set
+#   2. the cache (TOKEN_OPERATOR_CACHE, by default ~/.cache/token-operator)
+#   3. the official envtest archive (ENVTEST_VERSION, ENVTEST_URL, ENVTEST_SHA512)
+#   4. a build from Debian's source package
+set -euo pipefail
+
+# shellcheck source=hack/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+ready="$cache/kubernetes"
+work="$cache/kubernetes.work"
+
+has_servers() {
+  [[ -x $1/etcd && -x $1/kube-apiserver ]]
+}
+
+has_all() {
+  has_servers "$1" && [[ -x $1/kubectl ]]
+}
+
+# publish FOLDER SOURCE: makes a finished folder the cache, in one step that cannot be half done.
+publish() {
+  printf '%s\n' "$2" >"$1/SOURCE"
+  rm -rf "$ready"
+  mv -T "$1" "$ready"
+}
+
+# add_kubectl FOLDER: PATH's kubectl by a link, else the one of Debian's kubernetes-client.
+add_kubectl() {
+  local found
+  rm -f "$1/kubectl"
+  if found=$(command -v kubectl); then
+    ln -s "$found" "$1/kubectl"
+    return
+  fi
+  say "no kubectl on PATH: taking it from Debian's package kubernetes-client"
+  prepare_apt
+  fetch_debs kubernetes-client
+  rm -rf "$work/kubectl"
+  unpack_deb kubernetes-client "$work/kubectl"
+  cp "$work/kubectl/usr/bin/kubectl" "$1/kubectl"
+}
+
+# --- the official archive ---------------------------------------------------------------------------------------
+
+download() {
+  if command -v curl >/dev/null; then
+    curl --fail --silent --show-error --location --connect-timeout 5 --speed-limit 10000 --speed-time 15 --output "$2" "$1"
+  elif command -v wget >/dev/null; then
+    wget --quiet --tries=1 --timeout=5 --output-document="$2" "$1"
+  else
+    say "neither curl nor wget is installed"
+    return 1
+  fi
+}
+
+from_archive() {
+  local version=${ENVTEST_VERSION:-1.36.2} arch
+  case $(uname -m) in
+    x86_64) arch=amd64 ;;
+    aarch64) arch=arm64 ;;
+    *) say "the envtest archive is not made for $(uname -m)" && return 1 ;;
+  esac
+  local name="envtest-v$version-linux-$arch.tar.gz"
+  local url=${ENVTEST_URL:-https://github.com/kubernetes-sigs/controller-tools/releases/download/envtest-v$version/$name}
+  local file="$work/archive.tar.gz" expected=${ENVTEST_SHA512:-} actual
+  # The sums of the default version, as envtest-releases.yaml of controller-tools has them; any other archive brings
+  # its own in a file beside it.
+  [[ -n $expected || -n ${ENVTEST_URL:-} ]] || case $name in
+    envtest-v1.36.2-linux-amd64.tar.gz) expected=ea743186c8a799f5cf8faf16969f86189d003cb7d130e0ac4b58789f1e5748dcf30ebe91c837a10d5ac415383da3e10b9e64d65785c938c23e739781cfb76f08 ;;
+    envtest-v1.36.2-linux-arm64.tar.gz) expected=2d72ee985a8e262a3c57dc9f7f0fd891f6a8c7bf7ebaa2db6dc6d8eac8ae28181afe51c1f368b67756cdb40b10de9b205609e1726e5f27f7c6d824dd9c6649ac ;;
+  esac
+
+  say "trying the official envtest archive: $url"
+  if [[ -z $expected ]]; then
+    if ! download "$url.sha512" "$work/archive.sha512"; then
+      say "its checksum ($url.sha512) cannot be had"
+      return 1
+    fi
+    read -r expected _ <"$work/archive.sha512" || true
+  fi
+  if ! download "$url" "$file"; then
+    say "it cannot be had"
+    return 1
+  fi
+  read -r actual _ < <(sha512sum "$file")
+  if [[ $actual != "$expected" ]]; then
+    rm -f "$file" "$work/archive.sha512"
+    die "the archive from $url has sha512 $actual, but $expected was expected: it is not used." \
+      "Run again if the download was damaged; else check ENVTEST_URL and ENVTEST_SHA512."
+  fi
+  rm -rf "$work/archive"
+  mkdir "$work/archive"
+  tar --extract --gzip --file "$file" --directory "$work/archive"
+  local unpacked="$work/archive/controller-tools/envtest"
+  has_all "$unpacked" || die "the archive from $url does not hold etcd, kube-apiserver and kubectl in controller-tools/envtest/"
+  publish "$unpacked" "$url"
+}
+
+# --- Debian's source package ------------------------------------------------------------------------------------
+
+prepare_apt() {
+  [[ -z ${private_apt_folder:-} ]] || return 0
+  private_apt "$work/apt" || die "this machine has no apt-get; set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl"
+  say "reading the package lists into a private folder"
+  # A third party's source that cannot be read is no hindrance: what matters shows at the download.
+  apt_get update || say "some package lists could not be read; going on with the others"
+}
+
+# fetch_debs PACKAGE...: downloads what is not there yet (apt checks the signatures and checksums).
+fetch_debs() {
+  local package
+  mkdir -p "$work/debs"
+  for package in "$@"; do
+    [[ -e $work/debs/$package.done ]] && continue
+    (cd "$work/debs" && apt_get download "$package") || die "the package $package cannot be had from this machine's apt sources"
+    touch "$work/debs/$package.done"
+  done
+}
+
+unpack_deb() {
+  mkdir -p "$2"
+  dpkg -x "$work/debs/$1"_*.deb "$2"
+}
+
+from_debian() {
+  local version go=1.19 started=$SECONDS
+  prepare_apt
+  version=$(apt_cache showsrc kubernetes 2>/dev/null | sed -n 's/^Version: //p' | sort --version-sort | tail -n 1)
+  [[ $version == 1.20.* ]] || die "Debian's source package kubernetes is needed in version 1.20 (Debian 12), found ${version:-none}:" \
+    "newer ones hold kubectl only. Give this machine access to the envtest archive (ENVTEST_URL), or set KUBEBUILDER_ASSETS."
+  command -v make >/dev/null || die "'make' is needed to build kube-apiserver: apt-get install make"
+
+  say "building kube-apiserver 1.20.2 from Debian's source package kubernetes $version."
+  say "This happens once, takes about 7 minutes on two idle cores and 3 GB in $work while it lasts."
+  say "It can be interrupted at any time: the next run goes on from there."
+  fetch_debs "golang-$go-go" "golang-$go-src" etcd-server
+  if [[ ! -e $work/debs/kubernetes.done ]]; then
+    (cd "$work/debs" && apt_get source --download-only kubernetes) || die "the source package kubernetes cannot be had"
+    touch "$work/debs/kubernetes.done"
+  fi
+
+  if [[ ! -d $work/tree ]]; then
+    say "unpacking"
+    rm -rf "$work/tree.new"
+    mkdir -p "$work/tree.new/source"
+    local package
+    for package in "golang-$go-go" "golang-$go-src" etcd-server; do
+      unpack_deb "$package" "$work/tree.new/root"
+    done
+    tar --extract --gzip --file "$work"/debs/kubernetes_*.orig.tar.gz --directory "$work/tree.new/source" --strip-components=1
+    mkdir -p "$work/tree.new/source/.go/src/k8s.io"
+    ln -s ../../.. "$work/tree.new/source/.go/src/k8s.io/kubernetes"
+    mv -T "$work/tree.new" "$work/tree"
+  fi
+
+  # The build calls rsync for one thing, which is not installed everywhere: to copy a program if it has changed.
+  mkdir -p "$work/tools"
+  cat >"$work/tools/rsync" <<'SH'
+#!/bin/sh
+[ "$1" = -pc ] && [ $# -eq 3 ] || { echo "rsync stand-in: unexpected arguments: $*" >&2; exit 1; }
+target="$3/$(basename "$2")"
+cmp -s "$2" "$target" || cp --preserve=mode "$2" "$target"
+SH
+  chmod +x "$work/tools/rsync"
+
+  # Not the caller's Go settings: the build uses Debian's Go alone and asks the network for nothing.
+  run_logged "$work/build.log" "building kube-apiserver" env --ignore-environment \
+    HOME="$work" PATH="$work/tools:$work/tree/root/usr/lib/go-$go/bin:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" \
+    GOROOT="$work/tree/root/usr/lib/go-$go" GOPATH="$work/tree/source/.go" CGO_ENABLED=0 \
+    KUBE_GIT_VERSION=v1.20.2 KUBE_GIT_COMMIT=debian KUBE_GIT_TREE_STATE=clean KUBE_GIT_MAJOR=1 KUBE_GIT_MINOR=20 \
+    make --directory="$work/tree/source/.go/src/k8s.io/kubernetes" WHAT=cmd/kube-apiserver GOLDFLAGS="-s -w" \
+    || die "kube-apiserver could not be built; the whole output is in $work/build.log"
+
+  rm -rf "$work/assets"
+  mkdir "$work/assets"
+  cp "$work/tree/source/_output/local/bin/linux/"*/kube-apiserver "$work/assets/"
+  cp "$work/tree/root/usr/bin/etcd" "$work/assets/"
+  add_kubectl "$work/assets"
+  publish "$work/assets" "Debian source package kubernetes $version"
+  say "built in $((SECONDS - started)) s"
+}
+
+# ----------------------------------------------------------------------------------------------------------------
+
+if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
+  has_servers "$KUBEBUILDER_ASSETS" ||
+    die "KUBEBUILDER_ASSETS is $KUBEBUILDER_ASSETS, but etcd and kube-apiserver are not both there: correct it, or unset it"
+  if has_all "$KUBEBUILDER_ASSETS"; then
+    (cd "$KUBEBUILDER_ASSETS" && pwd)
+    exit
+  fi
+  # A folder of links, since the folder that was given is not ours to write in.
+  lock kubernetes
+  links="$cache/kubebuilder-assets"
+  rm -rf "$links"
+  mkdir -p "$links" "$work"
+  ln -s "$(cd "$KUBEBUILDER_ASSETS" && pwd)"/{etcd,kube-apiserver} "$links/"
+  add_kubectl "$links"
+  printf '%s\n' "$links"
+  exit
+fi
+
+if ! has_all "$ready"; then
+  lock kubernetes
+  mkdir -p "$work"
+  if has_all "$ready"; then
+    : # another run has made it meanwhile
+  elif has_servers "$ready"; then
+    add_kubectl "$ready" # the kubectl that it linked to has gone
+  else
+    say "etcd and kube-apiserver are not in $ready yet"
+    from_archive || from_debian
+  fi
+  rm -rf "$work"
+fi
+printf '%s\n' "$ready"
