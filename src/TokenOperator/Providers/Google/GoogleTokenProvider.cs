@@ -41,7 +41,9 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IDisposable
         ct.ThrowIfCancellationRequested();
         var started = _time.GetTimestamp();
         var answer = await AskAsync(client, refreshToken, ct);
-        LogAnswered(Name, (answer as RefreshAnswer.Failed)?.Kind, _time.GetElapsedTime(started));
+        var failure = (answer as RefreshAnswer.Failed)?.Kind;
+        var elapsed = _time.GetElapsedTime(started);
+        LogAnswered(Name, failure, elapsed);
         return answer;
     }
 
