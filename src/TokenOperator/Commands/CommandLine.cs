@@ -1,5 +1,6 @@
 // The verbs of token-operator. May touch everything through the services it composes.
 using System.CommandLine;
+using TokenOperator.Providers;
 using TokenOperator.Seeding;
 using TokenOperator.Storage;
 using TokenOperator.Storage.Postgres;
@@ -91,7 +92,7 @@ public static class CommandLine
         {
             return await run();
         }
-        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or InvalidDocumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or ProviderSettingException or InvalidDocumentException or IOException or UnauthorizedAccessException)
         {
             return await FailAsync(e, ExitCodes.BadInput);
         }
@@ -99,7 +100,7 @@ public static class CommandLine
         {
             return await FailAsync(e, ExitCodes.StoreUnavailable);
         }
-        catch (Exception e) when (e is IncompatibleSchemaException or UnreadableRowException)
+        catch (Exception e) when (e is SchemaException or UnreadableRowException)
         {
             return await FailAsync(e, ExitCodes.Failed);
         }

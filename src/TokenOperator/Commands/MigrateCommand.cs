@@ -27,7 +27,7 @@ public static class MigrateCommand
         }
 
         await using var services = StoreServices.Create();
-        await services.GetRequiredService<IMigrator>().DownAsync(ct);
+        await services.GetRequiredService<IMigrator>().DownAsync(toVersion: 0, ct);
         Console.Out.WriteLine("What migrate up made is gone.");
         return ExitCodes.Ok;
     }
@@ -36,7 +36,10 @@ public static class MigrateCommand
     public static async Task<int> StatusAsync(CancellationToken ct)
     {
         await using var services = StoreServices.Create();
-        Console.Out.WriteLine(await services.GetRequiredService<IMigrator>().StatusAsync(ct));
+        var status = await services.GetRequiredService<IMigrator>().StatusAsync(ct);
+        Console.Out.WriteLine($"The database is at version {status.Current}; this program wants {status.Latest}.");
+        foreach (var step in status.Steps)
+            Console.Out.WriteLine($"{(step.Applied ? "applied" : "missing")}   {step.Version}   {step.Description}");
         return ExitCodes.Ok;
     }
 }

@@ -12,7 +12,6 @@ using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
 using TokenOperator.Runtime.Hosting;
-using TokenOperator.Runtime.Observability;
 using TokenOperator.Runtime.Queues;
 using TokenOperator.Runtime.Watching;
 using TokenOperator.Storage;

@@ -15,7 +15,7 @@ public static class SeedCommand
         if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.LongestAccount || key.Account.Any(char.IsControl))
             throw new InvalidSettingException($"--account must have 1 to {TokenRequest.LongestAccount} printable characters.");
 
-        var seed = SeedFileReader.Read(await ReadAsync(file, ct), file == "-" ? "standard input" : $"file {file}");
+        var seed = SeedFileReader.Read((await ReadAsync(file, ct)).Span, file == "-" ? "standard input" : $"file {file}");
         await using var services = StoreServices.Create();
         await services.GetRequiredService<IMigrator>().UpAsync(ct);
         var store = services.GetRequiredService<ITokenStore>();

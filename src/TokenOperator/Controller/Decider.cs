@@ -11,10 +11,10 @@ public static class Decider
     /// <summary>The next step.</summary>
     public static Decision Decide(Situation now) =>
         CheckProvider(now)
-        ?? CheckStore(now)
+        ?? (Decision?)CheckStore(now)
         ?? (now.Account is Finding<AccountRecord>.Found { Value: var account } ? ForRow(now, account) : ForNoRow(now));
 
-    private static Decision? CheckProvider(Situation now) =>
+    private static Decision.Settle? CheckProvider(Situation now) =>
         now.Providers.Contains(now.Request.Key.Provider)
             ? null
             : Human(null, Reasons.UnknownProvider, Advice.UnknownProvider(now.Request, now.Providers));
@@ -36,7 +36,7 @@ public static class Decider
         { Seed: Finding<Seed>.Absent absent } => Human(null, Reasons.SeedMissing, absent.Message),
         { Seed: Finding<Seed>.Faulty fault } => Settle(null, fault.Reason, fault.Message, fault.NeedsHuman),
         { Seed: Finding<Seed>.Found { Value: var seed } } => CheckSeed(now, seed) ?? new Decision.Import(seed, Replaces: null),
-        _ => throw new InvalidOperationException($"No decision for {now.Request.Object}."),
+        _ => throw new InvalidOperationException($"No decision for {now.Request.Owner}."),
     };
 
     private static Decision ForRow(Situation now, AccountRecord account) =>
@@ -45,7 +45,7 @@ public static class Decider
         ?? CheckFresh(now, account)
         ?? CheckDeadToken(now, account)
         ?? CheckClient(now, account)
-        ?? CheckBackoff(now, account)
+        ?? (Decision?)CheckBackoff(now, account)
         ?? new Decision.Refresh(account, ((Finding<OAuthClient>.Found)now.Client).Value);
 
     /// <summary>A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator.</summary>
@@ -67,7 +67,7 @@ public static class Decider
     }
 
     private static bool IsAllowed(Situation now, AccountRecord account) =>
-        account.Namespaces?.Contains(now.Request.Object.Namespace) == true;
+        account.Namespaces?.Contains(now.Request.Owner.Namespace) == true;
 
     private static Decision.Settle? CheckSuspended(Situation now, AccountRecord account) =>
         now.Request.Suspended

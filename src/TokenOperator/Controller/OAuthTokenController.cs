@@ -5,10 +5,8 @@ using TokenOperator.Providers;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
-using TokenOperator.Runtime.Client;
 using TokenOperator.Runtime.Controllers;
 using TokenOperator.Runtime.Watching;
-using TokenOperator.Seeding;
 using TokenOperator.Storage;
 using TokenOperator.Tokens;
 
@@ -83,7 +81,7 @@ public sealed partial class OAuthTokenController(
             situation = await ActAsync(situation with { Now = time.GetUtcNow() }, decision, ct);
         }
 
-        throw new InvalidOperationException($"OAuthToken {situation.Request.Object} did not settle in {MostSteps} steps; please report this.");
+        throw new InvalidOperationException($"OAuthToken {situation.Request.Owner} did not settle in {MostSteps} steps; please report this.");
     }
 
     private async Task<Situation> ActAsync(Situation situation, Decision decision, CancellationToken ct)
@@ -103,9 +101,9 @@ public sealed partial class OAuthTokenController(
                     ClientRejectedUntil = client is Finding<OAuthClient>.Found { Value: var c } ? rejected.Until(request.Key.Provider, c) : null,
                 };
             case Decision.Import import:
-                return await StoreAsync(situation, () => importer.ImportAsync(request.Key, import.Seed, request.Object.Namespace, import.Replaces, ct));
+                return await StoreAsync(situation, () => importer.ImportAsync(request.Key, import.Seed, request.Owner.Namespace, import.Replaces, ct));
             case Decision.Allow:
-                return await StoreAsync(situation, () => importer.AllowAsync(request.Key, request.Object.Namespace, ct));
+                return await StoreAsync(situation, () => importer.AllowAsync(request.Key, request.Owner.Namespace, ct));
             case Decision.Refresh refresh:
                 var fingerprint = Decider.InputsFingerprint(refresh.Client, refresh.Account);
                 var after = await StoreAsync(situation, () => refresher.RefreshAsync(refresh.Account, refresh.Client, fingerprint, ct));

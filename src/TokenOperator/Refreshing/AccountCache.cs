@@ -10,7 +10,7 @@ namespace TokenOperator.Refreshing;
 /// brought up to date; notices from Postgres and this process's own writes keep them up. What is
 /// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice.
 /// </summary>
-public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence fence)
+public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence fence) : IDisposable
 {
     private readonly ConcurrentDictionary<AccountKey, AccountRecord> _records = new();
     private readonly SemaphoreSlim _loading = new(1, 1);
@@ -59,6 +59,9 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
             _records.AddOrUpdate(row.Key, row, (_, known) => known.Generation > row.Generation ? known : row);
         return changed;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _loading.Dispose();
 
     private static bool SameNamespaces(AccountRecord a, AccountRecord b) =>
         (a.Namespaces, b.Namespaces) is (null, null) || (a.Namespaces is { } x && b.Namespaces is { } y && x.SequenceEqual(y));

@@ -60,7 +60,7 @@ public sealed partial class AccountRefresher(
         }
 
         var sentAt = time.GetUtcNow();
-        var answer = await providers.Get(seen.Key.Provider).RefreshAsync(client, refreshToken, ct);
+        var answer = await providers.Find(seen.Key.Provider)!.RefreshAsync(client, refreshToken, ct);
         return answer switch
         {
             RefreshAnswer.Granted granted => await KeepAsync(claimed, claim.Id, client, Merge(claimed.Token, granted, sentAt), sentAt),

@@ -15,7 +15,7 @@ public sealed class DeciderTests
 
     private static readonly TokenRequest Request = new()
     {
-        Object = new NamespacedName("mail", "marcus-gmail"),
+        Owner = new NamespacedName("mail", "marcus-gmail"),
         Key = new AccountKey("google", "marcus"),
         Client = new SecretKey("mail", "gmail-oauth-client", "credentials.json"),
         Seed = new SecretKey("mail", "gmail-oauth-token", "token.json"),

@@ -11,14 +11,14 @@ public sealed class SecretInfoTests
     private const string AllKeys = """{"f:access_token":{},"f:token_type":{},"f:expires_at":{},"f:scope":{},"f:provider":{},"f:account":{}}""";
 
     private static SecretInfo Info(string managedFields, string label = "token-operator", string owner = Owner) =>
-        SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>($$"""
+        SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>($$$"""
             {"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":{"name":"s","namespace":"mail","uid":"u9","resourceVersion":"7",
-             "labels":{"app.kubernetes.io/managed-by":{{JsonSerializer.Serialize(label)}}},"annotations":{"tokenoperator.dev/content-hash":"h"},
-             "ownerReferences":[{{owner}}],"managedFields":[{{managedFields}}]}}
+             "labels":{"app.kubernetes.io/managed-by":{{{JsonSerializer.Serialize(label)}}}},"annotations":{"tokenoperator.dev/content-hash":"h"},
+             "ownerReferences":[{{{owner}}}],"managedFields":[{{{managedFields}}}]}}
             """));
 
     private static string Fields(string manager, string operation, string data) =>
-        $$"""{"manager":"{{manager}}","operation":"{{operation}}","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:data":{{data}}}}""";
+        $$$"""{"manager":"{{{manager}}}","operation":"{{{operation}}}","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:data":{{{data}}}}}""";
 
     [Fact]
     public void A_Secret_whose_data_the_operator_alone_applied_is_intact() =>
