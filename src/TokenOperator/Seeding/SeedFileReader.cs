@@ -7,7 +7,11 @@ namespace TokenOperator.Seeding;
 /// <param name="Token">With a refresh token.</param>
 /// <param name="ClientId">The client that the refresh token belongs to, when the file says so: with any other it is refused.</param>
 /// <param name="Client">That client with its secret, when the file holds both.</param>
-public sealed record Seed(TokenSet Token, string? ClientId, OAuthClient? Client);
+public sealed record Seed(TokenSet Token, string? ClientId, OAuthClient? Client)
+{
+    /// <summary>Changes when the refresh token does: tells a seed that was imported before from a new one.</summary>
+    public string Fingerprint { get; } = Tokens.Fingerprint.Of(Token.RefreshToken?.Reveal());
+}
 
 /// <summary>
 /// Reads the token files that applications keep: google-auth's to_json, gcloud's application default credentials,
