@@ -7,7 +7,7 @@ using k8s.Models;
 namespace TokenOperator.Runtime.Client;
 
 /// <summary>What happened to an object.</summary>
-internal enum WatchEventType
+internal enum WatchEventKind
 {
     Added,
     Modified,
@@ -20,7 +20,7 @@ internal enum WatchEventType
 }
 
 /// <summary>One line of a watch.</summary>
-internal readonly record struct WatchEvent<T>(WatchEventType Type, T? Object, V1ObjectMeta? Metadata = null, V1Status? Error = null);
+internal readonly record struct WatchEvent<T>(WatchEventKind Type, T? Object, V1ObjectMeta? Metadata = null, V1Status? Error = null);
 
 /// <summary>
 /// Reads a watch line by line (API concepts, "Efficient detection of changes"). The type of a line is read first, since an ERROR
@@ -53,21 +53,21 @@ internal static class WatchStream
     {
         var type = ReadType(line) switch
         {
-            "ADDED" => WatchEventType.Added,
-            "MODIFIED" => WatchEventType.Modified,
-            "DELETED" => WatchEventType.Deleted,
-            "BOOKMARK" => WatchEventType.Bookmark,
-            "ERROR" => WatchEventType.Error,
+            "ADDED" => WatchEventKind.Added,
+            "MODIFIED" => WatchEventKind.Modified,
+            "DELETED" => WatchEventKind.Deleted,
+            "BOOKMARK" => WatchEventKind.Bookmark,
+            "ERROR" => WatchEventKind.Error,
             var other => throw new JsonException($"unknown event type {other}"),
         };
-        if (type == WatchEventType.Error) return new(type, default, null, Read<V1Status>(line));
+        if (type == WatchEventKind.Error) return new(type, default, null, Read<V1Status>(line));
         try
         {
             return new(type, Read<T>(line));
         }
-        catch (JsonException) when (type != WatchEventType.Bookmark)
+        catch (JsonException) when (type != WatchEventKind.Bookmark)
         {
-            return new(WatchEventType.Unreadable, default, Read<PartialObjectMetadata>(line)?.Metadata);
+            return new(WatchEventKind.Unreadable, default, Read<PartialObjectMetadata>(line)?.Metadata);
         }
     }
 

@@ -1,5 +1,6 @@
 // What the runtime tells monitoring and probes.
 using System.Diagnostics.Metrics;
+using TokenOperator.Runtime.Controllers;
 using TokenOperator.Runtime.Queues;
 
 namespace TokenOperator.Runtime.Observability;
@@ -61,14 +62,22 @@ public sealed class RuntimeMetrics : IDisposable
 
     internal void ReconcileStarted(string controller) => activeWorkers.Add(1, new KeyValuePair<string, object?>("controller", controller));
 
-    internal void ReconcileEnded(string controller, string result, TimeSpan elapsed)
+    internal void ReconcileEnded(string controller, Verdict verdict, TimeSpan elapsed)
     {
         var tag = new KeyValuePair<string, object?>("controller", controller);
         activeWorkers.Add(-1, tag);
-        reconciles.Add(1, tag, new("result", result));
+        reconciles.Add(1, tag, new("result", ResultOf(verdict)));
         reconcileTime.Record(elapsed.TotalSeconds, tag);
-        if (result == "error") reconcileErrors.Add(1, tag);
+        if (verdict == Verdict.Error) reconcileErrors.Add(1, tag);
     }
+
+    private static string ResultOf(Verdict verdict) => verdict switch
+    {
+        Verdict.Success => "success",
+        Verdict.RequeueAfter => "requeue_after",
+        Verdict.Requeue => "requeue",
+        _ => "error",
+    };
 
     internal void QueueAdded(string queue) => adds.Add(1, new KeyValuePair<string, object?>("name", queue));
 

@@ -4,7 +4,7 @@ using k8s.Models;
 namespace TokenOperator.Runtime.Queues;
 
 /// <summary>The queue of one kind, open only while this process leads.</summary>
-internal sealed class EntityQueue<TEntity>(WorkQueue work) : IReconcileQueue<TEntity>
+internal sealed class EntityQueue<TEntity>(WorkQueue work) : IReconcileQueue<TEntity>, IDisposable
     where TEntity : IKubernetesObject<V1ObjectMeta>
 {
     private volatile bool isOpen;
@@ -14,6 +14,8 @@ internal sealed class EntityQueue<TEntity>(WorkQueue work) : IReconcileQueue<TEn
     public bool IsOpen => isOpen;
 
     public void Open() => isOpen = true;
+
+    public void Dispose() => work.Dispose();
 
     public void Enqueue(NamespacedName key)
     {
