@@ -1,1 +1,42 @@
-Console.WriteLine("placeholder");
+using System.Runtime.InteropServices;
+using TokenOperator.TestBed;
+
+using var stop = new CancellationTokenSource();
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+
+try
+{
+    return args switch
+    {
+        ["up"] => await UpAsync(stop.Token),
+        _ => Usage(),
+    };
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    return 130;
+}
+
+void Stop(PosixSignalContext context)
+{
+    context.Cancel = true;
+    stop.Cancel();
+}
+
+// Starts the control plane, prints how to reach it, and keeps it until Ctrl-C.
+static async Task<int> UpAsync(CancellationToken ct)
+{
+    await Console.Error.WriteLineAsync("Starting etcd and kube-apiserver...");
+    await using var plane = await ControlPlane.StartAsync(ct: ct);
+    Console.WriteLine($"export KUBECONFIG={plane.AdminKubeconfig}");
+    await Console.Error.WriteLineAsync($"Ready at {plane.Server}; logs in {plane.Folder}. Ctrl-C ends it.");
+    await Task.Delay(Timeout.Infinite, ct);
+    return 0;
+}
+
+static int Usage()
+{
+    Console.Error.WriteLine("Usage: TokenOperator.TestBed up");
+    return 2;
+}

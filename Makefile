@@ -1,0 +1,42 @@
+# Entry points for people. Each target says what it does in `make help`.
+
+SOLUTION := TokenOperator.sln
+CONFIGURATION ?= Release
+# The image that `make deploy` puts into the Deployment.
+IMG ?=
+
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help build test demo run deploy format bench test-assets dotnet
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: dotnet ## Build everything (CONFIGURATION=Release)
+	dotnet build $(SOLUTION) --configuration $(CONFIGURATION)
+
+test: ## Run all tests on a real API server and a real Postgres; the last line is "N passed, N failed"
+	@CONFIGURATION=$(CONFIGURATION) hack/test.sh
+
+demo: dotnet ## Show the operator at work, on parts that it starts itself (HOLD=1 keeps them up)
+	@HOLD="$(HOLD)" hack/with-test-assets.sh dotnet run --configuration $(CONFIGURATION) --project tests/TokenOperator.TestBed -- demo
+
+bench: dotnet ## Measure against the bare loop (N=1000); the last line is one JSON object
+	@N="$(N)" hack/with-test-assets.sh dotnet run --configuration Release --project tests/TokenOperator.Benchmarks
+
+run: dotnet ## Run the operator against the current kubeconfig
+	dotnet run --configuration $(CONFIGURATION) --project src/TokenOperator -- run
+
+deploy: ## Apply config/default to the current cluster: make deploy IMG=registry/name:tag
+	@hack/deploy.sh "$(IMG)"
+
+format: dotnet ## Bring the code into the project's format
+	dotnet format $(SOLUTION)
+
+test-assets: ## Get etcd, kube-apiserver, kubectl and Postgres for the tests, and print where they are
+	@hack/with-test-assets.sh sh -c 'echo "KUBEBUILDER_ASSETS=$$KUBEBUILDER_ASSETS"; echo "TOKEN_OPERATOR_PG_BIN=$$TOKEN_OPERATOR_PG_BIN"'
+
+dotnet:
+	@command -v dotnet >/dev/null || { echo "The .NET SDK is missing: install version $$(sed -n 's/.*"version": "\([^"]*\)".*/\1/p' global.json) or newer (https://dot.net), so that 'dotnet' is on PATH." >&2; exit 1; }

@@ -1,0 +1,72 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>The few calls to the Kubernetes API that the test bed makes itself, without the client that the product uses.</summary>
+internal sealed class ApiClient(Uri server, string authorityFile, string token) : IDisposable
+{
+    private HttpClient? _http;
+
+    /// <summary>True when a GET answers 200.</summary>
+    public async Task<bool> IsOkAsync(string path, CancellationToken ct)
+    {
+        using var response = await Http().GetAsync(new Uri(path, UriKind.Relative), ct);
+        return response.IsSuccessStatusCode;
+    }
+
+    public Task CreateNamespaceAsync(string name, CancellationToken ct) =>
+        PostAsync("/api/v1/namespaces", new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = Named(name) }, ct);
+
+    public Task CreateServiceAccountAsync(string ns, string name, CancellationToken ct) =>
+        PostAsync(
+            $"/api/v1/namespaces/{ns}/serviceaccounts",
+            new JsonObject { ["apiVersion"] = "v1", ["kind"] = "ServiceAccount", ["metadata"] = Named(name) },
+            ct);
+
+    public async Task<string> RequestTokenAsync(string ns, string serviceAccount, CancellationToken ct)
+    {
+        var reply = await PostAsync(
+            $"/api/v1/namespaces/{ns}/serviceaccounts/{serviceAccount}/token",
+            new JsonObject
+            {
+                ["apiVersion"] = "authentication.k8s.io/v1",
+                ["kind"] = "TokenRequest",
+                ["spec"] = new JsonObject { ["audiences"] = new JsonArray(), ["expirationSeconds"] = 86400 },
+            },
+            ct);
+        return reply?["status"]?["token"]?.GetValue<string>()
+            ?? throw new InvalidOperationException($"The API server gave no token for the ServiceAccount {ns}/{serviceAccount}.");
+    }
+
+    public void Dispose() => _http?.Dispose();
+
+    private static JsonObject Named(string name) => new() { ["name"] = name };
+
+    // 409 is no error: what is there need not be made.
+    private async Task<JsonNode?> PostAsync(string path, JsonObject body, CancellationToken ct)
+    {
+        using var response = await Http().PostAsJsonAsync(new Uri(path, UriKind.Relative), body, ct);
+        var text = await response.Content.ReadAsStringAsync(ct);
+        if (!response.IsSuccessStatusCode && response.StatusCode != HttpStatusCode.Conflict)
+            throw new InvalidOperationException($"POST {path} was answered with {(int)response.StatusCode}: {text}");
+        return JsonNode.Parse(text);
+    }
+
+    // Made late: the API server writes its certificate when it starts for the first time.
+    private HttpClient Http()
+    {
+        if (_http is not null)
+            return _http;
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.ImportFromPemFile(authorityFile);
+        var handler = new SocketsHttpHandler { SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy } };
+        _http = new HttpClient(handler) { BaseAddress = server, Timeout = TimeSpan.FromSeconds(10) };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return _http;
+    }
+}

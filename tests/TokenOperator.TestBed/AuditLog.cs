@@ -1,0 +1,70 @@
+using System.Text.Json;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>One request as the API server wrote it down.</summary>
+/// <param name="User">Who asked, such as <c>system:serviceaccount:NAMESPACE:NAME</c>.</param>
+/// <param name="Verb">get, list, watch, create, update, patch, delete; a server-side apply is a patch.</param>
+/// <param name="Resource">The plural, with the subresource after a slash: <c>oauthtokens/status</c>; empty for a path such as /readyz.</param>
+/// <param name="Namespace">Empty for what has none.</param>
+/// <param name="Name">Empty for a list.</param>
+/// <param name="Status">The HTTP status, 0 when unknown.</param>
+public sealed record ApiRequest(string User, string Verb, string Resource, string Namespace, string Name, int Status)
+{
+    /// <summary>True for what changes something.</summary>
+    public bool IsWrite => Verb is "create" or "update" or "patch" or "delete" or "deletecollection";
+}
+
+/// <summary>The API server's audit log: a count of requests that neither side of them made up.</summary>
+/// <param name="file">The log's path.</param>
+public sealed class AuditLog(string file)
+{
+    /// <summary>One line for each request: when it is answered, or, for a watch, when it begins.</summary>
+    internal const string Policy = """
+        apiVersion: audit.k8s.io/v1
+        kind: Policy
+        omitStages: [RequestReceived]
+        rules:
+        - level: Metadata
+        """;
+
+    /// <summary>The log's path.</summary>
+    public string File => file;
+
+    /// <summary>All requests of a user so far, in the order of their answers; a watch counts once, when it begins.</summary>
+    /// <param name="user">The whole name, such as <c>system:serviceaccount:NAMESPACE:NAME</c>.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <exception cref="FileNotFoundException">The control plane was started without <see cref="ControlPlaneOptions.Audit"/>.</exception>
+    public async Task<IReadOnlyList<ApiRequest>> RequestsAsync(string user, CancellationToken ct = default)
+    {
+        var found = new List<ApiRequest>();
+        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        while (await reader.ReadLineAsync(ct) is { } line)
+        {
+            // The last line may still be on its way.
+            if (!line.EndsWith('}'))
+                continue;
+            using var document = JsonDocument.Parse(line);
+            var entry = document.RootElement;
+            var who = Text(entry.GetProperty("user"), "username");
+            var verb = Text(entry, "verb");
+            // A watch has a second line, when it ends.
+            if (who != user || (verb == "watch" && Text(entry, "stage") != "ResponseStarted"))
+                continue;
+            var target = entry.TryGetProperty("objectRef", out var reference) ? reference : default;
+            var subresource = Text(target, "subresource");
+            found.Add(new ApiRequest(
+                who,
+                verb,
+                subresource.Length > 0 ? $"{Text(target, "resource")}/{subresource}" : Text(target, "resource"),
+                Text(target, "namespace"),
+                Text(target, "name"),
+                entry.TryGetProperty("responseStatus", out var status) && status.TryGetProperty("code", out var code) ? code.GetInt32() : 0));
+        }
+
+        return found;
+    }
+
+    private static string Text(JsonElement element, string property) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(property, out var value) ? value.GetString() ?? "" : "";
+}

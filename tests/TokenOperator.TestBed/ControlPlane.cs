@@ -1,0 +1,286 @@
+// Test bed: a real etcd and kube-apiserver, as envtest starts them. May start processes and use the network of this
+// machine; knows nothing of the product.
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>How a <see cref="ControlPlane"/> is run.</summary>
+public sealed record ControlPlaneOptions
+{
+    /// <summary>Further arguments of kube-apiserver, such as <c>--v=4</c>; of two with the same name the later one counts.</summary>
+    public IReadOnlyList<string> ApiServerArguments { get; init; } = [];
+
+    /// <summary>True lets the API server write down each request, for <see cref="ControlPlane.AuditLog"/>.</summary>
+    public bool Audit { get; init; }
+}
+
+/// <summary>
+/// A Kubernetes API with nothing behind it: no controller-manager and no kubelet, thus no garbage collection, no default
+/// ServiceAccount, no running pod; a deleted namespace stays in Terminating. All of it lies in one folder and ends, and
+/// the folder with it, when this is disposed of or when the process that started it ends in any way.
+/// </summary>
+public sealed class ControlPlane : IAsyncDisposable
+{
+    private const string AdminToken = "test-bed-admin";
+    private const long RoomForEtcd = 1L << 30;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    private readonly TestAssets _assets;
+    private readonly ControlPlaneOptions _options;
+    private readonly int _etcdPort = Ports.Free();
+    private readonly int _apiPort = Ports.Free();
+    private ChildProcess? _etcd;
+    private ChildProcess? _apiServer;
+    private ApiClient? _admin;
+
+    private ControlPlane(TestAssets assets, ControlPlaneOptions options)
+    {
+        _assets = assets;
+        _options = options;
+        Folder = Path.Combine(RoomyFolder(), "to-k8s-" + Path.GetRandomFileName()[..8]);
+        Server = new Uri($"https://127.0.0.1:{_apiPort}");
+        CertificateAuthorityFile = Path.Combine(Folder, "certificates", "apiserver.crt");
+        AdminKubeconfig = Path.Combine(Folder, "admin.kubeconfig");
+        Kubectl = new Kubectl(assets.Kubectl, AdminKubeconfig, Path.Combine(Folder, "kubectl-cache"));
+        AuditLog = new AuditLog(Path.Combine(Folder, "audit.log"));
+    }
+
+    /// <summary>Everything of this control plane: data, certificates, kubeconfigs, etcd.log and kube-apiserver.log.</summary>
+    public string Folder { get; }
+
+    /// <summary>The API server's address; the same after a restart.</summary>
+    public Uri Server { get; }
+
+    /// <summary>What the API server's certificate is to be checked against (PEM).</summary>
+    public string CertificateAuthorityFile { get; }
+
+    /// <summary>The kubeconfig of an administrator (group system:masters).</summary>
+    public string AdminKubeconfig { get; }
+
+    /// <summary>kubectl as that administrator.</summary>
+    public Kubectl Kubectl { get; }
+
+    /// <summary>The requests that the API server saw, when <see cref="ControlPlaneOptions.Audit"/> is set.</summary>
+    public AuditLog AuditLog { get; }
+
+    /// <summary>The process id of kube-apiserver, for its CPU and memory; null while it is stopped.</summary>
+    public int? ApiServerId => _apiServer?.Id;
+
+    /// <summary>Starts etcd and kube-apiserver and returns when the API is ready, which takes some seconds.</summary>
+    /// <exception cref="InvalidOperationException">There are no programs, or one of them ended; the message holds its last words.</exception>
+    public static async Task<ControlPlane> StartAsync(ControlPlaneOptions? options = null, CancellationToken ct = default)
+    {
+        var assets = await TestAssets.FindAsync(ct);
+        for (var attempt = 1; ; attempt++)
+        {
+            var plane = new ControlPlane(assets, options ?? new ControlPlaneOptions());
+            try
+            {
+                await plane.InitializeAsync(ct);
+                return plane;
+            }
+            catch (InvalidOperationException e) when (attempt < 3 && e.Message.Contains("address already in use", StringComparison.Ordinal))
+            {
+                // Between our look at the port and the program's, somebody else took it.
+                await plane.DisposeAsync();
+            }
+            catch
+            {
+                await plane.DisposeAsync();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Stops the API server: properly, or, when <paramref name="crash"/> is set, by kill -9. etcd keeps its data.</summary>
+    public async Task StopApiServerAsync(bool crash = false, CancellationToken ct = default)
+    {
+        if (_apiServer is not { } running)
+            return;
+        _ = crash ? await running.KillAsync(ct) : await running.StopAsync(ct);
+        _apiServer = null;
+        await running.DisposeAsync();
+    }
+
+    /// <summary>Starts the API server after <see cref="StopApiServerAsync"/>, on the same port, and returns when it is ready.</summary>
+    public async Task StartApiServerAsync(CancellationToken ct = default)
+    {
+        _apiServer ??= ChildProcess.Start(new ChildProcessOptions(_assets.ApiServer, ApiServerArguments())
+        {
+            LogFile = Path.Combine(Folder, "kube-apiserver.log"),
+        });
+        await WaitUntilAsync(
+            _apiServer,
+            // The certificate is whole once the key is there. The bootstrap makes the namespaces after it calls itself ready.
+            async () => File.Exists(Path.ChangeExtension(CertificateAuthorityFile, ".key"))
+                && await Admin().IsOkAsync("/readyz", ct)
+                && await Admin().IsOkAsync("/api/v1/namespaces/default", ct),
+            ct);
+    }
+
+    /// <summary>Makes a namespace; one that is there is left as it is.</summary>
+    public Task CreateNamespaceAsync(string name, CancellationToken ct = default) => Admin().CreateNamespaceAsync(name, ct);
+
+    /// <summary>Applies a YAML file, or all files of a folder, as the administrator.</summary>
+    public Task ApplyAsync(string path, CancellationToken ct = default) => Kubectl.ApplyAsync(path, ct);
+
+    /// <summary>
+    /// Makes a kubeconfig for a ServiceAccount, with a token from the TokenRequest API that lives a day. Namespace and
+    /// ServiceAccount are made when they are missing; what it may do is for RBAC to say.
+    /// </summary>
+    /// <returns>The kubeconfig's path.</returns>
+    public async Task<string> ServiceAccountKubeconfigAsync(string ns, string serviceAccount, CancellationToken ct = default)
+    {
+        await Admin().CreateNamespaceAsync(ns, ct);
+        await Admin().CreateServiceAccountAsync(ns, serviceAccount, ct);
+        var token = await Admin().RequestTokenAsync(ns, serviceAccount, ct);
+        return await WriteKubeconfigAsync($"{ns}.{serviceAccount}", token, ct: ct);
+    }
+
+    /// <summary>Writes a kubeconfig into <see cref="Folder"/>.</summary>
+    /// <param name="name">The user's name, and the file's without its ending.</param>
+    /// <param name="token">The user's bearer token.</param>
+    /// <param name="server">Where to go instead of <see cref="Server"/>: a proxy in between, reached as 127.0.0.1.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <returns>The file's path.</returns>
+    public async Task<string> WriteKubeconfigAsync(string name, string token, Uri? server = null, CancellationToken ct = default)
+    {
+        var authority = Convert.ToBase64String(await File.ReadAllBytesAsync(CertificateAuthorityFile, ct));
+        var path = Path.Combine(Folder, name + ".kubeconfig");
+        var address = (server ?? Server).GetLeftPart(UriPartial.Authority);
+        await File.WriteAllTextAsync(
+            path,
+            $$"""
+            apiVersion: v1
+            kind: Config
+            current-context: test-bed
+            clusters:
+            - name: test-bed
+              cluster:
+                server: {{address}}
+                certificate-authority-data: {{authority}}
+            users:
+            - name: {{name}}
+              user:
+                token: {{token}}
+            contexts:
+            - name: test-bed
+              context:
+                cluster: test-bed
+                user: {{name}}
+
+            """,
+            ct);
+        return path;
+    }
+
+    /// <summary>Stops both at once and removes the folder.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _admin?.Dispose();
+        if (_apiServer is not null)
+            await _apiServer.DisposeAsync();
+        if (_etcd is not null)
+            await _etcd.DisposeAsync();
+        if (Directory.Exists(Folder))
+            Directory.Delete(Folder, recursive: true);
+    }
+
+    private async Task InitializeAsync(CancellationToken ct)
+    {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("The test bed needs a Unix shell.");
+        Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using (var key = RSA.Create(2048))
+        {
+            await File.WriteAllTextAsync(Path.Combine(Folder, "service-account.key"), key.ExportRSAPrivateKeyPem(), ct);
+            await File.WriteAllTextAsync(Path.Combine(Folder, "service-account.pub"), key.ExportSubjectPublicKeyInfoPem(), ct);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(Folder, "tokens.csv"), $"{AdminToken},admin,admin,\"system:masters\"\n", ct);
+        await File.WriteAllTextAsync(Path.Combine(Folder, "audit-policy.yaml"), AuditLog.Policy, ct);
+
+        _etcd = ChildProcess.Start(new ChildProcessOptions(_assets.Etcd, await EtcdArgumentsAsync(ct))
+        {
+            LogFile = Path.Combine(Folder, "etcd.log"),
+            FolderToRemoveWhenOrphaned = Folder,
+        });
+        _admin = new ApiClient(Server, CertificateAuthorityFile, AdminToken);
+        // No wait for etcd: the API server has that patience itself.
+        await StartApiServerAsync(ct);
+        await WriteKubeconfigAsync("admin", AdminToken, ct: ct);
+    }
+
+    private async Task<IReadOnlyList<string>> EtcdArgumentsAsync(CancellationToken ct)
+    {
+        var address = $"http://127.0.0.1:{_etcdPort}";
+        List<string> arguments =
+        [
+            $"--data-dir={Path.Combine(Folder, "etcd")}",
+            $"--listen-client-urls={address}",
+            $"--advertise-client-urls={address}",
+            "--listen-peer-urls=http://127.0.0.1:0",
+            "--logger=zap",
+            "--log-level=warn",
+        ];
+        // From 3.5 on. Nobody will miss this data.
+        var help = await Command.RunAsync(_assets.Etcd, ["--help"], ct: ct);
+        if ((help.Output + help.Errors).Contains("--unsafe-no-fsync", StringComparison.Ordinal))
+            arguments.Add("--unsafe-no-fsync=true");
+        return arguments;
+    }
+
+    private List<string> ApiServerArguments()
+    {
+        List<string> arguments =
+        [
+            $"--etcd-servers=http://127.0.0.1:{_etcdPort}",
+            string.Create(CultureInfo.InvariantCulture, $"--secure-port={_apiPort}"),
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            $"--cert-dir={Path.GetDirectoryName(CertificateAuthorityFile)}",
+            $"--service-account-key-file={Path.Combine(Folder, "service-account.pub")}",
+            $"--service-account-signing-key-file={Path.Combine(Folder, "service-account.key")}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--authorization-mode=RBAC",
+            $"--token-auth-file={Path.Combine(Folder, "tokens.csv")}",
+            "--service-cluster-ip-range=10.0.0.0/24",
+        ];
+        if (_options.Audit)
+        {
+            arguments.Add($"--audit-policy-file={Path.Combine(Folder, "audit-policy.yaml")}");
+            arguments.Add($"--audit-log-path={AuditLog.File}");
+            // By default lines wait for others; who counts wants to see what has happened.
+            arguments.Add("--audit-log-mode=blocking");
+        }
+
+        arguments.AddRange(_options.ApiServerArguments);
+        return arguments;
+    }
+
+    private ApiClient Admin() => _admin ?? throw new InvalidOperationException("The control plane has not been started.");
+
+    private async Task WaitUntilAsync(ChildProcess process, Func<Task<bool>> ready, CancellationToken ct)
+    {
+        try
+        {
+            await Eventually.SeesAsync(
+                async () => process.HasExited || _etcd is { HasExited: true } || await ready(), seen => seen, Patience, ct, "the API server is ready");
+        }
+        catch (TimeoutException e)
+        {
+            throw new InvalidOperationException($"{e.Message}. kube-apiserver's last words: {process.LastWords()}", e);
+        }
+
+        _etcd?.ThrowIfExited();
+        process.ThrowIfExited();
+    }
+
+    // Memory, where a write costs nothing, unless it is the 64 MB that a container has by default.
+    private static string RoomyFolder()
+    {
+        const string Memory = "/dev/shm";
+        return Directory.Exists(Memory) && new DriveInfo(Memory).AvailableFreeSpace > RoomForEtcd ? Memory : Path.GetTempPath();
+    }
+}

@@ -1,0 +1,45 @@
+namespace TokenOperator.TestBed;
+
+/// <summary>kubectl for one kubeconfig.</summary>
+/// <param name="program">The path of kubectl.</param>
+/// <param name="kubeconfig">The path of the kubeconfig.</param>
+/// <param name="cacheFolder">Where it keeps what it discovers; not in the home folder, where another cluster that had the same port left its own.</param>
+public sealed class Kubectl(string program, string kubeconfig, string cacheFolder)
+{
+    /// <summary>The kubeconfig that it runs with.</summary>
+    public string Kubeconfig => kubeconfig;
+
+    /// <summary>The same kubectl as another user.</summary>
+    public Kubectl As(string otherKubeconfig) => new(program, otherKubeconfig, cacheFolder);
+
+    /// <summary>Runs it and leaves it to the caller what its exit code means.</summary>
+    public Task<CommandResult> TryRunAsync(IEnumerable<string> arguments, string input = "", CancellationToken ct = default) =>
+        Command.RunAsync(program, [.. arguments, "--kubeconfig", kubeconfig, "--cache-dir", cacheFolder], input, ct: ct);
+
+    /// <summary>Runs it; it must succeed.</summary>
+    /// <returns>Its stdout.</returns>
+    /// <exception cref="InvalidOperationException">It failed; the message holds the command and its stderr.</exception>
+    public async Task<string> RunAsync(IEnumerable<string> arguments, string input = "", CancellationToken ct = default)
+    {
+        var all = arguments.ToList();
+        var result = await TryRunAsync(all, input, ct);
+        return result.ExitCode == 0
+            ? result.Output
+            : throw new InvalidOperationException($"kubectl {string.Join(' ', all)} failed with exit code {result.ExitCode}: {result.Errors.Trim()}");
+    }
+
+    /// <summary>Runs it with the words of one line; they must succeed.</summary>
+    /// <param name="line">Arguments without spaces of their own, such as <c>get oauthtokens -n mail</c>.</param>
+    /// <param name="ct">Ends it.</param>
+    public Task<string> RunAsync(string line, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        return RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), ct: ct);
+    }
+
+    /// <summary>Applies a file, or all files of a folder.</summary>
+    public Task ApplyAsync(string path, CancellationToken ct = default) => RunAsync(["apply", "-f", path], ct: ct);
+
+    /// <summary>Applies a document that is at hand as text.</summary>
+    public Task ApplyTextAsync(string yaml, CancellationToken ct = default) => RunAsync(["apply", "-f", "-"], yaml, ct);
+}
