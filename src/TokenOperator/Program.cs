@@ -1,1 +1,4 @@
-Console.WriteLine("placeholder");
+// The program: verbs, and nothing else.
+using TokenOperator.Commands;
+
+return await CommandLine.RunAsync(args);

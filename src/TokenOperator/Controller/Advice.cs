@@ -24,8 +24,8 @@ public static class Advice
 
     /// <summary>The namespace may not use the account. Says nothing about whom it belongs to.</summary>
     public static string NotAllowed(TokenRequest request) =>
-        $"Namespace {request.Object.Namespace} may not use the account {request.Key}. An administrator can allow it: "
-        + $"token-operator accounts allow {request.Key.Provider} {request.Key.Account} --namespace {request.Object.Namespace}";
+        $"Namespace {request.Owner.Namespace} may not use the account {request.Key}. An administrator can allow it: "
+        + $"token-operator accounts allow {request.Key.Provider} {request.Key.Account} --namespace {request.Owner.Namespace}";
 
     /// <summary>Fewer scopes than asked for.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
@@ -69,13 +69,13 @@ public static class Advice
             : "To import a new token file, " + SeedCommand(request);
 
     private static string SeedCommand(TokenRequest request) =>
-        $"run: token-operator seed FILE --provider {request.Key.Provider} --account {request.Key.Account} --namespace {request.Object.Namespace}";
+        $"run: token-operator seed FILE --provider {request.Key.Provider} --account {request.Key.Account} --namespace {request.Owner.Namespace}";
 
     private static string NewClient(TokenRequest request) =>
         $"Compare it with the provider's console and put the right one there; every account of this client waits for it. To try as it is: {AskAgain(request)}";
 
     private static string AskAgain(TokenRequest request) =>
-        $"kubectl annotate oauthtoken -n {request.Object.Namespace} {request.Object.Name} tokenoperator.dev/refresh-requested-at=\"$(date)\" --overwrite";
+        $"kubectl annotate oauthtoken -n {request.Owner.Namespace} {request.Owner.Name} tokenoperator.dev/refresh-requested-at=\"$(date)\" --overwrite";
 
     private static string Shown(string text) => string.Concat((text.Length > 100 ? text[..100] + "..." : text).Select(c => char.IsControl(c) ? '?' : c));
 }

@@ -11,12 +11,20 @@ public static class Decider
     /// <summary>The next step.</summary>
     public static Decision Decide(Situation now) =>
         CheckProvider(now)
+        ?? (Decision?)CheckStore(now)
         ?? (now.Account is Finding<AccountRecord>.Found { Value: var account } ? ForRow(now, account) : ForNoRow(now));
 
-    private static Decision? CheckProvider(Situation now) =>
+    private static Decision.Settle? CheckProvider(Situation now) =>
         now.Providers.Contains(now.Request.Key.Provider)
             ? null
             : Human(null, Reasons.UnknownProvider, Advice.UnknownProvider(now.Request, now.Providers));
+
+    /// <summary>While Postgres is away, the token that was last seen goes on being published, and nothing else is tried.</summary>
+    private static Decision.Settle? CheckStore(Situation now) => now.StoreError is not { } error
+        ? null
+        : Settle(
+            now.Account is Finding<AccountRecord>.Found { Value: var account } && IsAllowed(now, account) ? account : null,
+            Reasons.StoreUnavailable, error, needsHuman: false);
 
     private static Decision ForNoRow(Situation now) => now switch
     {
@@ -28,7 +36,7 @@ public static class Decider
         { Seed: Finding<Seed>.Absent absent } => Human(null, Reasons.SeedMissing, absent.Message),
         { Seed: Finding<Seed>.Faulty fault } => Settle(null, fault.Reason, fault.Message, fault.NeedsHuman),
         { Seed: Finding<Seed>.Found { Value: var seed } } => CheckSeed(now, seed) ?? new Decision.Import(seed, Replaces: null),
-        _ => throw new InvalidOperationException($"No decision for {now.Request.Object}."),
+        _ => throw new InvalidOperationException($"No decision for {now.Request.Owner}."),
     };
 
     private static Decision ForRow(Situation now, AccountRecord account) =>
@@ -37,7 +45,7 @@ public static class Decider
         ?? CheckFresh(now, account)
         ?? CheckDeadToken(now, account)
         ?? CheckClient(now, account)
-        ?? CheckBackoff(now, account)
+        ?? (Decision?)CheckBackoff(now, account)
         ?? new Decision.Refresh(account, ((Finding<OAuthClient>.Found)now.Client).Value);
 
     /// <summary>A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator.</summary>
@@ -45,7 +53,7 @@ public static class Decider
     {
         if (account.Namespaces is not null)
         {
-            return account.Namespaces.Contains(now.Request.Object.Namespace)
+            return IsAllowed(now, account)
                 ? null
                 : Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request));
         }
@@ -57,6 +65,9 @@ public static class Decider
             _ => Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request)),
         };
     }
+
+    private static bool IsAllowed(Situation now, AccountRecord account) =>
+        account.Namespaces?.Contains(now.Request.Owner.Namespace) == true;
 
     private static Decision.Settle? CheckSuspended(Situation now, AccountRecord account) =>
         now.Request.Suspended

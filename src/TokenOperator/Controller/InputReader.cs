@@ -51,7 +51,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, ClientFileReader.Read, CancellationToken.None));
 
     private async Task<Finding<T>> ReadAsync<T>(
-        SecretKey where, string missing, string invalid, Func<ReadOnlyMemory<byte>, string, T> read, CancellationToken ct)
+        SecretKey where, string missing, string invalid, Reader<T> read, CancellationToken ct)
         where T : class
     {
         var secret = await api.GetAsync<V1Secret>(Kind, where.Secret, ct);
@@ -70,6 +70,8 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             return new Finding<T>.Faulty(invalid, e.Message, NeedsHuman: true);
         }
     }
+
+    private delegate T Reader<out T>(ReadOnlySpan<byte> content, string source);
 
     private static Finding<T> NoSecret<T>(SecretKey where, string what)
         where T : class =>

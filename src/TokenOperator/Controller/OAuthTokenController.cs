@@ -5,10 +5,8 @@ using TokenOperator.Providers;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
-using TokenOperator.Runtime.Client;
 using TokenOperator.Runtime.Controllers;
 using TokenOperator.Runtime.Watching;
-using TokenOperator.Seeding;
 using TokenOperator.Storage;
 using TokenOperator.Tokens;
 
@@ -83,7 +81,7 @@ public sealed partial class OAuthTokenController(
             situation = await ActAsync(situation with { Now = time.GetUtcNow() }, decision, ct);
         }
 
-        throw new InvalidOperationException($"OAuthToken {situation.Request.Object} did not settle in {MostSteps} steps; please report this.");
+        throw new InvalidOperationException($"OAuthToken {situation.Request.Owner} did not settle in {MostSteps} steps; please report this.");
     }
 
     private async Task<Situation> ActAsync(Situation situation, Decision decision, CancellationToken ct)
@@ -92,7 +90,7 @@ public sealed partial class OAuthTokenController(
         switch (decision)
         {
             case Decision.LookUpAccount:
-                return situation with { Account = await FindAsync(request.Key, () => accounts.GetAsync(request.Key, ct)) };
+                return await StoreAsync(situation, () => accounts.GetAsync(request.Key, ct));
             case Decision.ReadSeed:
                 return situation with { Seed = await inputs.ReadSeedAsync(request.Seed!.Value, ct) };
             case Decision.ReadClient:
@@ -103,17 +101,14 @@ public sealed partial class OAuthTokenController(
                     ClientRejectedUntil = client is Finding<OAuthClient>.Found { Value: var c } ? rejected.Until(request.Key.Provider, c) : null,
                 };
             case Decision.Import import:
-                return situation with
-                {
-                    Account = await FindAsync(request.Key, () => importer.ImportAsync(request.Key, import.Seed, request.Object.Namespace, import.Replaces, ct)),
-                };
+                return await StoreAsync(situation, () => importer.ImportAsync(request.Key, import.Seed, request.Owner.Namespace, import.Replaces, ct));
             case Decision.Allow:
-                return situation with { Account = await FindAsync(request.Key, () => importer.AllowAsync(request.Key, request.Object.Namespace, ct)) };
+                return await StoreAsync(situation, () => importer.AllowAsync(request.Key, request.Owner.Namespace, ct));
             case Decision.Refresh refresh:
-                var inputsFingerprint = Decider.InputsFingerprint(refresh.Client, refresh.Account);
-                return situation with
+                var fingerprint = Decider.InputsFingerprint(refresh.Client, refresh.Account);
+                var after = await StoreAsync(situation, () => refresher.RefreshAsync(refresh.Account, refresh.Client, fingerprint, ct));
+                return after with
                 {
-                    Account = await FindAsync(request.Key, () => refresher.RefreshAsync(refresh.Account, refresh.Client, inputsFingerprint, ct)),
                     Now = time.GetUtcNow(),
                     ClientRejectedUntil = rejected.Until(request.Key.Provider, refresh.Client),
                     RefreshRequested = false,
@@ -124,22 +119,25 @@ public sealed partial class OAuthTokenController(
         }
     }
 
-    /// <summary>A database that is away is a finding, too: the row as it was last seen is still good for publishing.</summary>
-    private static async Task<Finding<AccountRecord>> FindAsync(AccountKey key, Func<Task<AccountRecord?>> look)
+    /// <summary>A database that is away is a finding, too, and the row as it was last seen is still good for publishing.</summary>
+    private static async Task<Situation> StoreAsync(Situation situation, Func<Task<AccountRecord?>> use)
     {
         try
         {
-            return await look() is { } record
-                ? new Finding<AccountRecord>.Found(record)
-                : new Finding<AccountRecord>.Absent($"No row of {key} is stored.");
+            return situation with
+            {
+                Account = await use() is { } record
+                    ? new Finding<AccountRecord>.Found(record)
+                    : new Finding<AccountRecord>.Absent($"No row of {situation.Request.Key} is stored."),
+            };
         }
         catch (StoreUnavailableException e)
         {
-            return new Finding<AccountRecord>.Faulty(Reasons.StoreUnavailable, e.Message, NeedsHuman: false);
+            return situation with { StoreError = e.Message };
         }
         catch (UnreadableRowException e)
         {
-            return new Finding<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, e.Message, NeedsHuman: true);
+            return situation with { Account = new Finding<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, e.Message, NeedsHuman: true) };
         }
     }
 

@@ -28,6 +28,9 @@ public sealed record Situation
     /// <summary>When the client was refused of late, by whichever account: do not ask with it before this moment.</summary>
     public DateTimeOffset? ClientRejectedUntil { get; init; }
 
+    /// <summary>Why Postgres cannot be used now, or null: nothing that needs it is tried again in this reconcile.</summary>
+    public string? StoreError { get; init; }
+
     /// <summary>A refresh was asked for by annotation and not tried yet.</summary>
     public bool RefreshRequested { get; init; }
 

@@ -13,7 +13,7 @@ public sealed partial record TokenRequest
     public const int LongestAccount = 256;
 
     /// <summary>The object that asks.</summary>
-    public required NamespacedName Object { get; init; }
+    public required NamespacedName Owner { get; init; }
 
     /// <summary>Whose token.</summary>
     public required AccountKey Key { get; init; }
@@ -56,7 +56,7 @@ public sealed partial record TokenRequest
 
         return new TokenRequest
         {
-            Object = entity.Key(),
+            Owner = entity.Key(),
             Key = new AccountKey(spec.Provider!, spec.Account!),
             Client = new SecretKey(entity.Metadata.NamespaceProperty, spec.ClientSecretRef!.Name!, spec.ClientSecretRef.Key ?? "credentials.json"),
             Seed = spec.SeedSecretRef is { } seed ? new SecretKey(entity.Metadata.NamespaceProperty, seed.Name!, seed.Key ?? "token.json") : null,

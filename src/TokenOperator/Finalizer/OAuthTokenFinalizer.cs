@@ -58,11 +58,11 @@ public sealed class OAuthTokenFinalizer(
 
     private async Task BeforeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record, CancellationToken ct)
     {
-        if (record.Namespaces?.Contains(request.Object.Namespace) != true)
+        if (record.Namespaces?.Contains(request.Owner.Namespace) != true)
             throw new NotOursException();
         if (entity.Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
             return;
-        var answer = await providers.Get(request.Key.Provider).RevokeAsync(token, ct);
+        var answer = await providers.Find(request.Key.Provider)!.RevokeAsync(token, ct);
         if (!answer.Revoked)
             throw new RevocationFailedException($"The provider did not revoke the grant of {request.Key} ({answer.Detail}).");
         events.Publish(entity, "Normal", "Revoked", "Revoke", $"The grant of {request.Key} is revoked at the provider.");

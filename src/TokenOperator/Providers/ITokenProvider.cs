@@ -46,7 +46,11 @@ public abstract record RefreshAnswer
     /// <param name="Kind">What it means.</param>
     /// <param name="Detail">Safe to show: status, error code and description in printable characters, 300 at most; never part of a token.</param>
     /// <param name="RetryAfter">The server's wish (RFC 9110 section 10.2.3), capped at 1 h; null when it has none.</param>
-    public sealed record Failed(FailureKind Kind, string Detail, TimeSpan? RetryAfter = null) : RefreshAnswer;
+    /// <param name="RefreshToken">
+    /// A new refresh token in a reply that is otherwise of no use (no access token, no lifetime). The old one may be dead
+    /// from now on, so this one is stored like that of a <see cref="Granted"/>. Nearly always null.
+    /// </param>
+    public sealed record Failed(FailureKind Kind, string Detail, TimeSpan? RetryAfter = null, SecretValue? RefreshToken = null) : RefreshAnswer;
 }
 
 /// <summary>What the revocation endpoint answered.</summary>

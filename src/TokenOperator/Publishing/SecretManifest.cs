@@ -45,7 +45,7 @@ public sealed class SecretManifest
     public string ContentHash { get; }
 
     /// <summary>The Secret to write.</summary>
-    public NamespacedName Key => new(_request.Object.Namespace, _request.SecretName);
+    public NamespacedName Key => new(_request.Owner.Namespace, _request.SecretName);
 
     /// <summary>The body of a server-side apply.</summary>
     /// <param name="uid">Apply only to the Secret with this uid; null where there is none.</param>

@@ -6,10 +6,11 @@ namespace TokenOperator.Refreshing;
 
 /// <summary>
 /// The rows as this process last saw them, so that a look at a fresh account costs no round trip. All rows are read in
-/// one statement at the start of each term; notices from Postgres and this process's own writes keep them up. What is
+/// one statement at the start of each term, after the schema has been
+/// brought up to date; notices from Postgres and this process's own writes keep them up. What is
 /// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice.
 /// </summary>
-public sealed class AccountCache(ITokenStore store, IFence fence)
+public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence fence) : IDisposable
 {
     private readonly ConcurrentDictionary<AccountKey, AccountRecord> _records = new();
     private readonly SemaphoreSlim _loading = new(1, 1);
@@ -59,6 +60,9 @@ public sealed class AccountCache(ITokenStore store, IFence fence)
         return changed;
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _loading.Dispose();
+
     private static bool SameNamespaces(AccountRecord a, AccountRecord b) =>
         (a.Namespaces, b.Namespaces) is (null, null) || (a.Namespaces is { } x && b.Namespaces is { } y && x.SequenceEqual(y));
 
@@ -70,6 +74,7 @@ public sealed class AccountCache(ITokenStore store, IFence fence)
             var term = fence.Term;
             if (_loaded?.Term == term)
                 return;
+            await migrator.UpAsync(ct);
             await ReloadAsync(ct);
             _loaded = new Loaded(term);
         }

@@ -60,7 +60,7 @@ public sealed partial class AccountRefresher(
         }
 
         var sentAt = time.GetUtcNow();
-        var answer = await providers.Get(seen.Key.Provider).RefreshAsync(client, refreshToken, ct);
+        var answer = await providers.Find(seen.Key.Provider)!.RefreshAsync(client, refreshToken, ct);
         return answer switch
         {
             RefreshAnswer.Granted granted => await KeepAsync(claimed, claim.Id, client, Merge(claimed.Token, granted, sentAt), sentAt),
@@ -106,6 +106,13 @@ public sealed partial class AccountRefresher(
 
         try
         {
+            if (failed.RefreshToken is { } rotated)
+            {
+                // Of no use but for its refresh token, and the old one may be dead from now on: kept first, whatever else.
+                var kept = await KeepAsync(claimed, claimId, client, claimed.Token with { RefreshToken = rotated }, now);
+                return kept is null ? null : cache.Keep(kept with { Failure = failure });
+            }
+
             return await store.FailAsync(claimed.Key, claimId, failure, CancellationToken.None) is { } recorded
                 ? cache.Keep(recorded)
                 : await cache.ReadAsync(claimed.Key, CancellationToken.None);

@@ -22,7 +22,7 @@ internal static class JsonInput
         if (content.StartsWith("\uFEFF"u8))
             content = content[3..];
         RefuseOtherEncodings(content, source);
-        content = content.TrimEnd(" \t\r\n\0"u8);
+        content = content.TrimEnd(" \t\r\n"u8);
         if (content.IsEmpty)
             throw new InvalidDocumentException($"{source}: it is empty, a JSON object was expected.");
 
@@ -59,7 +59,7 @@ internal static class JsonInput
         {
             while (reader.Read())
             {
-                if (reader.TokenStartIndex == 0 || reader.CurrentDepth == 0)
+                if (reader.CurrentDepth == 0)
                     RequireObject(ref reader, content, source);
                 if (reader.CurrentDepth >= MaxDepth)
                     throw Fault("the objects are nested more deeply than in any client or token file", content, (int)reader.TokenStartIndex, source);

@@ -1,43 +1,161 @@
+// Talks to the API server: the only folder that knows HTTP. A thin layer of its own over the connection that KubernetesClient
+// sets up, for exact control of time limits, retries and of what the server is asked to send.
+using System.Net;
+using System.Runtime.CompilerServices;
 using k8s;
 using k8s.Models;
 
 namespace TokenOperator.Runtime.Client;
 
-/// <summary>All calls to the API server.</summary>
+/// <summary>
+/// All calls to the API server. Each throws <see cref="ApiException"/> when the server refuses, <see cref="ApiUnavailableException"/>
+/// when it does not answer (each try has 30 s). For <see cref="PartialObjectMetadata"/> only metadata is asked for.
+/// </summary>
 public sealed class ResourceClient
 {
-    /// <summary>Reads one object; null when there is none.</summary>
-    public Task<T?> GetAsync<T>(ResourceKind kind, NamespacedName name, CancellationToken cancellationToken)
-        where T : class, IKubernetesObject<V1ObjectMeta> => throw new NotImplementedException();
+    private const int PageSize = 500;
+    private readonly ApiTransport transport;
+    private readonly string fieldManager;
 
-    /// <summary>Reads all objects of a kind, page by page.</summary>
+    internal ResourceClient(ApiTransport transport, string fieldManager)
+    {
+        this.transport = transport;
+        this.fieldManager = Uri.EscapeDataString(fieldManager);
+    }
+
+    /// <summary>Reads one object; null when there is none.</summary>
+    public async Task<T?> GetAsync<T>(ResourceKind kind, NamespacedName name, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var request = new ApiRequest("get", HttpMethod.Get, kind, name) { Accept = ApiRequest.AcceptFor<T>() };
+        try
+        {
+            return await transport.SendAsync<T>(request, cancellationToken);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads all objects of a kind, page by page, as they are now.</summary>
     /// <param name="kind">The kind.</param>
     /// <param name="ns">The namespace; empty means all.</param>
     /// <param name="labelSelector">Only objects with these labels.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public Task<IReadOnlyList<T>> ListAsync<T>(ResourceKind kind, string ns, string? labelSelector, CancellationToken cancellationToken)
-        where T : class, IKubernetesObject<V1ObjectMeta> => throw new NotImplementedException();
+    public async Task<IReadOnlyList<T>> ListAsync<T>(
+        ResourceKind kind, string ns, string? labelSelector, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var all = new List<T>();
+        await ListAsync<T>(new(kind, ns, labelSelector), "", all.AddRange, cancellationToken);
+        return all;
+    }
 
     /// <summary>Creates an object; a 409 says that it is there already.</summary>
     public Task<T> CreateAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
-        where T : class, IKubernetesObject<V1ObjectMeta> => throw new NotImplementedException();
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        transport.SendAsync<T>(
+            new("create", HttpMethod.Post, kind, new(body.Key().Namespace, ""))
+            {
+                Query = $"fieldManager={fieldManager}",
+                Body = ApiJson.Serialize(body),
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
 
     /// <summary>Replaces an object; a 409 says that it changed since it was read.</summary>
     public Task<T> ReplaceAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
-        where T : class, IKubernetesObject<V1ObjectMeta> => throw new NotImplementedException();
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        transport.SendAsync<T>(
+            new("update", HttpMethod.Put, kind, body.Key())
+            {
+                Query = $"fieldManager={fieldManager}",
+                Body = ApiJson.Serialize(body),
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
 
     /// <summary>Deletes an object; false when there is none. With <paramref name="uid"/> just that one, else a 409.</summary>
-    public Task<bool> DeleteAsync(ResourceKind kind, NamespacedName name, string? uid, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+    public async Task<bool> DeleteAsync(ResourceKind kind, NamespacedName name, string? uid, CancellationToken cancellationToken)
+    {
+        var options = new V1DeleteOptions { Preconditions = uid is null ? null : new V1Preconditions { Uid = uid } };
+        try
+        {
+            await transport.SendAsync<PartialObjectMetadata>(
+                new("delete", HttpMethod.Delete, kind, name) { Body = ApiJson.Serialize(options) }, cancellationToken);
+            return true;
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+    }
 
-    /// <summary>Server-side apply; a 409 names the fields that others own, unless <paramref name="force"/> takes them.</summary>
+    /// <summary>
+    /// Server-side apply: <paramref name="body"/> holds just the fields that are ours (with apiVersion, kind and name). A 409 names
+    /// the fields that others own, unless <paramref name="force"/> takes them over.
+    /// </summary>
     public Task<T> ApplyAsync<T>(
         ResourceKind kind, NamespacedName name, object body, bool force, string? subresource, CancellationToken cancellationToken)
-        where T : class, IKubernetesObject<V1ObjectMeta> => throw new NotImplementedException();
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        transport.SendAsync<T>(
+            new("apply", HttpMethod.Patch, kind, name)
+            {
+                Subresource = subresource,
+                Query = $"fieldManager={fieldManager}{(force ? "&force=true" : "")}",
+                Body = ApiJson.Serialize(body),
+                ContentType = "application/apply-patch+yaml",
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
 
-    /// <summary>JSON patch (RFC 6902); a failed test is a 422.</summary>
+    /// <summary>JSON patch (RFC 6902); a failed test is a 422, or a 409 where it concerned the resourceVersion.</summary>
     public Task<T> JsonPatchAsync<T>(
         ResourceKind kind, NamespacedName name, IReadOnlyList<JsonPatchOperation> operations, string? subresource,
         CancellationToken cancellationToken)
-        where T : class, IKubernetesObject<V1ObjectMeta> => throw new NotImplementedException();
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        transport.SendAsync<T>(
+            new("patch", HttpMethod.Patch, kind, name)
+            {
+                Subresource = subresource,
+                Query = $"fieldManager={fieldManager}",
+                Body = ApiJson.Serialize(operations),
+                ContentType = "application/json-patch+json",
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
+
+    /// <summary>
+    /// Reads all pages and gives each to <paramref name="page"/>; answers the version of the collection. From version "0" the server's
+    /// cache answers (in one page), from a version on whatever it holds that is no older, from "" the state of now.
+    /// </summary>
+    internal async Task<string> ListAsync<T>(
+        ResourceScope scope, string resourceVersion, Action<List<T>> page, CancellationToken cancellationToken)
+    {
+        // A limit beside a version would make the server read etcd in place of its cache (client-go tools/cache/reflector.go).
+        var limit = resourceVersion is "" or "0" ? $"limit={PageSize}" : "limit=0";
+        var query = $"{limit}{scope.Selector}{(resourceVersion is "" ? "" : $"&resourceVersion={resourceVersion}")}";
+        while (true)
+        {
+            var list = await transport.SendAsync<ResourceList<T>>(Collection<T>("list", scope, query, list: true), cancellationToken);
+            page(list.Items);
+            if (string.IsNullOrEmpty(list.Metadata.ContinueProperty)) return list.Metadata.ResourceVersion ?? "";
+            query = $"limit={PageSize}{scope.Selector}&continue={Uri.EscapeDataString(list.Metadata.ContinueProperty)}";
+        }
+    }
+
+    /// <summary>Streams what changes after <paramref name="resourceVersion"/>; ends when the server ends it.</summary>
+    internal async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
+        ResourceScope scope, string resourceVersion, TimeSpan timeout, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var query = $"watch=true&allowWatchBookmarks=true&timeoutSeconds={timeout.TotalSeconds:0}{scope.Selector}"
+            + $"&resourceVersion={resourceVersion}";
+        using var response = await transport.OpenAsync(Collection<T>("watch", scope, query, list: false), cancellationToken);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        await foreach (var change in WatchStream.ReadAsync<T>(body, cancellationToken)) yield return change;
+    }
+
+    private static ApiRequest Collection<T>(string verb, ResourceScope scope, string query, bool list) =>
+        new(verb, HttpMethod.Get, scope.Kind, new(scope.Namespace, "")) { Query = query, Accept = ApiRequest.AcceptFor<T>(list) };
 }

@@ -25,8 +25,8 @@ public sealed class OperatorOptions
     /// <summary>How often everything is reconciled again from the cache, give or take 10 %.</summary>
     public TimeSpan ResyncPeriod { get; set; } = TimeSpan.FromHours(10);
 
-    /// <summary>How long a stopping process waits for reconciles in work; less than the shutdown timeout of the host (30 s).</summary>
-    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(25);
+    /// <summary>How long a stopping process waits for reconciles in work; what follows needs up to 7 s more, and the host gives 30 s in all.</summary>
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(22);
 
     /// <summary>How one of several replicas is chosen.</summary>
     public LeaderElectionOptions LeaderElection { get; init; } = new();

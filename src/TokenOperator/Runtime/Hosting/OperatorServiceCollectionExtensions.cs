@@ -1,4 +1,11 @@
+using k8s;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Runtime.Events;
+using TokenOperator.Runtime.LeaderElection;
+using TokenOperator.Runtime.Observability;
 
 namespace TokenOperator.Runtime.Hosting;
 
@@ -7,8 +14,58 @@ public static class OperatorServiceCollectionExtensions
 {
     /// <summary>
     /// Adds the runtime: caches run on every replica, workers only where this process leads. The host ends with exit code 1 when the
-    /// lease is lost.
+    /// lease is lost. Registered for use: <see cref="ResourceClient"/>, <see cref="EventPublisher"/>, <see cref="ILeadership"/>,
+    /// <see cref="OperatorHealth"/>. A <see cref="KubernetesClientConfiguration"/>, a <see cref="Kubernetes"/> or a
+    /// <see cref="TimeProvider"/> that is registered already is used; else <see cref="KubernetesClientFactory"/> finds the cluster.
     /// </summary>
-    public static IOperatorBuilder AddKubernetesOperator(this IServiceCollection services, Action<OperatorOptions>? configure = null) =>
-        throw new NotImplementedException();
+    public static IOperatorBuilder AddKubernetesOperator(this IServiceCollection services, Action<OperatorOptions>? configure = null)
+    {
+        var options = new OperatorOptions();
+        configure?.Invoke(options);
+        services.AddSingleton(options);
+        services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<RuntimeMetrics>();
+        services.TryAddSingleton(_ => KubernetesClientFactory.LoadConfiguration());
+        services.TryAddSingleton(sp => Connect(sp.GetRequiredService<KubernetesClientConfiguration>(), options));
+        services.AddSingleton(sp => new ResourceClient(
+            new ApiTransport(
+                sp.GetRequiredService<Kubernetes>(), sp.GetRequiredService<RuntimeMetrics>(), sp.GetRequiredService<TimeProvider>()),
+            options.FieldManager ?? options.Name));
+        services.AddSingleton(sp => new EventPublisher(
+            sp.GetRequiredService<ResourceClient>(),
+            options.Name,
+            options.Identity,
+            sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<RuntimeMetrics>(),
+            sp.GetRequiredService<ILogger<EventPublisher>>()));
+        services.AddSingleton(sp => Election(sp, options));
+        services.AddSingleton<ILeadership>(sp => sp.GetRequiredService<IElection>());
+        services.AddSingleton<OperatorHost>();
+        services.AddSingleton<OperatorHealth>(sp => sp.GetRequiredService<OperatorHost>());
+        services.AddHostedService(sp => sp.GetRequiredService<OperatorHost>());
+        return new OperatorBuilder(services, options);
+    }
+
+    private static Kubernetes Connect(KubernetesClientConfiguration configuration, OperatorOptions options)
+    {
+        configuration.UserAgent = options.Name;
+        return KubernetesClientFactory.Create(configuration);
+    }
+
+    private static IElection Election(IServiceProvider sp, OperatorOptions options)
+    {
+        var election = options.LeaderElection;
+        if (!election.Enabled) return new AlwaysLeading(options.Identity);
+        var ns = election.LeaseNamespace ?? sp.GetRequiredService<KubernetesClientConfiguration>().Namespace?.Trim();
+        var elector = new LeaseElector(
+            sp.GetRequiredService<ResourceClient>(),
+            new NamespacedName(string.IsNullOrEmpty(ns) ? "default" : ns, election.LeaseName ?? options.Name),
+            options.Identity,
+            new LeaseTimes(election.LeaseDuration, election.RenewDeadline, election.RetryPeriod),
+            sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<ILogger<LeaseElector>>());
+        sp.GetRequiredService<RuntimeMetrics>().WatchLeadership(election.LeaseName ?? options.Name, () => elector.IsLeading);
+        return elector;
+    }
 }

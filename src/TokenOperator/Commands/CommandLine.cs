@@ -1,0 +1,114 @@
+// The verbs of token-operator. May touch everything through the services it composes.
+using System.CommandLine;
+using TokenOperator.Providers;
+using TokenOperator.Seeding;
+using TokenOperator.Storage;
+using TokenOperator.Storage.Postgres;
+
+namespace TokenOperator.Commands;
+
+/// <summary>Parses the command line and turns what goes wrong into one sentence and an exit code.</summary>
+public static class CommandLine
+{
+    /// <summary>Runs the verb that <paramref name="args"/> name; <c>run</c> when they name none.</summary>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var parsed = Build().Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+                await Console.Error.WriteLineAsync($"token-operator: {error.Message}");
+            await Console.Error.WriteLineAsync("Run token-operator --help, or a verb with --help.");
+            return ExitCodes.BadInput;
+        }
+
+        // Errors are for the person who typed the command: a sentence, no stack trace.
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    }
+
+    private static RootCommand Build()
+    {
+        var root = new RootCommand(
+            "Keeps OAuth access tokens fresh: refreshes them, keeps refresh tokens in Postgres, and writes short-lived access tokens to Secrets.\n\n"
+            + "Without a verb the operator runs. Settings come from the environment; see docs/configuration.md.");
+        var run = new Command("run", "Run the operator (the default).");
+        run.SetAction((_, ct) => GuardAsync(() => RunCommand.ExecuteAsync(ct)));
+        root.SetAction((_, ct) => GuardAsync(() => RunCommand.ExecuteAsync(ct)));
+        root.Subcommands.Add(run);
+        root.Subcommands.Add(Migrate());
+        root.Subcommands.Add(Seed());
+        root.Subcommands.Add(Accounts());
+        var version = new Command("version", "Print the version.");
+        version.SetAction(_ => Console.Out.WriteLine($"token-operator {BuildInfo.Version}"));
+        root.Subcommands.Add(version);
+        return root;
+    }
+
+    private static Command Migrate()
+    {
+        var yes = new Option<bool>("--yes") { Description = "Do it: what up made is dropped, and with a table that up made also the tokens in it." };
+        var up = new Command("up", "Bring the table to this version. A table oauth_tokens that is there already is adopted, with its rows.");
+        up.SetAction((_, ct) => GuardAsync(() => MigrateCommand.UpAsync(ct)));
+        var down = new Command("down", "Undo all that up did, and only that: an adopted table keeps its rows.") { yes };
+        down.SetAction((parsed, ct) => GuardAsync(() => MigrateCommand.DownAsync(parsed.GetValue(yes), ct)));
+        var status = new Command("status", "Say which version the database has and which this program wants.");
+        status.SetAction((_, ct) => GuardAsync(() => MigrateCommand.StatusAsync(ct)));
+        return new Command("migrate", "Look after the table oauth_tokens in Postgres.") { up, down, status };
+    }
+
+    private static Command Seed()
+    {
+        var file = new Argument<string>("FILE") { Description = "A token file (token.json of google-auth, gcloud, rclone, Node googleapis and others), or - for standard input." };
+        var provider = new Option<string>("--provider") { Description = "Name of the provider.", DefaultValueFactory = _ => "google" };
+        var account = new Option<string>("--account") { Description = "The account's name, as in spec.account.", Required = true };
+        var ns = new Option<string?>("--namespace", "-n") { Description = "The namespace that may use the account. Without it the account belongs to nobody until it is allowed." };
+        var replace = new Option<bool>("--replace") { Description = "Replace the tokens of an account that still works." };
+        var command = new Command("seed", "Import a token file into Postgres. A running operator picks it up within seconds.\n\nExample: token-operator seed token.json --account marcus --namespace mail")
+        {
+            file, provider, account, ns, replace,
+        };
+        command.SetAction((parsed, ct) => GuardAsync(() => SeedCommand.ExecuteAsync(
+            parsed.GetRequiredValue(file), new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetValue(ns), parsed.GetValue(replace), ct)));
+        return command;
+    }
+
+    private static Command Accounts()
+    {
+        var list = new Command("list", "List the accounts, which namespaces may use them, and how they are. Never shows a token.");
+        list.SetAction((_, ct) => GuardAsync(() => AccountsCommand.ListAsync(ct)));
+        var provider = new Argument<string>("PROVIDER") { Description = "Name of the provider, such as google." };
+        var account = new Argument<string>("ACCOUNT") { Description = "The account's name." };
+        var ns = new Option<string>("--namespace", "-n") { Description = "The namespace that may use it.", Required = true };
+        var allow = new Command("allow", "Let a namespace use an account.\n\nExample: token-operator accounts allow google marcus --namespace mail") { provider, account, ns };
+        allow.SetAction((parsed, ct) => GuardAsync(() => AccountsCommand.AllowAsync(
+            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetRequiredValue(ns), ct)));
+        return new Command("accounts", "Look after the accounts in Postgres.") { list, allow };
+    }
+
+    private static async Task<int> GuardAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or ProviderSettingException or InvalidDocumentException or IOException or UnauthorizedAccessException)
+        {
+            return await FailAsync(e, ExitCodes.BadInput);
+        }
+        catch (StoreUnavailableException e)
+        {
+            return await FailAsync(e, ExitCodes.StoreUnavailable);
+        }
+        catch (Exception e) when (e is SchemaException or UnreadableRowException)
+        {
+            return await FailAsync(e, ExitCodes.Failed);
+        }
+    }
+
+    private static async Task<int> FailAsync(Exception error, int code)
+    {
+        await Console.Error.WriteLineAsync($"token-operator: {error.Message}");
+        return code;
+    }
+}

@@ -1,0 +1,37 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Runtime.Observability;
+
+namespace TokenOperator.Commands;
+
+/// <summary>What the operator serves: probes and metrics.</summary>
+public static class Endpoints
+{
+    /// <summary>Says where.</summary>
+    public static void Listen(WebApplicationBuilder builder, OperatorSettings settings) => builder.WebHost.ConfigureKestrel(kestrel =>
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = 0;
+        if (settings.HttpAddress == "*")
+            kestrel.ListenAnyIP(settings.HttpPort);
+        else if (IPAddress.TryParse(settings.HttpAddress, out var address))
+            kestrel.Listen(address, settings.HttpPort);
+        else
+            throw new InvalidSettingException($"The setting Http__Address is \"{settings.HttpAddress}\"; expected an IP address, or * for all.");
+    });
+
+    /// <summary>Says what.</summary>
+    public static void Map(WebApplication app)
+    {
+        var health = app.Services.GetRequiredService<OperatorHealth>();
+        app.MapGet("/healthz", () => Answer(health.IsAlive, "alive", "a watch, the election or a reconcile stands still"));
+        app.MapGet("/readyz", () => Answer(health.CachesSynced, "ready", "the caches are not filled yet"));
+        app.MapPrometheusScrapingEndpoint("/metrics");
+    }
+
+    private static IResult Answer(bool good, string yes, string no) =>
+        Results.Text((good ? yes : no) + "\n", statusCode: good ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+}

@@ -1,0 +1,23 @@
+namespace TokenOperator.Commands;
+
+/// <summary>Exit codes of all verbs, for scripts.</summary>
+public static class ExitCodes
+{
+    /// <summary>Done.</summary>
+    public const int Ok = 0;
+
+    /// <summary>Something went wrong that no other code names.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The words of the call, a setting or a file are not right: correct them.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>Postgres cannot be used now: try again later.</summary>
+    public const int StoreUnavailable = 3;
+
+    /// <summary>There is no such account.</summary>
+    public const int NotFound = 4;
+
+    /// <summary>Refused, since it would overwrite something.</summary>
+    public const int Refused = 5;
+}

@@ -1,0 +1,114 @@
+// The composition root of the operator: which class gets which, and nothing else.
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using TokenOperator.Controller;
+using TokenOperator.Entities;
+using TokenOperator.Finalizer;
+using TokenOperator.Providers;
+using TokenOperator.Publishing;
+using TokenOperator.Refreshing;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Hosting;
+using TokenOperator.Runtime.Queues;
+using TokenOperator.Runtime.Watching;
+using TokenOperator.Storage;
+using TokenOperator.Storage.Postgres;
+
+namespace TokenOperator.Commands;
+
+/// <summary><c>token-operator run</c>: runs until SIGTERM, or until another replica leads.</summary>
+public static class RunCommand
+{
+    /// <summary>How long a stop may take: requests that were sent to a provider are waited for and committed.</summary>
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs the operator.</summary>
+    public static async Task<int> ExecuteAsync(CancellationToken ct)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        var settings = OperatorSettings.From(builder.Configuration);
+        Logs.Configure(builder.Logging, builder.Configuration);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared);
+        builder.Services.AddPostgresStorage(builder.Configuration);
+        builder.Services.AddTokenProviders(builder.Configuration);
+        AddRefreshing(builder.Services);
+        AddOperator(builder.Services, settings);
+        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
+            .AddMeter("TokenOperator.*")
+            .AddPrometheusExporter());
+        Endpoints.Listen(builder, settings);
+
+        await using var app = builder.Build();
+        Endpoints.Map(app);
+        await PrepareStoreAsync(app.Services, ct);
+        await app.RunAsync(ct);
+        return Environment.ExitCode;
+    }
+
+    private static void AddRefreshing(IServiceCollection services)
+    {
+        services
+            .AddSingleton<IFence, LeadershipFence>()
+            .AddSingleton<AccountCache>()
+            .AddSingleton<AccountLocks>()
+            .AddSingleton<RejectedClients>()
+            .AddSingleton<PendingCommits>()
+            .AddSingleton<AccountRefresher>()
+            .AddSingleton<AccountImporter>();
+        // Before the operator, so that it stops after the workers whose tokens it holds.
+        services.AddHostedService(provider => provider.GetRequiredService<PendingCommits>());
+        services.AddHostedService(provider =>
+        {
+            var entities = provider.GetRequiredService<IResourceCache<V1Alpha1OAuthToken>>();
+            var queue = provider.GetRequiredService<IReconcileQueue<V1Alpha1OAuthToken>>();
+            return ActivatorUtilities.CreateInstance<AccountWatcher>(provider, (Tokens.AccountKey key) =>
+            {
+                foreach (var entity in entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key)))
+                    queue.Enqueue(entity.Key());
+            });
+        });
+    }
+
+    private static void AddOperator(IServiceCollection services, OperatorSettings settings)
+    {
+        services
+            .AddSingleton<InputReader>()
+            .AddSingleton<SecretPublisher>()
+            .AddSingleton<StatusPublisher>();
+        services.AddKubernetesOperator(options =>
+            {
+                options.Name = SecretInfo.Manager;
+                options.FieldManager = SecretInfo.Manager;
+                options.Concurrency = settings.Concurrency;
+                foreach (var ns in settings.Namespaces)
+                    options.Namespaces.Add(ns);
+                options.LeaderElection.Enabled = settings.LeaderElection;
+                options.LeaderElection.LeaseName = settings.LeaseName;
+                options.LeaderElection.LeaseNamespace = settings.LeaseNamespace;
+            })
+            .AddController<OAuthTokenController, V1Alpha1OAuthToken>(EntityIndexes.Configure)
+            .AddFinalizer<OAuthTokenFinalizer, V1Alpha1OAuthToken>(OAuthTokenFinalizer.Identifier)
+            .AddWatch<PartialObjectMetadata, SecretInfo, V1Alpha1OAuthToken>(
+                ResourceKind.Of<k8s.Models.V1Secret>(), SecretInfo.From, EntityIndexes.MapSecret);
+    }
+
+    /// <summary>
+    /// Brings the schema up before anything else, so that a wrong table stops the start with a sentence. A database that is
+    /// only away does not: the objects say so, and all goes on when it is back.
+    /// </summary>
+    private static async Task PrepareStoreAsync(IServiceProvider services, CancellationToken ct)
+    {
+        try
+        {
+            await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        }
+        catch (StoreUnavailableException e)
+        {
+            Logs.StoreAway(services.GetRequiredService<ILoggerFactory>().CreateLogger("TokenOperator"), e.Message);
+        }
+    }
+}

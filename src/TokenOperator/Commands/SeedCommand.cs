@@ -1,0 +1,62 @@
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Controller;
+using TokenOperator.Seeding;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Commands;
+
+/// <summary><c>token-operator seed</c>: a token file becomes a row.</summary>
+public static class SeedCommand
+{
+    /// <summary>Reads, checks and imports.</summary>
+    public static async Task<int> ExecuteAsync(string file, AccountKey key, string? ns, bool replace, CancellationToken ct)
+    {
+        if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.LongestAccount || key.Account.Any(char.IsControl))
+            throw new InvalidSettingException($"--account must have 1 to {TokenRequest.LongestAccount} printable characters.");
+
+        var seed = SeedFileReader.Read((await ReadAsync(file, ct)).Span, file == "-" ? "standard input" : $"file {file}");
+        await using var services = StoreServices.Create();
+        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        var store = services.GetRequiredService<ITokenStore>();
+
+        var there = await store.FindAsync(key, ct);
+        if (there is { Failure: null } && !replace && there.Token.RefreshToken is { } old)
+        {
+            if (old.Equals(seed.Token.RefreshToken))
+                return await AllowAsync(store, there, ns, ct);
+            await Console.Error.WriteLineAsync(
+                $"token-operator: {key} is stored already with another refresh token, and its last refresh did not fail. Add --replace to put this file in its place.");
+            return ExitCodes.Refused;
+        }
+
+        if (await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, there?.Generation, ct) is not { } imported)
+        {
+            await Console.Error.WriteLineAsync($"token-operator: {key} was changed by somebody else at the same moment. Run the command again.");
+            return ExitCodes.Refused;
+        }
+
+        Console.Out.WriteLine($"Imported {key}. {Use(imported)}");
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<int> AllowAsync(ITokenStore store, AccountRecord there, string? ns, CancellationToken ct)
+    {
+        var allowed = ns is null ? there : await store.AllowAsync(there.Key, ns, ct) ?? there;
+        Console.Out.WriteLine($"{there.Key} holds this refresh token already. {Use(allowed)}");
+        return ExitCodes.Ok;
+    }
+
+    private static string Use(AccountRecord record) => record.Namespaces is { Count: > 0 } namespaces
+        ? $"Namespaces that may use it: {string.Join(", ", namespaces)}."
+        : $"It belongs to no namespace yet: token-operator accounts allow {record.Key.Provider} {record.Key.Account} --namespace NAMESPACE";
+
+    /// <summary>A little more than a token file can have, so that a wrong file is not read to its end.</summary>
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(string file, CancellationToken ct)
+    {
+        var most = new byte[(64 * 1024) + 1];
+        await using var stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
+        var length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, ct);
+        return most.AsMemory(0, length);
+    }
+}

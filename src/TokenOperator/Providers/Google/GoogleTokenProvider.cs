@@ -1,0 +1,124 @@
+// Speaks to a token endpoint as Google has it. Knows addresses and replies, nothing of accounts, rows or Kubernetes.
+using System.Globalization;
+using System.Security.Authentication;
+using Google.Apis.Auth.OAuth2.Requests;
+using Google.Apis.Util;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Providers.Google;
+
+/// <summary>
+/// <see cref="ITokenProvider"/> on Google.Apis.Auth, for Google and every server of the same protocol. It uses the
+/// library's refresh request without its AuthorizationCodeFlow, which deletes a stored token on an error reply, and
+/// reads the reply itself (<see cref="TokenReplyHandler"/>). One pool of connections serves all accounts.
+/// </summary>
+public sealed partial class GoogleTokenProvider : ITokenProvider, IDisposable
+{
+    private readonly ProviderOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly TokenReplyHandler _replies;
+    private readonly HttpClient _http;
+
+    /// <summary>Opens no connection yet.</summary>
+    public GoogleTokenProvider(ProviderOptions options, TimeProvider time, ILogger<GoogleTokenProvider> logger)
+    {
+        _options = options;
+        _time = time;
+        _logger = logger;
+        _replies = new TokenReplyHandler(CreateTransport(), time);
+        _http = new HttpClient(_replies) { Timeout = Timeout.InfiniteTimeSpan };
+        _http.DefaultRequestHeaders.UserAgent.ParseAdd("token-operator");
+    }
+
+    /// <inheritdoc/>
+    public string Name => _options.Name;
+
+    /// <inheritdoc/>
+    public async Task<RefreshAnswer> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var started = _time.GetTimestamp();
+        var answer = await AskAsync(client, refreshToken, ct);
+        var failure = (answer as RefreshAnswer.Failed)?.Kind;
+        var elapsed = _time.GetElapsedTime(started);
+        LogAnswered(Name, failure, elapsed);
+        return answer;
+    }
+
+    /// <inheritdoc/>
+    public async Task<RevokeAnswer> RevokeAsync(SecretValue token, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        if (_options.RevocationEndpoint is not { } endpoint)
+            return new RevokeAnswer(false, $"provider {Name} has no revocation endpoint: set Providers:{Name}:RevocationEndpoint, or revoke the grant at the provider");
+        using var exchange = new TokenExchange(_options.Timeout, _time, ct);
+        // In the body, as RFC 7009 section 2.1 has it: the library's own RevokeTokenAsync puts the token into the address.
+        var trouble = await ExchangeAsync(exchange, endpoint, [token], async () =>
+        {
+            using var form = new FormUrlEncodedContent([new("token", token.Reveal())]);
+            using var response = await _http.PostAsync(endpoint, form, exchange.End);
+        });
+        return trouble is null ? AnswerClassifier.ClassifyRevocation(exchange.Reply!, token) : new RevokeAnswer(false, trouble);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private async Task<RefreshAnswer> AskAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
+    {
+        using var exchange = new TokenExchange(_options.Timeout, _time, ct);
+        var request = new RefreshTokenRequest
+        {
+            ClientId = client.ClientId,
+            ClientSecret = client.ClientSecret.Reveal(),
+            RefreshToken = refreshToken.Reveal(),
+        };
+        var trouble = await ExchangeAsync(exchange, _options.TokenEndpoint, [refreshToken, client.ClientSecret], () =>
+            request.ExecuteAsync(_http, _options.TokenEndpoint.AbsoluteUri, exchange.End, SystemClock.Default));
+        return trouble is null
+            ? AnswerClassifier.Classify(exchange.Reply!, refreshToken, client.ClientSecret)
+            : new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, trouble);
+    }
+
+    // Null when there is a reply, otherwise why there is none.
+    private async Task<string?> ExchangeAsync(TokenExchange exchange, Uri endpoint, SecretValue[] secrets, Func<Task> send)
+    {
+        _replies.Current = exchange;
+        try
+        {
+            await send();
+            return null;
+        }
+        catch (Exception) when (exchange.WasGivenUp)
+        {
+            throw new OperationCanceledException("The request was given up before it was sent.");
+        }
+        catch (OperationCanceledException) when (exchange.End.IsCancellationRequested)
+        {
+            var seconds = _options.Timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+            return $"{endpoint.Authority} gave no complete answer within {seconds} s";
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            var reason = e.InnerException is AuthenticationException tls ? tls.Message : e.Message;
+            return SafeText.Of($"{endpoint.Authority} could not be asked: {reason}", secrets);
+        }
+    }
+
+    private static SocketsHttpHandler CreateTransport() => new()
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        // Google's addresses change: a connection that is kept forever would never look them up again.
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        MaxConnectionsPerServer = 32,
+        // The rest of an oversized body is not worth reading.
+        MaxResponseDrainSize = 0,
+    };
+
+    [LoggerMessage(EventId = 200, Level = LogLevel.Debug, Message = "Provider {Provider} was asked for a token; failure {Failure}, took {Elapsed}")]
+    private partial void LogAnswered(string provider, FailureKind? failure, TimeSpan elapsed);
+}

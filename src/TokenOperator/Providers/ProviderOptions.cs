@@ -1,0 +1,25 @@
+namespace TokenOperator.Providers;
+
+/// <summary>Where a provider is and how long it may take: the settings <c>Providers:&lt;name&gt;:*</c>.</summary>
+public sealed record ProviderOptions
+{
+    /// <summary>What <c>spec.provider</c> calls it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>RFC 6749 section 3.2. The only address that client secrets and refresh tokens are sent to, but for the next one.</summary>
+    public required Uri TokenEndpoint { get; init; }
+
+    /// <summary>RFC 7009; null when the provider has none, and nothing can be revoked then.</summary>
+    public Uri? RevocationEndpoint { get; init; }
+
+    /// <summary>For one request from its beginning to the last byte of the answer; 1 s to 300 s.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Google, at the addresses in https://accounts.google.com/.well-known/openid-configuration.</summary>
+    public static ProviderOptions Google { get; } = new()
+    {
+        Name = "google",
+        TokenEndpoint = new("https://oauth2.googleapis.com/token"),
+        RevocationEndpoint = new("https://oauth2.googleapis.com/revoke"),
+    };
+}

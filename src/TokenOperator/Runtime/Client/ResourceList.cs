@@ -1,0 +1,22 @@
+using k8s.Models;
+
+namespace TokenOperator.Runtime.Client;
+
+/// <summary>One page of a LIST.</summary>
+internal sealed class ResourceList<T>
+{
+    public V1ListMeta Metadata { get; set; } = new();
+
+    public List<T> Items { get; set; } = [];
+}
+
+/// <summary>What a LIST or a watch is to cover.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Namespace">The namespace; empty means all.</param>
+/// <param name="LabelSelector">Only objects with these labels.</param>
+internal sealed record ResourceScope(ResourceKind Kind, string Namespace, string? LabelSelector)
+{
+    public string Selector => string.IsNullOrEmpty(LabelSelector) ? "" : $"&labelSelector={Uri.EscapeDataString(LabelSelector)}";
+
+    public override string ToString() => Namespace.Length == 0 ? Kind.ToString() : $"{Kind} in {Namespace}";
+}

@@ -1,0 +1,100 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using k8s.Models;
+
+namespace TokenOperator.Runtime.Client;
+
+/// <summary>What happened to an object.</summary>
+internal enum WatchEventKind
+{
+    Added,
+    Modified,
+    Deleted,
+    Bookmark,
+    Error,
+
+    /// <summary>An object that does not fit its class; only its metadata is known.</summary>
+    Unreadable,
+}
+
+/// <summary>One line of a watch.</summary>
+internal readonly record struct WatchEvent<T>(WatchEventKind Type, T? Object, V1ObjectMeta? Metadata = null, V1Status? Error = null);
+
+/// <summary>
+/// Reads a watch line by line (API concepts, "Efficient detection of changes"). The type of a line is read first, since an ERROR
+/// carries a Status in place of an object.
+/// </summary>
+internal static class WatchStream
+{
+    public static async IAsyncEnumerable<WatchEvent<T>> ReadAsync<T>(
+        Stream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var pipe = PipeReader.Create(stream);
+        while (true)
+        {
+            var read = await pipe.ReadAsync(cancellationToken);
+            var buffer = read.Buffer;
+            while (buffer.PositionOf((byte)'\n') is { } end)
+            {
+                var line = buffer.Slice(0, end);
+                buffer = buffer.Slice(buffer.GetPosition(1, end));
+                if (!line.IsEmpty) yield return Parse<T>(line);
+            }
+
+            pipe.AdvanceTo(buffer.Start, buffer.End);
+            // What is left without an end of line was cut off: the watch that follows brings it again.
+            if (read.IsCompleted) yield break;
+        }
+    }
+
+    private static WatchEvent<T> Parse<T>(ReadOnlySequence<byte> line)
+    {
+        var type = ReadType(line) switch
+        {
+            "ADDED" => WatchEventKind.Added,
+            "MODIFIED" => WatchEventKind.Modified,
+            "DELETED" => WatchEventKind.Deleted,
+            "BOOKMARK" => WatchEventKind.Bookmark,
+            "ERROR" => WatchEventKind.Error,
+            var other => throw new JsonException($"unknown event type {other}"),
+        };
+        if (type == WatchEventKind.Error) return new(type, default, null, Read<V1Status>(line));
+        try
+        {
+            return new(type, Read<T>(line));
+        }
+        catch (JsonException) when (type != WatchEventKind.Bookmark)
+        {
+            return new(WatchEventKind.Unreadable, default, Read<PartialObjectMetadata>(line)?.Metadata);
+        }
+    }
+
+    private static T? Read<T>(ReadOnlySequence<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        var envelope = JsonSerializer.Deserialize(ref reader, ApiJson.Info<Envelope<T>>());
+        return envelope is null ? default : envelope.Object;
+    }
+
+    private static string? ReadType(ReadOnlySequence<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isType = reader.ValueTextEquals("type"u8);
+            reader.Read();
+            if (isType) return reader.GetString();
+            reader.Skip();
+        }
+
+        return null;
+    }
+
+    private sealed class Envelope<T>
+    {
+        public T? Object { get; set; }
+    }
+}

@@ -1,0 +1,35 @@
+using k8s;
+using k8s.Models;
+
+namespace TokenOperator.Runtime.Controllers;
+
+/// <summary>The last known states of entities that are gone, until their deletion has been handled.</summary>
+internal sealed class DeletedEntities<TEntity>
+    where TEntity : class, IKubernetesObject<V1ObjectMeta>
+{
+    private readonly Lock sync = new();
+    private readonly Dictionary<NamespacedName, Queue<TEntity>> gone = [];
+
+    public void Add(TEntity entity)
+    {
+        lock (sync)
+        {
+            if (!gone.TryGetValue(entity.Key(), out var queue)) gone[entity.Key()] = queue = new(1);
+            queue.Enqueue(entity);
+        }
+    }
+
+    /// <summary>The oldest one of that key; it stays until <see cref="Remove"/>.</summary>
+    public TEntity? Peek(NamespacedName key)
+    {
+        lock (sync) return gone.TryGetValue(key, out var queue) ? queue.Peek() : null;
+    }
+
+    public void Remove(NamespacedName key)
+    {
+        lock (sync)
+        {
+            if (gone.TryGetValue(key, out var queue) && queue.TryDequeue(out _) && queue.Count == 0) gone.Remove(key);
+        }
+    }
+}

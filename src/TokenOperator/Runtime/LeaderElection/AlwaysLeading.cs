@@ -1,0 +1,26 @@
+namespace TokenOperator.Runtime.LeaderElection;
+
+/// <summary>Leadership without an election: from the start to the stop of the process, under a scope that no other process has.</summary>
+internal sealed class AlwaysLeading(string identity) : IElection, IDisposable
+{
+    private readonly CancellationTokenSource term = new();
+
+    public bool IsLeading => !term.IsCancellationRequested;
+
+    public string Scope => $"process/{Identity}";
+
+    public string Identity { get; } = identity;
+
+    public CancellationToken Term => term.Token;
+
+    public Task Acquired => Task.CompletedTask;
+
+    public bool IsAlive => true;
+
+    public async Task RunAsync(CancellationToken cancellationToken) =>
+        await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    public Task ReleaseAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => term.Dispose();
+}

@@ -1,0 +1,230 @@
+using System.Globalization;
+using k8s.Models;
+
+namespace TokenOperator.Runtime.Watching;
+
+/// <summary>A change of the cache.</summary>
+/// <param name="Key">Of the object.</param>
+/// <param name="Old">What was there; null for a new object.</param>
+/// <param name="New">What is there now; null for one that is gone.</param>
+/// <param name="By">In whose reconcile it was written, when the cache was told by that.</param>
+internal readonly record struct CacheChange<TItem>(NamespacedName Key, TItem? Old, TItem? New, NamespacedName? By = null);
+
+/// <summary>
+/// The cache behind the reflectors. Versions decide what is newer: a version that a reflector has passed is known already, so neither
+/// a late event nor the answer to an own write can bring an old state or a deleted object back.
+/// </summary>
+internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
+    where TItem : class
+{
+    private readonly Lock sync = new();
+    private readonly Dictionary<NamespacedName, Entry> entries = [];
+    private readonly Dictionary<string, Index> indexes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ulong> passed = new(StringComparer.Ordinal);
+    private readonly List<Action<CacheChange<TItem>>> subscribers = [];
+    private readonly TaskCompletionSource synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Func<TItem, (NamespacedName Key, string? Version)> identify = IdentityOf();
+    private readonly HashSet<string> scopes;
+
+    /// <param name="scopes">The namespaces that are watched; one empty string for all.</param>
+    /// <param name="options">The indexes.</param>
+    public ResourceCache(IEnumerable<string> scopes, CacheOptions<TItem> options)
+    {
+        this.scopes = scopes.ToHashSet(StringComparer.Ordinal);
+        foreach (var (name, values) in options.Indexes) indexes.Add(name, new Index(values));
+    }
+
+    public bool HasSynced => synced.Task.IsCompleted;
+
+    public Task Synced => synced.Task;
+
+    /// <summary>Before the reflectors start. A subscriber runs in the watch: it must be quick and must not throw.</summary>
+    public void Subscribe(Action<CacheChange<TItem>> subscriber) => subscribers.Add(subscriber);
+
+    public TItem? Get(NamespacedName key)
+    {
+        lock (sync) return entries.TryGetValue(key, out var entry) ? entry.Item : null;
+    }
+
+    public IReadOnlyCollection<TItem> List()
+    {
+        lock (sync) return [.. entries.Values.Select(e => e.Item)];
+    }
+
+    public IEnumerable<TItem> ByIndex(string index, string value)
+    {
+        if (!indexes.TryGetValue(index, out var found))
+        {
+            throw new ArgumentException($"The cache of {typeof(TItem).Name} has no index \"{index}\"; it has: {string.Join(", ", indexes.Keys)}.", nameof(index));
+        }
+
+        lock (sync) return found.Keys.TryGetValue(value, out var keys) ? [.. keys.Select(key => entries[key].Item)] : [];
+    }
+
+    public void Observe(TItem item, NamespacedName? by = null)
+    {
+        if (Store(item) is { } old) Publish(new(identify(item).Key, old.Item, item, by));
+    }
+
+    /// <summary>As <see cref="Observe"/>, for a write of which nobody needs to hear.</summary>
+    public void ObserveSilently(TItem item) => Store(item);
+
+    /// <summary>The whole of a scope as a LIST found it at <paramref name="version"/>: what it lacks is gone.</summary>
+    public void Replace(string scope, IReadOnlyCollection<TItem> items, string version)
+    {
+        var changes = new List<CacheChange<TItem>>();
+        var listed = Parse(version);
+        lock (sync)
+        {
+            if (listed < passed.GetValueOrDefault(scope)) ForgetVersions(scope);
+            var found = new HashSet<NamespacedName>(items.Count);
+            foreach (var item in items)
+            {
+                var (key, itemVersion) = identify(item);
+                found.Add(key);
+                if (Put(key, item, Parse(itemVersion)) is { } old) changes.Add(new(key, old.Item, item));
+            }
+
+            var gone = entries.Where(e => !found.Contains(e.Key) && Covers(scope, e.Key) && e.Value.Version <= listed).ToList();
+            foreach (var (key, entry) in gone)
+            {
+                Remove(key, entry.Item);
+                changes.Add(new(key, entry.Item, null));
+            }
+
+            Pass(scope, listed);
+        }
+
+        foreach (var change in changes) Publish(change);
+        lock (sync)
+        {
+            scopes.Remove(scope);
+            if (scopes.Count == 0) synced.TrySetResult();
+        }
+    }
+
+    /// <summary>One event of a watch; <paramref name="item"/> is null when the object is gone or not to be kept.</summary>
+    public void Apply(string scope, NamespacedName key, TItem? item, string? version)
+    {
+        CacheChange<TItem>? change = null;
+        lock (sync)
+        {
+            var at = Parse(version);
+            if (item is not null)
+            {
+                if (Put(key, item, at) is { } old) change = new(key, old.Item, item);
+            }
+            else if (entries.TryGetValue(key, out var entry) && entry.Version <= at)
+            {
+                Remove(key, entry.Item);
+                change = new(key, entry.Item, null);
+            }
+
+            Pass(scope, at);
+        }
+
+        if (change is { } happened) Publish(happened);
+    }
+
+    /// <summary>A bookmark: the watch has come as far as <paramref name="version"/>.</summary>
+    public void Bookmark(string scope, string? version)
+    {
+        lock (sync) Pass(scope, Parse(version));
+    }
+
+    /// <summary>Throws unless <typeparamref name="TItem"/> tells its key and version.</summary>
+    internal static Func<TItem, (NamespacedName Key, string? Version)> IdentityOf()
+    {
+        if (typeof(IMetadata<V1ObjectMeta>).IsAssignableFrom(typeof(TItem)))
+        {
+            return item => (((IMetadata<V1ObjectMeta>)item).Key(), ((IMetadata<V1ObjectMeta>)item).Metadata?.ResourceVersion);
+        }
+
+        if (typeof(ICachedItem).IsAssignableFrom(typeof(TItem)))
+        {
+            return item => (((ICachedItem)item).Key, ((ICachedItem)item).ResourceVersion);
+        }
+
+        throw new InvalidOperationException($"{typeof(TItem).Name} cannot be cached: implement {nameof(ICachedItem)}.");
+    }
+
+    // Versions are numbers that grow over the whole of a resource type; a server that uses something else gets "always newer".
+    private static ulong Parse(string? version) =>
+        ulong.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : ulong.MaxValue;
+
+    private static bool Covers(string scope, NamespacedName key) => scope.Length == 0 || key.Namespace == scope;
+
+    private Entry? Store(TItem item)
+    {
+        var (key, version) = identify(item);
+        var at = Parse(version);
+        lock (sync)
+        {
+            var known = passed.TryGetValue("", out var all) ? all : passed.GetValueOrDefault(key.Namespace);
+            return at <= known ? null : Put(key, item, at);
+        }
+    }
+
+    /// <summary>Null when the item is no newer; else what was there before (an empty entry for nothing).</summary>
+    private Entry? Put(NamespacedName key, TItem item, ulong version)
+    {
+        var existed = entries.TryGetValue(key, out var old);
+        if (existed && version <= old!.Version && version != ulong.MaxValue) return null;
+        if (existed) Unindex(key, old!.Item!);
+        entries[key] = new(item, version);
+        foreach (var index in indexes.Values)
+        {
+            foreach (var value in index.Values(item))
+            {
+                if (!index.Keys.TryGetValue(value, out var keys)) index.Keys[value] = keys = [];
+                keys.Add(key);
+            }
+        }
+
+        return existed ? old : Entry.None;
+    }
+
+    private void Remove(NamespacedName key, TItem item)
+    {
+        entries.Remove(key);
+        Unindex(key, item);
+    }
+
+    private void Unindex(NamespacedName key, TItem item)
+    {
+        foreach (var index in indexes.Values)
+        {
+            foreach (var value in index.Values(item))
+            {
+                if (index.Keys.TryGetValue(value, out var keys) && keys.Remove(key) && keys.Count == 0) index.Keys.Remove(value);
+            }
+        }
+    }
+
+    // The server's history went backwards: its database was restored from a backup, so nothing that is known counts as newer.
+    private void ForgetVersions(string scope)
+    {
+        passed.Remove(scope);
+        foreach (var (key, entry) in entries.Where(e => Covers(scope, e.Key)).ToList()) entries[key] = entry with { Version = 0 };
+    }
+
+    private void Pass(string scope, ulong version)
+    {
+        if (version != ulong.MaxValue && version > passed.GetValueOrDefault(scope)) passed[scope] = version;
+    }
+
+    private void Publish(CacheChange<TItem> change)
+    {
+        foreach (var subscriber in subscribers) subscriber(change);
+    }
+
+    private sealed record Entry(TItem Item, ulong Version)
+    {
+        public static readonly Entry None = new(null!, 0);
+    }
+
+    private sealed record Index(Func<TItem, IEnumerable<string>> Values)
+    {
+        public Dictionary<string, HashSet<NamespacedName>> Keys { get; } = new(StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,113 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Storage.Postgres;
+
+/// <summary>
+/// Listens on a connection of its own, and makes it anew when it breaks: after 1 s, then ever longer up to 30 s while the
+/// database is away. Npgsql's keepalive (30 s unless configured) notices a connection that died in silence.
+/// </summary>
+/// <param name="settings">Where.</param>
+/// <param name="ownWriter">Whose notices are skipped.</param>
+/// <param name="clock">Measures the waits.</param>
+/// <param name="logger">Hears of failures.</param>
+internal sealed class AccountNotices(PostgresSettings settings, string ownWriter, TimeProvider clock, ILogger logger) : IAsyncDisposable
+{
+    private static readonly TimeSpan _shortestDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _longestDelay = TimeSpan.FromSeconds(30);
+
+    private readonly List<AccountKey?> _arrived = [];
+    private NpgsqlConnection? _connection;
+    private TimeSpan _delay = _shortestDelay;
+
+    /// <summary>
+    /// Waits for the next notices. Null means that any account may have changed: a new connection has heard nothing of
+    /// what went before, and a notice of a form that is not ours says nothing of what changed.
+    /// </summary>
+    public async Task<IReadOnlyList<AccountKey?>> NextAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            ct.ThrowIfCancellationRequested();
+            try
+            {
+                if (_connection is null)
+                {
+                    await ConnectAsync(ct);
+                    return [null];
+                }
+
+                while (_arrived.Count == 0)
+                    await _connection.WaitAsync(ct);
+                _delay = _shortestDelay;
+                AccountKey?[] arrived = [.. _arrived];
+                _arrived.Clear();
+                return arrived;
+            }
+            catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
+            {
+                await DisconnectAsync();
+                logger.ListeningFailed(_delay, PostgresErrors.Translate(e, settings).Message);
+                await Task.Delay(_delay, clock, ct);
+                _delay = _delay * 2 < _longestDelay ? _delay * 2 : _longestDelay;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await DisconnectAsync();
+
+    private async Task ConnectAsync(CancellationToken ct)
+    {
+        var connection = settings.CreateConnection();
+        try
+        {
+            connection.Notification += (_, notice) => Hear(notice.Payload);
+            await connection.OpenAsync(ct);
+            await using var listen = new NpgsqlCommand($"listen {AccountSql.Channel}", connection);
+            await listen.ExecuteNonQueryAsync(ct);
+            (_connection, connection) = (connection, null);
+        }
+        finally
+        {
+            if (connection is not null)
+                await connection.DisposeAsync();
+        }
+
+        logger.Listening(settings);
+    }
+
+    private async Task DisconnectAsync()
+    {
+        _arrived.Clear();
+        if (_connection is { } connection)
+        {
+            _connection = null;
+            await connection.DisposeAsync();
+        }
+    }
+
+    private void Hear(string payload)
+    {
+        var notice = Parse(payload);
+        if (notice?.By == ownWriter)
+            return;
+        _arrived.Add(notice is { Provider: { } provider, Account: { } account } ? new AccountKey(provider, account) : null);
+    }
+
+    private static Notice? Parse(string payload)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Notice>(payload, JsonSerializerOptions.Web);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private sealed record Notice(string? Provider, string? Account, string? By);
+}

@@ -1,0 +1,62 @@
+using Npgsql;
+using TokenOperator.Seeding;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Storage.Postgres;
+
+/// <summary>One row as read: the record, and the document that its tokens came from.</summary>
+internal sealed record AccountRow(AccountRecord Record, string Document)
+{
+    /// <summary>Reads the current row, whose columns are those of <see cref="AccountSql"/>.</summary>
+    /// <exception cref="UnreadableRowException">It is not the row of an account.</exception>
+    public static AccountRow Read(NpgsqlDataReader reader)
+    {
+        var key = new AccountKey(Text(reader, 0) ?? "", Text(reader, 1) ?? "");
+        if (key.Provider.Length == 0 || key.Account.Length == 0)
+            throw new UnreadableRowException(key, "provider or account is empty, expected a name.");
+        var document = Text(reader, 2) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
+        var generation = reader.GetInt64(5);
+        var namespaces = reader.IsDBNull(4) ? null : reader.GetFieldValue<string?[]>(4).OfType<string>().ToArray();
+        return new AccountRow(
+            new AccountRecord
+            {
+                Key = key,
+                Generation = generation,
+                Token = ReadToken(key, document, generation == 0 ? Moment(reader, 3) : null),
+                Namespaces = namespaces is { Length: > 0 } ? namespaces : null,
+                LastRefreshAt = Moment(reader, 6),
+                Failure = ReadFailure(key, reader),
+                SeedFingerprint = Text(reader, 13),
+            },
+            document);
+    }
+
+    private static TokenSet ReadToken(AccountKey key, string document, DateTimeOffset? applicationsExpiry)
+    {
+        try
+        {
+            var token = TokenDocument.Read(document);
+            // An application may have kept the expiry in its column alone.
+            return token is { AccessToken: not null, ExpiresAt: null } ? token with { ExpiresAt = applicationsExpiry } : token;
+        }
+        catch (InvalidDocumentException e)
+        {
+            throw new UnreadableRowException(key, e.Message);
+        }
+    }
+
+    private static RefreshFailure? ReadFailure(AccountKey key, NpgsqlDataReader reader)
+    {
+        var count = reader.GetInt32(7);
+        if (count == 0 || Text(reader, 8) is not { } reason)
+            return null;
+        if (!Enum.TryParse<FailureKind>(reason, out var kind) || Moment(reader, 10) is not { } failedAt)
+            throw new UnreadableRowException(key, "failure_reason or failed_at is not what this version writes.");
+        return new RefreshFailure(kind, Text(reader, 9) ?? "", count, failedAt, Moment(reader, 11) ?? failedAt, Text(reader, 12) ?? "");
+    }
+
+    private static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
+
+    private static DateTimeOffset? Moment(NpgsqlDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+}

@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace TokenOperator.Storage.Postgres;
+
+/// <summary>Registers the storage.</summary>
+public static class PostgresStorage
+{
+    /// <summary>
+    /// Adds <see cref="ITokenStore"/> and <see cref="IMigrator"/> on the database that <see cref="ConnectionStrings"/> finds.
+    /// Connects to nothing yet.
+    /// </summary>
+    /// <exception cref="ConnectionSettingException">No setting says where Postgres is, or the one that does cannot be used.</exception>
+    public static IServiceCollection AddPostgresStorage(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSingleton(ConnectionStrings.Read(configuration));
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => provider.GetRequiredService<PostgresSettings>().CreatePool());
+        services.AddSingleton<ITokenStore, PostgresTokenStore>();
+        services.AddSingleton<IMigrator, PostgresMigrator>();
+        return services;
+    }
+}

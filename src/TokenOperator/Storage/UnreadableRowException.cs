@@ -1,0 +1,16 @@
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Storage;
+
+/// <summary>A row is there and its content is not what an account's row holds. It is left as it is.</summary>
+/// <param name="key">The row.</param>
+/// <param name="problem">What was found and what was expected; nothing of the content.</param>
+public sealed class UnreadableRowException(AccountKey key, string problem)
+    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} It was left as it is: mend it, or delete it and import a token file.")
+{
+    /// <summary>The row.</summary>
+    public AccountKey Key { get; } = key;
+
+    /// <summary>What is wrong with it.</summary>
+    public string Problem { get; } = problem;
+}

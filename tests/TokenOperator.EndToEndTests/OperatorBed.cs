@@ -1,0 +1,228 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using Npgsql;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>
+/// One operator with a namespace, a database and a token server of its own, on the shared control plane and Postgres.
+/// It runs with the token of its own ServiceAccount, under the rules of config/rbac.
+/// </summary>
+public sealed class OperatorBed : IAsyncDisposable
+{
+    private static int _beds;
+    private readonly ClusterFixture _cluster;
+    private readonly List<OperatorProcess> _operators = [];
+    private readonly int _number = Interlocked.Increment(ref _beds);
+
+    private OperatorBed(ClusterFixture cluster, PostgresDatabase database, ScriptedTokenServer tokens)
+    {
+        (_cluster, Database, Tokens) = (cluster, database, tokens);
+        Namespace = $"mail-{_number}";
+    }
+
+    /// <summary>The namespace that the operator watches.</summary>
+    public string Namespace { get; }
+
+    /// <summary>Its database.</summary>
+    public PostgresDatabase Database { get; }
+
+    /// <summary>The provider.</summary>
+    public ScriptedTokenServer Tokens { get; }
+
+    /// <summary>The newest operator that was started.</summary>
+    public OperatorProcess Operator => _operators[^1];
+
+    /// <summary>kubectl as administrator.</summary>
+    public Kubectl Kubectl => _cluster.ControlPlane.Kubectl;
+
+    /// <summary>The shared Postgres.</summary>
+    public PostgresServer Postgres => _cluster.Postgres;
+
+    /// <summary>User name of the operator at the API server.</summary>
+    public static string User => $"system:serviceaccount:{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
+
+    /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet.</summary>
+    public static async Task<OperatorBed> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        var bed = new OperatorBed(cluster, await cluster.Postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour));
+        await cluster.ControlPlane.CreateNamespaceAsync(bed.Namespace);
+        await bed.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
+        return bed;
+    }
+
+    /// <summary>As <see cref="CreateAsync"/>, and an operator that is ready.</summary>
+    public static async Task<OperatorBed> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null)
+    {
+        var bed = await CreateAsync(cluster, behaviour);
+        await bed.StartOperatorAsync();
+        return bed;
+    }
+
+    /// <summary>Starts one more operator on the same lease.</summary>
+    public async Task<OperatorProcess> StartOperatorAsync(params (string Name, string Value)[] settings)
+    {
+        var all = new Dictionary<string, string?>
+        {
+            ["Namespaces"] = Namespace,
+            ["LeaderElection__LeaseName"] = $"operator-{_number}",
+            ["LeaderElection__LeaseNamespace"] = ClusterFixture.OperatorNamespace,
+            ["Logging__LogLevel__TokenOperator"] = "Debug",
+            ["Logging__Format"] = "text",
+        };
+        foreach (var (name, value) in settings)
+            all[name] = value;
+        var process = OperatorProcess.Start(new OperatorProcessOptions
+        {
+            Program = Path.Combine(AppContext.BaseDirectory, "token-operator.dll"),
+            Kubeconfig = _cluster.OperatorKubeconfig,
+            DatabaseUrl = Database.Uri,
+            TokenEndpoint = Tokens.TokenEndpoint,
+            RevocationEndpoint = Tokens.RevocationEndpoint,
+            LogFile = Path.Combine(_cluster.ControlPlane.Folder, $"operator-{_number}-{_operators.Count}.log"),
+            Settings = all,
+        });
+        _operators.Add(process);
+        return await process.ReadyAsync();
+    }
+
+    /// <summary>Runs a verb of token-operator against the bed's database.</summary>
+    public Task<CommandResult> RunVerbAsync(params string[] arguments) => Command.RunAsync(
+        "dotnet",
+        [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), .. arguments],
+        environment: new Dictionary<string, string?> { ["DATABASE_URL"] = Database.Uri });
+
+    /// <summary>Makes or replaces a Secret with one key.</summary>
+    public Task WriteSecretAsync(string name, string key, string content) => Kubectl.ApplyTextAsync(new JsonObject
+    {
+        ["apiVersion"] = "v1",
+        ["kind"] = "Secret",
+        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
+        ["data"] = new JsonObject { [key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(content)) },
+    }.ToJsonString());
+
+    /// <summary>An account that has consented at the provider, with a seed Secret <c>NAME-seed</c>, and an OAuthToken of that name.</summary>
+    public async Task<TokenGrant> AddAccountAsync(string name, Action<JsonObject>? change = null)
+    {
+        var grant = Tokens.AddAccount(name);
+        await WriteSeedAsync(name, grant.RefreshToken);
+        await ApplyAsync(name, change);
+        return grant;
+    }
+
+    /// <summary>Writes the seed Secret <c>NAME-seed</c>.</summary>
+    public Task WriteSeedAsync(string name, string refreshToken) =>
+        WriteSecretAsync($"{name}-seed", "token.json", new JsonObject { ["refresh_token"] = refreshToken }.ToJsonString());
+
+    /// <summary>Applies an OAuthToken for the account of the same name.</summary>
+    public Task ApplyAsync(string name, Action<JsonObject>? change = null)
+    {
+        var spec = new JsonObject
+        {
+            ["provider"] = "google",
+            ["account"] = name,
+            ["clientSecretRef"] = new JsonObject { ["name"] = "client" },
+            ["seedSecretRef"] = new JsonObject { ["name"] = $"{name}-seed" },
+        };
+        change?.Invoke(spec);
+        return Kubectl.ApplyTextAsync(new JsonObject
+        {
+            ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+            ["kind"] = "OAuthToken",
+            ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
+            ["spec"] = spec,
+        }.ToJsonString());
+    }
+
+    /// <summary>Asks for a refresh by annotation.</summary>
+    public Task RequestRefreshAsync(string name, string value = "now") =>
+        Kubectl.RunAsync(["annotate", "oauthtoken", "-n", Namespace, name, $"tokenoperator.dev/refresh-requested-at={value}", "--overwrite"]);
+
+    /// <summary>The OAuthToken as it is.</summary>
+    public async Task<TokenView> GetAsync(string name) =>
+        new(JsonNode.Parse(await Kubectl.RunAsync(["get", "oauthtoken", "-n", Namespace, name, "-o", "json"]))!);
+
+    /// <summary>Waits until the condition has this status and, if given, reason.</summary>
+    public Task<TokenView> SeesAsync(string name, string type, string status, string? reason = null, TimeSpan? within = null) => Eventually.SeesAsync(
+        () => GetAsync(name),
+        view => view.Status(type) == status && (reason is null || view.Reason(type) == reason),
+        within,
+        condition: $"{type}={status} {reason} of {name}");
+
+    /// <summary>Waits until it is Ready.</summary>
+    public Task<TokenView> ReadyAsync(string name) => SeesAsync(name, "Ready", "True");
+
+    /// <summary>The Secret's data, decoded, and null when there is none.</summary>
+    public async Task<SecretView?> SecretAsync(string name)
+    {
+        var result = await Kubectl.TryRunAsync(["get", "secret", "-n", Namespace, name, "-o", "json", "--show-managed-fields"]);
+        return result.ExitCode == 0 ? new SecretView(JsonNode.Parse(result.Output)!) : null;
+    }
+
+    /// <summary>Runs one statement in the bed's database and gives the first column of the first row as text.</summary>
+    public async Task<string?> QueryAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(Database.ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return Convert.ToString(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Reasons of the events about an object, oldest first.</summary>
+    public async Task<IReadOnlyList<string>> EventsAsync(string name)
+    {
+        var list = JsonNode.Parse(await Kubectl.RunAsync(["get", "events.events.k8s.io", "-n", Namespace, "-o", "json"]))!;
+        return [.. list["items"]!.AsArray()
+            .Where(e => (string?)e!["regarding"]?["name"] == name)
+            .OrderBy(e => (string?)e!["eventTime"], StringComparer.Ordinal)
+            .Select(e => (string)e!["reason"]!)];
+    }
+
+    /// <summary>What the API server was asked by the operator in this bed's namespace so far; leases and watches are not counted.</summary>
+    public async Task<IReadOnlyList<ApiRequest>> RequestsAsync() =>
+        [.. (await _cluster.ControlPlane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _operators)
+            await process.DisposeAsync();
+        await Tokens.DisposeAsync();
+    }
+}
+
+/// <summary>An OAuthToken as the API server shows it.</summary>
+public sealed record TokenView(JsonNode Json)
+{
+    /// <summary>Status of a condition, or null.</summary>
+    public string? Status(string type) => Field(type, "status");
+
+    /// <summary>Reason of a condition, or null.</summary>
+    public string? Reason(string type) => Field(type, "reason");
+
+    /// <summary>Message of a condition, or null.</summary>
+    public string? Message(string type) => Field(type, "message");
+
+    /// <summary>A field of the status as text.</summary>
+    public string? this[string field] => Json["status"]?[field]?.ToString();
+
+    private string? Field(string type, string field) =>
+        (string?)Json["status"]?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type)?[field];
+}
+
+/// <summary>A Secret as the API server shows it.</summary>
+public sealed record SecretView(JsonNode Json)
+{
+    /// <summary>Names of its keys, sorted.</summary>
+    public IEnumerable<string> Keys => Json["data"]!.AsObject().Select(d => d.Key).Order(StringComparer.Ordinal);
+
+    /// <summary>The resourceVersion.</summary>
+    public string Version => (string)Json["metadata"]!["resourceVersion"]!;
+
+    /// <summary>A key's content, or null.</summary>
+    public string? this[string key] => (string?)Json["data"]?[key] is { } data ? Encoding.UTF8.GetString(Convert.FromBase64String(data)) : null;
+}

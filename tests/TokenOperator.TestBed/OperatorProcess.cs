@@ -1,0 +1,108 @@
+namespace TokenOperator.TestBed;
+
+/// <summary>What an operator is started with.</summary>
+public sealed record OperatorProcessOptions
+{
+    /// <summary>The program: <c>token-operator.dll</c>, or an executable.</summary>
+    public required string Program { get; init; }
+
+    /// <summary>Who it is to the API server.</summary>
+    public required string Kubeconfig { get; init; }
+
+    /// <summary>Where Postgres is.</summary>
+    public required string DatabaseUrl { get; init; }
+
+    /// <summary>Where refreshes are posted to.</summary>
+    public required Uri TokenEndpoint { get; init; }
+
+    /// <summary>Where revocations are posted to.</summary>
+    public required Uri RevocationEndpoint { get; init; }
+
+    /// <summary>Everything it prints.</summary>
+    public required string LogFile { get; init; }
+
+    /// <summary>Further settings.</summary>
+    public IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
+}
+
+/// <summary>The operator as a process of its own, as it runs in a pod.</summary>
+public sealed class OperatorProcess : IAsyncDisposable
+{
+    private readonly ChildProcess _process;
+
+    private OperatorProcess(ChildProcess process, Uri address)
+    {
+        _process = process;
+        Address = address;
+    }
+
+    /// <summary>Where probes and metrics are.</summary>
+    public Uri Address { get; }
+
+    /// <summary>Its process id.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>True when it has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>All that it has printed.</summary>
+    public string Log => File.ReadAllText(_process.LogFile);
+
+    /// <summary>Starts it; does not wait until it is ready.</summary>
+    public static OperatorProcess Start(OperatorProcessOptions options)
+    {
+        var port = Ports.Free();
+        var environment = new Dictionary<string, string?>
+        {
+            ["KUBECONFIG"] = options.Kubeconfig,
+            ["DATABASE_URL"] = options.DatabaseUrl,
+            ["ConnectionStrings__Postgres"] = null,
+            ["Providers__google__TokenEndpoint"] = options.TokenEndpoint.ToString(),
+            ["Providers__google__RevocationEndpoint"] = options.RevocationEndpoint.ToString(),
+            ["Http__Address"] = "127.0.0.1",
+            ["Http__Port"] = $"{port}",
+        };
+        foreach (var (name, value) in options.Settings)
+            environment[name] = value;
+
+        var isAssembly = options.Program.EndsWith(".dll", StringComparison.Ordinal);
+        var process = ChildProcess.Start(new ChildProcessOptions(
+            isAssembly ? "dotnet" : options.Program, isAssembly ? [options.Program, "run"] : ["run"])
+        {
+            LogFile = options.LogFile,
+            Environment = environment,
+        });
+        return new OperatorProcess(process, new Uri($"http://127.0.0.1:{port}"));
+    }
+
+    /// <summary>Waits until its caches are filled.</summary>
+    public async Task<OperatorProcess> ReadyAsync(CancellationToken ct = default)
+    {
+        using var http = new HttpClient { BaseAddress = Address };
+        await Eventually.SeesAsync(
+            async () =>
+            {
+                using var answer = await http.GetAsync(new Uri("/readyz", UriKind.Relative), ct);
+                return answer.IsSuccessStatusCode;
+            },
+            ready => ready || _process.HasExited,
+            ct: ct);
+        _process.ThrowIfExited();
+        return this;
+    }
+
+    /// <summary>SIGTERM, as a kubelet stops it; gives the exit code.</summary>
+    public Task<int> StopAsync(CancellationToken ct = default) => _process.StopAsync(ct);
+
+    /// <summary>SIGKILL: a crash.</summary>
+    public Task<int> KillAsync(CancellationToken ct = default) => _process.KillAsync(ct);
+
+    /// <summary>Any signal, such as STOP and CONT.</summary>
+    public Task SignalAsync(string signal, CancellationToken ct = default) => _process.SignalAsync(signal, ct);
+
+    /// <summary>Waits until it ends by itself.</summary>
+    public Task<int> WaitForExitAsync(CancellationToken ct = default) => _process.WaitForExitAsync(ct);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
+}

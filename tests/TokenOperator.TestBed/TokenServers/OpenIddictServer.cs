@@ -1,0 +1,148 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Security.Claims;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenIddict.Abstractions;
+using OpenIddict.Server.AspNetCore;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace TokenOperator.TestBed.TokenServers;
+
+/// <summary>How an <see cref="OpenIddictServer"/> hands out tokens.</summary>
+public sealed record OpenIddictServerOptions
+{
+    /// <summary>True: each refresh brings a new refresh token, and the old one, presented again after the leeway, ends the whole chain.</summary>
+    public bool RollingRefreshTokens { get; init; } = true;
+
+    /// <summary>How long a used refresh token is still accepted.</summary>
+    public TimeSpan ReuseLeeway { get; init; } = TimeSpan.Zero;
+
+    /// <summary>Lifetime of access tokens.</summary>
+    public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromHours(1);
+}
+
+/// <summary>
+/// A real authorization server on loopback: OpenIddict with its own store in memory. Every account exists; the password
+/// grant stands in for the browser.
+/// </summary>
+public sealed class OpenIddictServer : IAsyncDisposable
+{
+    /// <summary>The one client that it knows.</summary>
+    public const string ClientId = "test-client";
+
+    /// <summary>Its secret.</summary>
+    public const string ClientSecret = "test-client-secret-846d3a1e";
+
+    private readonly WebApplication _app;
+    private readonly HttpClient _http = new();
+
+    private OpenIddictServer(WebApplication app) => _app = app;
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new(_app.Urls.Single());
+
+    /// <summary>For <c>Providers:...:TokenEndpoint</c>.</summary>
+    public Uri TokenEndpoint => new(Address, "/token");
+
+    /// <summary>For <c>Providers:...:RevocationEndpoint</c>.</summary>
+    public Uri RevocationEndpoint => new(Address, "/revoke");
+
+    /// <summary>Starts one on a free port.</summary>
+    public static async Task<OpenIddictServer> StartAsync(OpenIddictServerOptions? options = null, CancellationToken ct = default)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        AddOpenIddict(builder.Services, options ?? new OpenIddictServerOptions());
+        var app = builder.Build();
+        app.UseAuthentication();
+        app.MapPost("/token", (Delegate)SignInAsync);
+        await AddClientAsync(app.Services, ct);
+        await app.StartAsync(ct);
+        return new OpenIddictServer(app);
+    }
+
+    /// <summary>A first refresh token for <paramref name="account"/>, as a browser would have brought.</summary>
+    public async Task<string> IssueRefreshTokenAsync(string account, CancellationToken ct = default)
+    {
+        var reply = await PostAsync("/token", ct, ("grant_type", "password"), ("username", account), ("password", "any"), ("scope", "offline_access mail"));
+        return reply["refresh_token"]?.GetValue<string>() ?? throw new InvalidOperationException("OpenIddict answered " + reply["error"]);
+    }
+
+    /// <summary>True when the server says that <paramref name="token"/> is good (RFC 7662).</summary>
+    public async Task<bool> IsActiveAsync(string token, CancellationToken ct = default) =>
+        (await PostAsync("/introspect", ct, ("token", token)))["active"]?.GetValue<bool>() == true;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        using var atOnce = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await _app.StopAsync(atOnce.Token);
+        await _app.DisposeAsync();
+    }
+
+    private static void AddOpenIddict(IServiceCollection services, OpenIddictServerOptions options)
+    {
+        var database = Guid.NewGuid().ToString();
+        services.AddDbContext<DbContext>(context => context.UseInMemoryDatabase(database).UseOpenIddict());
+        services.AddOpenIddict()
+            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<DbContext>())
+            .AddServer(server =>
+            {
+                server.SetTokenEndpointUris("/token").SetRevocationEndpointUris("/revoke").SetIntrospectionEndpointUris("/introspect");
+                server.AllowPasswordFlow().AllowRefreshTokenFlow().RegisterScopes("mail");
+                server.SetAccessTokenLifetime(options.TokenLifetime).SetRefreshTokenReuseLeeway(options.ReuseLeeway);
+                if (!options.RollingRefreshTokens)
+                    server.DisableRollingRefreshTokens();
+                server.AddEphemeralEncryptionKey().AddEphemeralSigningKey();
+                server.UseAspNetCore().EnableTokenEndpointPassthrough().DisableTransportSecurityRequirement();
+            });
+    }
+
+    private static async Task AddClientAsync(IServiceProvider services, CancellationToken ct)
+    {
+        await using var scope = services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>().CreateAsync(
+            new OpenIddictApplicationDescriptor
+            {
+                ClientId = ClientId,
+                ClientSecret = ClientSecret,
+                Permissions =
+                {
+                    Permissions.Endpoints.Token, Permissions.Endpoints.Revocation, Permissions.Endpoints.Introspection,
+                    Permissions.GrantTypes.Password, Permissions.GrantTypes.RefreshToken, Permissions.Prefixes.Scope + "mail",
+                },
+            },
+            ct);
+    }
+
+    private static async Task<IResult> SignInAsync(HttpContext context)
+    {
+        const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
+        var request = context.GetOpenIddictServerRequest()!;
+        if (request.IsRefreshTokenGrantType())
+            return Results.SignIn((await context.AuthenticateAsync(Scheme)).Principal!, null, Scheme);
+        var identity = new ClaimsIdentity(Scheme, Claims.Name, Claims.Role);
+        identity.SetClaim(Claims.Subject, request.Username).SetScopes(request.GetScopes());
+        return Results.SignIn(new ClaimsPrincipal(identity), null, Scheme);
+    }
+
+    private async Task<JsonNode> PostAsync(string path, CancellationToken ct, params (string Name, string Value)[] fields)
+    {
+        using var form = new FormUrlEncodedContent(
+            fields.Append(("client_id", ClientId)).Append(("client_secret", ClientSecret)).Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
+        using var response = await _http.PostAsync(new Uri(Address, path), form, ct);
+        return (await response.Content.ReadFromJsonAsync<JsonNode>(ct))!;
+    }
+}

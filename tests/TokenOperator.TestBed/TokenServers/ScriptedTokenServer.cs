@@ -1,0 +1,231 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace TokenOperator.TestBed.TokenServers;
+
+/// <summary>How a <see cref="ScriptedTokenServer"/> behaves as long as no script says otherwise. May be changed while it runs.</summary>
+public sealed class TokenServerBehaviour
+{
+    /// <summary>Lifetime of access tokens; Google's is 3599 s.</summary>
+    public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromSeconds(3599);
+
+    /// <summary>refresh_token_expires_in, or null to leave it out.</summary>
+    public TimeSpan? RefreshTokenLifetime { get; set; }
+
+    /// <summary>Each answer comes this much later.</summary>
+    public TimeSpan Latency { get; set; }
+
+    /// <summary>True: a new refresh token each time, and an old one presented again ends the grant (RFC 9700 section 4.14.2).</summary>
+    public bool RotateRefreshTokens { get; set; }
+
+    /// <summary>True: an unknown refresh token is an account of that name, for load tests.</summary>
+    public bool AcceptAnyRefreshToken { get; set; }
+
+    /// <summary>The one client, or null to accept any.</summary>
+    public (string Id, string Secret)? Client { get; set; }
+}
+
+/// <summary>A request as it arrived.</summary>
+/// <param name="At">When.</param>
+/// <param name="Path"><c>/token</c>, <c>/revoke</c> or anything else.</param>
+/// <param name="Form">Its form fields.</param>
+public sealed record RecordedRequest(DateTimeOffset At, string Path, IReadOnlyDictionary<string, string> Form);
+
+/// <summary>
+/// A token endpoint on loopback that answers as Google does, and, where a script says so, as Google fails. Scripts are
+/// looked up by the refresh token of the request, then by the account, then by <see cref="Everyone"/>.
+/// </summary>
+public sealed class ScriptedTokenServer : IAsyncDisposable
+{
+    /// <summary>The name for scripts that hold for every request.</summary>
+    public const string Everyone = "*";
+
+    private readonly WebApplication _app;
+    private readonly TimeProvider _time;
+    private readonly TokenGrants _grants = new();
+    private readonly ConcurrentQueue<RecordedRequest> _requests = new();
+    private readonly ConcurrentDictionary<string, ConcurrentQueue<ScriptedAnswer>> _next = new();
+    private readonly ConcurrentDictionary<string, ScriptedAnswer> _always = new();
+
+    private ScriptedTokenServer(int port, TokenServerBehaviour behaviour, TimeProvider time)
+    {
+        Behaviour = behaviour;
+        _time = time;
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        _app = builder.Build();
+        _app.Run(AnswerAsync);
+    }
+
+    /// <summary>What it does by itself.</summary>
+    public TokenServerBehaviour Behaviour { get; }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new(_app.Urls.Single());
+
+    /// <summary>For <c>Providers:google:TokenEndpoint</c>.</summary>
+    public Uri TokenEndpoint => new(Address, "/token");
+
+    /// <summary>For <c>Providers:google:RevocationEndpoint</c>.</summary>
+    public Uri RevocationEndpoint => new(Address, "/revoke");
+
+    /// <summary>Every request so far, oldest first.</summary>
+    public IReadOnlyList<RecordedRequest> Requests => [.. _requests];
+
+    /// <summary>Starts one on a free port, or on <paramref name="port"/>.</summary>
+    public static async Task<ScriptedTokenServer> StartAsync(
+        TokenServerBehaviour? behaviour = null, int port = 0, TimeProvider? time = null, CancellationToken ct = default)
+    {
+        var server = new ScriptedTokenServer(port, behaviour ?? new TokenServerBehaviour(), time ?? TimeProvider.System);
+        await server._app.StartAsync(ct);
+        return server;
+    }
+
+    /// <summary>An account has consented: its refresh token is new, or the given one.</summary>
+    public TokenGrant AddAccount(string account, string? refreshToken = null) => _grants.Add(account, refreshToken);
+
+    /// <summary>The next requests of <paramref name="name"/> get these answers, one each.</summary>
+    public void Next(string name, params ReadOnlySpan<ScriptedAnswer> answers)
+    {
+        foreach (var answer in answers)
+            _next.GetOrAdd(name, _ => new()).Enqueue(answer);
+    }
+
+    /// <summary>Every request of <paramref name="name"/> gets this answer from now on; null ends that.</summary>
+    public void Always(string name, ScriptedAnswer? answer)
+    {
+        if (answer is null)
+            _always.TryRemove(name, out _);
+        else
+            _always[name] = answer;
+    }
+
+    /// <summary>How often a refresh was asked for with <paramref name="refreshToken"/>.</summary>
+    public int AskedFor(string refreshToken) => _requests.Count(request =>
+        request.Path == "/token" && request.Form.TryGetValue("refresh_token", out var token) && token == refreshToken);
+
+    /// <summary>True when this server issued the token and it is neither expired nor revoked.</summary>
+    public bool IsValid(string accessToken) =>
+        _grants.Find(accessToken) is { IsRevoked: false } grant
+        && grant.AccessTokens.TryGetValue(accessToken, out var expiresAt) && expiresAt > _time.GetUtcNow();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        using var atOnce = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await _app.StopAsync(atOnce.Token);
+        await _app.DisposeAsync();
+    }
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value ?? "";
+        if (path == "/count")
+        {
+            await context.Response.WriteAsync(_requests.Count(request => request.Path == "/token").ToString(CultureInfo.InvariantCulture));
+            return;
+        }
+
+        var form = context.Request.HasFormContentType
+            ? (await context.Request.ReadFormAsync(context.RequestAborted)).ToDictionary(field => field.Key, field => field.Value.ToString())
+            : [];
+        _requests.Enqueue(new RecordedRequest(_time.GetUtcNow(), path, form));
+        if (Behaviour.Latency > TimeSpan.Zero)
+            await Task.Delay(Behaviour.Latency, context.RequestAborted);
+        var token = form.GetValueOrDefault(path == "/revoke" ? "token" : "refresh_token", "");
+        var script = Script(token);
+        var (status, body) = script?.Body is { } scripted ? (script.Status, scripted) : path switch
+        {
+            "/token" => Refresh(form),
+            "/revoke" => Revoke(token),
+            _ => (404, "{}"),
+        };
+        await SendAsync(context, script ?? new ScriptedAnswer(), status, body);
+    }
+
+    private static async Task SendAsync(HttpContext context, ScriptedAnswer script, int status, string body)
+    {
+        if (script.Until is { } release)
+            await release.WaitAsync(context.RequestAborted);
+        if (script.CutConnection)
+        {
+            context.Abort();
+            return;
+        }
+
+        context.Response.StatusCode = status;
+        foreach (var (name, value) in script.Headers)
+            context.Response.Headers[name] = value;
+        context.Response.ContentType = script.ContentType;
+        if (script.StallAfterHeaders)
+        {
+            await context.Response.WriteAsync(body[..(body.Length / 2)], context.RequestAborted);
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            return;
+        }
+
+        await context.Response.WriteAsync(body, context.RequestAborted);
+    }
+
+    private ScriptedAnswer? Script(string token)
+    {
+        foreach (var name in (ReadOnlySpan<string?>)[token, _grants.Find(token)?.Account, Everyone])
+        {
+            if (name is null)
+                continue;
+            if (_next.TryGetValue(name, out var queue) && queue.TryDequeue(out var next))
+                return next;
+            if (_always.TryGetValue(name, out var always))
+                return always;
+        }
+
+        return null;
+    }
+
+    private (int Status, string Body) Refresh(Dictionary<string, string> form)
+    {
+        if (form.GetValueOrDefault("grant_type") != "refresh_token")
+            return (400, GoogleReplies.Error("unsupported_grant_type", "Invalid grant_type: " + form.GetValueOrDefault("grant_type")));
+        if (Behaviour.Client is { } client && form.GetValueOrDefault("client_id") != client.Id)
+            return (401, GoogleReplies.Error("invalid_client", "The OAuth client was not found."));
+        if (Behaviour.Client is { } known && form.GetValueOrDefault("client_secret") != known.Secret)
+            return (401, GoogleReplies.Error("invalid_client", "Unauthorized"));
+        if (form.GetValueOrDefault("refresh_token") is not { Length: > 0 } presented)
+            return (400, GoogleReplies.Error("invalid_request", "Missing required parameter: refresh_token"));
+        var grant = _grants.Find(presented) ?? (Behaviour.AcceptAnyRefreshToken ? AddAccount(presented, presented) : null);
+        if (grant is null)
+            return (400, GoogleReplies.Error("invalid_grant", "Bad Request"));
+        lock (grant)
+        {
+            // A used token that comes back means that two parties hold it: the whole family ends.
+            grant.IsRevoked |= grant.Used.Contains(presented);
+            if (grant.IsRevoked || grant.RefreshToken != presented)
+                return (400, GoogleReplies.Error("invalid_grant", "Token has been expired or revoked."));
+            var accessToken = _grants.IssueAccessToken(grant, _time.GetUtcNow() + Behaviour.TokenLifetime);
+            var rotated = Behaviour.RotateRefreshTokens ? _grants.Rotate(grant) : null;
+            return (200, GoogleReplies.Token(accessToken, Behaviour.TokenLifetime, grant.Scope, rotated, Behaviour.RefreshTokenLifetime));
+        }
+    }
+
+    // At Google a revoked access token takes its refresh token with it.
+    private (int Status, string Body) Revoke(string token)
+    {
+        if (_grants.Find(token) is not { IsRevoked: false } grant)
+            return (400, GoogleReplies.Error("invalid_token", "Token expired or revoked"));
+        grant.IsRevoked = true;
+        return (200, "{}");
+    }
+}
