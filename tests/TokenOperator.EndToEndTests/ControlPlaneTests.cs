@@ -38,7 +38,12 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
     public async Task An_API_server_that_restarts_comes_back_on_its_port_with_its_data(bool crash)
     {
         var ns = await cluster.NewNamespaceAsync();
-        await Plane.Kubectl.ApplyTextAsync($$"""{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": "{{ns}}"}}""");
+        await Plane.Kubectl.ApplyTextAsync(
+            $$"""
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: kept, namespace: {{ns}}}
+            """);
         var account = Plane.Kubectl.As(await Plane.ServiceAccountKubeconfigAsync(ns, "survivor"));
 
         await Plane.StopApiServerAsync(crash);

@@ -1,9 +1,11 @@
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests.TestBed;
 
 /// <summary>hack/test-assets.sh, with stand-ins for apt and for the build, so that nothing is downloaded or compiled.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class TestAssetsScriptTests : IDisposable
 {
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
