@@ -139,7 +139,7 @@ from_debian() {
   say "building kube-apiserver 1.20.2 from Debian's source package kubernetes $version."
   say "This happens once, takes about 7 minutes on two idle cores and 3 GB in $work while it lasts."
   say "It can be interrupted at any time: the next run goes on from there."
-  fetch_debs "golang-$go-go" "golang-$go-src" etcd-server
+  fetch_debs "golang-$go-go" "golang-$go-src" golang-github-modern-go-reflect2-dev etcd-server
   if [[ ! -e $work/debs/kubernetes.done ]]; then
     (cd "$work/debs" && apt_get source --download-only kubernetes) || die "the source package kubernetes cannot be had"
     touch "$work/debs/kubernetes.done"
@@ -154,6 +154,12 @@ from_debian() {
       unpack_deb "$package" "$work/tree.new/root"
     done
     tar --extract --gzip --file "$work"/debs/kubernetes_*.orig.tar.gz --directory "$work/tree.new/source" --strip-components=1
+    # The copy of reflect2 in the source package (1.0.1) walks maps in a way that Go 1.18 ended: the server would crash at
+    # the first custom object. Debian's own package of it (1.0.2) does not.
+    unpack_deb golang-github-modern-go-reflect2-dev "$work/tree.new/root"
+    local reflect2=github.com/modern-go/reflect2
+    rm -rf "$work/tree.new/source/vendor/$reflect2"
+    cp -r "$work/tree.new/root/usr/share/gocode/src/$reflect2" "$work/tree.new/source/vendor/$reflect2"
     mkdir -p "$work/tree.new/source/.go/src/k8s.io"
     ln -s ../../.. "$work/tree.new/source/.go/src/k8s.io/kubernetes"
     mv -T "$work/tree.new" "$work/tree"

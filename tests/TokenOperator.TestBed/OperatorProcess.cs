@@ -67,7 +67,7 @@ public sealed class OperatorProcess : IAsyncDisposable
 
         var isAssembly = options.Program.EndsWith(".dll", StringComparison.Ordinal);
         var process = ChildProcess.Start(new ChildProcessOptions(
-            isAssembly ? "dotnet" : options.Program, isAssembly ? [options.Program, "run"] : ["run"])
+            isAssembly ? FindDotnet() : options.Program, isAssembly ? [options.Program, "run"] : ["run"])
         {
             LogFile = options.LogFile,
             Environment = environment,
@@ -102,6 +102,10 @@ public sealed class OperatorProcess : IAsyncDisposable
 
     /// <summary>Waits until it ends by itself.</summary>
     public Task<int> WaitForExitAsync(CancellationToken ct = default) => _process.WaitForExitAsync(ct);
+
+    private static string FindDotnet() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(folder => Path.Combine(folder, "dotnet")).FirstOrDefault(File.Exists)
+        ?? throw new InvalidOperationException("dotnet is not on PATH.");
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _process.DisposeAsync();
