@@ -2,13 +2,25 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>One control plane for all tests of the group; each test works in a namespace of its own.</summary>
+/// <summary>One control plane and one Postgres for all tests of the group; each test works in a namespace and a database of its own.</summary>
 public sealed class ClusterFixture : IAsyncLifetime
 {
+    /// <summary>Where the operator lives.</summary>
+    public const string OperatorNamespace = "token-operator-system";
+
+    /// <summary>Who it is.</summary>
+    public const string ServiceAccount = "token-operator";
+
     private ControlPlane? _plane;
+    private PostgresServer? _postgres;
     private int _namespaces;
 
     public ControlPlane Plane => _plane ?? throw new InvalidOperationException("Not started.");
+
+    public PostgresServer Postgres => _postgres ?? throw new InvalidOperationException("Not started.");
+
+    /// <summary>A kubeconfig with the token of the operator's ServiceAccount, which has the rights of config/rbac and no others.</summary>
+    public string OperatorKubeconfig { get; private set; } = "";
 
     /// <summary>Makes a namespace that no other test has.</summary>
     public async Task<string> NewNamespaceAsync()
@@ -18,12 +30,32 @@ public sealed class ClusterFixture : IAsyncLifetime
         return name;
     }
 
-    public async Task InitializeAsync() => _plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true });
+    public async Task InitializeAsync()
+    {
+        var postgres = PostgresServer.StartAsync();
+        _plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true });
+        _postgres = await postgres;
+        OperatorKubeconfig = await InstallAsync(_plane);
+    }
 
     public async Task DisposeAsync()
     {
         if (_plane is not null)
             await _plane.DisposeAsync();
+        if (_postgres is not null)
+            await _postgres.DisposeAsync();
+    }
+
+    /// <summary>Installs the CRD and the rights as config/ has them; gives the operator's kubeconfig.</summary>
+    public static async Task<string> InstallAsync(ControlPlane plane)
+    {
+        ArgumentNullException.ThrowIfNull(plane);
+        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
+        await plane.CreateNamespaceAsync(OperatorNamespace);
+        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")]);
+        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")]);
+        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s");
+        return await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount);
     }
 }
 

@@ -37,7 +37,7 @@ public sealed class OperatorBed : IAsyncDisposable
     public OperatorProcess Operator => _operators[^1];
 
     /// <summary>kubectl as administrator.</summary>
-    public Kubectl Kubectl => _cluster.ControlPlane.Kubectl;
+    public Kubectl Kubectl => _cluster.Plane.Kubectl;
 
     /// <summary>The shared Postgres.</summary>
     public PostgresServer Postgres => _cluster.Postgres;
@@ -50,7 +50,7 @@ public sealed class OperatorBed : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(cluster);
         var bed = new OperatorBed(cluster, await cluster.Postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour));
-        await cluster.ControlPlane.CreateNamespaceAsync(bed.Namespace);
+        await cluster.Plane.CreateNamespaceAsync(bed.Namespace);
         await bed.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
         return bed;
     }
@@ -83,7 +83,7 @@ public sealed class OperatorBed : IAsyncDisposable
             DatabaseUrl = Database.Uri,
             TokenEndpoint = Tokens.TokenEndpoint,
             RevocationEndpoint = Tokens.RevocationEndpoint,
-            LogFile = Path.Combine(_cluster.ControlPlane.Folder, $"operator-{_number}-{_operators.Count}.log"),
+            LogFile = Path.Combine(_cluster.Plane.Folder, $"operator-{_number}-{_operators.Count}.log"),
             Settings = all,
         });
         _operators.Add(process);
@@ -184,7 +184,7 @@ public sealed class OperatorBed : IAsyncDisposable
 
     /// <summary>What the API server was asked by the operator in this bed's namespace so far; leases and watches are not counted.</summary>
     public async Task<IReadOnlyList<ApiRequest>> RequestsAsync() =>
-        [.. (await _cluster.ControlPlane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
+        [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
