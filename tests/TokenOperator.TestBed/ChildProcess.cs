@@ -46,16 +46,18 @@ public sealed class ChildProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly string _name;
+    private bool _disposed;
 
     private ChildProcess(Process process, ChildProcessOptions options)
     {
         _process = process;
         _name = Path.GetFileName(options.File);
         LogFile = options.LogFile;
+        Id = process.Id;
     }
 
     /// <summary>The process id of the program itself, for signals and for /proc.</summary>
-    public int Id => _process.Id;
+    public int Id { get; }
 
     /// <summary>True once the program has ended.</summary>
     public bool HasExited => _process.HasExited;
@@ -150,6 +152,9 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Ends the program at once when it still runs.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         if (!_process.HasExited)
             await KillAsync();
         try
