@@ -1,3 +1,4 @@
+// Token servers for tests: they listen on loopback and know nothing of the operator.
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
@@ -186,7 +187,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         {
             await context.Response.WriteAsync(body[..(body.Length / 2)], context.RequestAborted);
             await context.Response.Body.FlushAsync(context.RequestAborted);
-            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return;
         }
 

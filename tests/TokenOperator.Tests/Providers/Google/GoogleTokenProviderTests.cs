@@ -182,6 +182,23 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_timeout_that_comes_after_the_reply_was_read_does_not_throw_the_token_away()
+    {
+        var grant = _server.AddAccount("marcus");
+        var release = new TaskCompletionSource();
+        var date = new Dictionary<string, string> { ["Retry-After"] = DateTimeOffset.UtcNow.ToString("R") };
+        _server.Next("marcus", ScriptedAnswer.Held(release.Task) with { Headers = date });
+
+        var refresh = RefreshAsync(grant.RefreshToken);
+        await Until(() => _server.Requests.Count == 1);
+        // Comparing the date with the clock is the last thing done with a reply, and the clock jumps there.
+        _time.AutoAdvanceAmount = TimeSpan.FromSeconds(31);
+        release.SetResult();
+
+        (await refresh.WaitAsync(_limit)).Should().BeOfType<RefreshAnswer.Granted>();
+    }
+
+    [Fact]
     public async Task A_cut_connection_and_an_absent_server_are_transient()
     {
         _server.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Cut);
