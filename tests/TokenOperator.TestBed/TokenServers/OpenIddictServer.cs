@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Claims;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
@@ -11,6 +12,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server.AspNetCore;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -20,7 +22,10 @@ namespace TokenOperator.TestBed.TokenServers;
 /// <summary>How an <see cref="OpenIddictServer"/> hands out tokens.</summary>
 public sealed record OpenIddictServerOptions
 {
-    /// <summary>True: each refresh brings a new refresh token, and the old one, presented again after the leeway, ends the whole chain.</summary>
+    /// <summary>
+    /// True: each refresh brings a new refresh token, and the old one, presented again after the leeway, ends the whole
+    /// chain. False: none comes, and the old one stays, as at Google.
+    /// </summary>
     public bool RollingRefreshTokens { get; init; } = true;
 
     /// <summary>How long a used refresh token is still accepted.</summary>
@@ -63,10 +68,11 @@ public sealed class OpenIddictServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
-        AddOpenIddict(builder.Services, options ?? new OpenIddictServerOptions());
+        options ??= new OpenIddictServerOptions();
+        AddOpenIddict(builder.Services, options);
         var app = builder.Build();
         app.UseAuthentication();
-        app.MapPost("/token", (Delegate)SignInAsync);
+        app.MapPost("/token", Task<IResult> (HttpContext context) => SignInAsync(context, options.RollingRefreshTokens));
         await AddClientAsync(app.Services, ct);
         await app.StartAsync(ct);
         return new OpenIddictServer(app);
@@ -97,7 +103,8 @@ public sealed class OpenIddictServer : IAsyncDisposable
         var database = Guid.NewGuid().ToString();
         services.AddDbContext<DbContext>(context => context.UseInMemoryDatabase(database).UseOpenIddict());
         services.AddOpenIddict()
-            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<DbContext>())
+            // The store in memory knows no bulk updates; without this the revocation of a chain changes nothing and says nothing.
+            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<DbContext>().DisableBulkOperations())
             .AddServer(server =>
             {
                 server.SetTokenEndpointUris("/token").SetRevocationEndpointUris("/revoke").SetIntrospectionEndpointUris("/introspect");
@@ -105,7 +112,8 @@ public sealed class OpenIddictServer : IAsyncDisposable
                 server.SetAccessTokenLifetime(options.TokenLifetime).SetRefreshTokenReuseLeeway(options.ReuseLeeway);
                 if (!options.RollingRefreshTokens)
                     server.DisableRollingRefreshTokens();
-                server.AddEphemeralEncryptionKey().AddEphemeralSigningKey();
+                server.AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)));
+                server.AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
                 server.UseAspNetCore().EnableTokenEndpointPassthrough().DisableTransportSecurityRequirement();
             });
     }
@@ -127,12 +135,19 @@ public sealed class OpenIddictServer : IAsyncDisposable
             ct);
     }
 
-    private static async Task<IResult> SignInAsync(HttpContext context)
+    private static async Task<IResult> SignInAsync(HttpContext context, bool rolling)
     {
         const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
         var request = context.GetOpenIddictServerRequest()!;
         if (request.IsRefreshTokenGrantType())
-            return Results.SignIn((await context.AuthenticateAsync(Scheme)).Principal!, null, Scheme);
+        {
+            var principal = (await context.AuthenticateAsync(Scheme)).Principal!;
+            // Without rolling OpenIddict still sends a second refresh token for this scope; Google sends none.
+            if (!rolling)
+                principal.SetScopes(principal.GetScopes().Remove(Scopes.OfflineAccess));
+            return Results.SignIn(principal, null, Scheme);
+        }
+
         var identity = new ClaimsIdentity(Scheme, Claims.Name, Claims.Role);
         identity.SetClaim(Claims.Subject, request.Username).SetScopes(request.GetScopes());
         return Results.SignIn(new ClaimsPrincipal(identity), null, Scheme);

@@ -1,3 +1,4 @@
+// Token servers for tests: they listen on loopback and know nothing of the operator.
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
@@ -54,6 +55,8 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
     private readonly ConcurrentDictionary<string, ConcurrentQueue<ScriptedAnswer>> _next = new();
     private readonly ConcurrentDictionary<string, ScriptedAnswer> _always = new();
 
+    private int _connectionCount;
+
     private ScriptedTokenServer(int port, TokenServerBehaviour behaviour, TimeProvider time)
     {
         Behaviour = behaviour;
@@ -62,7 +65,15 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.Use(next => connection =>
+                {
+                    Interlocked.Increment(ref _connectionCount);
+                    return next(connection);
+                });
+            });
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         _app = builder.Build();
@@ -83,6 +94,9 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
 
     /// <summary>Every request so far, oldest first.</summary>
     public IReadOnlyList<RecordedRequest> Requests => [.. _requests];
+
+    /// <summary>How many connections were opened so far.</summary>
+    public int ConnectionCount => _connectionCount;
 
     /// <summary>Starts one on a free port, or on <paramref name="port"/>.</summary>
     public static async Task<ScriptedTokenServer> StartAsync(
@@ -173,7 +187,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         {
             await context.Response.WriteAsync(body[..(body.Length / 2)], context.RequestAborted);
             await context.Response.Body.FlushAsync(context.RequestAborted);
-            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return;
         }
 

@@ -21,7 +21,7 @@ public static class TokenServerCommand
         };
         await using var server = await ScriptedTokenServer.StartAsync(behaviour, Number(args, "--port", 0), ct: ct);
         Console.WriteLine(server.TokenEndpoint);
-        var stopped = new TaskCompletionSource();
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = ct.Register(stopped.SetResult);
         await stopped.Task;
     }

@@ -91,6 +91,11 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IDisposable
             await send();
             return null;
         }
+        catch (Exception) when (exchange.Reply is not null)
+        {
+            // Whatever the library stumbled over, the timeout included: the reply is here, and it can be a rotated token.
+            return null;
+        }
         catch (Exception) when (exchange.WasGivenUp)
         {
             throw new OperationCanceledException("The request was given up before it was sent.");

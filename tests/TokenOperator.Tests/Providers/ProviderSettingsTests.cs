@@ -1,0 +1,99 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Providers;
+
+namespace TokenOperator.Tests.Providers;
+
+public sealed class ProviderSettingsTests
+{
+    [Fact]
+    public void Without_settings_there_is_Google_at_its_real_addresses()
+    {
+        var google = ProviderSettings.Read(Configuration()).Should().ContainSingle().Subject;
+
+        google.Name.Should().Be("google");
+        google.TokenEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/token"));
+        google.RevocationEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/revoke"));
+        google.Timeout.Should().Be(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public void Settings_move_Google_and_add_providers()
+    {
+        var all = ProviderSettings.Read(Configuration(
+            ("Providers:Google:TokenEndpoint", "http://127.0.0.1:8080/token"),
+            ("Providers:Google:TimeoutSeconds", "5"),
+            ("Providers:acme:TokenEndpoint", "https://login.acme.example/oauth/token")));
+
+        all.Should().BeEquivalentTo([
+            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Timeout = TimeSpan.FromSeconds(5) },
+            new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token") },
+        ]);
+    }
+
+    [Theory]
+    [InlineData("TokenEndpoint", "login.acme.example/token", "*not an absolute address*")]
+    [InlineData("TokenEndpoint", "/token", "*not an absolute address*")]
+    [InlineData("TokenEndpoint", "ftp://login.acme.example/token", "*not an absolute address*")]
+    [InlineData("TokenEndpoint", "https://user:marked-secret@login.acme.example/token", "*user name*")]
+    [InlineData("TokenEndpoint", "https://login.acme.example/token#marked-secret", "*fragment*")]
+    [InlineData("TokenEndpoint", "http://login.acme.example/token", "*plain http*Providers:acme:AllowInsecureHttp=true*")]
+    [InlineData("RevocationEndpoint", "banana", "*not an absolute address*")]
+    [InlineData("TimeoutSeconds", "0", "*1 to 300*")]
+    [InlineData("TimeoutSeconds", "-1", "*1 to 300*")]
+    [InlineData("TimeoutSeconds", "banana", "*1 to 300*")]
+    [InlineData("AllowInsecureHttp", "banana", "*true nor false*")]
+    public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value, string message)
+    {
+        var settings = Configuration(("Providers:acme:TokenEndpoint", "http://acme.example/token"), ("Providers:acme:AllowInsecureHttp", "true"));
+        settings[$"Providers:acme:{key}"] = value;
+        if (key != "AllowInsecureHttp")
+            settings["Providers:acme:AllowInsecureHttp"] = "false";
+        if (key is not ("TokenEndpoint" or "AllowInsecureHttp"))
+            settings["Providers:acme:TokenEndpoint"] = "https://acme.example/token";
+        var read = () => ProviderSettings.Read(settings);
+
+        read.Should().Throw<ProviderSettingException>().WithMessage($"Setting Providers:acme:{key} *").WithMessage(message)
+            .Which.Message.Should().NotContain("marked-secret");
+    }
+
+    [Fact]
+    public void A_provider_without_token_endpoint_is_refused()
+    {
+        var read = () => ProviderSettings.Read(Configuration(("Providers:acme:TimeoutSeconds", "5")));
+
+        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers:acme:TokenEndpoint is missing*");
+    }
+
+    [Fact]
+    public void A_name_that_no_object_could_use_is_refused()
+    {
+        var read = () => ProviderSettings.Read(Configuration(("Providers:a_b:TokenEndpoint", "https://acme.example/token")));
+
+        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers:a_b: a provider's name*");
+    }
+
+    [Fact]
+    public void Plain_http_is_allowed_where_it_is_asked_for_in_so_many_words()
+    {
+        ProviderSettings.Read(Configuration(("Providers:acme:TokenEndpoint", "http://acme.example/token"), ("Providers:acme:AllowInsecureHttp", "true")))
+            .Should().HaveCount(2);
+    }
+
+    [Fact]
+    public async Task The_registry_finds_a_provider_by_its_exact_name()
+    {
+        await using var services = new ServiceCollection().AddLogging()
+            .AddTokenProviders(Configuration(("Providers:acme:TokenEndpoint", "https://acme.example/token"))).BuildServiceProvider();
+        var registry = services.GetRequiredService<ProviderRegistry>();
+
+        registry.Names.Should().Equal("acme", "google");
+        registry.Find("google")!.Name.Should().Be("google");
+        registry.Find("acme")!.Name.Should().Be("acme");
+        registry.Find("Google").Should().BeNull();
+        registry.Find("unknown").Should().BeNull();
+    }
+
+    private static IConfigurationRoot Configuration(params (string Key, string Value)[] settings) =>
+        new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
+}
