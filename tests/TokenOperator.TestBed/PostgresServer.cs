@@ -222,7 +222,7 @@ public sealed class PostgresServer : IAsyncDisposable
         if (_options.CountStatements)
             settings["shared_preload_libraries"] = "pg_stat_statements";
         if (!_options.Durable)
-            settings["fsync"] = settings["synchronous_commit"] = settings["full_page_writes"] = "off";
+            settings["fsync"] = settings["full_page_writes"] = "off";
         foreach (var (name, value) in _options.Settings)
             settings[name] = value;
         return settings;

@@ -52,6 +52,8 @@ internal static class PostgresErrors
             ($"a right is missing ({e.MessageText})", "Grant it, or connect as the owner of the table oauth_tokens."),
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn =>
             ($"the tables are not as expected ({e.MessageText})", "Run: token-operator migrate up."),
+        // Class 42 speaks of names and rights. Other classes can quote a row, so their text stays with the server.
+        ['4', '2', ..] => ($"it answers with the error {e.SqlState} ({e.MessageText})", "The server's log says more."),
         _ => ($"it answers with the error {e.SqlState}", "The server's log says more."),
     };
 

@@ -56,7 +56,7 @@ internal sealed class PostgresMigrator(NpgsqlDataSource pool, PostgresSettings s
         var current = await VersionAsync(ct);
         if (up ? current >= target : current <= target)
             return;
-        var table = await ExistingTable.ReadAsync(connection, ct);
+        var table = await ExistingTable.ReadAsync(pool, ct);
         var parts = current < SchemaVersions.Table ? Adoption.Plan(table) : await MadeAsync(ct);
         logger.Migrating(settings, current, target);
         await RunAsync(table.Schema, parts, target, up, ct);

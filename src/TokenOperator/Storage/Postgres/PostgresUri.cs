@@ -81,7 +81,8 @@ internal static partial class PostgresUri
         if (parts is [var (host, port)])
         {
             settings.Host = host;
-            settings.Port = port ?? settings.Port;
+            if (port is { } number)
+                settings.Port = number;
             return;
         }
 

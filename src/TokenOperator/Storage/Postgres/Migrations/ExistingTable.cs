@@ -34,24 +34,24 @@ internal sealed record ExistingTable(
         "select provider || '/' || account || ' (' || count(*) || ' rows)' from oauth_tokens " +
         "where provider is not null and account is not null group by provider, account having count(*) > 1 order by 1 limit 5";
 
-    /// <summary>Reads the catalog.</summary>
-    public static async Task<ExistingTable> ReadAsync(NpgsqlConnection connection, CancellationToken ct)
+    /// <summary>Reads the catalog. Keeps no lock on the table, which is about to be altered by another connection.</summary>
+    public static async Task<ExistingTable> ReadAsync(NpgsqlDataSource pool, CancellationToken ct)
     {
         var (schema, kind, isUnique) = (await RowsAsync(
-            connection, CatalogSql, r => (Schema: r.IsDBNull(0) ? null : r.GetString(0), Kind: r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2)), ct))[0];
+            pool, CatalogSql, r => (Schema: r.IsDBNull(0) ? null : r.GetString(0), Kind: r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2)), ct))[0];
         if (schema is null)
             throw new SchemaException("No schema of the search_path exists: create it, or name another with Search Path in the connection string.");
         var columns = await RowsAsync(
-            connection, ColumnsSql, r => new ExistingColumn(r.GetString(0), r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)), ct);
+            pool, ColumnsSql, r => new ExistingColumn(r.GetString(0), r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)), ct);
         var byName = columns.ToDictionary(column => column.Name);
         var canBeCounted = kind is "r" or "p" && byName.ContainsKey("provider") && byName.ContainsKey("account");
-        var duplicates = isUnique || !canBeCounted ? [] : await RowsAsync(connection, DuplicatesSql, r => r.GetString(0), ct);
+        var duplicates = isUnique || !canBeCounted ? [] : await RowsAsync(pool, DuplicatesSql, r => r.GetString(0), ct);
         return new ExistingTable(schema, kind, byName, isUnique, duplicates);
     }
 
-    private static async Task<List<T>> RowsAsync<T>(NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken ct)
+    private static async Task<List<T>> RowsAsync<T>(NpgsqlDataSource pool, string sql, Func<NpgsqlDataReader, T> read, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
+        await using var command = pool.CreateCommand(sql);
         await using var reader = await command.ExecuteReaderAsync(ct);
         var rows = new List<T>();
         while (await reader.ReadAsync(ct))

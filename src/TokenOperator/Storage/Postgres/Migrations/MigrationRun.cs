@@ -38,7 +38,7 @@ internal static class MigrationRun
 
     private sealed class Source(IReadOnlyList<IMigration> migrations) : IFilteringMigrationSource
     {
-        public IEnumerable<IMigration> GetMigrations(Func<Type, bool> predicate) => migrations;
+        public IEnumerable<IMigration> GetMigrations(Func<Type, bool> predicate) => migrations.Where(m => predicate(m.GetType()));
     }
 
     private sealed class VersionTable(string schema) : IVersionTableMetaData

@@ -1,0 +1,310 @@
+using FluentAssertions.Extensions;
+using TokenOperator.Storage;
+using TokenOperator.Storage.Postgres;
+using TokenOperator.Tokens;
+using static TokenOperator.Tests.Storage.TestDatabase;
+
+namespace TokenOperator.Tests.Storage.Postgres;
+
+[Collection(PostgresGroup.Name)]
+public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLifetime
+{
+    private static readonly RefreshFailure _failure = new(FailureKind.RateLimited, "429 slow down", 2, At(1), At(5), "inputs");
+    private TestDatabase? _database;
+
+    private TestDatabase Database => _database!;
+
+    public async Task InitializeAsync() => _database = await CreateMigratedAsync(fixture.Server);
+
+    public async Task DisposeAsync() => await Database.DisposeAsync();
+
+    [Fact]
+    public async Task An_imported_account_is_found_with_all_that_was_written()
+    {
+        var store = Database.Store();
+        var token = Token("access") with { RefreshTokenExpiresAt = At(6000) };
+        var imported = await store.ImportAsync(Marcus, token, "mail", "seed", null, default);
+
+        imported.Should().BeEquivalentTo(new AccountRecord
+        {
+            Key = Marcus, Generation = 0, Token = token, Namespaces = ["mail"], SeedFingerprint = "seed",
+        });
+        (await store.FindAsync(Marcus, default)).Should().BeEquivalentTo(imported);
+        (await store.ListAsync(default)).Should().ContainSingle().Which.Should().BeEquivalentTo(imported);
+        (await store.FindAsync(new AccountKey("google", "Marcus"), default)).Should().BeNull("case counts");
+        (await Database.ScalarAsync("select expires_at = '2026-01-31 13:00Z' and created_at = updated_at and created_at > now() - interval '1 min' from oauth_tokens")).Should().Be(true);
+    }
+
+    [Fact]
+    public async Task A_second_import_changes_nothing_unless_it_names_the_generation_that_it_replaces()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("first"), null, "seed1", null, default);
+        await FailAsync(store);
+
+        (await store.ImportAsync(Marcus, Token("second"), "mail", "seed2", null, default)).Should().BeNull();
+        (await store.ImportAsync(Marcus, Token("second"), "mail", "seed2", 7, default)).Should().BeNull();
+        (await store.FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be("first");
+
+        var replaced = await store.ImportAsync(Marcus, Token("second", "1//new"), "mail", "seed2", 0, default);
+        replaced.Should().BeEquivalentTo(new { Generation = 1, SeedFingerprint = "seed2", Failure = (object?)null });
+        replaced!.Namespaces.Should().Equal("mail");
+        replaced.Token.RefreshToken!.Reveal().Should().Be("1//new");
+
+        var again = await store.ImportAsync(Marcus, Token("third"), "other", "seed3", 1, default);
+        again!.Namespaces.Should().Equal("mail");
+    }
+
+    [Fact]
+    public async Task Of_many_claims_at_once_exactly_one_wins()
+    {
+        var stores = new[] { Database.Store(), Database.Store() };
+        await stores[0].ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+
+        for (var generation = 0; generation < 3; generation++)
+        {
+            var claims = Enumerable.Range(0, 24).Select(i => NewClaim($"scope{i}")).ToArray();
+            var expected = generation;
+            var won = await Task.WhenAll(claims.Select((claim, i) => stores[i % 2].ClaimAsync(Marcus, claim, expected, default)));
+            won.Count(record => record is not null).Should().Be(1);
+
+            // Every claimer commits; only the winner's token is stored.
+            var committed = await Task.WhenAll(claims.Select((claim, i) => stores[i % 2].CommitAsync(Marcus, claim.Id, expected, Token($"by{i}"), At(1), default)));
+            var winner = Array.FindIndex(won, record => record is not null);
+            committed.Select((record, i) => (record, i)).Should().OnlyContain(c => (c.record != null) == (c.i == winner));
+            (await stores[0].FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be($"by{winner}");
+        }
+    }
+
+    [Fact]
+    public async Task A_claim_is_refused_while_another_is_open_and_given_when_that_is_over()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var first = NewClaim("a");
+        (await store.ClaimAsync(Marcus, first, 0, default)).Should().NotBeNull();
+        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default)).Should().BeNull();
+
+        await store.ReleaseAsync(Marcus, first.Id, default);
+        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default)).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task An_expired_claim_is_taken_by_another_and_its_holder_commits_nothing_then()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var expired = NewClaim("a", TimeSpan.Zero);
+        await store.ClaimAsync(Marcus, expired, 0, default);
+        var next = NewClaim("b");
+
+        (await store.ClaimAsync(Marcus, next, 0, default)).Should().NotBeNull();
+        (await store.CommitAsync(Marcus, expired.Id, 0, Token("late"), At(1), default)).Should().BeNull();
+        (await store.FailAsync(Marcus, expired.Id, _failure, default)).Should().BeNull();
+        (await store.CommitAsync(Marcus, next.Id, 0, Token("right"), At(1), default)).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task An_expired_claim_that_nobody_took_still_commits()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var claim = NewClaim("a", TimeSpan.Zero);
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("late"), At(1), default)).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_claim_of_the_same_scope_is_taken_over()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var dead = NewClaim("lease");
+        await store.ClaimAsync(Marcus, dead, 0, default);
+        var heir = NewClaim("lease");
+
+        (await store.ClaimAsync(Marcus, heir, 0, default)).Should().NotBeNull();
+        (await store.CommitAsync(Marcus, dead.Id, 0, Token("late"), At(1), default)).Should().BeNull();
+        (await store.CommitAsync(Marcus, heir.Id, 0, Token("right"), At(1), default)).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_claim_for_another_generation_or_no_row_is_refused()
+    {
+        var store = Database.Store();
+        (await store.ClaimAsync(Marcus, NewClaim("a"), 0, default)).Should().BeNull();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        (await store.ClaimAsync(Marcus, NewClaim("a"), 1, default)).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_commit_writes_the_token_counts_the_generation_and_forgets_failures()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);
+        await FailAsync(store);
+        await Database.ExecuteAsync("update oauth_tokens set created_at = '2020-01-01Z', updated_at = '2020-01-01Z'");
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        (await Database.ScalarAsync("select updated_at = '2020-01-01Z' from oauth_tokens")).Should().Be(true, "a claim changes nothing that an application sees");
+
+        var committed = await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default);
+
+        committed.Should().BeEquivalentTo(new { Generation = 1, LastRefreshAt = At(2), Failure = (object?)null, SeedFingerprint = "seed" });
+        committed!.Token.AccessToken!.Reveal().Should().Be("new");
+        (await Database.ScalarAsync("select created_at = '2020-01-01Z' and updated_at > now() - interval '1 min' from oauth_tokens")).Should().Be(true);
+        (await store.ClaimAsync(Marcus, NewClaim("b"), 1, default)).Should().NotBeNull("the claim is over");
+    }
+
+    [Fact]
+    public async Task A_commit_whose_answer_was_lost_finds_its_own_work_when_it_is_sent_again()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        var once = await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default);
+
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().BeEquivalentTo(once);
+        (await Database.Store().CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().BeEquivalentTo(once);
+
+        await store.ClaimAsync(Marcus, NewClaim("b"), 1, default);
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().BeNull("another claim stands there now");
+    }
+
+    [Fact]
+    public async Task An_import_during_a_claim_wins_over_its_commit()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        await store.ImportAsync(Marcus, Token("human"), "mail", "seed2", 0, default);
+
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("robot"), At(2), default)).Should().BeNull();
+        (await store.FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be("human");
+    }
+
+    [Fact]
+    public async Task What_an_application_keeps_in_the_document_survives_a_commit()
+    {
+        var store = Database.Store();
+        await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'marcus', '{"token": "old", "refresh_token": "1//r", "mine": {"a": [1, 2]}}')""");
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        // The second is another process, which has not read the document.
+        foreach (var by in new[] { store, Database.Store() })
+        {
+            (await by.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().NotBeNull();
+            (await Database.ScalarAsync("select token_data->'mine'->'a'->>1 || (token_data->>'token') || (token_data->>'refresh_token') from oauth_tokens")).Should().Be("2new1//refresh");
+        }
+    }
+
+    [Fact]
+    public async Task A_failure_is_recorded_ends_the_claim_and_keeps_the_token()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+
+        var failed = await store.FailAsync(Marcus, claim.Id, _failure, default);
+
+        failed.Should().BeEquivalentTo(new { Generation = 0, Failure = _failure });
+        failed!.Token.RefreshToken!.Reveal().Should().Be("1//refresh");
+        (await store.FailAsync(Marcus, claim.Id, _failure, default)).Should().BeEquivalentTo(failed, "it may be sent again");
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("late"), At(2), default)).Should().BeNull();
+        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default))!.Failure.Should().Be(_failure);
+    }
+
+    [Fact]
+    public async Task Allowing_a_namespace_twice_adds_it_once()
+    {
+        var store = Database.Store();
+        (await store.AllowAsync(Marcus, "mail", default)).Should().BeNull();
+        await store.ImportAsync(Marcus, Token("t"), null, "seed", null, default);
+        (await store.AllowAsync(Marcus, "mail", default))!.Namespaces.Should().Equal("mail");
+        await store.AllowAsync(Marcus, "web", default);
+        var allowed = await store.AllowAsync(Marcus, "mail", default);
+        allowed!.Generation.Should().Be(0);
+        allowed.Namespaces.Should().Equal("mail", "web");
+    }
+
+    [Fact]
+    public async Task A_row_is_deleted_at_its_generation_only()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        (await store.DeleteAsync(Marcus, 1, default)).Should().BeFalse();
+        (await store.DeleteAsync(Marcus, 0, default)).Should().BeTrue();
+        (await store.DeleteAsync(Marcus, 0, default)).Should().BeFalse();
+        (await store.FindAsync(Marcus, default)).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Every_method_is_one_statement_and_a_refresh_is_two()
+    {
+        var store = Database.Store();
+        var claim = NewClaim("a");
+        await store.ListAsync(default);
+        await fixture.Server.ResetStatementsAsync();
+
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        await store.CommitAsync(Marcus, claim.Id, 0, Token("u"), At(1), default);
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", 1, default);
+        await store.ClaimAsync(Marcus, claim, 2, default);
+        await store.FailAsync(Marcus, claim.Id, _failure, default);
+        await store.ClaimAsync(Marcus, claim, 2, default);
+        await store.ReleaseAsync(Marcus, claim.Id, default);
+        await store.AllowAsync(Marcus, "web", default);
+        await store.FindAsync(Marcus, default);
+        await store.ListAsync(default);
+        await store.DeleteAsync(Marcus, 2, default);
+
+        (await fixture.Server.StatementsAsync(Database.Database)).Sum(s => s.Calls).Should().Be(12);
+    }
+
+    [Fact]
+    public async Task A_row_that_cannot_be_read_is_left_out_of_the_list_named_in_the_log_and_kept()
+    {
+        var logger = new ListLogger();
+        var store = Database.Store(logger);
+        await store.ImportAsync(new AccountKey("google", "good"), Token("t"), "mail", "seed", null, default);
+        await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'marcus', '["hunter2-never-shown"]')""");
+
+        (await store.ListAsync(default)).Should().ContainSingle().Which.Key.Account.Should().Be("good");
+        logger.Lines.Should().ContainSingle().Which.Should().Contain("google/marcus").And.NotContain("hunter2");
+
+        var find = () => store.FindAsync(Marcus, default);
+        var claim = () => store.ClaimAsync(Marcus, NewClaim("a"), 0, default);
+        (await find.Should().ThrowAsync<UnreadableRowException>()).Which.ToString().Should().Contain("google/marcus").And.NotContain("hunter2");
+        await claim.Should().ThrowAsync<UnreadableRowException>();
+        (await Database.ScalarAsync("""select token_data = '["hunter2-never-shown"]' and claim_expires_at is null from oauth_tokens where account = 'marcus'""")).Should().Be(true);
+
+        (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", 0, default)).Should().NotBeNull("a new seed mends it");
+    }
+
+    [Fact]
+    public async Task An_adopted_row_takes_its_expiry_from_the_column_when_the_document_has_none()
+    {
+        await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data, expires_at) values ('google', 'marcus', '{"access_token": "a", "refresh_token": "r"}', '2026-01-31 12:05Z')""");
+        (await Database.Store().FindAsync(Marcus, default))!.Token.ExpiresAt.Should().Be(At(5));
+    }
+
+    [Fact]
+    public async Task A_moment_with_an_offset_is_stored_as_the_same_moment()
+    {
+        var store = Database.Store();
+        var local = At(60).ToOffset(2.Hours());
+        (await store.ImportAsync(Marcus, Token("t") with { ExpiresAt = local }, null, "seed", null, default))!.Token.ExpiresAt.Should().Be(local);
+        (await Database.ScalarAsync("select expires_at = '2026-01-31 13:00Z' from oauth_tokens")).Should().Be(true);
+    }
+
+    private static async Task FailAsync(PostgresTokenStore store)
+    {
+        var claim = NewClaim("failing");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        (await store.FailAsync(Marcus, claim.Id, _failure, default)).Should().NotBeNull();
+    }
+}

@@ -1,0 +1,85 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using TokenOperator.Storage;
+using TokenOperator.Storage.Postgres;
+using TokenOperator.TestBed;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Tests.Storage;
+
+/// <summary>A fresh database of one test, with what the tests ask of it.</summary>
+internal sealed class TestDatabase : IAsyncDisposable
+{
+    public static readonly AccountKey Marcus = new("google", "marcus");
+    private readonly List<NpgsqlDataSource> _pools = [];
+
+    private TestDatabase(PostgresServer server, PostgresDatabase database)
+    {
+        Server = server;
+        Database = database;
+    }
+
+    public PostgresServer Server { get; }
+
+    public PostgresDatabase Database { get; }
+
+    public static async Task<TestDatabase> CreateAsync(PostgresServer server) => new(server, await server.CreateDatabaseAsync());
+
+    public static async Task<TestDatabase> CreateMigratedAsync(PostgresServer server)
+    {
+        var database = await CreateAsync(server);
+        await database.Migrator().UpAsync(default);
+        return database;
+    }
+
+    public static TokenSet Token(string name, string? refreshToken = "1//refresh") => new()
+    {
+        AccessToken = new SecretValue(name),
+        RefreshToken = SecretValue.From(refreshToken),
+        Scopes = ["https://mail.google.com/"],
+        IssuedAt = At(0),
+        ExpiresAt = At(60),
+    };
+
+    public static DateTimeOffset At(int minutes) => new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.Zero).AddMinutes(minutes);
+
+    public static Claim NewClaim(string scope, TimeSpan? duration = null) => new(Guid.NewGuid(), scope, "a process", duration ?? TimeSpan.FromMinutes(1));
+
+    public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "")
+    {
+        var settings = Settings(further);
+        return new PostgresTokenStore(Pool(settings), settings, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
+    }
+
+    public PostgresMigrator Migrator()
+    {
+        var settings = Settings();
+        return new PostgresMigrator(Pool(settings), settings, TimeProvider.System, NullLogger<PostgresMigrator>.Instance);
+    }
+
+    public PostgresSettings Settings(string further = "") => ConnectionStrings.Parse("DATABASE_URL", Database.ConnectionString + ";" + further);
+
+    public Task ExecuteAsync(string sql) => Server.ExecuteAsync(sql, Database.Name);
+
+    public async Task<object?> ScalarAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(Database.ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var pool in _pools)
+            await pool.DisposeAsync();
+    }
+
+    private NpgsqlDataSource Pool(PostgresSettings settings)
+    {
+        var pool = settings.CreatePool();
+        _pools.Add(pool);
+        return pool;
+    }
+}
