@@ -1,0 +1,78 @@
+using System.Diagnostics.Metrics;
+using k8s;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Runtime.Observability;
+using TokenOperator.Runtime.Watching;
+
+namespace TokenOperator.Tests.Runtime.Fakes;
+
+/// <summary>A fake API server and a client of it, on a fake clock.</summary>
+internal sealed class RuntimeFixture : IAsyncDisposable
+{
+    private readonly CancellationTokenSource stop = new();
+    private readonly List<Task> running = [];
+
+    private RuntimeFixture(FakeApiServer server)
+    {
+        Server = server;
+        Kubernetes = KubernetesClientFactory.Create(server.Configuration());
+        Client = new ResourceClient(new ApiTransport(Kubernetes, Metrics, Time), "tester");
+    }
+
+    public FakeApiServer Server { get; }
+
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
+
+    public RuntimeMetrics Metrics { get; } = new(new PlainMeterFactory());
+
+    public Kubernetes Kubernetes { get; }
+
+    public ResourceClient Client { get; }
+
+    public CancellationToken Stop => stop.Token;
+
+    public static async Task<RuntimeFixture> StartAsync() => new(await FakeApiServer.StartAsync());
+
+    public void Run(Func<CancellationToken, Task> run) => running.Add(run(stop.Token));
+
+    /// <summary>A cache of gadgets with a running reflector.</summary>
+    public ResourceCache<Gadget> WatchGadgets(params string[] namespaces)
+    {
+        string[] scopes = namespaces.Length == 0 ? [""] : namespaces;
+        var cache = new ResourceCache<Gadget>(scopes, new CacheOptions<Gadget>().AddIndex("size", g => g.Spec.Size is { } size ? [size] : []));
+        foreach (var ns in scopes) Run(Reflector(cache, ns).RunAsync);
+        return cache;
+    }
+
+    public Reflector<Gadget, Gadget> Reflector(ResourceCache<Gadget> cache, string ns) =>
+        new(Client, new ResourceScope(Gadget.ResourceKind, ns, null), g => g, cache, Time, NullLogger.Instance);
+
+    public async Task<ResourceCache<Gadget>> WatchGadgetsUntilSyncedAsync()
+    {
+        var cache = WatchGadgets();
+        await cache.Synced.WaitAsync(TimeSpan.FromSeconds(20));
+        await Eventually.IsTrueAsync(() => Server.Store.WatchCount == 1, "the watch is open");
+        return cache;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await Task.WhenAll(running).WaitAsync(TimeSpan.FromSeconds(20));
+        Kubernetes.Dispose();
+        await Server.DisposeAsync();
+        Metrics.Dispose();
+        stop.Dispose();
+    }
+}
+
+internal sealed class PlainMeterFactory : IMeterFactory
+{
+    public Meter Create(MeterOptions options) => new(options);
+
+    public void Dispose()
+    {
+    }
+}
