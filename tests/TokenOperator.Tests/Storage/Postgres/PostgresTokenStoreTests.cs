@@ -14,7 +14,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
 
     private TestDatabase Database => _database!;
 
-    public async Task InitializeAsync() => _database = await CreateMigratedAsync(fixture.Server);
+    public async Task InitializeAsync() => _database = await fixture.CreateMigratedAsync();
 
     public async Task DisposeAsync() => await Database.DisposeAsync();
 
@@ -27,7 +27,11 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
 
         imported.Should().BeEquivalentTo(new AccountRecord
         {
-            Key = Marcus, Generation = 0, Token = token, Namespaces = ["mail"], SeedFingerprint = "seed",
+            Key = Marcus,
+            Generation = 0,
+            Token = token,
+            Namespaces = ["mail"],
+            SeedFingerprint = "seed",
         });
         (await store.FindAsync(Marcus, default)).Should().BeEquivalentTo(imported);
         (await store.ListAsync(default)).Should().ContainSingle().Which.Should().BeEquivalentTo(imported);
