@@ -1,5 +1,3 @@
-using TokenOperator.TestBed;
-
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>Two replicas, of which one works.</summary>

@@ -122,6 +122,6 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     /// <summary>Column names, which may have one blank inside.</summary>
-    private static IEnumerable<string> Columns(string header) =>
+    private static string[] Columns(string header) =>
         header.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -1,5 +1,3 @@
-using TokenOperator.TestBed;
-
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>How accounts come in: seed Secrets, the command line, and a table that an app has already.</summary>

@@ -99,6 +99,6 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         release.SetResult();
         (await bed.Operator.WaitForExitAsync()).Should().Be(0);
         (await bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be(grant.RefreshToken);
-        (await bed.QueryAsync("select count(*) from oauth_tokens where claim_id is not null")).Should().Be("0");
+        (await bed.QueryAsync("select count(*) from oauth_tokens where claim_expires_at is not null")).Should().Be("0");
     }
 }
