@@ -54,6 +54,7 @@ internal sealed partial class OperatorHost(
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        LogStopping(logger, options.Name);
         await stopWork.CancelAsync();
         await working;
         var drained = await Task.WhenAll(runners.Select(r => r.DrainAsync(options.DrainTimeout)));
@@ -113,6 +114,9 @@ internal sealed partial class OperatorHost(
 
     [LoggerMessage(EventId = 1002, Level = LogLevel.Information, Message = "Leading {Scope}")]
     private static partial void LogLeading(ILogger logger, string scope);
+
+    [LoggerMessage(EventId = 1005, Level = LogLevel.Information, Message = "{Operator} is stopping: what is in work is finished first")]
+    private static partial void LogStopping(ILogger logger, string @operator);
 
     [LoggerMessage(EventId = 1003, Level = LogLevel.Information, Message = "{Operator} stopped")]
     private static partial void LogStopped(ILogger logger, string @operator);
