@@ -67,7 +67,7 @@ public sealed class DemoBed : IAsyncDisposable
                 ct: ct);
             foreach (var refreshToken in new[] { SampleRefreshToken, SpareRefreshToken })
                 tokens.AddAccount("marcus", refreshToken).Scope = Scope;
-            return new DemoBed(program, plane, postgres, await postgres.CreateDatabaseAsync(ct), tokens);
+            return new DemoBed(program, plane, postgres, await postgres.CreateDatabaseAsync(ct: ct), tokens);
         }
         catch
         {

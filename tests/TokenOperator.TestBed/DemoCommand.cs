@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace TokenOperator.TestBed;
 
 /// <summary>The verb <c>demo</c>: starts what it needs, shows the operator at work, and ends by itself unless it is told to hold.</summary>
@@ -15,7 +17,8 @@ public static class DemoCommand
         {
             page.Step("Start a Kubernetes API server, a Postgres and a token endpoint on this machine");
             bed = await DemoBed.StartAsync(Demo.TokenLifetime, ct);
-            page.Output((await bed.Plane.Kubectl.RunAsync("version --short", ct)).TrimEnd());
+            var version = JsonNode.Parse(await bed.Plane.Kubectl.RunAsync("get --raw /version", ct));
+            page.Output($"Kubernetes {version?["gitVersion"]} at {bed.Plane.Server}: etcd and kube-apiserver, nothing else");
             page.Output($"token endpoint: {bed.Tokens.TokenEndpoint}, answers as Google's does; its tokens live for {Demo.TokenLifetime.TotalSeconds:0} s");
             await new Demo(page, bed).RunAsync(ct);
             page.End("All of this was checked as it was shown.");
