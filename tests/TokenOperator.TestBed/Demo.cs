@@ -82,7 +82,7 @@ public sealed class Demo(DemoPage page, DemoBed bed)
 
     private async Task RefreshAsync(string title, int asked, CancellationToken ct)
     {
-        page.Step($"{title} (at half of the token's {TokenLifetime.TotalSeconds:0} s, since refreshBefore is longer)");
+        page.Step($"{title}: when half of the token's {TokenLifetime.TotalSeconds:0} s is left, since refreshBefore is longer");
         var before = await SecretAsync(ct);
         var after = await Eventually.SeesAsync(() => SecretAsync(ct), s => s["access_token"] != before["access_token"], Patience, ct, "the Secret holds a new token");
         var oldIsValid = bed.Tokens.IsValid(before["access_token"]);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
@@ -26,7 +27,7 @@ public static class DemoCommand
                 await HoldAsync(bed, ct);
             return 0;
         }
-        catch (Exception e) when (e is DemoException or TimeoutException or InvalidOperationException)
+        catch (Exception e) when (e is DemoException or TimeoutException or InvalidOperationException or IOException or HttpRequestException or Win32Exception)
         {
             Console.Out.Flush();
             await Console.Error.WriteLineAsync($"\nThe demo failed. {e.Message}");
