@@ -59,7 +59,7 @@ public static class RunCommand
             .AddSingleton<PendingCommits>()
             .AddSingleton<AccountRefresher>()
             .AddSingleton<AccountImporter>();
-        // Before the operator, so that it stops after the workers whose tokens it holds.
+        services.AddSingleton<IDrain, PendingCommitsDrain>();
         services.AddHostedService(provider => provider.GetRequiredService<PendingCommits>());
         services.AddHostedService(provider =>
         {

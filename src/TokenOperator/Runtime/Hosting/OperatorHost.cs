@@ -10,12 +10,13 @@ namespace TokenOperator.Runtime.Hosting;
 
 /// <summary>
 /// Runs the parts in their order. Start: watches and election at once, workers when both are through. Stop: workers are drained, then
-/// the watches end, then the lease is released, then the events go out. When the lease is lost, work in progress is
+/// what they left, then the watches end, then the lease is released, then the events go out. When the lease is lost, work in progress is
 /// broken off and the host ends with exit code 1, so that nothing of an old term survives.
 /// </summary>
 internal sealed partial class OperatorHost(
     IEnumerable<IResourceWatch> watches,
     IEnumerable<IControllerRunner> runners,
+    IEnumerable<IDrain> drains,
     IElection election,
     EventPublisher events,
     OperatorOptions options,
@@ -56,6 +57,7 @@ internal sealed partial class OperatorHost(
         await stopWork.CancelAsync();
         await working;
         var drained = await Task.WhenAll(runners.Select(r => r.DrainAsync(options.DrainTimeout)));
+        await Task.WhenAll(drains.Select(d => d.DrainAsync(cancellationToken)));
         await stopWatches.CancelAsync();
         await watching;
         await stopElection.CancelAsync();
