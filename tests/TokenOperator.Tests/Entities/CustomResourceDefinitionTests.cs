@@ -54,6 +54,17 @@ public sealed class CustomResourceDefinitionTests
         columns.Where(c => (string)c["name"] is "Expires" or "Next Refresh").Select(c => c["type"]).Should().AllBeEquivalentTo("string");
     }
 
+    [Fact]
+    public void An_object_that_no_operator_has_looked_at_shows_Pending()
+    {
+        var condition = At(Schema, "properties", "status", "default", "conditions", 0);
+        condition["type"].Should().Be(ConditionTypes.Ready);
+        condition["status"].Should().Be("Unknown");
+        condition["reason"].Should().Be(Reasons.Pending);
+        var required = (List<object>)At(Schema, "properties", "status", "properties", "conditions", "items")["required"];
+        condition.Keys.Should().BeEquivalentTo(required, "the API server refuses a default that its own schema does not allow");
+    }
+
     private static void Compare(Dictionary<object, object> schema, Type type, string path)
     {
         var fields = At(schema, "properties");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using k8s;
 using k8s.Models;
@@ -6,11 +7,13 @@ using k8s.Models;
 namespace TokenOperator.Runtime.Client;
 
 /// <summary>
-/// JSON as KubernetesClient reads and writes it, but without <c>metadata.managedFields</c>: nobody here reads it, and it is
-/// often the larger half of an object.
+/// JSON as KubernetesClient reads and writes it, but without <c>metadata.managedFields</c>, which is often the larger half of
+/// an object and which nobody here reads but of <see cref="PartialObjectMetadata"/>.
 /// </summary>
 internal static class ApiJson
 {
+    private static readonly JsonSerializerOptions AsTheyAre = Copy();
+
     public static JsonSerializerOptions Options { get; } = Create();
 
     public static JsonTypeInfo<T> Info<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
@@ -20,11 +23,17 @@ internal static class ApiJson
 
     private static JsonSerializerOptions Create()
     {
+        var options = Copy();
+        options.TypeInfoResolver = options.TypeInfoResolver!.WithAddedModifier(DropManagedFields);
+        options.MakeReadOnly();
+        return options;
+    }
+
+    private static JsonSerializerOptions Copy()
+    {
         JsonSerializerOptions? copy = null;
         KubernetesJson.AddJsonOptions(options => copy = new JsonSerializerOptions(options));
-        copy!.TypeInfoResolver = copy.TypeInfoResolver!.WithAddedModifier(DropManagedFields);
-        copy.MakeReadOnly();
-        return copy;
+        return copy!;
     }
 
     private static void DropManagedFields(JsonTypeInfo info)
@@ -34,5 +43,17 @@ internal static class ApiJson
         {
             if (info.Properties[i].Name == "managedFields") info.Properties.RemoveAt(i);
         }
+    }
+
+    /// <summary>Metadata with all of its fields, for objects that are asked for because of their metadata.</summary>
+    internal sealed class WholeMetadataConverter : JsonConverter<V1ObjectMeta>
+    {
+        public override V1ObjectMeta? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            JsonSerializer.Deserialize(ref reader, Info());
+
+        public override void Write(Utf8JsonWriter writer, V1ObjectMeta value, JsonSerializerOptions options) =>
+            JsonSerializer.Serialize(writer, value, Info());
+
+        private static JsonTypeInfo<V1ObjectMeta> Info() => (JsonTypeInfo<V1ObjectMeta>)AsTheyAre.GetTypeInfo(typeof(V1ObjectMeta));
     }
 }

@@ -37,6 +37,20 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_object_that_is_asked_for_its_metadata_comes_with_its_managed_fields()
+    {
+        var manifest = Gadget.Manifest("lamp");
+        manifest["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "somebody" });
+        fixture.Server.Store.Create("gadgets", manifest);
+
+        var one = await fixture.Client.GetAsync<PartialObjectMetadata>(Gadget.ResourceKind, Name, fixture.Stop);
+        var listed = await fixture.Client.ListAsync<PartialObjectMetadata>(Gadget.ResourceKind, "", null, fixture.Stop);
+
+        one!.Metadata.ManagedFields.Should().ContainSingle().Which.Manager.Should().Be("somebody");
+        listed.Single().Metadata.ManagedFields.Should().ContainSingle();
+    }
+
+    [Fact]
     public async Task A_list_is_read_page_by_page()
     {
         for (var i = 0; i < 1201; i++) fixture.Server.Store.Create("gadgets", Gadget.Manifest($"g{i:0000}"));
