@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
 
 using var stop = new CancellationTokenSource();
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
@@ -10,6 +11,7 @@ try
     return args switch
     {
         ["up"] => await UpAsync(stop.Token),
+        ["token-server", .. var rest] => await ServeTokensAsync(rest, stop.Token),
         _ => Usage(),
     };
 }
@@ -35,8 +37,14 @@ static async Task<int> UpAsync(CancellationToken ct)
     return 0;
 }
 
+static async Task<int> ServeTokensAsync(string[] args, CancellationToken ct)
+{
+    await TokenServerCommand.RunAsync(args, ct);
+    return 0;
+}
+
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: TokenOperator.TestBed up");
+    Console.Error.WriteLine("Usage: TokenOperator.TestBed up | token-server [--port N] [--lifetime SECONDS] [--latency MILLISECONDS] [--rotate]");
     return 2;
 }
