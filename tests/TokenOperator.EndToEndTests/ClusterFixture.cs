@@ -13,6 +13,7 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     private ControlPlane? _plane;
     private PostgresServer? _postgres;
+    private OperatorBed? _shared;
     private int _namespaces;
 
     public ControlPlane Plane => _plane ?? throw new InvalidOperationException("Not started.");
@@ -30,6 +31,9 @@ public sealed class ClusterFixture : IAsyncLifetime
         return name;
     }
 
+    /// <summary>An operator for the tests that need no more of it than to run; each works with accounts of its own.</summary>
+    public async Task<OperatorBed> SharedBedAsync() => _shared ??= await OperatorBed.StartAsync(this);
+
     public async Task InitializeAsync()
     {
         var postgres = PostgresServer.StartAsync();
@@ -40,6 +44,8 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        if (_shared is not null)
+            await _shared.DisposeAsync();
         if (_plane is not null)
             await _plane.DisposeAsync();
         if (_postgres is not null)

@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>What a user came for.</summary>
@@ -6,9 +9,9 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private OperatorBed _bed = null!;
 
-    public async Task InitializeAsync() => _bed = await OperatorBed.StartAsync(cluster);
+    public async Task InitializeAsync() => _bed = await cluster.SharedBedAsync();
 
-    public async Task DisposeAsync() => await _bed.DisposeAsync();
+    public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task An_applied_OAuthToken_becomes_a_Secret_with_a_valid_access_token_and_nothing_that_lives_longer()
@@ -35,4 +38,90 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
         view.Status("Stalled").Should().Be("False");
         (await _bed.QueryAsync("select array_to_string(namespaces, ',') from oauth_tokens where account = 'marcus'")).Should().Be(_bed.Namespace);
     }
+
+    [Fact]
+    public async Task kubectl_get_shows_the_columns_of_the_contract()
+    {
+        await _bed.AddAccountAsync("columns");
+        await _bed.ReadyAsync("columns");
+        var narrow = (await _bed.Kubectl.RunAsync(["get", "oauthtokens", "-n", _bed.Namespace])).Split('\n')[0];
+        var wide = (await _bed.Kubectl.RunAsync(["get", "oat", "-n", _bed.Namespace, "-o", "wide"])).Split('\n')[0];
+        Columns(narrow).Should().Equal("NAME", "PROVIDER", "ACCOUNT", "READY", "STATUS", "EXPIRES", "AGE");
+        Columns(wide).Should().BeEquivalentTo("NAME", "PROVIDER", "ACCOUNT", "READY", "STATUS", "EXPIRES", "SECRET", "LAST REFRESH", "NEXT REFRESH", "MESSAGE", "AGE");
+        (await _bed.Kubectl.RunAsync(["get", "oauthtokens", "-n", _bed.Namespace, "-o", "wide"])).Should().NotContain("<invalid>");
+    }
+
+    [Fact]
+    public async Task kubectl_explain_teaches()
+    {
+        var text = await _bed.Kubectl.RunAsync("explain oauthtokens.spec");
+        foreach (var field in new[] { "clientSecretRef", "seedSecretRef", "refreshBefore", "deletionPolicy", "secretTemplate", "suspend" })
+            text.Should().Contain(field);
+    }
+
+    [Fact]
+    public async Task The_first_token_is_told_by_an_event_and_a_routine_refresh_is_not()
+    {
+        await _bed.AddAccountAsync("storyteller");
+        await _bed.ReadyAsync("storyteller");
+        await Eventually.SeesAsync(() => _bed.EventsAsync("storyteller"), events => events.Contains("FirstToken"));
+        await _bed.RequestRefreshAsync("storyteller");
+        await Eventually.SeesAsync(() => _bed.GetAsync("storyteller"), view => view["lastHandledRefreshRequest"] == "now");
+        await _bed.AddAccountAsync("after");
+        await _bed.ReadyAsync("after");
+        await Eventually.SeesAsync(() => _bed.EventsAsync("after"), events => events.Contains("FirstToken"));
+        (await _bed.EventsAsync("storyteller")).Where(e => e != "SeedMissing").Should().Equal("FirstToken");
+    }
+
+    [Fact]
+    public async Task A_template_is_added_to_the_Secret_and_what_leaves_the_template_leaves_the_Secret()
+    {
+        await _bed.AddAccountAsync("labelled", spec => spec["secretTemplate"] = JsonNode.Parse("""{"labels": {"team": "mail"}, "annotations": {"example.com/why": "because"}}"""));
+        await _bed.ReadyAsync("labelled");
+        var metadata = (await _bed.SecretAsync("labelled"))!.Json["metadata"]!;
+        ((string?)metadata["labels"]!["team"]).Should().Be("mail");
+        ((string?)metadata["annotations"]!["example.com/why"]).Should().Be("because");
+
+        await _bed.PatchSpecAsync("labelled", """{"secretTemplate": {"labels": {"team": null, "app": "mailer"}}}""");
+        await Eventually.SeesAsync(
+            async () => (await _bed.SecretAsync("labelled"))!.Json["metadata"]!["labels"]!.AsObject(),
+            labels => (string?)labels["app"] == "mailer" && !labels.ContainsKey("team"));
+    }
+
+    [Fact]
+    public async Task Two_objects_of_one_account_share_one_refresh()
+    {
+        var grant = await _bed.AddAccountAsync("shared");
+        await _bed.ApplyAsync("shared-too", spec => spec["account"] = "shared");
+        await _bed.ReadyAsync("shared");
+        await _bed.ReadyAsync("shared-too");
+        _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+        (await _bed.SecretAsync("shared"))!["access_token"].Should().Be((await _bed.SecretAsync("shared-too"))!["access_token"]);
+    }
+
+    [Fact]
+    public async Task A_changed_secretName_moves_the_Secret_and_leaves_none_behind()
+    {
+        await _bed.AddAccountAsync("mover");
+        await _bed.ReadyAsync("mover");
+        await _bed.PatchSpecAsync("mover", """{"secretName": "moved"}""");
+        await Eventually.SeesAsync(() => _bed.SecretAsync("moved"), secret => secret is not null);
+        await Eventually.SeesAsync(() => _bed.SecretAsync("mover"), secret => secret is null);
+        (await _bed.ReadyAsync("mover"))["secretName"].Should().Be("moved");
+    }
+
+    [Fact]
+    public async Task A_suspended_object_is_not_refreshed_and_its_Secret_not_touched_until_it_goes_on()
+    {
+        var grant = await _bed.AddAccountAsync("sleeper", spec => spec["suspend"] = true);
+        await _bed.SeesAsync("sleeper", "Ready", "False", "Suspended");
+        _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(0);
+        (await _bed.SecretAsync("sleeper")).Should().BeNull();
+        await _bed.PatchSpecAsync("sleeper", """{"suspend": false}""");
+        await _bed.ReadyAsync("sleeper");
+    }
+
+    /// <summary>Column names, which may have one blank inside.</summary>
+    private static string[] Columns(string header) =>
+        header.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -18,9 +18,9 @@ public sealed class OperatorBed : IAsyncDisposable
     private readonly List<OperatorProcess> _operators = [];
     private readonly int _number = Interlocked.Increment(ref _beds);
 
-    private OperatorBed(ClusterFixture cluster, PostgresDatabase database, ScriptedTokenServer tokens)
+    private OperatorBed(ClusterFixture cluster, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
     {
-        (_cluster, Database, Tokens) = (cluster, database, tokens);
+        (_cluster, Postgres, Database, Tokens) = (cluster, postgres, database, tokens);
         Namespace = $"mail-{_number}";
     }
 
@@ -39,26 +39,27 @@ public sealed class OperatorBed : IAsyncDisposable
     /// <summary>kubectl as administrator.</summary>
     public Kubectl Kubectl => _cluster.Plane.Kubectl;
 
-    /// <summary>The shared Postgres.</summary>
-    public PostgresServer Postgres => _cluster.Postgres;
+    /// <summary>The server that its database is on.</summary>
+    public PostgresServer Postgres { get; }
 
     /// <summary>User name of the operator at the API server.</summary>
     public static string User => $"system:serviceaccount:{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
 
-    /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet.</summary>
-    public static async Task<OperatorBed> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null)
+    /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet. The caller owns <paramref name="postgres"/>, if it gives one.</summary>
+    public static async Task<OperatorBed> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        var bed = new OperatorBed(cluster, await cluster.Postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour));
+        postgres ??= cluster.Postgres;
+        var bed = new OperatorBed(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour));
         await cluster.Plane.CreateNamespaceAsync(bed.Namespace);
         await bed.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
         return bed;
     }
 
     /// <summary>As <see cref="CreateAsync"/>, and an operator that is ready.</summary>
-    public static async Task<OperatorBed> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null)
+    public static async Task<OperatorBed> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
     {
-        var bed = await CreateAsync(cluster, behaviour);
+        var bed = await CreateAsync(cluster, behaviour, postgres);
         await bed.StartOperatorAsync();
         return bed;
     }
@@ -181,6 +182,13 @@ public sealed class OperatorBed : IAsyncDisposable
             .OrderBy(e => (string?)e!["eventTime"], StringComparer.Ordinal)
             .Select(e => (string)e!["reason"]!)];
     }
+
+    /// <summary>Deletes an OAuthToken and waits until it is gone.</summary>
+    public Task DeleteAsync(string name) => Kubectl.RunAsync(["delete", "oauthtoken", "-n", Namespace, name, "--timeout=30s"]);
+
+    /// <summary>Changes the spec of an OAuthToken by a merge patch.</summary>
+    public Task PatchSpecAsync(string name, string spec) =>
+        Kubectl.RunAsync(["patch", "oauthtoken", "-n", Namespace, name, "--type=merge", "-p", $$"""{"spec": {{spec}} }"""]);
 
     /// <summary>What the API server was asked by the operator in this bed's namespace so far; leases and watches are not counted.</summary>
     public async Task<IReadOnlyList<ApiRequest>> RequestsAsync() =>

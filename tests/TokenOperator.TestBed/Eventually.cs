@@ -17,6 +17,7 @@ public static class Eventually
     /// <param name="condition">Filled in by the compiler.</param>
     /// <returns>What satisfied the condition.</returns>
     /// <exception cref="TimeoutException">It did not come true; the message shows the condition and what was seen last.</exception>
+    [OverloadResolutionPriority(1)]
     public static async Task<T> SeesAsync<T>(
         Func<Task<T>> look,
         Func<T, bool> until,

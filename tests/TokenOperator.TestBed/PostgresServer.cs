@@ -132,11 +132,11 @@ public sealed class PostgresServer : IAsyncDisposable
         keeper.Dispose();
     }
 
-    /// <summary>Makes a fresh, empty database.</summary>
-    public async Task<PostgresDatabase> CreateDatabaseAsync(CancellationToken ct = default)
+    /// <summary>Makes a fresh database: empty, or a copy of a template that nobody is connected to.</summary>
+    public async Task<PostgresDatabase> CreateDatabaseAsync(PostgresDatabase? template = null, CancellationToken ct = default)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"db{Interlocked.Increment(ref _databases)}");
-        await ExecuteAsync($"create database {name}", ct: ct);
+        await ExecuteAsync($"create database {name} template {template?.Name ?? "template1"}", ct: ct);
         return Database(name);
     }
 

@@ -8,6 +8,7 @@ namespace TokenOperator.EndToEndTests.TestBed;
 [UnsupportedOSPlatform("windows")]
 public sealed class TestAssetsScriptTests : IDisposable
 {
+    private const string Reflect2 = "github.com/modern-go/reflect2";
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("assets-").FullName;
@@ -126,7 +127,12 @@ public sealed class TestAssetsScriptTests : IDisposable
 
         var results = await Task.WhenAll(RunAsync(), RunAsync());
 
-        results.Select(r => (r.ExitCode, r.Output)).Should().AllBeEquivalentTo((0, Ready + "\n"));
+        foreach (var result in results)
+        {
+            result.ExitCode.Should().Be(0, result.Errors);
+            result.Output.Should().Be(Ready + "\n");
+        }
+
         (await File.ReadAllLinesAsync(Path.Combine(_folder, "builds"))).Should().HaveCount(1);
     }
 
@@ -157,6 +163,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     // What the build leaves, in the place where it leaves it.
     private string Builds =>
         $"""
+        test -e "$HOME/tree/source/vendor/{Reflect2}/of-debian" || exit 1
         echo once >>'{_folder}/builds'
         bin="$HOME/tree/source/_output/local/bin/linux/any"
         mkdir -p "$bin"
@@ -179,21 +186,22 @@ public sealed class TestAssetsScriptTests : IDisposable
         var make = WriteTool("make.stand-in", build);
         WriteTool("make", "exit 1");
         WriteTool("apt-cache", $"echo 'Version: {version}'");
-        // Downloads are empty files; the source is a real, empty archive.
+        // Downloads are empty files; the source is a real archive of next to nothing.
         WriteTool(
             "apt-get",
             $"""
             echo "$*" >>'{_folder}/apt-get.log'
             case "$*" in
               *download\ *) for last; do :; done; touch "$last"_1.deb ;;
-              *source*) mkdir kubernetes-1 && tar czf kubernetes_1.orig.tar.gz kubernetes-1 ;;
+              *source*) mkdir -p 'kubernetes-1/vendor/{Reflect2}' && tar czf kubernetes_1.orig.tar.gz kubernetes-1 ;;
             esac
             """);
         // Go's folder comes first on the build's PATH, so that is where the stand-in for make has to lie.
         WriteTool(
             "dpkg",
             $"""
-            mkdir -p "$3/usr/lib/go-1.19/bin" "$3/usr/bin"
+            mkdir -p "$3/usr/lib/go-1.19/bin" "$3/usr/bin" "$3/usr/share/gocode/src/{Reflect2}"
+            touch "$3/usr/share/gocode/src/{Reflect2}/of-debian"
             cp '{make}' "$3/usr/lib/go-1.19/bin/make"
             cp '{make}' "$3/usr/bin/etcd"
             """);

@@ -6,10 +6,22 @@ namespace TokenOperator.Tests.Storage;
 public sealed class PostgresFixture : IAsyncLifetime
 {
     private PostgresServer? _server;
+    private PostgresDatabase? _migrated;
 
     public PostgresServer Server => _server ?? throw new InvalidOperationException("Not started.");
 
-    public async Task InitializeAsync() => _server = await PostgresServer.StartAsync();
+    public async Task InitializeAsync()
+    {
+        _server = await PostgresServer.StartAsync();
+        await using var template = await TestDatabase.CreateMigratedAsync(_server);
+        _migrated = template.Database;
+    }
+
+    /// <summary>An empty database.</summary>
+    internal async Task<TestDatabase> CreateAsync() => new(Server, await Server.CreateDatabaseAsync());
+
+    /// <summary>One that was migrated up.</summary>
+    internal async Task<TestDatabase> CreateMigratedAsync() => new(Server, await Server.CreateDatabaseAsync(_migrated));
 
     public async Task DisposeAsync()
     {

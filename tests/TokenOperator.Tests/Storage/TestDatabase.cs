@@ -14,7 +14,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     public static readonly AccountKey Marcus = new("google", "marcus");
     private readonly List<NpgsqlDataSource> _pools = [];
 
-    private TestDatabase(PostgresServer server, PostgresDatabase database)
+    public TestDatabase(PostgresServer server, PostgresDatabase database)
     {
         Server = server;
         Database = database;
@@ -24,11 +24,9 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public PostgresDatabase Database { get; }
 
-    public static async Task<TestDatabase> CreateAsync(PostgresServer server) => new(server, await server.CreateDatabaseAsync());
-
     public static async Task<TestDatabase> CreateMigratedAsync(PostgresServer server)
     {
-        var database = await CreateAsync(server);
+        var database = new TestDatabase(server, await server.CreateDatabaseAsync());
         await database.Migrator().UpAsync(default);
         return database;
     }

@@ -16,15 +16,16 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
             throw new UnreadableRowException(key, "provider or account is empty, expected a name.");
         var document = Text(reader, 2) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
         var generation = reader.GetInt64(5);
+        var isAdopted = generation == 0 && reader.IsDBNull(13);
         var namespaces = reader.IsDBNull(4) ? null : reader.GetFieldValue<string?[]>(4).OfType<string>().ToArray();
         return new AccountRow(
             new AccountRecord
             {
                 Key = key,
                 Generation = generation,
-                Token = ReadToken(key, document, generation == 0 ? Moment(reader, 3) : null),
+                Token = ReadToken(key, document, isAdopted ? Moment(key, reader, 3) : null),
                 Namespaces = namespaces is { Length: > 0 } ? namespaces : null,
-                LastRefreshAt = Moment(reader, 6),
+                LastRefreshAt = Moment(key, reader, 6),
                 Failure = ReadFailure(key, reader),
                 SeedFingerprint = Text(reader, 13),
             },
@@ -50,13 +51,22 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         var count = reader.GetInt32(7);
         if (count == 0 || Text(reader, 8) is not { } reason)
             return null;
-        if (!Enum.TryParse<FailureKind>(reason, out var kind) || Moment(reader, 10) is not { } failedAt)
+        if (!Enum.TryParse<FailureKind>(reason, out var kind) || Moment(key, reader, 10) is not { } failedAt)
             throw new UnreadableRowException(key, "failure_reason or failed_at is not what this version writes.");
-        return new RefreshFailure(kind, Text(reader, 9) ?? "", count, failedAt, Moment(reader, 11) ?? failedAt, Text(reader, 12) ?? "");
+        return new RefreshFailure(kind, Text(reader, 9) ?? "", count, failedAt, Moment(key, reader, 11) ?? failedAt, Text(reader, 12) ?? "");
     }
 
     private static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
-    private static DateTimeOffset? Moment(NpgsqlDataReader reader, int column) =>
-        reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+    private static DateTimeOffset? Moment(AccountKey key, NpgsqlDataReader reader, int column)
+    {
+        try
+        {
+            return reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+        }
+        catch (Exception e) when (e is InvalidCastException or ArgumentException)
+        {
+            throw new UnreadableRowException(key, $"{reader.GetName(column)} lies outside of the years 1 to 9999.");
+        }
+    }
 }

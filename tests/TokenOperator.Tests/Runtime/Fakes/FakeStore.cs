@@ -55,7 +55,7 @@ internal sealed class FakeStore
             var key = Key(collection, (string?)metadata["namespace"] ?? "", (string)metadata["name"]!);
             if (objects.ContainsKey(key)) throw new RefusedException(409, "AlreadyExists", "it exists already");
             metadata["uid"] = Guid.NewGuid().ToString();
-            metadata["generation"] = 1;
+            metadata["generation"] = 1L;
             return Save(collection, key, Copy(body), "ADDED");
         }
     }

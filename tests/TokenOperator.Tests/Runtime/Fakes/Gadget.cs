@@ -23,6 +23,14 @@ internal sealed class Gadget : CustomKubernetesEntity<Gadget.EntitySpec, Gadget.
         };
     }
 
+    /// <summary>One that a later version of its CRD let in.</summary>
+    public static JsonObject Misfit(string name)
+    {
+        var manifest = Manifest(name);
+        manifest["spec"]!["size"] = new JsonObject { ["width"] = 3 };
+        return manifest;
+    }
+
     internal sealed class EntitySpec
     {
         public string? Size { get; set; }

@@ -14,7 +14,7 @@ public sealed class AccountNoticesTests(PostgresFixture fixture)
     [Fact]
     public async Task What_another_process_imports_allows_and_deletes_is_heard_and_ones_own_is_not()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         var store = database.Store();
         var other = database.Store();
         await using var watch = new Watch(store);
@@ -39,7 +39,7 @@ public sealed class AccountNoticesTests(PostgresFixture fixture)
     [Fact]
     public async Task A_notice_by_hand_means_that_any_account_may_have_changed()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await using var watch = new Watch(database.Store());
         await watch.NextAsync();
         await database.ExecuteAsync("notify token_operator");
@@ -69,7 +69,7 @@ public sealed class AccountNoticesTests(PostgresFixture fixture)
     [Fact]
     public async Task It_ends_with_its_token_and_leaves_no_connection()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await using (var watch = new Watch(database.Store()))
         {
             await watch.NextAsync();

@@ -28,7 +28,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task An_empty_database_goes_up_and_down_and_up_again()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         var migrator = database.Migrator();
         (await migrator.StatusAsync(default)).Should().BeEquivalentTo(new { Current = 0, Latest = 2 });
 
@@ -49,7 +49,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task Going_down_by_one_step_leaves_the_applications_table()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.Migrator().UpAsync(default);
         await database.ExecuteAsync(Row);
 
@@ -66,7 +66,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [MemberData(nameof(ApplicationTables))]
     public async Task An_applications_table_is_adopted_with_its_rows_and_given_back_as_it_was(string which, string definition)
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync($"create table oauth_tokens ({definition})");
         var relations = await database.ScalarAsync(RelationsSql);
         var columns = await database.ScalarAsync(ColumnsSql);
@@ -96,7 +96,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_unique_index_under_any_name_is_enough()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create table oauth_tokens (id serial, provider text, account text, token_data jsonb, expires_at timestamptz, created_at timestamptz, updated_at timestamptz)");
         await database.ExecuteAsync("create unique index whatever on oauth_tokens (account, provider)");
         await database.Migrator().UpAsync(default);
@@ -112,7 +112,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [InlineData("provider text, account text, token_data jsonb, expires_at timestamptz, created_at timestamptz, updated_at timestamptz, owner int not null", "column owner is NOT NULL without a default")]
     public async Task An_incompatible_table_is_refused_with_what_was_found_and_nothing_is_changed(string definition, string problem)
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync($"create table oauth_tokens ({definition})");
         var columns = await database.ScalarAsync(ColumnsSql);
         var relations = await database.ScalarAsync(RelationsSql);
@@ -127,7 +127,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task Duplicates_are_named_and_left_alone()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create table oauth_tokens (provider text, account text, token_data jsonb, expires_at timestamptz, created_at timestamptz, updated_at timestamptz)");
         await database.ExecuteAsync(Row);
         await database.ExecuteAsync(Row);
@@ -139,7 +139,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_view_is_refused()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create view oauth_tokens as select 'google'::text as provider");
         var up = () => database.Migrator().UpAsync(default);
         (await up.Should().ThrowAsync<SchemaException>()).WithMessage("*expected a table*");
@@ -148,7 +148,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_table_in_another_schema_of_the_search_path_is_adopted_there()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create schema \"My App\"");
         await database.ExecuteAsync($"alter database {database.Database.Name} set search_path = \"My App\"");
         await database.Migrator().UpAsync(default);
@@ -161,7 +161,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task Replicas_that_start_together_all_come_up()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => database.Migrator().UpAsync(default)));
         (await database.ScalarAsync("select count(*) from token_operator_versions")).Should().Be(2L);
     }
@@ -169,7 +169,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_migrated_database_costs_one_statement()
     {
-        await using var database = await TestDatabase.CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         var migrator = database.Migrator();
         await migrator.StatusAsync(default);
         var before = await fixture.Server.StatementsAsync(database.Database);
@@ -181,7 +181,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_database_of_a_newer_operator_is_left_alone()
     {
-        await using var database = await TestDatabase.CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync("insert into token_operator_versions (version) values (99)");
         var up = () => database.Migrator().UpAsync(default);
         var down = () => database.Migrator().DownAsync(0, default);
@@ -193,7 +193,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_dropped_table_is_missed_instead_of_made_anew()
     {
-        await using var database = await TestDatabase.CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync("drop table oauth_tokens");
         var up = () => database.Migrator().UpAsync(default);
         (await up.Should().ThrowAsync<SchemaException>()).WithMessage("*the table oauth_tokens is gone*");
@@ -202,7 +202,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_busy_table_is_migrated_when_its_lock_is_free_and_blocks_nobody_meanwhile()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create table oauth_tokens (id serial, provider text, account text, token_data jsonb, expires_at timestamptz, created_at timestamptz, updated_at timestamptz, unique (provider, account))");
         await using var connection = new Npgsql.NpgsqlConnection(database.Database.ConnectionString);
         await connection.OpenAsync();
@@ -222,7 +222,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     [Fact]
     public async Task A_missing_right_is_said_with_what_to_do()
     {
-        await using var database = await TestDatabase.CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create table oauth_tokens (id serial, provider text, account text, token_data jsonb, expires_at timestamptz, created_at timestamptz, updated_at timestamptz, unique (provider, account))");
         await database.ExecuteAsync($"create role app_{database.Database.Name} nologin; grant create on schema public to app_{database.Database.Name}; grant all on oauth_tokens to app_{database.Database.Name}; alter database {database.Database.Name} set role = app_{database.Database.Name}");
         var up = () => database.Migrator().UpAsync(default);

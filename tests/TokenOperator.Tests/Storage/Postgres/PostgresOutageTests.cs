@@ -17,7 +17,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [Fact]
     public async Task A_read_only_database_is_unavailable_for_writes_and_says_so()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await database.Store().ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         await database.ExecuteAsync($"alter database {database.Database.Name} set default_transaction_read_only = on");
         var store = database.Store();
@@ -30,7 +30,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [Fact]
     public async Task A_database_that_was_never_migrated_says_what_to_run()
     {
-        await using var database = await CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         var list = () => database.Store().ListAsync(default);
         (await list.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*oauth_tokens*token-operator migrate up*");
     }
@@ -38,7 +38,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [Fact]
     public async Task A_missing_right_is_named()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync($"create role reader_{database.Database.Name}; alter database {database.Database.Name} set role = reader_{database.Database.Name}");
         var list = () => database.Store().ListAsync(default);
         (await list.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*permission denied for table oauth_tokens*Grant it*");
@@ -47,7 +47,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [Fact]
     public async Task A_locked_row_is_unavailable_after_the_timeout()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await database.Store().ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         await using var connection = new NpgsqlConnection(database.Database.ConnectionString);
         await connection.OpenAsync();
@@ -81,7 +81,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [Fact]
     public async Task The_password_is_in_no_error_whatever_is_wrong()
     {
-        await using var database = await CreateAsync(fixture.Server);
+        await using var database = await fixture.CreateAsync();
         var good = new NpgsqlConnectionStringBuilder(database.Database.ConnectionString) { Password = Secret };
         string[] settings =
         [
@@ -113,7 +113,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [Fact]
     public async Task A_server_that_quotes_parameters_in_its_errors_lets_no_token_out()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync($"alter database {database.Database.Name} set log_parameter_max_length_on_error = -1");
         await database.ExecuteAsync("alter table oauth_tokens add constraint broken check (account <> 'marcus')");
         var import = () => database.Store().ImportAsync(Marcus, Token(Secret), "mail", "seed", null, default);
@@ -125,7 +125,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [Fact]
     public async Task An_address_as_URI_and_over_the_unix_socket_connects()
     {
-        await using var database = await CreateMigratedAsync(fixture.Server);
+        await using var database = await fixture.CreateMigratedAsync();
         var socket = database.Database.Uri.Replace($"127.0.0.1:{fixture.Server.Port}", "", StringComparison.Ordinal)
             + $"?host={Uri.EscapeDataString(fixture.Server.Folder)}&port={fixture.Server.Port}";
         foreach (var uri in new[] { database.Database.Uri, socket, database.Database.Uri.Replace("127.0.0.1:", "127.0.0.1:1,127.0.0.1:", StringComparison.Ordinal) })

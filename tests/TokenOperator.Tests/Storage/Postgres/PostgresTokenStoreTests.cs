@@ -14,7 +14,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
 
     private TestDatabase Database => _database!;
 
-    public async Task InitializeAsync() => _database = await CreateMigratedAsync(fixture.Server);
+    public async Task InitializeAsync() => _database = await fixture.CreateMigratedAsync();
 
     public async Task DisposeAsync() => await Database.DisposeAsync();
 
@@ -27,7 +27,11 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
 
         imported.Should().BeEquivalentTo(new AccountRecord
         {
-            Key = Marcus, Generation = 0, Token = token, Namespaces = ["mail"], SeedFingerprint = "seed",
+            Key = Marcus,
+            Generation = 0,
+            Token = token,
+            Namespaces = ["mail"],
+            SeedFingerprint = "seed",
         });
         (await store.FindAsync(Marcus, default)).Should().BeEquivalentTo(imported);
         (await store.ListAsync(default)).Should().ContainSingle().Which.Should().BeEquivalentTo(imported);
@@ -53,88 +57,6 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
 
         var again = await store.ImportAsync(Marcus, Token("third"), "other", "seed3", 1, default);
         again!.Namespaces.Should().Equal("mail");
-    }
-
-    [Fact]
-    public async Task Of_many_claims_at_once_exactly_one_wins()
-    {
-        var stores = new[] { Database.Store(), Database.Store() };
-        await stores[0].ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-
-        for (var generation = 0; generation < 3; generation++)
-        {
-            var claims = Enumerable.Range(0, 24).Select(i => NewClaim($"scope{i}")).ToArray();
-            var expected = generation;
-            var won = await Task.WhenAll(claims.Select((claim, i) => stores[i % 2].ClaimAsync(Marcus, claim, expected, default)));
-            won.Count(record => record is not null).Should().Be(1);
-
-            // Every claimer commits; only the winner's token is stored.
-            var committed = await Task.WhenAll(claims.Select((claim, i) => stores[i % 2].CommitAsync(Marcus, claim.Id, expected, Token($"by{i}"), At(1), default)));
-            var winner = Array.FindIndex(won, record => record is not null);
-            committed.Select((record, i) => (record, i)).Should().OnlyContain(c => (c.record != null) == (c.i == winner));
-            (await stores[0].FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be($"by{winner}");
-        }
-    }
-
-    [Fact]
-    public async Task A_claim_is_refused_while_another_is_open_and_given_when_that_is_over()
-    {
-        var store = Database.Store();
-        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-        var first = NewClaim("a");
-        (await store.ClaimAsync(Marcus, first, 0, default)).Should().NotBeNull();
-        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default)).Should().BeNull();
-
-        await store.ReleaseAsync(Marcus, first.Id, default);
-        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default)).Should().NotBeNull();
-    }
-
-    [Fact]
-    public async Task An_expired_claim_is_taken_by_another_and_its_holder_commits_nothing_then()
-    {
-        var store = Database.Store();
-        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-        var expired = NewClaim("a", TimeSpan.Zero);
-        await store.ClaimAsync(Marcus, expired, 0, default);
-        var next = NewClaim("b");
-
-        (await store.ClaimAsync(Marcus, next, 0, default)).Should().NotBeNull();
-        (await store.CommitAsync(Marcus, expired.Id, 0, Token("late"), At(1), default)).Should().BeNull();
-        (await store.FailAsync(Marcus, expired.Id, _failure, default)).Should().BeNull();
-        (await store.CommitAsync(Marcus, next.Id, 0, Token("right"), At(1), default)).Should().NotBeNull();
-    }
-
-    [Fact]
-    public async Task An_expired_claim_that_nobody_took_still_commits()
-    {
-        var store = Database.Store();
-        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-        var claim = NewClaim("a", TimeSpan.Zero);
-        await store.ClaimAsync(Marcus, claim, 0, default);
-        (await store.CommitAsync(Marcus, claim.Id, 0, Token("late"), At(1), default)).Should().NotBeNull();
-    }
-
-    [Fact]
-    public async Task A_claim_of_the_same_scope_is_taken_over()
-    {
-        var store = Database.Store();
-        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-        var dead = NewClaim("lease");
-        await store.ClaimAsync(Marcus, dead, 0, default);
-        var heir = NewClaim("lease");
-
-        (await store.ClaimAsync(Marcus, heir, 0, default)).Should().NotBeNull();
-        (await store.CommitAsync(Marcus, dead.Id, 0, Token("late"), At(1), default)).Should().BeNull();
-        (await store.CommitAsync(Marcus, heir.Id, 0, Token("right"), At(1), default)).Should().NotBeNull();
-    }
-
-    [Fact]
-    public async Task A_claim_for_another_generation_or_no_row_is_refused()
-    {
-        var store = Database.Store();
-        (await store.ClaimAsync(Marcus, NewClaim("a"), 0, default)).Should().BeNull();
-        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-        (await store.ClaimAsync(Marcus, NewClaim("a"), 1, default)).Should().BeNull();
     }
 
     [Fact]
@@ -283,6 +205,24 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         (await Database.ScalarAsync("""select token_data = '["hunter2-never-shown"]' and claim_expires_at is null from oauth_tokens where account = 'marcus'""")).Should().Be(true);
 
         (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", 0, default)).Should().NotBeNull("a new seed mends it");
+    }
+
+    [Theory]
+    [InlineData("'200000-01-01'", "google/marcus*expires_at*")]
+    [InlineData("'0044-03-15 BC'", "google/marcus*expires_at*")]
+    [InlineData("'infinity'", null)]
+    [InlineData("null", null)]
+    public async Task A_strange_expiry_spoils_its_own_row_at_most(string expiry, string? warning)
+    {
+        var logger = new ListLogger();
+        var store = Database.Store(logger);
+        await store.ImportAsync(new AccountKey("google", "good"), Token("t"), "mail", "seed", null, default);
+        await Database.ExecuteAsync($$"""insert into oauth_tokens (provider, account, token_data, expires_at) values ('google', 'marcus', '{"access_token": "a"}', {{expiry}})""");
+        (await store.ListAsync(default)).Should().HaveCount(warning is null ? 2 : 1);
+        if (warning is null)
+            logger.Lines.Should().BeEmpty();
+        else
+            logger.Lines.Should().ContainSingle().Which.Should().Match($"*{warning}");
     }
 
     [Fact]

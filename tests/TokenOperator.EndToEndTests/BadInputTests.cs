@@ -1,0 +1,133 @@
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>Every mistake gets a sentence that says what is wrong, where, and what to do.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
+{
+    private const string Marked = "marked-secret-4711";
+    private OperatorBed _bed = null!;
+
+    public async Task InitializeAsync() => _bed = await cluster.SharedBedAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Theory]
+    [InlineData("provider", "unheard-of", "UnknownProvider", "google")]
+    [InlineData("refreshBefore", "0", "InvalidSpec", "duration")]
+    [InlineData("refreshBefore", "-1m", "InvalidSpec", "duration")]
+    [InlineData("refreshBefore", "banana", "InvalidSpec", "duration")]
+    [InlineData("refreshBefore", "30s", "InvalidSpec", "at least 1m")]
+    public async Task A_spec_that_cannot_be_obeyed_is_told_by_its_condition(string field, string value, string reason, string says)
+    {
+        var name = $"bad-{field.ToLowerInvariant()}-{value.Trim('-')}";
+        await _bed.AddAccountAsync(name, spec => spec[field] = value);
+        var view = await _bed.SeesAsync(name, "Ready", "False", reason);
+        view.Message("Ready").Should().Contain(value).And.Contain(says);
+        view.Status("Stalled").Should().Be("True");
+    }
+
+    [Fact]
+    public async Task A_refreshBefore_longer_than_the_token_lives_refreshes_at_half_of_its_life()
+    {
+        await _bed.AddAccountAsync("hasty", spec => spec["refreshBefore"] = "9h");
+        var view = await _bed.ReadyAsync("hasty");
+        var left = DateTimeOffset.Parse(view["expiresAt"]!) - DateTimeOffset.Parse(view["nextRefreshTime"]!);
+        left.Should().BeGreaterThan(TimeSpan.FromMinutes(29)).And.BeLessThan(TimeSpan.FromMinutes(34));
+    }
+
+    [Theory]
+    [InlineData("", "spec.account")]
+    [InlineData("bell\a", "spec.account")]
+    [InlineData("long", "spec.account")]
+    public async Task An_account_that_is_empty_or_huge_or_has_control_characters_is_refused_when_it_is_applied(string account, string says)
+    {
+        var act = () => _bed.ApplyAsync("bad-account", spec => spec["account"] = account == "long" ? new string('x', 10240) : account);
+        (await act.Should().ThrowAsync<InvalidOperationException>()).Which.Message.Should().Contain(says);
+    }
+
+    [Theory]
+    [InlineData("missing", null, "ClientSecretMissing", "does not exist")]
+    [InlineData("wrong-key", "other.json", "ClientSecretMissing", "other.json")]
+    [InlineData("empty", "", "ClientSecretInvalid", "empty")]
+    [InlineData("malformed", "{\"installed\": marked-secret-4711", "ClientSecretInvalid", "JSON")]
+    [InlineData("truncated", "{\"installed\": {\"client_id\": \"a\", \"client_secret\": \"marked-secret-4711\"", "ClientSecretInvalid", "JSON")]
+    [InlineData("wrong-kind", "{\"type\": \"service_account\", \"private_key\": \"marked-secret-4711\", \"client_id\": \"1\"}", "ClientSecretInvalid", "service account")]
+    [InlineData("half", "{\"installed\": {\"client_id\": \"a\"}}", "ClientSecretInvalid", "client_secret")]
+    public async Task A_client_file_that_is_no_use_is_told_with_Secret_and_key(string kind, string? content, string reason, string says)
+    {
+        var name = $"client-{kind}";
+        if (kind == "wrong-key")
+            await _bed.WriteSecretAsync(name, content!, "{}");
+        else if (content is not null)
+            await _bed.WriteSecretAsync(name, "credentials.json", content);
+        await _bed.AddAccountAsync(name, spec => spec["clientSecretRef"]!["name"] = name);
+        var view = await _bed.SeesAsync(name, "Ready", "False", reason);
+        view.Message("Ready").Should().Contain($"{_bed.Namespace}/{name}").And.Contain(says).And.NotContain(Marked);
+        view.Status("Stalled").Should().Be("True");
+
+        await _bed.WriteSecretAsync(name, "credentials.json", """{"web": {"client_id": "client-1", "client_secret": "s"}}""");
+        await _bed.ReadyAsync(name);
+    }
+
+    [Theory]
+    [InlineData("empty", "")]
+    [InlineData("malformed", "{\"refresh_token\": marked-secret-4711")]
+    [InlineData("no-refresh-token", "{\"access_token\": \"marked-secret-4711\", \"expires_in\": 3599}")]
+    [InlineData("client-file", "{\"installed\": {\"client_id\": \"a\", \"client_secret\": \"marked-secret-4711\"}}")]
+    [InlineData("list", "[\"marked-secret-4711\"]")]
+    [InlineData("pickle", "\u0080\u0003}marked-secret-4711")]
+    public async Task A_seed_that_is_no_use_is_told_with_Secret_and_key_and_mended_by_a_better_one(string kind, string content)
+    {
+        var name = $"seed-{kind}";
+        var grant = _bed.Tokens.AddAccount(name);
+        await _bed.WriteSecretAsync($"{name}-seed", "token.json", content);
+        await _bed.ApplyAsync(name);
+        var view = await _bed.SeesAsync(name, "Ready", "False", "SeedInvalid");
+        view.Message("Ready").Should().Contain($"{_bed.Namespace}/{name}-seed").And.Contain("token.json").And.NotContain(Marked);
+        await _bed.WriteSeedAsync(name, grant.RefreshToken);
+        await _bed.ReadyAsync(name);
+    }
+
+    [Fact]
+    public async Task A_seed_that_comes_later_is_picked_up_by_itself()
+    {
+        var grant = _bed.Tokens.AddAccount("patient");
+        await _bed.ApplyAsync("patient");
+        (await _bed.SeesAsync("patient", "Ready", "False", "SeedMissing")).Message("Ready").Should().Contain($"{_bed.Namespace}/patient-seed");
+        await _bed.WriteSeedAsync("patient", grant.RefreshToken);
+        await _bed.ReadyAsync("patient");
+    }
+
+    [Theory]
+    [InlineData("DATABASE_URL", "", "DATABASE_URL")]
+    [InlineData("DATABASE_URL", "postgresql://u:marked-secret-4711@", "DATABASE_URL")]
+    [InlineData("Concurrency", "many", "Concurrency")]
+    [InlineData("Http__Port", "-1", "Http__Port")]
+    [InlineData("LeaderElection__Enabled", "perhaps", "LeaderElection__Enabled")]
+    [InlineData("Logging__Format", "xml", "Logging__Format")]
+    [InlineData("Providers__google__TokenEndpoint", "nowhere", "Providers__google__TokenEndpoint")]
+    public async Task A_wrong_setting_stops_the_start_with_its_name_and_never_with_a_password(string setting, string value, string says)
+    {
+        var result = await Command.RunAsync(
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), "run"],
+            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = _bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [setting] = value });
+        result.ExitCode.Should().Be(2, result.Errors);
+        result.Errors.Should().Contain(says).And.NotContain(Marked);
+        result.Errors.Trim().Split('\n').Should().HaveCount(1, "a sentence, not a stack trace");
+    }
+
+    [Fact]
+    public async Task An_incompatible_table_stops_the_start_and_is_left_as_it_is()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await bed.Postgres.ExecuteAsync("create table oauth_tokens (id int, provider text, account text, token_data bytea)", bed.Database.Name);
+        var result = await Command.RunAsync(
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), "run"],
+            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig });
+        result.ExitCode.Should().Be(1, result.Errors);
+        result.Errors.Should().Contain("token_data").And.Contain("bytea");
+        (await bed.QueryAsync("select count(*) from information_schema.columns where table_name = 'oauth_tokens'")).Should().Be("4");
+    }
+}

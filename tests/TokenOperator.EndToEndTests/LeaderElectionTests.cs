@@ -1,0 +1,32 @@
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>Two replicas, of which one works.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class LeaderElectionTests(ClusterFixture cluster)
+{
+    [Fact]
+    public async Task Two_replicas_that_start_together_both_come_up_and_one_takes_over_when_the_other_is_stopped()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        var both = await Task.WhenAll(bed.StartOperatorAsync(), bed.StartOperatorAsync());
+        var grant = await bed.AddAccountAsync("watched");
+        await bed.ReadyAsync("watched");
+        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+
+        var leader = both.Single(o => o.Log.Contains("Refreshed google/watched", StringComparison.Ordinal));
+        (await leader.StopAsync()).Should().Be(0);
+        await bed.AddAccountAsync("inherited");
+        await bed.SeesAsync("inherited", "Ready", "True", within: TimeSpan.FromSeconds(6));
+        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "the new leader finds it fresh");
+    }
+
+    [Fact]
+    public async Task Probes_and_metrics_are_served()
+    {
+        var bed = await cluster.SharedBedAsync();
+        using var http = new HttpClient { BaseAddress = bed.Operator.Address };
+        (await http.GetAsync(new Uri("/healthz", UriKind.Relative))).IsSuccessStatusCode.Should().BeTrue();
+        (await http.GetAsync(new Uri("/readyz", UriKind.Relative))).IsSuccessStatusCode.Should().BeTrue();
+        (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Should().Contain("rest_client_requests_total").And.Contain("workqueue_depth");
+    }
+}

@@ -1,0 +1,107 @@
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>How accounts come in: seed Secrets, the command line, and a table that an app has already.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class SeedingTests(ClusterFixture cluster)
+{
+    private static readonly TimeSpan Promise = TimeSpan.FromSeconds(2);
+
+    [Fact]
+    public async Task A_running_operator_that_waits_for_an_account_picks_up_what_the_command_line_seeds()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var grant = bed.Tokens.AddAccount("typed");
+        await bed.ApplyAsync("typed", spec => spec.Remove("seedSecretRef"));
+        (await bed.SeesAsync("typed", "Ready", "False", "SeedMissing")).Message("Ready").Should().Contain("token-operator seed FILE --provider google --account typed");
+
+        var file = Path.Combine(cluster.Plane.Folder, "typed.json");
+        await File.WriteAllTextAsync(file, $$"""{"token": "old", "refresh_token": "{{grant.RefreshToken}}", "expiry": "2020-01-01T00:00:00Z"}""");
+        var result = await bed.RunVerbAsync("seed", file, "--provider", "google", "--account", "typed", "--namespace", bed.Namespace);
+        result.ExitCode.Should().Be(0, result.Errors);
+        await bed.SeesAsync("typed", "Ready", "True", within: Promise);
+        result.Output.Should().Contain(bed.Namespace).And.NotContain(grant.RefreshToken);
+
+        var again = await bed.RunVerbAsync("seed", file, "--account", "typed", "--namespace", bed.Namespace);
+        again.ExitCode.Should().Be(0, "the same file again changes nothing");
+        await File.WriteAllTextAsync(file, """{"refresh_token": "another"}""");
+        (await bed.RunVerbAsync("seed", file, "--account", "typed")).ExitCode.Should().Be(5, "what works is not overwritten unasked");
+        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_table_that_an_app_has_already_is_adopted_and_its_row_given_away_by_the_command_line()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        var grant = bed.Tokens.AddAccount("adopted");
+        await bed.Postgres.ExecuteAsync(
+            $$$"""
+            create table oauth_tokens (id serial primary key, provider text not null, account text not null, token_data jsonb not null,
+              expires_at timestamptz, created_at timestamptz default now(), updated_at timestamptz default now(), unique (provider, account));
+            insert into oauth_tokens (provider, account, token_data, expires_at) values
+              ('google', 'adopted', '{"access_token": "old", "refresh_token": "{{{grant.RefreshToken}}}", "expires_at": 1577836800.5, "extra": {"kept": true}}', '2020-01-01');
+            """,
+            bed.Database.Name);
+        await bed.StartOperatorAsync();
+        await bed.ApplyAsync("adopted", spec => spec.Remove("seedSecretRef"));
+        (await bed.SeesAsync("adopted", "Ready", "False", "AccountNotAllowed")).Message("Ready")
+            .Should().Contain($"token-operator accounts allow google adopted --namespace {bed.Namespace}");
+        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(0);
+
+        (await bed.RunVerbAsync("accounts", "allow", "google", "adopted", "--namespace", bed.Namespace)).ExitCode.Should().Be(0);
+        await bed.SeesAsync("adopted", "Ready", "True", within: Promise);
+        (await bed.QueryAsync("select token_data->'extra'->>'kept' from oauth_tokens")).Should().Be("true", "nothing of the app's is lost");
+        var list = await bed.RunVerbAsync("accounts", "list");
+        list.Output.Should().Contain("adopted").And.Contain(bed.Namespace).And.NotContain(grant.RefreshToken);
+    }
+
+    [Fact]
+    public async Task An_adopted_row_goes_to_the_namespace_whose_seed_holds_the_same_refresh_token()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var grant = bed.Tokens.AddAccount("proven");
+        var file = Path.Combine(cluster.Plane.Folder, "proven.json");
+        await File.WriteAllTextAsync(file, $$"""{"refresh_token": "{{grant.RefreshToken}}"}""");
+        (await bed.RunVerbAsync("seed", file, "--account", "proven")).ExitCode.Should().Be(0);
+        await bed.WriteSeedAsync("proven", grant.RefreshToken);
+        await bed.ApplyAsync("proven");
+        await bed.ReadyAsync("proven");
+        (await bed.QueryAsync("select array_to_string(namespaces, ',') from oauth_tokens")).Should().Be(bed.Namespace);
+    }
+
+    [Fact]
+    public async Task Another_namespace_gets_no_token_of_an_account_that_is_not_its_own()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var grant = await bed.AddAccountAsync("owned");
+        await bed.ReadyAsync("owned");
+        await bed.Postgres.ExecuteAsync("update oauth_tokens set namespaces = '{elsewhere}'", bed.Database.Name);
+        await bed.Operator.StopAsync();
+        await bed.StartOperatorAsync();
+
+        await bed.ApplyAsync("intruder", spec => spec["account"] = "owned");
+        await bed.SeesAsync("intruder", "Ready", "False", "AccountNotAllowed");
+        (await bed.SecretAsync("intruder")).Should().BeNull();
+        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task The_verbs_answer_mistakes_with_a_sentence_and_an_exit_code()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        var file = Path.Combine(cluster.Plane.Folder, "mistake.json");
+        await File.WriteAllTextAsync(file, """{"type": "service_account", "private_key": "marked-secret"}""");
+        var wrongKind = await bed.RunVerbAsync("seed", file, "--account", "x");
+        wrongKind.ExitCode.Should().Be(2);
+        wrongKind.Errors.Should().Contain("mistake.json").And.Contain("service account").And.NotContain("marked-secret");
+
+        (await bed.RunVerbAsync("seed", "/does/not/exist", "--account", "x")).ExitCode.Should().Be(2);
+        (await bed.RunVerbAsync("seed", file)).ExitCode.Should().Be(2);
+        (await bed.RunVerbAsync("accounts", "allow", "google", "nobody", "--namespace", "mail")).ExitCode.Should().Be(4);
+        (await bed.RunVerbAsync("migrate", "down")).ExitCode.Should().Be(5);
+        (await bed.RunVerbAsync("fly")).ExitCode.Should().Be(2);
+        (await bed.RunVerbAsync("version")).Output.Should().StartWith("token-operator ");
+        (await bed.RunVerbAsync("migrate", "status")).ExitCode.Should().Be(0);
+        foreach (var verb in new string[][] { [], ["run"], ["migrate"], ["seed"], ["accounts"], ["accounts", "allow"], ["version"] })
+            (await bed.RunVerbAsync([.. verb, "--help"])).Output.Should().Contain("Usage:");
+    }
+}

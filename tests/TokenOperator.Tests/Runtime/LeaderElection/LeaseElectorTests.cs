@@ -1,0 +1,213 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.LeaderElection;
+using TokenOperator.Tests.Runtime.Fakes;
+
+namespace TokenOperator.Tests.Runtime.LeaderElection;
+
+public sealed class LeaseElectorTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly LeaseTimes Times = new(15 * Second, 10 * Second, 2 * Second);
+    private RuntimeFixture fixture = null!;
+
+    private FakeStore Store => fixture.Server.Store;
+
+    private JsonNode? Spec => Store.Get("leases", "operators", "demo")?["spec"];
+
+    public async Task InitializeAsync() => fixture = await RuntimeFixture.StartAsync();
+
+    public async Task DisposeAsync() => await fixture.DisposeAsync();
+
+    [Fact]
+    public async Task A_lease_that_does_not_exist_is_taken_at_once()
+    {
+        var elector = Elector("me");
+        elector.IsLeading.Should().BeFalse();
+        elector.Term.IsCancellationRequested.Should().BeTrue();
+
+        fixture.Run(elector.RunAsync);
+        await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
+
+        elector.IsLeading.Should().BeTrue();
+        elector.Term.IsCancellationRequested.Should().BeFalse();
+        elector.Scope.Should().Be("operators/demo");
+        ((string?)Spec!["holderIdentity"]).Should().Be("me");
+        ((int)Spec!["leaseDurationSeconds"]!).Should().Be(15);
+    }
+
+    [Fact]
+    public async Task A_whole_second_is_written_with_a_fraction_since_the_server_refuses_it_without()
+    {
+        // The fake clock stands at a whole second.
+        var elector = Elector("me");
+        fixture.Run(elector.RunAsync);
+        await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
+
+        ((string)Spec!["renewTime"]!).Should().Be("2030-01-01T00:00:00.000000Z");
+        ((string)Spec!["acquireTime"]!).Should().Be("2030-01-01T00:00:00.000000Z");
+    }
+
+    [Fact]
+    public async Task A_leader_renews_with_one_request_every_two_seconds()
+    {
+        var elector = await LeadAsync("me");
+        var before = fixture.Server.Requests.Count;
+
+        for (var i = 1; i <= 3; i++)
+        {
+            fixture.Time.Advance(2 * Second);
+            var expected = before + i;
+            await Eventually.IsTrueAsync(() => fixture.Server.Requests.Count == expected && elector.IsLeading, "it renewed");
+        }
+
+        fixture.Server.Requests.Skip(before).Should().OnlyContain(r => r.Method == "PUT");
+        ((int)Spec!["leaseTransitions"]!).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task A_lease_without_a_holder_is_taken_at_once()
+    {
+        Store.Create("leases", Lease("", 1));
+
+        var elector = await LeadAsync("me");
+
+        ((int)Spec!["leaseTransitions"]!).Should().Be(1);
+        elector.IsLeading.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Anothers_lease_is_taken_only_when_it_has_not_changed_for_its_duration()
+    {
+        Store.Create("leases", Lease("other", 15));
+        var elector = Elector("me");
+        fixture.Run(elector.RunAsync);
+        await Eventually.IsTrueAsync(() => !fixture.Server.Requests.IsEmpty, "it looked");
+        var looked = fixture.Time.GetUtcNow();
+
+        await Eventually.IsTrueAsync(() => elector.IsLeading, "it leads", fixture.Time, Second / 2);
+
+        // Its renewTime is years ago: only what was seen on our own clock counts.
+        (fixture.Time.GetUtcNow() - looked).Should().BeGreaterThanOrEqualTo(15 * Second);
+    }
+
+    [Fact]
+    public async Task A_leader_that_cannot_renew_ends_its_term_by_itself_at_the_deadline()
+    {
+        var elector = Elector("me");
+        var run = elector.RunAsync(fixture.Stop);
+        await elector.Acquired;
+        fixture.Server.Intercept = async (context, _) =>
+        {
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+            return true;
+        };
+
+        await Eventually.IsTrueAsync(() => run.IsCompleted, "the term is over", fixture.Time, Second / 2);
+
+        elector.IsLeading.Should().BeFalse();
+        elector.Term.IsCancellationRequested.Should().BeTrue();
+        elector.IsAlive.Should().BeFalse();
+        (fixture.Time.GetUtcNow() - fixture.Time.Start).Should().BeCloseTo(10 * Second, Second);
+    }
+
+    [Fact]
+    public async Task A_process_that_was_paused_knows_at_once_that_it_does_not_lead()
+    {
+        var elector = await LeadAsync("me");
+
+        fixture.Time.Advance(10 * Second);
+
+        elector.IsLeading.Should().BeFalse();
+        elector.Term.IsCancellationRequested.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_leader_that_lost_its_lease_never_renews_it_again()
+    {
+        var elector = Elector("me");
+        var run = elector.RunAsync(fixture.Stop);
+        await elector.Acquired;
+        Store.Update("leases", "operators", "demo", o => o["spec"]!["holderIdentity"] = "other");
+
+        await Eventually.IsTrueAsync(() => run.IsCompleted, "it noticed", fixture.Time, Second / 2);
+        var requests = fixture.Server.Requests.Count;
+        fixture.Time.Advance(60 * Second);
+
+        elector.IsLeading.Should().BeFalse();
+        ((string?)Spec!["holderIdentity"]).Should().Be("other");
+        fixture.Server.Requests.Should().HaveCount(requests);
+    }
+
+    [Fact]
+    public async Task A_passing_failure_does_not_end_the_term()
+    {
+        var elector = await LeadAsync("me");
+        var failures = 0;
+        fixture.Server.Intercept = async (context, _) =>
+        {
+            if (++failures > 3) return false;
+            await FakeApiServer.RefuseAsync(context, 500, "InternalError", "etcd is unwell");
+            return true;
+        };
+
+        var renewed = (string?)Spec!["renewTime"];
+        await Eventually.IsTrueAsync(() => (string?)Spec!["renewTime"] != renewed, "it renewed", fixture.Time, Second / 4);
+
+        elector.IsLeading.Should().BeTrue();
+        elector.IsAlive.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_released_lease_is_taken_by_the_next_one_without_a_wait()
+    {
+        var first = Elector("first");
+        using var stop = new CancellationTokenSource();
+        var run = first.RunAsync(stop.Token);
+        await first.Acquired;
+        await stop.CancelAsync();
+        await run;
+        first.IsLeading.Should().BeTrue("the lease is held until the work is done");
+
+        await first.ReleaseAsync(fixture.Stop);
+
+        first.IsLeading.Should().BeFalse();
+        ((string?)Spec!["holderIdentity"]).Should().BeEmpty();
+        await LeadAsync("second");
+        ((string?)Spec!["holderIdentity"]).Should().Be("second");
+    }
+
+    [Fact]
+    public void Times_that_cannot_work_are_refused()
+    {
+        var make = () => Elector("me", Times with { RenewDeadline = 20 * Second });
+
+        make.Should().Throw<ArgumentException>().WithMessage("Leader election needs RetryPeriod < RenewDeadline < LeaseDuration*");
+    }
+
+    private async Task<LeaseElector> LeadAsync(string identity)
+    {
+        var elector = Elector(identity);
+        fixture.Run(elector.RunAsync);
+        await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
+        return elector;
+    }
+
+    private LeaseElector Elector(string identity, LeaseTimes? times = null) => new(
+        fixture.Client, new NamespacedName("operators", "demo"), identity, times ?? Times, fixture.Time, NullLogger<LeaseElector>.Instance);
+
+    private static JsonObject Lease(string holder, int seconds) => new()
+    {
+        ["apiVersion"] = "coordination.k8s.io/v1",
+        ["kind"] = "Lease",
+        ["metadata"] = new JsonObject { ["name"] = "demo", ["namespace"] = "operators" },
+        ["spec"] = new JsonObject
+        {
+            ["holderIdentity"] = holder,
+            ["leaseDurationSeconds"] = seconds,
+            ["renewTime"] = "2020-01-01T00:00:00.000000Z",
+            ["leaseTransitions"] = 0,
+        },
+    };
+}

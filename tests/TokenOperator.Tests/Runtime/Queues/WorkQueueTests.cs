@@ -1,0 +1,186 @@
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Observability;
+using TokenOperator.Runtime.Queues;
+using TokenOperator.Tests.Runtime.Fakes;
+
+namespace TokenOperator.Tests.Runtime.Queues;
+
+public sealed class WorkQueueTests : IDisposable
+{
+    private static readonly NamespacedName A = new("shop", "a");
+    private static readonly NamespacedName B = new("shop", "b");
+    private readonly FakeTimeProvider time = new();
+    private readonly RuntimeMetrics metrics = new(new PlainMeterFactory());
+    private readonly WorkQueue queue;
+
+    public WorkQueueTests() => queue = new WorkQueue("gadget", TimeSpan.FromMinutes(5), time, metrics);
+
+    public void Dispose()
+    {
+        queue.Dispose();
+        metrics.Dispose();
+    }
+
+    [Fact]
+    public async Task Keys_come_in_the_order_in_which_they_were_added_each_once()
+    {
+        queue.Add(A);
+        queue.Add(B);
+        queue.Add(A);
+
+        (await TakeAsync()).Should().Be(A);
+        (await TakeAsync()).Should().Be(B);
+        queue.Depth.Should().Be(0);
+        IsEmpty();
+    }
+
+    [Fact]
+    public async Task A_key_that_is_added_during_its_work_comes_again_only_after_it()
+    {
+        queue.Add(A);
+        await TakeAsync();
+        queue.Add(A);
+        queue.Add(A);
+        IsEmpty();
+
+        queue.Done(A);
+
+        (await TakeAsync()).Should().Be(A);
+        queue.Done(A);
+        IsEmpty();
+    }
+
+    [Fact]
+    public async Task A_delayed_key_comes_when_it_is_due_and_not_before()
+    {
+        queue.AddAfter(A, TimeSpan.FromSeconds(10));
+
+        time.Advance(TimeSpan.FromSeconds(9.999));
+        IsEmpty();
+
+        time.Advance(TimeSpan.FromSeconds(0.002));
+        (await TakeAsync()).Should().Be(A);
+    }
+
+    [Fact]
+    public async Task Of_several_delays_the_earliest_counts_and_only_it()
+    {
+        queue.AddAfter(A, TimeSpan.FromSeconds(10));
+        queue.AddAfter(A, TimeSpan.FromSeconds(3));
+        queue.AddAfter(A, TimeSpan.FromSeconds(20));
+
+        time.Advance(TimeSpan.FromSeconds(3.1));
+        (await TakeAsync()).Should().Be(A);
+        queue.Done(A);
+
+        time.Advance(TimeSpan.FromSeconds(30));
+        IsEmpty();
+    }
+
+    [Fact]
+    public async Task An_absurd_delay_is_no_failure()
+    {
+        queue.AddAfter(A, TimeSpan.MaxValue);
+        queue.AddAfter(B, TimeSpan.FromDays(3));
+
+        time.Advance(TimeSpan.FromDays(1));
+        time.Advance(TimeSpan.FromDays(1));
+        IsEmpty();
+        time.Advance(TimeSpan.FromDays(1.1));
+
+        (await TakeAsync()).Should().Be(B);
+    }
+
+    [Fact]
+    public void Failures_in_a_row_wait_longer_and_longer_up_to_the_limit()
+    {
+        var waits = Enumerable.Range(0, 30).Select(_ => WaitAfterFailure()).ToList();
+
+        waits[0].Should().BeCloseTo(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(2));
+        waits[10].Should().BeCloseTo(TimeSpan.FromMilliseconds(5 * 1024), TimeSpan.FromMilliseconds(200));
+        waits[^1].Should().BeCloseTo(TimeSpan.FromMinutes(5), TimeSpan.FromSeconds(10));
+        queue.Forget(A);
+        WaitAfterFailure().Should().BeCloseTo(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(2));
+    }
+
+    [Fact]
+    public async Task A_taker_that_waits_gets_the_next_key_or_the_end()
+    {
+        var first = TakeAsync();
+        first.IsCompleted.Should().BeFalse();
+        queue.Add(A);
+        (await first).Should().Be(A);
+
+        var second = TakeAsync();
+        queue.Add(A);
+        queue.ShutDown();
+        queue.Done(A);
+
+        (await second).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task What_is_in_work_and_for_how_long_is_known()
+    {
+        queue.Add(A);
+        queue.Add(B);
+        await TakeAsync();
+        time.Advance(TimeSpan.FromSeconds(2));
+        await TakeAsync();
+        time.Advance(TimeSpan.FromSeconds(3));
+
+        queue.LongestRunning.Should().Be(TimeSpan.FromSeconds(5));
+        queue.UnfinishedWork.Should().Be(TimeSpan.FromSeconds(8));
+    }
+
+    [Fact]
+    public async Task A_key_is_never_with_two_workers_at_once()
+    {
+        var inWork = 0;
+        var most = 0;
+        var rounds = 0;
+        async Task WorkAsync()
+        {
+            while (await queue.TakeAsync(CancellationToken.None) is { } key)
+            {
+                var now = Interlocked.Increment(ref inWork);
+                most = Math.Max(most, now);
+                await Task.Yield();
+                Interlocked.Increment(ref rounds);
+                Interlocked.Decrement(ref inWork);
+                queue.Done(key);
+            }
+        }
+
+        var workers = Enumerable.Range(0, 8).Select(_ => Task.Run(WorkAsync)).ToArray();
+        for (var i = 0; i < 10_000; i++) queue.Add(A);
+        await Eventually.IsTrueAsync(() => queue.Depth == 0 && queue.LongestRunning == TimeSpan.Zero, "the work is done");
+        queue.ShutDown();
+        await Task.WhenAll(workers);
+
+        most.Should().Be(1);
+        rounds.Should().BePositive();
+    }
+
+    private TimeSpan WaitAfterFailure()
+    {
+        queue.AddRateLimited(A);
+        var start = time.GetUtcNow();
+        var step = TimeSpan.FromMilliseconds(1);
+        while (queue.Depth == 0)
+        {
+            time.Advance(step);
+            step *= 1.02;
+        }
+
+        var waited = time.GetUtcNow() - start;
+        queue.TakeAsync(CancellationToken.None).AsTask().IsCompletedSuccessfully.Should().BeTrue();
+        queue.Done(A);
+        return waited;
+    }
+
+    private Task<NamespacedName?> TakeAsync() => queue.TakeAsync(CancellationToken.None).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+
+    private void IsEmpty() => queue.Depth.Should().Be(0);
+}
