@@ -37,6 +37,19 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_metadata_alone_comes_with_its_managed_fields()
+    {
+        var manifest = Gadget.Manifest("lamp");
+        manifest["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "somebody" });
+        fixture.Server.Store.Create("gadgets", manifest);
+
+        var gadget = await fixture.Client.GetAsync<PartialObjectMetadata>(Gadget.ResourceKind, Name, fixture.Stop);
+
+        gadget!.Metadata.ManagedFields.Should().ContainSingle().Which.Manager.Should().Be("somebody");
+        gadget.Metadata.Name.Should().Be("lamp");
+    }
+
+    [Fact]
     public async Task A_list_is_read_page_by_page()
     {
         for (var i = 0; i < 1201; i++) fixture.Server.Store.Create("gadgets", Gadget.Manifest($"g{i:0000}"));
