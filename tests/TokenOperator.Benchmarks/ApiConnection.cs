@@ -1,0 +1,114 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+
+namespace TokenOperator.Benchmarks;
+
+/// <summary>How to reach the API server, and as whom.</summary>
+/// <param name="Server">Its address.</param>
+/// <param name="AuthorityFile">What its certificate is checked against (PEM).</param>
+/// <param name="Token">The bearer token.</param>
+internal sealed record ApiAddress(Uri Server, string AuthorityFile, string Token);
+
+/// <summary>One HTTP/2 connection to the API server, for the load generator and for the bare loop: requests and watches, and nothing around them.</summary>
+internal sealed class ApiConnection : IDisposable
+{
+    private readonly HttpClient _http;
+
+    public ApiConnection(ApiAddress address)
+    {
+        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        trust.CustomTrustStore.ImportFromPemFile(address.AuthorityFile);
+        _http = new HttpClient(new SocketsHttpHandler { SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = trust } })
+        {
+            BaseAddress = address.Server,
+            Timeout = Timeout.InfiniteTimeSpan,
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", address.Token);
+    }
+
+    /// <summary>Sends a request that must succeed; what is answered is not looked at.</summary>
+    public async Task SendAsync(HttpMethod method, string path, byte[]? body, string contentType, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, path) { Version = HttpVersion.Version20 };
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(body);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
+        }
+
+        using var response = await _http.SendAsync(request, ct);
+        if (!response.IsSuccessStatusCode)
+            throw new InvalidOperationException($"{method} {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
+    }
+
+    /// <summary>Opens a watch of all that is there and all that comes.</summary>
+    /// <param name="path">The collection.</param>
+    /// <param name="accept">As what the objects are asked for.</param>
+    /// <param name="ct">Gives up.</param>
+    public async Task<WatchLines> WatchAsync(string path, string accept, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path + "?watch=true&resourceVersion=0&timeoutSeconds=7200")
+        {
+            Version = HttpVersion.Version20,
+        };
+        request.Headers.TryAddWithoutValidation("Accept", accept);
+        var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+        response.EnsureSuccessStatusCode();
+        return new WatchLines(response);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+}
+
+/// <summary>An open watch.</summary>
+internal sealed class WatchLines(HttpResponseMessage response) : IDisposable
+{
+    /// <summary>The events as they come. Each is valid until the next is asked for.</summary>
+    /// <param name="type">Only those of this type, such as ADDED; null for all. The others are not parsed.</param>
+    /// <param name="ct">Ends it.</param>
+    public async IAsyncEnumerable<JsonElement> ReadAsync(string? type, [EnumeratorCancellation] CancellationToken ct)
+    {
+        // The API server writes the type first.
+        var start = type is null ? [] : System.Text.Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\"");
+        var pipe = PipeReader.Create(await response.Content.ReadAsStreamAsync(ct));
+        while (true)
+        {
+            var read = await pipe.ReadAsync(ct);
+            var buffer = read.Buffer;
+            while (buffer.PositionOf((byte)'\n') is { } end)
+            {
+                var line = buffer.Slice(0, end);
+                buffer = buffer.Slice(buffer.GetPosition(1, end));
+                if (!StartsWith(line, start))
+                    continue;
+                using var document = JsonDocument.Parse(line);
+                yield return document.RootElement;
+            }
+
+            pipe.AdvanceTo(buffer.Start, buffer.End);
+            if (read.IsCompleted)
+                throw new InvalidOperationException("The API server ended a watch in the middle of the measurement.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => response.Dispose();
+
+    private static bool StartsWith(ReadOnlySequence<byte> line, byte[] start)
+    {
+        if (line.Length < start.Length)
+            return false;
+        Span<byte> head = stackalloc byte[start.Length];
+        line.Slice(0, start.Length).CopyTo(head);
+        return head.SequenceEqual(start);
+    }
+}

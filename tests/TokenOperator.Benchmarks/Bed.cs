@@ -1,0 +1,163 @@
+using System.Text.Json.Nodes;
+using k8s;
+using Npgsql;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.Benchmarks;
+
+/// <summary>What one measurement works on: a namespace, its client Secret, and a database with a row for each account.</summary>
+/// <param name="Namespace">The namespace.</param>
+/// <param name="Database">The database.</param>
+internal sealed record Stage(string Namespace, PostgresDatabase Database)
+{
+    /// <summary>The Secret that all objects name.</summary>
+    public const string ClientSecretName = "client";
+}
+
+/// <summary>The real parts around whoever is measured: API server, etcd, Postgres, and a token endpoint in a process of its own.</summary>
+internal sealed class Bed : IAsyncDisposable
+{
+    /// <summary>The OAuth client.</summary>
+    public const string ClientId = "client-1";
+
+    /// <summary>Its secret.</summary>
+    public const string ClientSecret = "client-secret-1";
+
+    /// <summary>Where the operator's lease is.</summary>
+    public const string OperatorNamespace = "token-operator-system";
+
+    private const string ServiceAccount = "token-operator";
+    private const int TokenLatency = 20;
+
+    private readonly ControlPlane _plane;
+    private readonly ChildProcess _tokens;
+    private readonly HttpClient _http = new();
+    private readonly ApiConnection _admin;
+    private readonly string _folder;
+
+    private Bed(ControlPlane plane, PostgresServer postgres, ChildProcess tokens, Uri tokenEndpoint, string kubeconfig, string folder)
+    {
+        (_plane, Postgres, _tokens, TokenEndpoint, Kubeconfig, _folder) = (plane, postgres, tokens, tokenEndpoint, kubeconfig, folder);
+        _admin = new ApiConnection(Address(plane.AdminKubeconfig));
+    }
+
+    /// <summary>Postgres.</summary>
+    public PostgresServer Postgres { get; }
+
+    /// <summary>Answers each refresh after 20 ms.</summary>
+    public Uri TokenEndpoint { get; }
+
+    /// <summary>A kubeconfig with the operator's own rights.</summary>
+    public string Kubeconfig { get; }
+
+    /// <summary>The administrator's connection, for the load generator.</summary>
+    public ApiConnection Admin => _admin;
+
+    /// <summary>The API server, as the operator.</summary>
+    public ApiAddress OperatorAddress => Address(Kubeconfig);
+
+    /// <summary>Starts everything.</summary>
+    public static async Task<Bed> StartAsync(CancellationToken ct)
+    {
+        var folder = Directory.CreateTempSubdirectory("to-bench-").FullName;
+        var postgres = PostgresServer.StartAsync(ct: ct);
+        var plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true }, ct);
+        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
+        await plane.CreateNamespaceAsync(OperatorNamespace, ct);
+        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")], ct: ct);
+        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")], ct: ct);
+        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
+        var kubeconfig = await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount, ct);
+        var (tokens, endpoint) = await StartTokenServerAsync(folder, ct);
+        return new Bed(plane, await postgres, tokens, endpoint, kubeconfig, folder);
+    }
+
+    /// <summary>A path for what a process prints.</summary>
+    public string LogFile(string name) => Path.Combine(_folder, name + ".log");
+
+    /// <summary>A fresh namespace and a fresh database, migrated, with a row for each account that belongs to the namespace.</summary>
+    public async Task<Stage> PrepareAsync(string ns, string operatorProgram, IReadOnlyList<string> accounts, CancellationToken ct)
+    {
+        await _plane.CreateNamespaceAsync(ns, ct);
+        var client = new JsonObject { ["installed"] = new JsonObject { ["client_id"] = ClientId, ["client_secret"] = ClientSecret } };
+        await _plane.Kubectl.ApplyTextAsync(
+            new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "Secret",
+                ["metadata"] = new JsonObject { ["name"] = Stage.ClientSecretName, ["namespace"] = ns },
+                ["stringData"] = new JsonObject { ["credentials.json"] = client.ToJsonString() },
+            }.ToJsonString(),
+            ct);
+        var database = await Postgres.CreateDatabaseAsync(ct);
+        var migration = await Command.RunAsync(
+            operatorProgram, ["migrate", "up"], environment: new Dictionary<string, string?> { ["DATABASE_URL"] = database.Uri }, ct: ct);
+        if (migration.ExitCode != 0)
+            throw new InvalidOperationException($"token-operator migrate up failed: {migration.Errors}");
+        await SeedAsync(database, ns, accounts, ct);
+        return new Stage(ns, database);
+    }
+
+    /// <summary>Deletes all OAuthTokens and Secrets of the namespace: nobody else does, there is no garbage collector.</summary>
+    public async Task ClearAsync(Stage stage, CancellationToken ct)
+    {
+        foreach (var path in new[] { $"/apis/tokenoperator.dev/v1alpha1/namespaces/{stage.Namespace}/oauthtokens", $"/api/v1/namespaces/{stage.Namespace}/secrets" })
+            await _admin.SendAsync(HttpMethod.Delete, path, null, "", ct);
+    }
+
+    /// <summary>All requests under the operator's account so far.</summary>
+    public Task<IReadOnlyList<ApiRequest>> RequestsAsync(CancellationToken ct) =>
+        _plane.AuditLog.RequestsAsync($"system:serviceaccount:{OperatorNamespace}:{ServiceAccount}", ct);
+
+    /// <summary>How often the token endpoint was asked so far.</summary>
+    public async Task<int> ProviderCallsAsync(CancellationToken ct) =>
+        int.Parse(await _http.GetStringAsync(new Uri(TokenEndpoint, "/count"), ct), System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _admin.Dispose();
+        _http.Dispose();
+        await _tokens.DisposeAsync();
+        await Postgres.DisposeAsync();
+        await _plane.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static ApiAddress Address(string kubeconfig)
+    {
+        var config = KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig);
+        var authority = Path.ChangeExtension(kubeconfig, ".ca.pem");
+        File.WriteAllText(authority, string.Join('\n', config.SslCaCerts.Select(c => c.ExportCertificatePem())));
+        return new ApiAddress(new Uri(config.Host), authority, config.AccessToken);
+    }
+
+    private static async Task<(ChildProcess Process, Uri Endpoint)> StartTokenServerAsync(string folder, CancellationToken ct)
+    {
+        var log = Path.Combine(folder, "token-server.log");
+        var server = ChildProcess.Start(new ChildProcessOptions(
+            Path.Combine(AppContext.BaseDirectory, "TokenOperator.TestBed"), ["token-server", "--latency", $"{TokenLatency}"]) { LogFile = log });
+        var address = await Eventually.SeesAsync(
+            () => File.ReadLines(log).FirstOrDefault() ?? "", line => Uri.IsWellFormedUriString(line, UriKind.Absolute) || server.HasExited, ct: ct);
+        server.ThrowIfExited();
+        return (server, new Uri(address));
+    }
+
+    private static async Task SeedAsync(PostgresDatabase database, string ns, IReadOnlyList<string> accounts, CancellationToken ct)
+    {
+        await using var connection = new NpgsqlConnection(database.ConnectionString + ";Pooling=false");
+        await connection.OpenAsync(ct);
+        await using var command = new NpgsqlCommand(
+            """
+            insert into oauth_tokens (provider, account, token_data, namespaces)
+            select 'google', account, jsonb_build_object('refresh_token', '1//' || account || repeat('-0123456789', 8)), array[$2]
+            from unnest($1) as account
+            """,
+            connection);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. accounts] });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = ns });
+        await command.ExecuteNonQueryAsync(ct);
+        await using var analyze = new NpgsqlCommand("vacuum analyze oauth_tokens", connection);
+        await analyze.ExecuteNonQueryAsync(ct);
+    }
+}

@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace TokenOperator.Benchmarks;
+
+/// <summary>What a load of objects met.</summary>
+/// <param name="Wall">From the first request to create one until all were Ready.</param>
+/// <param name="ToSecret">For each object, from the request to create it until its Secret was seen; sorted.</param>
+internal sealed record Load(TimeSpan Wall, IReadOnlyList<TimeSpan> ToSecret);
+
+/// <summary>Creates OAuthTokens in one namespace as a user does, and watches what becomes of them.</summary>
+internal sealed class LoadGenerator : IAsyncDisposable
+{
+    private const int Concurrency = 16;
+    private const string MetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+    private readonly ApiConnection _api;
+    private readonly string _path;
+    private readonly string _namespace;
+    private readonly ConcurrentDictionary<string, Traced> _objects = new();
+    private readonly CancellationTokenSource _stop = new();
+    private Task _watching = Task.CompletedTask;
+
+    private LoadGenerator(ApiConnection api, string ns)
+    {
+        _api = api;
+        _namespace = ns;
+        _path = $"/apis/tokenoperator.dev/v1alpha1/namespaces/{ns}/oauthtokens";
+    }
+
+    /// <summary>Opens the watches.</summary>
+    public static async Task<LoadGenerator> StartAsync(ApiConnection api, string ns, CancellationToken ct)
+    {
+        var generator = new LoadGenerator(api, ns);
+        var objects = await api.WatchAsync(generator._path, "application/json", ct);
+        var secrets = await api.WatchAsync($"/api/v1/namespaces/{ns}/secrets", MetadataOnly, ct);
+        generator._watching = Task.WhenAll(generator.FollowObjectsAsync(objects), generator.FollowSecretsAsync(secrets));
+        return generator;
+    }
+
+    /// <summary>Creates all, 16 at once, and waits until all are Ready.</summary>
+    public async Task<Load> CreateAsync(IReadOnlyList<string> names, CancellationToken ct)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await Parallel.ForEachAsync(
+            names, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = ct }, async (name, token) => await CreateAsync(name, token));
+        var ends = await Task.WhenAll(names.Select(name => _objects[name].Ready.Task)).WaitAsync(TimeSpan.FromMinutes(5), ct);
+        return new Load(Stopwatch.GetElapsedTime(started, ends.Max()), await ToSecretsAsync(names, ct));
+    }
+
+    /// <summary>Creates them one after the other, each when the one before is Ready.</summary>
+    public async Task<Load> CreateOneByOneAsync(IReadOnlyList<string> names, CancellationToken ct)
+    {
+        var started = Stopwatch.GetTimestamp();
+        foreach (var name in names)
+        {
+            await CreateAsync(name, ct);
+            await _objects[name].Ready.Task.WaitAsync(TimeSpan.FromMinutes(1), ct);
+        }
+
+        return new Load(Stopwatch.GetElapsedTime(started), await ToSecretsAsync(names, ct));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task CreateAsync(string name, CancellationToken ct)
+    {
+        var manifest = new JsonObject
+        {
+            ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+            ["kind"] = "OAuthToken",
+            ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = _namespace },
+            ["spec"] = new JsonObject
+            {
+                ["provider"] = "google",
+                ["account"] = name,
+                ["clientSecretRef"] = new JsonObject { ["name"] = Stage.ClientSecretName },
+            },
+        };
+        _objects[name] = new Traced(Stopwatch.GetTimestamp());
+        await _api.SendAsync(HttpMethod.Post, _path, JsonSerializer.SerializeToUtf8Bytes(manifest), "application/json", ct);
+    }
+
+    // The two watches are not in step: a Secret can be seen after the status that tells of it.
+    private async Task<IReadOnlyList<TimeSpan>> ToSecretsAsync(IEnumerable<string> names, CancellationToken ct)
+    {
+        var times = new List<TimeSpan>();
+        foreach (var traced in names.Select(name => _objects[name]))
+            times.Add(Stopwatch.GetElapsedTime(traced.Created, await traced.Secret.Task.WaitAsync(TimeSpan.FromSeconds(10), ct)));
+        times.Sort();
+        return times;
+    }
+
+    private async Task FollowObjectsAsync(WatchLines watch)
+    {
+        using (watch)
+        {
+            await foreach (var change in watch.ReadAsync("MODIFIED", _stop.Token))
+            {
+                var item = change.GetProperty("object");
+                if (Find(item) is { } traced && IsReady(item))
+                    traced.Ready.TrySetResult(Stopwatch.GetTimestamp());
+            }
+        }
+    }
+
+    private async Task FollowSecretsAsync(WatchLines watch)
+    {
+        using (watch)
+        {
+            await foreach (var change in watch.ReadAsync("ADDED", _stop.Token))
+                Find(change.GetProperty("object"))?.Secret.TrySetResult(Stopwatch.GetTimestamp());
+        }
+    }
+
+    private Traced? Find(JsonElement item) => _objects.GetValueOrDefault(item.GetProperty("metadata").GetProperty("name").GetString()!);
+
+    private static bool IsReady(JsonElement item) =>
+        item.TryGetProperty("status", out var status)
+        && status.TryGetProperty("conditions", out var conditions)
+        && conditions.EnumerateArray().Any(c => c.GetProperty("type").ValueEquals("Ready"u8) && c.GetProperty("status").ValueEquals("True"u8));
+
+    private sealed record Traced(long Created)
+    {
+        public TaskCompletionSource<long> Secret { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource<long> Ready { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,35 @@
+using System.Globalization;
+
+namespace TokenOperator.Benchmarks;
+
+/// <summary>How much to measure.</summary>
+/// <param name="N">Objects.</param>
+/// <param name="Rounds">Rounds, whose medians are reported.</param>
+/// <param name="Reuse">True takes the programs that were published before.</param>
+internal sealed record Options(int N, int Rounds, bool Reuse)
+{
+    public const string Usage = "Usage: TokenOperator.Benchmarks [--n OBJECTS (1000, or N of the environment)] [--rounds ROUNDS (3)] [--reuse]";
+
+    /// <summary>Reads the arguments; null when one is not understood.</summary>
+    public static Options? Parse(string[] args)
+    {
+        var options = new Options(1000, 3, Reuse: false);
+        if (Environment.GetEnvironmentVariable("N") is { Length: > 0 } n)
+            args = ["--n", n, .. args];
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (args[i] == "--reuse")
+                options = options with { Reuse = true };
+            else if (i + 1 >= args.Length || !int.TryParse(args[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number < 1)
+                return null;
+            else if (args[i++] == "--n")
+                options = options with { N = number };
+            else if (args[i - 1] == "--rounds")
+                options = options with { Rounds = number };
+            else
+                return null;
+        }
+
+        return options;
+    }
+}

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.Benchmarks;
+
+/// <summary>What a load cost.</summary>
+internal sealed record Cost(
+    Load Burst, Load Singles, TimeSpan Cpu, double PeakMemory, int ProviderCalls, IReadOnlyList<ApiRequest> Requests, IReadOnlyList<CountedStatement> Statements);
+
+/// <summary>What a restart with all objects fresh cost, and being idle after it.</summary>
+internal sealed record Restart(TimeSpan QuietAfter, int ProviderCalls, IReadOnlyList<ApiRequest> Requests, TimeSpan IdleCpuPerMinute);
+
+/// <summary>One measurement of either program: the same stage, the same load.</summary>
+internal sealed class Round(Bed bed, Programs programs, int n, int number)
+{
+    private const int Singles = 40;
+    private const int Concurrency = 16;
+    private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(30);
+
+    private readonly string[] _burst = [.. Enumerable.Range(1, n).Select(i => $"user-{i}")];
+    private readonly string[] _singles = [.. Enumerable.Range(1, Singles).Select(i => $"single-{i}")];
+
+    /// <summary>The bare loop.</summary>
+    public async Task<Cost> FloorAsync(CancellationToken ct)
+    {
+        var stage = await bed.PrepareAsync($"floor-{number}", programs.Operator, [.. _burst, .. _singles], ct);
+        var settings = new BareLoopSettings(
+            bed.OperatorAddress, stage.Database.Uri, bed.TokenEndpoint, Bed.ClientId, Bed.ClientSecret, Concurrency);
+        var log = bed.LogFile($"floor-{number}");
+        await using var loop = ChildProcess.Start(new ChildProcessOptions(programs.BareLoop, ["bare-loop"])
+        {
+            LogFile = log,
+            Environment = new Dictionary<string, string?> { [BareLoop.Variable] = JsonSerializer.Serialize(settings) },
+        });
+        await Eventually.TrueAsync(() => loop.HasExited || File.ReadAllText(log).Contains(BareLoop.Ready, StringComparison.Ordinal), ct: ct);
+        loop.ThrowIfExited();
+        var cost = await MeasureAsync(stage, loop.Id, ct);
+        await loop.StopAsync(ct);
+        await bed.ClearAsync(stage, ct);
+        return cost;
+    }
+
+    /// <summary>The operator, and then its restart.</summary>
+    public async Task<(Cost Cost, Restart Restart)> OperatorAsync(CancellationToken ct)
+    {
+        var stage = await bed.PrepareAsync($"operator-{number}", programs.Operator, [.. _burst, .. _singles], ct);
+        Cost cost;
+        await using (var first = await Start(stage, "first").ReadyAsync(ct))
+        {
+            await Eventually.TrueAsync(() => first.Log.Contains("Leading", StringComparison.Ordinal), ct: ct);
+            cost = await MeasureAsync(stage, first.Id, ct);
+            await first.StopAsync(ct);
+        }
+
+        var restart = await RestartAsync(stage, ct);
+        await bed.ClearAsync(stage, ct);
+        return (cost, restart);
+    }
+
+    private async Task<Cost> MeasureAsync(Stage stage, int process, CancellationToken ct)
+    {
+        var meter = new ProcessMeter(process);
+        await using var load = await LoadGenerator.StartAsync(bed.Admin, stage.Namespace, ct);
+        // Both begin at rest: what the start of a process costs is told by the restart.
+        await meter.QuietAfterAsync(Stopwatch.GetTimestamp(), ct);
+        await bed.Postgres.ResetStatementsAsync(ct);
+        var (requests, calls, cpu) = ((await bed.RequestsAsync(ct)).Count, await bed.ProviderCallsAsync(ct), meter.Cpu());
+
+        var burst = await load.CreateAsync(_burst, ct);
+        cpu = meter.Cpu() - cpu;
+        var statements = await bed.Postgres.StatementsAsync(stage.Database, ct);
+        var made = (await bed.RequestsAsync(ct)).Skip(requests).ToList();
+        calls = await bed.ProviderCallsAsync(ct) - calls;
+        var singles = await load.CreateOneByOneAsync(_singles, ct);
+        return new Cost(burst, singles, cpu, meter.PeakMemory(), calls, made, statements);
+    }
+
+    private async Task<Restart> RestartAsync(Stage stage, CancellationToken ct)
+    {
+        var (requests, calls) = ((await bed.RequestsAsync(ct)).Count, await bed.ProviderCallsAsync(ct));
+        var started = Stopwatch.GetTimestamp();
+        await using var second = Start(stage, "second");
+        var meter = new ProcessMeter(second.Id);
+        var quiet = await meter.QuietAfterAsync(started, ct);
+        // Quiet for want of a lease is not quiet: only with everything reconciled it counts.
+        while (!await HasReconciledAllAsync(second, ct))
+            quiet = await meter.QuietAfterAsync(started, ct);
+        var made = (await bed.RequestsAsync(ct)).Skip(requests).ToList();
+        calls = await bed.ProviderCallsAsync(ct) - calls;
+
+        await meter.QuietAfterAsync(Stopwatch.GetTimestamp(), ct);
+        var (cpu, since) = (meter.Cpu(), Stopwatch.GetTimestamp());
+        await Task.Delay(IdleTime, ct);
+        var idle = (meter.Cpu() - cpu) / Stopwatch.GetElapsedTime(since).TotalMinutes;
+        await second.StopAsync(ct);
+        return new Restart(quiet, calls, made, idle);
+    }
+
+    private async Task<bool> HasReconciledAllAsync(OperatorProcess process, CancellationToken ct)
+    {
+        using var http = new HttpClient { BaseAddress = process.Address };
+        var metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), ct);
+        return Sum(metrics, "controller_runtime_reconcile_total") >= n + Singles && Sum(metrics, "workqueue_depth") == 0;
+    }
+
+    private static double Sum(string metrics, string name) => metrics.Split('\n')
+        .Where(line => line.StartsWith(name + "{", StringComparison.Ordinal))
+        .Sum(line => double.Parse(line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture));
+
+    private OperatorProcess Start(Stage stage, string name) => OperatorProcess.Start(new OperatorProcessOptions
+    {
+        Program = programs.Operator,
+        Kubeconfig = bed.Kubeconfig,
+        DatabaseUrl = stage.Database.Uri,
+        TokenEndpoint = bed.TokenEndpoint,
+        RevocationEndpoint = new Uri(bed.TokenEndpoint, "/revoke"),
+        LogFile = bed.LogFile($"operator-{number}-{name}"),
+        Settings = new Dictionary<string, string?>
+        {
+            ["Concurrency"] = $"{Concurrency}",
+            ["LeaderElection__LeaseNamespace"] = Bed.OperatorNamespace,
+        },
+    });
+}
