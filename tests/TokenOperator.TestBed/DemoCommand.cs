@@ -85,6 +85,7 @@ public static class DemoCommand
            kubectl create secret generic gmail-oauth-token -n mail --dry-run=client -o yaml \
              --from-literal=token.json='{"refresh_token": "{{DemoBed.SpareRefreshToken}}"}' | kubectl apply -f -      # consent given anew
 
+        What is deleted with its owner stays here: the garbage collector belongs to the controller-manager, which does not run.
         Logs: {{bed.Plane.Folder}}/operator-*.log
         """;
 }
