@@ -22,7 +22,8 @@ internal static class ApiJson
     {
         JsonSerializerOptions? copy = null;
         KubernetesJson.AddJsonOptions(options => copy = new JsonSerializerOptions(options));
-        copy!.TypeInfoResolver = copy.TypeInfoResolver!.WithAddedModifier(DropManagedFields);
+        // By reflection: KubernetesClient's generated resolver is one method over a thousand types, dear to compile for the few in use.
+        copy!.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { DropManagedFields } };
         copy.MakeReadOnly();
         return copy;
     }
