@@ -164,10 +164,10 @@ public sealed partial class OAuthTokenController(
         if (entities.Get(entity.Key())?.Metadata is not { DeletionTimestamp: null } current || current.Uid != entity.Metadata.Uid)
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
 
-        var secret = new Published(SecretOutcome.Untouched);
-        if (request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(time.GetUtcNow()))
-            secret = await secrets.PublishAsync(entity, request, account.Token, ct);
         var name = TokenRequest.SecretNameOf(entity);
+        var secret = request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(time.GetUtcNow())
+            ? await secrets.PublishAsync(entity, request, account.Token, ct)
+            : secrets.Look(entity, name);
         if (secret.Outcome == SecretOutcome.Right && entity.Status?.SecretName is { } old && old != name)
             await secrets.RetireAsync(entity, old, ct);
 
