@@ -115,7 +115,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             try
             {
                 await Task.Delay(times.RetryPeriod, time, both.Token);
-                if (await TryAsync(both.Token) != Attempt.HeldByOther) continue;
+                if (await TryAsync(both.Token) != Attempt.HeldByOther && IsLeading) continue;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -195,7 +195,8 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     private bool BeginOrExtendTerm(long sentAt)
     {
         var left = times.RenewDeadline - time.GetElapsedTime(sentAt);
-        if (left <= TimeSpan.Zero) return false;
+        // What has seen the term end must not see it go on.
+        if (left <= TimeSpan.Zero || (acquired.Task.IsCompleted && !IsLeading)) return false;
         Volatile.Write(ref renewedAt, sentAt);
         isOver = false;
         term.CancelAfter(left);
