@@ -43,10 +43,12 @@ public sealed class WorkQueueTests : IDisposable
         queue.Add(A);
         queue.Add(A);
         IsEmpty();
+        var next = TakeAsync();
+        next.IsCompleted.Should().BeFalse();
 
         queue.Done(A);
 
-        (await TakeAsync()).Should().Be(A);
+        (await next).Should().Be(A);
         queue.Done(A);
         IsEmpty();
     }
