@@ -12,8 +12,8 @@ namespace TokenOperator.Seeding;
 internal readonly partial struct JsonFields(JsonElement json, string source, string path = "")
 {
     // Go writes its zero time when there is no expiry; nothing of OAuth 2.0 is older than this either.
-    private static readonly DateTimeOffset _earliest = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly DateTimeOffset _latest = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset Earliest = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset Latest = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     public bool Has(string name) => Find(name) is not null;
 
@@ -81,7 +81,7 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
         if (Number(name) is not { } number || number == 0)
             return null;
         var seconds = number / unitsPerSecond;
-        return seconds >= _earliest.ToUnixTimeSeconds() && seconds <= _latest.ToUnixTimeSeconds()
+        return seconds >= Earliest.ToUnixTimeSeconds() && seconds <= Latest.ToUnixTimeSeconds()
             ? DateTimeOffset.UnixEpoch.AddTicks((long)(seconds * TimeSpan.TicksPerSecond))
             : throw Wrong(name, unitsPerSecond == 1 ? "unix time in seconds" : "unix time in milliseconds");
     }
@@ -92,9 +92,9 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
         const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
         if (Text(name) is not { } text)
             return null;
-        if (!IsoMoment().IsMatch(text) || !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out var moment) || moment > _latest)
+        if (!IsoMoment().IsMatch(text) || !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out var moment) || moment > Latest)
             throw Wrong(name, "a moment such as 2026-01-31T12:00:00Z");
-        return moment < _earliest ? null : moment;
+        return moment < Earliest ? null : moment;
     }
 
     public InvalidDocumentException Wrong(string name, string expected) => new($"{source}: field {path}{name}: expected {expected}.");

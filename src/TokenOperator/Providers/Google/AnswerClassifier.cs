@@ -11,7 +11,7 @@ public static class AnswerClassifier
 {
     private const int MaxSeconds = 10 * 365 * 86400;
 
-    private static readonly TimeSpan _maxRetryAfter = TimeSpan.FromHours(1);
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(1);
 
     /// <summary>Classifies <paramref name="reply"/>. No text of the answer holds a piece of a token in it or of <paramref name="secrets"/>.</summary>
     public static RefreshAnswer Classify(TokenReply reply, params IEnumerable<SecretValue?> secrets) => reply switch
@@ -72,7 +72,7 @@ public static class AnswerClassifier
     private static RefreshAnswer.Failed Fail(TokenReply reply, FailureKind kind, string what, IEnumerable<SecretValue?> secrets)
     {
         var rotated = reply.Status is >= 200 and < 300 ? Rotated(reply) : null;
-        var wait = reply.RetryAfter > _maxRetryAfter ? _maxRetryAfter : reply.RetryAfter;
+        var wait = reply.RetryAfter > MaxRetryAfter ? MaxRetryAfter : reply.RetryAfter;
         return new RefreshAnswer.Failed(kind, Detail(reply, what, secrets), wait, rotated);
     }
 

@@ -14,13 +14,13 @@ namespace TokenOperator.Runtime.Client;
 public sealed class ResourceClient
 {
     private const int PageSize = 500;
-    private readonly ApiTransport transport;
-    private readonly string fieldManager;
+    private readonly ApiTransport _transport;
+    private readonly string _fieldManager;
 
     internal ResourceClient(ApiTransport transport, string fieldManager)
     {
-        this.transport = transport;
-        this.fieldManager = Uri.EscapeDataString(fieldManager);
+        _transport = transport;
+        _fieldManager = Uri.EscapeDataString(fieldManager);
     }
 
     /// <summary>Reads one object; null when there is none.</summary>
@@ -30,7 +30,7 @@ public sealed class ResourceClient
         var request = new ApiRequest("get", HttpMethod.Get, kind, name) { Accept = ApiRequest.AcceptFor<T>() };
         try
         {
-            return await transport.SendAsync<T>(request, cancellationToken);
+            return await _transport.SendAsync<T>(request, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
@@ -55,10 +55,10 @@ public sealed class ResourceClient
     /// <summary>Creates an object; a 409 says that it is there already.</summary>
     public Task<T> CreateAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
-        transport.SendAsync<T>(
+        _transport.SendAsync<T>(
             new("create", HttpMethod.Post, kind, new(body.Key().Namespace, ""))
             {
-                Query = $"fieldManager={fieldManager}",
+                Query = $"fieldManager={_fieldManager}",
                 Body = ApiJson.Serialize(body),
                 Accept = ApiRequest.AcceptFor<T>(),
             },
@@ -67,10 +67,10 @@ public sealed class ResourceClient
     /// <summary>Replaces an object; a 409 says that it changed since it was read.</summary>
     public Task<T> ReplaceAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
-        transport.SendAsync<T>(
+        _transport.SendAsync<T>(
             new("update", HttpMethod.Put, kind, body.Key())
             {
-                Query = $"fieldManager={fieldManager}",
+                Query = $"fieldManager={_fieldManager}",
                 Body = ApiJson.Serialize(body),
                 Accept = ApiRequest.AcceptFor<T>(),
             },
@@ -82,7 +82,7 @@ public sealed class ResourceClient
         var options = new V1DeleteOptions { Preconditions = uid is null ? null : new V1Preconditions { Uid = uid } };
         try
         {
-            await transport.SendAsync<PartialObjectMetadata>(
+            await _transport.SendAsync<PartialObjectMetadata>(
                 new("delete", HttpMethod.Delete, kind, name) { Body = ApiJson.Serialize(options) }, cancellationToken);
             return true;
         }
@@ -99,11 +99,11 @@ public sealed class ResourceClient
     public Task<T> ApplyAsync<T>(
         ResourceKind kind, NamespacedName name, object body, bool force, string? subresource, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
-        transport.SendAsync<T>(
+        _transport.SendAsync<T>(
             new("apply", HttpMethod.Patch, kind, name)
             {
                 Subresource = subresource,
-                Query = $"fieldManager={fieldManager}{(force ? "&force=true" : "")}",
+                Query = $"fieldManager={_fieldManager}{(force ? "&force=true" : "")}",
                 Body = ApiJson.Serialize(body),
                 ContentType = "application/apply-patch+yaml",
                 Accept = ApiRequest.AcceptFor<T>(),
@@ -115,11 +115,11 @@ public sealed class ResourceClient
         ResourceKind kind, NamespacedName name, IReadOnlyList<JsonPatchOperation> operations, string? subresource,
         CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
-        transport.SendAsync<T>(
+        _transport.SendAsync<T>(
             new("patch", HttpMethod.Patch, kind, name)
             {
                 Subresource = subresource,
-                Query = $"fieldManager={fieldManager}",
+                Query = $"fieldManager={_fieldManager}",
                 Body = ApiJson.Serialize(operations),
                 ContentType = "application/json-patch+json",
                 Accept = ApiRequest.AcceptFor<T>(),
@@ -138,7 +138,7 @@ public sealed class ResourceClient
         var query = $"{limit}{scope.Selector}{(resourceVersion is "" ? "" : $"&resourceVersion={resourceVersion}")}";
         while (true)
         {
-            var list = await transport.SendAsync<ResourceList<T>>(Collection<T>("list", scope, query, list: true), cancellationToken);
+            var list = await _transport.SendAsync<ResourceList<T>>(Collection<T>("list", scope, query, list: true), cancellationToken);
             page(list.Items ?? []);
             if (string.IsNullOrEmpty(list.Metadata.ContinueProperty)) return list.Metadata.ResourceVersion ?? "";
             query = $"limit={PageSize}{scope.Selector}&continue={Uri.EscapeDataString(list.Metadata.ContinueProperty)}";
@@ -151,7 +151,7 @@ public sealed class ResourceClient
     {
         var query = $"watch=true&allowWatchBookmarks=true&timeoutSeconds={timeout.TotalSeconds:0}{scope.Selector}"
             + $"&resourceVersion={resourceVersion}";
-        using var response = await transport.OpenAsync(Collection<T>("watch", scope, query, list: false), cancellationToken);
+        using var response = await _transport.OpenAsync(Collection<T>("watch", scope, query, list: false), cancellationToken);
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         await foreach (var change in WatchStream.ReadAsync<T>(body, cancellationToken)) yield return change;
     }

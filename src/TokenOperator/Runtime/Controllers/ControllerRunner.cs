@@ -26,18 +26,18 @@ internal sealed class ControllerRunner<TEntity> : IControllerRunner, IDisposable
     private const double ResyncJitter = 0.1;
     private static readonly TimeSpan AfterBreakOff = TimeSpan.FromSeconds(2);
 
-    private readonly EntityReconciler<TEntity> reconciler;
-    private readonly ResourceCache<TEntity> cache;
-    private readonly DeletedEntities<TEntity> deleted;
-    private readonly EntityQueue<TEntity> queue;
-    private readonly RunnerOptions options;
-    private readonly TimeProvider time;
-    private readonly RuntimeMetrics metrics;
-    private readonly string name = ResourceKind.Of<TEntity>().Kind.ToLowerInvariant();
-    private readonly CancellationTokenSource breakOff = new();
-    private readonly ITimer resync;
-    private Task[] workers = [];
-    private volatile bool isDraining;
+    private readonly EntityReconciler<TEntity> _reconciler;
+    private readonly ResourceCache<TEntity> _cache;
+    private readonly DeletedEntities<TEntity> _deleted;
+    private readonly EntityQueue<TEntity> _queue;
+    private readonly RunnerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly RuntimeMetrics _metrics;
+    private readonly string _name = ResourceKind.Of<TEntity>().Kind.ToLowerInvariant();
+    private readonly CancellationTokenSource _breakOff = new();
+    private readonly ITimer _resync;
+    private Task[] _workers = [];
+    private volatile bool _isDraining;
 
     public ControllerRunner(
         EntityReconciler<TEntity> reconciler,
@@ -48,43 +48,43 @@ internal sealed class ControllerRunner<TEntity> : IControllerRunner, IDisposable
         TimeProvider time,
         RuntimeMetrics metrics)
     {
-        this.reconciler = reconciler;
-        this.cache = cache;
-        this.deleted = deleted;
-        this.queue = queue;
-        this.options = options;
-        this.time = time;
-        this.metrics = metrics;
-        resync = time.CreateTimer(_ => EnqueueAll(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        cache.Subscribe(OnChange);
+        _reconciler = reconciler;
+        _cache = cache;
+        _deleted = deleted;
+        _queue = queue;
+        _options = options;
+        _time = time;
+        _metrics = metrics;
+        _resync = _time.CreateTimer(_ => EnqueueAll(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _cache.Subscribe(OnChange);
     }
 
-    public bool IsAlive => isDraining || (!Array.Exists(workers, w => w.IsCompleted) && queue.Work.LongestRunning < options.ReconcileTimeout * 2);
+    public bool IsAlive => _isDraining || (!Array.Exists(_workers, w => w.IsCompleted) && _queue.Work.LongestRunning < _options.ReconcileTimeout * 2);
 
     public void Start(CancellationToken term)
     {
-        queue.Open();
+        _queue.Open();
         EnqueueAll();
-        term.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), breakOff);
-        var stop = breakOff.Token;
-        workers = [.. Enumerable.Range(0, options.Concurrency).Select(_ => WorkAsync(stop))];
+        term.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _breakOff);
+        var stop = _breakOff.Token;
+        _workers = [.. Enumerable.Range(0, _options.Concurrency).Select(_ => WorkAsync(stop))];
     }
 
     public async Task<bool> DrainAsync(TimeSpan limit)
     {
-        isDraining = true;
-        queue.Work.ShutDown();
-        var all = Task.WhenAll(workers);
+        _isDraining = true;
+        _queue.Work.ShutDown();
+        var all = Task.WhenAll(_workers);
         if (await EndsWithinAsync(all, limit)) return true;
-        await breakOff.CancelAsync();
+        await _breakOff.CancelAsync();
         await EndsWithinAsync(all, AfterBreakOff);
         return false;
     }
 
     public void Dispose()
     {
-        resync.Dispose();
-        breakOff.Dispose();
+        _resync.Dispose();
+        _breakOff.Dispose();
     }
 
     private static async Task<bool> EndsWithinAsync(Task task, TimeSpan limit)
@@ -99,7 +99,7 @@ internal sealed class ControllerRunner<TEntity> : IControllerRunner, IDisposable
         await Task.Yield();
         try
         {
-            while (await queue.Work.TakeAsync(stop) is { } key) await WorkOnAsync(key, stop);
+            while (await _queue.Work.TakeAsync(stop) is { } key) await WorkOnAsync(key, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -109,43 +109,43 @@ internal sealed class ControllerRunner<TEntity> : IControllerRunner, IDisposable
 
     private async Task WorkOnAsync(NamespacedName key, CancellationToken stop)
     {
-        var started = time.GetTimestamp();
+        var started = _time.GetTimestamp();
         var outcome = new Outcome(Verdict.Error);
-        metrics.ReconcileStarted(name);
+        _metrics.ReconcileStarted(_name);
         try
         {
-            outcome = await reconciler.ReconcileAsync(key, stop);
+            outcome = await _reconciler.ReconcileAsync(key, stop);
             if (outcome is { Verdict: Verdict.Error or Verdict.Requeue, RequeueAfter: null })
             {
-                queue.Work.AddRateLimited(key);
+                _queue.Work.AddRateLimited(key);
             }
             else
             {
-                queue.Work.Forget(key);
-                if (outcome.RequeueAfter is { } after) queue.Work.AddAfter(key, after);
+                _queue.Work.Forget(key);
+                if (outcome.RequeueAfter is { } after) _queue.Work.AddAfter(key, after);
             }
         }
         finally
         {
-            metrics.ReconcileEnded(name, outcome.Verdict, time.GetElapsedTime(started));
-            queue.Work.Done(key);
+            _metrics.ReconcileEnded(_name, outcome.Verdict, _time.GetElapsedTime(started));
+            _queue.Work.Done(key);
         }
     }
 
     private void OnChange(CacheChange<TEntity> change)
     {
         // Whoever begins to lead reconciles everything, so a standby need not remember what happened.
-        if (!queue.IsOpen) return;
+        if (!_queue.IsOpen) return;
         var isReplaced = change.Old is not null && change.New is not null && change.Old.Metadata.Uid != change.New.Metadata.Uid;
-        if (change.New is null || isReplaced) deleted.Add(change.Old!);
-        if (change.Old is null || change.New is null || EntityChanges.Matter(change.Old, change.New)) queue.Enqueue(change.Key);
+        if (change.New is null || isReplaced) _deleted.Add(change.Old!);
+        if (change.Old is null || change.New is null || EntityChanges.Matter(change.Old, change.New)) _queue.Enqueue(change.Key);
     }
 
     private void EnqueueAll()
     {
-        foreach (var entity in cache.List()) queue.Enqueue(entity.Key());
+        foreach (var entity in _cache.List()) _queue.Enqueue(entity.Key());
         var jitter = 1 + (ResyncJitter * ((2 * Random.Shared.NextDouble()) - 1));
-        resync.Change(options.ResyncPeriod * jitter, Timeout.InfiniteTimeSpan);
+        _resync.Change(_options.ResyncPeriod * jitter, Timeout.InfiniteTimeSpan);
     }
 }
 

@@ -7,14 +7,14 @@ namespace TokenOperator.Runtime.Controllers;
 internal sealed class DeletedEntities<TEntity>
     where TEntity : class, IKubernetesObject<V1ObjectMeta>
 {
-    private readonly Lock sync = new();
-    private readonly Dictionary<NamespacedName, Queue<TEntity>> gone = [];
+    private readonly Lock _sync = new();
+    private readonly Dictionary<NamespacedName, Queue<TEntity>> _gone = [];
 
     public void Add(TEntity entity)
     {
-        lock (sync)
+        lock (_sync)
         {
-            if (!gone.TryGetValue(entity.Key(), out var queue)) gone[entity.Key()] = queue = new(1);
+            if (!_gone.TryGetValue(entity.Key(), out var queue)) _gone[entity.Key()] = queue = new(1);
             queue.Enqueue(entity);
         }
     }
@@ -22,14 +22,14 @@ internal sealed class DeletedEntities<TEntity>
     /// <summary>The oldest one of that key; it stays until <see cref="Remove"/>.</summary>
     public TEntity? Peek(NamespacedName key)
     {
-        lock (sync) return gone.TryGetValue(key, out var queue) ? queue.Peek() : null;
+        lock (_sync) return _gone.TryGetValue(key, out var queue) ? queue.Peek() : null;
     }
 
     public void Remove(NamespacedName key)
     {
-        lock (sync)
+        lock (_sync)
         {
-            if (gone.TryGetValue(key, out var queue) && queue.TryDequeue(out _) && queue.Count == 0) gone.Remove(key);
+            if (_gone.TryGetValue(key, out var queue) && queue.TryDequeue(out _) && queue.Count == 0) _gone.Remove(key);
         }
     }
 }

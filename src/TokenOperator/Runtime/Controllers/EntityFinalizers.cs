@@ -18,7 +18,7 @@ internal sealed class EntityFinalizers<TEntity>(
     IEnumerable<NamedFinalizer<TEntity>> finalizers, ResourceClient client, ResourceCache<TEntity> cache)
     where TEntity : class, IKubernetesObject<V1ObjectMeta>
 {
-    private readonly NamedFinalizer<TEntity>[] known = [.. finalizers];
+    private readonly NamedFinalizer<TEntity>[] _known = [.. finalizers];
 
     /// <summary>
     /// Adds what is wanted and removes what no longer is, in one write or none. Null when the entity has changed or gone meanwhile:
@@ -26,10 +26,10 @@ internal sealed class EntityFinalizers<TEntity>(
     /// </summary>
     public Task<TEntity?> AdjustAsync(TEntity entity, CancellationToken cancellationToken)
     {
-        if (known.Length == 0) return Task.FromResult<TEntity?>(entity);
+        if (_known.Length == 0) return Task.FromResult<TEntity?>(entity);
         var present = entity.Metadata.Finalizers ?? [];
         var wanted = present.ToList();
-        foreach (var (identifier, finalizer) in known)
+        foreach (var (identifier, finalizer) in _known)
         {
             var isPresent = present.Contains(identifier);
             if (finalizer.IsWanted(entity) == isPresent) continue;
@@ -46,7 +46,7 @@ internal sealed class EntityFinalizers<TEntity>(
     /// </summary>
     public async Task<ReconciliationResult<TEntity>> FinalizeAsync(TEntity entity, CancellationToken cancellationToken)
     {
-        foreach (var (identifier, finalizer) in known)
+        foreach (var (identifier, finalizer) in _known)
         {
             if (entity.Metadata.Finalizers?.Contains(identifier) != true) continue;
             var result = await finalizer.FinalizeAsync(entity, cancellationToken);

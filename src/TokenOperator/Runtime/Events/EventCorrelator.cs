@@ -18,14 +18,14 @@ internal sealed class EventCorrelator(TimeProvider time)
     private const int MaxEntries = 4096;
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(10);
 
-    private readonly Dictionary<(string Uid, string Type, string Reason, string Action), Group> groups = [];
+    private readonly Dictionary<(string Uid, string Type, string Reason, string Action), Group> _groups = [];
 
     public CorrelatedEvent Correlate(PendingEvent e)
     {
         Prune();
         var key = ($"{e.Regarding.NamespaceProperty}/{e.Regarding.Name}/{e.Regarding.Uid}", e.Type, e.Reason, e.Action);
         var now = time.GetTimestamp();
-        if (!groups.TryGetValue(key, out var group) || time.GetElapsedTime(group.LastAt) > Window) groups[key] = group = new Group();
+        if (!_groups.TryGetValue(key, out var group) || time.GetElapsedTime(group.LastAt) > Window) _groups[key] = group = new Group();
         group.LastAt = now;
 
         var isCombined = !group.Series.ContainsKey(e.Note) && group.Series.Count >= SimilarLimit;
@@ -46,10 +46,10 @@ internal sealed class EventCorrelator(TimeProvider time)
 
     private void Prune()
     {
-        if (groups.Count < MaxEntries) return;
-        foreach (var old in groups.Where(g => time.GetElapsedTime(g.Value.LastAt) > Window).Select(g => g.Key).ToList()) groups.Remove(old);
+        if (_groups.Count < MaxEntries) return;
+        foreach (var old in _groups.Where(g => time.GetElapsedTime(g.Value.LastAt) > Window).Select(g => g.Key).ToList()) _groups.Remove(old);
         // Still too many: forgetting means no more than an event too many.
-        if (groups.Count >= MaxEntries) groups.Clear();
+        if (_groups.Count >= MaxEntries) _groups.Clear();
     }
 
     private sealed class Group

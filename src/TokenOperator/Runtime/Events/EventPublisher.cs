@@ -24,33 +24,33 @@ public sealed partial class EventPublisher
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FlushTime = TimeSpan.FromSeconds(2);
 
-    private readonly ResourceClient client;
-    private readonly string controller;
-    private readonly string instance;
-    private readonly TimeProvider time;
-    private readonly RuntimeMetrics metrics;
-    private readonly ILogger<EventPublisher> logger;
-    private readonly Channel<PendingEvent> queue;
-    private readonly EventSpamFilter spam;
-    private readonly EventCorrelator correlator;
-    private readonly TokenBucket pace;
-    private volatile bool isFlushing;
+    private readonly ResourceClient _client;
+    private readonly string _controller;
+    private readonly string _instance;
+    private readonly TimeProvider _time;
+    private readonly RuntimeMetrics _metrics;
+    private readonly ILogger<EventPublisher> _logger;
+    private readonly Channel<PendingEvent> _queue;
+    private readonly EventSpamFilter _spam;
+    private readonly EventCorrelator _correlator;
+    private readonly TokenBucket _pace;
+    private volatile bool _isFlushing;
 
     internal EventPublisher(
         ResourceClient client, string controller, string instance, TimeProvider time, RuntimeMetrics metrics, ILogger<EventPublisher> logger)
     {
-        this.client = client;
-        this.controller = controller;
-        this.instance = instance.Length <= MaxInstance ? instance : instance[..MaxInstance];
-        this.time = time;
-        this.metrics = metrics;
-        this.logger = logger;
-        spam = new EventSpamFilter(time);
-        correlator = new EventCorrelator(time);
-        pace = new TokenBucket(10, 20, time);
-        queue = Channel.CreateBounded<PendingEvent>(
+        _client = client;
+        _controller = controller;
+        _instance = instance.Length <= MaxInstance ? instance : instance[..MaxInstance];
+        _time = time;
+        _metrics = metrics;
+        _logger = logger;
+        _spam = new EventSpamFilter(time);
+        _correlator = new EventCorrelator(time);
+        _pace = new TokenBucket(10, 20, time);
+        _queue = Channel.CreateBounded<PendingEvent>(
             new BoundedChannelOptions(MaxQueued) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true },
-            _ => metrics.CountDroppedEvent("queue_full"));
+            _ => _metrics.CountDroppedEvent("queue_full"));
     }
 
     /// <summary>Takes a note of an event and returns at once; it never blocks and never fails.</summary>
@@ -63,9 +63,9 @@ public sealed partial class EventPublisher
     {
         var key = regarding.Key();
         var uid = regarding.Metadata?.Uid ?? "";
-        if (!spam.Allows(key, uid))
+        if (!_spam.Allows(key, uid))
         {
-            metrics.CountDroppedEvent("spam");
+            _metrics.CountDroppedEvent("spam");
             return;
         }
 
@@ -78,7 +78,7 @@ public sealed partial class EventPublisher
             Uid = uid,
             ResourceVersion = regarding.Metadata?.ResourceVersion,
         };
-        queue.Writer.TryWrite(new(reference, type, reason, action, note, time.GetUtcNow()));
+        _queue.Writer.TryWrite(new(reference, type, reason, action, note, _time.GetUtcNow()));
     }
 
     /// <summary>Sends until cancelled or until <see cref="FlushAsync"/>.</summary>
@@ -86,31 +86,31 @@ public sealed partial class EventPublisher
     {
         try
         {
-            await foreach (var pending in queue.Reader.ReadAllAsync(cancellationToken))
+            await foreach (var pending in _queue.Reader.ReadAllAsync(cancellationToken))
             {
-                while (!isFlushing && pace.Take() is { Ticks: > 0 } wait) await Task.Delay(wait, time, cancellationToken);
+                while (!_isFlushing && _pace.Take() is { Ticks: > 0 } wait) await Task.Delay(wait, _time, cancellationToken);
                 await SendAsync(pending, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            for (; queue.Reader.TryRead(out _);) metrics.CountDroppedEvent("shutdown");
+            for (; _queue.Reader.TryRead(out _);) _metrics.CountDroppedEvent("shutdown");
         }
     }
 
     /// <summary>Takes no more events and gives those that wait 2 s to go out.</summary>
     internal async Task FlushAsync(Task sender, CancellationTokenSource stopSender)
     {
-        isFlushing = true;
-        queue.Writer.TryComplete();
-        await Task.WhenAny(sender, Task.Delay(FlushTime, time));
+        _isFlushing = true;
+        _queue.Writer.TryComplete();
+        await Task.WhenAny(sender, Task.Delay(FlushTime, _time));
         await stopSender.CancelAsync();
         await sender;
     }
 
     private async Task SendAsync(PendingEvent pending, CancellationToken cancellationToken)
     {
-        var correlated = correlator.Correlate(pending);
+        var correlated = _correlator.Correlate(pending);
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -120,12 +120,12 @@ public sealed partial class EventPublisher
             }
             catch (ApiUnavailableException) when (attempt < MaxTries)
             {
-                await Task.Delay(RetryDelay, time, cancellationToken);
+                await Task.Delay(RetryDelay, _time, cancellationToken);
             }
             catch (Exception e) when (e is ApiException or ApiUnavailableException)
             {
-                metrics.CountDroppedEvent("refused");
-                LogRefused(logger, e.Message);
+                _metrics.CountDroppedEvent("refused");
+                LogRefused(_logger, e.Message);
                 return;
             }
         }
@@ -146,10 +146,10 @@ public sealed partial class EventPublisher
             Reason = pending.Reason,
             Action = pending.Action,
             Note = Cut(correlated.Note),
-            ReportingController = controller,
-            ReportingInstance = instance,
+            ReportingController = _controller,
+            ReportingInstance = _instance,
         };
-        await client.CreateAsync(Events, body, cancellationToken);
+        await _client.CreateAsync(Events, body, cancellationToken);
     }
 
     /// <summary>False when the event that was to be counted up has expired on the server.</summary>
@@ -158,7 +158,7 @@ public sealed partial class EventPublisher
         var series = new Eventsv1EventSeries { Count = correlated.Count, LastObservedTime = MicroTime.From(pending.At) };
         try
         {
-            await client.JsonPatchAsync<PartialObjectMetadata>(
+            await _client.JsonPatchAsync<PartialObjectMetadata>(
                 Events, new(NamespaceOf(pending.Regarding), correlated.Name), [new("add", "/series", series)], null, cancellationToken);
             return true;
         }

@@ -7,18 +7,18 @@ internal sealed class EventSpamFilter(TimeProvider time)
     private const int MaxObjects = 4096;
     private const double PerSecond = 1 / 300.0;
 
-    private readonly Lock sync = new();
-    private readonly Dictionary<(NamespacedName Key, string Uid), TokenBucket> buckets = [];
+    private readonly Lock _sync = new();
+    private readonly Dictionary<(NamespacedName Key, string Uid), TokenBucket> _buckets = [];
 
     public bool Allows(NamespacedName key, string uid)
     {
-        lock (sync)
+        lock (_sync)
         {
-            if (!buckets.TryGetValue((key, uid), out var bucket))
+            if (!_buckets.TryGetValue((key, uid), out var bucket))
             {
                 // Forgetting means no more than some events too many.
-                if (buckets.Count >= MaxObjects) buckets.Clear();
-                buckets[(key, uid)] = bucket = new TokenBucket(PerSecond, Burst, time);
+                if (_buckets.Count >= MaxObjects) _buckets.Clear();
+                _buckets[(key, uid)] = bucket = new TokenBucket(PerSecond, Burst, time);
             }
 
             return bucket.Take() == TimeSpan.Zero;

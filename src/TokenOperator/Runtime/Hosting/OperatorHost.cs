@@ -25,44 +25,44 @@ internal sealed partial class OperatorHost(
 {
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly IResourceWatch[] watches = [.. watches];
-    private readonly IControllerRunner[] runners = [.. runners];
-    private readonly CancellationTokenSource stopWork = new();
-    private readonly CancellationTokenSource stopWatches = new();
-    private readonly CancellationTokenSource stopElection = new();
-    private readonly CancellationTokenSource stopEvents = new();
-    private Task watching = Task.CompletedTask;
-    private Task electing = Task.CompletedTask;
-    private Task working = Task.CompletedTask;
-    private Task publishing = Task.CompletedTask;
+    private readonly IResourceWatch[] _watches = [.. watches];
+    private readonly IControllerRunner[] _runners = [.. runners];
+    private readonly CancellationTokenSource _stopWork = new();
+    private readonly CancellationTokenSource _stopWatches = new();
+    private readonly CancellationTokenSource _stopElection = new();
+    private readonly CancellationTokenSource _stopEvents = new();
+    private Task _watching = Task.CompletedTask;
+    private Task _electing = Task.CompletedTask;
+    private Task _working = Task.CompletedTask;
+    private Task _publishing = Task.CompletedTask;
 
-    public override bool CachesSynced => Array.TrueForAll(watches, w => w.Synced.IsCompletedSuccessfully);
+    public override bool CachesSynced => Array.TrueForAll(_watches, w => w.Synced.IsCompletedSuccessfully);
 
     public override bool IsAlive =>
-        stopWork.IsCancellationRequested
-        || (election.IsAlive && !watching.IsCompleted && !working.IsFaulted && Array.TrueForAll(runners, r => r.IsAlive));
+        _stopWork.IsCancellationRequested
+        || (election.IsAlive && !_watching.IsCompleted && !_working.IsFaulted && Array.TrueForAll(_runners, r => r.IsAlive));
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
         LogStarted(logger, options.Name, election.Identity, options.Namespaces.Count == 0 ? "all" : string.Join(", ", options.Namespaces));
-        watching = Task.WhenAll(watches.Select(w => w.RunAsync(stopWatches.Token)));
-        publishing = events.RunAsync(stopEvents.Token);
-        electing = ElectAsync();
-        working = StartWorkersAsync();
+        _watching = Task.WhenAll(_watches.Select(w => w.RunAsync(_stopWatches.Token)));
+        _publishing = events.RunAsync(_stopEvents.Token);
+        _electing = ElectAsync();
+        _working = StartWorkersAsync();
         return Task.CompletedTask;
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         LogStopping(logger, options.Name);
-        await stopWork.CancelAsync();
-        await working;
-        var drained = await Task.WhenAll(runners.Select(r => r.DrainAsync(options.DrainTimeout)));
+        await _stopWork.CancelAsync();
+        await _working;
+        var drained = await Task.WhenAll(_runners.Select(r => r.DrainAsync(options.DrainTimeout)));
         await Task.WhenAll(drains.Select(d => d.DrainAsync(cancellationToken)));
-        await stopWatches.CancelAsync();
-        await watching;
-        await stopElection.CancelAsync();
-        await electing;
+        await _stopWatches.CancelAsync();
+        await _watching;
+        await _stopElection.CancelAsync();
+        await _electing;
         // A reconcile that could not be stopped may still be writing: then the next leader has to wait for the end of the lease.
         if (Array.TrueForAll(drained, d => d))
         {
@@ -70,24 +70,24 @@ internal sealed partial class OperatorHost(
             await election.ReleaseAsync(limit.Token);
         }
 
-        await events.FlushAsync(publishing, stopEvents);
+        await events.FlushAsync(_publishing, _stopEvents);
         LogStopped(logger, options.Name);
     }
 
     public void Dispose()
     {
-        stopWork.Dispose();
-        stopWatches.Dispose();
-        stopElection.Dispose();
-        stopEvents.Dispose();
+        _stopWork.Dispose();
+        _stopWatches.Dispose();
+        _stopElection.Dispose();
+        _stopEvents.Dispose();
     }
 
     private async Task ElectAsync()
     {
         // The first request is as good as the last in finding out that something is wrong, so the start does not wait for it.
         await Task.Yield();
-        await election.RunAsync(stopElection.Token);
-        if (stopElection.IsCancellationRequested) return;
+        await election.RunAsync(_stopElection.Token);
+        if (_stopElection.IsCancellationRequested) return;
         LogLost(logger, election.Scope);
         Environment.ExitCode = 1;
         lifetime.StopApplication();
@@ -97,8 +97,8 @@ internal sealed partial class OperatorHost(
     {
         try
         {
-            await Task.WhenAll(watches.Select(w => w.Synced)).WaitAsync(stopWork.Token);
-            await election.Acquired.WaitAsync(stopWork.Token);
+            await Task.WhenAll(_watches.Select(w => w.Synced)).WaitAsync(_stopWork.Token);
+            await election.Acquired.WaitAsync(_stopWork.Token);
         }
         catch (OperationCanceledException)
         {
@@ -106,7 +106,7 @@ internal sealed partial class OperatorHost(
         }
 
         LogLeading(logger, election.Scope);
-        foreach (var runner in runners) runner.Start(election.Term);
+        foreach (var runner in _runners) runner.Start(election.Term);
     }
 
     [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "{Operator} started as {Identity}, watching namespaces: {Namespaces}")]

@@ -3,15 +3,15 @@ namespace TokenOperator.Runtime.LeaderElection;
 /// <summary>Leadership without an election: from the start to the stop of the process, under a scope that no other process has.</summary>
 internal sealed class AlwaysLeading(string identity) : IElection, IDisposable
 {
-    private readonly CancellationTokenSource term = new();
+    private readonly CancellationTokenSource _term = new();
 
-    public bool IsLeading => !term.IsCancellationRequested;
+    public bool IsLeading => !_term.IsCancellationRequested;
 
     public string Scope => $"process/{Identity}";
 
     public string Identity { get; } = identity;
 
-    public CancellationToken Term => term.Token;
+    public CancellationToken Term => _term.Token;
 
     public Task Acquired => Task.CompletedTask;
 
@@ -22,5 +22,5 @@ internal sealed class AlwaysLeading(string identity) : IElection, IDisposable
 
     public Task ReleaseAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public void Dispose() => term.Dispose();
+    public void Dispose() => _term.Dispose();
 }

@@ -18,19 +18,19 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     private const double JitterFactor = 1.2;
     private static readonly ResourceKind Leases = ResourceKind.Of<V1Lease>();
 
-    private readonly ResourceClient client;
-    private readonly NamespacedName lease;
-    private readonly LeaseTimes times;
-    private readonly TimeProvider time;
-    private readonly ILogger<LeaseElector> logger;
-    private readonly CancellationTokenSource term;
-    private readonly TaskCompletionSource acquired = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private V1Lease? known;
-    private (string? Holder, DateTime? Renewed, long At) observed;
-    private long renewedAt;
-    private volatile bool isOver = true;
-    private volatile bool hasEnded;
-    private string lastTrouble = "";
+    private readonly ResourceClient _client;
+    private readonly NamespacedName _lease;
+    private readonly LeaseTimes _times;
+    private readonly TimeProvider _time;
+    private readonly ILogger<LeaseElector> _logger;
+    private readonly CancellationTokenSource _term;
+    private readonly TaskCompletionSource _acquired = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private V1Lease? _known;
+    private (string? Holder, DateTime? Renewed, long At) _observed;
+    private long _renewedAt;
+    private volatile bool _isOver = true;
+    private volatile bool _hasEnded;
+    private string _lastTrouble = "";
 
     public LeaseElector(
         ResourceClient client, NamespacedName lease, string identity, LeaseTimes times, TimeProvider time, ILogger<LeaseElector> logger)
@@ -42,27 +42,27 @@ internal sealed partial class LeaseElector : IElection, IDisposable
                 nameof(times));
         }
 
-        this.client = client;
-        this.lease = lease;
-        this.times = times;
-        this.time = time;
-        this.logger = logger;
+        _client = client;
+        _lease = lease;
+        _times = times;
+        _time = time;
+        _logger = logger;
         Identity = identity;
-        term = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        _term = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
     }
 
     public bool IsLeading =>
-        !isOver && !term.IsCancellationRequested && time.GetElapsedTime(Volatile.Read(ref renewedAt)) < times.RenewDeadline;
+        !_isOver && !_term.IsCancellationRequested && _time.GetElapsedTime(Volatile.Read(ref _renewedAt)) < _times.RenewDeadline;
 
-    public string Scope => lease.ToString();
+    public string Scope => _lease.ToString();
 
     public string Identity { get; }
 
-    public CancellationToken Term => acquired.Task.IsCompleted ? term.Token : new CancellationToken(canceled: true);
+    public CancellationToken Term => _acquired.Task.IsCompleted ? _term.Token : new CancellationToken(canceled: true);
 
-    public Task Acquired => acquired.Task;
+    public Task Acquired => _acquired.Task;
 
-    public bool IsAlive => !hasEnded && (!acquired.Task.IsCompleted || IsLeading);
+    public bool IsAlive => !_hasEnded && (!_acquired.Task.IsCompleted || IsLeading);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -70,11 +70,11 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         {
             while (await TryAsync(cancellationToken) != Attempt.Held)
             {
-                var delay = times.RetryPeriod * (1 + (JitterFactor * Random.Shared.NextDouble()));
-                await Task.Delay(delay, time, cancellationToken);
+                var delay = _times.RetryPeriod * (1 + (JitterFactor * Random.Shared.NextDouble()));
+                await Task.Delay(delay, _time, cancellationToken);
             }
 
-            acquired.TrySetResult();
+            _acquired.TrySetResult();
             await RenewAsync(cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -83,38 +83,38 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         }
         finally
         {
-            hasEnded = true;
+            _hasEnded = true;
         }
     }
 
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
-        var held = IsLeading ? known : null;
+        var held = IsLeading ? _known : null;
         EndTerm();
         if (held is null) return;
         try
         {
             // One second in place of zero, which the server refuses.
             (held.Spec.HolderIdentity, held.Spec.LeaseDurationSeconds) = ("", 1);
-            held.Spec.RenewTime = held.Spec.AcquireTime = MicroTime.From(time.GetUtcNow());
-            await client.ReplaceAsync(Leases, held, cancellationToken);
+            held.Spec.RenewTime = held.Spec.AcquireTime = MicroTime.From(_time.GetUtcNow());
+            await _client.ReplaceAsync(Leases, held, cancellationToken);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException or OperationCanceledException)
         {
-            LogTrouble(logger, $"the lease could not be released, the next leader has to wait for its end: {e.Message}");
+            LogTrouble(_logger, $"the lease could not be released, the next leader has to wait for its end: {e.Message}");
         }
     }
 
-    public void Dispose() => term.Dispose();
+    public void Dispose() => _term.Dispose();
 
     private async Task RenewAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, term.Token);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _term.Token);
             try
             {
-                await Task.Delay(times.RetryPeriod, time, both.Token);
+                await Task.Delay(_times.RetryPeriod, _time, both.Token);
                 if (await TryAsync(both.Token) != Attempt.HeldByOther && IsLeading) continue;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -130,61 +130,61 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     /// <summary>Takes or renews the lease if it may; tells whether it is ours now.</summary>
     private async Task<Attempt> TryAsync(CancellationToken cancellationToken)
     {
-        var sentAt = time.GetTimestamp();
+        var sentAt = _time.GetTimestamp();
         try
         {
             // A leader knows its lease and needs one request; anybody else looks first.
-            if (known is null || known.Spec?.HolderIdentity != Identity) known = await client.GetAsync<V1Lease>(Leases, lease, cancellationToken);
-            if (known is null)
+            if (_known is null || _known.Spec?.HolderIdentity != Identity) _known = await _client.GetAsync<V1Lease>(Leases, _lease, cancellationToken);
+            if (_known is null)
             {
-                known = await client.CreateAsync(Leases, Claim(null), cancellationToken);
+                _known = await _client.CreateAsync(Leases, Claim(null), cancellationToken);
             }
-            else if (IsHeldByOther(known.Spec))
+            else if (IsHeldByOther(_known.Spec))
             {
                 return Attempt.HeldByOther;
             }
             else
             {
-                known = await client.ReplaceAsync(Leases, Claim(known), cancellationToken);
+                _known = await _client.ReplaceAsync(Leases, Claim(_known), cancellationToken);
             }
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
             // After a conflict and after a lost answer alike it is unknown what stands there now.
-            known = null;
-            if (e is not ApiException { StatusCode: HttpStatusCode.Conflict }) LogTrouble(logger, Once(e.Message));
+            _known = null;
+            if (e is not ApiException { StatusCode: HttpStatusCode.Conflict }) LogTrouble(_logger, Once(e.Message));
             return Attempt.Failed;
         }
 
-        lastTrouble = "";
+        _lastTrouble = "";
         return BeginOrExtendTerm(sentAt) ? Attempt.Held : Attempt.Failed;
     }
 
     private bool IsHeldByOther(V1LeaseSpec? spec)
     {
         if (string.IsNullOrEmpty(spec?.HolderIdentity) || spec.HolderIdentity == Identity) return false;
-        if (observed.Holder != spec.HolderIdentity || observed.Renewed != spec.RenewTime)
+        if (_observed.Holder != spec.HolderIdentity || _observed.Renewed != spec.RenewTime)
         {
-            observed = (spec.HolderIdentity, spec.RenewTime, time.GetTimestamp());
+            _observed = (spec.HolderIdentity, spec.RenewTime, _time.GetTimestamp());
         }
 
-        var duration = spec.LeaseDurationSeconds is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : times.LeaseDuration;
-        return time.GetElapsedTime(observed.At) < duration;
+        var duration = spec.LeaseDurationSeconds is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : _times.LeaseDuration;
+        return _time.GetElapsedTime(_observed.At) < duration;
     }
 
     private V1Lease Claim(V1Lease? old)
     {
-        var now = MicroTime.From(time.GetUtcNow());
+        var now = MicroTime.From(_time.GetUtcNow());
         var isRenewal = old?.Spec?.HolderIdentity == Identity;
         return new V1Lease
         {
             ApiVersion = Leases.ApiVersion,
             Kind = Leases.Kind,
-            Metadata = old?.Metadata ?? new V1ObjectMeta { Name = lease.Name, NamespaceProperty = lease.Namespace },
+            Metadata = old?.Metadata ?? new V1ObjectMeta { Name = _lease.Name, NamespaceProperty = _lease.Namespace },
             Spec = new V1LeaseSpec
             {
                 HolderIdentity = Identity,
-                LeaseDurationSeconds = (int)times.LeaseDuration.TotalSeconds,
+                LeaseDurationSeconds = (int)_times.LeaseDuration.TotalSeconds,
                 AcquireTime = isRenewal ? MicroTime.From(old!.Spec.AcquireTime ?? now) : now,
                 RenewTime = now,
                 LeaseTransitions = old is null ? 0 : (old.Spec?.LeaseTransitions ?? 0) + (isRenewal ? 0 : 1),
@@ -194,25 +194,25 @@ internal sealed partial class LeaseElector : IElection, IDisposable
 
     private bool BeginOrExtendTerm(long sentAt)
     {
-        var left = times.RenewDeadline - time.GetElapsedTime(sentAt);
+        var left = _times.RenewDeadline - _time.GetElapsedTime(sentAt);
         // What has seen the term end must not see it go on.
-        if (left <= TimeSpan.Zero || (acquired.Task.IsCompleted && !IsLeading)) return false;
-        Volatile.Write(ref renewedAt, sentAt);
-        isOver = false;
-        term.CancelAfter(left);
-        return !term.IsCancellationRequested;
+        if (left <= TimeSpan.Zero || (_acquired.Task.IsCompleted && !IsLeading)) return false;
+        Volatile.Write(ref _renewedAt, sentAt);
+        _isOver = false;
+        _term.CancelAfter(left);
+        return !_term.IsCancellationRequested;
     }
 
     private void EndTerm()
     {
-        isOver = true;
-        term.Cancel();
+        _isOver = true;
+        _term.Cancel();
     }
 
     private string Once(string trouble)
     {
-        var isNew = trouble != lastTrouble;
-        lastTrouble = trouble;
+        var isNew = trouble != _lastTrouble;
+        _lastTrouble = trouble;
         return isNew ? trouble : "";
     }
 

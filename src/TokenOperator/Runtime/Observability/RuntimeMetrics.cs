@@ -24,51 +24,51 @@ public sealed class RuntimeMetrics : IDisposable
         HistogramBucketBoundaries = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1, 10, 60, 600],
     };
 
-    private readonly Meter meter;
-    private readonly Counter<long> requests;
-    private readonly Counter<long> reconciles;
-    private readonly Counter<long> reconcileErrors;
-    private readonly Histogram<double> reconcileTime;
-    private readonly UpDownCounter<long> activeWorkers;
-    private readonly Counter<long> adds;
-    private readonly Counter<long> retries;
-    private readonly Histogram<double> queueDuration;
-    private readonly Histogram<double> workDuration;
-    private readonly Counter<long> droppedEvents;
+    private readonly Meter _meter;
+    private readonly Counter<long> _requests;
+    private readonly Counter<long> _reconciles;
+    private readonly Counter<long> _reconcileErrors;
+    private readonly Histogram<double> _reconcileTime;
+    private readonly UpDownCounter<long> _activeWorkers;
+    private readonly Counter<long> _adds;
+    private readonly Counter<long> _retries;
+    private readonly Histogram<double> _queueDuration;
+    private readonly Histogram<double> _workDuration;
+    private readonly Counter<long> _droppedEvents;
 
     /// <summary>Makes the instruments.</summary>
     public RuntimeMetrics(IMeterFactory factory)
     {
-        meter = factory.Create(MeterName);
-        requests = meter.CreateCounter<long>("rest_client_requests", null, "Requests to the API server.");
-        reconciles = meter.CreateCounter<long>("controller_runtime_reconcile", null, "Reconciles by result.");
-        reconcileErrors = meter.CreateCounter<long>("controller_runtime_reconcile_errors", null, "Reconciles that failed.");
-        reconcileTime = meter.CreateHistogram("controller_runtime_reconcile_time", "s", "Time of a reconcile.", null, ReconcileBuckets);
-        activeWorkers = meter.CreateUpDownCounter<long>("controller_runtime_active_workers", null, "Workers that reconcile now.");
-        adds = meter.CreateCounter<long>("workqueue_adds", null, "Keys added to the queue.");
-        retries = meter.CreateCounter<long>("workqueue_retries", null, "Keys added again after a failure.");
-        queueDuration = meter.CreateHistogram("workqueue_queue_duration", "s", "Time from added to taken.", null, QueueBuckets);
-        workDuration = meter.CreateHistogram("workqueue_work_duration", "s", "Time from taken to done.", null, QueueBuckets);
-        droppedEvents = meter.CreateCounter<long>("events_dropped", null, "Kubernetes events that were not written.");
+        _meter = factory.Create(MeterName);
+        _requests = _meter.CreateCounter<long>("rest_client_requests", null, "Requests to the API server.");
+        _reconciles = _meter.CreateCounter<long>("controller_runtime_reconcile", null, "Reconciles by result.");
+        _reconcileErrors = _meter.CreateCounter<long>("controller_runtime_reconcile_errors", null, "Reconciles that failed.");
+        _reconcileTime = _meter.CreateHistogram("controller_runtime_reconcile_time", "s", "Time of a reconcile.", null, ReconcileBuckets);
+        _activeWorkers = _meter.CreateUpDownCounter<long>("controller_runtime_active_workers", null, "Workers that reconcile now.");
+        _adds = _meter.CreateCounter<long>("workqueue_adds", null, "Keys added to the queue.");
+        _retries = _meter.CreateCounter<long>("workqueue_retries", null, "Keys added again after a failure.");
+        _queueDuration = _meter.CreateHistogram("workqueue_queue_duration", "s", "Time from added to taken.", null, QueueBuckets);
+        _workDuration = _meter.CreateHistogram("workqueue_work_duration", "s", "Time from taken to done.", null, QueueBuckets);
+        _droppedEvents = _meter.CreateCounter<long>("events_dropped", null, "Kubernetes events that were not written.");
     }
 
     /// <inheritdoc/>
-    public void Dispose() => meter.Dispose();
+    public void Dispose() => _meter.Dispose();
 
     internal void CountRequest(string code, string method, string host) =>
-        requests.Add(1, new("code", code), new("method", method), new KeyValuePair<string, object?>("host", host));
+        _requests.Add(1, new("code", code), new("method", method), new KeyValuePair<string, object?>("host", host));
 
-    internal void CountDroppedEvent(string why) => droppedEvents.Add(1, new KeyValuePair<string, object?>("reason", why));
+    internal void CountDroppedEvent(string why) => _droppedEvents.Add(1, new KeyValuePair<string, object?>("reason", why));
 
-    internal void ReconcileStarted(string controller) => activeWorkers.Add(1, new KeyValuePair<string, object?>("controller", controller));
+    internal void ReconcileStarted(string controller) => _activeWorkers.Add(1, new KeyValuePair<string, object?>("controller", controller));
 
     internal void ReconcileEnded(string controller, Verdict verdict, TimeSpan elapsed)
     {
         var tag = new KeyValuePair<string, object?>("controller", controller);
-        activeWorkers.Add(-1, tag);
-        reconciles.Add(1, tag, new("result", ResultOf(verdict)));
-        reconcileTime.Record(elapsed.TotalSeconds, tag);
-        if (verdict == Verdict.Error) reconcileErrors.Add(1, tag);
+        _activeWorkers.Add(-1, tag);
+        _reconciles.Add(1, tag, new("result", ResultOf(verdict)));
+        _reconcileTime.Record(elapsed.TotalSeconds, tag);
+        if (verdict == Verdict.Error) _reconcileErrors.Add(1, tag);
     }
 
     private static string ResultOf(Verdict verdict) => verdict switch
@@ -79,30 +79,30 @@ public sealed class RuntimeMetrics : IDisposable
         _ => "error",
     };
 
-    internal void QueueAdded(string queue) => adds.Add(1, new KeyValuePair<string, object?>("name", queue));
+    internal void QueueAdded(string queue) => _adds.Add(1, new KeyValuePair<string, object?>("name", queue));
 
-    internal void QueueRetried(string queue) => retries.Add(1, new KeyValuePair<string, object?>("name", queue));
+    internal void QueueRetried(string queue) => _retries.Add(1, new KeyValuePair<string, object?>("name", queue));
 
     internal void QueueTaken(string queue, TimeSpan waited) =>
-        queueDuration.Record(waited.TotalSeconds, new KeyValuePair<string, object?>("name", queue));
+        _queueDuration.Record(waited.TotalSeconds, new KeyValuePair<string, object?>("name", queue));
 
     internal void QueueDone(string queue, TimeSpan worked) =>
-        workDuration.Record(worked.TotalSeconds, new KeyValuePair<string, object?>("name", queue));
+        _workDuration.Record(worked.TotalSeconds, new KeyValuePair<string, object?>("name", queue));
 
     internal void Watch(WorkQueue queue)
     {
         var tags = new[] { new KeyValuePair<string, object?>("name", queue.Name) };
-        meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(queue.Depth, tags), null, "Keys that wait.");
-        meter.CreateObservableGauge(
+        _meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(queue.Depth, tags), null, "Keys that wait.");
+        _meter.CreateObservableGauge(
             "workqueue_unfinished_work", () => new Measurement<double>(queue.UnfinishedWork.TotalSeconds, tags), "s", "Work so far of all keys in work.");
-        meter.CreateObservableGauge(
+        _meter.CreateObservableGauge(
             "workqueue_longest_running_processor", () => new Measurement<double>(queue.LongestRunning.TotalSeconds, tags), "s", "The longest of them.");
     }
 
     internal void WatchLeadership(string lease, Func<bool> isLeading)
     {
         var tags = new[] { new KeyValuePair<string, object?>("name", lease) };
-        meter.CreateObservableGauge(
+        _meter.CreateObservableGauge(
             "leader_election_master_status", () => new Measurement<int>(isLeading() ? 1 : 0, tags), null, "1 while this process leads.");
     }
 }

@@ -7,23 +7,23 @@ namespace TokenOperator.Runtime.Queues;
 internal sealed class EntityQueue<TEntity>(WorkQueue work) : IReconcileQueue<TEntity>, IDisposable
     where TEntity : IKubernetesObject<V1ObjectMeta>
 {
-    private volatile bool isOpen;
+    private volatile bool _isOpen;
 
     public WorkQueue Work => work;
 
-    public bool IsOpen => isOpen;
+    public bool IsOpen => _isOpen;
 
-    public void Open() => isOpen = true;
+    public void Open() => _isOpen = true;
 
     public void Dispose() => work.Dispose();
 
     public void Enqueue(NamespacedName key)
     {
-        if (isOpen) work.Add(key);
+        if (_isOpen) work.Add(key);
     }
 
     public void EnqueueAfter(NamespacedName key, TimeSpan delay)
     {
-        if (isOpen) work.AddAfter(key, delay);
+        if (_isOpen) work.AddAfter(key, delay);
     }
 }

@@ -15,28 +15,28 @@ internal sealed class WorkQueue : IDisposable
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(365);
 
-    private readonly Lock sync = new();
-    private readonly Channel<NamespacedName> ready = Channel.CreateUnbounded<NamespacedName>();
-    private readonly Dictionary<NamespacedName, long> dirty = [];
-    private readonly Dictionary<NamespacedName, long> processing = [];
-    private readonly Dictionary<NamespacedName, long> due = [];
-    private readonly PriorityQueue<NamespacedName, long> delayed = new();
-    private readonly Dictionary<NamespacedName, int> failures = [];
-    private readonly TimeProvider time;
-    private readonly RuntimeMetrics metrics;
-    private readonly TimeSpan maxBackoff;
-    private readonly ITimer timer;
-    private long timerAt = long.MaxValue;
-    private bool shutDown;
+    private readonly Lock _sync = new();
+    private readonly Channel<NamespacedName> _ready = Channel.CreateUnbounded<NamespacedName>();
+    private readonly Dictionary<NamespacedName, long> _dirty = [];
+    private readonly Dictionary<NamespacedName, long> _processing = [];
+    private readonly Dictionary<NamespacedName, long> _due = [];
+    private readonly PriorityQueue<NamespacedName, long> _delayed = new();
+    private readonly Dictionary<NamespacedName, int> _failures = [];
+    private readonly TimeProvider _time;
+    private readonly RuntimeMetrics _metrics;
+    private readonly TimeSpan _maxBackoff;
+    private readonly ITimer _timer;
+    private long _timerAt = long.MaxValue;
+    private bool _shutDown;
 
     public WorkQueue(string name, TimeSpan maxBackoff, TimeProvider time, RuntimeMetrics metrics)
     {
         Name = name;
-        this.maxBackoff = maxBackoff;
-        this.time = time;
-        this.metrics = metrics;
-        timer = time.CreateTimer(_ => AddDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        metrics.Watch(this);
+        _maxBackoff = maxBackoff;
+        _time = time;
+        _metrics = metrics;
+        _timer = _time.CreateTimer(_ => AddDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _metrics.Watch(this);
     }
 
     public string Name { get; }
@@ -46,12 +46,12 @@ internal sealed class WorkQueue : IDisposable
     {
         get
         {
-            lock (sync)
+            lock (_sync)
             {
-                var waiting = dirty.Count;
-                foreach (var key in processing.Keys)
+                var waiting = _dirty.Count;
+                foreach (var key in _processing.Keys)
                 {
-                    if (dirty.ContainsKey(key)) waiting--;
+                    if (_dirty.ContainsKey(key)) waiting--;
                 }
 
                 return waiting;
@@ -62,35 +62,35 @@ internal sealed class WorkQueue : IDisposable
     /// <summary>The sum of the times that keys have been in work.</summary>
     public TimeSpan UnfinishedWork
     {
-        get { lock (sync) return processing.Values.Aggregate(TimeSpan.Zero, (sum, start) => sum + time.GetElapsedTime(start)); }
+        get { lock (_sync) return _processing.Values.Aggregate(TimeSpan.Zero, (sum, start) => sum + _time.GetElapsedTime(start)); }
     }
 
     /// <summary>The longest time that a key has been in work.</summary>
     public TimeSpan LongestRunning
     {
-        get { lock (sync) return processing.Count == 0 ? TimeSpan.Zero : time.GetElapsedTime(processing.Values.Min()); }
+        get { lock (_sync) return _processing.Count == 0 ? TimeSpan.Zero : _time.GetElapsedTime(_processing.Values.Min()); }
     }
 
     public void Add(NamespacedName key)
     {
-        lock (sync) AddLocked(key);
+        lock (_sync) AddLocked(key);
     }
 
     public void AddAfter(NamespacedName key, TimeSpan delay)
     {
-        lock (sync)
+        lock (_sync)
         {
-            if (shutDown) return;
+            if (_shutDown) return;
             if (delay <= TimeSpan.Zero)
             {
                 AddLocked(key);
                 return;
             }
 
-            var at = time.GetTimestamp() + ToTicks(delay < LongestDelay ? delay : LongestDelay);
-            if (due.TryGetValue(key, out var earlier) && earlier <= at) return;
-            due[key] = at;
-            delayed.Enqueue(key, at);
+            var at = _time.GetTimestamp() + ToTicks(delay < LongestDelay ? delay : LongestDelay);
+            if (_due.TryGetValue(key, out var earlier) && earlier <= at) return;
+            _due[key] = at;
+            _delayed.Enqueue(key, at);
             ArmLocked();
         }
     }
@@ -99,35 +99,35 @@ internal sealed class WorkQueue : IDisposable
     public void AddRateLimited(NamespacedName key)
     {
         int before;
-        lock (sync)
+        lock (_sync)
         {
-            before = failures.GetValueOrDefault(key);
-            failures[key] = before + 1;
+            before = _failures.GetValueOrDefault(key);
+            _failures[key] = before + 1;
         }
 
         var backoff = BaseBackoff.TotalMilliseconds * Math.Pow(2, Math.Min(before, 40));
-        metrics.QueueRetried(Name);
-        AddAfter(key, TimeSpan.FromMilliseconds(Math.Min(backoff, maxBackoff.TotalMilliseconds)));
+        _metrics.QueueRetried(Name);
+        AddAfter(key, TimeSpan.FromMilliseconds(Math.Min(backoff, _maxBackoff.TotalMilliseconds)));
     }
 
     /// <summary>Ends a row of failures.</summary>
     public void Forget(NamespacedName key)
     {
-        lock (sync) failures.Remove(key);
+        lock (_sync) _failures.Remove(key);
     }
 
     /// <summary>The next key, which must be given back by <see cref="Done"/>; null once the queue is shut down.</summary>
     public async ValueTask<NamespacedName?> TakeAsync(CancellationToken cancellationToken)
     {
-        while (await ready.Reader.WaitToReadAsync(cancellationToken))
+        while (await _ready.Reader.WaitToReadAsync(cancellationToken))
         {
-            lock (sync)
+            lock (_sync)
             {
-                if (shutDown) return null;
-                if (!ready.Reader.TryRead(out var key)) continue;
-                dirty.Remove(key, out var since);
-                processing[key] = time.GetTimestamp();
-                metrics.QueueTaken(Name, time.GetElapsedTime(since));
+                if (_shutDown) return null;
+                if (!_ready.Reader.TryRead(out var key)) continue;
+                _dirty.Remove(key, out var since);
+                _processing[key] = _time.GetTimestamp();
+                _metrics.QueueTaken(Name, _time.GetElapsedTime(since));
                 return key;
             }
         }
@@ -137,48 +137,48 @@ internal sealed class WorkQueue : IDisposable
 
     public void Done(NamespacedName key)
     {
-        lock (sync)
+        lock (_sync)
         {
-            if (processing.Remove(key, out var since)) metrics.QueueDone(Name, time.GetElapsedTime(since));
-            if (dirty.ContainsKey(key) && !shutDown) ready.Writer.TryWrite(key);
+            if (_processing.Remove(key, out var since)) _metrics.QueueDone(Name, _time.GetElapsedTime(since));
+            if (_dirty.ContainsKey(key) && !_shutDown) _ready.Writer.TryWrite(key);
         }
     }
 
     /// <summary>Hands out nothing more and takes nothing more.</summary>
     public void ShutDown()
     {
-        lock (sync)
+        lock (_sync)
         {
-            shutDown = true;
-            ready.Writer.TryComplete();
+            _shutDown = true;
+            _ready.Writer.TryComplete();
         }
     }
 
     public void Dispose()
     {
         ShutDown();
-        timer.Dispose();
+        _timer.Dispose();
     }
 
     private void AddLocked(NamespacedName key)
     {
-        if (shutDown || !dirty.TryAdd(key, time.GetTimestamp())) return;
-        metrics.QueueAdded(Name);
-        if (!processing.ContainsKey(key)) ready.Writer.TryWrite(key);
+        if (_shutDown || !_dirty.TryAdd(key, _time.GetTimestamp())) return;
+        _metrics.QueueAdded(Name);
+        if (!_processing.ContainsKey(key)) _ready.Writer.TryWrite(key);
     }
 
     private void AddDue()
     {
-        lock (sync)
+        lock (_sync)
         {
-            timerAt = long.MaxValue;
-            var now = time.GetTimestamp();
-            while (delayed.TryPeek(out var key, out var at) && at <= now)
+            _timerAt = long.MaxValue;
+            var now = _time.GetTimestamp();
+            while (_delayed.TryPeek(out var key, out var at) && at <= now)
             {
-                delayed.Dequeue();
+                _delayed.Dequeue();
                 // An entry that an earlier one has overtaken is stale.
-                if (!due.TryGetValue(key, out var current) || current != at) continue;
-                due.Remove(key);
+                if (!_due.TryGetValue(key, out var current) || current != at) continue;
+                _due.Remove(key);
                 AddLocked(key);
             }
 
@@ -188,12 +188,12 @@ internal sealed class WorkQueue : IDisposable
 
     private void ArmLocked()
     {
-        if (shutDown || !delayed.TryPeek(out _, out var at) || at >= timerAt) return;
-        timerAt = at;
+        if (_shutDown || !_delayed.TryPeek(out _, out var at) || at >= _timerAt) return;
+        _timerAt = at;
         // Rounded up to the timer's whole milliseconds, lest it fire too early and at once again.
-        var wait = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, time.GetElapsedTime(time.GetTimestamp(), at).TotalMilliseconds)));
-        timer.Change(wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
+        var wait = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, _time.GetElapsedTime(_time.GetTimestamp(), at).TotalMilliseconds)));
+        _timer.Change(wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
     }
 
-    private long ToTicks(TimeSpan delay) => (long)(delay.TotalSeconds * time.TimestampFrequency);
+    private long ToTicks(TimeSpan delay) => (long)(delay.TotalSeconds * _time.TimestampFrequency);
 }

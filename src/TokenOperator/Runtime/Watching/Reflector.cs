@@ -25,9 +25,9 @@ internal sealed partial class Reflector<TResource, TItem>(
     private static readonly TimeSpan WatchdogGrace = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
 
-    private readonly ReflectorBackoff backoff = new(time);
-    private string version = "0";
-    private bool mustList = true;
+    private readonly ReflectorBackoff _backoff = new(time);
+    private string _version = "0";
+    private bool _mustList = true;
 
     /// <summary>Runs until cancelled; no failure ends it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -38,7 +38,7 @@ internal sealed partial class Reflector<TResource, TItem>(
             Exception? fault = null;
             try
             {
-                if (mustList) await ListAsync(cancellationToken);
+                if (_mustList) await ListAsync(cancellationToken);
                 if (await WatchAsync(cancellationToken)) continue;
                 trouble = "the watch ended at once";
             }
@@ -62,7 +62,7 @@ internal sealed partial class Reflector<TResource, TItem>(
             }
 #pragma warning restore CA1031
 
-            var delay = backoff.Next();
+            var delay = _backoff.Next();
             LogTrouble(logger, fault, scope, trouble, delay);
             try
             {
@@ -80,7 +80,7 @@ internal sealed partial class Reflector<TResource, TItem>(
         var items = new List<TItem>();
         var listed = await client.ListAsync<TResource>(
             scope,
-            version,
+            _version,
             page =>
             {
                 foreach (var resource in page)
@@ -90,8 +90,8 @@ internal sealed partial class Reflector<TResource, TItem>(
             },
             cancellationToken);
         cache.Replace(scope.Namespace, items, listed);
-        version = listed;
-        mustList = false;
+        _version = listed;
+        _mustList = false;
         LogListed(logger, scope, items.Count, listed);
     }
 
@@ -106,7 +106,7 @@ internal sealed partial class Reflector<TResource, TItem>(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
         try
         {
-            await foreach (var change in client.WatchAsync<TResource>(scope, version, timeout, either.Token))
+            await foreach (var change in client.WatchAsync<TResource>(scope, _version, timeout, either.Token))
             {
                 sawAny = true;
                 Apply(change);
@@ -148,7 +148,7 @@ internal sealed partial class Reflector<TResource, TItem>(
                 break;
         }
 
-        if (!string.IsNullOrEmpty(metadata.ResourceVersion)) version = metadata.ResourceVersion;
+        if (!string.IsNullOrEmpty(metadata.ResourceVersion)) _version = metadata.ResourceVersion;
     }
 
     private TItem? Project(TResource resource)
@@ -173,13 +173,13 @@ internal sealed partial class Reflector<TResource, TItem>(
         if (e.StatusCode == HttpStatusCode.Gone || e.Reason is "Expired" or "Gone"
             || e.Message.Contains("Too large resource version", StringComparison.Ordinal))
         {
-            mustList = true;
-            version = "";
+            _mustList = true;
+            _version = "";
         }
         else if ((int)e.StatusCode is >= 400 and < 500 && e.StatusCode != HttpStatusCode.TooManyRequests)
         {
             // Refused for another reason: the watch has no version to go on from that is known to be good.
-            mustList = true;
+            _mustList = true;
         }
     }
 

@@ -7,15 +7,15 @@ internal sealed class ReflectorBackoff(TimeProvider time)
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(2);
 
-    private TimeSpan next = First;
-    private long? last;
+    private TimeSpan _next = First;
+    private long? _last;
 
     public TimeSpan Next()
     {
-        if (last is { } then && time.GetElapsedTime(then) > Quiet) next = First;
-        last = time.GetTimestamp();
-        var delay = next * (1 + Random.Shared.NextDouble());
-        next = next * 2 < Longest ? next * 2 : Longest;
+        if (_last is { } then && time.GetElapsedTime(then) > Quiet) _next = First;
+        _last = time.GetTimestamp();
+        var delay = _next * (1 + Random.Shared.NextDouble());
+        _next = _next * 2 < Longest ? _next * 2 : Longest;
         return delay;
     }
 }

@@ -17,53 +17,53 @@ internal readonly record struct CacheChange<TItem>(NamespacedName Key, TItem? Ol
 internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     where TItem : class
 {
-    private readonly Lock sync = new();
-    private readonly Dictionary<NamespacedName, Entry> entries = [];
-    private readonly Dictionary<string, Index> indexes = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, ulong> passed = new(StringComparer.Ordinal);
-    private readonly List<Action<CacheChange<TItem>>> subscribers = [];
-    private readonly TaskCompletionSource synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Func<TItem, (NamespacedName Key, string? Version)> identify = IdentityOf();
-    private readonly HashSet<string> scopes;
+    private readonly Lock _sync = new();
+    private readonly Dictionary<NamespacedName, Entry> _entries = [];
+    private readonly Dictionary<string, Index> _indexes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ulong> _passed = new(StringComparer.Ordinal);
+    private readonly List<Action<CacheChange<TItem>>> _subscribers = [];
+    private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Func<TItem, (NamespacedName Key, string? Version)> _identify = IdentityOf();
+    private readonly HashSet<string> _scopes;
 
     /// <param name="scopes">The namespaces that are watched; one empty string for all.</param>
     /// <param name="options">The indexes.</param>
     public ResourceCache(IEnumerable<string> scopes, CacheOptions<TItem> options)
     {
-        this.scopes = scopes.ToHashSet(StringComparer.Ordinal);
-        foreach (var (name, values) in options.Indexes) indexes.Add(name, new Index(values));
+        _scopes = scopes.ToHashSet(StringComparer.Ordinal);
+        foreach (var (name, values) in options.Indexes) _indexes.Add(name, new Index(values));
     }
 
-    public bool HasSynced => synced.Task.IsCompleted;
+    public bool HasSynced => _synced.Task.IsCompleted;
 
-    public Task Synced => synced.Task;
+    public Task Synced => _synced.Task;
 
     /// <summary>Before the reflectors start. A subscriber runs in the watch: it must be quick and must not throw.</summary>
-    public void Subscribe(Action<CacheChange<TItem>> subscriber) => subscribers.Add(subscriber);
+    public void Subscribe(Action<CacheChange<TItem>> subscriber) => _subscribers.Add(subscriber);
 
     public TItem? Get(NamespacedName key)
     {
-        lock (sync) return entries.TryGetValue(key, out var entry) ? entry.Item : null;
+        lock (_sync) return _entries.TryGetValue(key, out var entry) ? entry.Item : null;
     }
 
     public IReadOnlyCollection<TItem> List()
     {
-        lock (sync) return [.. entries.Values.Select(e => e.Item)];
+        lock (_sync) return [.. _entries.Values.Select(e => e.Item)];
     }
 
     public IEnumerable<TItem> ByIndex(string index, string value)
     {
-        if (!indexes.TryGetValue(index, out var found))
+        if (!_indexes.TryGetValue(index, out var found))
         {
-            throw new ArgumentException($"The cache of {typeof(TItem).Name} has no index \"{index}\"; it has: {string.Join(", ", indexes.Keys)}.", nameof(index));
+            throw new ArgumentException($"The cache of {typeof(TItem).Name} has no index \"{index}\"; it has: {string.Join(", ", _indexes.Keys)}.", nameof(index));
         }
 
-        lock (sync) return found.Keys.TryGetValue(value, out var keys) ? [.. keys.Select(key => entries[key].Item)] : [];
+        lock (_sync) return found.Keys.TryGetValue(value, out var keys) ? [.. keys.Select(key => _entries[key].Item)] : [];
     }
 
     public void Observe(TItem item, NamespacedName? by = null)
     {
-        if (Store(item) is { } old) Publish(new(identify(item).Key, old.Item, item, by));
+        if (Store(item) is { } old) Publish(new(_identify(item).Key, old.Item, item, by));
     }
 
     /// <summary>As <see cref="Observe"/>, for a write of which nobody needs to hear.</summary>
@@ -74,18 +74,18 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     {
         var changes = new List<CacheChange<TItem>>();
         var listed = Parse(version);
-        lock (sync)
+        lock (_sync)
         {
-            if (listed < passed.GetValueOrDefault(scope)) ForgetVersions(scope);
+            if (listed < _passed.GetValueOrDefault(scope)) ForgetVersions(scope);
             var found = new HashSet<NamespacedName>(items.Count);
             foreach (var item in items)
             {
-                var (key, itemVersion) = identify(item);
+                var (key, itemVersion) = _identify(item);
                 found.Add(key);
                 if (Put(key, item, Parse(itemVersion)) is { } old) changes.Add(new(key, old.Item, item));
             }
 
-            var gone = entries.Where(e => !found.Contains(e.Key) && Covers(scope, e.Key) && e.Value.Version <= listed).ToList();
+            var gone = _entries.Where(e => !found.Contains(e.Key) && Covers(scope, e.Key) && e.Value.Version <= listed).ToList();
             foreach (var (key, entry) in gone)
             {
                 Remove(key, entry.Item);
@@ -96,10 +96,10 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         }
 
         foreach (var change in changes) Publish(change);
-        lock (sync)
+        lock (_sync)
         {
-            scopes.Remove(scope);
-            if (scopes.Count == 0) synced.TrySetResult();
+            _scopes.Remove(scope);
+            if (_scopes.Count == 0) _synced.TrySetResult();
         }
     }
 
@@ -107,14 +107,14 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     public void Apply(string scope, NamespacedName key, TItem? item, string? version)
     {
         CacheChange<TItem>? change = null;
-        lock (sync)
+        lock (_sync)
         {
             var at = Parse(version);
             if (item is not null)
             {
                 if (Put(key, item, at) is { } old) change = new(key, old.Item, item);
             }
-            else if (entries.TryGetValue(key, out var entry) && entry.Version <= at)
+            else if (_entries.TryGetValue(key, out var entry) && entry.Version <= at)
             {
                 Remove(key, entry.Item);
                 change = new(key, entry.Item, null);
@@ -129,7 +129,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     /// <summary>A bookmark: the watch has come as far as <paramref name="version"/>.</summary>
     public void Bookmark(string scope, string? version)
     {
-        lock (sync) Pass(scope, Parse(version));
+        lock (_sync) Pass(scope, Parse(version));
     }
 
     /// <summary>Throws unless <typeparamref name="TItem"/> tells its key and version.</summary>
@@ -156,11 +156,11 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
 
     private Entry? Store(TItem item)
     {
-        var (key, version) = identify(item);
+        var (key, version) = _identify(item);
         var at = Parse(version);
-        lock (sync)
+        lock (_sync)
         {
-            var known = passed.TryGetValue("", out var all) ? all : passed.GetValueOrDefault(key.Namespace);
+            var known = _passed.TryGetValue("", out var all) ? all : _passed.GetValueOrDefault(key.Namespace);
             return at <= known ? null : Put(key, item, at);
         }
     }
@@ -168,11 +168,11 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     /// <summary>Null when the item is no newer; else what was there before (an empty entry for nothing).</summary>
     private Entry? Put(NamespacedName key, TItem item, ulong version)
     {
-        var existed = entries.TryGetValue(key, out var old);
+        var existed = _entries.TryGetValue(key, out var old);
         if (existed && version <= old!.Version && version != ulong.MaxValue) return null;
         if (existed) Unindex(key, old!.Item!);
-        entries[key] = new(item, version);
-        foreach (var index in indexes.Values)
+        _entries[key] = new(item, version);
+        foreach (var index in _indexes.Values)
         {
             foreach (var value in index.Values(item))
             {
@@ -186,13 +186,13 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
 
     private void Remove(NamespacedName key, TItem item)
     {
-        entries.Remove(key);
+        _entries.Remove(key);
         Unindex(key, item);
     }
 
     private void Unindex(NamespacedName key, TItem item)
     {
-        foreach (var index in indexes.Values)
+        foreach (var index in _indexes.Values)
         {
             foreach (var value in index.Values(item))
             {
@@ -204,18 +204,18 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     // The server's history went backwards: its database was restored from a backup, so nothing that is known counts as newer.
     private void ForgetVersions(string scope)
     {
-        passed.Remove(scope);
-        foreach (var (key, entry) in entries.Where(e => Covers(scope, e.Key)).ToList()) entries[key] = entry with { Version = 0 };
+        _passed.Remove(scope);
+        foreach (var (key, entry) in _entries.Where(e => Covers(scope, e.Key)).ToList()) _entries[key] = entry with { Version = 0 };
     }
 
     private void Pass(string scope, ulong version)
     {
-        if (version != ulong.MaxValue && version > passed.GetValueOrDefault(scope)) passed[scope] = version;
+        if (version != ulong.MaxValue && version > _passed.GetValueOrDefault(scope)) _passed[scope] = version;
     }
 
     private void Publish(CacheChange<TItem> change)
     {
-        foreach (var subscriber in subscribers) subscriber(change);
+        foreach (var subscriber in _subscribers) subscriber(change);
     }
 
     private sealed record Entry(TItem Item, ulong Version)

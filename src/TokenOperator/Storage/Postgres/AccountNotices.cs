@@ -15,12 +15,12 @@ namespace TokenOperator.Storage.Postgres;
 /// <param name="logger">Hears of failures.</param>
 internal sealed class AccountNotices(PostgresSettings settings, string ownWriter, TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
-    private static readonly TimeSpan _shortestDelay = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _longestDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ShortestDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
 
     private readonly List<AccountKey?> _arrived = [];
     private NpgsqlConnection? _connection;
-    private TimeSpan _delay = _shortestDelay;
+    private TimeSpan _delay = ShortestDelay;
 
     /// <summary>
     /// Waits for the next notices. Null means that any account may have changed: a new connection has heard nothing of
@@ -41,7 +41,7 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
 
                 while (_arrived.Count == 0)
                     await _connection.WaitAsync(ct);
-                _delay = _shortestDelay;
+                _delay = ShortestDelay;
                 AccountKey?[] arrived = [.. _arrived];
                 _arrived.Clear();
                 return arrived;
@@ -51,7 +51,7 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
                 await DisconnectAsync();
                 logger.ListeningFailed(_delay, PostgresErrors.Translate(e, settings).Message);
                 await Task.Delay(_delay, clock, ct);
-                _delay = _delay * 2 < _longestDelay ? _delay * 2 : _longestDelay;
+                _delay = _delay * 2 < LongestDelay ? _delay * 2 : LongestDelay;
             }
         }
     }

@@ -12,7 +12,7 @@ internal sealed class PostgresMigrator(NpgsqlDataSource pool, PostgresSettings s
     // The number is arbitrary; it is ours alone within the database. The lock ends with its transaction, so it works through
     // a pooler that hands out sessions by transaction.
     private const string LockSql = "select pg_advisory_xact_lock(7238905612340117)";
-    private static readonly TimeSpan _retryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private const int LockTries = 15;
     private const int SecondsForOthers = 120;
 
@@ -76,8 +76,8 @@ internal sealed class PostgresMigrator(NpgsqlDataSource pool, PostgresSettings s
             }
             catch (Exception e) when (attempt < LockTries && PostgresErrors.Find<PostgresException>(e)?.SqlState == PostgresErrorCodes.LockNotAvailable)
             {
-                logger.MigrationWaits(_retryDelay);
-                await Task.Delay(_retryDelay, clock, ct);
+                logger.MigrationWaits(RetryDelay);
+                await Task.Delay(RetryDelay, clock, ct);
             }
         }
     }

@@ -11,7 +11,7 @@ namespace TokenOperator.Storage.Postgres;
 /// </summary>
 internal static partial class PostgresUri
 {
-    private static readonly Dictionary<string, string> _keywords = new()
+    private static readonly Dictionary<string, string> Keywords = new()
     {
         ["host"] = "Host",
         ["port"] = "Port",
@@ -110,8 +110,8 @@ internal static partial class PostgresUri
             var name = Decode(equals < 0 ? parameter : parameter[..equals], "a parameter's name");
             if (!ParameterName().IsMatch(name))
                 throw new FormatException("behind the ? stands something that is not name=value.");
-            if (!_keywords.TryGetValue(name, out var keyword))
-                throw new FormatException($"the parameter {name} is not known; known are {string.Join(", ", _keywords.Keys)}.");
+            if (!Keywords.TryGetValue(name, out var keyword))
+                throw new FormatException($"the parameter {name} is not known; known are {string.Join(", ", Keywords.Keys)}.");
             if (equals < 0)
                 throw new FormatException($"the parameter {name} has no value.");
             SetParameter(settings, name, keyword, Decode(parameter[(equals + 1)..], $"the parameter {name}"));

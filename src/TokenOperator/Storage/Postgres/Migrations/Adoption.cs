@@ -3,13 +3,13 @@ namespace TokenOperator.Storage.Postgres.Migrations;
 /// <summary>Decides what an existing table lacks, or that it does not suit. Pure.</summary>
 internal static class Adoption
 {
-    private static readonly string[] _texts = ["text", "varchar"];
-    private static readonly string[] _moments = ["timestamptz", "timestamp"];
+    private static readonly string[] Texts = ["text", "varchar"];
+    private static readonly string[] Moments = ["timestamptz", "timestamp"];
 
-    private static readonly (string Name, string[] Types)[] _expected =
+    private static readonly (string Name, string[] Types)[] Expected =
     [
-        ("provider", _texts), ("account", _texts), ("token_data", ["jsonb", "json"]),
-        ("expires_at", _moments), ("created_at", _moments), ("updated_at", _moments),
+        ("provider", Texts), ("account", Texts), ("token_data", ["jsonb", "json"]),
+        ("expires_at", Moments), ("created_at", Moments), ("updated_at", Moments),
     ];
 
     /// <summary>What has to be made, of <see cref="TablePart"/>.</summary>
@@ -43,7 +43,7 @@ internal static class Adoption
             yield break;
         }
 
-        foreach (var (name, types) in _expected)
+        foreach (var (name, types) in Expected)
         {
             if (!table.Columns.TryGetValue(name, out var column))
                 yield return $"there is no column {name}, expected one of type {string.Join(" or ", types)}";
@@ -55,7 +55,7 @@ internal static class Adoption
             yield return $"there is a column {name} already, expected none since the operator adds one of that name";
 
         // The operator inserts rows, too.
-        foreach (var column in table.Columns.Values.Where(c => c.NotNull && !c.FillsItself && _expected.All(e => e.Name != c.Name)))
+        foreach (var column in table.Columns.Values.Where(c => c.NotNull && !c.FillsItself && Expected.All(e => e.Name != c.Name)))
         {
             if (column.Name != "id" || IdDefault(table) is null)
                 yield return $"column {column.Name} is NOT NULL without a default, expected a default since the operator does not know what to put there";
