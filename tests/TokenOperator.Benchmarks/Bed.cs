@@ -89,7 +89,7 @@ internal sealed class Bed : IAsyncDisposable
                 ["stringData"] = new JsonObject { ["credentials.json"] = client.ToJsonString() },
             }.ToJsonString(),
             ct);
-        var database = await Postgres.CreateDatabaseAsync(ct);
+        var database = await Postgres.CreateDatabaseAsync(ct: ct);
         var migration = await Command.RunAsync(
             operatorProgram, ["migrate", "up"], environment: new Dictionary<string, string?> { ["DATABASE_URL"] = database.Uri }, ct: ct);
         if (migration.ExitCode != 0)
