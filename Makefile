@@ -21,6 +21,7 @@ test: ## Run all tests on a real API server and a real Postgres; the last line i
 	@CONFIGURATION=$(CONFIGURATION) hack/test.sh
 
 demo: dotnet ## Show the operator at work, on parts that it starts itself (HOLD=1 keeps them up)
+	@echo "Building the operator..." && dotnet build src/TokenOperator --configuration $(CONFIGURATION) --verbosity quiet
 	@HOLD="$(HOLD)" hack/with-test-assets.sh dotnet run --configuration $(CONFIGURATION) --project tests/TokenOperator.TestBed -- demo
 
 bench: dotnet ## Measure against the bare loop (N=1000); the last line is one JSON object

@@ -57,17 +57,17 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("half", "{\"installed\": {\"client_id\": \"a\"}}", "ClientSecretInvalid", "client_secret")]
     public async Task A_client_file_that_is_no_use_is_told_with_Secret_and_key(string kind, string? content, string reason, string says)
     {
-        var name = $"client-{kind}";
+        var (name, secret) = ($"with-client-{kind}", $"client-{kind}");
         if (kind == "wrong-key")
-            await _bed.WriteSecretAsync(name, content!, "{}");
+            await _bed.WriteSecretAsync(secret, content!, "{}");
         else if (content is not null)
-            await _bed.WriteSecretAsync(name, "credentials.json", content);
-        await _bed.AddAccountAsync(name, spec => spec["clientSecretRef"]!["name"] = name);
+            await _bed.WriteSecretAsync(secret, "credentials.json", content);
+        await _bed.AddAccountAsync(name, spec => spec["clientSecretRef"]!["name"] = secret);
         var view = await _bed.SeesAsync(name, "Ready", "False", reason);
-        view.Message("Ready").Should().Contain($"{_bed.Namespace}/{name}").And.Contain(says).And.NotContain(Marked);
+        view.Message("Ready").Should().Contain($"{_bed.Namespace}/{secret}").And.Contain(says).And.NotContain(Marked);
         view.Status("Stalled").Should().Be("True");
 
-        await _bed.WriteSecretAsync(name, "credentials.json", """{"web": {"client_id": "client-1", "client_secret": "s"}}""");
+        await _bed.WriteSecretAsync(secret, "credentials.json", """{"web": {"client_id": "client-1", "client_secret": "s"}}""");
         await _bed.ReadyAsync(name);
     }
 

@@ -32,7 +32,14 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 
     /// <summary>An operator for the tests that need no more of it than to run; each works with accounts of its own.</summary>
-    public async Task<OperatorBed> SharedBedAsync() => _shared ??= await OperatorBed.StartAsync(this);
+    public async Task<OperatorBed> SharedBedAsync()
+    {
+        _shared ??= await OperatorBed.StartAsync(this);
+        // It ends when it loses its lease, as in a test that restarts the API server; a kubelet would start it again.
+        if (_shared.Operator.HasExited)
+            await _shared.StartOperatorAsync();
+        return _shared;
+    }
 
     public async Task InitializeAsync()
     {

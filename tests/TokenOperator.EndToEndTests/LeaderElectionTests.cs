@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>Two replicas, of which one works.</summary>
@@ -28,5 +30,17 @@ public sealed class LeaderElectionTests(ClusterFixture cluster)
         (await http.GetAsync(new Uri("/healthz", UriKind.Relative))).IsSuccessStatusCode.Should().BeTrue();
         (await http.GetAsync(new Uri("/readyz", UriKind.Relative))).IsSuccessStatusCode.Should().BeTrue();
         (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Should().Contain("rest_client_requests_total").And.Contain("workqueue_depth");
+    }
+
+    [Fact]
+    public async Task Logs_are_JSON_where_no_terminal_is()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync(("Logging__Format", "auto"));
+        await bed.AddAccountAsync("logged");
+        await bed.ReadyAsync("logged");
+        var lines = bed.Operator.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        lines.Should().HaveCountGreaterThan(1);
+        lines.Should().OnlyContain(line => JsonNode.Parse(line, null, default)!["Message"] != null);
     }
 }

@@ -145,7 +145,8 @@ public sealed class OperatorBed : IAsyncDisposable
 
     /// <summary>The OAuthToken as it is.</summary>
     public async Task<TokenView> GetAsync(string name) =>
-        new(JsonNode.Parse(await Kubectl.RunAsync(["get", "oauthtoken", "-n", Namespace, name, "-o", "json"]))!);
+        new(await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens/{name}")
+            ?? throw new InvalidOperationException($"There is no OAuthToken {Namespace}/{name}."));
 
     /// <summary>Waits until the condition has this status and, if given, reason.</summary>
     public Task<TokenView> SeesAsync(string name, string type, string status, string? reason = null, TimeSpan? within = null) => Eventually.SeesAsync(
@@ -158,11 +159,8 @@ public sealed class OperatorBed : IAsyncDisposable
     public Task<TokenView> ReadyAsync(string name) => SeesAsync(name, "Ready", "True");
 
     /// <summary>The Secret's data, decoded, and null when there is none.</summary>
-    public async Task<SecretView?> SecretAsync(string name)
-    {
-        var result = await Kubectl.TryRunAsync(["get", "secret", "-n", Namespace, name, "-o", "json", "--show-managed-fields"]);
-        return result.ExitCode == 0 ? new SecretView(JsonNode.Parse(result.Output)!) : null;
-    }
+    public async Task<SecretView?> SecretAsync(string name) =>
+        await _cluster.Plane.GetAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}") is { } json ? new SecretView(json) : null;
 
     /// <summary>Runs one statement in the bed's database and gives the first column of the first row as text.</summary>
     public async Task<string?> QueryAsync(string sql)
@@ -176,7 +174,7 @@ public sealed class OperatorBed : IAsyncDisposable
     /// <summary>Reasons of the events about an object, oldest first.</summary>
     public async Task<IReadOnlyList<string>> EventsAsync(string name)
     {
-        var list = JsonNode.Parse(await Kubectl.RunAsync(["get", "events.events.k8s.io", "-n", Namespace, "-o", "json"]))!;
+        var list = (await _cluster.Plane.GetAsync($"/apis/events.k8s.io/v1/namespaces/{Namespace}/events"))!;
         return [.. list["items"]!.AsArray()
             .Where(e => (string?)e!["regarding"]?["name"] == name)
             .OrderBy(e => (string?)e!["eventTime"], StringComparer.Ordinal)

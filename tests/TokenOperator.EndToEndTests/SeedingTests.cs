@@ -104,4 +104,31 @@ public sealed class SeedingTests(ClusterFixture cluster)
         foreach (var verb in new string[][] { [], ["run"], ["migrate"], ["seed"], ["accounts"], ["accounts", "allow"], ["version"] })
             (await bed.RunVerbAsync([.. verb, "--help"])).Output.Should().Contain("Usage:");
     }
+
+    [Fact]
+    public async Task A_new_seed_helps_all_objects_of_the_account_at_once()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var grant = await bed.AddAccountAsync("host");
+        await bed.ReadyAsync("host");
+        await bed.ApplyAsync("guest", spec =>
+        {
+            spec["account"] = "host";
+            spec.Remove("seedSecretRef");
+        });
+        await bed.ReadyAsync("guest");
+        grant.IsRevoked = true;
+        foreach (var name in new[] { "host", "guest" })
+        {
+            await bed.RequestRefreshAsync(name);
+            await bed.SeesAsync(name, "Stalled", "True", "ReauthorizationRequired");
+        }
+
+        var consented = bed.Tokens.AddAccount("host");
+        await bed.WriteSeedAsync("host", consented.RefreshToken);
+        await bed.SeesAsync("host", "Refreshed", "True", within: Promise);
+        await bed.SeesAsync("guest", "Refreshed", "True", within: Promise);
+        bed.Tokens.AskedFor(consented.RefreshToken).Should().Be(1);
+        bed.Tokens.IsValid((await bed.SecretAsync("guest"))!["access_token"]!).Should().BeTrue();
+    }
 }

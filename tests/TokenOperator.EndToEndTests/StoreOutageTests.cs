@@ -95,7 +95,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         await Eventually.TrueAsync(() => bed.Tokens.Requests.Count > asked);
 
         await bed.Operator.SignalAsync("TERM");
-        await Eventually.TrueAsync(() => bed.Operator.Log.Contains("shutting down", StringComparison.OrdinalIgnoreCase) || bed.Operator.Log.Contains("topp", StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => bed.Operator.Log.Contains("is stopping", StringComparison.Ordinal));
         release.SetResult();
         (await bed.Operator.WaitForExitAsync()).Should().Be(0);
         (await bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be(grant.RefreshToken);

@@ -19,6 +19,16 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
         return response.IsSuccessStatusCode;
     }
 
+    /// <summary>What is at a path, or null when it is not there.</summary>
+    public async Task<JsonNode?> GetAsync(string path, CancellationToken ct)
+    {
+        using var response = await Http().GetAsync(new Uri(path, UriKind.Relative), ct);
+        var text = await response.Content.ReadAsStringAsync(ct);
+        return response.StatusCode == HttpStatusCode.NotFound ? null
+            : response.IsSuccessStatusCode ? JsonNode.Parse(text)
+            : throw new InvalidOperationException($"GET {path} was answered with {(int)response.StatusCode}: {text}");
+    }
+
     public Task CreateNamespaceAsync(string name, CancellationToken ct) =>
         PostAsync("/api/v1/namespaces", new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = Named(name) }, ct);
 

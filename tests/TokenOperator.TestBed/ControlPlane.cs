@@ -2,6 +2,7 @@
 // machine; knows nothing of the product.
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
 
@@ -118,6 +119,9 @@ public sealed class ControlPlane : IAsyncDisposable
                 && await Admin().IsOkAsync("/api/v1/namespaces/default", ct),
             ct);
     }
+
+    /// <summary>Reads a path of the API as the administrator, at a fraction of what a kubectl costs; null when it is not there.</summary>
+    public Task<JsonNode?> GetAsync(string path, CancellationToken ct = default) => Admin().GetAsync(path, ct);
 
     /// <summary>Makes a namespace; one that is there is left as it is.</summary>
     public Task CreateNamespaceAsync(string name, CancellationToken ct = default) => Admin().CreateNamespaceAsync(name, ct);

@@ -37,6 +37,17 @@ public sealed class Kubectl(string program, string kubeconfig, string cacheFolde
         return RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), ct: ct);
     }
 
+    /// <summary>Starts it with the words of one line and lets it run, as for a watch; what it prints goes to <paramref name="logFile"/>.</summary>
+    public ChildProcess Start(string line, string logFile)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        return ChildProcess.Start(new ChildProcessOptions(
+            program, [.. line.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--kubeconfig", kubeconfig, "--cache-dir", cacheFolder])
+        {
+            LogFile = logFile,
+        });
+    }
+
     /// <summary>Applies a file, or all files of a folder.</summary>
     public Task ApplyAsync(string path, CancellationToken ct = default) => RunAsync(["apply", "-f", path], ct: ct);
 

@@ -11,7 +11,8 @@ try
     return args switch
     {
         ["up"] => await UpAsync(stop.Token),
-        ["token-server", .. var rest] => await ServeTokensAsync(rest, stop.Token),
+        ["demo"] => await DemoCommand.RunAsync(hold: Environment.GetEnvironmentVariable("HOLD") is { Length: > 0 } and not "0", stop.Token),
+        ["token-server", .. var options] => await ServeTokensAsync(options, stop.Token),
         _ => Usage(),
     };
 }
@@ -37,14 +38,20 @@ static async Task<int> UpAsync(CancellationToken ct)
     return 0;
 }
 
-static async Task<int> ServeTokensAsync(string[] args, CancellationToken ct)
+static async Task<int> ServeTokensAsync(string[] options, CancellationToken ct)
 {
-    await TokenServerCommand.RunAsync(args, ct);
+    await TokenServerCommand.RunAsync(options, ct);
     return 0;
 }
 
 static int Usage()
 {
-    Console.Error.WriteLine("Usage: TokenOperator.TestBed up | token-server [--port N] [--lifetime SECONDS] [--latency MILLISECONDS] [--rotate]");
+    Console.Error.WriteLine(
+        """
+        Usage: TokenOperator.TestBed VERB
+          up            start etcd and kube-apiserver, print the KUBECONFIG, stay until Ctrl-C
+          demo          show the operator at work; HOLD=1 stays up afterwards
+          token-server  serve a token endpoint: [--port N] [--lifetime SECONDS] [--latency MILLISECONDS] [--rotate]
+        """);
     return 2;
 }

@@ -27,6 +27,7 @@ public static class AccountsCommand
     /// <summary>Lets <paramref name="ns"/> use the account.</summary>
     public static async Task<int> AllowAsync(AccountKey key, string ns, CancellationToken ct)
     {
+        NamespaceName.Check(ns);
         await using var services = StoreServices.Create();
         await services.GetRequiredService<IMigrator>().UpAsync(ct);
         if (await services.GetRequiredService<ITokenStore>().AllowAsync(key, ns, ct) is not { } allowed)

@@ -1,5 +1,7 @@
 // The verbs of token-operator. May touch everything through the services it composes.
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using k8s.Exceptions;
 using TokenOperator.Providers;
 using TokenOperator.Seeding;
 using TokenOperator.Storage;
@@ -19,13 +21,17 @@ public static class CommandLine
         {
             foreach (var error in parsed.Errors)
                 await Console.Error.WriteLineAsync($"token-operator: {error.Message}");
-            await Console.Error.WriteLineAsync("Run token-operator --help, or a verb with --help.");
+            await Console.Error.WriteLineAsync($"Run: {PathOf(parsed.CommandResult)} --help");
             return ExitCodes.BadInput;
         }
 
         // Errors are for the person who typed the command: a sentence, no stack trace.
         return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
     }
+
+    /// <summary>The command as it is typed, such as <c>token-operator accounts allow</c>.</summary>
+    private static string PathOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : "token-operator";
 
     private static RootCommand Build()
     {
@@ -92,7 +98,7 @@ public static class CommandLine
         {
             return await run();
         }
-        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or ProviderSettingException or InvalidDocumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or ProviderSettingException or InvalidDocumentException or KubeConfigException or IOException or UnauthorizedAccessException)
         {
             return await FailAsync(e, ExitCodes.BadInput);
         }

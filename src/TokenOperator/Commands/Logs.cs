@@ -18,6 +18,12 @@ public static partial class Logs
             "auto" => Console.IsOutputRedirected,
             _ => throw new InvalidSettingException($"The setting Logging__Format is \"{format}\"; expected auto, json or text."),
         };
+        foreach (var level in configuration.GetSection("Logging:LogLevel").GetChildren())
+        {
+            if (!Enum.TryParse<LogLevel>(level.Value, ignoreCase: true, out _))
+                throw new InvalidSettingException($"The setting Logging__LogLevel__{level.Key} is \"{level.Value}\"; expected one of {string.Join(", ", Enum.GetNames<LogLevel>())}.");
+        }
+
         logging.ClearProviders();
         // The framework's own chatter says nothing about tokens.
         logging.AddFilter("Microsoft", LogLevel.Warning);

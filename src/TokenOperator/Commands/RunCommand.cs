@@ -37,9 +37,12 @@ public static class RunCommand
         builder.Services.AddTokenProviders(builder.Configuration);
         AddRefreshing(builder.Services);
         AddOperator(builder.Services, settings);
-        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
-            .AddMeter("TokenOperator.*")
-            .AddPrometheusExporter());
+        builder.Services.AddOpenTelemetry().WithMetrics(metrics =>
+        {
+            metrics.AddMeter("TokenOperator.*").AddPrometheusExporter();
+            if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 })
+                metrics.AddOtlpExporter();
+        });
         Endpoints.Listen(builder, settings);
 
         await using var app = builder.Build();
@@ -59,7 +62,7 @@ public static class RunCommand
             .AddSingleton<PendingCommits>()
             .AddSingleton<AccountRefresher>()
             .AddSingleton<AccountImporter>();
-        // Before the operator, so that it stops after the workers whose tokens it holds.
+        services.AddSingleton<IDrain, PendingCommitsDrain>();
         services.AddHostedService(provider => provider.GetRequiredService<PendingCommits>());
         services.AddHostedService(provider =>
         {

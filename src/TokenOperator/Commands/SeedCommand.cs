@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Controller;
+using TokenOperator.Providers;
 using TokenOperator.Seeding;
 using TokenOperator.Storage;
 using TokenOperator.Tokens;
@@ -15,6 +17,7 @@ public static class SeedCommand
         if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.LongestAccount || key.Account.Any(char.IsControl))
             throw new InvalidSettingException($"--account must have 1 to {TokenRequest.LongestAccount} printable characters.");
 
+        NamespaceName.Check(ns);
         var seed = SeedFileReader.Read((await ReadAsync(file, ct)).Span, file == "-" ? "standard input" : $"file {file}");
         await using var services = StoreServices.Create();
         await services.GetRequiredService<IMigrator>().UpAsync(ct);
@@ -37,6 +40,7 @@ public static class SeedCommand
         }
 
         Console.Out.WriteLine($"Imported {key}. {Use(imported)}");
+        await WarnOfUnknownProviderAsync(key);
         return ExitCodes.Ok;
     }
 
@@ -47,6 +51,17 @@ public static class SeedCommand
         return ExitCodes.Ok;
     }
 
+    /// <summary>Only a note: the operator may run with other settings than this command.</summary>
+    private static async Task WarnOfUnknownProviderAsync(AccountKey key)
+    {
+        var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build()).Select(provider => provider.Name).ToList();
+        if (!known.Contains(key.Provider))
+        {
+            await Console.Error.WriteLineAsync(
+                $"token-operator: note that the settings of this command name no provider \"{key.Provider}\", only {string.Join(", ", known)}. The account is of use if the operator's do.");
+        }
+    }
+
     private static string Use(AccountRecord record) => record.Namespaces is { Count: > 0 } namespaces
         ? $"Namespaces that may use it: {string.Join(", ", namespaces)}."
         : $"It belongs to no namespace yet: token-operator accounts allow {record.Key.Provider} {record.Key.Account} --namespace NAMESPACE";
@@ -54,6 +69,10 @@ public static class SeedCommand
     /// <summary>A little more than a token file can have, so that a wrong file is not read to its end.</summary>
     private static async Task<ReadOnlyMemory<byte>> ReadAsync(string file, CancellationToken ct)
     {
+        if (Directory.Exists(file))
+            throw new InvalidDocumentException($"file {file}: it is a folder, a token file was expected.");
+        if (file != "-" && !File.Exists(file))
+            throw new InvalidDocumentException($"file {file}: it does not exist.");
         var most = new byte[(64 * 1024) + 1];
         await using var stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
         var length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, ct);

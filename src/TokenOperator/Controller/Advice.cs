@@ -29,7 +29,7 @@ public static class Advice
 
     /// <summary>Fewer scopes than asked for.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
-        $"The account {request.Key} has not granted {string.Join(", ", missing)}. Consent again with all of spec.scopes: {NewToken(request)}.";
+        $"The account {request.Key} has not granted {string.Join(", ", missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
 
     /// <summary>The seed names another client than clientSecretRef.</summary>
     public static string SeedOfAnotherClient(TokenRequest request, string seedClient, string client) =>

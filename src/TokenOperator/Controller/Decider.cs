@@ -74,18 +74,25 @@ public static class Decider
             ? new Decision.Settle(new Verdict(account, new Problem(Reasons.Suspended, Advice.Suspended, NeedsHuman: false), NextRefresh: null))
             : null;
 
-    private static Decision.Settle? CheckFresh(Situation now, AccountRecord account)
+    private static Decision? CheckFresh(Situation now, AccountRecord account)
     {
         var due = RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore);
         if (now.RefreshRequested || account.Failure is not null || due <= now.Now)
             return null;
 
         var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
-        return new Decision.Settle(new Verdict(
-            account,
-            missing.Count == 0 ? null : new Problem(Reasons.ScopesMissing, Advice.ScopesMissing(now.Request, missing), NeedsHuman: true),
-            due));
+        return missing.Count == 0
+            ? new Decision.Settle(new Verdict(account, Problem: null, due))
+            : WiderSeed(now, account) ?? new Decision.Settle(new Verdict(
+                account, new Problem(Reasons.ScopesMissing, Advice.ScopesMissing(now.Request, missing), NeedsHuman: true), due));
     }
+
+    /// <summary>A token that works is replaced only by a seed that says that it has all of the scopes.</summary>
+    private static Decision? WiderSeed(Situation now, AccountRecord account) =>
+        now.Seed is Finding<Seed>.Found { Value.Token: var token }
+        && (token.Scopes.Count == 0 || RefreshPolicy.MissingScopes(now.Request.Scopes, token).Count > 0)
+            ? null
+            : NewSeed(now, account);
 
     /// <summary>A refresh token that is missing or dead is replaced by a seed that is another one; an unchanged seed is the dead token itself.</summary>
     private static Decision? CheckDeadToken(Situation now, AccountRecord account)
@@ -93,19 +100,19 @@ public static class Decider
         var dead = account.Token.RefreshToken is null || account.Failure?.Kind.NeedsHuman() == true;
         if (!dead)
             return null;
-        if (now is { Request.Seed: not null, Seed: Finding<Seed>.NotLooked })
-            return new Decision.ReadSeed();
-        if (now.Seed is Finding<Seed>.Found { Value: var seed }
-            && seed.Fingerprint != account.SeedFingerprint
-            && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken))
-        {
-            return CheckSeed(now, seed) ?? new Decision.Import(seed, account);
-        }
-
-        return account.Token.RefreshToken is null
-            ? Human(account, Reasons.SeedMissing, Advice.NoRefreshToken(now.Request))
-            : null;
+        return NewSeed(now, account)
+            ?? (account.Token.RefreshToken is null ? Human(account, Reasons.SeedMissing, Advice.NoRefreshToken(now.Request)) : null);
     }
+
+    /// <summary>The next step towards a seed that was not imported yet, or null when there is none.</summary>
+    private static Decision? NewSeed(Situation now, AccountRecord account) => now switch
+    {
+        { Request.Seed: not null, Seed: Finding<Seed>.NotLooked } => new Decision.ReadSeed(),
+        { Seed: Finding<Seed>.Found { Value: var seed } }
+            when seed.Fingerprint != account.SeedFingerprint && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken) =>
+            CheckSeed(now, seed) ?? new Decision.Import(seed, account),
+        _ => null,
+    };
 
     /// <summary>A refresh token works only with the client that obtained it; a file that names another one is a mistake that Google would only call invalid.</summary>
     private static Decision? CheckSeed(Situation now, Seed seed) => (seed.ClientId, now.Client) switch

@@ -6,6 +6,7 @@ using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
 using TokenOperator.Runtime.Controllers;
+using TokenOperator.Runtime.Queues;
 using TokenOperator.Runtime.Watching;
 using TokenOperator.Storage;
 using TokenOperator.Tokens;
@@ -24,6 +25,7 @@ public sealed partial class OAuthTokenController(
     SecretPublisher secrets,
     StatusPublisher statuses,
     IResourceCache<V1Alpha1OAuthToken> entities,
+    IReconcileQueue<V1Alpha1OAuthToken> queue,
     TimeProvider time,
     ILogger<OAuthTokenController> log) : IEntityController<V1Alpha1OAuthToken>
 {
@@ -107,6 +109,8 @@ public sealed partial class OAuthTokenController(
             case Decision.Refresh refresh:
                 var fingerprint = Decider.InputsFingerprint(refresh.Client, refresh.Account);
                 var after = await StoreAsync(situation, () => refresher.RefreshAsync(refresh.Account, refresh.Client, fingerprint, ct));
+                if (after.Account is Finding<AccountRecord>.Found { Value: { Failure: null } good } && RefreshPolicy.MissingScopes(request.Scopes, good.Token).Count == 0)
+                    TellOthers(request);
                 return after with
                 {
                     Now = time.GetUtcNow(),
@@ -116,6 +120,19 @@ public sealed partial class OAuthTokenController(
                 };
             default:
                 throw new InvalidOperationException($"There is no way to carry out {decision.GetType().Name}.");
+        }
+    }
+
+    /// <summary>
+    /// Objects of the same account publish a new token at once, too: they may be waiting for a human who helped this one.
+    /// Anything worse is left to each one's own time, so that two objects with useless seeds do not wake each other for ever.
+    /// </summary>
+    private void TellOthers(TokenRequest request)
+    {
+        foreach (var other in entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(request.Key)))
+        {
+            if (other.Key() != request.Owner)
+                queue.Enqueue(other.Key());
         }
     }
 
@@ -147,10 +164,10 @@ public sealed partial class OAuthTokenController(
         if (entities.Get(entity.Key())?.Metadata is not { DeletionTimestamp: null } current || current.Uid != entity.Metadata.Uid)
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
 
-        var secret = new Published(SecretOutcome.Untouched);
-        if (request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(time.GetUtcNow()))
-            secret = await secrets.PublishAsync(entity, request, account.Token, ct);
         var name = TokenRequest.SecretNameOf(entity);
+        var secret = request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(time.GetUtcNow())
+            ? await secrets.PublishAsync(entity, request, account.Token, ct)
+            : secrets.Look(entity, name);
         if (secret.Outcome == SecretOutcome.Right && entity.Status?.SecretName is { } old && old != name)
             await secrets.RetireAsync(entity, old, ct);
 

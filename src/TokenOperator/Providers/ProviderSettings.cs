@@ -27,14 +27,14 @@ public static partial class ProviderSettings
         if (!NamePattern().IsMatch(name))
         {
             throw new ProviderSettingException(
-                $"Setting {section.Path}: a provider's name is expected to be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
+                $"Setting {Name(section)}: a provider's name is expected to be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
         }
 
         return new ProviderOptions
         {
             Name = name,
             TokenEndpoint = Address(section, "TokenEndpoint") ?? defaults?.TokenEndpoint
-                ?? throw new ProviderSettingException($"Setting {section.Path}:TokenEndpoint is missing: the address of the provider's token endpoint is expected."),
+                ?? throw new ProviderSettingException($"Setting {Name(section)}__TokenEndpoint is missing: the address of the provider's token endpoint is expected."),
             RevocationEndpoint = Address(section, "RevocationEndpoint") ?? defaults?.RevocationEndpoint,
             Timeout = Timeout(section),
         };
@@ -51,7 +51,7 @@ public static partial class ProviderSettings
         if (address.Scheme == "http" && !address.IsLoopback && !InsecureHttpIsAllowed(section))
         {
             throw Refused(section, key, "is plain http: client secrets and refresh tokens would cross the network unencrypted. "
-                + $"Use https://, or set {section.Path}:AllowInsecureHttp=true if that network is trusted");
+                + $"Use https://, or set {Name(section)}__AllowInsecureHttp=true if that network is trusted");
         }
 
         return address;
@@ -70,7 +70,10 @@ public static partial class ProviderSettings
             : throw Refused(section, "TimeoutSeconds", "is not a whole number from 1 to 300");
     }
 
-    private static ProviderSettingException Refused(IConfigurationSection section, string key, string what) => new($"Setting {section.Path}:{key} {what}.");
+    private static ProviderSettingException Refused(IConfigurationSection section, string key, string what) => new($"Setting {Name(section)}__{key} {what}.");
+
+    /// <summary>As an environment variable is called.</summary>
+    private static string Name(IConfigurationSection section) => section.Path.Replace(":", "__", StringComparison.Ordinal);
 
     [GeneratedRegex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();

@@ -55,8 +55,9 @@ public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceV
     }
 
     /// <summary>
-    /// The operator owns every data key, and nobody else owns any: the value of a field is then the one it applied last,
-    /// since whoever sets another value takes the field over (server-side apply, "Conflicts").
+    /// The operator owns each of its data keys, and nobody else owns one of them: the value of a field is then the one it
+    /// applied last, since whoever sets another value takes the field over (server-side apply, "Conflicts"). Keys that others
+    /// add are theirs.
     /// </summary>
     private static bool IsIntact(V1ObjectMeta meta)
     {
@@ -65,12 +66,13 @@ public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceV
         {
             if (entry.FieldsV1 is not JsonElement { ValueKind: JsonValueKind.Object } fields)
                 continue;
-            var mine = entry.Manager == Manager && entry.Operation == "Apply";
             if (!fields.TryGetProperty("f:data", out var data) || data.ValueKind != JsonValueKind.Object)
                 continue;
-            if (!mine)
+            var count = DataKeys.Count(key => data.TryGetProperty("f:" + key, out _));
+            if (entry.Manager == Manager && entry.Operation == "Apply")
+                owned = count;
+            else if (count > 0)
                 return false;
-            owned = DataKeys.Count(key => data.TryGetProperty("f:" + key, out _));
         }
 
         return owned == DataKeys.Count;

@@ -6,6 +6,9 @@ public enum SecretOutcome
     /// <summary>It was left as it is: there is no token to write, or nothing may be touched.</summary>
     Untouched,
 
+    /// <summary>There is none of this object's, and none is to be written now.</summary>
+    Missing,
+
     /// <summary>It holds the account's newest token.</summary>
     Right,
 

@@ -46,6 +46,12 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
     }
 
+    /// <summary>Says whether the Secret is there, and leaves it as it is.</summary>
+    public Published Look(V1Alpha1OAuthToken owner, string name) =>
+        new(secrets.Get(new NamespacedName(owner.Metadata.NamespaceProperty, name)) is { Mark: not null } known && IsOwn(known, owner)
+            ? SecretOutcome.Untouched
+            : SecretOutcome.Missing);
+
     /// <summary>Deletes the Secret that an earlier spec named, if it is this object's.</summary>
     public async Task RetireAsync(V1Alpha1OAuthToken owner, string name, CancellationToken ct)
     {

@@ -26,7 +26,7 @@ public static class StatusBuilder
         var (account, problem) = (report.Verdict.Account, Worst(report));
         // A token that could not be written is not what the Secret holds: go on speaking of the one it does.
         var holds = report.Secret.Outcome == SecretOutcome.Right;
-        var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : before?.ExpiresAt;
+        var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : report.Secret.Outcome == SecretOutcome.Missing ? null : before?.ExpiresAt;
         var inSecret = holds || (report.Secret.Outcome is SecretOutcome.Untouched or SecretOutcome.Failed && before?.SecretName == report.SecretName);
         var valid = inSecret && Timestamps.Parse(expiresAt) > now;
         var missingScopes = account is not null && RefreshPolicy.MissingScopes(report.Scopes, account.Token).Count > 0;

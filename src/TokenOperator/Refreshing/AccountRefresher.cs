@@ -79,7 +79,7 @@ public sealed partial class AccountRefresher(
             var committed = await store.CommitAsync(claimed.Key, claimId, claimed.Generation, token, at, CancellationToken.None);
             if (committed is not null)
             {
-                LogRefreshed(claimed.Key.Provider, claimed.Key.Account, token.ExpiresAt);
+                LogRefreshed(claimed.Key.Provider, claimed.Key.Account, Timestamps.Format(token.ExpiresAt));
                 return cache.Keep(committed);
             }
 
@@ -100,7 +100,7 @@ public sealed partial class AccountRefresher(
         var count = (claimed.Failure?.Count ?? 0) + 1;
         var retryAt = now + RefreshPolicy.Backoff(failed.Kind, count, failed.RetryAfter, dice.NextDouble());
         var failure = new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, inputs);
-        LogFailed(claimed.Key.Provider, claimed.Key.Account, failed.Kind, failed.Detail, count, retryAt);
+        LogFailed(claimed.Key.Provider, claimed.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
         if (failed.Kind == FailureKind.ClientRejected)
             rejected.Reject(claimed.Key.Provider, client, retryAt);
 
@@ -143,10 +143,10 @@ public sealed partial class AccountRefresher(
         current is not null && (current.Generation != seen.Generation || current.Failure?.At > (seen.Failure?.At ?? DateTimeOffset.MinValue));
 
     [LoggerMessage(101, LogLevel.Debug, "Refreshed {Provider}/{Account}, valid until {ExpiresAt}")]
-    private partial void LogRefreshed(string provider, string account, DateTimeOffset? expiresAt);
+    private partial void LogRefreshed(string provider, string account, string? expiresAt);
 
     [LoggerMessage(102, LogLevel.Warning, "Refreshing {Provider}/{Account} failed: {Kind} ({Detail}), {Count} in a row; asked again at {RetryAt}")]
-    private partial void LogFailed(string provider, string account, FailureKind kind, string detail, int count, DateTimeOffset retryAt);
+    private partial void LogFailed(string provider, string account, FailureKind kind, string detail, int count, string retryAt);
 
     [LoggerMessage(103, LogLevel.Error, "The new token of {Provider}/{Account} is held in memory only: {Error}. It is published, and committed as soon as Postgres can be used; do not stop the operator before")]
     private partial void LogUncommitted(string provider, string account, string error);

@@ -19,8 +19,8 @@ public sealed record PendingCommit(AccountRecord Claimed, Guid ClaimId, TokenSet
 }
 
 /// <summary>
-/// Holds what could not be committed and tries until it is, 1 s apart at first and 15 s at most. It is asked to stop
-/// after the workers, and goes on trying until the host's shutdown time is up.
+/// Holds what could not be committed and tries until it is, 1 s apart at first and 15 s at most. When the process stops,
+/// <see cref="FlushAsync"/> goes on trying after the workers have ended, while no other process may lead yet.
 /// </summary>
 public sealed partial class PendingCommits(ITokenStore store, TimeProvider time, ILogger<PendingCommits> log) : BackgroundService
 {
@@ -46,15 +46,14 @@ public sealed partial class PendingCommits(ITokenStore store, TimeProvider time,
         _added.Writer.TryWrite(true);
     }
 
-    /// <inheritdoc/>
-    public override async Task StopAsync(CancellationToken cancellationToken)
+    /// <summary>Tries until nothing is left or <paramref name="ct"/> is cancelled; for the end of the process, after the workers.</summary>
+    public async Task FlushAsync(CancellationToken ct)
     {
-        await base.StopAsync(cancellationToken);
-        for (var wait = FirstWait; !_pending.IsEmpty && !cancellationToken.IsCancellationRequested; wait = Longer(wait))
+        for (var wait = FirstWait; !_pending.IsEmpty && !ct.IsCancellationRequested; wait = Longer(wait))
         {
-            await TryAllAsync(cancellationToken);
+            await TryAllAsync(ct);
             if (!_pending.IsEmpty)
-                await Task.Delay(wait, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(wait, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         foreach (var commit in _pending.Values)

@@ -1,5 +1,7 @@
+using System.Text.Json.Serialization;
 using k8s;
 using k8s.Models;
+using TokenOperator.Runtime.Client;
 
 namespace TokenOperator.Runtime;
 
@@ -16,6 +18,7 @@ public sealed class PartialObjectMetadata : IKubernetesObject<V1ObjectMeta>
     /// <summary><c>PartialObjectMetadata</c>, whatever the object is.</summary>
     public string Kind { get; set; } = "";
 
-    /// <summary>The metadata of the object.</summary>
+    /// <summary>The metadata of the object; unlike that of other objects with its managed fields.</summary>
+    [JsonConverter(typeof(ApiJson.WholeMetadataConverter))]
     public V1ObjectMeta Metadata { get; set; } = new();
 }

@@ -82,13 +82,31 @@ internal static class JsonInput
         catch (JsonException e)
         {
             var at = Offset(content, e.LineNumber ?? 0, e.BytePositionInLine ?? 0);
-            throw at >= content.Length
-                ? Fault("the JSON ends before it is complete: the file was cut off", content, content.Length, source)
+            throw at >= content.Length || IsBeginning(content)
+                ? Fault("the JSON ends before it is complete: the file was cut off. Put the whole file there", content, content.Length, source)
                 : Fault("this is not valid JSON", content, at, source);
         }
         catch (InvalidOperationException)
         {
             throw Fault("this escape is no text", content, (int)reader.TokenStartIndex, source);
+        }
+    }
+
+    /// <summary>True when more could follow that makes it JSON.</summary>
+    private static bool IsBeginning(ReadOnlySpan<byte> content)
+    {
+        var reader = new Utf8JsonReader(content, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = 1024 }));
+        try
+        {
+            while (reader.Read())
+            {
+            }
+
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 

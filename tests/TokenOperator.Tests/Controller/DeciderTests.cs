@@ -104,6 +104,18 @@ public sealed class DeciderTests
         Decider.Decide(situation with { Client = Found(new OAuthClient("client-9", new SecretValue("s"))) }).Should().BeOfType<Decision.Import>();
     }
 
+    [Fact]
+    public void A_token_without_all_scopes_is_replaced_by_a_new_seed_that_has_them()
+    {
+        var wanting = With(Row(TimeSpan.FromMinutes(50))) with { Request = Request with { Scopes = ["send", "admin"] } };
+        static Seed Granting(params string[] scopes) => new(SeedOf("another").Token with { Scopes = scopes }, null, null);
+
+        Decider.Decide(wanting).Should().BeOfType<Decision.ReadSeed>();
+        Decider.Decide(wanting with { Seed = Found(Granting("admin", "send")) }).Should().BeOfType<Decision.Import>();
+        Settled(wanting with { Seed = Found(Granting("send")) }).Problem!.Reason.Should().Be(Reasons.ScopesMissing);
+        Settled(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token that has what is asked for is left alone");
+    }
+
     public static TheoryData<string, Situation> Problems => new()
     {
         { Reasons.UnknownProvider, Empty with { Providers = ["other"] } },
@@ -120,7 +132,7 @@ public sealed class DeciderTests
         { Reasons.AccountNotAllowed, With(Row(TimeSpan.FromMinutes(50), namespaces: ["other"])) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null }, seed: SeedOf("not the same")) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null }) with { Seed = new Finding<Seed>.Absent("no Secret") } },
-        { Reasons.ScopesMissing, With(Row(TimeSpan.FromMinutes(50))) with { Request = Request with { Scopes = ["send", "admin"] } } },
+        { Reasons.ScopesMissing, With(Row(TimeSpan.FromMinutes(50)), seed: SeedOf("another of unknown scopes")) with { Request = Request with { Scopes = ["send", "admin"] } } },
         { Reasons.ProviderUnavailable, With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(5))), Client) },
         { Reasons.RateLimited, With(Row(failure: Failed(FailureKind.RateLimited, TimeSpan.FromSeconds(5))), Client) },
         { Reasons.ReauthorizationRequired, With(Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20))), Client, SeedOf("refresh")) },

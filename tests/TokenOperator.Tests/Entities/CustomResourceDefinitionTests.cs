@@ -36,7 +36,7 @@ public sealed class CustomResourceDefinitionTests
     [Fact]
     public void Every_field_teaches_by_a_description()
     {
-        var silent = Walk(At(Schema, "properties"), "").Where(f => f.Path != ".metadata" && !f.Field.TryGetValue("description", out var text) || ((string)text).Length < 5);
+        var silent = Walk(At(Schema, "properties"), "").Where(f => f.Path != ".metadata" && (f.Field.GetValueOrDefault("description") as string ?? "").Length < 5);
         silent.Select(f => f.Path).Should().BeEmpty();
     }
 
@@ -52,6 +52,17 @@ public sealed class CustomResourceDefinitionTests
         columns.Where(c => !c.ContainsKey("priority")).Select(c => c["name"]).Should().Equal("Provider", "Account", "Ready", "Status", "Expires", "Age");
         columns.Where(c => c.ContainsKey("priority")).Select(c => c["name"]).Should().Equal("Secret", "Last Refresh", "Next Refresh", "Message");
         columns.Where(c => (string)c["name"] is "Expires" or "Next Refresh").Select(c => c["type"]).Should().AllBeEquivalentTo("string");
+    }
+
+    [Fact]
+    public void An_object_that_no_operator_has_looked_at_shows_Pending()
+    {
+        var condition = At(Schema, "properties", "status", "default", "conditions", 0);
+        condition["type"].Should().Be(ConditionTypes.Ready);
+        condition["status"].Should().Be("Unknown");
+        condition["reason"].Should().Be(Reasons.Pending);
+        var required = (List<object>)At(Schema, "properties", "status", "properties", "conditions", "items")["required"];
+        condition.Keys.Should().BeEquivalentTo(required, "the API server refuses a default that its own schema does not allow");
     }
 
     private static void Compare(Dictionary<object, object> schema, Type type, string path)

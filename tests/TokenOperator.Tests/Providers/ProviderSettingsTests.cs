@@ -37,7 +37,7 @@ public sealed class ProviderSettingsTests
     [InlineData("TokenEndpoint", "ftp://login.acme.example/token", "*not an absolute address*")]
     [InlineData("TokenEndpoint", "https://user:marked-secret@login.acme.example/token", "*user name*")]
     [InlineData("TokenEndpoint", "https://login.acme.example/token#marked-secret", "*fragment*")]
-    [InlineData("TokenEndpoint", "http://login.acme.example/token", "*plain http*Providers:acme:AllowInsecureHttp=true*")]
+    [InlineData("TokenEndpoint", "http://login.acme.example/token", "*plain http*Providers__acme__AllowInsecureHttp=true*")]
     [InlineData("RevocationEndpoint", "banana", "*not an absolute address*")]
     [InlineData("TimeoutSeconds", "0", "*1 to 300*")]
     [InlineData("TimeoutSeconds", "-1", "*1 to 300*")]
@@ -53,7 +53,7 @@ public sealed class ProviderSettingsTests
             settings["Providers:acme:TokenEndpoint"] = "https://acme.example/token";
         var read = () => ProviderSettings.Read(settings);
 
-        read.Should().Throw<ProviderSettingException>().WithMessage($"Setting Providers:acme:{key} *").WithMessage(message)
+        read.Should().Throw<ProviderSettingException>().WithMessage($"Setting Providers__acme__{key} *").WithMessage(message)
             .Which.Message.Should().NotContain("marked-secret");
     }
 
@@ -62,7 +62,7 @@ public sealed class ProviderSettingsTests
     {
         var read = () => ProviderSettings.Read(Configuration(("Providers:acme:TimeoutSeconds", "5")));
 
-        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers:acme:TokenEndpoint is missing*");
+        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers__acme__TokenEndpoint is missing*");
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class ProviderSettingsTests
     {
         var read = () => ProviderSettings.Read(Configuration(("Providers:a_b:TokenEndpoint", "https://acme.example/token")));
 
-        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers:a_b: a provider's name*");
+        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers__a_b: a provider's name*");
     }
 
     [Fact]

@@ -26,7 +26,7 @@ public sealed class SecretInfoTests
 
     [Theory]
     [InlineData("kubectl-edit", "Update", """{"f:access_token":{}}""")]
-    [InlineData("kubectl-patch", "Update", """{"f:something_else":{}}""")]
+    [InlineData("kubectl-patch", "Update", """{".":{},"f:scope":{},"f:something_else":{}}""")]
     [InlineData("token-operator", "Update", """{"f:access_token":{}}""")]
     public void A_Secret_whose_data_somebody_else_wrote_is_not_intact(string manager, string operation, string data) =>
         Info(Fields("token-operator", "Apply", AllKeys) + "," + Fields(manager, operation, data)).Mark!.Intact.Should().BeFalse();
@@ -34,6 +34,10 @@ public sealed class SecretInfoTests
     [Fact]
     public void A_Secret_that_lost_a_key_is_not_intact() =>
         Info(Fields("token-operator", "Apply", """{"f:access_token":{}}""")).Mark!.Intact.Should().BeFalse();
+
+    [Fact]
+    public void A_key_that_somebody_added_is_theirs_and_does_not_matter() =>
+        Info(Fields("token-operator", "Apply", AllKeys) + "," + Fields("kubectl-patch", "Update", """{"f:something_else":{}}""")).Mark!.Intact.Should().BeTrue();
 
     [Fact]
     public void Somebody_elses_labels_do_not_matter() =>

@@ -108,6 +108,17 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
+    public void A_Secret_that_is_gone_and_may_not_be_written_is_not_Ready()
+    {
+        var good = StatusBuilder.Build(null, Report(Account()), Now);
+        var suspended = new Problem(Reasons.Suspended, Advice.Suspended, NeedsHuman: false);
+        StatusBuilder.Build(good, Report(Account(), suspended, SecretOutcome.Untouched), Now).Find(ConditionTypes.Ready)!.Status.Should().Be("True");
+        var status = StatusBuilder.Build(good, Report(Account(), suspended, SecretOutcome.Missing), Now);
+        status.Find(ConditionTypes.Ready)!.Status.Should().Be("False");
+        status.ExpiresAt.Should().BeNull();
+    }
+
+    [Fact]
     public void Before_anything_was_tried_all_is_Unknown_or_Pending()
     {
         var status = StatusBuilder.Build(null, Report(null, secret: SecretOutcome.Untouched), Now);

@@ -98,6 +98,8 @@ public sealed class SeedFileReaderTests
     [InlineData("""{"refresh_token": "marked-secret"} x""", "*line 1, column 36: this is not valid JSON.")]
     [InlineData("""{"refresh_token": "marked-secret", "refresh_token": "2"}""", "*line 1, column 36: this field occurs twice.")]
     [InlineData("""{"refresh_token": "marked-""", "*cut off*")]
+    [InlineData("""{"refresh_token": "marked-secret",""", "*line 1, column 35*cut off*whole file*")]
+    [InlineData("""{"refresh_token": "marked-secret", "expires_in": 35""", "*cut off*")]
     [InlineData("""["marked-secret"]""", "*a list was found, a JSON object was expected.")]
     [InlineData("marked-secret", "*line 1, column 1*not valid JSON*")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": "soon"}""", "*field expires_at: expected a number.")]

@@ -7,11 +7,13 @@ using k8s.Models;
 namespace TokenOperator.Runtime.Client;
 
 /// <summary>
-/// JSON as KubernetesClient reads and writes it, but without <c>metadata.managedFields</c>, which is often the larger half of an
-/// object. Only a <see cref="PartialObjectMetadata"/> has it, for whoever asks who set what.
+/// JSON as KubernetesClient reads and writes it, but without <c>metadata.managedFields</c>, which is often the larger half of
+/// an object and which nobody here reads but of <see cref="PartialObjectMetadata"/>.
 /// </summary>
 internal static class ApiJson
 {
+    private static readonly JsonSerializerOptions AsTheyAre = Copy();
+
     public static JsonSerializerOptions Options { get; } = Create();
 
     public static JsonTypeInfo<T> Info<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
@@ -21,13 +23,17 @@ internal static class ApiJson
 
     private static JsonSerializerOptions Create()
     {
+        var options = Copy();
+        options.TypeInfoResolver = options.TypeInfoResolver!.WithAddedModifier(DropManagedFields);
+        options.MakeReadOnly();
+        return options;
+    }
+
+    private static JsonSerializerOptions Copy()
+    {
         JsonSerializerOptions? copy = null;
         KubernetesJson.AddJsonOptions(options => copy = new JsonSerializerOptions(options));
-        var whole = new JsonSerializerOptions(copy!);
-        whole.MakeReadOnly();
-        copy!.TypeInfoResolver = copy.TypeInfoResolver!.WithAddedModifier(DropManagedFields).WithAddedModifier(info => KeepManagedFields(info, whole));
-        copy.MakeReadOnly();
-        return copy;
+        return copy!;
     }
 
     private static void DropManagedFields(JsonTypeInfo info)
@@ -39,21 +45,15 @@ internal static class ApiJson
         }
     }
 
-    private static void KeepManagedFields(JsonTypeInfo info, JsonSerializerOptions whole)
-    {
-        if (info.Type != typeof(PartialObjectMetadata)) return;
-        foreach (var property in info.Properties)
-        {
-            if (property.PropertyType == typeof(V1ObjectMeta)) property.CustomConverter = new WholeMetadata(whole);
-        }
-    }
-
-    private sealed class WholeMetadata(JsonSerializerOptions whole) : JsonConverter<V1ObjectMeta>
+    /// <summary>Metadata with all of its fields, for objects that are asked for because of their metadata.</summary>
+    internal sealed class WholeMetadataConverter : JsonConverter<V1ObjectMeta>
     {
         public override V1ObjectMeta? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            JsonSerializer.Deserialize<V1ObjectMeta>(ref reader, whole);
+            JsonSerializer.Deserialize(ref reader, Info());
 
         public override void Write(Utf8JsonWriter writer, V1ObjectMeta value, JsonSerializerOptions options) =>
-            JsonSerializer.Serialize(writer, value, whole);
+            JsonSerializer.Serialize(writer, value, Info());
+
+        private static JsonTypeInfo<V1ObjectMeta> Info() => (JsonTypeInfo<V1ObjectMeta>)AsTheyAre.GetTypeInfo(typeof(V1ObjectMeta));
     }
 }

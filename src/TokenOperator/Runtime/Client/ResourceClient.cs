@@ -139,7 +139,7 @@ public sealed class ResourceClient
         while (true)
         {
             var list = await transport.SendAsync<ResourceList<T>>(Collection<T>("list", scope, query, list: true), cancellationToken);
-            page(list.Items);
+            page(list.Items ?? []);
             if (string.IsNullOrEmpty(list.Metadata.ContinueProperty)) return list.Metadata.ResourceVersion ?? "";
             query = $"limit={PageSize}{scope.Selector}&continue={Uri.EscapeDataString(list.Metadata.ContinueProperty)}";
         }

@@ -7,7 +7,8 @@ internal sealed class ResourceList<T>
 {
     public V1ListMeta Metadata { get; set; } = new();
 
-    public List<T> Items { get; set; } = [];
+    /// <summary>An empty list of metadata comes with <c>null</c> (seen on Kubernetes 1.20).</summary>
+    public List<T>? Items { get; set; }
 }
 
 /// <summary>What a LIST or a watch is to cover.</summary>

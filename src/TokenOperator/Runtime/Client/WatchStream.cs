@@ -34,7 +34,7 @@ internal static class WatchStream
         var pipe = PipeReader.Create(stream);
         while (true)
         {
-            var read = await pipe.ReadAsync(cancellationToken);
+            var read = await ReadAsync(pipe, cancellationToken);
             var buffer = read.Buffer;
             while (buffer.PositionOf((byte)'\n') is { } end)
             {
@@ -46,6 +46,18 @@ internal static class WatchStream
             pipe.AdvanceTo(buffer.Start, buffer.End);
             // What is left without an end of line was cut off: the watch that follows brings it again.
             if (read.IsCompleted) yield break;
+        }
+    }
+
+    private static async ValueTask<ReadResult> ReadAsync(PipeReader pipe, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await pipe.ReadAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw new ApiUnavailableException($"the connection broke: {e.InnerException?.Message ?? e.Message}", e);
         }
     }
 

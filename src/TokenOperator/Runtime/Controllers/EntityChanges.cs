@@ -7,7 +7,8 @@ internal static class EntityChanges
 {
     /// <summary>
     /// True when anything but the status changed: a controller that hears of its own status writes never comes to rest. An
-    /// entity without a generation has no status apart, so each change of it counts.
+    /// entity without a generation has no status apart, so each change of it counts. Of the finalizers only one that was taken from
+    /// a live entity counts: it may have to be put back.
     /// </summary>
     public static bool Matter(IMetadata<V1ObjectMeta> before, IMetadata<V1ObjectMeta> after)
     {
@@ -18,7 +19,7 @@ internal static class EntityChanges
             || old.DeletionTimestamp != now.DeletionTimestamp
             || !Same(old.Labels, now.Labels)
             || !Same(old.Annotations, now.Annotations)
-            || !(old.Finalizers ?? []).SequenceEqual(now.Finalizers ?? []);
+            || (now.DeletionTimestamp is null && (old.Finalizers ?? []).Except(now.Finalizers ?? []).Any());
     }
 
     private static bool Same(IDictionary<string, string>? old, IDictionary<string, string>? now) =>

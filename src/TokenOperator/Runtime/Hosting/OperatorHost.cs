@@ -10,12 +10,13 @@ namespace TokenOperator.Runtime.Hosting;
 
 /// <summary>
 /// Runs the parts in their order. Start: watches and election at once, workers when both are through. Stop: workers are drained, then
-/// the watches end, then the lease is released, then the events go out. When the lease is lost, work in progress is
+/// what they left, then the watches end, then the lease is released, then the events go out. When the lease is lost, work in progress is
 /// broken off and the host ends with exit code 1, so that nothing of an old term survives.
 /// </summary>
 internal sealed partial class OperatorHost(
     IEnumerable<IResourceWatch> watches,
     IEnumerable<IControllerRunner> runners,
+    IEnumerable<IDrain> drains,
     IElection election,
     EventPublisher events,
     OperatorOptions options,
@@ -53,9 +54,11 @@ internal sealed partial class OperatorHost(
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        LogStopping(logger, options.Name);
         await stopWork.CancelAsync();
         await working;
         var drained = await Task.WhenAll(runners.Select(r => r.DrainAsync(options.DrainTimeout)));
+        await Task.WhenAll(drains.Select(d => d.DrainAsync(cancellationToken)));
         await stopWatches.CancelAsync();
         await watching;
         await stopElection.CancelAsync();
@@ -111,6 +114,9 @@ internal sealed partial class OperatorHost(
 
     [LoggerMessage(EventId = 1002, Level = LogLevel.Information, Message = "Leading {Scope}")]
     private static partial void LogLeading(ILogger logger, string scope);
+
+    [LoggerMessage(EventId = 1005, Level = LogLevel.Information, Message = "{Operator} is stopping: what is in work is finished first")]
+    private static partial void LogStopping(ILogger logger, string @operator);
 
     [LoggerMessage(EventId = 1003, Level = LogLevel.Information, Message = "{Operator} stopped")]
     private static partial void LogStopped(ILogger logger, string @operator);

@@ -35,6 +35,7 @@ internal sealed partial class Reflector<TResource, TItem>(
         while (!cancellationToken.IsCancellationRequested)
         {
             string trouble;
+            Exception? fault = null;
             try
             {
                 if (mustList) await ListAsync(cancellationToken);
@@ -50,15 +51,19 @@ internal sealed partial class Reflector<TResource, TItem>(
                 trouble = e.Message;
                 ChooseVersionAfter(e);
             }
+            catch (ApiUnavailableException e)
+            {
+                trouble = e.Message;
+            }
 #pragma warning disable CA1031 // A cache that stopped for ever would be worse than any failure of one round.
             catch (Exception e)
             {
-                trouble = e.Message;
+                (trouble, fault) = (e.Message, e);
             }
 #pragma warning restore CA1031
 
             var delay = backoff.Next();
-            LogTrouble(logger, scope, trouble, delay);
+            LogTrouble(logger, fault, scope, trouble, delay);
             try
             {
                 await Task.Delay(delay, time, cancellationToken);
@@ -182,7 +187,7 @@ internal sealed partial class Reflector<TResource, TItem>(
     private static partial void LogListed(ILogger logger, ResourceScope scope, int count, string version);
 
     [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Watching {Scope} failed, trying again in {Delay}: {Trouble}")]
-    private static partial void LogTrouble(ILogger logger, ResourceScope scope, string trouble, TimeSpan delay);
+    private static partial void LogTrouble(ILogger logger, Exception? fault, ResourceScope scope, string trouble, TimeSpan delay);
 
     [LoggerMessage(EventId = 2003, Level = LogLevel.Debug, Message = "The watch of {Scope} did not end after {Timeout}, starting another")]
     private static partial void LogWatchdog(ILogger logger, ResourceScope scope, TimeSpan timeout);

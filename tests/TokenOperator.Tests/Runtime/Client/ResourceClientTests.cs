@@ -37,16 +37,17 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_metadata_alone_comes_with_its_managed_fields()
+    public async Task An_object_that_is_asked_for_its_metadata_comes_with_its_managed_fields()
     {
         var manifest = Gadget.Manifest("lamp");
         manifest["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "somebody" });
         fixture.Server.Store.Create("gadgets", manifest);
 
-        var gadget = await fixture.Client.GetAsync<PartialObjectMetadata>(Gadget.ResourceKind, Name, fixture.Stop);
+        var one = await fixture.Client.GetAsync<PartialObjectMetadata>(Gadget.ResourceKind, Name, fixture.Stop);
+        var listed = await fixture.Client.ListAsync<PartialObjectMetadata>(Gadget.ResourceKind, "", null, fixture.Stop);
 
-        gadget!.Metadata.ManagedFields.Should().ContainSingle().Which.Manager.Should().Be("somebody");
-        gadget.Metadata.Name.Should().Be("lamp");
+        one!.Metadata.ManagedFields.Should().ContainSingle().Which.Manager.Should().Be("somebody");
+        listed.Single().Metadata.ManagedFields.Should().ContainSingle();
     }
 
     [Fact]

@@ -38,6 +38,17 @@ public sealed class FinalizerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_wanted_finalizer_that_somebody_took_away_is_put_back()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
+        await @operator.UntilAsync("reconcile lamp");
+
+        Store.Update("gadgets", "shop", "lamp", o => o["metadata"]!["finalizers"] = new JsonArray());
+
+        await Eventually.IsTrueAsync(() => FinalizersOf("lamp").Length == 1, "it is back");
+    }
+
+    [Fact]
     public async Task One_that_is_not_wanted_is_not_added_and_one_that_no_longer_is_is_removed()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));

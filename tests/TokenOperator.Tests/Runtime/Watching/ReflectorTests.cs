@@ -143,6 +143,20 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_empty_list_without_items_is_an_empty_list()
+    {
+        fixture.Server.Intercept = async (context, seen) =>
+        {
+            if (!seen.IsWatch) await FakeApiServer.AnswerAsync(context, 200, """{"kind":"List","metadata":{"resourceVersion":"7"},"items":null}""");
+            return !seen.IsWatch;
+        };
+
+        var cache = fixture.WatchGadgets();
+
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced");
+    }
+
+    [Fact]
     public async Task An_object_that_does_not_fit_its_class_is_passed_over_and_the_next_one_is_not()
     {
         var cache = await fixture.WatchGadgetsUntilSyncedAsync();

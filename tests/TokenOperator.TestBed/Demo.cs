@@ -1,0 +1,193 @@
+// The demo: shows the operator at its work, and checks each thing that it shows. It knows the product only as its user
+// does: by its manifests, its program and what kubectl tells.
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>One run of the demo.</summary>
+public sealed class Demo(DemoPage page, DemoBed bed)
+{
+    /// <summary>Refreshed after half of it; the takeover after a crash, about 20 s, fits into that half.</summary>
+    public static readonly TimeSpan TokenLifetime = TimeSpan.FromSeconds(75);
+
+    private const string Secret = "marcus-gmail-token";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly string[] Keys = ["access_token", "account", "expires_at", "provider", "scope", "token_type"];
+
+    private const string AsFiles =
+        """{{range $k, $v := .data}}{{$k}}: {{if eq $k "access_token"}}({{len (base64decode $v)}} characters){{else}}{{base64decode $v}}{{end}}{{"\n"}}{{end}}""";
+
+    private Kubectl Kubectl => bed.Plane.Kubectl;
+
+    /// <summary>Shows everything.</summary>
+    /// <exception cref="DemoException">Something is not as claimed.</exception>
+    public async Task RunAsync(CancellationToken ct)
+    {
+        await InstallAsync(ct);
+        await StartOperatorAsync(ct);
+        await using var watch = await ApplySamplesAsync(ct);
+        await ReadAsAppAsync(ct);
+        await RefreshAsync("Wait for the first refresh", asked: 2, ct);
+        await CrashAsync(ct);
+        await RefreshAsync("Wait for the second refresh, by the new process", asked: 3, ct);
+        await LookBackAsync(ct);
+    }
+
+    private async Task InstallAsync(CancellationToken ct)
+    {
+        page.Step("Install the CRD and the operator's rights");
+        await ApplyAsync("config/crds", ct);
+        await Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
+        await bed.Plane.CreateNamespaceAsync(DemoBed.OperatorNamespace, ct);
+        await ApplyAsync("config/rbac", ct);
+    }
+
+    private async Task StartOperatorAsync(CancellationToken ct)
+    {
+        page.Step("Start the operator, a process of its own with its own ServiceAccount's token");
+        page.Command("DATABASE_URL=postgresql://... token-operator run &");
+        var process = await (await bed.StartOperatorAsync(ct)).ReadyAsync(ct);
+        page.Output($"process {process.Id}; {process.Address}readyz answers: ready");
+        await LeadsAsync(before: "", ct);
+    }
+
+    private async Task<ChildProcess> ApplySamplesAsync(CancellationToken ct)
+    {
+        page.Step("Apply the samples and watch the OAuthToken");
+        var watch = Kubectl.Start("get oauthtokens -n mail --watch", bed.Watch);
+        await ApplyAsync("config/samples", ct);
+        page.Say("(No kubelet runs here, so the Deployment is stored and no pod starts.)");
+        page.Command("kubectl get oauthtokens -n mail --watch");
+        var rows = await Eventually.SeesAsync(Rows, seen => seen.Count > 0 && seen[^1].Ready == "True", Patience, ct, "the OAuthToken is Ready");
+        page.Output(await File.ReadAllTextAsync(bed.Watch, ct));
+        page.Claim(rows[0].Status == "Pending", "The OAuthToken began as Pending.", rows[0].Status);
+        page.Claim(rows[^1].Status == "Refreshed", "It became Ready by a refresh.", rows[^1].Status);
+        ClaimAsked(1);
+        return watch;
+    }
+
+    private async Task ReadAsAppAsync(CancellationToken ct)
+    {
+        page.Step("Read the token as an app does: each key is a file in the mounted directory");
+        page.Command($"kubectl get secret {Secret} -n mail -o go-template='{{{{range $k, $v := .data}}}}...'");
+        page.Output(await Kubectl.RunAsync(["get", "secret", Secret, "-n", "mail", "-o", "go-template=" + AsFiles], ct: ct));
+        var secret = await SecretAsync(ct);
+        page.Claim(secret.Keys.SequenceEqual(Keys), $"The Secret holds these keys and no others: no refresh token, no client secret.", string.Join(", ", secret.Keys));
+        page.Claim(!secret.Values.Any(v => v.Contains("sample-", StringComparison.Ordinal)), "Nothing of the input Secrets is in it.");
+        page.Claim(bed.Tokens.IsValid(secret["access_token"]), "The token endpoint calls the access token valid.");
+        page.Claim(secret.ExpiresAt > DateTimeOffset.UtcNow, $"It ends at {secret["expires_at"]}, {TokenLifetime.TotalSeconds:0} s after it was handed out.");
+    }
+
+    private async Task RefreshAsync(string title, int asked, CancellationToken ct)
+    {
+        page.Step($"{title}: when half of the token's {TokenLifetime.TotalSeconds:0} s is left, since refreshBefore is longer");
+        var before = await SecretAsync(ct);
+        var after = await Eventually.SeesAsync(() => SecretAsync(ct), s => s["access_token"] != before["access_token"], Patience, ct, "the Secret holds a new token");
+        var oldIsValid = bed.Tokens.IsValid(before["access_token"]);
+        await Eventually.SeesAsync(Rows, seen => seen[^1].Expires == after["expires_at"], Patience, ct, "the status shows the new expiry");
+        await ShowAsync("get oauthtokens -n mail", ct);
+        page.Claim(bed.Tokens.IsValid(after["access_token"]) && after.ExpiresAt > before.ExpiresAt, $"A new token is in the Secret, valid until {after["expires_at"]}.");
+        page.Claim(oldIsValid, "The old one was still valid then: an app that had just read it was not disturbed.");
+        ClaimAsked(asked);
+    }
+
+    private async Task CrashAsync(CancellationToken ct)
+    {
+        page.Step("Crash: kill -9 the operator and start it again");
+        var (secret, token, holder) = (await SecretAsync(ct), await ObjectVersionAsync(ct), await HolderAsync(ct));
+        var crashed = bed.Operator!;
+        page.Command($"kill -9 {crashed.Id}; token-operator run &");
+        await crashed.KillAsync(ct);
+        var restarted = await (await bed.StartOperatorAsync(ct)).ReadyAsync(ct);
+        page.Output($"process {restarted.Id}");
+        page.Say("A killed process cannot give its lease back: the new one waits until it has run out, 15 s and a little.");
+        page.Say("The token in the Secret stays valid meanwhile. (After an orderly stop there is no such wait.)");
+        await LeadsAsync(holder, ct);
+        await Eventually.SeesAsync(() => HasReconciledAsync(restarted, ct), done => done, Patience, ct, "the new process has looked at the OAuthToken");
+        var after = await SecretAsync(ct);
+        ClaimAsked(2);
+        page.Claim(after.Version == secret.Version, "The Secret was not written again: it was right.", $"resourceVersion {after.Version}, was {secret.Version}");
+        page.Claim(await ObjectVersionAsync(ct) == token, "Nor was the OAuthToken's status.");
+        page.Claim(bed.Tokens.IsValid(after["access_token"]), "The token in it is still valid.");
+    }
+
+    private async Task LookBackAsync(CancellationToken ct)
+    {
+        page.Step("Look back");
+        await ShowAsync("get oauthtokens -n mail -o wide", ct);
+        page.Command("kubectl describe oauthtoken marcus-gmail -n mail | sed -n '/^Events:/,$p'");
+        var description = await Kubectl.RunAsync("describe oauthtoken marcus-gmail -n mail", ct);
+        var at = description.IndexOf("Events:", StringComparison.Ordinal);
+        page.Output(at < 0 ? description : description[at..]);
+        page.Claim(at > 0 && description[at..].Contains("FirstToken", StringComparison.Ordinal), "An event tells of the first token; routine refreshes make none.");
+        var rows = Rows();
+        page.Claim(rows.SkipWhile(row => row.Ready != "True").All(row => row.Ready == "True"), "Since it was first Ready, the watch has not once shown anything else.");
+        page.Claim(!bed.Operator!.Log.Contains(DemoBed.SampleRefreshToken, StringComparison.Ordinal), "The refresh token is nowhere in the operator's log.");
+    }
+
+    /// <summary>Waits until an operator holds the lease, other than <paramref name="before"/>.</summary>
+    private async Task LeadsAsync(string before, CancellationToken ct)
+    {
+        var line = $"get lease {DemoBed.Lease} -n {DemoBed.OperatorNamespace}";
+        await Eventually.SeesAsync(() => HolderAsync(ct), holder => holder.Length > 0 && holder != before, Patience, ct, "the operator leads");
+        await ShowAsync(line, ct);
+    }
+
+    private Task<string> HolderAsync(CancellationToken ct) =>
+        Kubectl.RunAsync($"get lease {DemoBed.Lease} -n {DemoBed.OperatorNamespace} -o jsonpath={{.spec.holderIdentity}}", ct);
+
+    private Task<string> ObjectVersionAsync(CancellationToken ct) =>
+        Kubectl.RunAsync("get oauthtoken marcus-gmail -n mail -o jsonpath={.metadata.resourceVersion}", ct);
+
+    private async Task<SecretFiles> SecretAsync(CancellationToken ct) => new(JsonNode.Parse(await Kubectl.RunAsync($"get secret {Secret} -n mail -o json", ct))!);
+
+    private static async Task<bool> HasReconciledAsync(OperatorProcess process, CancellationToken ct)
+    {
+        using var http = new HttpClient { BaseAddress = process.Address };
+        var metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), ct);
+        return metrics.Split('\n').Any(line => line.StartsWith("controller_runtime_reconcile_total{", StringComparison.Ordinal) && !line.Contains("} 0 ", StringComparison.Ordinal));
+    }
+
+    private void ClaimAsked(int expected)
+    {
+        var asked = bed.AskedCount;
+        page.Claim(asked == expected, $"The token endpoint has been asked for a token {expected} {(expected == 1 ? "time" : "times")} in all.", $"{asked}");
+    }
+
+    private async Task ApplyAsync(string folder, CancellationToken ct)
+    {
+        page.Command($"kubectl apply -k {folder}");
+        page.Output(await Kubectl.RunAsync(["apply", "-k", Path.Combine(TestAssets.RepositoryRoot(), folder)], ct: ct));
+    }
+
+    private async Task ShowAsync(string line, CancellationToken ct)
+    {
+        page.Command($"kubectl {line}");
+        page.Output(await Kubectl.RunAsync(line, ct));
+    }
+
+    /// <summary>What the watch has shown so far; lines that are not complete yet are left out.</summary>
+    private IReadOnlyList<Row> Rows() =>
+        !File.Exists(bed.Watch) ? [] : [.. File.ReadAllText(bed.Watch).Split('\n')[..^1]
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(words => words.Length > 4 && words[0] == "marcus-gmail")
+            .Select(words => new Row(words[3], words[4], words.Length > 6 ? words[5] : ""))];
+
+    private sealed record Row(string Ready, string Status, string Expires);
+
+    /// <summary>A Secret's content, as the kubelet would lay it out in files.</summary>
+    private sealed class SecretFiles(JsonNode json)
+    {
+        public string Version => (string)json["metadata"]!["resourceVersion"]!;
+
+        public IEnumerable<string> Keys => json["data"]!.AsObject().Select(entry => entry.Key).Order(StringComparer.Ordinal);
+
+        public IEnumerable<string> Values => Keys.Select(key => this[key]);
+
+        public DateTimeOffset ExpiresAt => DateTimeOffset.Parse(this["expires_at"], CultureInfo.InvariantCulture);
+
+        public string this[string key] => Encoding.UTF8.GetString(Convert.FromBase64String((string)json["data"]![key]!));
+    }
+}

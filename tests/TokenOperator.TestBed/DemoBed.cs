@@ -1,0 +1,124 @@
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>What the demo runs on: a control plane, a Postgres, a token endpoint, and the operator as a process of its own.</summary>
+public sealed class DemoBed : IAsyncDisposable
+{
+    /// <summary>Where the operator lives.</summary>
+    public const string OperatorNamespace = "token-operator-system";
+
+    /// <summary>The Lease that its replicas elect a leader by.</summary>
+    public const string Lease = "token-operator";
+
+    /// <summary>The refresh token of config/samples/secrets.yaml.</summary>
+    public const string SampleRefreshToken = "sample-refresh-token";
+
+    /// <summary>Another consent of the same account, to try what follows when the first is revoked.</summary>
+    public const string SpareRefreshToken = "sample-refresh-token-2";
+
+    private const string ServiceAccount = "token-operator";
+    private const string Scope = "https://www.googleapis.com/auth/gmail.send";
+
+    private readonly PostgresServer _postgres;
+    private int _operators;
+
+    private DemoBed(string program, ControlPlane plane, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
+    {
+        (Program, Plane, _postgres, Database, Tokens) = (program, plane, postgres, database, tokens);
+        Watch = Path.Combine(plane.Folder, "watch.txt");
+    }
+
+    /// <summary>The operator's program.</summary>
+    public string Program { get; }
+
+    /// <summary>The Kubernetes API.</summary>
+    public ControlPlane Plane { get; }
+
+    /// <summary>The operator's database.</summary>
+    public PostgresDatabase Database { get; }
+
+    /// <summary>The token endpoint; it knows the client and the account of config/samples.</summary>
+    public ScriptedTokenServer Tokens { get; }
+
+    /// <summary>The operator that runs now, if one does.</summary>
+    public OperatorProcess? Operator { get; private set; }
+
+    /// <summary>A file for what a watching kubectl prints.</summary>
+    public string Watch { get; }
+
+    /// <summary>How often the token endpoint was asked for a token.</summary>
+    public int AskedCount => Tokens.Requests.Count(request => request.Path == "/token");
+
+    /// <summary>Starts all but the operator. Ends with the process that called it, in whatever way that ends.</summary>
+    /// <param name="tokenLifetime">How long an access token lives.</param>
+    /// <param name="ct">Ends it.</param>
+    public static async Task<DemoBed> StartAsync(TimeSpan tokenLifetime, CancellationToken ct)
+    {
+        var program = FindProgram();
+        var starting = PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false }, ct);
+        ControlPlane? plane = null;
+        try
+        {
+            plane = await ControlPlane.StartAsync(ct: ct);
+            var postgres = await starting;
+            var tokens = await ScriptedTokenServer.StartAsync(
+                new TokenServerBehaviour { TokenLifetime = tokenLifetime, Client = ("sample-client.apps.googleusercontent.com", "sample-client-secret") },
+                ct: ct);
+            foreach (var refreshToken in new[] { SampleRefreshToken, SpareRefreshToken })
+                tokens.AddAccount("marcus", refreshToken).Scope = Scope;
+            return new DemoBed(program, plane, postgres, await postgres.CreateDatabaseAsync(ct: ct), tokens);
+        }
+        catch
+        {
+            if (plane is not null)
+                await plane.DisposeAsync();
+            if (await Task.WhenAny(starting) is { IsCompletedSuccessfully: true })
+                await (await starting).DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the operator with the token of its own ServiceAccount and returns at once.</summary>
+    public async Task<OperatorProcess> StartOperatorAsync(CancellationToken ct)
+    {
+        if (Operator is not null)
+            await Operator.DisposeAsync();
+        return Operator = OperatorProcess.Start(new OperatorProcessOptions
+        {
+            Program = Program,
+            Kubeconfig = await Plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount, ct),
+            DatabaseUrl = Database.Uri,
+            TokenEndpoint = Tokens.TokenEndpoint,
+            RevocationEndpoint = Tokens.RevocationEndpoint,
+            LogFile = Path.Combine(Plane.Folder, $"operator-{++_operators}.log"),
+            Settings = new Dictionary<string, string?>
+            {
+                ["LeaderElection__LeaseName"] = Lease,
+                ["LeaderElection__LeaseNamespace"] = OperatorNamespace,
+                ["Logging__Format"] = "text",
+            },
+        });
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Operator is not null)
+            await Operator.DisposeAsync();
+        await Tokens.DisposeAsync();
+        await _postgres.DisposeAsync();
+        await Plane.DisposeAsync();
+    }
+
+    // The one of the same build as this program: bin/Release/net10.0 there as here.
+    private static string FindProgram()
+    {
+        var root = TestAssets.RepositoryRoot();
+        var build = Path.GetRelativePath(Path.Combine(root, "tests", "TokenOperator.TestBed"), AppContext.BaseDirectory);
+        var program = Path.GetFullPath(Path.Combine(root, "src", "TokenOperator", build, "token-operator.dll"));
+        return File.Exists(program)
+            ? program
+            : throw new InvalidOperationException($"The operator has not been built: there is no {program}. Run: make build");
+    }
+}

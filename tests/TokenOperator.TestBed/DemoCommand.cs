@@ -1,0 +1,91 @@
+using System.ComponentModel;
+using System.Text.Json.Nodes;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>The verb <c>demo</c>: starts what it needs, shows the operator at work, and ends by itself unless it is told to hold.</summary>
+public static class DemoCommand
+{
+    /// <summary>Runs it.</summary>
+    /// <param name="hold">True: afterwards all stays up until <paramref name="ct"/>.</param>
+    /// <param name="ct">Ctrl-C.</param>
+    /// <returns>0 when all that was shown is so, else 1.</returns>
+    public static async Task<int> RunAsync(bool hold, CancellationToken ct)
+    {
+        var page = new DemoPage(Console.Out, TimeProvider.System);
+        DemoBed? bed = null;
+        try
+        {
+            page.Step("Start a Kubernetes API server, a Postgres and a token endpoint on this machine");
+            bed = await DemoBed.StartAsync(Demo.TokenLifetime, ct);
+            var version = JsonNode.Parse(await bed.Plane.Kubectl.RunAsync("get --raw /version", ct));
+            page.Output($"Kubernetes {version?["gitVersion"]} at {bed.Plane.Server}: etcd and kube-apiserver, nothing else");
+            page.Output($"token endpoint: {bed.Tokens.TokenEndpoint}, answers as Google's does; its tokens live for {Demo.TokenLifetime.TotalSeconds:0} s");
+            await new Demo(page, bed).RunAsync(ct);
+            page.End("All of this was checked as it was shown.");
+            if (hold)
+                await HoldAsync(bed, ct);
+            return 0;
+        }
+        catch (Exception e) when (e is DemoException or TimeoutException or InvalidOperationException or IOException or HttpRequestException or Win32Exception)
+        {
+            Console.Out.Flush();
+            await Console.Error.WriteLineAsync($"\nThe demo failed. {e.Message}");
+            if (bed?.Operator is { } process)
+                await Console.Error.WriteLineAsync("The operator's last words:\n" + string.Join('\n', process.Log.TrimEnd().Split('\n').TakeLast(15)));
+            return 1;
+        }
+        finally
+        {
+            if (bed is not null)
+                await bed.DisposeAsync();
+        }
+    }
+
+    /// <summary>Keeps everything up, and the operator, too, as a kubelet would.</summary>
+    private static async Task HoldAsync(DemoBed bed, CancellationToken ct)
+    {
+        Console.WriteLine(Invitation(bed, (await TestAssets.FindAsync(ct)).Folder));
+        try
+        {
+            while (true)
+            {
+                var exitCode = await bed.Operator!.WaitForExitAsync(ct);
+                await Task.Delay(TimeSpan.FromSeconds(1), ct);
+                Console.WriteLine($"The operator ended with exit code {exitCode}; it is started again, as a kubelet would.");
+                await bed.StartOperatorAsync(ct);
+            }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            Console.WriteLine("Stopped; nothing is left running.");
+        }
+    }
+
+    private static string Invitation(DemoBed bed, string assets) =>
+        $$"""
+
+        All stays up until Ctrl-C. In another terminal:
+
+           export KUBECONFIG={{bed.Plane.AdminKubeconfig}}
+           export DATABASE_URL='{{bed.Database.Uri}}'
+           export PATH="$PATH:{{assets}}"        # kubectl, if you have none
+           token-operator() { dotnet {{bed.Program}} "$@"; }
+
+        and then, for example:
+
+           kubectl get oauthtokens -n mail --watch
+           kubectl explain oauthtokens.spec
+           kubectl delete secret marcus-gmail-token -n mail      # it is back at once, and nobody was asked
+           kubectl annotate oauthtoken marcus-gmail -n mail tokenoperator.dev/refresh-requested-at="$(date)" --overwrite
+           token-operator accounts list
+           curl {{bed.Tokens.Address}}count                      # how often a token was asked for
+           curl -d token={{DemoBed.SampleRefreshToken}} {{bed.Tokens.RevocationEndpoint}}   # the user takes the consent back; at the next refresh:
+           kubectl describe oauthtoken marcus-gmail -n mail
+           kubectl create secret generic gmail-oauth-token -n mail --dry-run=client -o yaml \
+             --from-literal=token.json='{"refresh_token": "{{DemoBed.SpareRefreshToken}}"}' | kubectl apply -f -      # consent given anew
+
+        What is deleted with its owner stays here: the garbage collector belongs to the controller-manager, which does not run.
+        Logs: {{bed.Plane.Folder}}/operator-*.log
+        """;
+}

@@ -1,0 +1,242 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Providers;
+using TokenOperator.Refreshing;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Tests.Refreshing;
+
+public sealed class AccountRefresherTests : IDisposable
+{
+    private static readonly OAuthClient Client = new("client-1", new SecretValue("secret"));
+
+    private static readonly AccountRecord Row = new()
+    {
+        Key = new AccountKey("google", "marcus"),
+        Generation = 7,
+        Namespaces = ["mail"],
+        Token = new TokenSet { RefreshToken = new SecretValue("refresh-1"), Scopes = ["old-scope"] },
+    };
+
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
+    private readonly MemoryStore _store = new(Row);
+    private readonly ScriptedProvider _provider = new();
+    private readonly SwitchableFence _fence = new();
+    private readonly RejectedClients _rejected = new();
+    private readonly AccountCache _cache;
+    private readonly PendingCommits _pending;
+    private readonly AccountRefresher _refresher;
+
+    public AccountRefresherTests()
+    {
+        _cache = new AccountCache(_store, _store, _fence);
+        _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
+        _refresher = new AccountRefresher(
+            _store, new ProviderRegistry([_provider]), _cache, new AccountLocks(), _pending, _rejected, _fence, _time, new Random(1),
+            NullLogger<AccountRefresher>.Instance);
+    }
+
+    public void Dispose()
+    {
+        _fence.Dispose();
+        _cache.Dispose();
+        _pending.Dispose();
+    }
+
+    private static RefreshAnswer.Granted Granted(string? refreshToken = null, string[]? scopes = null) => new(
+        new SecretValue("access-1"), TimeSpan.FromHours(1), "Bearer", scopes, SecretValue.From(refreshToken), null);
+
+    private Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => _refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
+
+    [Fact]
+    public async Task A_refresh_claims_asks_once_and_commits_and_nothing_else()
+    {
+        _provider.Answer = Granted();
+        var after = await RefreshAsync();
+        _store.Calls.Should().Equal("claim", "commit");
+        _provider.Asked.Should().Equal("refresh-1");
+        after!.Token.AccessToken!.Reveal().Should().Be("access-1");
+        after.Token.ExpiresAt.Should().Be(_time.GetUtcNow().AddHours(1));
+        after.Token.IssuedAt.Should().Be(_time.GetUtcNow());
+    }
+
+    [Fact]
+    public async Task A_refresh_token_and_scopes_missing_from_the_reply_are_kept_and_new_ones_replace_them()
+    {
+        _provider.Answer = Granted();
+        var kept = (await RefreshAsync())!;
+        kept.Token.RefreshToken!.Reveal().Should().Be("refresh-1");
+        kept.Token.Scopes.Should().Equal("old-scope");
+
+        _provider.Answer = Granted("refresh-2", ["new-scope"]);
+        var replaced = (await RefreshAsync(kept))!;
+        replaced.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+        replaced.Token.Scopes.Should().Equal("new-scope");
+    }
+
+    [Fact]
+    public async Task What_somebody_else_refreshed_meanwhile_is_used_and_the_provider_not_asked()
+    {
+        _store.Row = Row with { Generation = 8, Token = Row.Token with { AccessToken = new SecretValue("theirs") } };
+        (await RefreshAsync())!.Token.AccessToken!.Reveal().Should().Be("theirs");
+        _provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Somebody_elses_open_claim_is_respected()
+    {
+        _store.IsClaimedElsewhere = true;
+        await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<ClaimHeldException>();
+        _provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_process_that_no_longer_leads_does_not_ask()
+    {
+        _fence.Holds = false;
+        await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<OperationCanceledException>();
+        _provider.Asked.Should().BeEmpty();
+        _store.Calls.Should().Equal("claim", "release");
+    }
+
+    [Fact]
+    public async Task A_refresh_token_that_an_app_wrote_meanwhile_is_not_asked_for_with_the_old_one()
+    {
+        _store.Row = Row with { Token = Row.Token with { RefreshToken = new SecretValue("written by an app") } };
+        (await RefreshAsync())!.Token.RefreshToken!.Reveal().Should().Be("written by an app");
+        _provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task While_the_claim_cannot_be_written_the_provider_is_not_asked()
+    {
+        _store.IsAway = true;
+        await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<StoreUnavailableException>();
+        _provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_token_that_cannot_be_committed_is_given_out_and_committed_later()
+    {
+        _provider.Answer = Granted("refresh-2");
+        _store.BeforeCommit = () => _store.IsAway = true;
+        var after = (await RefreshAsync())!;
+        after.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+        _pending.Contains(Row.Key).Should().BeTrue();
+
+        _store.BeforeCommit = null;
+        _store.IsAway = false;
+        await _pending.FlushAsync(CancellationToken.None);
+        _pending.Count.Should().Be(0);
+        _store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+    }
+
+    [Fact]
+    public async Task A_commit_that_a_newer_row_overtook_gives_way_to_it()
+    {
+        _provider.Answer = Granted("refresh-2");
+        _store.BeforeCommit = () => _store.Row = Row with { Generation = 9, Token = Row.Token with { AccessToken = new SecretValue("newer") } };
+        (await RefreshAsync())!.Token.AccessToken!.Reveal().Should().Be("newer");
+        _store.Row!.Generation.Should().Be(9);
+    }
+
+    [Fact]
+    public async Task A_failure_is_recorded_with_its_count_and_the_time_of_the_next_try()
+    {
+        _provider.Answer = new RefreshAnswer.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
+        var once = (await RefreshAsync())!;
+        _time.Advance(TimeSpan.FromMinutes(7));
+        var twice = (await RefreshAsync(once))!;
+        twice.Failure.Should().BeEquivalentTo(new { Kind = FailureKind.RateLimited, Count = 2, At = _time.GetUtcNow(), RetryAt = _time.GetUtcNow().AddMinutes(7), InputsFingerprint = "inputs" });
+        _store.Row!.Token.RefreshToken.Should().NotBeNull("no answer deletes a refresh token");
+    }
+
+    [Fact]
+    public async Task A_success_forgets_the_failures()
+    {
+        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
+        var failed = (await RefreshAsync())!;
+        _provider.Answer = Granted();
+        (await RefreshAsync(failed))!.Failure.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_refused_client_is_remembered_until_it_is_accepted()
+    {
+        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ClientRejected, "invalid_client");
+        var failed = (await RefreshAsync())!;
+        _rejected.Until("google", Client).Should().Be(failed.Failure!.RetryAt);
+        _provider.Answer = Granted();
+        await RefreshAsync(failed);
+        _rejected.Until("google", Client).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_rotated_refresh_token_in_a_reply_of_no_other_use_is_kept()
+    {
+        _provider.Answer = new RefreshAnswer.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
+        var after = (await RefreshAsync())!;
+        _store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+        after.Failure!.Kind.Should().Be(FailureKind.InvalidResponse);
+    }
+
+    [Fact]
+    public async Task Many_who_ask_at_once_share_one_refresh()
+    {
+        var release = new TaskCompletionSource();
+        _provider.Answer = Granted();
+        _provider.Until = release.Task;
+        var all = Enumerable.Range(0, 20).Select(_ => RefreshAsync()).ToArray();
+        release.SetResult();
+        (await Task.WhenAll(all)).Should().OnlyContain(r => r!.Generation == 8);
+        _provider.Asked.Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task The_rows_are_read_once_in_a_term_and_again_in_the_next()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => _cache.GetAsync(Row.Key, CancellationToken.None)));
+        _store.Calls.Should().Equal("migrate", "list");
+        _fence.Renew();
+        await _cache.GetAsync(Row.Key, CancellationToken.None);
+        _store.Calls.Should().Equal("migrate", "list", "migrate", "list");
+    }
+
+    private sealed class ScriptedProvider : ITokenProvider
+    {
+        public string Name => "google";
+
+        public RefreshAnswer Answer { get; set; } = Granted();
+
+        public Task Until { get; set; } = Task.CompletedTask;
+
+        public List<string> Asked { get; } = [];
+
+        public async Task<RefreshAnswer> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
+        {
+            Asked.Add(refreshToken.Reveal());
+            await Until;
+            return Answer;
+        }
+
+        public Task<RevokeAnswer> RevokeAsync(SecretValue token, CancellationToken ct) => Task.FromResult(new RevokeAnswer(true, ""));
+    }
+
+    private sealed class SwitchableFence : IFence, IDisposable
+    {
+        private CancellationTokenSource _term = new();
+
+        public void Dispose() => _term.Dispose();
+
+        public bool Holds { get; set; } = true;
+
+        public string Scope => "tests/lease";
+
+        public string Holder => "tests";
+
+        public CancellationToken Term => _term.Token;
+
+        public void Renew() => _term = new CancellationTokenSource();
+    }
+}

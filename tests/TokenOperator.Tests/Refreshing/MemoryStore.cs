@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Tests.Refreshing;
+
+/// <summary>A store of one row in memory that can be away, for what a real database cannot be made to do at just that moment.</summary>
+internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
+{
+    public AccountRecord? Row { get; set; } = row;
+
+    public bool IsAway { get; set; }
+
+    public bool IsClaimedElsewhere { get; set; }
+
+    public List<string> Calls { get; } = [];
+
+    public Action? BeforeCommit { get; set; }
+
+    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => Call<IReadOnlyList<AccountRecord>>("list", () => Row is null ? [] : [Row]);
+
+    public Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => Call("find", () => Row);
+
+    public Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct) =>
+        Call("claim", () => IsClaimedElsewhere || Row?.Generation != expectedGeneration ? null : Row);
+
+    public Task<AccountRecord?> CommitAsync(AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct)
+    {
+        BeforeCommit?.Invoke();
+        return Call("commit", () => Row?.Generation != claimedGeneration
+            ? null
+            : Row = Row with { Token = token, Generation = Row.Generation + 1, LastRefreshAt = refreshedAt, Failure = null });
+    }
+
+    public Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken ct) =>
+        Call<AccountRecord?>("fail", () => Row = Row! with { Failure = failure });
+
+    public Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct) => Call("release", () => true);
+
+    public Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct) =>
+        throw new NotSupportedException();
+
+    public Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task<bool> DeleteAsync(AccountKey key, long generation, CancellationToken ct) => Call("delete", () => Row?.Generation == generation);
+
+    public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        await Task.Delay(Timeout.Infinite, ct);
+        yield break;
+    }
+
+    public Task UpAsync(CancellationToken ct) => Call("migrate", () => true);
+
+    public Task DownAsync(long toVersion, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task<MigrationStatus> StatusAsync(CancellationToken ct) => throw new NotSupportedException();
+
+    private Task<T> Call<T>(string name, Func<T> answer)
+    {
+        Calls.Add(name);
+        return IsAway ? Task.FromException<T>(new StoreUnavailableException("database tests at memory is away")) : Task.FromResult(answer());
+    }
+}
