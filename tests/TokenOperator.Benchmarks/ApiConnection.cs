@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 
 namespace TokenOperator.Benchmarks;
@@ -55,53 +56,64 @@ internal sealed class ApiConnection : IDisposable
     /// <param name="ct">Gives up.</param>
     public async Task<WatchLines> WatchAsync(string path, string accept, CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path + "?watch=true&resourceVersion=0&timeoutSeconds=7200")
-        {
-            Version = HttpVersion.Version20,
-        };
+        Task<HttpResponseMessage> OpenAsync(string version) => OpenWatchAsync($"{path}?watch=true&timeoutSeconds=7200&resourceVersion={version}", accept, ct);
+        return new WatchLines(OpenAsync, await OpenAsync("0"));
+    }
+
+    private async Task<HttpResponseMessage> OpenWatchAsync(string address, string accept, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, address) { Version = HttpVersion.Version20 };
         request.Headers.TryAddWithoutValidation("Accept", accept);
         var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
-        response.EnsureSuccessStatusCode();
-        return new WatchLines(response);
+        return response.EnsureSuccessStatusCode();
     }
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 }
 
-/// <summary>An open watch.</summary>
-internal sealed class WatchLines(HttpResponseMessage response) : IDisposable
+/// <summary>An open watch. The API server ends one that it finds slow, so it is opened again where it ended.</summary>
+internal sealed class WatchLines(Func<string, Task<HttpResponseMessage>> open, HttpResponseMessage first) : IDisposable
 {
+    private HttpResponseMessage _response = first;
+    private string _version = "0";
+
     /// <summary>The events as they come. Each is valid until the next is asked for.</summary>
-    /// <param name="type">Only those of this type, such as ADDED; null for all. The others are not parsed.</param>
+    /// <param name="type">Only those of this type, such as ADDED. The others are not parsed.</param>
     /// <param name="ct">Ends it.</param>
-    public async IAsyncEnumerable<JsonElement> ReadAsync(string? type, [EnumeratorCancellation] CancellationToken ct)
+    public async IAsyncEnumerable<JsonElement> ReadAsync(string type, [EnumeratorCancellation] CancellationToken ct)
     {
         // The API server writes the type first.
-        var start = type is null ? [] : System.Text.Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\"");
-        var pipe = PipeReader.Create(await response.Content.ReadAsStreamAsync(ct));
+        var start = Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\"");
         while (true)
         {
-            var read = await pipe.ReadAsync(ct);
-            var buffer = read.Buffer;
-            while (buffer.PositionOf((byte)'\n') is { } end)
+            var pipe = PipeReader.Create(await _response.Content.ReadAsStreamAsync(ct));
+            ReadResult read;
+            do
             {
-                var line = buffer.Slice(0, end);
-                buffer = buffer.Slice(buffer.GetPosition(1, end));
-                if (!StartsWith(line, start))
-                    continue;
-                using var document = JsonDocument.Parse(line);
-                yield return document.RootElement;
-            }
+                read = await pipe.ReadAsync(ct);
+                var buffer = read.Buffer;
+                while (buffer.PositionOf((byte)'\n') is { } end)
+                {
+                    var line = buffer.Slice(0, end);
+                    buffer = buffer.Slice(buffer.GetPosition(1, end));
+                    if (!StartsWith(line, start))
+                        continue;
+                    using var document = JsonDocument.Parse(line);
+                    _version = document.RootElement.GetProperty("object").GetProperty("metadata").GetProperty("resourceVersion").GetString()!;
+                    yield return document.RootElement;
+                }
 
-            pipe.AdvanceTo(buffer.Start, buffer.End);
-            if (read.IsCompleted)
-                throw new InvalidOperationException("The API server ended a watch in the middle of the measurement.");
+                pipe.AdvanceTo(buffer.Start, buffer.End);
+            }
+            while (!read.IsCompleted);
+            _response.Dispose();
+            _response = await open(_version);
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => response.Dispose();
+    public void Dispose() => _response.Dispose();
 
     private static bool StartsWith(ReadOnlySequence<byte> line, byte[] start)
     {

@@ -42,15 +42,19 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
     public async Task RunAsync(CancellationToken ct)
     {
         using var watch = await _api.WatchAsync("/apis/tokenoperator.dev/v1alpha1/oauthtokens", "application/json", ct);
-        var workers = Enumerable.Range(0, settings.Concurrency).Select(_ => Task.Run(() => WorkAsync(ct), ct)).ToList();
+        var all = Enumerable.Range(0, settings.Concurrency).Select(_ => Task.Run(() => WorkAsync(ct), ct)).Append(ReadAsync(watch, ct)).ToList();
         Console.WriteLine(Ready);
+        // None of them ends by itself but by a failure, which is to end the process.
+        await await Task.WhenAny(all);
+    }
+
+    private async Task ReadAsync(WatchLines watch, CancellationToken ct)
+    {
         await foreach (var change in watch.ReadAsync("ADDED", ct))
         {
             var (metadata, spec) = (change.GetProperty("object").GetProperty("metadata"), change.GetProperty("object").GetProperty("spec"));
             _queue.Writer.TryWrite(new Work(Text(metadata, "namespace"), Text(metadata, "name"), Text(metadata, "uid"), Text(spec, "account")));
         }
-
-        await Task.WhenAll(workers);
     }
 
     /// <inheritdoc/>

@@ -14,6 +14,7 @@ internal sealed record Load(TimeSpan Wall, IReadOnlyList<TimeSpan> ToSecret);
 internal sealed class LoadGenerator : IAsyncDisposable
 {
     private const int Concurrency = 16;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private const string MetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
     private readonly ApiConnection _api;
@@ -46,7 +47,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         await Parallel.ForEachAsync(
             names, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = ct }, async (name, token) => await CreateAsync(name, token));
-        var ends = await Task.WhenAll(names.Select(name => _objects[name].Ready.Task)).WaitAsync(TimeSpan.FromMinutes(5), ct);
+        var ends = await WaitAsync(Task.WhenAll(names.Select(name => _objects[name].Ready.Task)), ct);
         return new Load(Stopwatch.GetElapsedTime(started, ends.Max()), await ToSecretsAsync(names, ct));
     }
 
@@ -57,7 +58,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
         foreach (var name in names)
         {
             await CreateAsync(name, ct);
-            await _objects[name].Ready.Task.WaitAsync(TimeSpan.FromMinutes(1), ct);
+            await WaitAsync(_objects[name].Ready.Task, ct);
         }
 
         return new Load(Stopwatch.GetElapsedTime(started), await ToSecretsAsync(names, ct));
@@ -89,12 +90,20 @@ internal sealed class LoadGenerator : IAsyncDisposable
         await _api.SendAsync(HttpMethod.Post, _path, JsonSerializer.SerializeToUtf8Bytes(manifest), "application/json", ct);
     }
 
+    // Nothing comes any more once a watch has failed.
+    private async Task<T> WaitAsync<T>(Task<T> task, CancellationToken ct)
+    {
+        if (await Task.WhenAny(task, _watching).WaitAsync(Patience, ct) == _watching)
+            await _watching;
+        return await task;
+    }
+
     // The two watches are not in step: a Secret can be seen after the status that tells of it.
     private async Task<IReadOnlyList<TimeSpan>> ToSecretsAsync(IEnumerable<string> names, CancellationToken ct)
     {
         var times = new List<TimeSpan>();
         foreach (var traced in names.Select(name => _objects[name]))
-            times.Add(Stopwatch.GetElapsedTime(traced.Created, await traced.Secret.Task.WaitAsync(TimeSpan.FromSeconds(10), ct)));
+            times.Add(Stopwatch.GetElapsedTime(traced.Created, await WaitAsync(traced.Secret.Task, ct)));
         times.Sort();
         return times;
     }

@@ -36,7 +36,7 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
         });
         await Eventually.TrueAsync(() => loop.HasExited || File.ReadAllText(log).Contains(BareLoop.Ready, StringComparison.Ordinal), ct: ct);
         loop.ThrowIfExited();
-        var cost = await MeasureAsync(stage, loop.Id, ct);
+        var cost = await ExplainAsync(MeasureAsync(stage, loop.Id, ct), log);
         await loop.StopAsync(ct);
         await bed.ClearAsync(stage, ct);
         return cost;
@@ -50,7 +50,7 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
         await using (var first = await Start(stage, "first").ReadyAsync(ct))
         {
             await Eventually.TrueAsync(() => first.Log.Contains("Leading", StringComparison.Ordinal), ct: ct);
-            cost = await MeasureAsync(stage, first.Id, ct);
+            cost = await ExplainAsync(MeasureAsync(stage, first.Id, ct), bed.LogFile($"operator-{number}-first"));
             await first.StopAsync(ct);
         }
 
@@ -75,6 +75,19 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
         calls = await bed.ProviderCallsAsync(ct) - calls;
         var singles = await load.CreateOneByOneAsync(_singles, ct);
         return new Cost(burst, singles, cpu, meter.PeakMemory(), calls, made, statements);
+    }
+
+    private static async Task<T> ExplainAsync<T>(Task<T> measuring, string log)
+    {
+        try
+        {
+            return await measuring;
+        }
+        catch (Exception e) when (e is TimeoutException or IOException)
+        {
+            throw new InvalidOperationException(
+                $"Not all objects became Ready: {e.Message} Last words of the process measured:\n{string.Join('\n', File.ReadLines(log).TakeLast(15))}", e);
+        }
     }
 
     private async Task<Restart> RestartAsync(Stage stage, CancellationToken ct)
