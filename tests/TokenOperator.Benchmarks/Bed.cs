@@ -136,7 +136,8 @@ internal sealed class Bed : IAsyncDisposable
     {
         var log = Path.Combine(folder, "token-server.log");
         var server = ChildProcess.Start(new ChildProcessOptions(
-            Path.Combine(AppContext.BaseDirectory, "TokenOperator.TestBed"), ["token-server", "--latency", $"{TokenLatency}"]) { LogFile = log });
+            Path.Combine(AppContext.BaseDirectory, "TokenOperator.TestBed"), ["token-server", "--latency", $"{TokenLatency}"])
+        { LogFile = log });
         var address = await Eventually.SeesAsync(
             () => File.ReadLines(log).FirstOrDefault() ?? "", line => Uri.IsWellFormedUriString(line, UriKind.Absolute) || server.HasExited, ct: ct);
         server.ThrowIfExited();

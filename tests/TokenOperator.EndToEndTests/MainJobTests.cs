@@ -107,7 +107,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
         await _bed.PatchSpecAsync("mover", """{"secretName": "moved"}""");
         await Eventually.SeesAsync(() => _bed.SecretAsync("moved"), secret => secret is not null);
         await Eventually.SeesAsync(() => _bed.SecretAsync("mover"), secret => secret is null);
-        (await _bed.ReadyAsync("mover"))["secretName"].Should().Be("moved");
+        await Eventually.SeesAsync(() => _bed.GetAsync("mover"), view => view["secretName"] == "moved" && view.Status("Ready") == "True");
     }
 
     [Fact]

@@ -7,7 +7,7 @@ public sealed class SeedFileReaderTests
 {
     private const string Source = "file token.json";
 
-    private static readonly DateTimeOffset _expiry = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset Expiry = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
 
     public static TheoryData<string, string, bool> Formats => new()
     {
@@ -58,7 +58,7 @@ public sealed class SeedFileReaderTests
         token.RefreshToken!.Reveal().Should().Be("refresh", format);
         token.AccessToken!.Reveal().Should().Be("access");
         token.TokenType.Should().Be("Bearer");
-        token.ExpiresAt.Should().Be(_expiry);
+        token.ExpiresAt.Should().Be(Expiry);
         token.Scopes.Should().Equal(namesScopes ? ["a", "b"] : []);
     }
 

@@ -6,34 +6,34 @@ namespace TokenOperator.Tests.Seeding;
 
 public sealed class TokenDocumentTests
 {
-    private static readonly DateTimeOffset _issuedAt = new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.Zero).AddTicks(1_234_560);
+    private static readonly DateTimeOffset IssuedAt = new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.Zero).AddTicks(1_234_560);
 
-    private static readonly TokenSet _token = new()
+    private static readonly TokenSet Token = new()
     {
         RefreshToken = new("1//refresh"),
         AccessToken = new("ya29.access"),
         Scopes = ["https://mail.google.com/", "openid"],
-        IssuedAt = _issuedAt,
-        ExpiresAt = _issuedAt.AddSeconds(3599),
-        RefreshTokenExpiresAt = _issuedAt.AddDays(7),
+        IssuedAt = IssuedAt,
+        ExpiresAt = IssuedAt.AddSeconds(3599),
+        RefreshTokenExpiresAt = IssuedAt.AddDays(7),
     };
 
     [Fact]
     public void What_was_written_is_read_back_the_same()
     {
-        TokenDocument.Read(TokenDocument.Write(_token, null)).Should().BeEquivalentTo(_token);
+        TokenDocument.Read(TokenDocument.Write(Token, null)).Should().BeEquivalentTo(Token);
     }
 
     [Fact]
     public void A_document_is_the_raw_reply_with_expires_at_in_unix_seconds()
     {
-        var document = JsonNode.Parse(TokenDocument.Write(_token, null))!.AsObject();
+        var document = JsonNode.Parse(TokenDocument.Write(Token, null))!.AsObject();
 
         document.Select(member => member.Key).Should().Equal(
             "access_token", "refresh_token", "token_type", "scope", "expires_in", "issued_at", "expires_at", "refresh_token_expires_at");
         document["scope"]!.GetValue<string>().Should().Be("https://mail.google.com/ openid");
         document["expires_in"]!.GetValue<int>().Should().Be(3599);
-        document["expires_at"]!.GetValue<decimal>().Should().Be(_token.ExpiresAt!.Value.ToUnixTimeMilliseconds() / 1000m + 0.000456m);
+        document["expires_at"]!.GetValue<decimal>().Should().Be(Token.ExpiresAt!.Value.ToUnixTimeMilliseconds() / 1000m + 0.000456m);
     }
 
     [Fact]
@@ -44,23 +44,23 @@ public sealed class TokenDocumentTests
              "IssuedUtc": "2020-01-01T00:00:00Z", "refresh_token_expires_in": 5, "expires_at": 1577836800.5, "note": {"by": ["hand", null, 1.50]}}
             """;
 
-        var document = JsonNode.Parse(TokenDocument.Write(_token, Previous))!.AsObject();
+        var document = JsonNode.Parse(TokenDocument.Write(Token, Previous))!.AsObject();
 
         document["note"]!.ToJsonString().Should().Be("""{"by":["hand",null,1.50]}""");
         document["token"]!.GetValue<string>().Should().Be("ya29.access");
         document["refresh_token"]!.GetValue<string>().Should().Be("1//refresh");
         document["scopes"]!.ToJsonString().Should().Be("""["https://mail.google.com/","openid"]""");
         document["expiry"]!.GetValue<string>().Should().Be("2026-01-31T12:59:59.123456Z");
-        document["expiry_date"]!.GetValue<long>().Should().Be(_token.ExpiresAt!.Value.ToUnixTimeMilliseconds());
+        document["expiry_date"]!.GetValue<long>().Should().Be(Token.ExpiresAt!.Value.ToUnixTimeMilliseconds());
         document["IssuedUtc"]!.GetValue<string>().Should().Be("2026-01-31T12:00:00.123456Z");
         document.ContainsKey("refresh_token_expires_in").Should().BeFalse("it is counted from a reply that is over");
-        TokenDocument.Read(document.ToJsonString()).Should().BeEquivalentTo(_token);
+        TokenDocument.Read(document.ToJsonString()).Should().BeEquivalentTo(Token);
     }
 
     [Fact]
     public void Writing_a_token_without_refresh_token_leaves_the_stored_one()
     {
-        var written = TokenDocument.Write(_token with { RefreshToken = null }, """{"refresh_token": "1//kept"}""");
+        var written = TokenDocument.Write(Token with { RefreshToken = null }, """{"refresh_token": "1//kept"}""");
 
         TokenDocument.Read(written).RefreshToken!.Reveal().Should().Be("1//kept");
     }
@@ -82,7 +82,7 @@ public sealed class TokenDocumentTests
         read.Should().Throw<InvalidDocumentException>().WithMessage("token_data*");
         if (document.StartsWith('{'))
             return;
-        var write = () => TokenDocument.Write(_token, document);
+        var write = () => TokenDocument.Write(Token, document);
         write.Should().Throw<InvalidDocumentException>();
     }
 }

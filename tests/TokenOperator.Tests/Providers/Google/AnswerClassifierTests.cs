@@ -7,8 +7,8 @@ namespace TokenOperator.Tests.Providers.Google;
 
 public sealed class AnswerClassifierTests
 {
-    private static readonly SecretValue _refreshToken = new("1//marked-refresh-token");
-    private static readonly SecretValue _clientSecret = new("GOCSPX-marked/client+secret");
+    private static readonly SecretValue RefreshToken = new("1//marked-refresh-token");
+    private static readonly SecretValue ClientSecret = new("GOCSPX-marked/client+secret");
 
     [Theory]
     [InlineData(400, """{"error":"invalid_grant","error_description":"Token has been expired or revoked."}""", FailureKind.ReauthorizationRequired)]
@@ -152,5 +152,5 @@ public sealed class AnswerClassifierTests
     }
 
     private static RefreshAnswer Classify(int status, string body) =>
-        AnswerClassifier.Classify(TokenReply.Read(status, null, Encoding.UTF8.GetBytes(body)), _refreshToken, _clientSecret);
+        AnswerClassifier.Classify(TokenReply.Read(status, null, Encoding.UTF8.GetBytes(body)), RefreshToken, ClientSecret);
 }

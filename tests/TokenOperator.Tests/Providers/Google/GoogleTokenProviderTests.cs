@@ -11,8 +11,8 @@ namespace TokenOperator.Tests.Providers.Google;
 
 public sealed class GoogleTokenProviderTests : IAsyncLifetime
 {
-    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(30);
-    private static readonly OAuthClient _client = new("client-id", new("GOCSPX-marked-client-secret"));
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly OAuthClient Client = new("client-id", new("GOCSPX-marked-client-secret"));
 
     private readonly FakeTimeProvider _time = new();
     private ScriptedTokenServer _server = null!;
@@ -20,7 +20,7 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _server = await ScriptedTokenServer.StartAsync(new TokenServerBehaviour { Client = (_client.ClientId, _client.ClientSecret.Reveal()) });
+        _server = await ScriptedTokenServer.StartAsync(new TokenServerBehaviour { Client = (Client.ClientId, Client.ClientSecret.Reveal()) });
         _provider = ProviderFor(_server.TokenEndpoint, _server.RevocationEndpoint);
     }
 
@@ -43,7 +43,7 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
         _server.Requests.Should().ContainSingle().Which.Form.Should().Equal(new Dictionary<string, string>
         {
             ["client_id"] = "client-id",
-            ["client_secret"] = _client.ClientSecret.Reveal(),
+            ["client_secret"] = Client.ClientSecret.Reveal(),
             ["grant_type"] = "refresh_token",
             ["refresh_token"] = grant.RefreshToken,
         });
@@ -70,18 +70,18 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
         _server.Next("marcus", ScriptedAnswer.Held(release.Task));
         using var cancel = new CancellationTokenSource();
 
-        var refresh = _provider.RefreshAsync(_client, new(grant.RefreshToken), cancel.Token);
+        var refresh = _provider.RefreshAsync(Client, new(grant.RefreshToken), cancel.Token);
         await Until(() => _server.AskedFor(grant.RefreshToken) == 1);
         await cancel.CancelAsync();
         release.SetResult();
 
-        (await refresh.WaitAsync(_limit)).Should().BeOfType<RefreshAnswer.Granted>();
+        (await refresh.WaitAsync(Limit)).Should().BeOfType<RefreshAnswer.Granted>();
     }
 
     [Fact]
     public async Task A_wish_to_cancel_before_the_request_is_sent_ends_it()
     {
-        var cancelled = () => _provider.RefreshAsync(_client, new("1//any"), new CancellationToken(canceled: true));
+        var cancelled = () => _provider.RefreshAsync(Client, new("1//any"), new CancellationToken(canceled: true));
         await cancelled.Should().ThrowAsync<OperationCanceledException>();
 
         // A proxy's or server's TLS handshake that never ends: connected, but nothing of the request was sent.
@@ -89,11 +89,11 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
         silent.Start();
         using var provider = ProviderFor(new Uri($"https://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/token"));
         using var cancel = new CancellationTokenSource();
-        var refresh = provider.RefreshAsync(_client, new("1//any"), cancel.Token);
+        var refresh = provider.RefreshAsync(Client, new("1//any"), cancel.Token);
         using var connection = await silent.AcceptTcpClientAsync();
         await cancel.CancelAsync();
 
-        var wait = () => refresh.WaitAsync(_limit);
+        var wait = () => refresh.WaitAsync(Limit);
         await wait.Should().ThrowAsync<OperationCanceledException>();
         _server.Requests.Should().BeEmpty();
     }
@@ -176,7 +176,7 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
         refresh.IsCompleted.Should().BeFalse();
         _time.Advance(TimeSpan.FromSeconds(2));
 
-        var failed = (RefreshAnswer.Failed)await refresh.WaitAsync(_limit);
+        var failed = (RefreshAnswer.Failed)await refresh.WaitAsync(Limit);
         failed.Kind.Should().Be(FailureKind.ProviderUnavailable);
         failed.Detail.Should().EndWith("gave no complete answer within 30 s");
     }
@@ -195,7 +195,7 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
         _time.AutoAdvanceAmount = TimeSpan.FromSeconds(31);
         release.SetResult();
 
-        (await refresh.WaitAsync(_limit)).Should().BeOfType<RefreshAnswer.Granted>();
+        (await refresh.WaitAsync(Limit)).Should().BeOfType<RefreshAnswer.Granted>();
     }
 
     [Fact]
@@ -217,7 +217,7 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
     {
         using var provider = ProviderFor(new Uri($"https://127.0.0.1:{_server.Address.Port}/token"));
 
-        var failed = (RefreshAnswer.Failed)await provider.RefreshAsync(_client, new("1//any"), CancellationToken.None).WaitAsync(_limit);
+        var failed = (RefreshAnswer.Failed)await provider.RefreshAsync(Client, new("1//any"), CancellationToken.None).WaitAsync(Limit);
 
         failed.Kind.Should().Be(FailureKind.ProviderUnavailable);
         _server.Requests.Should().BeEmpty();
@@ -281,12 +281,12 @@ public sealed class GoogleTokenProviderTests : IAsyncLifetime
 
     private static async Task Until(Func<bool> condition)
     {
-        using var limit = new CancellationTokenSource(_limit);
+        using var limit = new CancellationTokenSource(Limit);
         while (!condition())
             await Task.Delay(1, limit.Token);
     }
 
-    private Task<RefreshAnswer> RefreshAsync(string refreshToken) => _provider.RefreshAsync(_client, new(refreshToken), CancellationToken.None);
+    private Task<RefreshAnswer> RefreshAsync(string refreshToken) => _provider.RefreshAsync(Client, new(refreshToken), CancellationToken.None);
 
     private GoogleTokenProvider ProviderFor(Uri tokenEndpoint, Uri? revocationEndpoint = null) => new(
         new ProviderOptions { Name = "google", TokenEndpoint = tokenEndpoint, RevocationEndpoint = revocationEndpoint },

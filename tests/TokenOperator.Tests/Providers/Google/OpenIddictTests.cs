@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Providers.Google;
 /// <summary>Against an authorization server that nobody here wrote.</summary>
 public sealed class OpenIddictTests
 {
-    private static readonly OAuthClient _client = new(OpenIddictServer.ClientId, new(OpenIddictServer.ClientSecret));
+    private static readonly OAuthClient Client = new(OpenIddictServer.ClientId, new(OpenIddictServer.ClientSecret));
 
     [Fact]
     public async Task A_refresh_brings_an_access_token_that_the_server_calls_active()
@@ -61,14 +61,14 @@ public sealed class OpenIddictTests
         using var provider = ProviderFor(server);
         var refreshToken = await server.IssueRefreshTokenAsync("marcus");
 
-        var answer = await provider.RefreshAsync(_client with { ClientSecret = new("wrong") }, new(refreshToken), CancellationToken.None);
+        var answer = await provider.RefreshAsync(Client with { ClientSecret = new("wrong") }, new(refreshToken), CancellationToken.None);
 
         answer.Should().BeOfType<RefreshAnswer.Failed>().Which.Kind.Should().Be(FailureKind.ClientRejected);
         (await RefreshAsync(provider, refreshToken)).Should().BeOfType<RefreshAnswer.Granted>();
     }
 
     private static Task<RefreshAnswer> RefreshAsync(GoogleTokenProvider provider, string refreshToken) =>
-        provider.RefreshAsync(_client, new(refreshToken), CancellationToken.None);
+        provider.RefreshAsync(Client, new(refreshToken), CancellationToken.None);
 
     private static GoogleTokenProvider ProviderFor(OpenIddictServer server) => new(
         new ProviderOptions { Name = "openiddict", TokenEndpoint = server.TokenEndpoint, RevocationEndpoint = server.RevocationEndpoint },

@@ -77,11 +77,11 @@ public sealed class KubernetesClientFactoryTests
 
     private sealed class Authority : IDisposable
     {
-        private readonly ECDsa key = ECDsa.Create();
+        private readonly ECDsa _key = ECDsa.Create();
 
         public Authority()
         {
-            var request = new CertificateRequest("CN=authority", key, HashAlgorithmName.SHA256);
+            var request = new CertificateRequest("CN=authority", _key, HashAlgorithmName.SHA256);
             request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
             Certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         }
@@ -103,7 +103,7 @@ public sealed class KubernetesClientFactoryTests
         public void Dispose()
         {
             Certificate.Dispose();
-            key.Dispose();
+            _key.Dispose();
         }
     }
 }

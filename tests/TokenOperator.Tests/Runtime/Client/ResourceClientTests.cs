@@ -11,16 +11,16 @@ namespace TokenOperator.Tests.Runtime.Client;
 public sealed class ResourceClientTests : IAsyncLifetime
 {
     private static readonly NamespacedName Name = new("shop", "lamp");
-    private RuntimeFixture fixture = null!;
+    private RuntimeFixture _fixture = null!;
 
-    public async Task InitializeAsync() => fixture = await RuntimeFixture.StartAsync();
+    public async Task InitializeAsync() => _fixture = await RuntimeFixture.StartAsync();
 
-    public async Task DisposeAsync() => await fixture.DisposeAsync();
+    public async Task DisposeAsync() => await _fixture.DisposeAsync();
 
     [Fact]
     public async Task A_missing_object_is_null()
     {
-        (await fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, fixture.Stop)).Should().BeNull();
+        (await _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop)).Should().BeNull();
     }
 
     [Fact]
@@ -28,9 +28,9 @@ public sealed class ResourceClientTests : IAsyncLifetime
     {
         var manifest = Gadget.Manifest("lamp");
         manifest["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "somebody" });
-        fixture.Server.Store.Create("gadgets", manifest);
+        _fixture.Server.Store.Create("gadgets", manifest);
 
-        var gadget = await fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, fixture.Stop);
+        var gadget = await _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop);
 
         gadget!.Spec.Size.Should().Be("small");
         gadget.Metadata.ManagedFields.Should().BeNull();
@@ -41,10 +41,10 @@ public sealed class ResourceClientTests : IAsyncLifetime
     {
         var manifest = Gadget.Manifest("lamp");
         manifest["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "somebody" });
-        fixture.Server.Store.Create("gadgets", manifest);
+        _fixture.Server.Store.Create("gadgets", manifest);
 
-        var one = await fixture.Client.GetAsync<PartialObjectMetadata>(Gadget.ResourceKind, Name, fixture.Stop);
-        var listed = await fixture.Client.ListAsync<PartialObjectMetadata>(Gadget.ResourceKind, "", null, fixture.Stop);
+        var one = await _fixture.Client.GetAsync<PartialObjectMetadata>(Gadget.ResourceKind, Name, _fixture.Stop);
+        var listed = await _fixture.Client.ListAsync<PartialObjectMetadata>(Gadget.ResourceKind, "", null, _fixture.Stop);
 
         one!.Metadata.ManagedFields.Should().ContainSingle().Which.Manager.Should().Be("somebody");
         listed.Single().Metadata.ManagedFields.Should().ContainSingle();
@@ -53,22 +53,22 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [Fact]
     public async Task A_list_is_read_page_by_page()
     {
-        for (var i = 0; i < 1201; i++) fixture.Server.Store.Create("gadgets", Gadget.Manifest($"g{i:0000}"));
+        for (var i = 0; i < 1201; i++) _fixture.Server.Store.Create("gadgets", Gadget.Manifest($"g{i:0000}"));
 
-        var all = await fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, fixture.Stop);
+        var all = await _fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, _fixture.Stop);
 
         all.Select(g => g.Metadata.Name).Should().OnlyHaveUniqueItems().And.HaveCount(1201);
-        fixture.Server.Requests.Should().HaveCount(3);
+        _fixture.Server.Requests.Should().HaveCount(3);
     }
 
     [Fact]
     public async Task A_list_whose_body_stalls_ends_at_the_time_limit()
     {
-        fixture.Server.Intercept = StallInTheBodyAsync;
-        var list = fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, fixture.Stop);
-        await Eventually.IsTrueAsync(() => !fixture.Server.Requests.IsEmpty, "the request arrived");
+        _fixture.Server.Intercept = StallInTheBodyAsync;
+        var list = _fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, _fixture.Stop);
+        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "the request arrived");
 
-        fixture.Time.Advance(TimeSpan.FromSeconds(31));
+        _fixture.Time.Advance(TimeSpan.FromSeconds(31));
 
         (await FluentActions.Awaiting(() => list).Should().ThrowAsync<ApiUnavailableException>())
             .WithMessage("list gadgets.test.dev: the API server did not answer within 30 s");
@@ -77,10 +77,10 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [Fact]
     public async Task A_list_whose_body_stalls_can_be_cancelled()
     {
-        fixture.Server.Intercept = StallInTheBodyAsync;
+        _fixture.Server.Intercept = StallInTheBodyAsync;
         using var cancel = new CancellationTokenSource();
-        var list = fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, cancel.Token);
-        await Eventually.IsTrueAsync(() => !fixture.Server.Requests.IsEmpty, "the request arrived");
+        var list = _fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, cancel.Token);
+        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "the request arrived");
 
         await cancel.CancelAsync();
 
@@ -92,52 +92,52 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [InlineData(503)]
     public async Task A_request_is_sent_again_when_the_server_asks_to_wait(int code)
     {
-        fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
-        fixture.Server.Intercept = async (context, _) =>
+        _fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _fixture.Server.Intercept = async (context, _) =>
         {
-            if (fixture.Server.Requests.Count > 2) return false;
+            if (_fixture.Server.Requests.Count > 2) return false;
             context.Response.Headers.RetryAfter = "7";
             await FakeApiServer.RefuseAsync(context, code, "", "not now");
             return true;
         };
-        var started = fixture.Time.GetTimestamp();
-        var get = fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, fixture.Stop);
+        var started = _fixture.Time.GetTimestamp();
+        var get = _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop);
 
         // In small steps, since the time limit of a request that the server is slow to answer runs on the same clock.
-        await Eventually.IsTrueAsync(() => get.IsCompleted, "the request succeeds", fixture.Time, TimeSpan.FromMilliseconds(100));
+        await Eventually.IsTrueAsync(() => get.IsCompleted, "the request succeeds", _fixture.Time, TimeSpan.FromMilliseconds(100));
 
         (await get).Should().NotBeNull();
-        fixture.Time.GetElapsedTime(started).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(14));
+        _fixture.Time.GetElapsedTime(started).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(14));
     }
 
     [Fact]
     public async Task A_failure_without_retry_after_is_reported_at_once()
     {
-        fixture.Server.Intercept = async (context, _) =>
+        _fixture.Server.Intercept = async (context, _) =>
         {
             await FakeApiServer.RefuseAsync(context, 500, "InternalError", "etcd is unwell");
             return true;
         };
 
-        var get = () => fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, fixture.Stop);
+        var get = () => _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop);
 
         var error = (await get.Should().ThrowAsync<ApiException>()).Which;
         error.Message.Should().Be("get gadgets.test.dev shop/lamp: 500 InternalError: etcd is unwell");
         error.StatusCode.Should().Be(HttpStatusCode.InternalServerError);
-        fixture.Server.Requests.Should().HaveCount(1);
+        _fixture.Server.Requests.Should().HaveCount(1);
     }
 
     [Fact]
     public async Task An_error_page_of_a_proxy_is_reported_in_its_own_words()
     {
-        fixture.Server.Intercept = async (context, _) =>
+        _fixture.Server.Intercept = async (context, _) =>
         {
             context.Response.StatusCode = 502;
             await context.Response.WriteAsync("<h1>Bad Gateway</h1>");
             return true;
         };
 
-        var get = () => fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, fixture.Stop);
+        var get = () => _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop);
 
         await get.Should().ThrowAsync<ApiException>().WithMessage("get gadgets.test.dev shop/lamp: 502: <h1>Bad Gateway</h1>");
     }
@@ -145,9 +145,9 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [Fact]
     public async Task A_server_that_is_away_is_unavailable()
     {
-        await fixture.Server.DisposeAsync();
+        await _fixture.Server.DisposeAsync();
 
-        var get = () => fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, fixture.Stop);
+        var get = () => _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop);
 
         await get.Should().ThrowAsync<ApiUnavailableException>().WithMessage("get gadgets.test.dev shop/lamp: the API server cannot be reached:*");
     }
@@ -158,11 +158,11 @@ public sealed class ResourceClientTests : IAsyncLifetime
         var secrets = ResourceKind.Of<V1Secret>();
         var body = new { apiVersion = "v1", kind = "Secret", metadata = new { name = "lamp", @namespace = "shop" } };
 
-        await fixture.Client.ApplyAsync<PartialObjectMetadata>(secrets, Name, body, force: true, null, fixture.Stop);
-        await fixture.Client.GetAsync<PartialObjectMetadata>(secrets, Name, fixture.Stop);
-        await fixture.Client.ListAsync<PartialObjectMetadata>(secrets, "shop", "a=b", fixture.Stop);
+        await _fixture.Client.ApplyAsync<PartialObjectMetadata>(secrets, Name, body, force: true, null, _fixture.Stop);
+        await _fixture.Client.GetAsync<PartialObjectMetadata>(secrets, Name, _fixture.Stop);
+        await _fixture.Client.ListAsync<PartialObjectMetadata>(secrets, "shop", "a=b", _fixture.Stop);
 
-        var seen = fixture.Server.Requests.ToArray();
+        var seen = _fixture.Server.Requests.ToArray();
         seen[0].Should().BeEquivalentTo(new
         {
             Method = "PATCH",
@@ -180,10 +180,10 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [Fact]
     public async Task A_patch_whose_test_fails_is_refused()
     {
-        fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
 
-        var patch = () => fixture.Client.JsonPatchAsync<Gadget>(
-            Gadget.ResourceKind, Name, [new("test", "/metadata/resourceVersion", "1")], null, fixture.Stop);
+        var patch = () => _fixture.Client.JsonPatchAsync<Gadget>(
+            Gadget.ResourceKind, Name, [new("test", "/metadata/resourceVersion", "1")], null, _fixture.Stop);
 
         (await patch.Should().ThrowAsync<ApiException>()).Which.StatusCode.Should().Be(HttpStatusCode.UnprocessableEntity);
     }
@@ -191,11 +191,11 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [Fact]
     public async Task Deleting_says_whether_there_was_anything()
     {
-        fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
 
-        (await fixture.Client.DeleteAsync(Gadget.ResourceKind, Name, "a-uid", fixture.Stop)).Should().BeTrue();
-        (await fixture.Client.DeleteAsync(Gadget.ResourceKind, Name, null, fixture.Stop)).Should().BeFalse();
-        fixture.Server.Requests.First().Body.Should().Contain("a-uid");
+        (await _fixture.Client.DeleteAsync(Gadget.ResourceKind, Name, "a-uid", _fixture.Stop)).Should().BeTrue();
+        (await _fixture.Client.DeleteAsync(Gadget.ResourceKind, Name, null, _fixture.Stop)).Should().BeFalse();
+        _fixture.Server.Requests.First().Body.Should().Contain("a-uid");
     }
 
     private static async Task<bool> StallInTheBodyAsync(HttpContext context, SeenRequest seen)

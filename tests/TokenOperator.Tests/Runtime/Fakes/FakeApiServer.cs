@@ -23,9 +23,9 @@ internal sealed record SeenRequest(string Method, string Path, string Query, str
 /// </summary>
 internal sealed class FakeApiServer : IAsyncDisposable
 {
-    private readonly WebApplication app;
+    private readonly WebApplication _app;
 
-    private FakeApiServer(WebApplication app) => this.app = app;
+    private FakeApiServer(WebApplication app) => _app = app;
 
     public FakeStore Store { get; } = new();
 
@@ -34,7 +34,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
     /// <summary>True when it has answered itself.</summary>
     public Func<HttpContext, SeenRequest, Task<bool>>? Intercept { get; set; }
 
-    public string Address => app.Urls.Single();
+    public string Address => _app.Urls.Single();
 
     public static async Task<FakeApiServer> StartAsync(X509Certificate2? certificate = null)
     {
@@ -42,10 +42,10 @@ internal sealed class FakeApiServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(o => o.ListenLocalhostFreePort(certificate));
-        var app = builder.Build();
-        var server = new FakeApiServer(app);
-        app.Run(server.HandleAsync);
-        await app.StartAsync();
+        var _app = builder.Build();
+        var server = new FakeApiServer(_app);
+        _app.Run(server.HandleAsync);
+        await _app.StartAsync();
         return server;
     }
 
@@ -56,8 +56,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
         Store.EndWatches();
         // What hangs by intention is cut off.
         using var now = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
-        await app.StopAsync(now.Token);
-        await app.DisposeAsync();
+        await _app.StopAsync(now.Token);
+        await _app.DisposeAsync();
     }
 
     public static async Task AnswerAsync(HttpContext context, int code, string json)

@@ -14,46 +14,46 @@ internal sealed class RefusedException(int code, string reason, string message) 
 /// <summary>The objects of the fake API server and the history of their changes, with the rules that the runtime relies on.</summary>
 internal sealed class FakeStore
 {
-    private readonly Lock sync = new();
-    private readonly SortedDictionary<string, JsonObject> objects = new(StringComparer.Ordinal);
-    private readonly List<(long Version, string Collection, string Type, string Object)> history = [];
-    private readonly List<(string Collection, string Namespace, Channel<string> Lines)> watches = [];
-    private long version = 100;
-    private long forgotten;
+    private readonly Lock _sync = new();
+    private readonly SortedDictionary<string, JsonObject> _objects = new(StringComparer.Ordinal);
+    private readonly List<(long Version, string Collection, string Type, string Object)> _history = [];
+    private readonly List<(string Collection, string Namespace, Channel<string> Lines)> _watches = [];
+    private long _version = 100;
+    private long _forgotten;
 
     public long Version
     {
-        get { lock (sync) return version; }
+        get { lock (_sync) return _version; }
     }
 
     public int WatchCount
     {
-        get { lock (sync) return watches.Count; }
+        get { lock (_sync) return _watches.Count; }
     }
 
     public static string Key(string collection, string ns, string name) => $"{collection}|{ns}|{name}";
 
     public JsonObject? Get(string collection, string ns, string name)
     {
-        lock (sync) return objects.TryGetValue(Key(collection, ns, name), out var found) ? Copy(found) : null;
+        lock (_sync) return _objects.TryGetValue(Key(collection, ns, name), out var found) ? Copy(found) : null;
     }
 
     public (List<JsonObject> Items, long Version) List(string collection, string ns)
     {
-        lock (sync)
+        lock (_sync)
         {
             var prefix = ns.Length == 0 ? $"{collection}|" : $"{collection}|{ns}|";
-            return (objects.Where(o => o.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(o => Copy(o.Value)).ToList(), version);
+            return (_objects.Where(o => o.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(o => Copy(o.Value)).ToList(), _version);
         }
     }
 
     public JsonObject Create(string collection, JsonObject body)
     {
-        lock (sync)
+        lock (_sync)
         {
             var metadata = body["metadata"]!.AsObject();
             var key = Key(collection, (string?)metadata["namespace"] ?? "", (string)metadata["name"]!);
-            if (objects.ContainsKey(key)) throw new RefusedException(409, "AlreadyExists", "it exists already");
+            if (_objects.ContainsKey(key)) throw new RefusedException(409, "AlreadyExists", "it exists already");
             metadata["uid"] = Guid.NewGuid().ToString();
             metadata["generation"] = 1L;
             return Save(collection, key, Copy(body), "ADDED");
@@ -63,10 +63,10 @@ internal sealed class FakeStore
     /// <summary>Changes an object as <paramref name="change"/> does; null when there is none.</summary>
     public JsonObject? Update(string collection, string ns, string name, Action<JsonObject> change)
     {
-        lock (sync)
+        lock (_sync)
         {
             var key = Key(collection, ns, name);
-            if (!objects.TryGetValue(key, out var old)) return null;
+            if (!_objects.TryGetValue(key, out var old)) return null;
             var changed = Copy(old);
             change(changed);
             var metadata = changed["metadata"]!.AsObject();
@@ -78,10 +78,10 @@ internal sealed class FakeStore
 
     public JsonObject? Delete(string collection, string ns, string name)
     {
-        lock (sync)
+        lock (_sync)
         {
             var key = Key(collection, ns, name);
-            if (!objects.TryGetValue(key, out var old)) return null;
+            if (!_objects.TryGetValue(key, out var old)) return null;
             if (old["metadata"]!["finalizers"] is not JsonArray { Count: > 0 }) return Remove(collection, key, Copy(old));
             return Update(collection, ns, name, o => o["metadata"]!["deletionTimestamp"] = "2030-01-01T00:00:00Z");
         }
@@ -90,44 +90,44 @@ internal sealed class FakeStore
     /// <summary>A watch from <paramref name="since"/>: what happened after it, and what happens from now on.</summary>
     public Channel<string> Watch(string collection, string ns, long since)
     {
-        lock (sync)
+        lock (_sync)
         {
-            if (since < forgotten) throw new RefusedException(410, "Expired", $"too old resource version: {since} ({forgotten})");
+            if (since < _forgotten) throw new RefusedException(410, "Expired", $"too old resource version: {since} ({_forgotten})");
             var lines = Channel.CreateUnbounded<string>();
-            foreach (var (_, _, type, item) in history.Where(h => h.Version > since && h.Collection == collection && IsIn(ns, h.Object))) lines.Writer.TryWrite(Line(type, item));
-            watches.Add((collection, ns, lines));
+            foreach (var (_, _, type, item) in _history.Where(h => h.Version > since && h.Collection == collection && IsIn(ns, h.Object))) lines.Writer.TryWrite(Line(type, item));
+            _watches.Add((collection, ns, lines));
             return lines;
         }
     }
 
     public void Unwatch(Channel<string> lines)
     {
-        lock (sync) watches.RemoveAll(w => w.Lines == lines);
+        lock (_sync) _watches.RemoveAll(w => w.Lines == lines);
     }
 
     /// <summary>Ends all watches, as a server does at their timeout.</summary>
     public void EndWatches()
     {
-        lock (sync) watches.ForEach(w => w.Lines.Writer.TryComplete());
+        lock (_sync) _watches.ForEach(w => w.Lines.Writer.TryComplete());
     }
 
     /// <summary>Writes a line to all watches of a collection.</summary>
     public void Tell(string collection, string line)
     {
-        lock (sync) watches.Where(w => w.Collection == collection).ToList().ForEach(w => w.Lines.Writer.TryWrite(line));
+        lock (_sync) _watches.Where(w => w.Collection == collection).ToList().ForEach(w => w.Lines.Writer.TryWrite(line));
     }
 
     /// <summary>Changes that no open watch is told of, and a history that no longer reaches back to them.</summary>
     public void WhileNobodyLooks(Action changes)
     {
-        lock (sync)
+        lock (_sync)
         {
-            var open = watches.ToList();
-            watches.Clear();
+            var open = _watches.ToList();
+            _watches.Clear();
             changes();
-            watches.AddRange(open);
-            history.Clear();
-            forgotten = ++version;
+            _watches.AddRange(open);
+            _history.Clear();
+            _forgotten = ++_version;
         }
     }
 
@@ -139,16 +139,16 @@ internal sealed class FakeStore
 
     private JsonObject Save(string collection, string key, JsonObject body, string type)
     {
-        body["metadata"]!["resourceVersion"] = (++version).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        objects[key] = body;
+        body["metadata"]!["resourceVersion"] = (++_version).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        _objects[key] = body;
         Record(collection, type, body);
         return Copy(body);
     }
 
     private JsonObject Remove(string collection, string key, JsonObject last)
     {
-        objects.Remove(key);
-        last["metadata"]!["resourceVersion"] = (++version).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        _objects.Remove(key);
+        last["metadata"]!["resourceVersion"] = (++_version).ToString(System.Globalization.CultureInfo.InvariantCulture);
         Record(collection, "DELETED", last);
         return last;
     }
@@ -156,7 +156,7 @@ internal sealed class FakeStore
     private void Record(string collection, string type, JsonObject body)
     {
         var item = body.ToJsonString();
-        history.Add((version, collection, type, item));
-        foreach (var watch in watches.Where(w => w.Collection == collection && IsIn(w.Namespace, item))) watch.Lines.Writer.TryWrite(Line(type, item));
+        _history.Add((_version, collection, type, item));
+        foreach (var watch in _watches.Where(w => w.Collection == collection && IsIn(w.Namespace, item))) watch.Lines.Writer.TryWrite(Line(type, item));
     }
 }

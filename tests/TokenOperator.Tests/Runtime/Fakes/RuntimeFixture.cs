@@ -11,8 +11,8 @@ namespace TokenOperator.Tests.Runtime.Fakes;
 /// <summary>A fake API server and a client of it, on a fake clock.</summary>
 internal sealed class RuntimeFixture : IAsyncDisposable
 {
-    private readonly CancellationTokenSource stop = new();
-    private readonly List<Task> running = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Task> _running = [];
 
     private RuntimeFixture(FakeApiServer server)
     {
@@ -31,11 +31,11 @@ internal sealed class RuntimeFixture : IAsyncDisposable
 
     public ResourceClient Client { get; }
 
-    public CancellationToken Stop => stop.Token;
+    public CancellationToken Stop => _stop.Token;
 
     public static async Task<RuntimeFixture> StartAsync() => new(await FakeApiServer.StartAsync());
 
-    public void Run(Func<CancellationToken, Task> run) => running.Add(run(stop.Token));
+    public void Run(Func<CancellationToken, Task> run) => _running.Add(run(_stop.Token));
 
     /// <summary>A cache of gadgets with a running reflector.</summary>
     public ResourceCache<Gadget> WatchGadgets(params string[] namespaces)
@@ -59,12 +59,12 @@ internal sealed class RuntimeFixture : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await Task.WhenAll(running).WaitAsync(TimeSpan.FromSeconds(20));
+        await _stop.CancelAsync();
+        await Task.WhenAll(_running).WaitAsync(TimeSpan.FromSeconds(20));
         Kubernetes.Dispose();
         await Server.DisposeAsync();
         Metrics.Dispose();
-        stop.Dispose();
+        _stop.Dispose();
     }
 }
 

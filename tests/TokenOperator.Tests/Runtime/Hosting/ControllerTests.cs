@@ -10,42 +10,42 @@ namespace TokenOperator.Tests.Runtime.Hosting;
 public sealed class ControllerTests : IAsyncLifetime
 {
     private static readonly NamespacedName Lamp = new("shop", "lamp");
-    private TestOperator @operator = null!;
+    private TestOperator _operator = null!;
 
-    private FakeStore Store => @operator.Store;
+    private FakeStore Store => _operator.Store;
 
-    private Script Script => @operator.Script;
+    private Script Script => _operator.Script;
 
     public async Task InitializeAsync()
     {
-        @operator = await TestOperator.StartAsync();
-        await @operator.UntilLeadingAsync();
+        _operator = await TestOperator.StartAsync();
+        await _operator.UntilLeadingAsync();
     }
 
-    public async Task DisposeAsync() => await @operator.DisposeAsync();
+    public async Task DisposeAsync() => await _operator.DisposeAsync();
 
     [Fact]
     public async Task What_existed_before_the_start_is_reconciled_without_a_request_for_each()
     {
         for (var i = 0; i < 200; i++) Store.Create("gadgets", Gadget.Manifest($"g{i}"));
 
-        await using var second = await TestOperator.StartAsync(@operator.Server);
-        @operator.Server.Requests.Clear();
+        await using var second = await TestOperator.StartAsync(_operator.Server);
+        _operator.Server.Requests.Clear();
         await second.UntilAsync("reconcile", 200);
 
-        @operator.Server.Requests.Should().OnlyContain(r => r.Method == "GET").And.HaveCountLessThanOrEqualTo(4);
+        _operator.Server.Requests.Should().OnlyContain(r => r.Method == "GET").And.HaveCountLessThanOrEqualTo(4);
     }
 
     [Fact]
     public async Task A_change_of_the_spec_is_reconciled_and_one_of_the_status_is_not()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
-        await @operator.UntilAsync("reconcile lamp small");
+        await _operator.UntilAsync("reconcile lamp small");
 
         Store.Update("gadgets", "shop", "lamp", o => o["status"] = new JsonObject { ["phase"] = "Done" });
-        await Eventually.IsTrueAsync(() => @operator.Cache.Get(Lamp)?.Status.Phase == "Done", "the status is seen");
+        await Eventually.IsTrueAsync(() => _operator.Cache.Get(Lamp)?.Status.Phase == "Done", "the status is seen");
         Store.Update("gadgets", "shop", "lamp", o => o["spec"]!["size"] = "tiny");
-        await @operator.UntilAsync("reconcile lamp tiny");
+        await _operator.UntilAsync("reconcile lamp tiny");
 
         Script.Seen.Should().Equal("reconcile lamp small", "reconcile lamp tiny");
     }
@@ -56,11 +56,11 @@ public sealed class ControllerTests : IAsyncLifetime
     public async Task A_change_of_labels_or_annotations_is_reconciled(string field)
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         Store.Update("gadgets", "shop", "lamp", o => o["metadata"]![field] = new JsonObject { ["a"] = "b" });
 
-        await @operator.UntilAsync("reconcile lamp", 2);
+        await _operator.UntilAsync("reconcile lamp", 2);
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class ControllerTests : IAsyncLifetime
 
         Store.Create("gadgets", Gadget.Manifest("lamp"));
 
-        await @operator.UntilAsync("reconcile lamp", 3);
+        await _operator.UntilAsync("reconcile lamp", 3);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class ControllerTests : IAsyncLifetime
 
         Store.Create("gadgets", Gadget.Manifest("lamp"));
 
-        await @operator.UntilAsync("reconcile lamp", 3);
+        await _operator.UntilAsync("reconcile lamp", 3);
     }
 
     [Fact]
@@ -111,11 +111,11 @@ public sealed class ControllerTests : IAsyncLifetime
             ? ReconciliationResult<Gadget>.Failure(g, "not yet")
             : ReconciliationResult<Gadget>.Success(g);
         Store.Create("gadgets", Gadget.Manifest("lamp"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         Store.Delete("gadgets", "shop", "lamp");
 
-        await @operator.UntilAsync("deleted lamp small", 2);
+        await _operator.UntilAsync("deleted lamp small", 2);
         Script.Seen.Should().Equal("reconcile lamp small", "deleted lamp small", "deleted lamp small");
     }
 
@@ -129,15 +129,15 @@ public sealed class ControllerTests : IAsyncLifetime
             return ReconciliationResult<Gadget>.Success(g);
         };
         Store.Create("gadgets", Gadget.Manifest("lamp"));
-        await @operator.UntilAsync("reconcile lamp small");
+        await _operator.UntilAsync("reconcile lamp small");
 
         // Both happen while the key is in work, so it comes but once more.
         Store.Delete("gadgets", "shop", "lamp");
         Store.Create("gadgets", Gadget.Manifest("lamp", "tiny"));
-        await Eventually.IsTrueAsync(() => @operator.Cache.Get(Lamp)?.Spec.Size == "tiny", "the new one is seen");
+        await Eventually.IsTrueAsync(() => _operator.Cache.Get(Lamp)?.Spec.Size == "tiny", "the new one is seen");
         gate.SetResult();
 
-        await @operator.UntilAsync("reconcile lamp tiny");
+        await _operator.UntilAsync("reconcile lamp tiny");
         Script.Seen.Should().Equal("reconcile lamp small", "deleted lamp small", "reconcile lamp tiny");
     }
 
@@ -146,7 +146,7 @@ public sealed class ControllerTests : IAsyncLifetime
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa"));
-        await @operator.UntilAsync("reconcile", 2);
+        await _operator.UntilAsync("reconcile", 2);
 
         Store.WhileNobodyLooks(() =>
         {
@@ -156,22 +156,22 @@ public sealed class ControllerTests : IAsyncLifetime
         });
         Store.EndWatches();
 
-        await @operator.UntilAsync("deleted lamp small");
-        await @operator.UntilAsync("deleted sofa small");
-        await @operator.UntilAsync("reconcile sofa tiny");
+        await _operator.UntilAsync("deleted lamp small");
+        await _operator.UntilAsync("deleted sofa small");
+        await _operator.UntilAsync("reconcile sofa tiny");
     }
 
     [Fact]
     public async Task A_change_of_a_watched_object_reconciles_the_entity_that_it_belongs_to()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         Store.Create("secrets", Secret("bulb"));
 
-        await @operator.UntilAsync("reconcile lamp", 2);
-        @operator.Parts.Get(new("shop", "bulb"))!.Owner.Should().Be("lamp");
-        @operator.Server.Requests.Should().Contain(r => r.Path == "/api/v1/secrets" && r.Accept.Contains("PartialObjectMetadataList") && r.Query.Contains("labelSelector=gadget"));
+        await _operator.UntilAsync("reconcile lamp", 2);
+        _operator.Parts.Get(new("shop", "bulb"))!.Owner.Should().Be("lamp");
+        _operator.Server.Requests.Should().Contain(r => r.Path == "/api/v1/secrets" && r.Accept.Contains("PartialObjectMetadataList") && r.Query.Contains("labelSelector=gadget"));
     }
 
     [Fact]
@@ -179,12 +179,12 @@ public sealed class ControllerTests : IAsyncLifetime
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa"));
-        await @operator.UntilAsync("reconcile", 2);
+        await _operator.UntilAsync("reconcile", 2);
 
-        @operator.Parts.Observe(new Part(new("shop", "cord"), "1000000", "lamp"), by: Lamp);
-        @operator.Parts.Observe(new Part(new("shop", "leg"), "1000000", "sofa"), by: Lamp);
+        _operator.Parts.Observe(new Part(new("shop", "cord"), "1000000", "lamp"), by: Lamp);
+        _operator.Parts.Observe(new Part(new("shop", "leg"), "1000000", "sofa"), by: Lamp);
 
-        await @operator.UntilAsync("reconcile sofa", 2);
+        await _operator.UntilAsync("reconcile sofa", 2);
         Script.Count("reconcile lamp").Should().Be(1);
     }
 
@@ -202,10 +202,10 @@ public sealed class ControllerTests : IAsyncLifetime
 
         for (var i = 0; i < 30; i++) Store.Create("gadgets", Gadget.Manifest($"g{i}"));
         await Eventually.IsTrueAsync(() => inWork == new OperatorOptions().Concurrency, "all workers are busy");
-        await Eventually.IsTrueAsync(() => @operator.Cache.List().Count == 30, "the watch goes on meanwhile");
+        await Eventually.IsTrueAsync(() => _operator.Cache.List().Count == 30, "the watch goes on meanwhile");
         gate.SetResult();
 
-        await @operator.UntilAsync("reconcile", 30);
+        await _operator.UntilAsync("reconcile", 30);
     }
 
     [Fact]

@@ -6,19 +6,19 @@ namespace TokenOperator.Tests.Runtime.Hosting;
 
 public sealed class FinalizerTests : IAsyncLifetime
 {
-    private TestOperator @operator = null!;
+    private TestOperator _operator = null!;
 
-    private FakeStore Store => @operator.Store;
+    private FakeStore Store => _operator.Store;
 
-    private Script Script => @operator.Script;
+    private Script Script => _operator.Script;
 
     public async Task InitializeAsync()
     {
-        @operator = await TestOperator.StartAsync();
-        await @operator.UntilLeadingAsync();
+        _operator = await TestOperator.StartAsync();
+        await _operator.UntilLeadingAsync();
     }
 
-    public async Task DisposeAsync() => await @operator.DisposeAsync();
+    public async Task DisposeAsync() => await _operator.DisposeAsync();
 
     [Fact]
     public async Task A_wanted_finalizer_stands_on_the_object_before_it_is_reconciled()
@@ -31,7 +31,7 @@ public sealed class FinalizerTests : IAsyncLifetime
         };
 
         Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         seen.Should().Equal(TestOperator.FinalizerName);
         Script.Count("reconcile").Should().Be(1, "the own write is no reason to reconcile again");
@@ -41,7 +41,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     public async Task A_wanted_finalizer_that_somebody_took_away_is_put_back()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         Store.Update("gadgets", "shop", "lamp", o => o["metadata"]!["finalizers"] = new JsonArray());
 
@@ -53,7 +53,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa", "small", "shop", "other.dev/first", TestOperator.FinalizerName));
-        await @operator.UntilAsync("reconcile", 2);
+        await _operator.UntilAsync("reconcile", 2);
 
         FinalizersOf("lamp").Should().BeEmpty();
         FinalizersOf("sofa").Should().Equal("other.dev/first");
@@ -66,10 +66,10 @@ public sealed class FinalizerTests : IAsyncLifetime
             ? ReconciliationResult<Gadget>.Failure(g, "not yet")
             : ReconciliationResult<Gadget>.Success(g);
         Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         Store.Delete("gadgets", "shop", "lamp");
-        await @operator.UntilAsync("deleted lamp");
+        await _operator.UntilAsync("deleted lamp");
 
         Script.Seen.Should().Equal("reconcile lamp large", "finalize lamp", "finalize lamp", "deleted lamp large");
         Store.Get("gadgets", "shop", "lamp").Should().BeNull();
@@ -79,7 +79,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     public async Task A_foreign_finalizer_in_front_neither_hinders_ours_nor_is_touched()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp", "large", "shop", "other.dev/first", TestOperator.FinalizerName, "other.dev/last"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         Store.Delete("gadgets", "shop", "lamp");
         await Eventually.IsTrueAsync(() => !FinalizersOf("lamp").Contains(TestOperator.FinalizerName), "ours is done");
@@ -92,7 +92,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     public async Task An_object_that_changed_meanwhile_is_looked_at_again_before_its_finalizers_are_written()
     {
         var isFirst = true;
-        @operator.Server.Intercept = (_, seen) =>
+        _operator.Server.Intercept = (_, seen) =>
         {
             if (seen.Method != "PATCH" || !isFirst) return Task.FromResult(false);
             isFirst = false;
@@ -101,7 +101,7 @@ public sealed class FinalizerTests : IAsyncLifetime
         };
 
         Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
-        await @operator.UntilAsync("reconcile lamp");
+        await _operator.UntilAsync("reconcile lamp");
 
         FinalizersOf("lamp").Should().Equal("other.dev/new", TestOperator.FinalizerName);
     }

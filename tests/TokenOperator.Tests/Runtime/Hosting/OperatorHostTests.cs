@@ -8,11 +8,11 @@ namespace TokenOperator.Tests.Runtime.Hosting;
 
 public sealed class OperatorHostTests : IAsyncLifetime
 {
-    private FakeApiServer server = null!;
+    private FakeApiServer _server = null!;
 
-    public async Task InitializeAsync() => server = await FakeApiServer.StartAsync();
+    public async Task InitializeAsync() => _server = await FakeApiServer.StartAsync();
 
-    public async Task DisposeAsync() => await server.DisposeAsync();
+    public async Task DisposeAsync() => await _server.DisposeAsync();
 
     [Fact]
     public async Task A_standby_has_warm_caches_does_nothing_and_takes_over_when_the_leader_stops()
@@ -21,7 +21,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
         await leader.UntilLeadingAsync();
         await using var standby = await StartAsync();
         await Eventually.IsTrueAsync(() => standby.Health.CachesSynced, "the standby is warm");
-        server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
         await leader.UntilAsync("reconcile lamp");
         await Eventually.IsTrueAsync(() => standby.Cache.List().Count == 1, "the standby sees it, too");
 
@@ -46,7 +46,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
             wasCancelled = ct.IsCancellationRequested;
             return ReconciliationResult<Gadget>.Success(g);
         };
-        server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
         await running.UntilAsync("reconcile lamp");
 
         var stop = running.DisposeAsync().AsTask();
@@ -71,7 +71,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
             wasCancelled = true;
             return ReconciliationResult<Gadget>.Success(g);
         };
-        server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
         await running.UntilAsync("reconcile lamp");
 
         await running.DisposeAsync();
@@ -90,11 +90,11 @@ public sealed class OperatorHostTests : IAsyncLifetime
             brokenOff.TrySetResult();
             return ReconciliationResult<Gadget>.Success(g);
         };
-        server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
         await running.UntilAsync("reconcile lamp");
         var ending = running.Host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
 
-        server.Store.Update("leases", "operators", "demo", o => o["spec"]!["holderIdentity"] = "other");
+        _server.Store.Update("leases", "operators", "demo", o => o["spec"]!["holderIdentity"] = "other");
 
         await Eventually.IsTrueAsync(() => ending.IsCancellationRequested, "the host ends");
         await brokenOff.Task.WaitAsync(TimeSpan.FromSeconds(20));
@@ -107,36 +107,36 @@ public sealed class OperatorHostTests : IAsyncLifetime
     [Fact]
     public async Task Without_an_election_no_lease_is_touched_and_the_scope_is_the_process_own()
     {
-        await using var first = await TestOperator.StartAsync(server);
-        await using var second = await TestOperator.StartAsync(server);
+        await using var first = await TestOperator.StartAsync(_server);
+        await using var second = await TestOperator.StartAsync(_server);
         await first.UntilLeadingAsync();
 
         first.Leadership.Scope.Should().NotBe(second.Leadership.Scope);
-        server.Store.List("leases", "").Items.Should().BeEmpty();
+        _server.Store.List("leases", "").Items.Should().BeEmpty();
     }
 
     [Fact]
     public async Task An_operator_at_rest_makes_no_requests_but_for_its_lease()
     {
-        server.Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
         await using var running = await StartAsync();
         await running.UntilLeadingAsync();
         await running.UntilAsync("reconcile lamp");
-        server.Requests.Clear();
+        _server.Requests.Clear();
 
         await Eventually.IsTrueAsync(() => Renewals() >= 5, "it renewed some times");
 
-        server.Requests.Should().OnlyContain(r => r.Path.Contains("/leases/") && r.Method == "PUT");
+        _server.Requests.Should().OnlyContain(r => r.Path.Contains("/leases/") && r.Method == "PUT");
     }
 
-    private Task<TestOperator> StartAsync(Action<OperatorOptions>? configure = null) => TestOperator.StartAsync(server, o =>
+    private Task<TestOperator> StartAsync(Action<OperatorOptions>? configure = null) => TestOperator.StartAsync(_server, o =>
     {
         o.LeaderElection.Enabled = true;
         o.LeaderElection.RetryPeriod = TimeSpan.FromMilliseconds(50);
         configure?.Invoke(o);
     });
 
-    private int Renewals() => server.Requests.Count(r => r.Method == "PUT");
+    private int Renewals() => _server.Requests.Count(r => r.Method == "PUT");
 
-    private string? Holder() => (string?)server.Store.Get("leases", "operators", "demo")!["spec"]!["holderIdentity"];
+    private string? Holder() => (string?)_server.Store.Get("leases", "operators", "demo")!["spec"]!["holderIdentity"];
 }

@@ -58,11 +58,11 @@ internal sealed class GadgetFinalizer(Script script) : IEntityFinalizer<Gadget>
 internal sealed class TestOperator : IAsyncDisposable
 {
     public const string FinalizerName = "test.dev/clean-up";
-    private readonly bool ownsServer;
+    private readonly bool _ownsServer;
 
     private TestOperator(FakeApiServer server, bool ownsServer, IHost host, Script script)
     {
-        this.ownsServer = ownsServer;
+        _ownsServer = ownsServer;
         (Server, Host, Script) = (server, host, script);
     }
 
@@ -124,6 +124,6 @@ internal sealed class TestOperator : IAsyncDisposable
     {
         await Host.StopAsync();
         Host.Dispose();
-        if (ownsServer) await Server.DisposeAsync();
+        if (_ownsServer) await Server.DisposeAsync();
     }
 }

@@ -11,15 +11,15 @@ public sealed class LeaseElectorTests : IAsyncLifetime
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly LeaseTimes Times = new(15 * Second, 10 * Second, 2 * Second);
-    private RuntimeFixture fixture = null!;
+    private RuntimeFixture _fixture = null!;
 
-    private FakeStore Store => fixture.Server.Store;
+    private FakeStore Store => _fixture.Server.Store;
 
     private JsonNode? Spec => Store.Get("leases", "operators", "demo")?["spec"];
 
-    public async Task InitializeAsync() => fixture = await RuntimeFixture.StartAsync();
+    public async Task InitializeAsync() => _fixture = await RuntimeFixture.StartAsync();
 
-    public async Task DisposeAsync() => await fixture.DisposeAsync();
+    public async Task DisposeAsync() => await _fixture.DisposeAsync();
 
     [Fact]
     public async Task A_lease_that_does_not_exist_is_taken_at_once()
@@ -28,7 +28,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
         elector.IsLeading.Should().BeFalse();
         elector.Term.IsCancellationRequested.Should().BeTrue();
 
-        fixture.Run(elector.RunAsync);
+        _fixture.Run(elector.RunAsync);
         await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
 
         elector.IsLeading.Should().BeTrue();
@@ -43,7 +43,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     {
         // The fake clock stands at a whole second.
         var elector = Elector("me");
-        fixture.Run(elector.RunAsync);
+        _fixture.Run(elector.RunAsync);
         await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
 
         ((string)Spec!["renewTime"]!).Should().Be("2030-01-01T00:00:00.000000Z");
@@ -54,15 +54,15 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     public async Task A_leader_renews_with_one_request_every_two_seconds()
     {
         var elector = await LeadAsync("me");
-        var before = fixture.Server.Requests.Count;
+        var before = _fixture.Server.Requests.Count;
 
-        var started = fixture.Time.GetUtcNow();
+        var started = _fixture.Time.GetUtcNow();
 
-        await Eventually.IsTrueAsync(() => fixture.Server.Requests.Count >= before + 3, "it renewed thrice", fixture.Time, Second / 50);
+        await Eventually.IsTrueAsync(() => _fixture.Server.Requests.Count >= before + 3, "it renewed thrice", _fixture.Time, Second / 50);
 
-        (fixture.Time.GetUtcNow() - started).Should().BeGreaterThanOrEqualTo(6 * Second);
+        (_fixture.Time.GetUtcNow() - started).Should().BeGreaterThanOrEqualTo(6 * Second);
         elector.IsLeading.Should().BeTrue();
-        fixture.Server.Requests.Skip(before).Should().OnlyContain(r => r.Method == "PUT");
+        _fixture.Server.Requests.Skip(before).Should().OnlyContain(r => r.Method == "PUT");
         ((int)Spec!["leaseTransitions"]!).Should().Be(0);
     }
 
@@ -82,39 +82,39 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     {
         Store.Create("leases", Lease("other", 15));
         var elector = Elector("me");
-        fixture.Run(elector.RunAsync);
-        await Eventually.IsTrueAsync(() => !fixture.Server.Requests.IsEmpty, "it looked");
-        var looked = fixture.Time.GetUtcNow();
+        _fixture.Run(elector.RunAsync);
+        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "it looked");
+        var looked = _fixture.Time.GetUtcNow();
 
-        await Eventually.IsTrueAsync(() => elector.IsLeading, "it leads", fixture.Time, Second / 2);
+        await Eventually.IsTrueAsync(() => elector.IsLeading, "it leads", _fixture.Time, Second / 2);
 
         // Its renewTime is years ago: only what was seen on our own clock counts.
-        (fixture.Time.GetUtcNow() - looked).Should().BeGreaterThanOrEqualTo(15 * Second);
+        (_fixture.Time.GetUtcNow() - looked).Should().BeGreaterThanOrEqualTo(15 * Second);
     }
 
     [Fact]
     public async Task A_leader_that_cannot_renew_ends_its_term_by_itself_at_the_deadline()
     {
         var elector = Elector("me");
-        var run = elector.RunAsync(fixture.Stop);
+        var run = elector.RunAsync(_fixture.Stop);
         await elector.Acquired;
-        fixture.Server.Intercept = HangAsync;
+        _fixture.Server.Intercept = HangAsync;
 
-        await Eventually.IsTrueAsync(() => run.IsCompleted, "the term is over", fixture.Time, Second / 2);
+        await Eventually.IsTrueAsync(() => run.IsCompleted, "the term is over", _fixture.Time, Second / 2);
 
         elector.IsLeading.Should().BeFalse();
         elector.Term.IsCancellationRequested.Should().BeTrue();
         elector.IsAlive.Should().BeFalse();
-        (fixture.Time.GetUtcNow() - fixture.Time.Start).Should().BeGreaterThanOrEqualTo(10 * Second).And.BeLessThan(15 * Second);
+        (_fixture.Time.GetUtcNow() - _fixture.Time.Start).Should().BeGreaterThanOrEqualTo(10 * Second).And.BeLessThan(15 * Second);
     }
 
     [Fact]
     public async Task A_process_that_was_paused_knows_at_once_that_it_does_not_lead()
     {
         var elector = await LeadAsync("me");
-        fixture.Server.Intercept = HangAsync;
+        _fixture.Server.Intercept = HangAsync;
 
-        fixture.Time.Advance(10 * Second);
+        _fixture.Time.Advance(10 * Second);
 
         elector.IsLeading.Should().BeFalse();
         elector.Term.IsCancellationRequested.Should().BeTrue();
@@ -124,17 +124,17 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     public async Task A_leader_that_lost_its_lease_never_renews_it_again()
     {
         var elector = Elector("me");
-        var run = elector.RunAsync(fixture.Stop);
+        var run = elector.RunAsync(_fixture.Stop);
         await elector.Acquired;
         Store.Update("leases", "operators", "demo", o => o["spec"]!["holderIdentity"] = "other");
 
-        await Eventually.IsTrueAsync(() => run.IsCompleted, "it noticed", fixture.Time, Second / 2);
-        var requests = fixture.Server.Requests.Count;
-        fixture.Time.Advance(60 * Second);
+        await Eventually.IsTrueAsync(() => run.IsCompleted, "it noticed", _fixture.Time, Second / 2);
+        var requests = _fixture.Server.Requests.Count;
+        _fixture.Time.Advance(60 * Second);
 
         elector.IsLeading.Should().BeFalse();
         ((string?)Spec!["holderIdentity"]).Should().Be("other");
-        fixture.Server.Requests.Should().HaveCount(requests);
+        _fixture.Server.Requests.Should().HaveCount(requests);
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     {
         var elector = await LeadAsync("me");
         var failures = 0;
-        fixture.Server.Intercept = async (context, _) =>
+        _fixture.Server.Intercept = async (context, _) =>
         {
             if (++failures > 1) return false;
             await FakeApiServer.RefuseAsync(context, 500, "InternalError", "etcd is unwell");
@@ -150,7 +150,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
         };
 
         var renewed = (string?)Spec!["renewTime"];
-        await Eventually.IsTrueAsync(() => (string?)Spec!["renewTime"] != renewed, "it renewed", fixture.Time, Second / 50);
+        await Eventually.IsTrueAsync(() => (string?)Spec!["renewTime"] != renewed, "it renewed", _fixture.Time, Second / 50);
 
         elector.IsLeading.Should().BeTrue();
         elector.IsAlive.Should().BeTrue();
@@ -167,7 +167,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
         await run;
         first.IsLeading.Should().BeTrue("the lease is held until the work is done");
 
-        await first.ReleaseAsync(fixture.Stop);
+        await first.ReleaseAsync(_fixture.Stop);
 
         first.IsLeading.Should().BeFalse();
         ((string?)Spec!["holderIdentity"]).Should().BeEmpty();
@@ -187,18 +187,18 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     public async Task A_term_that_ran_out_is_not_revived_by_a_renewal_that_comes_through_late()
     {
         var elector = Elector("me");
-        var run = elector.RunAsync(fixture.Stop);
+        var run = elector.RunAsync(_fixture.Stop);
         await elector.Acquired;
         var gate = new TaskCompletionSource();
-        fixture.Server.Intercept = async (_, _) =>
+        _fixture.Server.Intercept = async (_, _) =>
         {
             await gate.Task;
             return false;
         };
-        var before = fixture.Server.Requests.Count;
-        await Eventually.IsTrueAsync(() => fixture.Server.Requests.Count > before, "it tries to renew", fixture.Time, Second / 50);
+        var before = _fixture.Server.Requests.Count;
+        await Eventually.IsTrueAsync(() => _fixture.Server.Requests.Count > before, "it tries to renew", _fixture.Time, Second / 50);
 
-        fixture.Time.Advance(10 * Second);
+        _fixture.Time.Advance(10 * Second);
         gate.SetResult();
         await run.WaitAsync(TimeSpan.FromSeconds(20));
 
@@ -214,13 +214,13 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     private async Task<LeaseElector> LeadAsync(string identity)
     {
         var elector = Elector(identity);
-        fixture.Run(elector.RunAsync);
+        _fixture.Run(elector.RunAsync);
         await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
         return elector;
     }
 
     private LeaseElector Elector(string identity, LeaseTimes? times = null) => new(
-        fixture.Client, new NamespacedName("operators", "demo"), identity, times ?? Times, fixture.Time, NullLogger<LeaseElector>.Instance);
+        _fixture.Client, new NamespacedName("operators", "demo"), identity, times ?? Times, _fixture.Time, NullLogger<LeaseElector>.Instance);
 
     private static JsonObject Lease(string holder, int seconds) => new()
     {

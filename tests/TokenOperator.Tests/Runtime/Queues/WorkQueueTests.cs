@@ -10,86 +10,86 @@ public sealed class WorkQueueTests : IDisposable
 {
     private static readonly NamespacedName A = new("shop", "a");
     private static readonly NamespacedName B = new("shop", "b");
-    private readonly FakeTimeProvider time = new();
-    private readonly RuntimeMetrics metrics = new(new PlainMeterFactory());
-    private readonly WorkQueue queue;
+    private readonly FakeTimeProvider _time = new();
+    private readonly RuntimeMetrics _metrics = new(new PlainMeterFactory());
+    private readonly WorkQueue _queue;
 
-    public WorkQueueTests() => queue = new WorkQueue("gadget", TimeSpan.FromMinutes(5), time, metrics);
+    public WorkQueueTests() => _queue = new WorkQueue("gadget", TimeSpan.FromMinutes(5), _time, _metrics);
 
     public void Dispose()
     {
-        queue.Dispose();
-        metrics.Dispose();
+        _queue.Dispose();
+        _metrics.Dispose();
     }
 
     [Fact]
     public async Task Keys_come_in_the_order_in_which_they_were_added_each_once()
     {
-        queue.Add(A);
-        queue.Add(B);
-        queue.Add(A);
+        _queue.Add(A);
+        _queue.Add(B);
+        _queue.Add(A);
 
         (await TakeAsync()).Should().Be(A);
         (await TakeAsync()).Should().Be(B);
-        queue.Depth.Should().Be(0);
+        _queue.Depth.Should().Be(0);
         IsEmpty();
     }
 
     [Fact]
     public async Task A_key_that_is_added_during_its_work_comes_again_only_after_it()
     {
-        queue.Add(A);
+        _queue.Add(A);
         await TakeAsync();
-        queue.Add(A);
-        queue.Add(A);
+        _queue.Add(A);
+        _queue.Add(A);
         IsEmpty();
         var next = TakeAsync();
         next.IsCompleted.Should().BeFalse();
 
-        queue.Done(A);
+        _queue.Done(A);
 
         (await next).Should().Be(A);
-        queue.Done(A);
+        _queue.Done(A);
         IsEmpty();
     }
 
     [Fact]
     public async Task A_delayed_key_comes_when_it_is_due_and_not_before()
     {
-        queue.AddAfter(A, TimeSpan.FromSeconds(10));
+        _queue.AddAfter(A, TimeSpan.FromSeconds(10));
 
-        time.Advance(TimeSpan.FromSeconds(9.999));
+        _time.Advance(TimeSpan.FromSeconds(9.999));
         IsEmpty();
 
-        time.Advance(TimeSpan.FromSeconds(0.002));
+        _time.Advance(TimeSpan.FromSeconds(0.002));
         (await TakeAsync()).Should().Be(A);
     }
 
     [Fact]
     public async Task Of_several_delays_the_earliest_counts_and_only_it()
     {
-        queue.AddAfter(A, TimeSpan.FromSeconds(10));
-        queue.AddAfter(A, TimeSpan.FromSeconds(3));
-        queue.AddAfter(A, TimeSpan.FromSeconds(20));
+        _queue.AddAfter(A, TimeSpan.FromSeconds(10));
+        _queue.AddAfter(A, TimeSpan.FromSeconds(3));
+        _queue.AddAfter(A, TimeSpan.FromSeconds(20));
 
-        time.Advance(TimeSpan.FromSeconds(3.1));
+        _time.Advance(TimeSpan.FromSeconds(3.1));
         (await TakeAsync()).Should().Be(A);
-        queue.Done(A);
+        _queue.Done(A);
 
-        time.Advance(TimeSpan.FromSeconds(30));
+        _time.Advance(TimeSpan.FromSeconds(30));
         IsEmpty();
     }
 
     [Fact]
     public async Task An_absurd_delay_is_no_failure()
     {
-        queue.AddAfter(A, TimeSpan.MaxValue);
-        queue.AddAfter(B, TimeSpan.FromDays(3));
+        _queue.AddAfter(A, TimeSpan.MaxValue);
+        _queue.AddAfter(B, TimeSpan.FromDays(3));
 
-        time.Advance(TimeSpan.FromDays(1));
-        time.Advance(TimeSpan.FromDays(1));
+        _time.Advance(TimeSpan.FromDays(1));
+        _time.Advance(TimeSpan.FromDays(1));
         IsEmpty();
-        time.Advance(TimeSpan.FromDays(1.1));
+        _time.Advance(TimeSpan.FromDays(1.1));
 
         (await TakeAsync()).Should().Be(B);
     }
@@ -102,7 +102,7 @@ public sealed class WorkQueueTests : IDisposable
         waits[0].Should().BeCloseTo(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(2));
         waits[10].Should().BeCloseTo(TimeSpan.FromMilliseconds(5 * 1024), TimeSpan.FromMilliseconds(200));
         waits[^1].Should().BeCloseTo(TimeSpan.FromMinutes(5), TimeSpan.FromSeconds(10));
-        queue.Forget(A);
+        _queue.Forget(A);
         WaitAfterFailure().Should().BeCloseTo(TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(2));
     }
 
@@ -111,13 +111,13 @@ public sealed class WorkQueueTests : IDisposable
     {
         var first = TakeAsync();
         first.IsCompleted.Should().BeFalse();
-        queue.Add(A);
+        _queue.Add(A);
         (await first).Should().Be(A);
 
         var second = TakeAsync();
-        queue.Add(A);
-        queue.ShutDown();
-        queue.Done(A);
+        _queue.Add(A);
+        _queue.ShutDown();
+        _queue.Done(A);
 
         (await second).Should().BeNull();
     }
@@ -125,15 +125,15 @@ public sealed class WorkQueueTests : IDisposable
     [Fact]
     public async Task What_is_in_work_and_for_how_long_is_known()
     {
-        queue.Add(A);
-        queue.Add(B);
+        _queue.Add(A);
+        _queue.Add(B);
         await TakeAsync();
-        time.Advance(TimeSpan.FromSeconds(2));
+        _time.Advance(TimeSpan.FromSeconds(2));
         await TakeAsync();
-        time.Advance(TimeSpan.FromSeconds(3));
+        _time.Advance(TimeSpan.FromSeconds(3));
 
-        queue.LongestRunning.Should().Be(TimeSpan.FromSeconds(5));
-        queue.UnfinishedWork.Should().Be(TimeSpan.FromSeconds(8));
+        _queue.LongestRunning.Should().Be(TimeSpan.FromSeconds(5));
+        _queue.UnfinishedWork.Should().Be(TimeSpan.FromSeconds(8));
     }
 
     [Fact]
@@ -144,21 +144,21 @@ public sealed class WorkQueueTests : IDisposable
         var rounds = 0;
         async Task WorkAsync()
         {
-            while (await queue.TakeAsync(CancellationToken.None) is { } key)
+            while (await _queue.TakeAsync(CancellationToken.None) is { } key)
             {
                 var now = Interlocked.Increment(ref inWork);
                 most = Math.Max(most, now);
                 await Task.Yield();
                 Interlocked.Increment(ref rounds);
                 Interlocked.Decrement(ref inWork);
-                queue.Done(key);
+                _queue.Done(key);
             }
         }
 
         var workers = Enumerable.Range(0, 8).Select(_ => Task.Run(WorkAsync)).ToArray();
-        for (var i = 0; i < 10_000; i++) queue.Add(A);
-        await Eventually.IsTrueAsync(() => queue.Depth == 0 && queue.LongestRunning == TimeSpan.Zero, "the work is done");
-        queue.ShutDown();
+        for (var i = 0; i < 10_000; i++) _queue.Add(A);
+        await Eventually.IsTrueAsync(() => _queue.Depth == 0 && _queue.LongestRunning == TimeSpan.Zero, "the work is done");
+        _queue.ShutDown();
         await Task.WhenAll(workers);
 
         most.Should().Be(1);
@@ -167,22 +167,22 @@ public sealed class WorkQueueTests : IDisposable
 
     private TimeSpan WaitAfterFailure()
     {
-        queue.AddRateLimited(A);
-        var start = time.GetUtcNow();
+        _queue.AddRateLimited(A);
+        var start = _time.GetUtcNow();
         var step = TimeSpan.FromMilliseconds(1);
-        while (queue.Depth == 0)
+        while (_queue.Depth == 0)
         {
-            time.Advance(step);
+            _time.Advance(step);
             step *= 1.02;
         }
 
-        var waited = time.GetUtcNow() - start;
-        queue.TakeAsync(CancellationToken.None).AsTask().IsCompletedSuccessfully.Should().BeTrue();
-        queue.Done(A);
+        var waited = _time.GetUtcNow() - start;
+        _queue.TakeAsync(CancellationToken.None).AsTask().IsCompletedSuccessfully.Should().BeTrue();
+        _queue.Done(A);
         return waited;
     }
 
-    private Task<NamespacedName?> TakeAsync() => queue.TakeAsync(CancellationToken.None).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+    private Task<NamespacedName?> TakeAsync() => _queue.TakeAsync(CancellationToken.None).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
 
-    private void IsEmpty() => queue.Depth.Should().Be(0);
+    private void IsEmpty() => _queue.Depth.Should().Be(0);
 }

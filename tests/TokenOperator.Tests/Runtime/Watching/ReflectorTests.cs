@@ -6,23 +6,23 @@ namespace TokenOperator.Tests.Runtime.Watching;
 public sealed class ReflectorTests : IAsyncLifetime
 {
     private static readonly NamespacedName Lamp = new("shop", "lamp");
-    private RuntimeFixture fixture = null!;
+    private RuntimeFixture _fixture = null!;
 
-    private FakeStore Store => fixture.Server.Store;
+    private FakeStore Store => _fixture.Server.Store;
 
-    private SeenRequest[] Watches => [.. fixture.Server.Requests.Where(r => r.IsWatch)];
+    private SeenRequest[] Watches => [.. _fixture.Server.Requests.Where(r => r.IsWatch)];
 
-    private SeenRequest[] Lists => [.. fixture.Server.Requests.Where(r => !r.IsWatch)];
+    private SeenRequest[] Lists => [.. _fixture.Server.Requests.Where(r => !r.IsWatch)];
 
-    public async Task InitializeAsync() => fixture = await RuntimeFixture.StartAsync();
+    public async Task InitializeAsync() => _fixture = await RuntimeFixture.StartAsync();
 
-    public async Task DisposeAsync() => await fixture.DisposeAsync();
+    public async Task DisposeAsync() => await _fixture.DisposeAsync();
 
     [Fact]
     public async Task What_exists_is_listed_and_what_happens_is_followed()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
-        var cache = await fixture.WatchGadgetsUntilSyncedAsync();
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
         cache.Get(Lamp)!.Spec.Size.Should().Be("small");
 
         Store.Update("gadgets", "shop", "lamp", o => o["spec"]!["size"] = "large");
@@ -38,7 +38,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_watch_that_the_server_ends_goes_on_from_where_it_was()
     {
-        var cache = await fixture.WatchGadgetsUntilSyncedAsync();
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the object arrives");
         var version = Store.Version;
@@ -53,7 +53,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_bookmark_moves_the_place_from_which_a_watch_goes_on()
     {
-        await fixture.WatchGadgetsUntilSyncedAsync();
+        await _fixture.WatchGadgetsUntilSyncedAsync();
         Watches[0].Query.Should().Contain("allowWatchBookmarks=true");
 
         Store.Tell("gadgets", FakeStore.Line("BOOKMARK", """{"kind":"Gadget","apiVersion":"test.dev/v1","metadata":{"resourceVersion":"4711"}}"""));
@@ -68,7 +68,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa"));
-        var cache = await fixture.WatchGadgetsUntilSyncedAsync();
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
         var gone = new List<NamespacedName>();
         cache.Subscribe(change => { if (change.New is null) gone.Add(change.Key); });
 
@@ -78,7 +78,7 @@ public sealed class ReflectorTests : IAsyncLifetime
             Store.Create("gadgets", Gadget.Manifest("desk"));
         });
         Store.EndWatches();
-        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found", fixture.Time, TimeSpan.FromMilliseconds(200));
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found", _fixture.Time, TimeSpan.FromMilliseconds(200));
 
         cache.List().Select(g => g.Metadata.Name).Should().BeEquivalentTo("sofa", "desk");
         gone.Should().Equal(Lamp);
@@ -88,10 +88,10 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_410_inside_a_watch_leads_to_a_new_list()
     {
-        await fixture.WatchGadgetsUntilSyncedAsync();
+        await _fixture.WatchGadgetsUntilSyncedAsync();
 
         Store.Tell("gadgets", FakeStore.Line("ERROR", """{"kind":"Status","metadata":{},"status":"Failure","code":410,"reason":"Expired","message":"too old"}"""));
-        await Eventually.IsTrueAsync(() => Lists.Length == 2, "it is listed again", fixture.Time, TimeSpan.FromMilliseconds(200));
+        await Eventually.IsTrueAsync(() => Lists.Length == 2, "it is listed again", _fixture.Time, TimeSpan.FromMilliseconds(200));
 
         Lists[1].Query.Should().NotContain("resourceVersion");
     }
@@ -99,10 +99,10 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_watch_that_stays_silent_and_does_not_end_is_given_up_and_begun_again()
     {
-        await fixture.WatchGadgetsUntilSyncedAsync();
+        await _fixture.WatchGadgetsUntilSyncedAsync();
 
         // The server promises to end it after 5 to 10 minutes and does not.
-        fixture.Time.Advance(TimeSpan.FromMinutes(10) + TimeSpan.FromSeconds(15));
+        _fixture.Time.Advance(TimeSpan.FromMinutes(10) + TimeSpan.FromSeconds(15));
         await Eventually.IsTrueAsync(() => Watches.Length == 2, "it is watched again");
 
         Lists.Should().ContainSingle();
@@ -111,34 +111,34 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_watch_that_ends_at_once_is_not_begun_again_in_a_tight_loop()
     {
-        fixture.Server.Intercept = async (context, seen) =>
+        _fixture.Server.Intercept = async (context, seen) =>
         {
             if (seen.IsWatch) await context.Response.StartAsync();
             return seen.IsWatch;
         };
-        fixture.WatchGadgets();
+        _fixture.WatchGadgets();
         await Eventually.IsTrueAsync(() => Watches.Length == 1, "it was watched");
 
         // In small steps, or a watch would seem to have lasted.
-        await Eventually.IsTrueAsync(() => Watches.Length == 4, "it was watched four times", fixture.Time, TimeSpan.FromMilliseconds(10));
+        await Eventually.IsTrueAsync(() => Watches.Length == 4, "it was watched four times", _fixture.Time, TimeSpan.FromMilliseconds(10));
 
         // 0.8 + 1.6 + 3.2 s at least.
-        (fixture.Time.GetUtcNow() - fixture.Time.Start).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(5.6));
+        (_fixture.Time.GetUtcNow() - _fixture.Time.Start).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(5.6));
     }
 
     [Fact]
     public async Task A_list_that_fails_is_tried_until_it_succeeds()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
-        fixture.Server.Intercept = async (context, _) =>
+        _fixture.Server.Intercept = async (context, _) =>
         {
-            if (fixture.Server.Requests.Count > 3) return false;
+            if (_fixture.Server.Requests.Count > 3) return false;
             await FakeApiServer.RefuseAsync(context, 500, "InternalError", "not yet");
             return true;
         };
-        var cache = fixture.WatchGadgets();
+        var cache = _fixture.WatchGadgets();
 
-        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced", fixture.Time, TimeSpan.FromMilliseconds(500));
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced", _fixture.Time, TimeSpan.FromMilliseconds(500));
 
         cache.Get(Lamp).Should().NotBeNull();
     }
@@ -146,13 +146,13 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task An_empty_list_without_items_is_an_empty_list()
     {
-        fixture.Server.Intercept = async (context, seen) =>
+        _fixture.Server.Intercept = async (context, seen) =>
         {
             if (!seen.IsWatch) await FakeApiServer.AnswerAsync(context, 200, """{"kind":"List","metadata":{"resourceVersion":"7"},"items":null}""");
             return !seen.IsWatch;
         };
 
-        var cache = fixture.WatchGadgets();
+        var cache = _fixture.WatchGadgets();
 
         await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced");
     }
@@ -160,7 +160,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task An_object_that_does_not_fit_its_class_is_passed_over_and_the_next_one_is_not()
     {
-        var cache = await fixture.WatchGadgetsUntilSyncedAsync();
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
 
         Store.Create("gadgets", Gadget.Misfit("odd"));
         Store.Create("gadgets", Gadget.Manifest("lamp"));
@@ -177,18 +177,18 @@ public sealed class ReflectorTests : IAsyncLifetime
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("lamp", ns: "depot"));
         Store.Create("gadgets", Gadget.Manifest("lamp", ns: "elsewhere"));
-        fixture.Server.Intercept = async (context, seen) =>
+        _fixture.Server.Intercept = async (context, seen) =>
         {
             var isBarred = !isOpen && seen.Path.Contains("/depot/", StringComparison.Ordinal);
             if (isBarred) await FakeApiServer.RefuseAsync(context, 403, "Forbidden", "no");
             return isBarred;
         };
-        var cache = fixture.WatchGadgets("shop", "depot");
+        var cache = _fixture.WatchGadgets("shop", "depot");
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the first namespace is listed");
         cache.HasSynced.Should().BeFalse();
 
         isOpen = true;
-        await Eventually.IsTrueAsync(() => cache.HasSynced, "the second is", fixture.Time, TimeSpan.FromSeconds(1));
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the second is", _fixture.Time, TimeSpan.FromSeconds(1));
 
         cache.List().Select(g => g.Metadata.NamespaceProperty).Should().BeEquivalentTo("shop", "depot");
     }

@@ -8,76 +8,76 @@ namespace TokenOperator.Tests.Runtime.Watching;
 public sealed class ResourceCacheTests
 {
     private static readonly NamespacedName Lamp = new("shop", "lamp");
-    private readonly ResourceCache<Gadget> cache = new([""], new CacheOptions<Gadget>());
-    private readonly List<(string? Old, string? New)> changes = [];
+    private readonly ResourceCache<Gadget> _cache = new([""], new CacheOptions<Gadget>());
+    private readonly List<(string? Old, string? New)> _changes = [];
 
     public ResourceCacheTests() =>
-        cache.Subscribe(c => changes.Add((c.Old?.Metadata.ResourceVersion, c.New?.Metadata.ResourceVersion)));
+        _cache.Subscribe(c => _changes.Add((c.Old?.Metadata.ResourceVersion, c.New?.Metadata.ResourceVersion)));
 
     [Fact]
     public void An_own_write_is_read_at_once_and_its_later_event_is_no_change()
     {
-        cache.Replace("", [Version(5)], "5");
-        cache.Observe(Version(7));
-        cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("7");
+        _cache.Replace("", [Version(5)], "5");
+        _cache.Observe(Version(7));
+        _cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("7");
 
-        cache.Apply("", Lamp, Version(7), "7");
+        _cache.Apply("", Lamp, Version(7), "7");
 
-        changes.Should().Equal((null, "5"), ("5", "7"));
+        _changes.Should().Equal((null, "5"), ("5", "7"));
     }
 
     [Fact]
     public void An_event_from_before_an_own_write_does_not_bring_the_old_state_back()
     {
-        cache.Observe(Version(7));
+        _cache.Observe(Version(7));
 
-        cache.Apply("", Lamp, Version(6), "6");
+        _cache.Apply("", Lamp, Version(6), "6");
 
-        cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("7");
+        _cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("7");
     }
 
     [Fact]
     public void The_answer_to_an_own_write_that_comes_after_the_deletion_does_not_bring_the_object_back()
     {
-        cache.Replace("", [Version(5)], "5");
-        cache.Apply("", Lamp, null, "8");
+        _cache.Replace("", [Version(5)], "5");
+        _cache.Apply("", Lamp, null, "8");
 
-        cache.Observe(Version(7));
+        _cache.Observe(Version(7));
 
-        cache.Get(Lamp).Should().BeNull();
+        _cache.Get(Lamp).Should().BeNull();
     }
 
     [Fact]
     public void A_list_from_before_an_own_write_does_not_remove_what_was_written()
     {
-        cache.Observe(Version(7));
+        _cache.Observe(Version(7));
 
-        cache.Replace("", [], "6");
-        cache.Get(Lamp).Should().NotBeNull();
+        _cache.Replace("", [], "6");
+        _cache.Get(Lamp).Should().NotBeNull();
 
-        cache.Replace("", [], "8");
-        cache.Get(Lamp).Should().BeNull();
+        _cache.Replace("", [], "8");
+        _cache.Get(Lamp).Should().BeNull();
     }
 
     [Fact]
     public void The_deletion_of_an_object_does_not_remove_the_one_that_took_its_name()
     {
-        cache.Replace("", [Version(5)], "5");
-        cache.Observe(Version(9));
+        _cache.Replace("", [Version(5)], "5");
+        _cache.Observe(Version(9));
 
-        cache.Apply("", Lamp, null, "8");
+        _cache.Apply("", Lamp, null, "8");
 
-        cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("9");
+        _cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("9");
     }
 
     [Fact]
     public void A_server_that_was_restored_from_a_backup_is_believed()
     {
-        cache.Replace("", [Version(500), Version(501, "sofa")], "600");
+        _cache.Replace("", [Version(500), Version(501, "sofa")], "600");
 
-        cache.Replace("", [Version(40)], "50");
+        _cache.Replace("", [Version(40)], "50");
 
-        cache.List().Should().ContainSingle().Which.Metadata.ResourceVersion.Should().Be("40");
+        _cache.List().Should().ContainSingle().Which.Metadata.ResourceVersion.Should().Be("40");
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class ResourceCacheTests
     [Fact]
     public void An_unknown_index_is_named()
     {
-        var look = () => cache.ByIndex("colour", "red");
+        var look = () => _cache.ByIndex("colour", "red");
 
         look.Should().Throw<ArgumentException>().WithMessage("The cache of Gadget has no index \"colour\"*");
     }

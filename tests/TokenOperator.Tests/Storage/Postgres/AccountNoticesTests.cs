@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Storage.Postgres;
 [Collection(PostgresGroup.Name)]
 public sealed class AccountNoticesTests(PostgresFixture fixture)
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [Fact]
     public async Task What_another_process_imports_allows_and_deletes_is_heard_and_ones_own_is_not()
@@ -90,7 +90,7 @@ public sealed class AccountNoticesTests(PostgresFixture fixture)
 
         public Watch(ITokenStore store) => _reading = ReadAsync(store);
 
-        public async Task<AccountKey?> NextAsync() => await _heard.Reader.ReadAsync().AsTask().WaitAsync(_patience);
+        public async Task<AccountKey?> NextAsync() => await _heard.Reader.ReadAsync().AsTask().WaitAsync(Patience);
 
         public async ValueTask DisposeAsync()
         {

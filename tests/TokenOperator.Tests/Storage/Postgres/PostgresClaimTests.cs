@@ -6,7 +6,7 @@ namespace TokenOperator.Tests.Storage.Postgres;
 [Collection(PostgresGroup.Name)]
 public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
 {
-    private static readonly RefreshFailure _failure = new(FailureKind.RateLimited, "429 slow down", 2, At(1), At(5), "inputs");
+    private static readonly RefreshFailure Failure = new(FailureKind.RateLimited, "429 slow down", 2, At(1), At(5), "inputs");
     private TestDatabase? _database;
 
     private TestDatabase Database => _database!;
@@ -60,7 +60,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
 
         (await store.ClaimAsync(Marcus, next, 0, default)).Should().NotBeNull();
         (await store.CommitAsync(Marcus, expired.Id, 0, Token("late"), At(1), default)).Should().BeNull();
-        (await store.FailAsync(Marcus, expired.Id, _failure, default)).Should().BeNull();
+        (await store.FailAsync(Marcus, expired.Id, Failure, default)).Should().BeNull();
         (await store.CommitAsync(Marcus, next.Id, 0, Token("right"), At(1), default)).Should().NotBeNull();
     }
 

@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Storage.Postgres;
 [Collection(PostgresGroup.Name)]
 public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLifetime
 {
-    private static readonly RefreshFailure _failure = new(FailureKind.RateLimited, "429 slow down", 2, At(1), At(5), "inputs");
+    private static readonly RefreshFailure Failure = new(FailureKind.RateLimited, "429 slow down", 2, At(1), At(5), "inputs");
     private TestDatabase? _database;
 
     private TestDatabase Database => _database!;
@@ -130,13 +130,13 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         var claim = NewClaim("a");
         await store.ClaimAsync(Marcus, claim, 0, default);
 
-        var failed = await store.FailAsync(Marcus, claim.Id, _failure, default);
+        var failed = await store.FailAsync(Marcus, claim.Id, Failure, default);
 
-        failed.Should().BeEquivalentTo(new { Generation = 0, Failure = _failure });
+        failed.Should().BeEquivalentTo(new { Generation = 0, Failure = Failure });
         failed!.Token.RefreshToken!.Reveal().Should().Be("1//refresh");
-        (await store.FailAsync(Marcus, claim.Id, _failure, default)).Should().BeEquivalentTo(failed, "it may be sent again");
+        (await store.FailAsync(Marcus, claim.Id, Failure, default)).Should().BeEquivalentTo(failed, "it may be sent again");
         (await store.CommitAsync(Marcus, claim.Id, 0, Token("late"), At(2), default)).Should().BeNull();
-        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default))!.Failure.Should().Be(_failure);
+        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default))!.Failure.Should().Be(Failure);
     }
 
     [Fact]
@@ -176,7 +176,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         await store.CommitAsync(Marcus, claim.Id, 0, Token("u"), At(1), default);
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", 1, default);
         await store.ClaimAsync(Marcus, claim, 2, default);
-        await store.FailAsync(Marcus, claim.Id, _failure, default);
+        await store.FailAsync(Marcus, claim.Id, Failure, default);
         await store.ClaimAsync(Marcus, claim, 2, default);
         await store.ReleaseAsync(Marcus, claim.Id, default);
         await store.AllowAsync(Marcus, "web", default);
@@ -245,6 +245,6 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     {
         var claim = NewClaim("failing");
         await store.ClaimAsync(Marcus, claim, 0, default);
-        (await store.FailAsync(Marcus, claim.Id, _failure, default)).Should().NotBeNull();
+        (await store.FailAsync(Marcus, claim.Id, Failure, default)).Should().NotBeNull();
     }
 }
