@@ -40,16 +40,16 @@ installed() {
 
 unpack_into_cache() {
   rm -rf "$work/tree"
-  mkdir -p "$work/tree/root" "$work/tree/bin"
+  mkdir -p "$work/tree/unpacked" "$work/tree/bin"
   private_apt "$work/apt" || die "no Postgres here, and no apt-get to fetch one: install it, or set TOKEN_OPERATOR_PG_BIN to the folder of its programs"
   say "no Postgres on this machine: fetching Debian's packages into $ready (once, nothing is installed)"
   apt_get update || say "some package lists could not be read; going on with the others"
   apt_get install --download-only --no-install-recommends postgresql || die "Debian's package postgresql cannot be had from this machine's apt sources"
   local deb bin program
   for deb in "$work"/apt/cache/archives/*.deb; do
-    dpkg -x "$deb" "$work/tree/root"
+    dpkg -x "$deb" "$work/tree/unpacked"
   done
-  bin=$(newest "$work/tree/root/usr/lib/postgresql") || die "Debian's packages hold no initdb and postgres"
+  bin=$(newest "$work/tree/unpacked/usr/lib/postgresql") || die "Debian's packages hold no initdb and postgres"
   # The libraries that came along are found by their path, which only the finished folder has.
   for program in "$bin"/*; do
     program=$(basename "$program")
@@ -58,7 +58,7 @@ unpack_into_cache() {
 root='$ready/root'
 LD_LIBRARY_PATH="\$root/usr/lib/$(uname -m)-linux-gnu:\$root/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export LD_LIBRARY_PATH
-exec "\$root${bin#"$work/tree/root"}/$program" "\$@"
+exec "\$root${bin#"$work/tree/unpacked"}/$program" "\$@"
 SH
     chmod +x "$work/tree/bin/$program"
   done

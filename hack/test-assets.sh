@@ -151,15 +151,15 @@ from_debian() {
     mkdir -p "$work/tree.new/source"
     local package
     for package in "golang-$go-go" "golang-$go-src" etcd-server; do
-      unpack_deb "$package" "$work/tree.new/root"
+      unpack_deb "$package" "$work/tree.new/unpacked"
     done
     tar --extract --gzip --file "$work"/debs/kubernetes_*.orig.tar.gz --directory "$work/tree.new/source" --strip-components=1
     # The copy of reflect2 in the source package (1.0.1) walks maps in a way that Go 1.18 ended: the server would crash at
     # the first custom object. Debian's own package of it (1.0.2) does not.
-    unpack_deb golang-github-modern-go-reflect2-dev "$work/tree.new/root"
+    unpack_deb golang-github-modern-go-reflect2-dev "$work/tree.new/unpacked"
     local reflect2=github.com/modern-go/reflect2
     rm -rf "$work/tree.new/source/vendor/$reflect2"
-    cp -r "$work/tree.new/root/usr/share/gocode/src/$reflect2" "$work/tree.new/source/vendor/$reflect2"
+    cp -r "$work/tree.new/unpacked/usr/share/gocode/src/$reflect2" "$work/tree.new/source/vendor/$reflect2"
     mkdir -p "$work/tree.new/source/.go/src/k8s.io"
     ln -s ../../.. "$work/tree.new/source/.go/src/k8s.io/kubernetes"
     mv -T "$work/tree.new" "$work/tree"
@@ -177,8 +177,8 @@ SH
 
   # Not the caller's Go settings: the build uses Debian's Go alone and asks the network for nothing.
   run_logged "$work/build.log" "building kube-apiserver" env --ignore-environment \
-    HOME="$work" PATH="$work/tools:$work/tree/root/usr/lib/go-$go/bin:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" \
-    GOROOT="$work/tree/root/usr/lib/go-$go" GOPATH="$work/tree/source/.go" CGO_ENABLED=0 \
+    HOME="$work" PATH="$work/tools:$work/tree/unpacked/usr/lib/go-$go/bin:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" \
+    GOROOT="$work/tree/unpacked/usr/lib/go-$go" GOPATH="$work/tree/source/.go" CGO_ENABLED=0 \
     KUBE_GIT_VERSION=v1.20.2 KUBE_GIT_COMMIT=debian KUBE_GIT_TREE_STATE=clean KUBE_GIT_MAJOR=1 KUBE_GIT_MINOR=20 \
     make --directory="$work/tree/source/.go/src/k8s.io/kubernetes" WHAT=cmd/kube-apiserver GOLDFLAGS="-s -w" \
     || die "kube-apiserver could not be built; the whole output is in $work/build.log"
@@ -186,7 +186,7 @@ SH
   rm -rf "$work/assets"
   mkdir "$work/assets"
   cp "$work/tree/source/_output/local/bin/linux/"*/kube-apiserver "$work/assets/"
-  cp "$work/tree/root/usr/bin/etcd" "$work/assets/"
+  cp "$work/tree/unpacked/usr/bin/etcd" "$work/assets/"
   add_kubectl "$work/assets"
   publish "$work/assets" "Debian source package kubernetes $version"
   say "built in $((SECONDS - started)) s"
