@@ -55,7 +55,7 @@ unpack_into_cache() {
     program=$(basename "$program")
     cat >"$work/tree/bin/$program" <<SH
 #!/bin/sh
-root='$ready/root'
+root='$ready/unpacked'
 LD_LIBRARY_PATH="\$root/usr/lib/$(uname -m)-linux-gnu:\$root/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export LD_LIBRARY_PATH
 exec "\$root${bin#"$work/tree/unpacked"}/$program" "\$@"
