@@ -114,7 +114,7 @@ public sealed class TestAssetsScriptTests : IDisposable
         (await File.ReadAllTextAsync(first.LogFile)).Should().Contain("run again to go on");
 
         File.Delete(Path.Combine(_folder, "apt-get.log"));
-        WriteDebian(build: Builds, unpacked: Path.Combine(Cache, "kubernetes.work", "tree", "root"));
+        WriteDebian(build: Builds, unpacked: Path.Combine(Cache, "kubernetes.work", "tree", "unpacked"));
         (await SucceedAsync()).Output.Should().Be(Ready + "\n");
         (await File.ReadAllTextAsync(Path.Combine(_folder, "apt-get.log"))).Should().NotContain("download").And.NotContain("source");
         Directory.GetDirectories(Cache).Should().Equal(Ready);
