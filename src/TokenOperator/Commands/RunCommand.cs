@@ -12,8 +12,6 @@ using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
 using TokenOperator.Runtime.Hosting;
-using TokenOperator.Runtime.Queues;
-using TokenOperator.Runtime.Watching;
 using TokenOperator.Storage;
 using TokenOperator.Storage.Postgres;
 
@@ -59,21 +57,14 @@ public static class RunCommand
             .AddSingleton<AccountCache>()
             .AddSingleton<AccountLocks>()
             .AddSingleton<RejectedClients>()
+            .AddSingleton<IAccountQueue, AccountQueue>()
+            .AddSingleton<RateLimits>()
             .AddSingleton<PendingCommits>()
             .AddSingleton<AccountRefresher>()
             .AddSingleton<AccountImporter>();
         services.AddSingleton<IDrain, PendingCommitsDrain>();
         services.AddHostedService(provider => provider.GetRequiredService<PendingCommits>());
-        services.AddHostedService(provider =>
-        {
-            var entities = provider.GetRequiredService<IResourceCache<V1Alpha1OAuthToken>>();
-            var queue = provider.GetRequiredService<IReconcileQueue<V1Alpha1OAuthToken>>();
-            return ActivatorUtilities.CreateInstance<AccountWatcher>(provider, (Tokens.AccountKey key) =>
-            {
-                foreach (var entity in entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key)))
-                    queue.Enqueue(entity.Key());
-            });
-        });
+        services.AddHostedService<AccountWatcher>();
     }
 
     private static void AddOperator(IServiceCollection services, OperatorSettings settings)

@@ -40,6 +40,10 @@ public static class Advice
     public static string ClientRejectedElsewhere(TokenRequest request) =>
         $"The provider refuses the OAuth client in {request.Client}. {NewClient(request)}";
 
+    /// <summary>The operator's own limit.</summary>
+    public static string WaitsForRateLimit(TokenRequest request) =>
+        $"The refresh of {request.Key} waits for its turn: many accounts are due, and the operator keeps to Providers__{request.Key.Provider}__RequestsPerSecond.";
+
     /// <summary>What a failed refresh means for a person.</summary>
     public static string Failure(TokenRequest request, RefreshFailure failure) => failure.Kind switch
     {

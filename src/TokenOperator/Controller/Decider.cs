@@ -45,7 +45,8 @@ public static class Decider
         ?? CheckFresh(now, account)
         ?? CheckDeadToken(now, account)
         ?? CheckClient(now, account)
-        ?? (Decision?)CheckBackoff(now, account)
+        ?? CheckBackoff(now, account)
+        ?? (Decision?)CheckPermit(now, account)
         ?? new Decision.Refresh(account, ((Finding<OAuthClient>.Found)now.Client).Value);
 
     /// <summary>A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator.</summary>
@@ -151,6 +152,16 @@ public static class Decider
                 account, new Problem(Reasons.ClientRejected, Advice.ClientRejectedElsewhere(now.Request), NeedsHuman: true), until))
             : null;
     }
+
+    /// <summary>While the rate limit of the provider makes it wait, all is as it was; only who has no token at all hears of it.</summary>
+    private static Decision.Settle? CheckPermit(Situation now, AccountRecord account) => now.PermitAt is not { } at
+        ? null
+        : new Decision.Settle(new Verdict(account, WhileWaiting(now, account), at) { IsWaiting = true });
+
+    private static Problem? WhileWaiting(Situation now, AccountRecord account) =>
+        account.Failure is { } failure ? Describe(now.Request, failure)
+        : account.Token.IsValidAt(now.Now) ? null
+        : new Problem(Reasons.Pending, Advice.WaitsForRateLimit(now.Request), NeedsHuman: false);
 
     /// <summary>Names the client and refresh token that an attempt is made with: after a failure, others may be tried at once.</summary>
     public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>

@@ -41,7 +41,11 @@ public abstract record Decision
 /// <param name="Account">The row whose token goes into the Secret, or null when none may.</param>
 /// <param name="Problem">What is wrong, or null.</param>
 /// <param name="NextRefresh">When the provider is asked next, or null when something else must happen first.</param>
-public sealed record Verdict(AccountRecord? Account, Problem? Problem, DateTimeOffset? NextRefresh);
+public sealed record Verdict(AccountRecord? Account, Problem? Problem, DateTimeOffset? NextRefresh)
+{
+    /// <summary>True while a refresh that was decided on waits for its turn: what asked for it has not been dealt with yet.</summary>
+    public bool IsWaiting { get; init; }
+}
 
 /// <summary>What is wrong.</summary>
 /// <param name="Reason">One of <see cref="Entities.Reasons"/>.</param>

@@ -107,19 +107,32 @@ public sealed partial class OAuthTokenController(
             case Decision.Allow:
                 return await StoreAsync(situation, () => importer.AllowAsync(request.Key, request.Owner.Namespace, ct));
             case Decision.Refresh refresh:
-                var fingerprint = Decider.InputsFingerprint(refresh.Client, refresh.Account);
-                var after = await StoreAsync(situation, () => refresher.RefreshAsync(refresh.Account, refresh.Client, fingerprint, ct));
-                if (after.Account is Finding<AccountRecord>.Found { Value: { Failure: null } good } && RefreshPolicy.MissingScopes(request.Scopes, good.Token).Count == 0)
-                    TellOthers(request);
-                return after with
-                {
-                    Now = time.GetUtcNow(),
-                    ClientRejectedUntil = rejected.Until(request.Key.Provider, refresh.Client),
-                    RefreshRequested = false,
-                    SpecChanged = false,
-                };
+                return await RefreshAsync(situation, refresh, ct);
             default:
                 throw new InvalidOperationException($"There is no way to carry out {decision.GetType().Name}.");
+        }
+    }
+
+    private async Task<Situation> RefreshAsync(Situation situation, Decision.Refresh refresh, CancellationToken ct)
+    {
+        var request = situation.Request;
+        var fingerprint = Decider.InputsFingerprint(refresh.Client, refresh.Account);
+        try
+        {
+            var after = await StoreAsync(situation, () => refresher.RefreshAsync(refresh.Account, refresh.Client, fingerprint, ct));
+            if (after.Account is Finding<AccountRecord>.Found { Value: { Failure: null } good } && RefreshPolicy.MissingScopes(request.Scopes, good.Token).Count == 0)
+                TellOthers(request);
+            return after with
+            {
+                Now = time.GetUtcNow(),
+                ClientRejectedUntil = rejected.Until(request.Key.Provider, refresh.Client),
+                RefreshRequested = false,
+                SpecChanged = false,
+            };
+        }
+        catch (PermitPendingException e)
+        {
+            return situation with { PermitAt = situation.Now + e.Wait };
         }
     }
 
@@ -173,8 +186,9 @@ public sealed partial class OAuthTokenController(
 
         var now = time.GetUtcNow();
         var report = new Report(
-            entity.Metadata.Generation, name, request?.Scopes ?? [], verdict,
-            Persisted: request is null || !pending.Contains(request.Key), secret, RefreshRequestOf(entity) ?? entity.Status?.LastHandledRefreshRequest);
+            verdict.IsWaiting ? entity.Status?.ObservedGeneration : entity.Metadata.Generation, name, request?.Scopes ?? [], verdict,
+            Persisted: request is null || !pending.Contains(request.Key), secret,
+            (verdict.IsWaiting ? null : RefreshRequestOf(entity)) ?? entity.Status?.LastHandledRefreshRequest);
         var status = StatusBuilder.Build(entity.Status, report, now);
         await statuses.PublishAsync(entity, status, ct);
         return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, NextLook(verdict, secret, status, now));

@@ -31,6 +31,9 @@ public sealed record Situation
     /// <summary>Why Postgres cannot be used now, or null: nothing that needs it is tried again in this reconcile.</summary>
     public string? StoreError { get; init; }
 
+    /// <summary>When the provider's rate limit lets this account through, at the latest; null while that was not asked, or it did.</summary>
+    public DateTimeOffset? PermitAt { get; init; }
+
     /// <summary>A refresh was asked for by annotation and not tried yet.</summary>
     public bool RefreshRequested { get; init; }
 

@@ -9,6 +9,9 @@ public interface ITokenProvider
     /// <summary>The name by which <c>spec.provider</c> means it.</summary>
     string Name { get; }
 
+    /// <summary>How often it may be asked to refresh; whoever asks keeps to it.</summary>
+    RequestRate Rate { get; }
+
     /// <summary>
     /// Asks the token endpoint once. Never retries and never throws for an answer, however broken: that is a
     /// <see cref="RefreshAnswer.Failed"/>. <paramref name="ct"/> is honoured until the request is sent and not

@@ -15,6 +15,9 @@ public sealed record ProviderOptions
     /// <summary>For one request from its beginning to the last byte of the answer; 1 s to 300 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How often it may be asked.</summary>
+    public RequestRate Rate { get; init; } = RequestRate.Default;
+
     /// <summary>Google, at the addresses in https://accounts.google.com/.well-known/openid-configuration.</summary>
     public static ProviderOptions Google { get; } = new()
     {

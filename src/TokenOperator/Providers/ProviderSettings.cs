@@ -37,6 +37,9 @@ public static partial class ProviderSettings
                 ?? throw new ProviderSettingException($"Setting {Name(section)}__TokenEndpoint is missing: the address of the provider's token endpoint is expected."),
             RevocationEndpoint = Address(section, "RevocationEndpoint") ?? defaults?.RevocationEndpoint,
             Timeout = Timeout(section),
+            Rate = new RequestRate(
+                Number(section, "RequestsPerSecond", RequestRate.Default.PerSecond, 0.01, 10_000),
+                (int)Number(section, "Burst", RequestRate.Default.Burst, 1, 10_000, NumberStyles.None)),
         };
     }
 
@@ -68,6 +71,17 @@ public static partial class ProviderSettings
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 1 and <= 300
             ? TimeSpan.FromSeconds(seconds)
             : throw Refused(section, "TimeoutSeconds", "is not a whole number from 1 to 300");
+    }
+
+    private static double Number(
+        IConfigurationSection section, string key, double otherwise, double least, double most, NumberStyles style = NumberStyles.AllowDecimalPoint)
+    {
+        if (section[key] is not { Length: > 0 } text)
+            return otherwise;
+        return double.TryParse(text, style, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+            ? number
+            : throw Refused(section, key, string.Create(
+                CultureInfo.InvariantCulture, $"is not a {(style == NumberStyles.None ? "whole number" : "number")} from {least} to {most}"));
     }
 
     private static ProviderSettingException Refused(IConfigurationSection section, string key, string what) => new($"Setting {Name(section)}__{key} {what}.");

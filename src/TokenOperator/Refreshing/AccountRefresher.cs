@@ -16,6 +16,7 @@ public sealed partial class AccountRefresher(
     AccountLocks locks,
     PendingCommits pending,
     RejectedClients rejected,
+    RateLimits limits,
     IFence fence,
     TimeProvider time,
     Random dice,
@@ -32,12 +33,29 @@ public sealed partial class AccountRefresher(
     /// <returns>The row after it: refreshed, failed, or as another one left it. Null when it is gone.</returns>
     /// <exception cref="StoreUnavailableException">The claim could not be written: the provider was not asked.</exception>
     /// <exception cref="ClaimHeldException">Another holder's claim is open.</exception>
+    /// <exception cref="PermitPendingException">The provider's rate limit is reached: nothing was claimed, and the account is queued when it is its turn.</exception>
     public async Task<AccountRecord?> RefreshAsync(AccountRecord seen, OAuthClient client, string inputs, CancellationToken ct)
     {
         using var turn = await locks.AcquireAsync(seen.Key, ct);
         if (IsNewer(cache.Peek(seen.Key), seen))
             return cache.Peek(seen.Key);
+        if (limits.TryAcquire(seen) is { } wait)
+            throw new PermitPendingException(seen.Key, wait);
 
+        var isSent = false;
+        try
+        {
+            return await AskAsync(seen, client, inputs, () => isSent = true, ct);
+        }
+        finally
+        {
+            if (!isSent)
+                limits.Return(seen);
+        }
+    }
+
+    private async Task<AccountRecord?> AskAsync(AccountRecord seen, OAuthClient client, string inputs, Action sending, CancellationToken ct)
+    {
         var claim = new Claim(Guid.NewGuid(), fence.Scope, fence.Holder, ClaimDuration);
         var claimed = await store.ClaimAsync(seen.Key, claim, seen.Generation, ct);
         if (claimed is null)
@@ -59,6 +77,7 @@ public sealed partial class AccountRefresher(
             throw new OperationCanceledException($"This process no longer leads; {seen.Key} is left to the one that does.");
         }
 
+        sending();
         var sentAt = time.GetUtcNow();
         var answer = await providers.Find(seen.Key.Provider)!.RefreshAsync(client, refreshToken, ct);
         return answer switch
@@ -160,3 +179,10 @@ public sealed partial class AccountRefresher(
 
 /// <summary>Somebody else's claim on the account is open; looking again in a few seconds shows its outcome.</summary>
 public sealed class ClaimHeldException(AccountKey key) : Exception($"Another process is refreshing {key}.");
+
+/// <summary>The provider's rate limit is reached.</summary>
+public sealed class PermitPendingException(AccountKey key, TimeSpan wait) : Exception($"{key} waits for the rate limit of its provider.")
+{
+    /// <summary>How long its turn is away at most.</summary>
+    public TimeSpan Wait { get; } = wait;
+}

@@ -7,7 +7,7 @@ namespace TokenOperator.Refreshing;
 
 /// <summary>Listens for what others change in Postgres, such as an import by the command line, and says which accounts to look at again.</summary>
 public sealed partial class AccountWatcher(
-    ITokenStore store, AccountCache cache, PendingCommits pending, Action<AccountKey> changed, TimeProvider time, ILogger<AccountWatcher> log) : BackgroundService
+    ITokenStore store, AccountCache cache, PendingCommits pending, IAccountQueue queue, TimeProvider time, ILogger<AccountWatcher> log) : BackgroundService
 {
     private static readonly TimeSpan RetryWait = TimeSpan.FromSeconds(5);
 
@@ -39,7 +39,7 @@ public sealed partial class AccountWatcher(
                 if (key is { } one)
                     await cache.ReadAsync(one, ct);
                 foreach (var account in key is { } only ? [only] : await cache.ReloadAsync(ct))
-                    changed(account);
+                    queue.Enqueue(account);
                 return;
             }
             catch (UnreadableRowException e)
@@ -61,7 +61,7 @@ public sealed partial class AccountWatcher(
             cache.Forget(key);
         else
             cache.Keep(record);
-        changed(key);
+        queue.Enqueue(key);
     }
 
     [LoggerMessage(131, LogLevel.Warning, "What changed in Postgres could not be read, tried again in 5 s: {Error}")]

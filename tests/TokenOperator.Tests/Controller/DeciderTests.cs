@@ -116,6 +116,20 @@ public sealed class DeciderTests
         Settled(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token that has what is asked for is left alone");
     }
 
+    [Fact]
+    public void While_the_rate_limit_makes_it_wait_all_is_as_it_was_and_what_asked_for_it_stands()
+    {
+        var at = Now.AddSeconds(30);
+        var healthy = Settled(With(Row(TimeSpan.FromMinutes(10)), Client) with { PermitAt = at });
+        healthy.Should().BeEquivalentTo(new { IsWaiting = true, NextRefresh = at, Problem = (Problem?)null });
+        var failing = Settled(With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(-1))), Client) with { PermitAt = at });
+        failing.Problem!.Reason.Should().Be(Reasons.ProviderUnavailable);
+        var none = Settled(With(Row(), Client) with { PermitAt = at, RefreshRequested = true });
+        none.IsWaiting.Should().BeTrue();
+        none.Problem!.Reason.Should().Be(Reasons.Pending);
+        none.Problem.Message.Should().Contain("Providers__google__RequestsPerSecond");
+    }
+
     public static TheoryData<string, Situation> Problems => new()
     {
         { Reasons.UnknownProvider, Empty with { Providers = ["other"] } },

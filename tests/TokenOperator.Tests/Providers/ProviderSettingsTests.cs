@@ -23,10 +23,12 @@ public sealed class ProviderSettingsTests
         var all = ProviderSettings.Read(Configuration(
             ("Providers:Google:TokenEndpoint", "http://127.0.0.1:8080/token"),
             ("Providers:Google:TimeoutSeconds", "5"),
+            ("Providers:Google:RequestsPerSecond", "2.5"),
+            ("Providers:Google:Burst", "7"),
             ("Providers:acme:TokenEndpoint", "https://login.acme.example/oauth/token")));
 
         all.Should().BeEquivalentTo([
-            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Timeout = TimeSpan.FromSeconds(5) },
+            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7) },
             new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token") },
         ]);
     }
@@ -42,6 +44,10 @@ public sealed class ProviderSettingsTests
     [InlineData("TimeoutSeconds", "0", "*1 to 300*")]
     [InlineData("TimeoutSeconds", "-1", "*1 to 300*")]
     [InlineData("TimeoutSeconds", "banana", "*1 to 300*")]
+    [InlineData("RequestsPerSecond", "0", "*0.01 to 10000*")]
+    [InlineData("RequestsPerSecond", "banana", "*0.01 to 10000*")]
+    [InlineData("Burst", "0", "*whole number from 1 to 10000*")]
+    [InlineData("Burst", "1.5", "*whole number from 1 to 10000*")]
     [InlineData("AllowInsecureHttp", "banana", "*true nor false*")]
     public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value, string message)
     {

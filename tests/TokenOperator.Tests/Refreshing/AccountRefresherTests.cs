@@ -26,14 +26,17 @@ public sealed class AccountRefresherTests : IDisposable
     private readonly RejectedClients _rejected = new();
     private readonly AccountCache _cache;
     private readonly PendingCommits _pending;
+    private readonly CalledAccounts _queue = new();
+    private readonly RateLimits _limits;
     private readonly AccountRefresher _refresher;
 
     public AccountRefresherTests()
     {
         _cache = new AccountCache(_store, _store, _fence);
         _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
+        _limits = new RateLimits(new ProviderRegistry([_provider]), _queue, _time, new Meters());
         _refresher = new AccountRefresher(
-            _store, new ProviderRegistry([_provider]), _cache, new AccountLocks(), _pending, _rejected, _fence, _time, new Random(1),
+            _store, new ProviderRegistry([_provider]), _cache, new AccountLocks(), _pending, _rejected, _limits, _fence, _time, new Random(1),
             NullLogger<AccountRefresher>.Instance);
     }
 
@@ -42,6 +45,7 @@ public sealed class AccountRefresherTests : IDisposable
         _fence.Dispose();
         _cache.Dispose();
         _pending.Dispose();
+        _limits.Dispose();
     }
 
     private static RefreshAnswer.Granted Granted(string? refreshToken = null, string[]? scopes = null) => new(
@@ -114,6 +118,30 @@ public sealed class AccountRefresherTests : IDisposable
         _store.IsAway = true;
         await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<StoreUnavailableException>();
         _provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task While_the_rate_limit_is_reached_nothing_is_claimed_and_the_account_is_called_when_it_is_its_turn()
+    {
+        var first = (await RefreshAsync())!;
+        var second = (await RefreshAsync(first))!;
+        _store.Calls.Clear();
+        (await FluentActions.Awaiting(() => RefreshAsync(second)).Should().ThrowAsync<PermitPendingException>())
+            .Which.Wait.Should().Be(TimeSpan.FromSeconds(1));
+        _store.Calls.Should().BeEmpty();
+        _queue.Called.Should().BeEmpty();
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _queue.Called.Should().Equal(Row.Key);
+        (await RefreshAsync(second))!.Generation.Should().Be(10);
+    }
+
+    [Fact]
+    public async Task A_claim_that_could_not_be_made_costs_nothing_of_the_rate()
+    {
+        _store.IsAway = true;
+        for (var i = 0; i < 5; i++)
+            await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<StoreUnavailableException>();
     }
 
     [Fact]
@@ -206,6 +234,8 @@ public sealed class AccountRefresherTests : IDisposable
     private sealed class ScriptedProvider : ITokenProvider
     {
         public string Name => "google";
+
+        public RequestRate Rate { get; } = new(1, 2);
 
         public RefreshAnswer Answer { get; set; } = Granted();
 

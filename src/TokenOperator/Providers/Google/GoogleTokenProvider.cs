@@ -36,6 +36,9 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IDisposable
     public string Name => _options.Name;
 
     /// <inheritdoc/>
+    public RequestRate Rate => _options.Rate;
+
+    /// <inheritdoc/>
     public async Task<RefreshAnswer> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();

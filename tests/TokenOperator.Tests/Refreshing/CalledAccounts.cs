@@ -1,0 +1,24 @@
+using System.Diagnostics.Metrics;
+using TokenOperator.Refreshing;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Tests.Refreshing;
+
+/// <summary>Remembers who was queued.</summary>
+internal sealed class CalledAccounts : IAccountQueue
+{
+    public List<AccountKey> Called { get; } = [];
+
+    public void Enqueue(AccountKey key) => Called.Add(key);
+}
+
+/// <summary>Meters that belong to one test.</summary>
+internal sealed class Meters : IMeterFactory
+{
+    public Meter Create(MeterOptions options) => new(options.Name, options.Version, options.Tags, this);
+
+    public void Dispose()
+    {
+        // Each meter goes with whoever made it.
+    }
+}
