@@ -11,7 +11,7 @@ public static class Advice
 
     /// <summary>No such provider.</summary>
     public static string UnknownProvider(TokenRequest request, IEnumerable<string> known) =>
-        $"spec.provider is \"{request.Key.Provider}\"; this operator knows {string.Join(", ", known.Order(StringComparer.Ordinal))}. "
+        $"spec.provider is \"{Shown(request.Key.Provider)}\"; this operator knows {string.Join(", ", known.Order(StringComparer.Ordinal))}. "
         + "Correct it, or add the provider to the operator's settings (Providers__NAME__TokenEndpoint).";
 
     /// <summary>No row and no seedSecretRef.</summary>
@@ -25,7 +25,7 @@ public static class Advice
     /// <summary>The namespace may not use the account. Says nothing about whom it belongs to.</summary>
     public static string NotAllowed(TokenRequest request) =>
         $"Namespace {request.Owner.Namespace} may not use the account {request.Key}. An administrator can allow it: "
-        + $"token-operator accounts allow {request.Key.Provider} {request.Key.Account} --namespace {request.Owner.Namespace}";
+        + $"token-operator accounts allow {Word(request.Key.Provider)} {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
 
     /// <summary>Fewer scopes than asked for.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
@@ -73,7 +73,7 @@ public static class Advice
             : "To import a new token file, " + SeedCommand(request);
 
     private static string SeedCommand(TokenRequest request) =>
-        $"run: token-operator seed FILE --provider {request.Key.Provider} --account {request.Key.Account} --namespace {request.Owner.Namespace}";
+        $"run: token-operator seed FILE --provider {Word(request.Key.Provider)} --account {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
 
     private static string NewClient(TokenRequest request) =>
         $"Compare it with the provider's console and put the right one there; every account of this client waits for it. To try as it is: {AskAgain(request)}";
@@ -81,5 +81,8 @@ public static class Advice
     private static string AskAgain(TokenRequest request) =>
         $"kubectl annotate oauthtoken -n {request.Owner.Namespace} {request.Owner.Name} tokenoperator.dev/refresh-requested-at=\"$(date)\" --overwrite";
 
-    private static string Shown(string text) => string.Concat((text.Length > 100 ? text[..100] + "..." : text).Select(c => char.IsControl(c) ? '?' : c));
+    private static string Shown(string text) => ShownText.Of(text, 100);
+
+    // These lines are copied into a shell, often by somebody with more rights than the one who wrote the spec.
+    private static string Word(string text) => ShownText.ShellWord(text);
 }

@@ -78,7 +78,7 @@ public sealed partial record TokenRequest
         : string.IsNullOrEmpty(spec.Provider) ? "spec.provider is empty; expected the name of a provider, such as google."
         : string.IsNullOrWhiteSpace(spec.Account) ? "spec.account is empty; expected the account's name, such as marcus."
         : spec.Account.Length > LongestAccount ? $"spec.account has {spec.Account.Length} characters; expected at most {LongestAccount}."
-        : spec.Account.Any(char.IsControl) ? "spec.account has a control character; expected printable characters."
+        : !ShownText.IsPrintable(spec.Account) ? "spec.account has a control character; expected printable characters."
         : string.IsNullOrEmpty(spec.ClientSecretRef?.Name) ? "spec.clientSecretRef.name is empty; expected the name of the Secret with the OAuth client."
         : spec.SeedSecretRef is { Name: null or "" } ? "spec.seedSecretRef.name is empty; expected the name of the Secret with the token file."
         : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
@@ -102,6 +102,8 @@ public sealed partial record TokenRequest
                     return $"spec.secretTemplate.{field} sets \"{Shown(name)}\", which the operator sets itself; remove it.";
                 if (!QualifiedName().IsMatch(name))
                     return $"spec.secretTemplate.{field} has the name \"{Shown(name)}\"; expected a Kubernetes name such as example.com/team.";
+                if (value is null)
+                    return $"spec.secretTemplate.{field}[\"{Shown(name)}\"] has no value; expected a text.";
                 if (field == "labels" && !LabelValue().IsMatch(value))
                     return $"spec.secretTemplate.labels[\"{Shown(name)}\"] is \"{Shown(value)}\"; expected at most 63 letters, digits, '-', '_' or '.'.";
             }
@@ -110,11 +112,7 @@ public sealed partial record TokenRequest
         return null;
     }
 
-    private static string Shown(string text)
-    {
-        var cut = text.Length > 60 ? text[..60] + "..." : text;
-        return string.Concat(cut.Select(c => char.IsControl(c) ? '?' : c));
-    }
+    private static string Shown(string text) => ShownText.Of(text, 60);
 
     [GeneratedRegex(@"\A([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\z", RegexOptions.CultureInvariant)]
     private static partial Regex QualifiedName();

@@ -28,6 +28,9 @@ internal readonly record struct WatchEvent<T>(WatchEventKind Type, T? Object, V1
 /// </summary>
 internal static class WatchStream
 {
+    /// <summary>Many times what the API server stores of one object (a request may have 3 MiB), in bytes.</summary>
+    public const int LongestLine = 16 * 1024 * 1024;
+
     public static async IAsyncEnumerable<WatchEvent<T>> ReadAsync<T>(
         Stream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -43,6 +46,7 @@ internal static class WatchStream
                 if (!line.IsEmpty) yield return Parse<T>(line);
             }
 
+            if (buffer.Length > LongestLine) throw new ApiUnavailableException($"a line of the watch is longer than {LongestLine} bytes");
             pipe.AdvanceTo(buffer.Start, buffer.End);
             // What is left without an end of line was cut off: the watch that follows brings it again.
             if (read.IsCompleted) yield break;
@@ -63,25 +67,41 @@ internal static class WatchStream
 
     private static WatchEvent<T> Parse<T>(ReadOnlySequence<byte> line)
     {
-        var type = ReadType(line) switch
+        try
         {
-            "ADDED" => WatchEventKind.Added,
-            "MODIFIED" => WatchEventKind.Modified,
-            "DELETED" => WatchEventKind.Deleted,
-            "BOOKMARK" => WatchEventKind.Bookmark,
-            "ERROR" => WatchEventKind.Error,
-            var other => throw new JsonException($"unknown event type {other}"),
-        };
-        if (type == WatchEventKind.Error) return new(type, default, null, Read<V1Status>(line));
+            var type = ReadType(line) switch
+            {
+                "ADDED" => WatchEventKind.Added,
+                "MODIFIED" => WatchEventKind.Modified,
+                "DELETED" => WatchEventKind.Deleted,
+                "BOOKMARK" => WatchEventKind.Bookmark,
+                "ERROR" => WatchEventKind.Error,
+                _ => throw new JsonException(),
+            };
+            return type == WatchEventKind.Error ? new(type, default, null, Read<V1Status>(line)) : ReadObject<T>(type, line);
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            // The exception's own text can quote the line, and so can that of an exception inside of this one.
+            throw new ApiUnavailableException("a line of the watch cannot be read as an event");
+        }
+    }
+
+    private static WatchEvent<T> ReadObject<T>(WatchEventKind type, ReadOnlySequence<byte> line)
+    {
         try
         {
             return new(type, Read<T>(line));
         }
-        catch (JsonException) when (type != WatchEventKind.Bookmark)
+        catch (Exception e) when (type != WatchEventKind.Bookmark && IsUnreadable(e))
         {
             return new(WatchEventKind.Unreadable, default, Read<PartialObjectMetadata>(line)?.Metadata);
         }
     }
+
+    // FormatException and its like: the converters of KubernetesClient let them through. InvalidOperationException: an escape that is no text.
+    private static bool IsUnreadable(Exception e) =>
+        e is JsonException or FormatException or InvalidOperationException or ArgumentException or OverflowException or NotSupportedException;
 
     private static T? Read<T>(ReadOnlySequence<byte> line)
     {

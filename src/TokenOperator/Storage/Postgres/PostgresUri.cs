@@ -57,7 +57,7 @@ internal static partial class PostgresUri
         var question = tail.IndexOf('?', StringComparison.Ordinal);
         var path = question < 0 ? tail : tail[..question];
         if (path.Length > 1)
-            settings.Database = Decode(path[1..], "the database");
+            ConnectionStrings.Set(settings, "Database", Decode(path[1..], "the database"), "the database");
         if (question >= 0)
             ReadParameters(settings, tail[(question + 1)..]);
         return settings;
@@ -68,9 +68,9 @@ internal static partial class PostgresUri
         var colon = user.IndexOf(':', StringComparison.Ordinal);
         var name = colon < 0 ? user : user[..colon];
         if (name.Length > 0)
-            settings.Username = Decode(name, "the user");
+            ConnectionStrings.Set(settings, "Username", Decode(name, "the user"), "the user");
         if (colon >= 0 && colon < user.Length - 1)
-            settings.Password = Decode(user[(colon + 1)..], "the password");
+            ConnectionStrings.Set(settings, "Password", Decode(user[(colon + 1)..], "the password"), "the password");
     }
 
     private static void ReadHosts(NpgsqlConnectionStringBuilder settings, string hosts)
@@ -80,14 +80,15 @@ internal static partial class PostgresUri
         var parts = hosts.Split(',').Select(ReadHost).ToArray();
         if (parts is [var (host, port)])
         {
-            settings.Host = host;
+            ConnectionStrings.Set(settings, "Host", host, "the host");
             if (port is { } number)
                 settings.Port = number;
             return;
         }
 
         // Npgsql's own form for several: each with its port, IPv6 in brackets.
-        settings.Host = string.Join(',', parts.Select(part => (part.Host.Contains(':') ? $"[{part.Host}]" : part.Host) + (part.Port is { } p ? $":{p}" : "")));
+        var all = parts.Select(part => (part.Host.Contains(':') ? $"[{part.Host}]" : part.Host) + (part.Port is { } p ? $":{p}" : ""));
+        ConnectionStrings.Set(settings, "Host", string.Join(',', all), "a host");
     }
 
     private static (string Host, int? Port) ReadHost(string text)
@@ -104,14 +105,17 @@ internal static partial class PostgresUri
 
     private static void ReadParameters(NpgsqlConnectionStringBuilder settings, string query)
     {
+        var position = 0;
         foreach (var parameter in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
+            position++;
             var equals = parameter.IndexOf('=', StringComparison.Ordinal);
             var name = Decode(equals < 0 ? parameter : parameter[..equals], "a parameter's name");
             if (!ParameterName().IsMatch(name))
                 throw new FormatException("behind the ? stands something that is not name=value.");
+            // An unknown name is not repeated: it can be the rest of a password that holds an &.
             if (!Keywords.TryGetValue(name, out var keyword))
-                throw new FormatException($"the parameter {name} is not known; known are {string.Join(", ", Keywords.Keys)}.");
+                throw new FormatException($"parameter number {position} is not known; known are {string.Join(", ", Keywords.Keys)}. Write an & in a value as %26.");
             if (equals < 0)
                 throw new FormatException($"the parameter {name} has no value.");
             SetParameter(settings, name, keyword, Decode(parameter[(equals + 1)..], $"the parameter {name}"));

@@ -6,7 +6,7 @@ namespace TokenOperator.Tests.Storage.Postgres;
 
 public sealed class ConnectionStringsTests
 {
-    private const string Secret = "hunter2-never-shown";
+    private const string Secret = "hunterTwo_never_shown";
 
     [Theory]
     [InlineData("postgresql://marcus:pw@db.example:5433/app", "Host=db.example;Port=5433;Database=app;Username=marcus;Password=pw")]
@@ -46,7 +46,9 @@ public sealed class ConnectionStringsTests
     [InlineData("postgresql://u:" + Secret + "%zz@h/d", "the password holds a %")]
     [InlineData("postgresql://u:x@" + Secret + ":99999/d", "a port is not a number")]
     [InlineData("postgresql://u:x@[h/d" + Secret, "a host is not of the form")]
-    [InlineData("postgresql://u:" + Secret + "@h/d?sslmodus=1", "the parameter sslmodus is not known")]
+    [InlineData("postgresql://u:" + Secret + "@h/d?sslmodus=1", "parameter number 1 is not known")]
+    [InlineData("postgresql://h/d?user=u&password=1&" + Secret + "=2", "parameter number 3 is not known")]
+    [InlineData("postgresql://u%00:" + Secret + "@h/d", "the user has a value that it cannot have")]
     [InlineData("postgresql://u:" + Secret + "@h/d?sslmode=" + Secret, "the parameter sslmode has a value that it cannot have")]
     [InlineData("postgresql://u:" + Secret + "@h/d?sslmode", "the parameter sslmode has no value")]
     [InlineData("postgresql://u:" + Secret + "@h/d?sslrootcert=/" + Secret, "root certificate")]

@@ -1,0 +1,114 @@
+using System.Text;
+using System.Text.Json;
+using TokenOperator.Controller;
+using TokenOperator.Entities;
+using TokenOperator.Providers.Google;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Seeding;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Tests.Hostile;
+
+/// <summary>Documents that somebody else wrote: no crash, no hang, no unbounded memory, no echo.</summary>
+public sealed class DocumentFuzzTests
+{
+    private const string Source = "Secret mail/seed, key token.json";
+
+    private static readonly string[] Files =
+    [
+        """{"token": "MARKED", "refresh_token": "1//MARKED", "client_id": "id", "client_secret": "MARKED", "scopes": ["a", "b"], "expiry": "2026-01-31T12:00:00Z"}""",
+        """{"access_token": "MARKED", "expires_in": 3599, "refresh_token": "MARKED", "scope": "a b", "token_type": "Bearer", "expires_at": 1769860800.0}""",
+        """{"access_token":"MARKED","token_type":"Bearer","refresh_token":"MARKED","expiry_date": 1769860800000, "note": {"deep": [[[{"er": 1}]]]}}""",
+        """{"refresh_token":"MARKED","Issued":"2026-01-31T12:00:00.000+01:00","IssuedUtc":"2026-01-31T11:00:00.000Z","expires_in":3600}""",
+        """{"installed": {"client_id": "id.apps", "client_secret": "MARKED", "redirect_uris": ["http://localhost"]}}""",
+        """{"web": {"client_id": "id.apps", "client_secret": "MARKED"}}""",
+        """{"type": "authorized_user", "client_id": "id", "client_secret": "MARKED", "refresh_token": "MARKED", "account": ""}""",
+        """{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\nMARKED"}""",
+    ];
+
+    private static readonly string[] Replies =
+    [
+        """{"access_token":"ya29.MARKED","expires_in":3599,"scope":"a b","token_type":"Bearer","refresh_token":"1//MARKED","refresh_token_expires_in":604799,"id_token":"MARKED"}""",
+        """{"error":"invalid_grant","error_description":"Token MARKED has been expired or revoked.","error_subtype":"invalid_rapt"}""",
+        "<!DOCTYPE html><html><title>MARKED</title></html>",
+    ];
+
+    private static readonly int[] Statuses = [200, 302, 400, 403, 503];
+
+    private static readonly string[] Specs =
+    [
+        """
+        {"apiVersion":"tokenoperator.dev/v1alpha1","kind":"OAuthToken","metadata":{"name":"m","namespace":"mail","uid":"u","resourceVersion":"5"},
+         "spec":{"provider":"google","account":"marcus","clientSecretRef":{"name":"client","key":"k"},"seedSecretRef":{"name":"seed"},"scopes":["a"],
+         "refreshBefore":"1h30m","secretName":"s","secretTemplate":{"labels":{"example.com/team":"mail"},"annotations":{"a":"b"}},"deletionPolicy":"Delete","suspend":false}}
+        """,
+        """{"metadata":{"name":"m","namespace":"mail"},"spec":{"provider":"google","account":"marcus","clientSecretRef":{"name":"client"},"refreshBefore":"15m"}}""",
+    ];
+
+    [Fact]
+    public Task A_damaged_seed_file_is_read_or_refused_without_an_echo() =>
+        Fuzz.RunAsync(Files, content => Refused(() => SeedFileReader.Read(content, Source)));
+
+    [Fact]
+    public Task A_damaged_client_file_is_read_or_refused_without_an_echo() =>
+        Fuzz.RunAsync(Files, content => Refused(() => ClientFileReader.Read(content, Source)));
+
+    [Fact]
+    public Task A_damaged_row_is_read_or_refused_without_an_echo() =>
+        Fuzz.RunAsync(Files, content =>
+        {
+            var text = Encoding.UTF8.GetString(content);
+            Refused(() => TokenDocument.Read(text));
+            Refused(() => TokenDocument.Write(new TokenSet { RefreshToken = new(Fuzz.Marker) }, text));
+        });
+
+    [Fact]
+    public Task A_damaged_reply_becomes_an_answer_that_shows_nothing_secret() =>
+        Fuzz.RunAsync(Replies, content =>
+        {
+            foreach (var status in Statuses)
+            {
+                var answer = AnswerClassifier.Classify(TokenReply.Read(status, null, content), new SecretValue(Fuzz.Marker), new SecretValue("client-secret"));
+                if (answer is not TokenOperator.Providers.RefreshAnswer.Failed failed)
+                    continue;
+                Fuzz.RefuseEcho(failed.Detail);
+                Fuzz.RequireShowable(failed.Detail, SafeText.MaxLength);
+            }
+        });
+
+    [Fact]
+    public Task A_damaged_spec_is_read_or_refused_in_one_short_line() =>
+        Fuzz.RunAsync(Specs, content =>
+        {
+            V1Alpha1OAuthToken? entity;
+            try
+            {
+                entity = JsonSerializer.Deserialize(content, ApiJson.Info<V1Alpha1OAuthToken>());
+            }
+            catch (JsonException)
+            {
+                // The watch passes over what does not fit the class; WatchStreamFuzzTests has that.
+                return;
+            }
+
+            if (entity is not { Metadata.Name: not null, Metadata.NamespaceProperty: not null })
+                return;
+            if (TokenRequest.From(entity, out var error) is { } request)
+                Fuzz.RequireShowable(request.Key.ToString()!, 400);
+            else
+                Fuzz.RequireShowable(error, 400);
+        });
+
+    private static void Refused(Func<object> read)
+    {
+        try
+        {
+            read();
+        }
+        catch (InvalidDocumentException e)
+        {
+            Fuzz.RefuseEcho(e.ToString());
+            Fuzz.RequireShowable(e.Message, 600);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Text;
+
+namespace TokenOperator.Tests.Hostile;
+
+/// <summary>
+/// Feeds a reader with damaged copies of valid documents. The same seed gives the same copies, so that a failure is seen
+/// again; FUZZ_SEED and FUZZ_ROUNDS in the environment look further than a test run does.
+/// </summary>
+internal static class Fuzz
+{
+    /// <summary>Takes the place of the word MARKED, which stands in the documents wherever something secret does.</summary>
+    public const string Marker = "Qz7marked-Wv4secret-Xk9value";
+
+    /// <summary>As long a stretch of the marker as nobody may repeat.</summary>
+    private const int Piece = 8;
+
+    // Far more than any of the readers needs, and far less than an input that multiplies itself would take.
+    private const int BytesForEach = 1024 * 1024;
+    private const int BytesForEachByte = 512;
+
+    private static readonly TimeSpan Hanging = TimeSpan.FromMinutes(3);
+
+    private static readonly byte[][] Splinters =
+    [
+        .. new[]
+        {
+            "\"", "\\", "\\u0000", "\\ud800", "{", "}", "[", "]", ":", ",", "null", "true", "-1", "0", "1e999", "-1e-999", "99999999999999999999", "NaN",
+            "1769860800", "2026-99-31T12:00:00Z", "0001-01-01T00:00:00Z", ";", "=", "@", "&", "%", "%zz", "%00", "?", "/", "//", "'", "#", " ", "\r\n", "\n", "\0",
+            "\u202E", "\u2028", "\uFEFF", "\U0001F511", "../", "Password=", "password=", "\"refresh_token\":", Marker, Marker[..12],
+        }.Select(Encoding.UTF8.GetBytes),
+        [0xFF], [0xC3, 0x28], [0x80, 0x04], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+    ];
+
+    /// <summary>Feeds <paramref name="read"/>, which throws when anything is wrong, and limits what it may allocate.</summary>
+    /// <param name="documents">Valid ones, with MARKED where a secret stands.</param>
+    /// <param name="read">Runs on one thread.</param>
+    /// <param name="rounds">How many damaged copies.</param>
+    public static Task RunAsync(IReadOnlyList<string> documents, Action<byte[]> read, int rounds = 3000)
+    {
+        var seed = Setting("FUZZ_SEED", 20260501);
+        var valid = documents.Select(text => Encoding.UTF8.GetBytes(text.Replace("MARKED", Marker, StringComparison.Ordinal))).ToArray();
+        // On a thread of its own, so that a reader that hangs fails the test instead of stopping all of them.
+        return Task.Factory.StartNew(
+            () =>
+            {
+                foreach (var document in valid)
+                    Feed(document, read, "a valid document");
+                for (var round = 0; round < Setting("FUZZ_ROUNDS", rounds); round++)
+                    Feed(Damage(new Random(HashCodeOf(seed, round)), valid), read, $"FUZZ_SEED={seed}, round {round}");
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(Hanging);
+    }
+
+    /// <summary>Throws when <paramref name="text"/> repeats a piece of what was marked as secret.</summary>
+    public static void RefuseEcho(string text)
+    {
+        for (var i = 0; i + Piece <= Marker.Length; i++)
+        {
+            if (text.Contains(Marker.AsSpan(i, Piece), StringComparison.OrdinalIgnoreCase))
+                throw new InvalidOperationException($"Repeated what was marked as secret: {text}");
+        }
+    }
+
+    /// <summary>Throws when <paramref name="text"/> is not fit for a status, an event and a line of a log.</summary>
+    public static void RequireShowable(string text, int longest)
+    {
+        if (text.Length > longest)
+            throw new InvalidOperationException($"{text.Length} characters are shown: {text}");
+        if (text.Any(c => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator))
+            throw new InvalidOperationException($"A character that changes how a line looks is shown: {text}");
+    }
+
+    private static void Feed(byte[] document, Action<byte[]> read, string what)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        try
+        {
+            read(document);
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException($"{what}: {Convert.ToBase64String(document)}", e);
+        }
+
+        var taken = GC.GetAllocatedBytesForCurrentThread() - before;
+        if (taken > BytesForEach + (document.Length * BytesForEachByte))
+            throw new InvalidOperationException($"{what}: {document.Length} bytes made the reader allocate {taken}: {Convert.ToBase64String(document.AsSpan(0, Math.Min(document.Length, 4096)))}");
+    }
+
+    private static byte[] Damage(Random random, byte[][] valid)
+    {
+        var document = valid[random.Next(valid.Length)].ToList();
+        for (var times = random.Next(1, 5); times > 0; times--)
+            DamageOnce(random, document, valid);
+        return [.. document];
+    }
+
+    private static void DamageOnce(Random random, List<byte> document, byte[][] valid)
+    {
+        var at = random.Next(document.Count + 1);
+        var length = random.Next(Math.Min(40, document.Count - at + 1));
+        switch (random.Next(8))
+        {
+            case 0 when at < document.Count:
+                document[at] ^= (byte)(1 << random.Next(8));
+                break;
+            case 1:
+                document.RemoveRange(at, length);
+                break;
+            case 2:
+                document.RemoveRange(at, document.Count - at);
+                break;
+            case 3:
+                document.InsertRange(at, document.GetRange(at, length));
+                break;
+            case 4:
+                var piece = Splinters[random.Next(Splinters.Length)];
+                document.InsertRange(at, Enumerable.Repeat(piece, random.Next(20) == 0 ? random.Next(5000) : 1).SelectMany(b => b));
+                break;
+            case 5:
+                document.RemoveRange(at, length);
+                document.InsertRange(at, Splinters[random.Next(Splinters.Length)]);
+                break;
+            case 6:
+                var other = valid[random.Next(valid.Length)];
+                document.RemoveRange(at, document.Count - at);
+                document.AddRange(other.AsSpan(random.Next(other.Length)));
+                break;
+            default:
+                var bytes = new byte[random.Next(1, 9)];
+                random.NextBytes(bytes);
+                document.InsertRange(at, bytes);
+                break;
+        }
+    }
+
+    // Random's own constructor makes neighbouring seeds alike in their first numbers.
+    private static int HashCodeOf(int seed, int round) => (int)((((uint)seed * 0x9E3779B1u) ^ ((uint)round * 0x85EBCA77u)) & int.MaxValue);
+
+    private static int Setting(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+}

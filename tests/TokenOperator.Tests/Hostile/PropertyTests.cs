@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using CsCheck;
+using Npgsql;
+using TokenOperator.Controller;
+using TokenOperator.Providers.Google;
+using TokenOperator.Seeding;
+using TokenOperator.Storage.Postgres;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Tests.Hostile;
+
+/// <summary>What holds for every input of a kind. A failure names its seed: run again with CsCheck_Seed in the environment.</summary>
+public sealed class PropertyTests
+{
+    // Printable ASCII, and characters that need two, three and four bytes or mean something in one of the formats.
+    private static readonly Gen<string> AnyText = Gen.OneOf(
+            Gen.Char[' ', '~'].Select(c => c.ToString()),
+            Gen.OneOf("\n", "\r", "\t", "\0", "\"", "\\", "'", "%", "é", "東", "🔑", "\u202E", "\u200B"))
+        .Array[0, 30].Select(string.Concat);
+
+    private static readonly Gen<string> VisibleText = AnyText.Select(text => string.Concat(text.Where(c => !char.IsControl(c))).Trim());
+
+    private static readonly Gen<string> Credential = Gen.Char['!', '~'].Array[1, 60].Select(c => new string(c));
+
+    private static readonly Gen<DateTimeOffset> Moment =
+        Gen.Long[946_684_800_000_000, 7_258_118_400_000_000].Select(µs => DateTimeOffset.UnixEpoch.AddMicroseconds(µs));
+
+    [Fact]
+    public void A_duration_that_was_written_is_read_back() =>
+        Gen.Int[0, 3650 * 86400].Sample(seconds =>
+            DurationText.TryParse(DurationText.Format(TimeSpan.FromSeconds(seconds)), out var read) && read.TotalSeconds == seconds);
+
+    [Fact]
+    public void A_token_that_was_stored_is_read_back_and_takes_nothing_else_with_it() =>
+        Gen.Select(Credential, Credential, Moment, Gen.Int[1, 1_000_000], AnyText, AnyText).Sample((refresh, access, issued, life, name, note) =>
+        {
+            var token = new TokenSet
+            {
+                RefreshToken = new(refresh), AccessToken = new(access), Scopes = ["openid"], IssuedAt = issued, ExpiresAt = issued.AddSeconds(life),
+            };
+            var kept = new JsonObject { ["x" + name] = note }.ToJsonString();
+
+            var document = TokenDocument.Write(token, kept);
+
+            TokenDocument.Read(document).Should().BeEquivalentTo(token);
+            ((string)JsonNode.Parse(document)!["x" + name]!).Should().Be(note);
+        });
+
+    [Fact]
+    public void A_URI_whose_parts_are_percent_encoded_means_just_these_parts() =>
+        Gen.Select(VisibleText.Where(user => user.Length > 0), VisibleText, VisibleText).Sample((user, password, database) =>
+        {
+            var uri = $"postgresql://{Uri.EscapeDataString(user)}:{Uri.EscapeDataString(password)}@db.example:5433/{Uri.EscapeDataString(database)}?sslmode=verify-full";
+
+            var read = new NpgsqlConnectionStringBuilder(ConnectionStrings.Parse("DATABASE_URL", uri).UnpooledConnectionString());
+
+            (read.Host, read.Port, read.SslMode).Should().Be(("db.example", 5433, SslMode.VerifyFull));
+            (read.Username, read.Password ?? "", read.Database ?? "").Should().Be((user, password, database));
+        });
+
+    [Fact]
+    public void No_piece_of_a_secret_is_shown_whatever_a_server_wraps_it_in() =>
+        Gen.Select(Credential.Where(c => c.Length >= 8), AnyText, AnyText, Gen.Int[0, 52], Gen.Bool).Sample((secret, before, after, from, encoded) =>
+        {
+            var piece = secret[Math.Min(from, secret.Length - 8)..];
+
+            var shown = SafeText.Of(before + (encoded ? Uri.EscapeDataString(secret) : piece) + after, new SecretValue(secret));
+
+            for (var i = 0; i + 8 <= secret.Length; i++)
+                shown.Should().NotContain(secret.Substring(i, 8));
+            Fuzz.RequireShowable(shown, SafeText.MaxLength);
+        });
+
+    [Fact]
+    public void A_word_for_the_shell_is_one_word_that_a_shell_takes_as_it_is() =>
+        AnyText.Where(text => !text.Contains('\0', StringComparison.Ordinal)).Array[1, 50].Sample(
+            texts =>
+            {
+                var words = string.Join(' ', texts.Select(ShownText.ShellWord));
+
+                using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", $"printf '%s\\0' {words}"]) { RedirectStandardOutput = true })!;
+                var taken = shell.StandardOutput.ReadToEnd();
+                shell.WaitForExit();
+
+                taken.Should().Be(string.Concat(texts.Select(text => text + '\0')));
+            },
+            iter: 20);
+}

@@ -1,0 +1,87 @@
+using System.Text;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Client;
+
+namespace TokenOperator.Tests.Hostile;
+
+public sealed class WatchStreamFuzzTests
+{
+    private static readonly string[] Streams =
+    [
+        """
+        {"type":"ADDED","object":{"apiVersion":"tokenoperator.dev/v1alpha1","kind":"OAuthToken","metadata":{"name":"m","namespace":"mail","uid":"u","resourceVersion":"5","creationTimestamp":"2026-01-31T12:00:00Z","generation":1,"annotations":{"a":"MARKED"}},"spec":{"provider":"google","account":"marcus","clientSecretRef":{"name":"client"},"suspend":false},"status":{"failures":1}}}
+        {"type":"BOOKMARK","object":{"kind":"OAuthToken","apiVersion":"tokenoperator.dev/v1alpha1","metadata":{"resourceVersion":"12746","creationTimestamp":null}}}
+        {"type":"DELETED","object":{"metadata":{"name":"m","namespace":"mail","resourceVersion":"6","ownerReferences":[{"apiVersion":"v1","kind":"K","name":"n","uid":"u","controller":true}],"managedFields":[{"manager":"m","operation":"Apply","time":"2026-01-31T12:00:00Z","fieldsV1":{"f:data":{"f:access_token":{}}}}]}}}
+
+        """,
+        """
+        {"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too old resource version","reason":"Expired","code":410,"details":{"name":"MARKED","causes":[{"field":"f"}]}}}
+
+        """,
+    ];
+
+    [Fact]
+    public Task A_damaged_watch_is_read_or_ends_with_the_exceptions_that_the_reflector_knows() =>
+        Fuzz.RunAsync(Streams, content =>
+        {
+            Read<V1Alpha1OAuthToken>(content);
+            Read<PartialObjectMetadata>(content);
+        });
+
+    [Fact]
+    public async Task A_line_that_never_ends_is_given_up_before_it_fills_the_memory()
+    {
+        await using var endless = new EndlessStream();
+
+        var read = async () => await WatchStream.ReadAsync<PartialObjectMetadata>(endless, CancellationToken.None).ToListAsync();
+
+        (await read.Should().ThrowAsync<ApiUnavailableException>()).WithMessage("*longer than*");
+        endless.Position.Should().BeLessThan(4 * WatchStream.LongestLine);
+    }
+
+    [Fact]
+    public async Task One_object_that_does_not_fit_its_class_does_not_end_the_watch()
+    {
+        var stream = """
+            {"type":"ADDED","object":{"metadata":{"name":"bad","namespace":"mail","resourceVersion":"5"},"spec":{"suspend":"no"}}}
+            {"type":"ADDED","object":{"metadata":{"name":"good","namespace":"mail","resourceVersion":"6"}}}
+
+            """;
+
+        var read = await WatchStream.ReadAsync<V1Alpha1OAuthToken>(new MemoryStream(Encoding.UTF8.GetBytes(stream)), CancellationToken.None).ToListAsync();
+
+        read.Select(e => (e.Type, (e.Object?.Metadata ?? e.Metadata)!.Name)).Should().Equal((WatchEventKind.Unreadable, "bad"), (WatchEventKind.Added, "good"));
+    }
+
+    private static void Read<T>(byte[] content)
+    {
+        // Nothing in it waits, since the whole of the stream is there.
+        var events = WatchStream.ReadAsync<T>(new MemoryStream(content), CancellationToken.None).GetAsyncEnumerator();
+        try
+        {
+            while (events.MoveNextAsync().AsTask().GetAwaiter().GetResult())
+            {
+            }
+        }
+        catch (ApiUnavailableException e)
+        {
+            Fuzz.RefuseEcho(e.ToString());
+            Fuzz.RequireShowable(e.Message, 300);
+        }
+    }
+
+    private sealed class EndlessStream : MemoryStream
+    {
+        private long _position;
+
+        public override long Position { get => _position; set => throw new NotSupportedException(); }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            buffer.Span.Fill((byte)'x');
+            _position += buffer.Length;
+            return ValueTask.FromResult(buffer.Length);
+        }
+    }
+}
