@@ -12,6 +12,8 @@ public sealed partial record TokenRequest
     /// <summary>Most characters that an account's name may have.</summary>
     public const int LongestAccount = 256;
 
+    private const int LongestProvider = 63;
+
     /// <summary>The object that asks.</summary>
     public required NamespacedName Owner { get; init; }
 
@@ -76,6 +78,7 @@ public sealed partial record TokenRequest
     private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec) =>
         spec is null ? "spec is missing."
         : string.IsNullOrEmpty(spec.Provider) ? "spec.provider is empty; expected the name of a provider, such as google."
+        : !ShownText.IsPrintable(spec.Provider) || spec.Provider.Length > LongestProvider ? $"spec.provider is \"{Shown(spec.Provider)}\"; expected the name of a provider, such as google."
         : string.IsNullOrWhiteSpace(spec.Account) ? "spec.account is empty; expected the account's name, such as marcus."
         : spec.Account.Length > LongestAccount ? $"spec.account has {spec.Account.Length} characters; expected at most {LongestAccount}."
         : !ShownText.IsPrintable(spec.Account) ? "spec.account has a control character; expected printable characters."

@@ -33,6 +33,6 @@ public static partial class DurationText
     private static double Part(Match match, string unit) =>
         match.Groups[unit] is { Success: true, Value: var digits } ? double.Parse(digits, CultureInfo.InvariantCulture) : 0;
 
-    [GeneratedRegex(@"\A(?=\d)(?:(?<h>\d+)h)?(?:(?<m>\d+)m)?(?:(?<s>\d+)s)?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\A(?=[0-9])(?:(?<h>[0-9]+)h)?(?:(?<m>[0-9]+)m)?(?:(?<s>[0-9]+)s)?\z", RegexOptions.CultureInvariant)]
     private static partial Regex Pattern();
 }

@@ -37,7 +37,11 @@ public sealed class PropertyTests
         {
             var token = new TokenSet
             {
-                RefreshToken = new(refresh), AccessToken = new(access), Scopes = ["openid"], IssuedAt = issued, ExpiresAt = issued.AddSeconds(life),
+                RefreshToken = new(refresh),
+                AccessToken = new(access),
+                Scopes = ["openid"],
+                IssuedAt = issued,
+                ExpiresAt = issued.AddSeconds(life),
             };
             var kept = new JsonObject { ["x" + name] = note }.ToJsonString();
 

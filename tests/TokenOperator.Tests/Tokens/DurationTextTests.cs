@@ -26,6 +26,7 @@ public sealed class DurationTextTests
     [InlineData("1.5h")]
     [InlineData("15 m")]
     [InlineData("15m\n")]
+    [InlineData("١٥m")]
     [InlineData("30m1h")]
     [InlineData("99999999999999999999999999999h")]
     public void Anything_else_is_refused(string? text) => DurationText.TryParse(text, out _).Should().BeFalse();
