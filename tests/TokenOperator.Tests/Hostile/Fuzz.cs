@@ -17,7 +17,7 @@ internal static class Fuzz
 
     // Far more than any of the readers needs, and far less than an input that multiplies itself would take.
     private const int BytesForEach = 1024 * 1024;
-    private const int BytesForEachByte = 512;
+    private const int BytesForEachByte = 4096;
 
     private static readonly TimeSpan Hanging = TimeSpan.FromMinutes(3);
 
