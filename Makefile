@@ -9,7 +9,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo run deploy format bench test-assets dotnet
+.PHONY: help build test demo run deploy new-key format bench test-assets dotnet
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,8 +30,11 @@ bench: dotnet ## Measure against the bare loop (N=1000); the last line is one JS
 run: dotnet ## Run the operator against the current kubeconfig
 	dotnet run --configuration $(CONFIGURATION) --project src/TokenOperator -- run
 
-deploy: ## Apply config/default to the current cluster: make deploy IMG=registry/name:tag
+deploy: ## Apply config/default to the current cluster, with a key when it has none: make deploy IMG=registry/name:tag
 	@hack/deploy.sh "$(IMG)"
+
+new-key: ## Add a fresh key to the Secret token-operator-keys of the current cluster, and make it when there is none
+	@hack/new-key.sh
 
 format: dotnet ## Bring the code into the project's format
 	dotnet format $(SOLUTION)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Applies config/default to the cluster of the current kubeconfig, with the image named: deploy.sh IMAGE
+# Applies config/default to the cluster of the current kubeconfig, with the image named, and makes a key to encrypt refresh
+# tokens with when there is none: deploy.sh IMAGE
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh
@@ -31,4 +32,6 @@ images:
     newName: $name
     ${reference}
 YAML
+kubectl apply --filename "$repository/config/manager/namespace.yaml"
+"$repository/hack/new-key.sh" --if-none
 kubectl apply --kustomize "$overlay"

@@ -108,11 +108,14 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("LeaderElection__Enabled", "perhaps", "LeaderElection__Enabled")]
     [InlineData("Logging__Format", "xml", "Logging__Format")]
     [InlineData("Providers__google__TokenEndpoint", "nowhere", "Providers__google__TokenEndpoint")]
+    [InlineData(TestKeyring.Setting, "", "set Encryption=None")]
+    [InlineData(TestKeyring.Setting, "/does/not/exist", "/does/not/exist")]
+    [InlineData("Encryption", "marked-secret-4711", "Encryption")]
     public async Task A_wrong_setting_stops_the_start_with_its_name_and_never_with_a_password(string setting, string value, string says)
     {
         var result = await Command.RunAsync(
             "dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), "run"],
-            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = _bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [setting] = value });
+            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = _bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder, [setting] = value });
         result.ExitCode.Should().Be(2, result.Errors);
         result.Errors.Should().Contain(says).And.NotContain(Marked);
         result.Errors.Trim().Split('\n').Should().HaveCount(1, "a sentence, not a stack trace");
@@ -125,7 +128,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
         await bed.Postgres.ExecuteAsync("create table oauth_tokens (id int, provider text, account text, token_data bytea)", bed.Database.Name);
         var result = await Command.RunAsync(
             "dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), "run"],
-            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig });
+            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder });
         result.ExitCode.Should().Be(1, result.Errors);
         result.Errors.Should().Contain("token_data").And.Contain("bytea");
         (await bed.QueryAsync("select count(*) from information_schema.columns where table_name = 'oauth_tokens'")).Should().Be("4");

@@ -31,7 +31,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
         view.Status("Stalled").Should().Be("False");
         view["failures"].Should().Be("0");
         await Eventually.SeesAsync(() => _bed.EventsAsync("dead"), events => events.Contains("ReauthorizationRequired") && events.Contains("Recovered"));
-        (await _bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens where account = 'dead'")).Should().Be(alive.RefreshToken);
+        (await _bed.StoredTokenAsync("dead"))!.RefreshToken!.Reveal().Should().Be(alive.RefreshToken);
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
         var view = await _bed.SeesAsync($"answer-{kind}", "Ready", "False", reason);
         view.Status("Stalled").Should().Be(stalled);
         _bed.Tokens.Requests.Should().NotContain(r => r.Path == "/elsewhere");
-        (await _bed.QueryAsync($"select token_data->>'refresh_token' from oauth_tokens where account = 'answer-{kind}'")).Should().Be(grant.RefreshToken);
+        (await _bed.StoredTokenAsync($"answer-{kind}"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
         await _bed.DeleteAsync($"answer-{kind}");
     }
 

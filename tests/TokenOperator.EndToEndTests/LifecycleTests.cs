@@ -78,7 +78,7 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
         await _bed.DeleteAsync("vanishing");
         release.SetResult();
         await Eventually.SeesAsync(
-            () => _bed.QueryAsync("select token_data->>'access_token' from oauth_tokens where account = 'vanishing'"), token => !string.IsNullOrEmpty(token));
+            () => _bed.StoredTokenAsync("vanishing"), token => token?.AccessToken is not null);
         await _bed.AddAccountAsync("vanishing-after");
         await _bed.ReadyAsync("vanishing-after");
         (await _bed.SecretAsync("vanishing")).Should().BeNull();

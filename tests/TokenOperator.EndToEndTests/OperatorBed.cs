@@ -1,9 +1,13 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using TokenOperator.Seeding;
+using TokenOperator.Storage.Encryption;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.TokenServers;
+using TokenOperator.Tokens;
 
 namespace TokenOperator.EndToEndTests;
 
@@ -33,6 +37,9 @@ public sealed class OperatorBed : IAsyncDisposable
     /// <summary>The provider.</summary>
     public ScriptedTokenServer Tokens { get; }
 
+    /// <summary>The keys that its rows are encrypted under.</summary>
+    public TestKeyring Keyring { get; init; } = TestKeyring.Shared;
+
     /// <summary>The newest operator that was started.</summary>
     public OperatorProcess Operator => _operators[^1];
 
@@ -45,12 +52,12 @@ public sealed class OperatorBed : IAsyncDisposable
     /// <summary>User name of the operator at the API server.</summary>
     public static string User => $"system:serviceaccount:{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
 
-    /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet. The caller owns <paramref name="postgres"/>, if it gives one.</summary>
-    public static async Task<OperatorBed> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
+    /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet. The caller owns <paramref name="postgres"/> and <paramref name="keyring"/>, if it gives them.</summary>
+    public static async Task<OperatorBed> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null, TestKeyring? keyring = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         postgres ??= cluster.Postgres;
-        var bed = new OperatorBed(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour));
+        var bed = new OperatorBed(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour)) { Keyring = keyring ?? TestKeyring.Shared };
         await cluster.Plane.CreateNamespaceAsync(bed.Namespace);
         await bed.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
         return bed;
@@ -82,6 +89,7 @@ public sealed class OperatorBed : IAsyncDisposable
             Program = Path.Combine(AppContext.BaseDirectory, "token-operator.dll"),
             Kubeconfig = _cluster.OperatorKubeconfig,
             DatabaseUrl = Database.Uri,
+            KeyringPath = Keyring.Folder,
             TokenEndpoint = Tokens.TokenEndpoint,
             RevocationEndpoint = Tokens.RevocationEndpoint,
             LogFile = Path.Combine(_cluster.Plane.Folder, $"operator-{_number}-{_operators.Count}.log"),
@@ -92,10 +100,28 @@ public sealed class OperatorBed : IAsyncDisposable
     }
 
     /// <summary>Runs a verb of token-operator against the bed's database.</summary>
-    public Task<CommandResult> RunVerbAsync(params string[] arguments) => Command.RunAsync(
-        "dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), .. arguments],
-        environment: new Dictionary<string, string?> { ["DATABASE_URL"] = Database.Uri });
+    public Task<CommandResult> RunVerbAsync(params string[] arguments) => RunVerbAsync([], arguments);
+
+    /// <summary>As <see cref="RunVerbAsync(string[])"/>, with further settings.</summary>
+    public Task<CommandResult> RunVerbAsync(IReadOnlyList<(string Name, string Value)> settings, params string[] arguments)
+    {
+        var environment = new Dictionary<string, string?> { ["DATABASE_URL"] = Database.Uri, [TestKeyring.Setting] = Keyring.Folder };
+        foreach (var (name, value) in settings)
+            environment[name] = value;
+        return Command.RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), .. arguments], environment: environment);
+    }
+
+    /// <summary>The document in the account's row, opened with the bed's keys; null when there is no row.</summary>
+    public async Task<string?> StoredDocumentAsync(string account) =>
+        await QueryAsync($"select token_data::text from oauth_tokens where account = '{account}'") is { Length: > 0 } stored
+            ? Cipher.Open(new AccountKey("google", account), stored)
+            : null;
+
+    /// <summary>The tokens in the account's row; null when there is no row.</summary>
+    public async Task<TokenSet?> StoredTokenAsync(string account) =>
+        await StoredDocumentAsync(account) is { } document ? TokenDocument.Read(document) : null;
+
+    private TokenCipher Cipher => new(new Keyring(Keyring.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
     /// <summary>Makes or replaces a Secret with one key.</summary>
     public Task WriteSecretAsync(string name, string key, string content) => Kubectl.ApplyTextAsync(new JsonObject

@@ -49,7 +49,8 @@ public sealed class SeedingTests(ClusterFixture cluster)
 
         (await bed.RunVerbAsync("accounts", "allow", "google", "adopted", "--namespace", bed.Namespace)).ExitCode.Should().Be(0);
         await bed.SeesAsync("adopted", "Ready", "True", within: Promise);
-        (await bed.QueryAsync("select token_data->'extra'->>'kept' from oauth_tokens")).Should().Be("true", "nothing of the app's is lost");
+        (await bed.StoredDocumentAsync("adopted")).Should().Contain("\"extra\":{\"kept\":true}", "nothing of the app's is lost");
+        (await bed.QueryAsync("select token_data::text from oauth_tokens")).Should().Contain("ciphertext").And.NotContain("extra", "what was plain text is encrypted at its next write");
         var list = await bed.RunVerbAsync("accounts", "list");
         list.Output.Should().Contain("adopted").And.Contain(bed.Namespace).And.NotContain(grant.RefreshToken);
     }

@@ -31,8 +31,8 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
 
         await postgres.StartAgainAsync();
         await bed.SeesAsync("held", "Persisted", "True");
-        (await bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be(grant.RefreshToken, "the rotated one is kept");
-        (await bed.QueryAsync("select token_data->>'access_token' from oauth_tokens")).Should().Be(published);
+        (await bed.StoredTokenAsync("held"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken, "the rotated one is kept");
+        (await bed.StoredTokenAsync("held"))!.AccessToken!.Reveal().Should().Be(published);
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         await Eventually.TrueAsync(() => bed.Operator.Log.Contains("is stopping", StringComparison.Ordinal));
         release.SetResult();
         (await bed.Operator.WaitForExitAsync()).Should().Be(0);
-        (await bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be(grant.RefreshToken);
+        (await bed.StoredTokenAsync("leaving"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
         (await bed.QueryAsync("select count(*) from oauth_tokens where claim_expires_at is not null")).Should().Be("0");
     }
 }

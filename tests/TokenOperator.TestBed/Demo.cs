@@ -47,7 +47,7 @@ public sealed class Demo(DemoPage page, DemoBed bed)
     private async Task StartOperatorAsync(CancellationToken ct)
     {
         page.Step("Start the operator, a process of its own with its own ServiceAccount's token");
-        page.Command("DATABASE_URL=postgresql://... token-operator run &");
+        page.Command("DATABASE_URL=postgresql://... Encryption__KeyringPath=... token-operator run &");
         var process = await (await bed.StartOperatorAsync(ct)).ReadyAsync(ct);
         page.Output($"process {process.Id}; {process.Address}readyz answers: ready");
         await LeadsAsync(before: "", ct);

@@ -69,6 +69,7 @@ public static class DemoCommand
 
            export KUBECONFIG={{bed.Plane.AdminKubeconfig}}
            export DATABASE_URL='{{bed.Database.Uri}}'
+           export {{TestKeyring.Setting}}={{TestKeyring.Shared.Folder}}
            export PATH="$PATH:{{assets}}"        # kubectl, if you have none
            token-operator() { dotnet {{bed.Program}} "$@"; }
 

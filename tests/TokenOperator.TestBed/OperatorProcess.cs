@@ -21,6 +21,9 @@ public sealed record OperatorProcessOptions
     /// <summary>Everything it prints.</summary>
     public required string LogFile { get; init; }
 
+    /// <summary>A folder with the keys that rows are encrypted under.</summary>
+    public string KeyringPath { get; init; } = TestKeyring.Shared.Folder;
+
     /// <summary>Further settings.</summary>
     public IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
 }
@@ -57,6 +60,7 @@ public sealed class OperatorProcess : IAsyncDisposable
             ["KUBECONFIG"] = options.Kubeconfig,
             ["DATABASE_URL"] = options.DatabaseUrl,
             ["ConnectionStrings__Postgres"] = null,
+            [TestKeyring.Setting] = options.KeyringPath,
             ["Providers__google__TokenEndpoint"] = options.TokenEndpoint.ToString(),
             ["Providers__google__RevocationEndpoint"] = options.RevocationEndpoint.ToString(),
             ["Http__Address"] = "127.0.0.1",

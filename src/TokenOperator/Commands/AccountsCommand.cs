@@ -13,14 +13,11 @@ public static class AccountsCommand
         await using var services = StoreServices.Create();
         await services.GetRequiredService<IMigrator>().UpAsync(ct);
         var accounts = await services.GetRequiredService<ITokenStore>().ListAsync(ct);
-        string[][] rows =
+        Table.Print(
         [
             ["PROVIDER", "ACCOUNT", "NAMESPACES", "EXPIRES", "FAILURES", "REASON"],
             .. accounts.OrderBy(a => a.Key.Provider, StringComparer.Ordinal).ThenBy(a => a.Key.Account, StringComparer.Ordinal).Select(Row),
-        ];
-        var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
-        foreach (var row in rows)
-            Console.Out.WriteLine(string.Join("   ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+        ]);
         return ExitCodes.Ok;
     }
 

@@ -5,6 +5,7 @@ using k8s.Exceptions;
 using TokenOperator.Providers;
 using TokenOperator.Seeding;
 using TokenOperator.Storage;
+using TokenOperator.Storage.Encryption;
 using TokenOperator.Storage.Postgres;
 
 namespace TokenOperator.Commands;
@@ -45,6 +46,7 @@ public static class CommandLine
         root.Subcommands.Add(Migrate());
         root.Subcommands.Add(Seed());
         root.Subcommands.Add(Accounts());
+        root.Subcommands.Add(Keys());
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.Out.WriteLine($"token-operator {BuildInfo.Version}"));
         root.Subcommands.Add(version);
@@ -92,13 +94,29 @@ public static class CommandLine
         return new Command("accounts", "Look after the accounts in Postgres.") { list, allow };
     }
 
+    private static Command Keys()
+    {
+        var folder = new Option<string?>("--folder") { Description = "Write it into a new file of this folder, whose name is the moment. Without it the key is printed." };
+        var add = new Command("new", "Make a key.\n\nExample: token-operator keys new --folder /etc/token-operator/keys") { folder };
+        add.SetAction((parsed, ct) => GuardAsync(() => KeysCommand.NewAsync(parsed.GetValue(folder), TimeProvider.System, ct)));
+        var status = new Command("status", "Say how many rows are under which key. Exit code 1 when a key that is needed is missing.");
+        status.SetAction((_, ct) => GuardAsync(() => KeysCommand.StatusAsync(ct)));
+        var rotate = new Command("rotate", "Bring all rows under the current key, the last in alphabetical order, while the operator runs.");
+        rotate.SetAction((_, ct) => GuardAsync(() => KeysCommand.RotateAsync(ct)));
+        var encrypt = new Command("encrypt", "Encrypt the rows that are in plain text, while the operator runs.");
+        encrypt.SetAction((_, ct) => GuardAsync(() => KeysCommand.EncryptAsync(ct)));
+        var decrypt = new Command("decrypt", "Bring all rows to plain text, for an application that reads them itself. Wants Encryption=None.");
+        decrypt.SetAction((_, ct) => GuardAsync(() => KeysCommand.DecryptAsync(ct)));
+        return new Command("keys", "Look after the keys that the tokens in Postgres are encrypted under: docs/encryption.md.") { add, status, rotate, encrypt, decrypt };
+    }
+
     private static async Task<int> GuardAsync(Func<Task<int>> run)
     {
         try
         {
             return await run();
         }
-        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or ProviderSettingException or InvalidDocumentException or KubeConfigException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or KeyringException or ProviderSettingException or InvalidDocumentException or KubeConfigException or IOException or UnauthorizedAccessException)
         {
             return await FailAsync(e, ExitCodes.BadInput);
         }

@@ -45,6 +45,8 @@ public static class RunCommand
 
         await using var app = builder.Build();
         Endpoints.Map(app);
+        // The keys, before anything is done: a keyring that cannot be used stops the start with a sentence.
+        app.Services.GetRequiredService<ITokenStore>();
         await PrepareStoreAsync(app.Services, ct);
         await app.RunAsync(ct);
         return Environment.ExitCode;

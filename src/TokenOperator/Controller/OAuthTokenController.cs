@@ -34,6 +34,8 @@ public sealed partial class OAuthTokenController(
 
     private static readonly TimeSpan RetryStore = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryConflict = TimeSpan.FromMinutes(1);
+    // A mended row tells nobody of itself, nor does a key that is mounted again.
+    private static readonly TimeSpan RetryRow = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
 
     /// <inheritdoc/>
@@ -204,6 +206,7 @@ public sealed partial class OAuthTokenController(
             secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
             secret.Outcome == SecretOutcome.Conflict ? now + RetryConflict : null,
             verdict.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
+            verdict.Problem is { Reason: Reasons.StoredTokenInvalid } ? now + RetryRow : null,
         ];
         return moments.Min() is { } next ? (next > now ? next - now : TimeSpan.Zero) : null;
     }

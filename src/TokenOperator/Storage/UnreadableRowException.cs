@@ -5,8 +5,9 @@ namespace TokenOperator.Storage;
 /// <summary>A row is there and its content is not what an account's row holds. It is left as it is.</summary>
 /// <param name="key">The row.</param>
 /// <param name="problem">What was found and what was expected; nothing of the content.</param>
-public sealed class UnreadableRowException(AccountKey key, string problem)
-    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} It was left as it is: mend it, or delete it and import a token file.")
+/// <param name="advice">What to do; by default, to mend or replace the row.</param>
+public sealed class UnreadableRowException(AccountKey key, string problem, string advice = "Mend it, or delete it and import a token file.")
+    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} It was left as it is. {advice}")
 {
     /// <summary>The row.</summary>
     public AccountKey Key { get; } = key;

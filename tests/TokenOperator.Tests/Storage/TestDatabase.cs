@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using TokenOperator.Storage;
+using TokenOperator.Storage.Encryption;
 using TokenOperator.Storage.Postgres;
 using TokenOperator.TestBed;
 using TokenOperator.Tokens;
@@ -44,10 +45,19 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public static Claim NewClaim(string scope, TimeSpan? duration = null) => new(Guid.NewGuid(), scope, "a process", duration ?? TimeSpan.FromMinutes(1));
 
-    public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "")
+    /// <summary>A key of the tests' own.</summary>
+    public static TokenCipher Cipher { get; } = new(new Keyring(TestKeyring.Shared.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
+
+    public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "", TokenCipher? cipher = null)
     {
         var settings = Settings(further);
-        return new PostgresTokenStore(Pool(settings), settings, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
+        return new PostgresTokenStore(Pool(settings), settings, cipher ?? Cipher, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
+    }
+
+    public PostgresRowEncryption Rows(TokenCipher cipher)
+    {
+        var settings = Settings();
+        return new PostgresRowEncryption(Pool(settings), settings, cipher);
     }
 
     public PostgresMigrator Migrator()

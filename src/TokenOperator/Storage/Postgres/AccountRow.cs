@@ -1,20 +1,22 @@
 using Npgsql;
 using TokenOperator.Seeding;
+using TokenOperator.Storage.Encryption;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Storage.Postgres;
 
-/// <summary>One row as read: the record, and the document that its tokens came from.</summary>
+/// <summary>One row as read: the record, and the document that its tokens came from, in plain text.</summary>
 internal sealed record AccountRow(AccountRecord Record, string Document)
 {
     /// <summary>Reads the current row, whose columns are those of <see cref="AccountSql"/>.</summary>
     /// <exception cref="UnreadableRowException">It is not the row of an account.</exception>
-    public static AccountRow Read(NpgsqlDataReader reader)
+    public static AccountRow Read(NpgsqlDataReader reader, TokenCipher cipher)
     {
         var key = new AccountKey(Text(reader, 0) ?? "", Text(reader, 1) ?? "");
         if (key.Provider.Length == 0 || key.Account.Length == 0)
             throw new UnreadableRowException(key, "provider or account is empty, expected a name.");
-        var document = Text(reader, 2) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
+        var stored = Text(reader, 2) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
+        var document = cipher.Open(key, stored);
         var generation = reader.GetInt64(5);
         var isAdopted = generation == 0 && reader.IsDBNull(13);
         var namespaces = reader.IsDBNull(4) ? null : reader.GetFieldValue<string?[]>(4).OfType<string>().ToArray();

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Storage.Encryption;
 
 namespace TokenOperator.Storage.Postgres;
 
@@ -8,8 +10,8 @@ namespace TokenOperator.Storage.Postgres;
 public static class PostgresStorage
 {
     /// <summary>
-    /// Adds <see cref="ITokenStore"/> and <see cref="IMigrator"/> on the database that <see cref="ConnectionStrings"/> finds.
-    /// Connects to nothing yet.
+    /// Adds <see cref="ITokenStore"/>, <see cref="IRowEncryption"/> and <see cref="IMigrator"/> on the database that <see cref="ConnectionStrings"/> finds.
+    /// Connects to nothing yet; the keys are read when the store is first asked for, since migrations need none.
     /// </summary>
     /// <exception cref="ConnectionSettingException">No setting says where Postgres is, or the one that does cannot be used.</exception>
     public static IServiceCollection AddPostgresStorage(this IServiceCollection services, IConfiguration configuration)
@@ -17,7 +19,10 @@ public static class PostgresStorage
         services.AddSingleton(ConnectionStrings.Read(configuration));
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(provider => provider.GetRequiredService<PostgresSettings>().CreatePool());
+        services.AddSingleton(provider => EncryptionSettings.Read(configuration)
+            .CreateCipher(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenCipher>>()));
         services.AddSingleton<ITokenStore, PostgresTokenStore>();
+        services.AddSingleton<IRowEncryption, PostgresRowEncryption>();
         services.AddSingleton<IMigrator, PostgresMigrator>();
         return services;
     }

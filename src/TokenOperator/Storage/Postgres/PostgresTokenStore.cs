@@ -4,12 +4,14 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
 using TokenOperator.Seeding;
+using TokenOperator.Storage.Encryption;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Storage.Postgres;
 
 /// <summary>The rows in Postgres. Safe for parallel use; every method is one statement of <see cref="AccountSql"/>.</summary>
-internal sealed class PostgresTokenStore(NpgsqlDataSource pool, PostgresSettings settings, TimeProvider clock, ILogger<PostgresTokenStore> logger)
+internal sealed class PostgresTokenStore(
+    NpgsqlDataSource pool, PostgresSettings settings, TokenCipher cipher, TimeProvider clock, ILogger<PostgresTokenStore> logger)
     : ITokenStore
 {
     private readonly string _writer = Guid.NewGuid().ToString("N");
@@ -28,7 +30,7 @@ internal sealed class PostgresTokenStore(NpgsqlDataSource pool, PostgresSettings
             {
                 try
                 {
-                    records.Add(AccountRow.Read(reader).Record);
+                    records.Add(AccountRow.Read(reader, cipher).Record);
                 }
                 catch (UnreadableRowException e)
                 {
@@ -71,7 +73,7 @@ internal sealed class PostgresTokenStore(NpgsqlDataSource pool, PostgresSettings
             : (await RowAsync(AccountSql.Find, key, ct))?.Document;
         var row = await RowAsync(
             AccountSql.Commit, key, ct,
-            Document(token, previous), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
+            Document(key, token, previous), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
         Forget(key, claimId);
         return row?.Record;
     }
@@ -98,7 +100,7 @@ internal sealed class PostgresTokenStore(NpgsqlDataSource pool, PostgresSettings
     public async Task<AccountRecord?> ImportAsync(
         AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct)
     {
-        NpgsqlParameter[] common = [Document(token, null), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
+        NpgsqlParameter[] common = [Document(key, token, null), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
         var row = replacesGeneration is { } generation
             ? await RowAsync(AccountSql.Replace, key, ct, [.. common, Of(generation)])
             : await RowAsync(AccountSql.Insert, key, ct, common);
@@ -125,7 +127,7 @@ internal sealed class PostgresTokenStore(NpgsqlDataSource pool, PostgresSettings
     }
 
     private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken ct, params NpgsqlParameter[] further) =>
-        RunAsync(sql, async reader => await reader.ReadAsync(ct) ? AccountRow.Read(reader) : null, ct, Keyed(key, further));
+        RunAsync(sql, async reader => await reader.ReadAsync(ct) ? AccountRow.Read(reader, cipher) : null, ct, Keyed(key, further));
 
     private async Task<T> RunAsync<T>(string sql, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct, params NpgsqlParameter[] parameters)
     {
@@ -151,8 +153,9 @@ internal sealed class PostgresTokenStore(NpgsqlDataSource pool, PostgresSettings
     private static NpgsqlParameter[] Keyed(AccountKey key, params NpgsqlParameter[] further) => [Of(key.Provider), Of(key.Account), .. further];
 
     // Of no declared type: the server takes it as the column's, json or jsonb.
-    private static NpgsqlParameter<string> Document(TokenSet token, string? previous) =>
-        new() { TypedValue = TokenDocument.Write(token, previous), NpgsqlDbType = NpgsqlDbType.Unknown };
+    internal static NpgsqlParameter<string> Json(string text) => new() { TypedValue = text, NpgsqlDbType = NpgsqlDbType.Unknown };
+
+    private NpgsqlParameter<string> Document(AccountKey key, TokenSet token, string? previous) => Json(cipher.Seal(key, TokenDocument.Write(token, previous)));
 
     private static NpgsqlParameter<long> Of(long value) => new() { TypedValue = value };
 

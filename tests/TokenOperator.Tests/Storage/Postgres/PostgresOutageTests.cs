@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using TokenOperator.Storage;
+using TokenOperator.Storage.Encryption;
 using TokenOperator.Storage.Postgres;
 using TokenOperator.TestBed;
 using static TokenOperator.Tests.Storage.TestDatabase;
@@ -96,7 +97,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         foreach (var setting in settings)
         {
             var services = new ServiceCollection().AddLogging().AddPostgresStorage(
-                new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", setting)]).Build());
+                new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", setting), new("Encryption", "None")]).Build());
             await using var provider = services.BuildServiceProvider();
             var store = provider.GetRequiredService<ITokenStore>();
             var migrator = provider.GetRequiredService<IMigrator>();
@@ -116,7 +117,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync($"alter database {database.Database.Name} set log_parameter_max_length_on_error = -1");
         await database.ExecuteAsync("alter table oauth_tokens add constraint broken check (account <> 'marcus')");
-        var import = () => database.Store().ImportAsync(Marcus, Token(Secret), "mail", "seed", null, default);
+        var import = () => database.Store(cipher: TokenCipher.None).ImportAsync(Marcus, Token(Secret), "mail", "seed", null, default);
         var error = (await import.Should().ThrowAsync<StoreUnavailableException>()).Which;
         error.Message.Should().Contain("23514");
         error.ToString().Should().NotContain(Secret);
@@ -132,7 +133,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         {
             var settings = ConnectionStrings.Parse("DATABASE_URL", uri);
             await using var pool = settings.CreatePool();
-            var store = new PostgresTokenStore(pool, settings, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
+            var store = new PostgresTokenStore(pool, settings, TestDatabase.Cipher, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
             (await store.ListAsync(default)).Should().BeEmpty(uri);
         }
     }

@@ -1,5 +1,6 @@
 using FluentAssertions.Extensions;
 using TokenOperator.Storage;
+using TokenOperator.Storage.Encryption;
 using TokenOperator.Storage.Postgres;
 using TokenOperator.Tokens;
 using static TokenOperator.Tests.Storage.TestDatabase;
@@ -110,12 +111,12 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     [Fact]
     public async Task What_an_application_keeps_in_the_document_survives_a_commit()
     {
-        var store = Database.Store();
+        var store = Database.Store(cipher: TokenCipher.None);
         await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'marcus', '{"token": "old", "refresh_token": "1//r", "mine": {"a": [1, 2]}}')""");
         var claim = NewClaim("a");
         await store.ClaimAsync(Marcus, claim, 0, default);
         // The second is another process, which has not read the document.
-        foreach (var by in new[] { store, Database.Store() })
+        foreach (var by in new[] { store, Database.Store(cipher: TokenCipher.None) })
         {
             (await by.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().NotBeNull();
             (await Database.ScalarAsync("select token_data->'mine'->'a'->>1 || (token_data->>'token') || (token_data->>'refresh_token') from oauth_tokens")).Should().Be("2new1//refresh");
