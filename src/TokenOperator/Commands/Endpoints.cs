@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Controller;
 using TokenOperator.Runtime.Observability;
 
 namespace TokenOperator.Commands;
@@ -27,7 +28,9 @@ public static class Endpoints
     public static void Map(WebApplication app)
     {
         var health = app.Services.GetRequiredService<OperatorHealth>();
-        app.MapGet("/healthz", context => AnswerAsync(context, health.IsAlive, "alive", "a watch, the election or a reconcile stands still"));
+        var watchdog = app.Services.GetRequiredService<Watchdog>();
+        app.MapGet("/healthz", context => AnswerAsync(
+            context, health.IsAlive && watchdog.IsAlive, "alive", "a watch, the election, a reconcile or the scheduler stands still"));
         app.MapGet("/readyz", context => AnswerAsync(context, health.CachesSynced, "ready", "the caches are not filled yet"));
         app.MapPrometheusScrapingEndpoint("/metrics");
     }

@@ -73,8 +73,11 @@ public static class RunCommand
     {
         services
             .AddSingleton<InputReader>()
+            .AddSingleton<Agenda>()
+            .AddSingleton<Watchdog>()
             .AddSingleton<SecretPublisher>()
             .AddSingleton<StatusPublisher>();
+        services.AddHostedService(provider => provider.GetRequiredService<Watchdog>());
         services.AddKubernetesOperator(options =>
             {
                 options.Name = SecretInfo.Manager;

@@ -77,7 +77,7 @@ public static class Decider
 
     private static Decision? CheckFresh(Situation now, AccountRecord account)
     {
-        var due = RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore);
+        var due = RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore, now.Now);
         if (now.RefreshRequested || account.Failure is not null || due <= now.Now)
             return null;
 
@@ -140,11 +140,11 @@ public static class Decider
 
         var client = ((Finding<OAuthClient>.Found)now.Client).Value;
         if (account.Failure is { } failure
-            && failure.RetryAt > now.Now
+            && RefreshPolicy.RetryAt(failure, now.Now) is var retryAt && retryAt > now.Now
             && !now.SpecChanged
             && failure.InputsFingerprint == InputsFingerprint(client, account))
         {
-            return new Decision.Settle(new Verdict(account, Describe(now.Request, failure), failure.RetryAt));
+            return new Decision.Settle(new Verdict(account, Describe(now.Request, failure), retryAt));
         }
 
         return now.ClientRejectedUntil is { } until && until > now.Now

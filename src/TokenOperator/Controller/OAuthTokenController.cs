@@ -24,6 +24,7 @@ public sealed partial class OAuthTokenController(
     InputReader inputs,
     SecretPublisher secrets,
     StatusPublisher statuses,
+    Agenda agenda,
     IResourceCache<V1Alpha1OAuthToken> entities,
     IReconcileQueue<V1Alpha1OAuthToken> queue,
     TimeProvider time,
@@ -38,11 +39,22 @@ public sealed partial class OAuthTokenController(
     private static readonly TimeSpan RetryRow = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
 
+    /// <summary>No reconcile takes longer: the runtime breaks it off.</summary>
+    private static readonly TimeSpan LongestReconcile = TimeSpan.FromMinutes(2);
+
     /// <inheritdoc/>
     public async Task<ReconciliationResult<V1Alpha1OAuthToken>> ReconcileAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
         if (entity.Metadata.DeletionTimestamp is not null)
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+        agenda.Enter(entity.Key(), LongestReconcile);
+        var result = await LookAsync(entity, cancellationToken);
+        agenda.Enter(entity.Key(), result.RequeueAfter);
+        return result;
+    }
+
+    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> LookAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    {
         if (TokenRequest.From(entity, out var error) is not { } request)
             return await PublishAsync(entity, request: null, new Verdict(null, new Problem(Reasons.InvalidSpec, error, NeedsHuman: true), null), cancellationToken);
 
@@ -60,6 +72,7 @@ public sealed partial class OAuthTokenController(
     /// <inheritdoc/>
     public Task<ReconciliationResult<V1Alpha1OAuthToken>> DeletedAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
+        agenda.Remove(entity.Key());
         // The Secret goes by its owner reference, the row by the finalizer.
         LogDeleted(entity.Metadata.NamespaceProperty, entity.Metadata.Name);
         return Task.FromResult(ReconciliationResult<V1Alpha1OAuthToken>.Success(entity));
@@ -67,7 +80,7 @@ public sealed partial class OAuthTokenController(
 
     private Situation Gather(V1Alpha1OAuthToken entity, TokenRequest request) => new()
     {
-        Now = time.GetUtcNow(),
+        Now = accounts.Now(request.Key),
         Request = request,
         Providers = providers.Names,
         RefreshRequested = RefreshRequestOf(entity) is { } asked && asked != entity.Status?.LastHandledRefreshRequest,
@@ -82,7 +95,7 @@ public sealed partial class OAuthTokenController(
             var decision = Decider.Decide(situation);
             if (decision is Decision.Settle { Verdict: var verdict })
                 return verdict;
-            situation = await ActAsync(situation with { Now = time.GetUtcNow() }, decision, ct);
+            situation = await ActAsync(situation with { Now = accounts.Now(situation.Request.Key) }, decision, ct);
         }
 
         throw new InvalidOperationException($"OAuthToken {situation.Request.Owner} did not settle in {MostSteps} steps; please report this.");
@@ -126,7 +139,7 @@ public sealed partial class OAuthTokenController(
                 TellOthers(request);
             return after with
             {
-                Now = time.GetUtcNow(),
+                Now = accounts.Now(request.Key),
                 ClientRejectedUntil = rejected.Until(request.Key.Provider, refresh.Client),
                 RefreshRequested = false,
                 SpecChanged = false,
@@ -180,13 +193,13 @@ public sealed partial class OAuthTokenController(
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
 
         var name = TokenRequest.SecretNameOf(entity);
-        var secret = request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(time.GetUtcNow())
+        var secret = request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(accounts.Now(account.Key))
             ? await secrets.PublishAsync(entity, request, account.Token, ct)
             : secrets.Look(entity, name);
         if (secret.Outcome == SecretOutcome.Right && entity.Status?.SecretName is { } old && old != name)
             await secrets.RetireAsync(entity, old, ct);
 
-        var now = time.GetUtcNow();
+        var now = request is null ? time.GetUtcNow() : accounts.Now(request.Key);
         var report = new Report(
             verdict.IsWaiting ? entity.Status?.ObservedGeneration : entity.Metadata.Generation, name, request?.Scopes ?? [], verdict,
             Persisted: request is null || !pending.Contains(request.Key), secret,

@@ -10,9 +10,9 @@ namespace TokenOperator.Refreshing;
 /// brought up to date; notices from Postgres and this process's own writes keep them up. What is
 /// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice.
 /// </summary>
-public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence fence) : IDisposable
+public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence fence, TimeProvider time) : IDisposable
 {
-    private readonly ConcurrentDictionary<AccountKey, AccountRecord> _records = new();
+    private readonly ConcurrentDictionary<AccountKey, Seen> _records = new();
     private readonly SemaphoreSlim _loading = new(1, 1);
     private volatile Loaded? _loaded;
 
@@ -22,11 +22,21 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
     {
         if (_loaded?.Term != fence.Term)
             await LoadAsync(ct);
-        return _records.TryGetValue(key, out var record) ? record : await ReadAsync(key, ct);
+        return Peek(key) ?? await ReadAsync(key, ct);
     }
 
     /// <summary>The row as it was last seen, or null; never asks Postgres.</summary>
-    public AccountRecord? Peek(AccountKey key) => _records.GetValueOrDefault(key);
+    public AccountRecord? Peek(AccountKey key) => _records.GetValueOrDefault(key)?.Record;
+
+    /// <summary>
+    /// The time of day by which this account's moments are judged: the wall clock, but never less than what it was when the
+    /// row came here plus the time that has passed since. A clock that is set back makes no token live longer.
+    /// </summary>
+    public DateTimeOffset Now(AccountKey key)
+    {
+        var wall = time.GetUtcNow();
+        return _records.GetValueOrDefault(key) is { } seen && seen.At + time.GetElapsedTime(seen.Timestamp) is var steady && steady > wall ? steady : wall;
+    }
 
     /// <summary>Reads the row from Postgres; null when there is none.</summary>
     public async Task<AccountRecord?> ReadAsync(AccountKey key, CancellationToken ct)
@@ -35,12 +45,12 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
         if (record is null)
             _records.TryRemove(key, out _);
         else
-            _records[key] = record;
+            Keep(record);
         return record;
     }
 
     /// <summary>Keeps what a write gave back.</summary>
-    public AccountRecord Keep(AccountRecord record) => _records[record.Key] = record;
+    public AccountRecord Keep(AccountRecord record) => _records.AddOrUpdate(record.Key, _ => SeenNow(record), (_, known) => Again(known, record)).Record;
 
     /// <summary>Forgets a row that is gone.</summary>
     public void Forget(AccountKey key) => _records.TryRemove(key, out _);
@@ -56,12 +66,18 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
         foreach (var key in _records.Keys.Except(rows.Select(row => row.Key)))
             _records.TryRemove(key, out _);
         foreach (var row in rows)
-            _records.AddOrUpdate(row.Key, row, (_, known) => known.Generation > row.Generation ? known : row);
+            _records.AddOrUpdate(row.Key, _ => SeenNow(row), (_, known) => known.Record.Generation > row.Generation ? known : Again(known, row));
         return changed;
     }
 
     /// <inheritdoc/>
     public void Dispose() => _loading.Dispose();
+
+    private Seen SeenNow(AccountRecord record) => new(record, time.GetUtcNow(), time.GetTimestamp());
+
+    /// <summary>The same tokens and failures seen once more are as old as before, whatever the wall clock says by now.</summary>
+    private Seen Again(Seen known, AccountRecord record) =>
+        known.Record.Generation == record.Generation && known.Record.Failure == record.Failure ? known with { Record = record } : SeenNow(record);
 
     private static bool SameNamespaces(AccountRecord a, AccountRecord b) =>
         (a.Namespaces, b.Namespaces) is (null, null) || (a.Namespaces is { } x && b.Namespaces is { } y && x.SequenceEqual(y));
@@ -83,6 +99,8 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
             _loading.Release();
         }
     }
+
+    private sealed record Seen(AccountRecord Record, DateTimeOffset At, long Timestamp);
 
     private sealed record Loaded(CancellationToken Term);
 }

@@ -159,7 +159,7 @@ public sealed partial class AccountRefresher(
     };
 
     private static bool IsNewer(AccountRecord? current, AccountRecord seen) =>
-        current is not null && (current.Generation != seen.Generation || current.Failure?.At > (seen.Failure?.At ?? DateTimeOffset.MinValue));
+        current is not null && (current.Generation != seen.Generation || (current.Failure is { } failure && failure != seen.Failure));
 
     [LoggerMessage(101, LogLevel.Debug, "Refreshed {Provider}/{Account}, valid until {ExpiresAt}")]
     private partial void LogRefreshed(string provider, string account, string? expiresAt);

@@ -16,6 +16,12 @@ public static class RefreshPolicy
     /// <summary>A failure that needs a human is probed this rarely, in case that somebody mended it at the provider.</summary>
     public static readonly TimeSpan ProbeInterval = TimeSpan.FromDays(1);
 
+    /// <summary>What lies further in the future than clocks of two machines may differ was written before the clock was set back.</summary>
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
+
+    /// <summary>The longest Retry-After that is honoured.</summary>
+    private static readonly TimeSpan LongestWish = TimeSpan.FromHours(1);
+
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
 
@@ -24,10 +30,14 @@ public static class RefreshPolicy
     /// but at most half of its real lifetime; up to a tenth of that window is added as jitter, drawn from the account and
     /// the expiry, so that accounts seeded together spread out and a restart finds the same moment again.
     /// </summary>
-    /// <returns><see cref="DateTimeOffset.MinValue"/> when there is no access token or no known end: due at once.</returns>
-    public static DateTimeOffset DueAt(AccountKey key, TokenSet token, TimeSpan refreshBefore)
+    /// <param name="key">Whose.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="refreshBefore">As the spec has it.</param>
+    /// <param name="now">The time. A token from the future was issued before the clock was set back: its age is unknown.</param>
+    /// <returns><see cref="DateTimeOffset.MinValue"/> when there is no access token, no known end or no known age: due at once.</returns>
+    public static DateTimeOffset DueAt(AccountKey key, TokenSet token, TimeSpan refreshBefore, DateTimeOffset now)
     {
-        if (token.AccessToken is null || token.ExpiresAt is not { } end)
+        if (token.AccessToken is null || token.ExpiresAt is not { } end || token.IssuedAt > now + ClockTolerance)
             return DateTimeOffset.MinValue;
 
         var window = refreshBefore;
@@ -55,6 +65,18 @@ public static class RefreshPolicy
             bound = LongestBackoff;
         var wait = FirstBackoff + ((bound - FirstBackoff) * dice);
         return retryAfter > wait ? retryAfter.Value : wait;
+    }
+
+    /// <summary>
+    /// When an account may be asked for again after <paramref name="failure"/>: no later than the longest wait that is ever
+    /// drawn after it, and at once when it lies in the future, because the clock was set back since.
+    /// </summary>
+    public static DateTimeOffset RetryAt(RefreshFailure failure, DateTimeOffset now)
+    {
+        if (failure.At > now + ClockTolerance)
+            return now;
+        var latest = failure.At + (failure.Kind.NeedsHuman() ? ProbeInterval * 1.1 : LongestWish);
+        return failure.RetryAt < latest ? failure.RetryAt : latest;
     }
 
     /// <summary>Scopes of <paramref name="wanted"/> that were not granted; none when the provider never said what it granted.</summary>

@@ -21,7 +21,7 @@ public sealed class AccountRefresherTests : IDisposable
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
     private readonly MemoryStore _store = new(Row);
-    private readonly ScriptedProvider _provider = new();
+    private readonly ScriptedProvider _provider = new(new RequestRate(1, 2));
     private readonly SwitchableFence _fence = new();
     private readonly RejectedClients _rejected = new();
     private readonly AccountCache _cache;
@@ -32,7 +32,7 @@ public sealed class AccountRefresherTests : IDisposable
 
     public AccountRefresherTests()
     {
-        _cache = new AccountCache(_store, _store, _fence);
+        _cache = new AccountCache(_store, _store, _fence, _time);
         _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
         _limits = new RateLimits(new ProviderRegistry([_provider]), _queue, _time, new Meters());
         _refresher = new AccountRefresher(
@@ -48,8 +48,7 @@ public sealed class AccountRefresherTests : IDisposable
         _limits.Dispose();
     }
 
-    private static RefreshAnswer.Granted Granted(string? refreshToken = null, string[]? scopes = null) => new(
-        new SecretValue("access-1"), TimeSpan.FromHours(1), "Bearer", scopes, SecretValue.From(refreshToken), null);
+    private static RefreshAnswer.Granted Granted(string? refreshToken = null, string[]? scopes = null) => ScriptedProvider.Granted(refreshToken, scopes);
 
     private Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => _refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
 
@@ -229,44 +228,5 @@ public sealed class AccountRefresherTests : IDisposable
         _fence.Renew();
         await _cache.GetAsync(Row.Key, CancellationToken.None);
         _store.Calls.Should().Equal("migrate", "list", "migrate", "list");
-    }
-
-    private sealed class ScriptedProvider : ITokenProvider
-    {
-        public string Name => "google";
-
-        public RequestRate Rate { get; } = new(1, 2);
-
-        public RefreshAnswer Answer { get; set; } = Granted();
-
-        public Task Until { get; set; } = Task.CompletedTask;
-
-        public List<string> Asked { get; } = [];
-
-        public async Task<RefreshAnswer> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
-        {
-            Asked.Add(refreshToken.Reveal());
-            await Until;
-            return Answer;
-        }
-
-        public Task<RevokeAnswer> RevokeAsync(SecretValue token, CancellationToken ct) => Task.FromResult(new RevokeAnswer(true, ""));
-    }
-
-    private sealed class SwitchableFence : IFence, IDisposable
-    {
-        private CancellationTokenSource _term = new();
-
-        public void Dispose() => _term.Dispose();
-
-        public bool Holds { get; set; } = true;
-
-        public string Scope => "tests/lease";
-
-        public string Holder => "tests";
-
-        public CancellationToken Term => _term.Token;
-
-        public void Renew() => _term = new CancellationTokenSource();
     }
 }

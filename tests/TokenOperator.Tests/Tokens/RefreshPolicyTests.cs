@@ -24,7 +24,7 @@ public sealed class RefreshPolicyTests
     public void A_token_is_due_when_refreshBefore_is_left_but_at_most_half_of_its_lifetime(int lifetime, int refreshBefore, int expectedWindow)
     {
         var token = Token(TimeSpan.FromMinutes(lifetime));
-        var window = token.ExpiresAt!.Value - RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(refreshBefore));
+        var window = token.ExpiresAt!.Value - RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(refreshBefore), Start);
         window.Should().BeGreaterThanOrEqualTo(TimeSpan.FromMinutes(expectedWindow));
         window.Should().BeLessThan(TimeSpan.FromMinutes(expectedWindow) * 1.1, "the jitter is at most a tenth, and earlier, never later");
     }
@@ -33,14 +33,14 @@ public sealed class RefreshPolicyTests
     public void A_token_of_unknown_age_is_due_when_refreshBefore_is_left()
     {
         var token = Token(TimeSpan.FromMinutes(20), issuedKnown: false);
-        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15)).Should().BeBefore(Start + TimeSpan.FromMinutes(5.01));
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start).Should().BeBefore(Start + TimeSpan.FromMinutes(5.01));
     }
 
     [Fact]
     public void No_access_token_or_no_known_end_is_due_at_once()
     {
-        RefreshPolicy.DueAt(Key, new TokenSet(), TimeSpan.FromMinutes(15)).Should().Be(DateTimeOffset.MinValue);
-        RefreshPolicy.DueAt(Key, new TokenSet { AccessToken = new SecretValue("a") }, TimeSpan.FromMinutes(15)).Should().Be(DateTimeOffset.MinValue);
+        RefreshPolicy.DueAt(Key, new TokenSet(), TimeSpan.FromMinutes(15), Start).Should().Be(DateTimeOffset.MinValue);
+        RefreshPolicy.DueAt(Key, new TokenSet { AccessToken = new SecretValue("a") }, TimeSpan.FromMinutes(15), Start).Should().Be(DateTimeOffset.MinValue);
     }
 
     [Fact]
@@ -48,9 +48,9 @@ public sealed class RefreshPolicyTests
     {
         var token = Token(TimeSpan.FromHours(1));
         var moments = Enumerable.Range(0, 50)
-            .Select(i => RefreshPolicy.DueAt(new AccountKey("google", $"a{i}"), token, TimeSpan.FromMinutes(15))).ToList();
+            .Select(i => RefreshPolicy.DueAt(new AccountKey("google", $"a{i}"), token, TimeSpan.FromMinutes(15), Start)).ToList();
         moments.Should().Equal(Enumerable.Range(0, 50)
-            .Select(i => RefreshPolicy.DueAt(new AccountKey("google", $"a{i}"), token, TimeSpan.FromMinutes(15))));
+            .Select(i => RefreshPolicy.DueAt(new AccountKey("google", $"a{i}"), token, TimeSpan.FromMinutes(15), Start)));
         (moments.Max() - moments.Min()).Should().BeGreaterThan(TimeSpan.FromMinutes(1), "fifty accounts spread over a window of 90 s");
     }
 
@@ -90,4 +90,24 @@ public sealed class RefreshPolicyTests
         RefreshPolicy.MissingScopes(["a"], new TokenSet()).Should().BeEmpty();
         RefreshPolicy.MissingScopes([], new TokenSet { Scopes = ["b"] }).Should().BeEmpty();
     }
+
+    [Fact]
+    public void A_token_that_was_issued_before_the_clock_was_set_back_is_due_at_once()
+    {
+        var token = Token(TimeSpan.FromHours(1));
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddDays(-1)).Should().Be(DateTimeOffset.MinValue);
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddSeconds(-50)).Should().BeAfter(Start, "two machines' clocks may differ by so much");
+    }
+
+    [Theory]
+    [InlineData(FailureKind.ProviderUnavailable, 300, 0, 300)]
+    [InlineData(FailureKind.RateLimited, 3600, 0, 3600)]
+    [InlineData(FailureKind.ProviderUnavailable, 86400, 0, 3600)]
+    [InlineData(FailureKind.ReauthorizationRequired, 95000, 0, 95000)]
+    [InlineData(FailureKind.ReauthorizationRequired, 900000, 0, 95040)]
+    [InlineData(FailureKind.ProviderUnavailable, 300, -86400, -86400)]
+    [InlineData(FailureKind.ReauthorizationRequired, 86400, -86400, -86400)]
+    public void A_backoff_from_the_future_holds_nobody_up_and_none_lasts_longer_than_any_can(FailureKind kind, int retryAfter, int now, int expected) =>
+        RefreshPolicy.RetryAt(new RefreshFailure(kind, "", 1, Start, Start.AddSeconds(retryAfter), ""), Start.AddSeconds(now))
+            .Should().BeCloseTo(Start.AddSeconds(expected), TimeSpan.FromMilliseconds(1));
 }

@@ -29,12 +29,15 @@ internal static class AccountSql
     /// <summary>$1 provider, $2 account (so everywhere).</summary>
     public const string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";
 
-    /// <summary>$3 generation, $4 claim, $5 scope, $6 holder, $7 duration.</summary>
+    /// <summary>
+    /// $3 generation, $4 claim, $5 scope, $6 holder, $7 duration. All on the server's clock; a claim with more left than any
+    /// is given was made before that clock was set back, and is over.
+    /// </summary>
     public const string Claim = $"""
         update oauth_tokens
         set claim_id = $4, claim_scope = $5, claimed_by = $6, claim_expires_at = now() + $7
         where provider = $1 and account = $2 and generation = $3
-          and (claim_expires_at is null or claim_expires_at <= now() or claim_scope = $5)
+          and (claim_expires_at is null or claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour' or claim_scope = $5)
         returning {Columns}
         """;
 

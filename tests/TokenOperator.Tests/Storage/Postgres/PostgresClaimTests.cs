@@ -75,6 +75,16 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_claim_from_before_the_servers_clock_was_set_back_holds_nobody_up()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await store.ClaimAsync(Marcus, NewClaim("a"), 0, default);
+        await Database.ExecuteAsync("update oauth_tokens set claim_expires_at = claim_expires_at + interval '1 day'");
+        (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default)).Should().NotBeNull();
+    }
+
+    [Fact]
     public async Task A_claim_of_the_same_scope_is_taken_over()
     {
         var store = Database.Store();

@@ -1,0 +1,155 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Commands;
+using TokenOperator.Controller;
+using TokenOperator.Providers;
+using TokenOperator.Refreshing;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.LeaderElection;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Tests.Refreshing;
+
+/// <summary>What time does to refreshing when the wall clock cannot be trusted.</summary>
+public sealed class ClockTests : IDisposable
+{
+    private static readonly OAuthClient Client = new("client-1", new SecretValue("secret"));
+
+    private static readonly AccountRecord Row = new()
+    {
+        Key = new AccountKey("google", "marcus"),
+        Generation = 7,
+        Namespaces = ["mail"],
+        Token = new TokenSet { RefreshToken = new SecretValue("refresh-1") },
+    };
+
+    private static readonly TokenRequest Request = new()
+    {
+        Owner = new NamespacedName("mail", "marcus-gmail"),
+        Key = Row.Key,
+        Client = new SecretKey("mail", "client", "credentials.json"),
+        SecretName = "marcus-gmail",
+    };
+
+    private readonly WallClock _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
+    private readonly MemoryStore _store = new(Row);
+    private readonly ScriptedProvider _provider = new();
+    private readonly SwitchableFence _fence = new();
+    private readonly AccountCache _cache;
+    private readonly PendingCommits _pending;
+    private readonly RateLimits _limits;
+    private readonly AccountRefresher _refresher;
+
+    public ClockTests()
+    {
+        var providers = new ProviderRegistry([_provider]);
+        _cache = new AccountCache(_store, _store, _fence, _time);
+        _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
+        _limits = new RateLimits(providers, new CalledAccounts(), _time, new Meters());
+        _refresher = new AccountRefresher(
+            _store, providers, _cache, new AccountLocks(), _pending, new RejectedClients(), _limits, _fence, _time, new Random(1),
+            NullLogger<AccountRefresher>.Instance);
+    }
+
+    public void Dispose()
+    {
+        _fence.Dispose();
+        _cache.Dispose();
+        _pending.Dispose();
+        _limits.Dispose();
+    }
+
+    /// <summary>One look, and a refresh if that is what it leads to.</summary>
+    private async Task<bool> LookAsync()
+    {
+        var decision = Decider.Decide(new Situation
+        {
+            Now = _cache.Now(Row.Key),
+            Request = Request,
+            Providers = ["google"],
+            Account = new Finding<AccountRecord>.Found((await _cache.GetAsync(Row.Key, CancellationToken.None))!),
+            Client = new Finding<OAuthClient>.Found(Client),
+        });
+        if (decision is not Decision.Refresh refresh)
+            return false;
+        await _refresher.RefreshAsync(refresh.Account, refresh.Client, Decider.InputsFingerprint(Client, refresh.Account), CancellationToken.None);
+        return true;
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(-1)]
+    [InlineData(0.02)]
+    [InlineData(-0.02)]
+    [InlineData(3650)]
+    [InlineData(-3650)]
+    public async Task A_clock_that_jumps_neither_stops_refreshing_nor_makes_a_storm(double days)
+    {
+        var refreshes = 0;
+        var issued = _time.GetTimestamp();
+        for (var minute = 0; minute < 8 * 60; minute++)
+        {
+            if (minute == 80)
+                _time.Jump = TimeSpan.FromDays(days);
+            // What comes from Postgres again is no younger for it.
+            if (minute % 7 == 0)
+                await _cache.ReadAsync(Row.Key, CancellationToken.None);
+            if (await LookAsync())
+            {
+                refreshes++;
+                issued = _time.GetTimestamp();
+            }
+
+            _time.GetElapsedTime(issued).Should().BeLessThan(TimeSpan.FromMinutes(60), $"minute {minute}");
+            _time.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        refreshes.Should().BeInRange(10, 13, "one in about 45 minutes, and one more at the jump");
+    }
+
+    [Fact]
+    public async Task A_backoff_does_not_last_a_day_longer_because_the_clock_was_set_back()
+    {
+        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
+        (await LookAsync()).Should().BeTrue();
+        _time.Jump = TimeSpan.FromDays(-1);
+        await _cache.ReadAsync(Row.Key, CancellationToken.None);
+        _time.Advance(TimeSpan.FromMinutes(5));
+        (await LookAsync()).Should().BeTrue();
+
+        _fence.Renew();
+        using var restarted = new AccountCache(_store, _store, _fence, _time);
+        _time.Jump = TimeSpan.FromDays(-2);
+        var failure = (await restarted.GetAsync(Row.Key, CancellationToken.None))!.Failure!;
+        RefreshPolicy.RetryAt(failure, restarted.Now(Row.Key)).Should().BeOnOrBefore(restarted.Now(Row.Key));
+    }
+
+    [Fact]
+    public void A_machine_that_slept_does_nothing_until_its_lease_was_renewed_or_lost()
+    {
+        var leadership = new SteadyLeadership();
+        var fence = new LeadershipFence(leadership, _time);
+        fence.Holds.Should().BeTrue();
+        _time.Jump = TimeSpan.FromHours(1);
+        fence.Holds.Should().BeFalse("another one may lead since long, and the monotonic clock saw nothing of it");
+        _time.Advance(TimeSpan.FromSeconds(14));
+        fence.Holds.Should().BeFalse();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        fence.Holds.Should().BeTrue();
+        _time.Jump = TimeSpan.FromDays(-1);
+        fence.Holds.Should().BeTrue("no machine sleeps backwards");
+        leadership.IsLeading = false;
+        fence.Holds.Should().BeFalse();
+    }
+
+    private sealed class SteadyLeadership : ILeadership
+    {
+        public bool IsLeading { get; set; } = true;
+
+        public string Scope => "tests/lease";
+
+        public string Identity => "tests";
+
+        public CancellationToken Term => CancellationToken.None;
+    }
+}

@@ -1,0 +1,21 @@
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Tests.Refreshing;
+
+/// <summary>Leads as the test says.</summary>
+internal sealed class SwitchableFence : IFence, IDisposable
+{
+    private CancellationTokenSource _term = new();
+
+    public void Dispose() => _term.Dispose();
+
+    public bool Holds { get; set; } = true;
+
+    public string Scope => "tests/lease";
+
+    public string Holder => "tests";
+
+    public CancellationToken Term => _term.Token;
+
+    public void Renew() => _term = new CancellationTokenSource();
+}
