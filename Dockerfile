@@ -1,13 +1,15 @@
 # The image of the operator: no shell, no package manager, not root.
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+ARG TARGETARCH
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props .editorconfig ./
 COPY src/TokenOperator/TokenOperator.csproj src/TokenOperator/packages.lock.json src/TokenOperator/
-RUN dotnet restore src/TokenOperator --locked-mode
+RUN dotnet restore src/TokenOperator --locked-mode --arch $TARGETARCH -p:SelfContained=true
 COPY src/TokenOperator src/TokenOperator
-RUN dotnet publish src/TokenOperator --configuration Release --no-restore --output /app
+# Self-contained and compiled ahead together with the framework: half the CPU time of a start.
+RUN dotnet publish src/TokenOperator --configuration Release --arch $TARGETARCH --self-contained --no-restore --output /app
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled
+FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 WORKDIR /app
 COPY --from=build /app .
 USER 1654:1654

@@ -26,7 +26,8 @@ public static class RunCommand
     /// <summary>Runs the operator.</summary>
     public static async Task<int> ExecuteAsync(CancellationToken ct)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Settings are read once: nothing needs to watch a file for them.
+        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
         var settings = OperatorSettings.From(builder.Configuration);
         Logs.Configure(builder.Logging, builder.Configuration);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);

@@ -39,7 +39,7 @@ internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, Ti
                 }
                 catch (Exception e) when (IsFault(e, cancellationToken))
                 {
-                    throw Unavailable(request, e);
+                    throw Unavailable(request, e, limit.IsCancellationRequested);
                 }
             }
 
@@ -60,7 +60,7 @@ internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, Ti
         }
         catch (Exception e) when (IsFault(e, cancellationToken))
         {
-            throw Unavailable(request, e);
+            throw Unavailable(request, e, limit.IsCancellationRequested);
         }
     }
 
@@ -71,7 +71,7 @@ internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, Ti
     private static bool IsFault(Exception e, CancellationToken callers) =>
         e is HttpRequestException or IOException || (e is OperationCanceledException && !callers.IsCancellationRequested);
 
-    private static ApiUnavailableException Unavailable(ApiRequest request, Exception e) => e is OperationCanceledException
+    private static ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool late) => late
         ? new($"{request}: the API server did not answer within {RequestTimeout.TotalSeconds:0} s", e)
         : new($"{request}: the API server cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
 

@@ -114,6 +114,9 @@ public static class ConnectionStrings
         Default("Maximum Pool Size", 20);
         Default("Max Auto Prepare", 20);
         Default("Auto Prepare Min Usages", 2);
+        // Npgsql 10 tries Kerberos first at each connection, and hangs or floods logs where its library is missing, as in
+        // our image (npgsql/npgsql issues 6416, 6524, 6555).
+        Default("GSS Encryption Mode", GssEncryptionMode.Disable);
         if (settings.Host!.Contains(','))
             Default("Target Session Attributes", "read-write");
         // A column of type timestamp is read and written as UTC.
