@@ -4,6 +4,8 @@ SOLUTION := TokenOperator.sln
 CONFIGURATION ?= Release
 # The image that `make deploy` puts into the Deployment.
 IMG ?=
+# The namespaces that it serves, with commas between; none for all.
+NAMESPACES ?=
 
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1

@@ -14,6 +14,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     private ControlPlane? _plane;
     private PostgresServer? _postgres;
     private OperatorBed? _shared;
+    private Func<ControlPlane, Task<string>> _install = InstallAsync;
     private int _namespaces;
 
     public ControlPlane Plane => _plane ?? throw new InvalidOperationException("Not started.");
@@ -41,12 +42,20 @@ public sealed class ClusterFixture : IAsyncLifetime
         return _shared;
     }
 
+    /// <summary>One for a single test, with another install, which gives the operator's kubeconfig.</summary>
+    public static async Task<ClusterFixture> StartAsync(Func<ControlPlane, Task<string>> install)
+    {
+        var cluster = new ClusterFixture { _install = install };
+        await cluster.InitializeAsync();
+        return cluster;
+    }
+
     public async Task InitializeAsync()
     {
         var postgres = PostgresServer.StartAsync();
         _plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true });
         _postgres = await postgres;
-        OperatorKubeconfig = await InstallAsync(_plane);
+        OperatorKubeconfig = await _install(_plane);
     }
 
     public async Task DisposeAsync()

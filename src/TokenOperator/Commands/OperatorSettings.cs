@@ -33,7 +33,7 @@ public sealed record OperatorSettings
     /// <exception cref="InvalidSettingException">One is not of its form.</exception>
     public static OperatorSettings From(IConfiguration configuration) => new()
     {
-        Namespaces = (configuration["Namespaces"] ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+        Namespaces = NamespaceList(configuration["Namespaces"] ?? ""),
         Concurrency = Number(configuration, "Concurrency", 16, 1, 256),
         LeaderElection = configuration["LeaderElection:Enabled"] is not { Length: > 0 } enabled
             || (bool.TryParse(enabled, out var value) ? value : throw Wrong("LeaderElection__Enabled", enabled, "true or false")),
@@ -42,6 +42,13 @@ public sealed record OperatorSettings
         HttpAddress = configuration["Http:Address"] is { Length: > 0 } address ? address : "*",
         HttpPort = Number(configuration, "Http:Port", 8080, 0, 65535),
     };
+
+    private static string[] NamespaceList(string text)
+    {
+        var names = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        // A name that nothing can have would leave the operator waiting for ever for its first look at it.
+        return Array.TrueForAll(names, NamespaceName.IsValid) ? names : throw Wrong("Namespaces", text, "names of namespaces with commas between");
+    }
 
     private static int Number(IConfiguration configuration, string key, int otherwise, int least, int most) =>
         configuration[key] is not { Length: > 0 } text ? otherwise

@@ -1,0 +1,84 @@
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>An operator that has no right outside of the namespaces that it serves, installed as a user does it.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class NamespacedInstallTests : IAsyncLifetime
+{
+    private readonly List<OperatorBed> _beds = [];
+    private ClusterFixture _cluster = null!;
+
+    public async Task InitializeAsync() =>
+        _cluster = await ClusterFixture.StartAsync(plane => plane.ServiceAccountKubeconfigAsync(ClusterFixture.OperatorNamespace, ClusterFixture.ServiceAccount));
+
+    public async Task DisposeAsync()
+    {
+        foreach (var bed in _beds)
+            await bed.DisposeAsync();
+        await _cluster.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task It_serves_the_namespaces_that_are_listed_and_neither_asks_for_nor_may_have_anything_beyond_them()
+    {
+        var (mail, calendar, other) = (await BedAsync(), await BedAsync(), await BedAsync());
+        await DeployAsync($"{mail.Namespace}, {calendar.Namespace}");
+        await other.WriteSeedAsync("unseen", mail.Tokens.AddAccount("unseen").RefreshToken);
+        await other.ApplyAsync("unseen");
+
+        await mail.StartOperatorAsync(("Namespaces", await SettingAsync()), ("LeaderElection__LeaseName", "token-operator"));
+        await mail.AddAccountAsync("first", spec => spec["deletionPolicy"] = "Delete");
+        await calendar.WriteSeedAsync("second", mail.Tokens.AddAccount("second").RefreshToken);
+        await calendar.ApplyAsync("second");
+
+        await mail.ReadyAsync("first");
+        await calendar.ReadyAsync("second");
+        (await calendar.SecretAsync("second"))!["access_token"].Should().NotBeNullOrEmpty();
+        await Eventually.SeesAsync(() => mail.EventsAsync("first"), reasons => reasons.Contains("FirstToken"));
+        await mail.DeleteAsync("first");
+
+        (await other.GetAsync("unseen")).Reason("Ready").Should().Be("Pending");
+        (await other.SecretAsync("unseen")).Should().BeNull();
+        var requests = (await _cluster.Plane.AuditLog.RequestsAsync(OperatorBed.User)).Where(request => request.Resource.Length > 0).ToList();
+        requests.Select(request => request.Namespace).Distinct().Should().BeEquivalentTo(mail.Namespace, calendar.Namespace, ClusterFixture.OperatorNamespace);
+        requests.Should().NotContain(request => request.Status == 403);
+
+        var kubectl = _cluster.Plane.Kubectl.As(_cluster.OperatorKubeconfig);
+
+        (await MayAsync(kubectl, "get", "secrets", mail.Namespace)).Should().BeTrue();
+        (await MayAsync(kubectl, "get", "secrets", other.Namespace)).Should().BeFalse();
+        (await MayAsync(kubectl, "list", "oauthtokens", other.Namespace)).Should().BeFalse();
+        (await MayAsync(kubectl, "get", "secrets", ClusterFixture.OperatorNamespace)).Should().BeFalse("its own keys and password are mounted, not read");
+        (await _cluster.Plane.Kubectl.RunAsync("get clusterroles,clusterrolebindings -l app.kubernetes.io/name=token-operator -o name")).Should().BeEmpty();
+    }
+
+    private async Task<OperatorBed> BedAsync()
+    {
+        var bed = await OperatorBed.CreateAsync(_cluster);
+        _beds.Add(bed);
+        return bed;
+    }
+
+    private async Task DeployAsync(string namespaces)
+    {
+        var assets = await TestAssets.FindAsync();
+        var result = await Command.RunAsync(
+            Path.Combine(TestAssets.RepositoryRoot(), "hack", "deploy.sh"),
+            ["registry.example.com/token-operator:1", namespaces],
+            environment: new Dictionary<string, string?>
+            {
+                ["KUBECONFIG"] = _cluster.Plane.AdminKubeconfig,
+                ["PATH"] = $"{assets.Folder}:{Environment.GetEnvironmentVariable("PATH")}",
+            });
+        result.ExitCode.Should().Be(0, result.Errors);
+        await _cluster.Plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s");
+    }
+
+    /// <summary>What the Deployment gives the operator as the setting Namespaces.</summary>
+    private async Task<string> SettingAsync() =>
+        (string)(await _cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/configmaps/token-operator-settings"))!["data"]!["Namespaces"]!;
+
+    private static async Task<bool> MayAsync(Kubectl kubectl, string verb, string resource, string ns) =>
+        (await kubectl.TryRunAsync(["auth", "can-i", verb, resource, "-n", ns])).ExitCode == 0;
+}
