@@ -1,3 +1,5 @@
+using TokenOperator.TestBed;
+
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>How accounts come in: seed Secrets, the command line, and a table that an app has already.</summary>
@@ -83,6 +85,54 @@ public sealed class SeedingTests(ClusterFixture cluster)
         await bed.SeesAsync("intruder", "Ready", "False", "AccountNotAllowed");
         (await bed.SecretAsync("intruder")).Should().BeNull();
         bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_namespace_that_is_denied_loses_its_Secret_and_its_seed_does_not_get_it_back()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var grant = await bed.AddAccountAsync("denied");
+        await bed.ReadyAsync("denied");
+
+        var result = await bed.RunVerbAsync("accounts", "deny", "google", "denied", "--namespace", bed.Namespace);
+        result.ExitCode.Should().Be(0, result.Errors);
+        result.Output.Should().Contain($"none. Denied: {bed.Namespace}");
+        var view = await bed.SeesAsync("denied", "Ready", "False", "AccountNotAllowed");
+        view["expiresAt"].Should().BeNull();
+        (await bed.SecretAsync("denied")).Should().BeNull();
+
+        // Whatever it tries with the seed that it still has.
+        await bed.RequestRefreshAsync("denied", "try");
+        await bed.WriteSeedAsync("denied", grant.RefreshToken);
+        await bed.ApplyAsync("again", spec => (spec["account"], spec["seedSecretRef"]!["name"]) = ("denied", "denied-seed"));
+        await bed.SeesAsync("again", "Ready", "False", "AccountNotAllowed");
+        (await bed.SecretAsync("again")).Should().BeNull();
+        (await bed.RunVerbAsync("accounts", "list")).Output.Should().MatchRegex($"denied +- +{bed.Namespace}");
+
+        (await bed.RunVerbAsync("accounts", "allow", "google", "denied", "--namespace", bed.Namespace)).ExitCode.Should().Be(0);
+        await bed.ReadyAsync("denied");
+        (await bed.SecretAsync("denied"))!["access_token"].Should().NotBeNull();
+        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "the token was fresh all the time");
+    }
+
+    [Fact]
+    public async Task An_account_that_is_released_goes_to_who_holds_its_refresh_token_and_is_lost_to_all_others()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        await bed.AddAccountAsync("kept");
+        await bed.AddAccountAsync("lost");
+        await bed.ReadyAsync("kept");
+        await bed.ReadyAsync("lost");
+        await bed.WriteSeedAsync("lost", "another-refresh-token");
+
+        foreach (var account in new[] { "kept", "lost" })
+            (await bed.RunVerbAsync("accounts", "release", "google", account)).ExitCode.Should().Be(0);
+
+        await bed.SeesAsync("lost", "Ready", "False", "AccountNotAllowed");
+        (await bed.SecretAsync("lost")).Should().BeNull();
+        await Eventually.SeesAsync(() => bed.QueryAsync("select array_to_string(namespaces, ',') from oauth_tokens where account = 'kept'"), owner => owner == bed.Namespace);
+        await bed.ReadyAsync("kept");
+        (await bed.RunVerbAsync("accounts", "release", "google", "nobody")).ExitCode.Should().Be(4);
     }
 
     [Fact]

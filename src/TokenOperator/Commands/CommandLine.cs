@@ -91,7 +91,18 @@ public static class CommandLine
         var allow = new Command("allow", "Let a namespace use an account.\n\nExample: token-operator accounts allow google marcus --namespace mail") { provider, account, ns };
         allow.SetAction((parsed, ct) => GuardAsync(() => AccountsCommand.AllowAsync(
             new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetRequiredValue(ns), ct)));
-        return new Command("accounts", "Look after the accounts in Postgres.") { list, allow };
+        var denied = new Option<string>("--namespace", "-n") { Description = "The namespace that may not use it.", Required = true };
+        var deny = new Command(
+            "deny",
+            "Keep a namespace from an account, until it is allowed again: its Secret is deleted, and its seed Secret does not get it back.\n\nExample: token-operator accounts deny google marcus --namespace mail") { provider, account, denied };
+        deny.SetAction((parsed, ct) => GuardAsync(() => AccountsCommand.DenyAsync(
+            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetRequiredValue(denied), ct)));
+        var release = new Command(
+            "release",
+            "Take an account from all its namespaces. It goes to the next that is allowed, or whose seed Secret holds the same refresh token.\n\nExample: token-operator accounts release google marcus") { provider, account };
+        release.SetAction((parsed, ct) => GuardAsync(() => AccountsCommand.ReleaseAsync(
+            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), ct)));
+        return new Command("accounts", "Look after the accounts in Postgres.") { list, allow, deny, release };
     }
 
     private static Command Keys()

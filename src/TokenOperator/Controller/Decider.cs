@@ -49,10 +49,13 @@ public static class Decider
         ?? (Decision?)CheckPermit(now, account)
         ?? new Decision.Refresh(account, ((Finding<OAuthClient>.Found)now.Client).Value);
 
-    /// <summary>A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator.</summary>
+    /// <summary>
+    /// A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator,
+    /// and so must one that was denied it: its seed is most likely there still.
+    /// </summary>
     private static Decision? CheckNamespace(Situation now, AccountRecord account)
     {
-        if (account.Namespaces is not null)
+        if (account.Namespaces is not null || account.DeniedNamespaces.Contains(now.Request.Owner.Namespace))
         {
             return IsAllowed(now, account)
                 ? null
@@ -68,7 +71,7 @@ public static class Decider
     }
 
     private static bool IsAllowed(Situation now, AccountRecord account) =>
-        account.Namespaces?.Contains(now.Request.Owner.Namespace) == true;
+        account.Namespaces?.Contains(now.Request.Owner.Namespace) == true && !account.DeniedNamespaces.Contains(now.Request.Owner.Namespace);
 
     private static Decision.Settle? CheckSuspended(Situation now, AccountRecord account) =>
         now.Request.Suspended

@@ -193,7 +193,9 @@ public sealed partial class OAuthTokenController(
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
 
         var name = TokenRequest.SecretNameOf(entity);
-        var secret = request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(accounts.Now(account.Key))
+        // Also that of a suspended object: what may not be used any more is not left lying about.
+        var secret = verdict.Problem?.Reason == Reasons.AccountNotAllowed ? await secrets.WithdrawAsync(entity, [name, entity.Status?.SecretName], ct)
+            : request is { Suspended: false } && verdict.Account is { } account && account.Token.IsValidAt(accounts.Now(account.Key))
             ? await secrets.PublishAsync(entity, request, account.Token, ct)
             : secrets.Look(entity, name);
         if (secret.Outcome == SecretOutcome.Right && entity.Status?.SecretName is { } old && old != name)

@@ -52,6 +52,14 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
             ? SecretOutcome.Untouched
             : SecretOutcome.Missing);
 
+    /// <summary>Deletes this object's Secrets of these names: their token may not be used any more.</summary>
+    public async Task<Published> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken ct)
+    {
+        foreach (var name in names.OfType<string>().Distinct())
+            await RetireAsync(owner, name, ct);
+        return new Published(SecretOutcome.Missing);
+    }
+
     /// <summary>Deletes the Secret that an earlier spec named, if it is this object's.</summary>
     public async Task RetireAsync(V1Alpha1OAuthToken owner, string name, CancellationToken ct)
     {

@@ -59,7 +59,7 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
     public async Task<IReadOnlyList<AccountKey>> ReloadAsync(CancellationToken ct)
     {
         var rows = await store.ListAsync(ct);
-        var changed = rows.Where(row => Peek(row.Key) is not { } known || known.Generation != row.Generation || !SameNamespaces(known, row))
+        var changed = rows.Where(row => Peek(row.Key) is not { } known || known.Generation != row.Generation || !SameNamespaces(known, row) || !known.DeniedNamespaces.SequenceEqual(row.DeniedNamespaces))
             .Select(row => row.Key)
             .Concat(_records.Keys.Except(rows.Select(row => row.Key)))
             .ToList();

@@ -19,12 +19,14 @@ public sealed partial class AccountImporter(ITokenStore store, AccountCache cach
         return cache.Keep(imported);
     }
 
-    /// <summary>Lets namespace <paramref name="ns"/> use the account.</summary>
+    /// <summary>Gives an account of nobody to namespace <paramref name="ns"/>; the row that stands there in the end.</summary>
     public async Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct)
     {
         using var turn = await locks.AcquireAsync(key, ct);
+        if (await store.AllowByProofAsync(key, ns, ct) is not { } allowed)
+            return await cache.ReadAsync(key, ct);
         LogAllowed(key.Provider, key.Account, ns);
-        return await store.AllowAsync(key, ns, ct) is { } allowed ? cache.Keep(allowed) : null;
+        return cache.Keep(allowed);
     }
 
     /// <summary>Deletes the row after <paramref name="before"/> was done with it, while nothing else happens to the account.</summary>

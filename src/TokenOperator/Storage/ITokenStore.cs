@@ -43,8 +43,26 @@ public interface ITokenStore
     /// </summary>
     Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct);
 
-    /// <summary>Adds <paramref name="ns"/> to the namespaces that may use the account; null when there is no such row. Idempotent.</summary>
+    /// <summary>
+    /// Adds <paramref name="ns"/> to the namespaces that may use the account, and ends its denial; null when there is no such
+    /// row. For an administrator. Idempotent.
+    /// </summary>
     Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct);
+
+    /// <summary>
+    /// Gives a row that belongs to nobody to <paramref name="ns"/>, which has shown that it holds the same refresh token. Null when
+    /// there is no such row, it belongs to somebody, or the namespace is denied.
+    /// </summary>
+    Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken ct);
+
+    /// <summary>
+    /// Takes <paramref name="ns"/> off the namespaces that may use the account and remembers that it may not, also when it is not
+    /// among them; null when there is no such row. Idempotent. A refresh under way goes on: its commit is not fenced by this.
+    /// </summary>
+    Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken ct);
+
+    /// <summary>Takes the row from all its namespaces: it belongs to nobody. Denials stay. Null when there is no such row.</summary>
+    Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct);
 
     /// <summary>Deletes the row at just this generation; false when it is another by now or gone.</summary>
     Task<bool> DeleteAsync(AccountKey key, long generation, CancellationToken ct);

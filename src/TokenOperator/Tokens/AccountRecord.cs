@@ -15,6 +15,9 @@ public sealed record AccountRecord
     /// <summary>Namespaces that may use the account; null while it has been given to nobody (an adopted row).</summary>
     public IReadOnlyList<string>? Namespaces { get; init; }
 
+    /// <summary>Namespaces that an administrator keeps away from the account, whatever they hold.</summary>
+    public IReadOnlyList<string> DeniedNamespaces { get; init; } = [];
+
     /// <summary>When the provider last handed out a token; null before the operator's first refresh.</summary>
     public DateTimeOffset? LastRefreshAt { get; init; }
 

@@ -145,6 +145,8 @@ public sealed class DeciderTests
         { Reasons.ClientSecretInvalid, With(Row()) with { Client = new Finding<OAuthClient>.Faulty(Reasons.ClientSecretInvalid, "broken", true) } },
         { Reasons.AccountNotAllowed, With(Row(TimeSpan.FromMinutes(50), namespaces: ["other"])) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null }, seed: SeedOf("not the same")) },
+        { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null, DeniedNamespaces = ["mail"] }, seed: SeedOf("refresh")) },
+        { Reasons.AccountNotAllowed, With(Row() with { DeniedNamespaces = ["mail"] }) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null }) with { Seed = new Finding<Seed>.Absent("no Secret") } },
         { Reasons.ScopesMissing, With(Row(TimeSpan.FromMinutes(50)), seed: SeedOf("another of unknown scopes")) with { Request = Request with { Scopes = ["send", "admin"] } } },
         { Reasons.ProviderUnavailable, With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(5))), Client) },

@@ -42,6 +42,12 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
 
+    public Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct) => throw new NotSupportedException();
+
     public Task<bool> DeleteAsync(AccountKey key, long generation, CancellationToken ct) => Call("delete", () => Row?.Generation == generation);
 
     public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken ct)

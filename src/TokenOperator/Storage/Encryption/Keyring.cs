@@ -18,6 +18,7 @@ internal sealed class Keyring
     private readonly Lock _looking = new();
     private volatile IReadOnlyList<DataKey> _keys;
     private long _lookedAt;
+    private DateTime _changedAt;
     private string? _problem;
 
     /// <summary>Reads the folder.</summary>
@@ -25,6 +26,7 @@ internal sealed class Keyring
     public Keyring(string folder, TimeProvider clock, ILogger log)
     {
         (Folder, _clock, _log) = (folder, clock, log);
+        _changedAt = Directory.GetLastWriteTimeUtc(folder);
         _keys = KeyFolder.Read(folder);
         _lookedAt = clock.GetTimestamp();
         log.KeyringRead(folder, Names(_keys), _keys[^1].Id);
@@ -52,7 +54,8 @@ internal sealed class Keyring
         LookAgain(LookEvery);
         if (Among(_keys, id) is { } known)
             return known;
-        LookAgain(LookForUnknownEvery);
+        // A key that was added a moment ago is found at once; one that is missing costs a look at the folder's time.
+        LookAgain(Directory.GetLastWriteTimeUtc(Folder) == _changedAt ? LookForUnknownEvery : TimeSpan.Zero);
         return Among(_keys, id);
     }
 
@@ -70,6 +73,7 @@ internal sealed class Keyring
             try
             {
                 var before = _keys;
+                _changedAt = Directory.GetLastWriteTimeUtc(Folder);
                 _keys = KeyFolder.Read(Folder);
                 _problem = null;
                 if (!_keys.Select(key => key.Id).SequenceEqual(before.Select(key => key.Id)) || !_keys.Zip(before).All(pair => pair.First.HasBytesOf(pair.Second)))

@@ -19,17 +19,18 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         var document = cipher.Open(key, stored);
         var generation = reader.GetInt64(5);
         var isAdopted = generation == 0 && reader.IsDBNull(13);
-        var namespaces = reader.IsDBNull(4) ? null : reader.GetFieldValue<string?[]>(4).OfType<string>().ToArray();
+        var namespaces = Names(reader, 4);
         return new AccountRow(
             new AccountRecord
             {
                 Key = key,
                 Generation = generation,
                 Token = ReadToken(key, document, isAdopted ? Moment(key, reader, 3) : null),
-                Namespaces = namespaces is { Length: > 0 } ? namespaces : null,
+                Namespaces = namespaces.Length > 0 ? namespaces : null,
                 LastRefreshAt = Moment(key, reader, 6),
                 Failure = ReadFailure(key, reader),
                 SeedFingerprint = Text(reader, 13),
+                DeniedNamespaces = Names(reader, 14),
             },
             document);
     }
@@ -57,6 +58,9 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
             throw new UnreadableRowException(key, "failure_reason or failed_at is not what this version writes.");
         return new RefreshFailure(kind, Text(reader, 9) ?? "", count, failedAt, Moment(key, reader, 11) ?? failedAt, Text(reader, 12) ?? "");
     }
+
+    private static string[] Names(NpgsqlDataReader reader, int column) =>
+        reader.IsDBNull(column) ? [] : [.. reader.GetFieldValue<string?[]>(column).OfType<string>()];
 
     private static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 

@@ -13,7 +13,7 @@ internal static class AccountSql
     /// <summary>In the order that <see cref="AccountRow"/> reads. The casts serve tables of applications: json, timestamp.</summary>
     private const string Columns =
         "provider, account, token_data::text, expires_at::timestamptz, namespaces, generation, last_refresh_at, " +
-        "failures, failure_reason, failure_detail, failed_at, retry_at, failure_inputs, seed_fingerprint";
+        "failures, failure_reason, failure_detail, failed_at, retry_at, failure_inputs, seed_fingerprint, denied_namespaces";
 
     private const string ForgetFailure =
         "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null";
@@ -79,7 +79,7 @@ internal static class AccountSql
         with written as (
           update oauth_tokens
           set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = generation + 1, seed_fingerprint = $6,
-            namespaces = case when $5::text is null or cardinality(namespaces) > 0 then namespaces else array[$5::text] end,
+            namespaces = case when $5::text is null or cardinality(namespaces) > 0 or $5::text = any(denied_namespaces) then namespaces else array[$5::text] end,
             {ForgetFailure}, claim_id = null, {EndClaim}
           where provider = $1 and account = $2 and generation = $8
           returning *)
@@ -90,10 +90,39 @@ internal static class AccountSql
     public static readonly string Allow = $"""
         with written as (
           update oauth_tokens
-          set namespaces = case when $3 = any(namespaces) then namespaces else array_append(namespaces, $3) end, updated_at = now()
+          set namespaces = case when $3 = any(namespaces) then namespaces else array_append(namespaces, $3) end,
+            denied_namespaces = array_remove(denied_namespaces, $3), updated_at = now()
           where provider = $1 and account = $2
           returning *)
         select {Columns}, {Noticed(4)} from written
+        """;
+
+    /// <summary>As <see cref="Allow"/>, without an administrator: a row of nobody, and not against a denial.</summary>
+    public static readonly string AllowByProof = $"""
+        with written as (
+          update oauth_tokens set namespaces = array[$3], updated_at = now()
+          where provider = $1 and account = $2 and coalesce(cardinality(namespaces), 0) = 0 and ($3 = any(denied_namespaces)) is not true
+          returning *)
+        select {Columns}, {Noticed(4)} from written
+        """;
+
+    /// <summary>$3 namespace, $4 writer.</summary>
+    public static readonly string Deny = $"""
+        with written as (
+          update oauth_tokens
+          set namespaces = array_remove(namespaces, $3), updated_at = now(),
+            denied_namespaces = case when $3 = any(denied_namespaces) then denied_namespaces else array_append(denied_namespaces, $3) end
+          where provider = $1 and account = $2
+          returning *)
+        select {Columns}, {Noticed(4)} from written
+        """;
+
+    /// <summary>$3 writer.</summary>
+    public static readonly string Disown = $"""
+        with written as (
+          update oauth_tokens set namespaces = null, updated_at = now() where provider = $1 and account = $2
+          returning *)
+        select {Columns}, {Noticed(3)} from written
         """;
 
     /// <summary>$3 generation, $4 writer.</summary>

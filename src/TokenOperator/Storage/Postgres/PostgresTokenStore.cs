@@ -112,6 +112,17 @@ internal sealed class PostgresTokenStore(
         (await RowAsync(AccountSql.Allow, key, ct, Of(ns), Of(_writer)))?.Record;
 
     /// <inheritdoc/>
+    public async Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken ct) =>
+        (await RowAsync(AccountSql.AllowByProof, key, ct, Of(ns), Of(_writer)))?.Record;
+
+    /// <inheritdoc/>
+    public async Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken ct) =>
+        (await RowAsync(AccountSql.Deny, key, ct, Of(ns), Of(_writer)))?.Record;
+
+    /// <inheritdoc/>
+    public async Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct) => (await RowAsync(AccountSql.Disown, key, ct, Of(_writer)))?.Record;
+
+    /// <inheritdoc/>
     public Task<bool> DeleteAsync(AccountKey key, long generation, CancellationToken ct) =>
         RunAsync(AccountSql.Delete, reader => reader.ReadAsync(ct), ct, Keyed(key, Of(generation), Of(_writer)));
 

@@ -1,4 +1,5 @@
 using TokenOperator.Storage;
+using TokenOperator.Storage.Postgres.Migrations;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Storage.Postgres;
@@ -30,13 +31,13 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     {
         await using var database = await fixture.CreateAsync();
         var migrator = database.Migrator();
-        (await migrator.StatusAsync(default)).Should().BeEquivalentTo(new { Current = 0, Latest = 2 });
+        (await migrator.StatusAsync(default)).Should().BeEquivalentTo(new { Current = 0, SchemaVersions.Latest });
 
         await migrator.UpAsync(default);
         var columns = await database.ScalarAsync(ColumnsSql);
         columns.Should().BeOfType<string>().Which.Should().Contain("token_data jsonb NO").And.Contain("generation bigint NO 0").And.Contain("namespaces ARRAY YES");
         var status = await migrator.StatusAsync(default);
-        status.Current.Should().Be(2);
+        status.Current.Should().Be(SchemaVersions.Latest);
         status.Steps.Should().OnlyContain(step => step.Applied);
 
         await migrator.DownAsync(0, default);
@@ -55,7 +56,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
 
         await database.Migrator().DownAsync(1, default);
 
-        (await database.Migrator().StatusAsync(default)).Steps.Select(step => step.Applied).Should().Equal(true, false);
+        (await database.Migrator().StatusAsync(default)).Steps.Select(step => step.Applied).Should().Equal(true, false, false);
         ((string)(await database.ScalarAsync(ColumnsSql))!).Should().NotContain("generation");
         (await database.ScalarAsync("select count(*) from oauth_tokens")).Should().Be(1L);
         await database.Migrator().UpAsync(default);
@@ -163,7 +164,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     {
         await using var database = await fixture.CreateAsync();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => database.Migrator().UpAsync(default)));
-        (await database.ScalarAsync("select count(*) from token_operator_versions")).Should().Be(2L);
+        (await database.ScalarAsync("select count(*) from token_operator_versions")).Should().Be(SchemaVersions.Latest);
     }
 
     [Fact]
@@ -185,7 +186,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
         await database.ExecuteAsync("insert into token_operator_versions (version) values (99)");
         var up = () => database.Migrator().UpAsync(default);
         var down = () => database.Migrator().DownAsync(0, default);
-        (await up.Should().ThrowAsync<SchemaException>()).WithMessage("*version 99*up to 2*");
+        (await up.Should().ThrowAsync<SchemaException>()).WithMessage($"*version 99*up to {SchemaVersions.Latest}*");
         await down.Should().ThrowAsync<SchemaException>();
         (await database.Migrator().StatusAsync(default)).Current.Should().Be(99);
     }

@@ -154,6 +154,42 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
+    public async Task A_denied_namespace_is_off_the_row_and_only_an_administrator_gets_it_back()
+    {
+        var store = Database.Store();
+        (await store.DenyAsync(Marcus, "mail", default)).Should().BeNull();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+
+        var denied = await store.DenyAsync(Marcus, "mail", default);
+        denied!.Namespaces.Should().BeNull();
+        denied.DeniedNamespaces.Should().Equal("mail");
+        denied.Generation.Should().Be(0, "a refresh under way may still commit");
+        (await store.DenyAsync(Marcus, "mail", default))!.DeniedNamespaces.Should().Equal("mail");
+        (await store.AllowByProofAsync(Marcus, "mail", default)).Should().BeNull();
+        (await store.ImportAsync(Marcus, Token("u"), "mail", "seed2", 0, default))!.Namespaces.Should().BeNull("nor does a new seed");
+
+        (await store.AllowByProofAsync(Marcus, "web", default))!.Namespaces.Should().Equal("web");
+        (await store.AllowByProofAsync(Marcus, "third", default)).Should().BeNull("it belongs to somebody");
+        var allowed = await store.AllowAsync(Marcus, "mail", default);
+        allowed!.Namespaces.Should().Equal("web", "mail");
+        allowed.DeniedNamespaces.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_row_that_is_released_belongs_to_nobody_and_keeps_its_denials()
+    {
+        var store = Database.Store();
+        (await store.DisownAsync(Marcus, default)).Should().BeNull();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await store.DenyAsync(Marcus, "evil", default);
+        var released = await store.DisownAsync(Marcus, default);
+        released!.Namespaces.Should().BeNull();
+        released.DeniedNamespaces.Should().Equal("evil");
+        (await store.AllowByProofAsync(Marcus, "evil", default)).Should().BeNull();
+        (await store.AllowByProofAsync(Marcus, "mail", default))!.Namespaces.Should().Equal("mail");
+    }
+
+    [Fact]
     public async Task A_row_is_deleted_at_its_generation_only()
     {
         var store = Database.Store();

@@ -1,9 +1,9 @@
 namespace TokenOperator.Storage.Postgres.Migrations;
 
-/// <summary>The columns of <see cref="AddOperatorColumns"/>, also for the check that no application has one of the same name.</summary>
+/// <summary>The columns that migrations add, also for the check that no application has one of the same name.</summary>
 internal static class AddedColumns
 {
-    /// <summary>Name, type, and whether it counts from 0 (else it is null until the operator writes it).</summary>
+    /// <summary>Those of <see cref="AddOperatorColumns"/>: name, type, and whether it counts from 0 (else it is null until the operator writes it).</summary>
     public static IReadOnlyList<(string Name, string Type, bool IsCount)> All { get; } =
     [
         ("namespaces", "text[]", false),
@@ -21,4 +21,10 @@ internal static class AddedColumns
         ("failure_inputs", "text", false),
         ("seed_fingerprint", "text", false),
     ];
+
+    /// <summary>The column of <see cref="AddDeniedNamespaces"/>.</summary>
+    public static (string Name, string Type) Denied { get; } = ("denied_namespaces", "text[]");
+
+    /// <summary>Every name.</summary>
+    public static IEnumerable<string> Names => All.Select(column => column.Name).Append(Denied.Name);
 }

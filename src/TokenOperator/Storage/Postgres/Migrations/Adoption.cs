@@ -51,7 +51,7 @@ internal static class Adoption
                 yield return $"column {name} has type {column.Type}, expected {string.Join(" or ", types)}";
         }
 
-        foreach (var (name, _, _) in AddedColumns.All.Where(added => table.Columns.ContainsKey(added.Name)))
+        foreach (var name in AddedColumns.Names.Where(table.Columns.ContainsKey))
             yield return $"there is a column {name} already, expected none since the operator adds one of that name";
 
         // The operator inserts rows, too.

@@ -7,7 +7,9 @@ internal static class SchemaVersions
     public const string TableDescription = "Create the table oauth_tokens, or adopt the one that is there";
     public const long OperatorColumns = 2;
     public const string OperatorColumnsDescription = "Add the operator's columns to oauth_tokens";
-    public const long Latest = OperatorColumns;
+    public const long DeniedNamespaces = 3;
+    public const string DeniedNamespacesDescription = "Add the namespaces that an administrator keeps away from an account";
+    public const long Latest = DeniedNamespaces;
 
     /// <summary>Which versions a database has.</summary>
     public const string VersionTable = "token_operator_versions";
@@ -16,5 +18,5 @@ internal static class SchemaVersions
     public const string MadeTable = "token_operator_made";
 
     public static IReadOnlyList<(long Version, string Description)> All { get; } =
-        [(Table, TableDescription), (OperatorColumns, OperatorColumnsDescription)];
+        [(Table, TableDescription), (OperatorColumns, OperatorColumnsDescription), (DeniedNamespaces, DeniedNamespacesDescription)];
 }
