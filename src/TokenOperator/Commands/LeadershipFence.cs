@@ -34,5 +34,8 @@ public sealed class LeadershipFence(ILeadership leadership, TimeProvider time) :
     public string Holder => leadership.Identity;
 
     /// <inheritdoc/>
+    public long TermNumber => leadership.TermNumber;
+
+    /// <inheritdoc/>
     public CancellationToken Term => leadership.Term;
 }

@@ -81,7 +81,7 @@ public static class Decider
     private static Decision? CheckFresh(Situation now, AccountRecord account)
     {
         var due = RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore, now.Now);
-        if (now.RefreshRequested || account.Failure is not null || due <= now.Now)
+        if (now.RefreshRequested || IsAbandoned(now, account) || account.Failure is not null || due <= now.Now)
             return null;
 
         var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
@@ -138,7 +138,7 @@ public static class Decider
 
     private static Decision.Settle? CheckBackoff(Situation now, AccountRecord account)
     {
-        if (now.RefreshRequested)
+        if (now.RefreshRequested || IsAbandoned(now, account))
             return null;
 
         var client = ((Finding<OAuthClient>.Found)now.Client).Value;
@@ -165,6 +165,10 @@ public static class Decider
         account.Failure is { } failure ? Describe(now.Request, failure)
         : account.Token.IsValidAt(now.Now) ? null
         : new Problem(Reasons.Pending, Advice.WaitsForRateLimit(now.Request), NeedsHuman: false);
+
+    /// <summary>Somebody died in the middle of a refresh: the old refresh token is tried while it may still be good, whatever else was planned.</summary>
+    private static bool IsAbandoned(Situation now, AccountRecord account) =>
+        account.OpenClaim?.IsAbandoned(now.Leader.Scope, now.Leader.Holder) == true;
 
     /// <summary>Names the client and refresh token that an attempt is made with: after a failure, others may be tried at once.</summary>
     public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>

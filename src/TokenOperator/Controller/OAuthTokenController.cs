@@ -21,6 +21,7 @@ public sealed partial class OAuthTokenController(
     PendingCommits pending,
     RejectedClients rejected,
     ProviderRegistry providers,
+    IFence fence,
     InputReader inputs,
     SecretPublisher secrets,
     StatusPublisher statuses,
@@ -83,6 +84,7 @@ public sealed partial class OAuthTokenController(
         Now = accounts.Now(request.Key),
         Request = request,
         Providers = providers.Names,
+        Leader = (fence.Scope, fence.Holder),
         RefreshRequested = RefreshRequestOf(entity) is { } asked && asked != entity.Status?.LastHandledRefreshRequest,
         SpecChanged = entity.Status?.ObservedGeneration != entity.Metadata.Generation,
     };

@@ -34,6 +34,9 @@ public sealed record Situation
     /// <summary>When the provider's rate limit lets this account through, at the latest; null while that was not asked, or it did.</summary>
     public DateTimeOffset? PermitAt { get; init; }
 
+    /// <summary>The scope and the name under which this process leads.</summary>
+    public (string Scope, string Holder) Leader { get; init; }
+
     /// <summary>A refresh was asked for by annotation and not tried yet.</summary>
     public bool RefreshRequested { get; init; }
 

@@ -56,13 +56,16 @@ public sealed partial class AccountRefresher(
 
     private async Task<AccountRecord?> AskAsync(AccountRecord seen, OAuthClient client, string inputs, Action sending, CancellationToken ct)
     {
-        var claim = new Claim(Guid.NewGuid(), fence.Scope, fence.Holder, ClaimDuration);
+        var claim = new Claim(Guid.NewGuid(), fence.Scope, fence.Holder, ClaimDuration) { Term = fence.TermNumber };
         var claimed = await store.ClaimAsync(seen.Key, claim, seen.Generation, ct);
         if (claimed is null)
         {
             var current = await cache.ReadAsync(seen.Key, ct);
             return current is null || IsNewer(current, seen) ? current : throw new ClaimHeldException(seen.Key);
         }
+
+        // The claim is this process's own from here on: what is remembered of the row must not look abandoned.
+        claimed = claimed with { OpenClaim = null };
 
         // An app that still writes this table does not count generations: what it wrote is not to be asked for again.
         if (claimed.Token.RefreshToken is not { } refreshToken || !refreshToken.Equals(seen.Token.RefreshToken))

@@ -13,6 +13,9 @@ public interface IFence
     /// <summary>This process, for a person who looks at a claim.</summary>
     string Holder { get; }
 
+    /// <summary>Counts those who held the right one after the other.</summary>
+    long TermNumber { get; }
+
     /// <summary>Another one for each time that the right was won, cancelled when it ends: what was known before may be stale.</summary>
     CancellationToken Term { get; }
 }

@@ -19,7 +19,7 @@ public interface ITokenStore
     /// <summary>
     /// Takes the right to ask the provider. Null when the row is gone, its generation is no longer
     /// <paramref name="expectedGeneration"/>, or somebody else's claim is open. A claim is open until its time is up;
-    /// one of the same scope is taken over, since the scope's lease says that its holder is gone.
+    /// one of the same scope and of no later term is taken over, since the scope's lease says that its holder is gone.
     /// The record is the row as it is under the claim.
     /// </summary>
     Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct);
@@ -79,7 +79,11 @@ public interface ITokenStore
 /// <param name="Scope">The lease under which the holder leads, or a name of its own when it leads without one.</param>
 /// <param name="Holder">The process, for a human who looks at the row.</param>
 /// <param name="Duration">How long it lasts unless ended: longer than a request to the provider can take.</param>
-public sealed record Claim(Guid Id, string Scope, string Holder, TimeSpan Duration);
+public sealed record Claim(Guid Id, string Scope, string Holder, TimeSpan Duration)
+{
+    /// <summary>Counts the leaders of the scope: the claim of a later one is not taken over by an earlier one that was paused and wakes up.</summary>
+    public long Term { get; init; }
+}
 
 /// <summary>The database cannot be used now; trying again later can help.</summary>
 public sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);

@@ -26,6 +26,22 @@ public sealed record AccountRecord
 
     /// <summary>Fingerprint of the seed that was last imported, or null.</summary>
     public string? SeedFingerprint { get; init; }
+
+    /// <summary>A refresh that has begun and of which no end is known, or null.</summary>
+    public OpenClaim? OpenClaim { get; init; }
+}
+
+/// <summary>A claim that stands on the row.</summary>
+/// <param name="Scope">The scope that its holder led, see <see cref="Storage.Claim"/>.</param>
+/// <param name="Holder">The process that took it.</param>
+/// <param name="IsOver">True when its time is up by the database's clock.</param>
+public sealed record OpenClaim(string Scope, string Holder, bool IsOver)
+{
+    /// <summary>
+    /// True when whoever leads <paramref name="scope"/> as <paramref name="holder"/> knows that nobody will end this claim. The
+    /// provider may have answered then, and no one kept it: the old refresh token is good for a short while at most.
+    /// </summary>
+    public bool IsAbandoned(string scope, string holder) => IsOver || (Scope == scope && Holder != holder);
 }
 
 /// <summary>Consecutive failures of an account's refresh, as stored, so that a restart neither forgets nor repeats them.</summary>

@@ -86,6 +86,26 @@ public sealed class DeciderTests
     public void A_token_just_outside_its_window_is_not_refreshed() =>
         Settled(With(Row(TimeSpan.FromMinutes(16.6)), Client)).Problem.Should().BeNull("the window is 15 minutes and at most a tenth of jitter");
 
+    [Theory]
+    [InlineData("lease", "an earlier process", false, true)]
+    [InlineData("lease", "this process", false, false)]
+    [InlineData("another lease", "another process", false, false)]
+    [InlineData("another lease", "another process", true, true)]
+    public void A_refresh_that_nobody_will_end_is_done_again_at_once(string scope, string holder, bool isOver, bool again)
+    {
+        var claim = new OpenClaim(scope, holder, isOver);
+        AccountRecord[] rows =
+        [
+            Row(TimeSpan.FromMinutes(50)) with { OpenClaim = claim },
+            Row(TimeSpan.FromMinutes(50), Failed(FailureKind.ProviderUnavailable, TimeSpan.FromMinutes(5))) with { OpenClaim = claim },
+        ];
+        foreach (var row in rows)
+        {
+            var decision = Decider.Decide(With(row, Client) with { Leader = ("lease", "this process") });
+            (decision is Decision.Refresh).Should().Be(again);
+        }
+    }
+
     [Fact]
     public void A_seed_is_imported_when_there_is_no_row()
     {

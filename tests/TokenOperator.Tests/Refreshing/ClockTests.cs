@@ -144,6 +144,8 @@ public sealed class ClockTests : IDisposable
 
     private sealed class SteadyLeadership : ILeadership
     {
+        public long TermNumber => 1;
+
         public bool IsLeading { get; set; } = true;
 
         public string Scope => "tests/lease";

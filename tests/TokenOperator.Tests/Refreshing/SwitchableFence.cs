@@ -15,6 +15,8 @@ internal sealed class SwitchableFence : IFence, IDisposable
 
     public string Holder => "tests";
 
+    public long TermNumber => 1;
+
     public CancellationToken Term => _term.Token;
 
     public void Renew() => _term = new CancellationTokenSource();

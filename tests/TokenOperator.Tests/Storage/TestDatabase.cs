@@ -43,7 +43,8 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public static DateTimeOffset At(int minutes) => new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.Zero).AddMinutes(minutes);
 
-    public static Claim NewClaim(string scope, TimeSpan? duration = null) => new(Guid.NewGuid(), scope, "a process", duration ?? TimeSpan.FromMinutes(1));
+    public static Claim NewClaim(string scope, TimeSpan? duration = null, long term = 0) =>
+        new(Guid.NewGuid(), scope, "a process", duration ?? TimeSpan.FromMinutes(1)) { Term = term };
 
     /// <summary>A key of the tests' own.</summary>
     public static TokenCipher Cipher { get; } = new(new Keyring(TestKeyring.Shared.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);

@@ -11,6 +11,8 @@ internal sealed class AlwaysLeading(string identity) : IElection, IDisposable
 
     public string Identity { get; } = identity;
 
+    public long TermNumber => 0;
+
     public CancellationToken Term => _term.Token;
 
     public Task Acquired => Task.CompletedTask;

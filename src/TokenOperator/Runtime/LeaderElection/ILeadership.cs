@@ -18,6 +18,12 @@ public interface ILeadership
     /// <summary>Of this process, different after each start.</summary>
     string Identity { get; }
 
+    /// <summary>
+    /// Goes up with each new leader of the scope for as long as its Lease lives (<c>leaseTransitions</c>): a fencing number for what
+    /// leaders write elsewhere. 0 when leader election is off.
+    /// </summary>
+    long TermNumber { get; }
+
     /// <summary>Cancelled when the term ends: by itself at the renew deadline, whatever else hangs.</summary>
     CancellationToken Term { get; }
 }

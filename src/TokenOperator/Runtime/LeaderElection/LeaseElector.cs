@@ -28,6 +28,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     private V1Lease? _known;
     private (string? Holder, DateTime? Renewed, long At) _observed;
     private long _renewedAt;
+    private long _termNumber;
     private volatile bool _isOver = true;
     private volatile bool _hasEnded;
     private string _lastTrouble = "";
@@ -57,6 +58,8 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     public string Scope => _lease.ToString();
 
     public string Identity { get; }
+
+    public long TermNumber => Interlocked.Read(ref _termNumber);
 
     public CancellationToken Term => _acquired.Task.IsCompleted ? _term.Token : new CancellationToken(canceled: true);
 
@@ -198,6 +201,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         // What has seen the term end must not see it go on.
         if (left <= TimeSpan.Zero || (_acquired.Task.IsCompleted && !IsLeading)) return false;
         Volatile.Write(ref _renewedAt, sentAt);
+        Interlocked.Exchange(ref _termNumber, _known?.Spec?.LeaseTransitions ?? 0);
         _isOver = false;
         _term.CancelAfter(left);
         return !_term.IsCancellationRequested;

@@ -31,6 +31,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
                 Failure = ReadFailure(key, reader),
                 SeedFingerprint = Text(reader, 13),
                 DeniedNamespaces = Names(reader, 14),
+                OpenClaim = reader.IsDBNull(17) ? null : new OpenClaim(Text(reader, 15) ?? "", Text(reader, 16) ?? "", reader.GetBoolean(17)),
             },
             document);
     }

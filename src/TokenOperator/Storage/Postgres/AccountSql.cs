@@ -13,12 +13,13 @@ internal static class AccountSql
     /// <summary>In the order that <see cref="AccountRow"/> reads. The casts serve tables of applications: json, timestamp.</summary>
     private const string Columns =
         "provider, account, token_data::text, expires_at::timestamptz, namespaces, generation, last_refresh_at, " +
-        "failures, failure_reason, failure_detail, failed_at, retry_at, failure_inputs, seed_fingerprint, denied_namespaces";
+        "failures, failure_reason, failure_detail, failed_at, retry_at, failure_inputs, seed_fingerprint, denied_namespaces, " +
+        "claim_scope, claimed_by, claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour'";
 
     private const string ForgetFailure =
         "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null";
 
-    private const string EndClaim = "claim_scope = null, claimed_by = null, claim_expires_at = null";
+    private const string EndClaim = "claim_scope = null, claimed_by = null, claim_term = null, claim_expires_at = null";
 
     /// <summary>Applications select by expires_at and may have it NOT NULL: no known expiry counts as expired.</summary>
     private const string Expiry = "coalesce($4::timestamptz, now())";
@@ -30,14 +31,15 @@ internal static class AccountSql
     public const string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";
 
     /// <summary>
-    /// $3 generation, $4 claim, $5 scope, $6 holder, $7 duration. All on the server's clock; a claim with more left than any
+    /// $3 generation, $4 claim, $5 scope, $6 holder, $7 duration, $8 term. All on the server's clock; a claim with more left than any
     /// is given was made before that clock was set back, and is over.
     /// </summary>
     public const string Claim = $"""
         update oauth_tokens
-        set claim_id = $4, claim_scope = $5, claimed_by = $6, claim_expires_at = now() + $7
+        set claim_id = $4, claim_scope = $5, claimed_by = $6, claim_expires_at = now() + $7, claim_term = $8
         where provider = $1 and account = $2 and generation = $3
-          and (claim_expires_at is null or claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour' or claim_scope = $5)
+          and (claim_expires_at is null or claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour'
+            or claim_scope = $5 and coalesce(claim_term, 0) <= $8)
         returning {Columns}
         """;
 

@@ -50,7 +50,7 @@ internal sealed class PostgresTokenStore(
     {
         try
         {
-            var row = await RowAsync(AccountSql.Claim, key, ct, Of(expectedGeneration), Of(claim.Id), Of(claim.Scope), Of(claim.Holder), Of(claim.Duration));
+            var row = await RowAsync(AccountSql.Claim, key, ct, Of(expectedGeneration), Of(claim.Id), Of(claim.Scope), Of(claim.Holder), Of(claim.Duration), Of(claim.Term));
             if (row is not null)
                 _claimed[key] = (claim.Id, row.Document);
             return row?.Record;

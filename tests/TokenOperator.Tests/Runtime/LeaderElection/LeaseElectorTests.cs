@@ -74,6 +74,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
         var elector = await LeadAsync("me");
 
         ((int)Spec!["leaseTransitions"]!).Should().Be(1);
+        elector.TermNumber.Should().Be(1, "what one leader writes elsewhere is fenced from the next by it");
         elector.IsLeading.Should().BeTrue();
     }
 

@@ -99,6 +99,37 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_leader_that_was_paused_takes_no_claim_from_its_successor()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var paused = NewClaim("lease", term: 4);
+        await store.ClaimAsync(Marcus, paused, 0, default);
+        var successor = NewClaim("lease", term: 5);
+
+        (await store.ClaimAsync(Marcus, successor, 0, default)).Should().NotBeNull();
+        (await store.ClaimAsync(Marcus, NewClaim("lease", term: 4), 0, default)).Should().BeNull();
+        (await store.CommitAsync(Marcus, paused.Id, 0, Token("late"), At(1), default)).Should().BeNull();
+        (await store.CommitAsync(Marcus, successor.Id, 0, Token("right"), At(1), default)).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_row_shows_the_claim_that_stands_on_it_and_none_once_that_has_ended()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        (await store.FindAsync(Marcus, default))!.OpenClaim.Should().BeNull();
+
+        var claim = NewClaim("lease");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        (await store.FindAsync(Marcus, default))!.OpenClaim.Should().Be(new OpenClaim("lease", "a process", IsOver: false));
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("t"), At(1), default))!.OpenClaim.Should().BeNull();
+
+        await store.ClaimAsync(Marcus, NewClaim("lease", TimeSpan.Zero), 1, default);
+        (await store.ListAsync(default)).Single().OpenClaim!.IsOver.Should().BeTrue();
+    }
+
+    [Fact]
     public async Task A_claim_for_another_generation_or_no_row_is_refused()
     {
         var store = Database.Store();

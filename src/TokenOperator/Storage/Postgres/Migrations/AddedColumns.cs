@@ -25,6 +25,9 @@ internal static class AddedColumns
     /// <summary>The column of <see cref="AddDeniedNamespaces"/>.</summary>
     public static (string Name, string Type) Denied { get; } = ("denied_namespaces", "text[]");
 
+    /// <summary>The one of <see cref="AddClaimTerm"/>.</summary>
+    public const string ClaimTerm = "claim_term";
+
     /// <summary>Every name.</summary>
-    public static IEnumerable<string> Names => All.Select(column => column.Name).Append(Denied.Name);
+    public static IEnumerable<string> Names => All.Select(column => column.Name).Append(Denied.Name).Append(ClaimTerm);
 }

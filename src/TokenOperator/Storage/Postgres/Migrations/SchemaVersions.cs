@@ -9,7 +9,9 @@ internal static class SchemaVersions
     public const string OperatorColumnsDescription = "Add the operator's columns to oauth_tokens";
     public const long DeniedNamespaces = 3;
     public const string DeniedNamespacesDescription = "Add the namespaces that an administrator keeps away from an account";
-    public const long Latest = DeniedNamespaces;
+    public const long ClaimTerm = 4;
+    public const string ClaimTermDescription = "Add the leader's term to the claim";
+    public const long Latest = ClaimTerm;
 
     /// <summary>Which versions a database has.</summary>
     public const string VersionTable = "token_operator_versions";
@@ -18,5 +20,5 @@ internal static class SchemaVersions
     public const string MadeTable = "token_operator_made";
 
     public static IReadOnlyList<(long Version, string Description)> All { get; } =
-        [(Table, TableDescription), (OperatorColumns, OperatorColumnsDescription), (DeniedNamespaces, DeniedNamespacesDescription)];
+        [(Table, TableDescription), (OperatorColumns, OperatorColumnsDescription), (DeniedNamespaces, DeniedNamespacesDescription), (ClaimTerm, ClaimTermDescription)];
 }

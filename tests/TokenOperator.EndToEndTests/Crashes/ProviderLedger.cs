@@ -1,0 +1,37 @@
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed.Faults;
+
+namespace TokenOperator.EndToEndTests.Crashes;
+
+/// <summary>Whose each request at a provider was, read off the tokens: a refresh token is the account's that it was handed out to.</summary>
+internal sealed class ProviderLedger(HttpFaultProxy proxy, IReadOnlyDictionary<string, string> accountsBySeed)
+{
+    /// <summary>Requests that reached the provider, with the account and the access token that was granted, oldest first.</summary>
+    public IReadOnlyList<(string Account, string? Granted)> Read()
+    {
+        var accounts = new Dictionary<string, string>(accountsBySeed);
+        var found = new List<(string, string?)>();
+        foreach (var exchange in proxy.Exchanges.Where(exchange => exchange.Forwarded))
+        {
+            if (exchange.Field("refresh_token") is not { } presented || !accounts.TryGetValue(presented, out var account))
+                continue;
+            var answer = exchange.Answer is { Length: > 0 } text ? JsonNode.Parse(text) : null;
+            if ((string?)answer?["refresh_token"] is { } next)
+                accounts[next] = account;
+            found.Add((account, (string?)answer?["access_token"]));
+        }
+
+        return found;
+    }
+
+    /// <summary>Whose a request is that may not have reached the provider yet.</summary>
+    public string? AccountOf(HttpExchange request)
+    {
+        if (request.Field("refresh_token") is not { } presented)
+            return null;
+        if (accountsBySeed.TryGetValue(presented, out var account))
+            return account;
+        var handedOut = proxy.Exchanges.FirstOrDefault(e => e.Answer?.Contains(presented, StringComparison.Ordinal) == true);
+        return handedOut is null ? null : AccountOf(handedOut);
+    }
+}

@@ -1,0 +1,175 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace TokenOperator.TestBed.Faults;
+
+/// <summary>
+/// A reverse proxy on 127.0.0.1 that sees requests one by one, for faults that a <see cref="FaultProxy"/> cannot tell apart:
+/// it holds a request before or after the server saw it, or answers in the server's place. For https it has a certificate of
+/// its own. Safe for parallel use.
+/// </summary>
+public sealed class HttpFaultProxy : IAsyncDisposable
+{
+    private static readonly HashSet<string> NotForwarded = new(StringComparer.OrdinalIgnoreCase) { "Host", "Connection", "Transfer-Encoding", "Keep-Alive", "Content-Length" };
+
+    private readonly Uri _server;
+    private readonly X509Certificate2? _certificate;
+    private readonly WebApplication _app;
+    private readonly HttpClient _http;
+    private readonly ConcurrentQueue<HttpExchange> _exchanges = new();
+    private readonly ConcurrentDictionary<HttpHold, bool> _holds = new();
+
+    private HttpFaultProxy(Uri server, string? authorityFile)
+    {
+        _server = server;
+        _http = new HttpClient(Handler(authorityFile)) { Timeout = Timeout.InfiniteTimeSpan };
+        _certificate = server.Scheme == "https" ? MakeCertificate() : null;
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                if (_certificate is not null)
+                    listen.UseHttps(_certificate);
+            });
+        });
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        _app = builder.Build();
+        _app.Run(RelayAsync);
+    }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new(_app.Urls.Single());
+
+    /// <summary>What its certificate is to be checked against (PEM); null for http.</summary>
+    public string? Authority => _certificate?.ExportCertificatePem();
+
+    /// <summary>Every request so far, oldest first.</summary>
+    public IReadOnlyList<HttpExchange> Exchanges => [.. _exchanges];
+
+    /// <summary>Starts one in front of a server, whose certificate is checked against <paramref name="authorityFile"/> (PEM), if it has one.</summary>
+    public static async Task<HttpFaultProxy> StartAsync(Uri server, string? authorityFile = null, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        var proxy = new HttpFaultProxy(server, authorityFile);
+        await proxy._app.StartAsync(ct);
+        return proxy;
+    }
+
+    /// <summary>Holds every request that matches, until released.</summary>
+    public HttpHold Hold(HoldAt at, Func<HttpExchange, bool> match)
+    {
+        var hold = new HttpHold(at, match);
+        _holds[hold] = true;
+        return hold;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        using var atOnce = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await _app.StopAsync(atOnce.Token);
+        await _app.DisposeAsync();
+        _http.Dispose();
+        _certificate?.Dispose();
+    }
+
+    private static SocketsHttpHandler Handler(string? authorityFile)
+    {
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, EnableMultipleHttp2Connections = true };
+        if (authorityFile is not null)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.ImportFromPemFile(authorityFile);
+            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
+        }
+
+        return handler;
+    }
+
+    private static X509Certificate2 MakeCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+    }
+
+    private async Task RelayAsync(HttpContext context)
+    {
+        var gone = context.RequestAborted;
+        try
+        {
+            var body = await new StreamReader(context.Request.Body, Encoding.UTF8).ReadToEndAsync(gone);
+            var exchange = new HttpExchange(context.Request.Method, context.Request.Path.Value ?? "", context.Request.QueryString.Value ?? "", body);
+            _exchanges.Enqueue(exchange);
+            await HoldAsync(HoldAt.Request, exchange, gone);
+            gone.ThrowIfCancellationRequested();
+            exchange.Forwarded = true;
+            using var answer = await SendAsync(context, body, gone);
+            // What only reads can be long or without end.
+            if (exchange.Method != HttpMethods.Get)
+                exchange.Answer = await answer.Content.ReadAsStringAsync(gone);
+            await HoldAsync(HoldAt.Answer, exchange, gone);
+            await AnswerAsync(context, answer, gone);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        {
+            // The server or the client has gone; the other one sees a broken connection.
+            context.Abort();
+        }
+    }
+
+    private async Task HoldAsync(HoldAt at, HttpExchange exchange, CancellationToken gone)
+    {
+        foreach (var hold in _holds.Keys.Where(hold => hold.At == at && hold.Match(exchange)))
+            await hold.WaitAsync(exchange, gone);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpContext context, string body, CancellationToken gone)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(_server, context.Request.GetEncodedPathAndQuery()))
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            Content = body.Length > 0 ? new ByteArrayContent(Encoding.UTF8.GetBytes(body)) : null,
+        };
+        foreach (var (name, values) in context.Request.Headers)
+        {
+            if (!NotForwarded.Contains(name) && !name.StartsWith(':') && !request.Headers.TryAddWithoutValidation(name, values.AsEnumerable()))
+                request.Content?.Headers.TryAddWithoutValidation(name, values.AsEnumerable());
+        }
+
+        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, gone);
+    }
+
+    private static async Task AnswerAsync(HttpContext context, HttpResponseMessage answer, CancellationToken gone)
+    {
+        context.Response.StatusCode = (int)answer.StatusCode;
+        foreach (var (name, values) in answer.Headers.Concat(answer.Content.Headers).Where(header => !NotForwarded.Contains(header.Key)))
+            context.Response.Headers[name] = values.ToArray();
+        await using var from = await answer.Content.ReadAsStreamAsync(gone);
+        var buffer = new byte[16 * 1024];
+        while (await from.ReadAsync(buffer, gone) is > 0 and var length)
+        {
+            await context.Response.Body.WriteAsync(buffer.AsMemory(0, length), gone);
+            // A watch has no end to wait for.
+            await context.Response.Body.FlushAsync(gone);
+        }
+    }
+}

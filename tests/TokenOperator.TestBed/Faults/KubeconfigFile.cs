@@ -1,0 +1,26 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace TokenOperator.TestBed.Faults;
+
+/// <summary>Kubeconfigs that lead elsewhere.</summary>
+public static partial class KubeconfigFile
+{
+    /// <summary>Writes a copy that goes to <paramref name="server"/> and checks its certificate against <paramref name="authority"/> (PEM; null for the same as before).</summary>
+    /// <returns>The copy's path.</returns>
+    public static async Task<string> RedirectAsync(string kubeconfig, string copy, Uri server, string? authority = null, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        var text = ServerLine().Replace(await File.ReadAllTextAsync(kubeconfig, ct), $"server: {server.GetLeftPart(UriPartial.Authority)}");
+        if (authority is not null)
+            text = AuthorityLine().Replace(text, $"certificate-authority-data: {Convert.ToBase64String(Encoding.ASCII.GetBytes(authority))}");
+        await File.WriteAllTextAsync(copy, text, ct);
+        return copy;
+    }
+
+    [GeneratedRegex("server: .*")]
+    private static partial Regex ServerLine();
+
+    [GeneratedRegex("certificate-authority-data: .*")]
+    private static partial Regex AuthorityLine();
+}
