@@ -39,7 +39,8 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
     public async Task While_Postgres_is_away_nothing_is_asked_that_could_not_be_kept_and_all_goes_on_by_itself()
     {
         await using var postgres = await PostgresServer.StartAsync();
-        await using var bed = await OperatorBed.StartAsync(cluster, postgres: postgres);
+        await using var bed = await OperatorBed.CreateAsync(cluster, postgres: postgres);
+        await bed.StartOperatorAsync(("Providers__google__RotatesRefreshTokens", "true"));
         var grant = await bed.AddAccountAsync("waiting");
         await bed.ReadyAsync("waiting");
         await postgres.StopAsync();
@@ -53,6 +54,27 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
 
         await postgres.StartAgainAsync();
         await bed.SeesAsync("waiting", "Ready", "True", "Refreshed");
+    }
+
+    [Fact]
+    public async Task While_Postgres_is_away_for_longer_than_a_token_lives_a_provider_that_does_not_rotate_goes_on_being_asked()
+    {
+        await using var postgres = await PostgresServer.StartAsync();
+        await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) }, postgres);
+        var grant = await bed.AddAccountAsync("lasting");
+        await bed.ReadyAsync("lasting");
+        await postgres.StopAsync();
+        var asked = bed.Tokens.AskedFor(grant.RefreshToken);
+
+        await Eventually.TrueAsync(() => bed.Tokens.AskedFor(grant.RefreshToken) >= asked + 3);
+        var view = await bed.SeesAsync("lasting", "Persisted", "False", "StoreUnavailable");
+        view.Status("Ready").Should().Be("True", "every token was renewed in its time");
+
+        await postgres.StartAgainAsync();
+        await bed.SeesAsync("lasting", "Persisted", "True");
+        var stored = (await bed.StoredTokenAsync("lasting"))!;
+        stored.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
+        bed.Tokens.IsValid(stored.AccessToken!.Reveal()).Should().BeTrue("the newest is committed");
     }
 
     [Fact]

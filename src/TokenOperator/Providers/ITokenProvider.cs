@@ -12,6 +12,9 @@ public interface ITokenProvider
     /// <summary>How often it may be asked to refresh; whoever asks keeps to it.</summary>
     RequestRate Rate { get; }
 
+    /// <summary>True when an answer that is lost can be a refresh token lost: it is asked only while its answer can be kept.</summary>
+    bool RotatesRefreshTokens { get; }
+
     /// <summary>
     /// Asks the token endpoint once. Never retries and never throws for an answer, however broken: that is a
     /// <see cref="RefreshAnswer.Failed"/>. <paramref name="ct"/> is honoured until the request is sent and not

@@ -18,10 +18,14 @@ public sealed record ProviderOptions
     /// <summary>How often it may be asked.</summary>
     public RequestRate Rate { get; init; } = RequestRate.Default;
 
+    /// <summary>True when an answer can make the refresh token that was sent useless (RFC 9700 section 4.14.2); assumed unless it is known not to.</summary>
+    public bool RotatesRefreshTokens { get; init; } = true;
+
     /// <summary>Google, at the addresses in https://accounts.google.com/.well-known/openid-configuration.</summary>
     public static ProviderOptions Google { get; } = new()
     {
         Name = "google",
+        RotatesRefreshTokens = false,
         TokenEndpoint = new("https://oauth2.googleapis.com/token"),
         RevocationEndpoint = new("https://oauth2.googleapis.com/revoke"),
     };

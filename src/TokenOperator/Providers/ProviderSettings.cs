@@ -37,6 +37,7 @@ public static partial class ProviderSettings
                 ?? throw new ProviderSettingException($"Setting {Name(section)}__TokenEndpoint is missing: the address of the provider's token endpoint is expected."),
             RevocationEndpoint = Address(section, "RevocationEndpoint") ?? defaults?.RevocationEndpoint,
             Timeout = Timeout(section),
+            RotatesRefreshTokens = Flag(section, "RotatesRefreshTokens") ?? defaults?.RotatesRefreshTokens ?? true,
             Rate = new RequestRate(
                 Number(section, "RequestsPerSecond", RequestRate.Default.PerSecond, 0.01, 10_000),
                 (int)Number(section, "Burst", RequestRate.Default.Burst, 1, 10_000, NumberStyles.None)),
@@ -51,7 +52,7 @@ public static partial class ProviderSettings
             throw Refused(section, key, "is not an absolute address that begins with https://");
         if (address.UserInfo.Length > 0 || address.Fragment.Length > 0)
             throw Refused(section, key, "holds a user name, a password or a fragment (#), which an endpoint must not have");
-        if (address.Scheme == "http" && !address.IsLoopback && !InsecureHttpIsAllowed(section))
+        if (address.Scheme == "http" && !address.IsLoopback && Flag(section, "AllowInsecureHttp") != true)
         {
             throw Refused(section, key, "is plain http: client secrets and refresh tokens would cross the network unencrypted. "
                 + $"Use https://, or set {Name(section)}__AllowInsecureHttp=true if that network is trusted");
@@ -60,9 +61,10 @@ public static partial class ProviderSettings
         return address;
     }
 
-    private static bool InsecureHttpIsAllowed(IConfigurationSection section) =>
-        section["AllowInsecureHttp"] is { Length: > 0 } text
-        && (bool.TryParse(text, out var allowed) ? allowed : throw Refused(section, "AllowInsecureHttp", "is neither true nor false"));
+    private static bool? Flag(IConfigurationSection section, string key) =>
+        section[key] is not { Length: > 0 } text ? null
+        : bool.TryParse(text, out var value) ? value
+        : throw Refused(section, key, "is neither true nor false");
 
     private static TimeSpan Timeout(IConfigurationSection section)
     {

@@ -8,9 +8,10 @@ namespace TokenOperator.Refreshing;
 /// The rows as this process last saw them, so that a look at a fresh account costs no round trip. All rows are read in
 /// one statement at the start of each term, after the schema has been
 /// brought up to date; notices from Postgres and this process's own writes keep them up. What is
-/// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice.
+/// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice. A token that is
+/// not committed yet stands over the row that it follows: nobody is given an older one, least of all to refresh with it.
 /// </summary>
-public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence fence, TimeProvider time) : IDisposable
+public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingCommits pending, IFence fence, TimeProvider time) : IDisposable
 {
     private readonly ConcurrentDictionary<AccountKey, Seen> _records = new();
     private readonly SemaphoreSlim _loading = new(1, 1);
@@ -45,7 +46,7 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
         if (record is null)
             _records.TryRemove(key, out _);
         else
-            Keep(record);
+            record = Keep(pending.Find(key)?.Over(record) ?? record);
         return record;
     }
 
@@ -58,7 +59,7 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, IFence f
     /// <summary>Reads all rows anew and says which differ from what was known.</summary>
     public async Task<IReadOnlyList<AccountKey>> ReloadAsync(CancellationToken ct)
     {
-        var rows = await store.ListAsync(ct);
+        var rows = (await store.ListAsync(ct)).Select(row => pending.Find(row.Key)?.Over(row) ?? row).ToList();
         var changed = rows.Where(row => Peek(row.Key) is not { } known || known.Generation != row.Generation || !SameNamespaces(known, row) || !known.DeniedNamespaces.SequenceEqual(row.DeniedNamespaces))
             .Select(row => row.Key)
             .Concat(_records.Keys.Except(rows.Select(row => row.Key)))

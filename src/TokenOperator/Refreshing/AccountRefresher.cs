@@ -7,7 +7,8 @@ namespace TokenOperator.Refreshing;
 
 /// <summary>
 /// One refresh: claim in Postgres, ask the provider once, commit. Two round trips and one request, in the order that
-/// loses least (docs/reliability.md).
+/// loses least (docs/reliability.md). While Postgres is away, a provider that does not rotate refresh tokens is asked
+/// without a claim, by the leader alone, and the commit follows.
 /// </summary>
 public sealed partial class AccountRefresher(
     ITokenStore store,
@@ -31,7 +32,7 @@ public sealed partial class AccountRefresher(
     /// <param name="inputs">Fingerprint of client and refresh token, kept with a failure.</param>
     /// <param name="ct">Honoured until the request is sent.</param>
     /// <returns>The row after it: refreshed, failed, or as another one left it. Null when it is gone.</returns>
-    /// <exception cref="StoreUnavailableException">The claim could not be written: the provider was not asked.</exception>
+    /// <exception cref="StoreUnavailableException">The claim could not be written, and the provider rotates refresh tokens: it was not asked.</exception>
     /// <exception cref="ClaimHeldException">Another holder's claim is open.</exception>
     /// <exception cref="PermitPendingException">The provider's rate limit is reached: nothing was claimed, and the account is queued when it is its turn.</exception>
     public async Task<AccountRecord?> RefreshAsync(AccountRecord seen, OAuthClient client, string inputs, CancellationToken ct)
@@ -45,7 +46,7 @@ public sealed partial class AccountRefresher(
         var isSent = false;
         try
         {
-            return await AskAsync(seen, client, inputs, () => isSent = true, ct);
+            return await ClaimAndAskAsync(seen, client, inputs, () => isSent = true, ct);
         }
         finally
         {
@@ -54,10 +55,26 @@ public sealed partial class AccountRefresher(
         }
     }
 
-    private async Task<AccountRecord?> AskAsync(AccountRecord seen, OAuthClient client, string inputs, Action sending, CancellationToken ct)
+    private async Task<AccountRecord?> ClaimAndAskAsync(AccountRecord seen, OAuthClient client, string inputs, Action sending, CancellationToken ct)
     {
         var claim = new Claim(Guid.NewGuid(), fence.Scope, fence.Holder, ClaimDuration) { Term = fence.TermNumber };
-        var claimed = await store.ClaimAsync(seen.Key, claim, seen.Generation, ct);
+        AccountRecord? claimed;
+        try
+        {
+            if (pending.Find(seen.Key) is { } held)
+            {
+                if (await pending.CommitAsync(held, ct) is not { } committed)
+                    return await cache.ReadAsync(seen.Key, ct);
+                seen = cache.Keep(committed);
+            }
+
+            claimed = await store.ClaimAsync(seen.Key, claim, seen.Generation, ct);
+        }
+        catch (StoreUnavailableException e) when (MayBeAskedUnclaimed(seen))
+        {
+            return await AskUnclaimedAsync(seen with { OpenClaim = null }, claim, client, inputs, e.Message, sending, ct);
+        }
+
         if (claimed is null)
         {
             var current = await cache.ReadAsync(seen.Key, ct);
@@ -77,7 +94,7 @@ public sealed partial class AccountRefresher(
         if (!fence.Holds)
         {
             await store.ReleaseAsync(seen.Key, claim.Id, ct);
-            throw new OperationCanceledException($"This process no longer leads; {seen.Key} is left to the one that does.");
+            throw NotLeading(seen.Key);
         }
 
         sending();
@@ -90,6 +107,50 @@ public sealed partial class AccountRefresher(
             _ => throw new InvalidOperationException($"Provider {seen.Key.Provider} gave an answer of an unknown kind."),
         };
     }
+
+    /// <summary>
+    /// A provider that does not rotate can be asked while nothing can be written: its answer is no loss if this process ends.
+    /// One that has sent a new refresh token all the same is taken by its deeds.
+    /// </summary>
+    private bool MayBeAskedUnclaimed(AccountRecord seen) =>
+        !providers.Find(seen.Key.Provider)!.RotatesRefreshTokens && seen.Token.RefreshToken is not null && pending.Find(seen.Key)?.HoldsNewRefreshToken != true;
+
+    private async Task<AccountRecord?> AskUnclaimedAsync(
+        AccountRecord seen, Claim claim, OAuthClient client, string inputs, string why, Action sending, CancellationToken ct)
+    {
+        if (!fence.Holds)
+            throw NotLeading(seen.Key);
+        sending();
+        var sentAt = time.GetUtcNow();
+        var answer = await providers.Find(seen.Key.Provider)!.RefreshAsync(client, seen.Token.RefreshToken!, ct);
+        var token = answer switch
+        {
+            RefreshAnswer.Granted granted => Merge(seen.Token, granted, sentAt),
+            RefreshAnswer.Failed { RefreshToken: { } rotated } => seen.Token with { RefreshToken = rotated },
+            _ => null,
+        };
+        var after = seen;
+        if (token is not null)
+        {
+            var held = pending.Find(seen.Key);
+            var id = held?.ClaimId ?? claim.Id;
+            var commit = new PendingCommit(held?.Claimed ?? seen, id, token, sentAt) { Unwritten = claim with { Id = id }, Generation = seen.Generation + 1 };
+            if (commit.HoldsNewRefreshToken)
+                LogRotatedUnexpectedly(seen.Key.Provider, seen.Key.Account, why);
+            else
+                LogRefreshedUnclaimed(seen.Key.Provider, seen.Key.Account, why);
+            pending.Add(commit);
+            after = commit.Record;
+        }
+
+        if (answer is RefreshAnswer.Failed failed)
+            return cache.Keep(after with { Failure = Count(seen, client, failed, inputs) });
+        rejected.Accept(seen.Key.Provider, client);
+        return cache.Keep(after);
+    }
+
+    private static OperationCanceledException NotLeading(AccountKey key) =>
+        new($"This process no longer leads; {key} is left to the one that does.");
 
     /// <summary>The answer belongs to us now: nothing may cancel keeping it.</summary>
     private async Task<AccountRecord?> KeepAsync(AccountRecord claimed, Guid claimId, OAuthClient client, TokenSet token, DateTimeOffset at)
@@ -108,7 +169,7 @@ public sealed partial class AccountRefresher(
             LogFenced(claimed.Key.Provider, claimed.Key.Account);
             return await cache.ReadAsync(claimed.Key, CancellationToken.None);
         }
-        catch (StoreUnavailableException e)
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
         {
             LogUncommitted(claimed.Key.Provider, claimed.Key.Account, e.Message);
             pending.Add(commit);
@@ -118,20 +179,13 @@ public sealed partial class AccountRefresher(
 
     private async Task<AccountRecord?> FailAsync(AccountRecord claimed, Guid claimId, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
     {
-        var now = time.GetUtcNow();
-        var count = (claimed.Failure?.Count ?? 0) + 1;
-        var retryAt = now + RefreshPolicy.Backoff(failed.Kind, count, failed.RetryAfter, dice.NextDouble());
-        var failure = new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, inputs);
-        LogFailed(claimed.Key.Provider, claimed.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
-        if (failed.Kind == FailureKind.ClientRejected)
-            rejected.Reject(claimed.Key.Provider, client, retryAt);
-
+        var failure = Count(claimed, client, failed, inputs);
         try
         {
             if (failed.RefreshToken is { } rotated)
             {
                 // Of no use but for its refresh token, and the old one may be dead from now on: kept first, whatever else.
-                var kept = await KeepAsync(claimed, claimId, client, claimed.Token with { RefreshToken = rotated }, now);
+                var kept = await KeepAsync(claimed, claimId, client, claimed.Token with { RefreshToken = rotated }, failure.At);
                 return kept is null ? null : cache.Keep(kept with { Failure = failure });
             }
 
@@ -145,6 +199,17 @@ public sealed partial class AccountRefresher(
             LogFailureNotRecorded(claimed.Key.Provider, claimed.Key.Account, e.Message);
             return cache.Keep(claimed with { Failure = failure });
         }
+    }
+
+    private RefreshFailure Count(AccountRecord before, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
+    {
+        var now = time.GetUtcNow();
+        var count = (before.Failure?.Count ?? 0) + 1;
+        var retryAt = now + RefreshPolicy.Backoff(failed.Kind, count, failed.RetryAfter, dice.NextDouble());
+        LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
+        if (failed.Kind == FailureKind.ClientRejected)
+            rejected.Reject(before.Key.Provider, client, retryAt);
+        return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, inputs);
     }
 
     /// <summary>RFC 6749 section 6: a refresh token missing from the reply is kept, a new one replaces it; section 5.1: so with the scopes.</summary>
@@ -175,6 +240,12 @@ public sealed partial class AccountRefresher(
 
     [LoggerMessage(104, LogLevel.Warning, "The new token of {Provider}/{Account} was not kept: its row was changed by somebody else meanwhile, and that token is used")]
     private partial void LogFenced(string provider, string account);
+
+    [LoggerMessage(106, LogLevel.Warning, "Refreshed {Provider}/{Account} without a claim: {Error}. The token is held in memory, published, and committed as soon as Postgres can be used")]
+    private partial void LogRefreshedUnclaimed(string provider, string account, string error);
+
+    [LoggerMessage(107, LogLevel.Critical, "The provider of {Provider}/{Account} sent a new refresh token, which is held in memory only: {Error}. Do not stop the operator before Postgres can be used, and set Providers__{Provider}__RotatesRefreshTokens to true")]
+    private partial void LogRotatedUnexpectedly(string provider, string account, string error);
 
     [LoggerMessage(105, LogLevel.Warning, "The failure of {Provider}/{Account} could not be recorded: {Error}")]
     private partial void LogFailureNotRecorded(string provider, string account, string error);

@@ -8,14 +8,28 @@ using TokenOperator.Tokens;
 namespace TokenOperator.Refreshing;
 
 /// <summary>A token that the provider handed out and Postgres does not have yet.</summary>
-/// <param name="Claimed">The row under the claim.</param>
-/// <param name="ClaimId">The claim.</param>
+/// <param name="Claimed">The row in Postgres that it follows.</param>
+/// <param name="ClaimId">The claim, or what stands for it when none could be written.</param>
 /// <param name="Token">The new tokens.</param>
 /// <param name="RefreshedAt">When they were handed out.</param>
 public sealed record PendingCommit(AccountRecord Claimed, Guid ClaimId, TokenSet Token, DateTimeOffset RefreshedAt)
 {
+    /// <summary>The claim if it could not be written, else null.</summary>
+    public Claim? Unwritten { get; init; }
+
+    /// <summary>The generation that the row will have: one more for each answer since <see cref="Claimed"/>.</summary>
+    public long Generation { get; init; } = Claimed.Generation + 1;
+
     /// <summary>The row as it will be.</summary>
-    public AccountRecord Record => Claimed with { Token = Token, Generation = Claimed.Generation + 1, LastRefreshAt = RefreshedAt, Failure = null };
+    public AccountRecord Record => Over(Claimed);
+
+    /// <summary>True when losing it loses a refresh token that is nowhere else.</summary>
+    public bool HoldsNewRefreshToken => Token.RefreshToken is { } held && !held.Equals(Claimed.Token.RefreshToken);
+
+    /// <summary><paramref name="row"/>, read from Postgres, as it will be after this commit; itself when it is not the one that this follows.</summary>
+    public AccountRecord Over(AccountRecord row) => row.Generation != Claimed.Generation
+        ? row
+        : row with { Token = Token, Generation = Generation, LastRefreshAt = RefreshedAt, Failure = null, OpenClaim = null };
 }
 
 /// <summary>
@@ -39,11 +53,33 @@ public sealed partial class PendingCommits(ITokenStore store, TimeProvider time,
     /// <summary>True while the account's newest token is in memory only.</summary>
     public bool Contains(AccountKey key) => _pending.ContainsKey(key);
 
+    /// <summary>What is held for the account, or null.</summary>
+    public PendingCommit? Find(AccountKey key) => _pending.GetValueOrDefault(key);
+
     /// <summary>Takes over a token.</summary>
     public void Add(PendingCommit commit)
     {
         _pending[commit.Claimed.Key] = commit;
         _added.Writer.TryWrite(true);
+    }
+
+    /// <summary>Tries the account's commit now; the row that stands there then, or null when that is another by now or gone.</summary>
+    /// <exception cref="StoreUnavailableException">It is still held.</exception>
+    public async Task<AccountRecord?> CommitAsync(PendingCommit commit, CancellationToken ct)
+    {
+        var key = commit.Claimed.Key;
+        var record = commit.Unwritten is { } claim
+            ? await store.CommitUnclaimedAsync(key, claim, commit.Claimed.Generation, commit.Generation, commit.Token, commit.RefreshedAt, ct)
+            : await store.CommitAsync(key, commit.ClaimId, commit.Claimed.Generation, commit.Token, commit.RefreshedAt, ct);
+        // Unless a newer token has taken its place meanwhile, which speaks for itself.
+        if (!_pending.TryRemove(KeyValuePair.Create(key, commit)))
+            return record;
+        if (record is null)
+            LogOvertaken(key.Provider, key.Account);
+        else
+            LogCommitted(key.Provider, key.Account);
+        Settled?.Invoke(key, record);
+        return record;
     }
 
     /// <summary>Tries until nothing is left or <paramref name="ct"/> is cancelled; for the end of the process, after the workers.</summary>
@@ -88,23 +124,22 @@ public sealed partial class PendingCommits(ITokenStore store, TimeProvider time,
 
     private async Task TryAllAsync(CancellationToken ct)
     {
-        foreach (var commit in _pending.Values)
+        // First what exists nowhere else.
+        foreach (var commit in _pending.Values.OrderByDescending(commit => commit.HoldsNewRefreshToken))
         {
-            var key = commit.Claimed.Key;
             try
             {
-                var record = await store.CommitAsync(key, commit.ClaimId, commit.Claimed.Generation, commit.Token, commit.RefreshedAt, ct);
-                _pending.TryRemove(KeyValuePair.Create(key, commit));
-                if (record is null)
-                    LogOvertaken(key.Provider, key.Account);
-                else
-                    LogCommitted(key.Provider, key.Account);
-                Settled?.Invoke(key, record);
+                await CommitAsync(commit, ct);
             }
             catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
             {
                 LogStillPending(_pending.Count, e.Message);
                 return;
+            }
+            catch (UnreadableRowException e)
+            {
+                // Somebody wrote over the row by hand: the token stays here until they have mended it.
+                LogStillPending(_pending.Count, e.Message);
             }
         }
     }

@@ -30,6 +30,14 @@ public interface ITokenStore
     /// </summary>
     Task<AccountRecord?> CommitAsync(AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct);
 
+    /// <summary>
+    /// Writes tokens that were handed out while no claim could be written, and makes the row's generation
+    /// <paramref name="generation"/>: where it is still <paramref name="baseGeneration"/> and no claim of another scope is
+    /// open, or where an earlier commit under the same <paramref name="claim"/> stands. May be sent again. Null when anything else stands there.
+    /// </summary>
+    Task<AccountRecord?> CommitUnclaimedAsync(
+        AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct);
+
     /// <summary>Records a failure and ends the claim, if it still holds; null when it does not.</summary>
     Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken ct);
 

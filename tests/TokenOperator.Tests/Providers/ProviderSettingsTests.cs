@@ -14,6 +14,7 @@ public sealed class ProviderSettingsTests
         google.Name.Should().Be("google");
         google.TokenEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/token"));
         google.RevocationEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/revoke"));
+        google.RotatesRefreshTokens.Should().BeFalse();
         google.Timeout.Should().Be(TimeSpan.FromSeconds(30));
     }
 
@@ -25,11 +26,12 @@ public sealed class ProviderSettingsTests
             ("Providers:Google:TimeoutSeconds", "5"),
             ("Providers:Google:RequestsPerSecond", "2.5"),
             ("Providers:Google:Burst", "7"),
+            ("Providers:Google:RotatesRefreshTokens", "true"),
             ("Providers:acme:TokenEndpoint", "https://login.acme.example/oauth/token")));
 
         all.Should().BeEquivalentTo([
-            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7) },
-            new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token") },
+            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7), RotatesRefreshTokens = true },
+            new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token"), RotatesRefreshTokens = true },
         ]);
     }
 

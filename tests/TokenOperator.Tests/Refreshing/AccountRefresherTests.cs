@@ -32,8 +32,8 @@ public sealed class AccountRefresherTests : IDisposable
 
     public AccountRefresherTests()
     {
-        _cache = new AccountCache(_store, _store, _fence, _time);
         _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
+        _cache = new AccountCache(_store, _store, _pending, _fence, _time);
         _limits = new RateLimits(new ProviderRegistry([_provider]), _queue, _time, new Meters());
         _refresher = new AccountRefresher(
             _store, new ProviderRegistry([_provider]), _cache, new AccountLocks(), _pending, _rejected, _limits, _fence, _time, new Random(1),

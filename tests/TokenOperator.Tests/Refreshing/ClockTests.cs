@@ -42,8 +42,8 @@ public sealed class ClockTests : IDisposable
     public ClockTests()
     {
         var providers = new ProviderRegistry([_provider]);
-        _cache = new AccountCache(_store, _store, _fence, _time);
         _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
+        _cache = new AccountCache(_store, _store, _pending, _fence, _time);
         _limits = new RateLimits(providers, new CalledAccounts(), _time, new Meters());
         _refresher = new AccountRefresher(
             _store, providers, _cache, new AccountLocks(), _pending, new RejectedClients(), _limits, _fence, _time, new Random(1),
@@ -118,7 +118,7 @@ public sealed class ClockTests : IDisposable
         (await LookAsync()).Should().BeTrue();
 
         _fence.Renew();
-        using var restarted = new AccountCache(_store, _store, _fence, _time);
+        using var restarted = new AccountCache(_store, _store, _pending, _fence, _time);
         _time.Jump = TimeSpan.FromDays(-2);
         var failure = (await restarted.GetAsync(Row.Key, CancellationToken.None))!.Failure!;
         RefreshPolicy.RetryAt(failure, restarted.Now(Row.Key)).Should().BeOnOrBefore(restarted.Now(Row.Key));

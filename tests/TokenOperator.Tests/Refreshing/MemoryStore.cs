@@ -32,6 +32,12 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
             : Row = Row with { Token = token, Generation = Row.Generation + 1, LastRefreshAt = refreshedAt, Failure = null });
     }
 
+    public Task<AccountRecord?> CommitUnclaimedAsync(
+        AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct) =>
+        Call("commit unclaimed", () => Row?.Generation != baseGeneration
+            ? null
+            : Row = Row with { Token = token, Generation = generation, LastRefreshAt = refreshedAt, Failure = null });
+
     public Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken ct) =>
         Call<AccountRecord?>("fail", () => Row = Row! with { Failure = failure });
 

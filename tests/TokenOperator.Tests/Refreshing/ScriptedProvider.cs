@@ -10,6 +10,8 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
 
     public RequestRate Rate { get; } = rate ?? RequestRate.Default;
 
+    public bool RotatesRefreshTokens { get; set; } = true;
+
     public RefreshAnswer Answer { get; set; } = Granted();
 
     public Task Until { get; set; } = Task.CompletedTask;

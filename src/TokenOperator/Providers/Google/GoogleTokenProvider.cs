@@ -39,6 +39,9 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IDisposable
     public RequestRate Rate => _options.Rate;
 
     /// <inheritdoc/>
+    public bool RotatesRefreshTokens => _options.RotatesRefreshTokens;
+
+    /// <inheritdoc/>
     public async Task<RefreshAnswer> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();

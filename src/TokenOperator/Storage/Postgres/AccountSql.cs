@@ -52,6 +52,19 @@ internal static class AccountSql
         returning {Columns}
         """;
 
+    /// <summary>
+    /// $3 token_data, $4 expires_at, $5 id, $6 generation that is built on, $7 refreshed at, $8 scope, $9 new generation, $10 term. A late
+    /// statement finds a higher generation than its own and does nothing.
+    /// </summary>
+    public const string CommitUnclaimed = $"""
+        update oauth_tokens
+        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $9, last_refresh_at = $7, {ForgetFailure}, claim_id = $5, {EndClaim}
+        where provider = $1 and account = $2
+          and (generation = $6 and (claim_expires_at is null or claim_expires_at <= now() or claim_scope = $8 and coalesce(claim_term, 0) <= $10)
+            or generation > $6 and generation <= $9 and claim_id = $5 and claim_expires_at is null)
+        returning {Columns}
+        """;
+
     /// <summary>$3 claim, $4 failures, $5 reason, $6 detail, $7 at, $8 retry at, $9 inputs.</summary>
     public const string Fail = $"""
         update oauth_tokens

@@ -79,6 +79,18 @@ internal sealed class PostgresTokenStore(
     }
 
     /// <inheritdoc/>
+    public async Task<AccountRecord?> CommitUnclaimedAsync(
+        AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct)
+    {
+        var previous = (await RowAsync(AccountSql.Find, key, ct))?.Document;
+        var row = await RowAsync(
+            AccountSql.CommitUnclaimed, key, ct,
+            Document(key, token, previous), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
+        Forget(key, claim.Id);
+        return row?.Record;
+    }
+
+    /// <inheritdoc/>
     public async Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken ct)
     {
         var row = await RowAsync(

@@ -85,6 +85,29 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Tokens_that_came_without_a_claim_are_committed_where_nobody_else_wrote_and_a_late_statement_does_nothing()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var id = Guid.NewGuid();
+        // The claim whose answer was lost is of the same scope.
+        await store.ClaimAsync(Marcus, NewClaim("lease"), 0, default);
+        Task<AccountRecord?> CommitAsync(Guid by, string scope, long generation, string token) =>
+            store.CommitUnclaimedAsync(Marcus, NewClaim(scope) with { Id = by }, 0, generation, Token(token), At((int)generation), default);
+
+        (await CommitAsync(id, "other", 1, "theirs")).Should().BeNull("a claim of another scope is open");
+        (await CommitAsync(id, "lease", 1, "first"))!.Generation.Should().Be(1);
+        (await CommitAsync(id, "lease", 1, "first"))!.Generation.Should().Be(1, "its answer may have been lost");
+        (await CommitAsync(id, "lease", 3, "third"))!.Generation.Should().Be(3, "the first may have been committed and its answer lost");
+        (await CommitAsync(id, "lease", 2, "second")).Should().BeNull("it is late");
+        (await CommitAsync(Guid.NewGuid(), "lease", 4, "a stranger's")).Should().BeNull();
+        (await store.FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be("third");
+
+        (await store.ClaimAsync(Marcus, NewClaim("lease"), 3, default)).Should().NotBeNull();
+        (await CommitAsync(id, "lease", 5, "late")).Should().BeNull("somebody asks by now");
+    }
+
+    [Fact]
     public async Task A_claim_of_the_same_scope_is_taken_over()
     {
         var store = Database.Store();
