@@ -95,6 +95,9 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
     /// <summary>Every request so far, oldest first.</summary>
     public IReadOnlyList<RecordedRequest> Requests => [.. _requests];
 
+    /// <summary>Every refresh token and access token that was ever good here.</summary>
+    public IReadOnlyList<string> IssuedTokens => [.. _grants.All];
+
     /// <summary>How many connections were opened so far.</summary>
     public int ConnectionCount => _connectionCount;
 

@@ -39,6 +39,9 @@ internal sealed class TokenGrants
 
     public TokenGrant? Find(string token) => _byRefreshToken.GetValueOrDefault(token) ?? _byAccessToken.GetValueOrDefault(token);
 
+    /// <summary>Every token that was ever good.</summary>
+    public IEnumerable<string> All => _byRefreshToken.Keys.Concat(_byAccessToken.Keys);
+
     public string IssueAccessToken(TokenGrant grant, DateTimeOffset expiresAt)
     {
         var token = NewToken("ya29.");

@@ -1,0 +1,228 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Npgsql;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>
+/// Marked tokens, secrets, keys and passwords go through every path and every failure, with all logs at Trace and a
+/// Postgres that logs all it can. Then everything that was written anywhere is searched for them.
+/// </summary>
+[Collection(ClusterGroup.Name)]
+public sealed class NothingIsShownTests(ClusterFixture cluster)
+{
+    private static readonly PostgresServerOptions Talkative = new()
+    {
+        Settings = new Dictionary<string, string>
+        {
+            ["log_statement"] = "all",
+            ["log_min_messages"] = "debug2",
+            ["log_min_error_statement"] = "debug5",
+            ["log_min_duration_statement"] = "0",
+            ["log_parameter_max_length"] = "-1",
+            ["log_parameter_max_length_on_error"] = "-1",
+            ["log_error_verbosity"] = "verbose",
+            ["log_connections"] = "on",
+        },
+    };
+
+    private readonly Marks _marks = new();
+    private readonly StringBuilder _said = new();
+
+    [Fact]
+    public async Task No_token_secret_key_or_password_is_written_anywhere_but_where_it_belongs()
+    {
+        using var keyring = new TestKeyring();
+        AddKey(keyring, "2026-01-01");
+        await using var postgres = await PostgresServer.StartAsync(Talkative);
+        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres, keyring);
+        _marks.Add("password", new NpgsqlConnectionStringBuilder(bed.Database.ConnectionString).Password!);
+        var secret = _marks.New("client-secret");
+        await bed.WriteSecretAsync("client", "credentials.json", $$$"""{"installed":{"client_id":"client-1","client_secret":"{{{secret}}}"}}""");
+        await bed.StartOperatorAsync(
+            ("Logging__LogLevel__Default", "Trace"), ("Logging__LogLevel__TokenOperator", "Trace"), ("Logging__LogLevel__Microsoft", "Trace"),
+            ("Logging__Format", "json"), ("Providers__google__TimeoutSeconds", "3"));
+
+        await bed.AddAccountAsync("good", spec => spec["secretName"] = "output");
+        await bed.ReadyAsync("good");
+        var cmdline = await File.ReadAllTextAsync($"/proc/{bed.Operator.Id}/cmdline");
+        await Task.WhenAll(ProviderFailuresAsync(bed, secret), InputFailuresAsync(bed), VerbsAsync(bed));
+        AddKey(keyring, "2026-02-02");
+        await SayAsync(bed.RunVerbAsync("keys", "rotate"));
+        await SayAsync(bed.RunVerbAsync("keys", "status"));
+        await StoreFailuresAsync(bed);
+
+        var written = new List<(string Place, string Text)>
+        {
+            ("the metrics", await GetAsync(bed, "/metrics")),
+            ("healthz", await GetAsync(bed, "/healthz")),
+            ("readyz", await GetAsync(bed, "/readyz")),
+            ("an address that is not there", await GetAsync(bed, "/nothing")),
+            ("the process arguments", cmdline),
+            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", bed, "oauthtokens")),
+            ("the events", await JsonAsync("/apis/events.k8s.io/v1", bed, "events")),
+        };
+        await bed.Operator.StopAsync();
+        written.Add(("the operator's log", bed.Operator.Log));
+        written.Add(("what the verbs said", _said.ToString()));
+        await postgres.ExecuteAsync("checkpoint", bed.Database.Name);
+        await postgres.StopAsync();
+
+        foreach (var token in bed.Tokens.IssuedTokens)
+            _marks.Add("token", token);
+        var found = written.SelectMany(text => _marks.FoundIn(text.Place, text.Text)).ToList();
+        foreach (var file in Directory.EnumerateFiles(postgres.Folder, "*", SearchOption.AllDirectories).Where(file => !file.Contains(".s.PGSQL", StringComparison.Ordinal)))
+            found.AddRange(_marks.FoundIn(Path.GetRelativePath(postgres.Folder, file), await File.ReadAllBytesAsync(file)));
+        found.Should().BeEmpty();
+
+        // The search sees what there is: names are no secrets, and stand in each of these.
+        written.Where(text => text.Text.Contains("good", StringComparison.Ordinal)).Select(text => text.Place)
+            .Should().Contain(["the OAuthTokens", "the events", "the operator's log", "what the verbs said"]);
+        (await File.ReadAllTextAsync(postgres.LogFile)).Should().Contain("ciphertext").And.Contain("good", "the server did log its parameters");
+        await OutputHoldsOnlyAnAccessTokenAsync(bed);
+    }
+
+    /// <summary>Answers of every class, each with the secrets of its request in it, and tokens that must not be kept.</summary>
+    private async Task ProviderFailuresAsync(OperatorBed bed, string clientSecret)
+    {
+        var stray = _marks.New("stray-token");
+        var failures = new Dictionary<string, Func<string, ScriptedAnswer>>
+        {
+            ["dead"] = token => ScriptedAnswer.Error(400, "invalid_grant", $"Token {token} of {clientSecret} is dead"),
+            ["policy"] = token => ScriptedAnswer.Error(400, "invalid_grant", token, "invalid_rapt"),
+            ["limited"] = token => ScriptedAnswer.Error(429, token, clientSecret),
+            ["broken"] = token => ScriptedAnswer.Error(503, clientSecret, token),
+            ["html"] = token => ScriptedAnswer.Html(502) with { Body = $"<html>{token} {clientSecret}</html>" },
+            ["nonsense"] = token => ScriptedAnswer.Json($"{token} {clientSecret}"),
+            ["lifeless"] = token => ScriptedAnswer.Json($$"""{"access_token": "{{stray}}", "refresh_token": "{{stray}}", "error_uri": "{{token}}"}"""),
+            ["negative"] = token => ScriptedAnswer.Json($$"""{"access_token": "{{stray}}", "expires_in": -1, "scope": "{{token}}"}"""),
+            ["elsewhere"] = token => ScriptedAnswer.Redirect(302, new Uri(bed.Tokens.Address, $"/{token}?{clientSecret}")),
+            ["cut"] = _ => ScriptedAnswer.Cut,
+            ["stalled"] = _ => ScriptedAnswer.Stall,
+        };
+        foreach (var (name, answer) in failures)
+        {
+            var grant = bed.Tokens.AddAccount(name);
+            bed.Tokens.Always(name, answer(grant.RefreshToken));
+            await bed.WriteSeedAsync(name, grant.RefreshToken);
+            await bed.ApplyAsync(name);
+        }
+
+        foreach (var name in failures.Keys)
+            await bed.SeesAsync(name, "Refreshed", "False", within: TimeSpan.FromSeconds(60));
+        // Stops all accounts of its client, so it has one of its own.
+        var rejected = bed.Tokens.AddAccount("rejected");
+        var otherSecret = _marks.New("client-secret");
+        bed.Tokens.Always("rejected", ScriptedAnswer.Error(401, "invalid_client", $"{otherSecret} {rejected.RefreshToken}"));
+        await bed.WriteSecretAsync("other-client", "credentials.json", $$"""{"client_id":"client-2","client_secret":"{{otherSecret}}"}""");
+        await bed.WriteSeedAsync("rejected", rejected.RefreshToken);
+        await bed.ApplyAsync("rejected", spec => spec["clientSecretRef"]!["name"] = "other-client");
+        await bed.SeesAsync("rejected", "Refreshed", "False", "ClientRejected");
+
+        await bed.AddAccountAsync("revoked", spec => spec["deletionPolicy"] = "Revoke");
+        await bed.ReadyAsync("revoked");
+        await bed.DeleteAsync("revoked");
+    }
+
+    /// <summary>Seeds and clients that are broken around a secret, and a Secret that is somebody else's.</summary>
+    private async Task InputFailuresAsync(OperatorBed bed)
+    {
+        var (token, key) = (_marks.New("refresh-token"), _marks.New("private-key"));
+        string[] seeds =
+        [
+            $$"""{"refresh_token": "{{token}}""",
+            $$"""{"refresh_token": "{{token}}" "x": 1}""",
+            $$"""{"refresh_token": ["{{token}}"]}""",
+            $$"""{"refresh_token": "{{token}}\n"}""",
+            $$"""{"refresh_token": "{{token}}", "refresh_token": "{{token}}"}""",
+            $$"""{"type": "service_account", "private_key": "{{key}}"}""",
+            token,
+        ];
+        for (var i = 0; i < seeds.Length; i++)
+        {
+            await bed.WriteSecretAsync($"bad-{i}-seed", "token.json", seeds[i]);
+            await bed.ApplyAsync($"bad-{i}");
+        }
+
+        bed.Tokens.AddAccount("clientless", token);
+        await bed.WriteSecretAsync("bad-client", "credentials.json", $$"""{"client_id": "client-1", "client_secret": "{{key}}""");
+        await bed.WriteSeedAsync("clientless", token);
+        await bed.ApplyAsync("clientless", spec => spec["clientSecretRef"]!["name"] = "bad-client");
+        await bed.WriteSecretAsync("taken", "password", _marks.New("theirs"));
+        await bed.AddAccountAsync("taken");
+        for (var i = 0; i < seeds.Length; i++)
+            await bed.SeesAsync($"bad-{i}", "Stalled", "True", "SeedInvalid");
+        await bed.SeesAsync("clientless", "Stalled", "True", "ClientSecretInvalid");
+        await bed.SeesAsync("taken", "Stalled", "True", "SecretConflict");
+    }
+
+    /// <summary>The verbs, with good files and bad ones, and with a password that is refused.</summary>
+    private async Task VerbsAsync(OperatorBed bed)
+    {
+        var (token, password) = (_marks.New("typed-token"), _marks.New("wrong-password"));
+        var file = Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}.json");
+        await File.WriteAllTextAsync(file, $$"""{"refresh_token": "{{token}}"}""");
+        await SayAsync(bed.RunVerbAsync("seed", file, "--account", "typed"));
+        await File.WriteAllTextAsync(file, $$"""{"refresh_token": "{{token}}""");
+        await SayAsync(bed.RunVerbAsync("seed", file, "--account", "typed"));
+        await SayAsync(bed.RunVerbAsync("accounts", "list"));
+        var wrong = new UriBuilder(bed.Database.Uri) { Password = password }.Uri.AbsoluteUri;
+        await SayAsync(bed.RunVerbAsync([("DATABASE_URL", wrong)], "accounts", "list"));
+        await SayAsync(bed.RunVerbAsync([("DATABASE_URL", $"Host=x;Pasword={password}")], "accounts", "list"));
+    }
+
+    /// <summary>A server that quotes whole rows in its errors, a row that was moved, and one that is away.</summary>
+    private static async Task StoreFailuresAsync(OperatorBed bed)
+    {
+        await bed.Postgres.ExecuteAsync(
+            """
+            create function quote() returns trigger language plpgsql as $$ begin raise exception 'no: %', new; end $$;
+            create trigger quote before update of token_data on oauth_tokens for each row when (new.account = 'good') execute function quote();
+            update oauth_tokens set token_data = (select token_data from oauth_tokens where account = 'good') where account = 'limited';
+            """,
+            bed.Database.Name);
+        await bed.RequestRefreshAsync("good", "quoted");
+        await bed.SeesAsync("good", "Persisted", "False");
+        await bed.RequestRefreshAsync("limited", "moved");
+        await bed.SeesAsync("limited", "Stalled", "True", "StoredTokenInvalid");
+        await bed.Postgres.StopAsync(crash: true);
+        await bed.Postgres.StartAgainAsync();
+        await bed.Postgres.ExecuteAsync("drop trigger quote on oauth_tokens", bed.Database.Name);
+        await bed.SeesAsync("good", "Persisted", "True", within: TimeSpan.FromSeconds(60));
+    }
+
+    private async Task OutputHoldsOnlyAnAccessTokenAsync(OperatorBed bed)
+    {
+        var output = (await bed.SecretAsync("output"))!;
+        bed.Tokens.IsValid(output["access_token"]!).Should().BeTrue();
+        var rest = (JsonObject)output.Json["data"]!.DeepClone();
+        rest.Remove("access_token");
+        _marks.FoundIn("the rest of the written Secret", rest.ToJsonString() + output.Json["metadata"]!.ToJsonString()).Should().BeEmpty();
+    }
+
+    private void AddKey(TestKeyring keyring, string id)
+    {
+        var content = keyring.Add(id);
+        _marks.Add($"key {id}", content);
+        _marks.Add($"bytes of key {id}", Convert.FromBase64String(content));
+    }
+
+    private async Task SayAsync(Task<CommandResult> verb)
+    {
+        var result = await verb;
+        lock (_said)
+            _said.Append(result.Output).Append(result.Errors);
+    }
+
+    private static async Task<string> GetAsync(OperatorBed bed, string path)
+    {
+        using var http = new HttpClient { BaseAddress = bed.Operator.Address };
+        using var answer = await http.GetAsync(new Uri(path, UriKind.Relative));
+        return await answer.Content.ReadAsStringAsync();
+    }
+
+    private async Task<string> JsonAsync(string api, OperatorBed bed, string resource) =>
+        (await cluster.Plane.GetAsync($"{api}/namespaces/{bed.Namespace}/{resource}"))!.ToJsonString();
+}
