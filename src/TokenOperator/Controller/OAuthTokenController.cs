@@ -35,6 +35,7 @@ public sealed partial class OAuthTokenController(
     private const int MostSteps = 20;
 
     private static readonly TimeSpan RetryStore = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryStale = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryConflict = TimeSpan.FromMinutes(1);
     // A mended row tells nobody of itself, nor does a key that is mounted again.
     private static readonly TimeSpan RetryRow = TimeSpan.FromSeconds(10);
@@ -209,7 +210,8 @@ public sealed partial class OAuthTokenController(
             Persisted: request is null || !pending.Contains(request.Key), secret,
             (verdict.IsWaiting ? null : RefreshRequestOf(entity)) ?? entity.Status?.LastHandledRefreshRequest);
         var status = StatusBuilder.Build(entity.Status, report, now);
-        await statuses.PublishAsync(entity, status, ct);
+        if (!await statuses.PublishAsync(entity, status, ct))
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, RetryStale);
         return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, NextLook(verdict, secret, status, now));
     }
 

@@ -3,6 +3,7 @@ using System.Net;
 using k8s.Models;
 using TokenOperator.Controller;
 using TokenOperator.Entities;
+using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
 using TokenOperator.Runtime.Client;
 using TokenOperator.Runtime.Watching;
@@ -10,8 +11,11 @@ using TokenOperator.Tokens;
 
 namespace TokenOperator.Publishing;
 
-/// <summary>Brings one Secret to what it should be, with one request when it is not and none when it is.</summary>
-public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Alpha1OAuthToken> entities)
+/// <summary>
+/// Brings one Secret to what it should be, with one request when it is not and none when it is. Each write names the version
+/// that was seen before this process made sure that it still leads: a leader that was paused overwrites nothing of its successor.
+/// </summary>
+public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Alpha1OAuthToken> entities, IFence fence)
 {
     /// <summary>
     /// The version of the empty store, which no object ever has. An apply that names it creates a Secret that is not there
@@ -66,6 +70,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         var key = new NamespacedName(owner.Metadata.NamespaceProperty, name);
         if (secrets.Get(key) is not { Mark: { } mark } known || mark.OwnerUid != owner.Metadata.Uid)
             return;
+        fence.ThrowIfLost();
         try
         {
             await api.DeleteAsync(Kind, key, known.Uid, ct);
@@ -96,7 +101,8 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
 
     private async Task ApplyAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, SecretInfo? known, CancellationToken ct)
     {
-        var body = known is null ? manifest.ToApply(uid: null, OnlyIfAbsent) : manifest.ToApply(known.Uid, resourceVersion: null);
+        fence.ThrowIfLost();
+        var body = known is null ? manifest.ToApply(uid: null, OnlyIfAbsent) : manifest.ToApply(known.Uid, known.ResourceVersion);
         var written = await api.ApplyAsync<PartialObjectMetadata>(Kind, manifest.Key, body, force: true, subresource: null, ct);
         secrets.Observe(SecretInfo.From(written), owner.Key());
     }

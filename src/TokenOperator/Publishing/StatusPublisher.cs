@@ -2,6 +2,7 @@
 using System.Net;
 using System.Text.Json;
 using TokenOperator.Entities;
+using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
 using TokenOperator.Runtime.Client;
 using TokenOperator.Runtime.Events;
@@ -11,7 +12,7 @@ using static TokenOperator.Entities.V1Alpha1OAuthToken;
 namespace TokenOperator.Publishing;
 
 /// <summary>Writes a status when it says something new, with one request, and publishes the events that go with the change.</summary>
-public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events)
+public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events, IFence fence)
 {
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -19,14 +20,20 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
         DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
     };
 
-    /// <summary>Writes <paramref name="status"/> unless it is what stands there already.</summary>
-    public async Task PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken ct)
+    /// <summary>
+    /// Writes <paramref name="status"/> unless it is what stands there already; fenced as the Secret is, see <see cref="SecretPublisher"/>.
+    /// False when the object is another by now, so that it has to be looked at again.
+    /// </summary>
+    public async Task<bool> PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken ct)
     {
         var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, Json);
         var after = JsonSerializer.SerializeToUtf8Bytes(status, Json);
         if (before.AsSpan().SequenceEqual(after))
-            return;
+            return true;
 
+        // Seen first, and only then is leadership made sure of: whoever leads by the time of the write has made it another.
+        var version = entities.Get(entity.Key())?.Metadata.ResourceVersion ?? entity.Metadata.ResourceVersion;
+        fence.ThrowIfLost();
         try
         {
             // The uid keeps a status off an object that was deleted and created again under the same name meanwhile.
@@ -34,7 +41,7 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
             {
                 entity.ApiVersion,
                 entity.Kind,
-                metadata = new { entity.Metadata.Name, Namespace = entity.Metadata.NamespaceProperty, entity.Metadata.Uid },
+                metadata = new { entity.Metadata.Name, Namespace = entity.Metadata.NamespaceProperty, entity.Metadata.Uid, ResourceVersion = version },
                 status,
             };
             var written = await api.ApplyAsync<V1Alpha1OAuthToken>(
@@ -43,11 +50,12 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
         }
         catch (ApiException e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Conflict)
         {
-            // Deleted, or created anew, meanwhile: the watch tells of it, and the next reconcile is about the object as it is then.
-            return;
+            // Deleted, created anew or changed meanwhile, and the watch has not told of it yet.
+            return false;
         }
 
         foreach (var story in Story.Between(entity.Status, status))
             events.Publish(entity, story.Type, story.Reason, story.Action, story.Note);
+        return true;
     }
 }

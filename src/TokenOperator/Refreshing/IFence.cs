@@ -7,6 +7,14 @@ public interface IFence
     /// <summary>True at this very moment; judged anew at each call, so that a process that was paused sees that its time is over.</summary>
     bool Holds { get; }
 
+    /// <summary>Breaks off what must not be done without the right.</summary>
+    /// <exception cref="OperationCanceledException">It is lost.</exception>
+    void ThrowIfLost()
+    {
+        if (!Holds)
+            throw new OperationCanceledException($"This process no longer leads {Scope}; the rest is left to the one that does.");
+    }
+
     /// <summary>What the right is over; two processes of the same scope never hold it at once.</summary>
     string Scope { get; }
 

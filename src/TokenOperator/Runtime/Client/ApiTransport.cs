@@ -13,7 +13,7 @@ namespace TokenOperator.Runtime.Client;
 /// Sends a request until it is answered: waits and tries again when the server asks for it by Retry-After (429 and 5xx, up to
 /// 10 times, as client-go rest/request.go does), gives each try a time limit, and turns a refusal into an exception.
 /// </summary>
-internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, TimeProvider time)
+internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, TimeProvider time, Version? version = null)
 {
     private const int MaxRetries = 10;
     private const int MaxErrorBody = 16 * 1024;
@@ -79,7 +79,7 @@ internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, Ti
     {
         using var message = new HttpRequestMessage(request.Method, new Uri(client.BaseUri, request.RelativeUri()))
         {
-            Version = HttpVersion.Version20,
+            Version = version ?? HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
         message.Headers.TryAddWithoutValidation("Accept", request.Accept);

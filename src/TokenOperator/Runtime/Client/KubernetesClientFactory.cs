@@ -8,8 +8,8 @@ namespace TokenOperator.Runtime.Client;
 public static class KubernetesClientFactory
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// The files that KUBECONFIG names, or else the pod's service account, or else <c>~/.kube/config</c>: the order of controller-runtime.

@@ -1,3 +1,4 @@
+using System.Net;
 using k8s;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -28,10 +29,7 @@ public static class OperatorServiceCollectionExtensions
         services.TryAddSingleton<RuntimeMetrics>();
         services.TryAddSingleton(_ => KubernetesClientFactory.LoadConfiguration());
         services.TryAddSingleton(sp => Connect(sp.GetRequiredService<KubernetesClientConfiguration>(), options));
-        services.AddSingleton(sp => new ResourceClient(
-            new ApiTransport(
-                sp.GetRequiredService<Kubernetes>(), sp.GetRequiredService<RuntimeMetrics>(), sp.GetRequiredService<TimeProvider>()),
-            options.FieldManager ?? options.Name));
+        services.AddSingleton(sp => Client(sp, options, HttpVersion.Version20));
         services.AddSingleton(sp => new EventPublisher(
             sp.GetRequiredService<ResourceClient>(),
             options.Name,
@@ -47,6 +45,11 @@ public static class OperatorServiceCollectionExtensions
         return new OperatorBuilder(services, options);
     }
 
+    private static ResourceClient Client(IServiceProvider sp, OperatorOptions options, Version version) => new(
+        new ApiTransport(
+            sp.GetRequiredService<Kubernetes>(), sp.GetRequiredService<RuntimeMetrics>(), sp.GetRequiredService<TimeProvider>(), version),
+        options.FieldManager ?? options.Name);
+
     private static Kubernetes Connect(KubernetesClientConfiguration configuration, OperatorOptions options)
     {
         configuration.UserAgent = options.Name;
@@ -59,7 +62,8 @@ public static class OperatorServiceCollectionExtensions
         if (!election.Enabled) return new AlwaysLeading(options.Identity);
         var ns = election.LeaseNamespace ?? sp.GetRequiredService<KubernetesClientConfiguration>().Namespace?.Trim();
         var elector = new LeaseElector(
-            sp.GetRequiredService<ResourceClient>(),
+            // A connection of its own, which a request that is given up takes along; with HTTP/2 the next would hang on the same one.
+            Client(sp, options, HttpVersion.Version11),
             new NamespacedName(string.IsNullOrEmpty(ns) ? "default" : ns, election.LeaseName ?? options.Name),
             options.Identity,
             new LeaseTimes(election.LeaseDuration, election.RenewDeadline, election.RetryPeriod),

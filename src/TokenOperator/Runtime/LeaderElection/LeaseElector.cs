@@ -15,7 +15,11 @@ internal sealed record LeaseTimes(TimeSpan LeaseDuration, TimeSpan RenewDeadline
 /// </summary>
 internal sealed partial class LeaseElector : IElection, IDisposable
 {
-    private const double JitterFactor = 1.2;
+    // client-go has 1.2, so that hundreds do not come at once; with a few, a free lease is taken within 3 s.
+    private const double JitterFactor = 0.2;
+
+    // Of the renew deadline: a request that hangs on a dead connection leaves time for another on a new one.
+    private const double TryShare = 0.4;
     private static readonly ResourceKind Leases = ResourceKind.Of<V1Lease>();
 
     private readonly ResourceClient _client;
@@ -31,6 +35,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     private long _termNumber;
     private volatile bool _isOver = true;
     private volatile bool _hasEnded;
+    private bool _hung;
     private string _lastTrouble = "";
 
     public LeaseElector(
@@ -117,7 +122,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _term.Token);
             try
             {
-                await Task.Delay(_times.RetryPeriod, _time, both.Token);
+                if (!_hung) await Task.Delay(_times.RetryPeriod, _time, both.Token);
                 if (await TryAsync(both.Token) != Attempt.HeldByOther && IsLeading) continue;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -132,6 +137,25 @@ internal sealed partial class LeaseElector : IElection, IDisposable
 
     /// <summary>Takes or renews the lease if it may; tells whether it is ours now.</summary>
     private async Task<Attempt> TryAsync(CancellationToken cancellationToken)
+    {
+        var limit = _times.RenewDeadline * TryShare;
+        using var limited = new CancellationTokenSource(limit, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limited.Token);
+        try
+        {
+            _hung = false;
+            return await TryOnceAsync(both.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            _hung = true;
+            _known = null;
+            LogTrouble(_logger, Once($"the API server did not answer within {limit.TotalSeconds:0.#} s"));
+            return Attempt.Failed;
+        }
+    }
+
+    private async Task<Attempt> TryOnceAsync(CancellationToken cancellationToken)
     {
         var sentAt = _time.GetTimestamp();
         try

@@ -1,0 +1,66 @@
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.Faults;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>Leaders that die, are paused, or sit on a dead connection.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class LeaderFaultTests(ClusterFixture cluster)
+{
+    /// <summary>15 s of lease, 2.4 s between two looks, and as much again for a machine that is busy.</summary>
+    private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(40);
+
+    [Fact]
+    public async Task A_leader_that_is_paused_in_the_middle_of_a_refresh_and_wakes_up_neither_asks_again_nor_overwrites_and_ends()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
+        var paused = await bed.StartOperatorAsync();
+        var grant = await bed.AddAccountAsync("paused");
+        await bed.ReadyAsync("paused");
+        var standby = await bed.StartOperatorAsync();
+
+        // The provider has the request and does not answer: the refresh token is still the old one there.
+        var release = new TaskCompletionSource();
+        var asked = bed.Tokens.Requests.Count;
+        bed.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.ServerError() with { Until = release.Task });
+        await bed.RequestRefreshAsync("paused", "first");
+        await Eventually.TrueAsync(() => bed.Tokens.Requests.Count == asked + 1);
+        await paused.SignalAsync("STOP");
+
+        await Eventually.TrueAsync(() => standby.Log.Contains("Leading", StringComparison.Ordinal), Takeover);
+        await Eventually.SeesAsync(() => bed.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "first" && view.Status("Refreshed") == "True");
+        var secret = (await bed.SecretAsync("paused"))!;
+        var newest = grant.RefreshToken;
+        bed.Tokens.Requests.Count.Should().Be(asked + 2);
+
+        release.SetResult();
+        await paused.SignalAsync("CONT");
+        (await paused.WaitForExitAsync()).Should().Be(1, "another may lead now");
+
+        bed.Tokens.Requests.Count.Should().Be(asked + 2, "the paused one did not ask again");
+        grant.RefreshToken.Should().Be(newest);
+        (await bed.SecretAsync("paused"))!.Version.Should().Be(secret.Version, "nothing was written by it");
+        (await bed.GetAsync("paused")).Status("Refreshed").Should().Be("True");
+        await bed.RequestRefreshAsync("paused", "second");
+        await Eventually.SeesAsync(() => bed.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "second" && view.Status("Refreshed") == "True");
+    }
+
+    [Fact]
+    public async Task A_leader_on_a_dead_connection_makes_a_new_one_in_time_and_goes_on_leading()
+    {
+        await using var link = FaultProxy.Start(cluster.Plane.Server);
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        var kubeconfig = Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}-link.kubeconfig");
+        await KubeconfigFile.RedirectAsync(cluster.OperatorKubeconfig, kubeconfig, link.Through(cluster.Plane.Server));
+        await bed.StartOperatorAsync(("KUBECONFIG", kubeconfig));
+        await bed.AddAccountAsync("early");
+        await bed.ReadyAsync("early");
+
+        link.HalfOpen();
+        await bed.AddAccountAsync("late");
+        await bed.SeesAsync("late", "Ready", "True", within: TimeSpan.FromSeconds(60));
+        bed.Operator.HasExited.Should().BeFalse("it kept its lease");
+        bed.Operator.Log.Should().NotContain("Lost the lease");
+    }
+}
