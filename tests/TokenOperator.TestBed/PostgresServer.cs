@@ -17,6 +17,9 @@ public sealed record PostgresServerOptions
     /// <summary>False leaves pg_stat_statements out; <see cref="PostgresServer.StatementsAsync"/> cannot count then.</summary>
     public bool CountStatements { get; init; } = true;
 
+    /// <summary>Certificate chain and key (PEM) to offer TLS with; null for none.</summary>
+    public (string Certificate, string Key)? Tls { get; init; }
+
     /// <summary>Further settings of postgresql.conf, such as <c>log_statement = all</c>.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 }
@@ -190,6 +193,10 @@ public sealed class PostgresServer : IAsyncDisposable
             Directory.Delete(Folder, recursive: true);
     }
 
+    private string CertificateFile => Path.Combine(Folder, "server.crt");
+
+    private string KeyFile => Path.Combine(Folder, "server.key");
+
     private async Task InitializeAsync(CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())
@@ -198,6 +205,14 @@ public sealed class PostgresServer : IAsyncDisposable
         Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var passwordFile = Path.Combine(Folder, "password");
         await File.WriteAllTextAsync(passwordFile, _password, ct);
+        if (_options.Tls is { } tls)
+        {
+            await File.WriteAllTextAsync(CertificateFile, tls.Certificate, ct);
+            await File.WriteAllTextAsync(KeyFile, tls.Key, ct);
+            // Postgres refuses a key that others may read.
+            File.SetUnixFileMode(KeyFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
         if (_binaries.RunAs is { } user)
             await RunAsync(Process.Start("chown", ["-R", user, Folder]), ct);
         await RunAsync(
@@ -219,6 +234,8 @@ public sealed class PostgresServer : IAsyncDisposable
             ["log_line_prefix"] = "%m [%p] %d ",
             ["timezone"] = "UTC",
         };
+        if (_options.Tls is not null)
+            (settings["ssl"], settings["ssl_cert_file"], settings["ssl_key_file"]) = ("on", CertificateFile, KeyFile);
         if (_options.CountStatements)
             settings["shared_preload_libraries"] = "pg_stat_statements";
         if (!_options.Durable)
