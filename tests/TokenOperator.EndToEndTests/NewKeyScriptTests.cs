@@ -1,0 +1,45 @@
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>hack/new-key.sh, by which make deploy makes the first key and make new-key each further one.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class NewKeyScriptTests(ClusterFixture cluster)
+{
+    [Fact]
+    public async Task A_key_is_made_where_there_is_none_and_added_where_it_is_asked_for()
+    {
+        var first = await RunAsync("--if-none");
+        var key = (await KeysAsync()).Should().ContainSingle().Subject;
+        await RunAsync("--if-none");
+        (await KeysAsync()).Should().Equal([key], "what is there stays as it is");
+
+        // The name is the moment, in seconds.
+        await Eventually.TrueAsync(() => string.CompareOrdinal($"{DateTimeOffset.UtcNow:yyyy-MM-dd-HHmmss}", key.Key) > 0);
+        var second = await RunAsync();
+        var keys = await KeysAsync();
+        keys.Should().HaveCount(2).And.Contain(key);
+        keys.Should().OnlyContain(made => Convert.FromBase64String(made.Value).Length == 32);
+        keys.Keys.Max(StringComparer.Ordinal).Should().NotBe(key.Key, "the new one is current");
+        foreach (var content in keys.Values)
+            (first + second).Should().NotContain(content);
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> KeysAsync() =>
+        (await cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/secrets/token-operator-keys"))!["data"]!.AsObject()
+            .ToDictionary(entry => entry.Key, entry => (string)entry.Value!);
+
+    private async Task<string> RunAsync(params string[] arguments)
+    {
+        var kubectl = (await TestAssets.FindAsync()).Folder;
+        var result = await Command.RunAsync(
+            Path.Combine(TestAssets.RepositoryRoot(), "hack", "new-key.sh"), arguments,
+            environment: new Dictionary<string, string?>
+            {
+                ["KUBECONFIG"] = cluster.Plane.AdminKubeconfig,
+                ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{kubectl}",
+            });
+        result.ExitCode.Should().Be(0, result.Errors);
+        return result.Output + result.Errors;
+    }
+}
