@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using k8s.Exceptions;
+using TokenOperator.Plugin;
 using TokenOperator.Providers;
 using TokenOperator.Seeding;
 using TokenOperator.Storage;
@@ -17,6 +18,8 @@ public static class CommandLine
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
+        if (PluginCommandLine.IsCalled(Environment.ProcessPath, args, out var words))
+            return await PluginCommandLine.RunAsync(words);
         var parsed = Build().Parse(args);
         if (parsed.Errors.Count > 0)
         {
@@ -133,7 +136,7 @@ public static class CommandLine
         }
         catch (StoreUnavailableException e)
         {
-            return await FailAsync(e, ExitCodes.StoreUnavailable);
+            return await FailAsync(e, ExitCodes.Unavailable);
         }
         catch (Exception e) when (e is SchemaException or UnreadableRowException)
         {

@@ -12,12 +12,12 @@ public static class ExitCodes
     /// <summary>The words of the call, a setting or a file are not right: correct them.</summary>
     public const int BadInput = 2;
 
-    /// <summary>Postgres cannot be used now: try again later.</summary>
-    public const int StoreUnavailable = 3;
+    /// <summary>Postgres, or the API server, cannot be used now: try again later.</summary>
+    public const int Unavailable = 3;
 
-    /// <summary>There is no such account.</summary>
+    /// <summary>There is no such account or object.</summary>
     public const int NotFound = 4;
 
-    /// <summary>Refused, since it would overwrite something.</summary>
+    /// <summary>Refused: it would overwrite something, or a right is missing.</summary>
     public const int Refused = 5;
 }

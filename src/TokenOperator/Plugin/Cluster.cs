@@ -1,0 +1,108 @@
+using System.Diagnostics.Metrics;
+using k8s;
+using k8s.Exceptions;
+using k8s.KubeConfigModels;
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Commands;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Runtime.Observability;
+
+namespace TokenOperator.Plugin;
+
+/// <summary>The cluster that a kubeconfig names, as the person that it names.</summary>
+internal sealed class Cluster : IDisposable
+{
+    private static readonly ResourceKind Tokens = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private readonly Kubernetes _connection;
+    private readonly RuntimeMetrics _metrics;
+
+    private Cluster(KubernetesClientConfiguration configuration, string? ns)
+    {
+        _connection = KubernetesClientFactory.Create(configuration);
+        _metrics = new RuntimeMetrics(_services.GetRequiredService<IMeterFactory>());
+        Api = new ResourceClient(new ApiTransport(_connection, _metrics, TimeProvider.System), PluginCommandLine.ProgramName);
+        Server = _connection.BaseUri;
+        Namespace = ns ?? (string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace);
+    }
+
+    /// <summary>All calls.</summary>
+    public ResourceClient Api { get; }
+
+    /// <summary>The namespace of the call, or of the context.</summary>
+    public string Namespace { get; }
+
+    /// <summary>The API server's address.</summary>
+    public Uri Server { get; }
+
+    /// <summary>Reads the kubeconfig and prepares the connection; nothing is sent yet.</summary>
+    /// <exception cref="KubeConfigException">There is no kubeconfig, or not that context in it.</exception>
+    public static Cluster Connect(string? kubeconfig, string? context, string? ns)
+    {
+        NamespaceName.Check(ns);
+        return new Cluster(Load(kubeconfig, context), ns);
+    }
+
+    /// <summary>All OAuthTokens of a namespace; empty means all.</summary>
+    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, CancellationToken ct) => Api.ListAsync<V1Alpha1OAuthToken>(Tokens, ns, null, ct);
+
+    /// <summary>The OAuthToken of this name in <see cref="Namespace"/>.</summary>
+    /// <exception cref="PluginException">There is none: names those that are called nearly so.</exception>
+    public async Task<V1Alpha1OAuthToken> GetAsync(string name, CancellationToken ct) =>
+        await Api.GetAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), ct) ?? throw await MissingAsync(name, ct);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _metrics.Dispose();
+        _connection.Dispose();
+        _services.Dispose();
+    }
+
+    private async Task<Exception> MissingAsync(string name, CancellationToken ct)
+    {
+        // Without the CRD this list is a 404 of its own.
+        var names = (await ListAsync(Namespace, ct)).Select(token => token.Metadata.Name).ToList();
+        var near = NearNames.Of(name, names);
+        return new PluginException(
+            $"There is no OAuthToken {Namespace}/{name}. "
+            + (near.Count > 0 ? $"Did you mean {string.Join(" or ", near)}?"
+                : names.Count == 0 ? $"The namespace {Namespace} has none; kubectl oauthtoken status -A shows those of all namespaces."
+                : $"kubectl oauthtoken status -n {Namespace} shows those that there are."),
+            ExitCodes.NotFound);
+    }
+
+    private static KubernetesClientConfiguration Load(string? kubeconfig, string? context)
+    {
+        var named = kubeconfig ?? Environment.GetEnvironmentVariable("KUBECONFIG");
+        if (string.IsNullOrEmpty(named) && context is null)
+            return KubernetesClientFactory.LoadConfiguration();
+
+        var usual = KubernetesClientConfiguration.KubeConfigDefaultLocation;
+        string[] paths = kubeconfig is not null ? [kubeconfig]
+            : string.IsNullOrEmpty(named) ? [usual]
+            : named.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        // As kubectl: of several files some may be missing.
+        var files = paths.Select(path => new FileInfo(path)).Where(file => file.Exists).ToArray();
+        if (files.Length == 0)
+            throw new KubeConfigException($"There is no kubeconfig {string.Join(" or ", paths)}. Name one by --kubeconfig, or set KUBECONFIG.");
+        var configs = files.Select(file => KubernetesClientConfiguration.LoadKubeConfig(file)).ToList();
+        var chosen = context ?? configs.Select(config => config.CurrentContext).FirstOrDefault(current => !string.IsNullOrEmpty(current));
+        if (string.IsNullOrEmpty(chosen) || configs.Find(config => Has(config, chosen)) is not { } home)
+        {
+            var known = configs.SelectMany(config => config.Contexts ?? []).Select(one => one.Name).ToList();
+            throw new KubeConfigException(
+                (string.IsNullOrEmpty(chosen) ? "The kubeconfig has no current context" : $"The kubeconfig {string.Join(" and ", files.Select(file => file.FullName))} has no context {chosen}")
+                + (known.Count == 0 ? " and no other either." : $"; it has {string.Join(", ", known)}. Choose one by --context."));
+        }
+
+        // Cluster and user may be in another file than the context; of two with one name the first counts.
+        home.Clusters = [.. home.Clusters ?? [], .. configs.SelectMany(config => config.Clusters ?? [])];
+        home.Users = [.. home.Users ?? [], .. configs.SelectMany(config => config.Users ?? [])];
+        return KubernetesClientConfiguration.BuildConfigFromConfigObject(home, chosen);
+    }
+
+    private static bool Has(K8SConfiguration config, string context) => config.Contexts?.Any(one => one.Name == context) == true;
+}

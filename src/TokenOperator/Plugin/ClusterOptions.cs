@@ -1,0 +1,55 @@
+using System.CommandLine;
+
+namespace TokenOperator.Plugin;
+
+/// <summary>The options that all verbs share, under kubectl's names.</summary>
+internal sealed class ClusterOptions
+{
+    private readonly Option<string?> _kubeconfig = new("--kubeconfig") { Description = "Path of the kubeconfig; without it KUBECONFIG, or ~/.kube/config.", Recursive = true };
+    private readonly Option<string?> _context = new("--context") { Description = "The context of the kubeconfig; without it the current one.", Recursive = true };
+    private readonly Option<string?> _namespace = new("--namespace", "-n") { Description = "The namespace; without it that of the context, or default.", Recursive = true };
+
+    /// <summary>Gives them to <paramref name="root"/> and all verbs below it.</summary>
+    public void AddTo(Command root)
+    {
+        root.Options.Add(_kubeconfig);
+        root.Options.Add(_context);
+        root.Options.Add(_namespace);
+    }
+
+    /// <summary>Makes <paramref name="command"/> connect to the cluster and run <paramref name="run"/>; what goes wrong becomes one sentence and an exit code.</summary>
+    public void Bind(Command command, Func<Cluster, ParseResult, CancellationToken, Task<int>> run) =>
+        command.SetAction((parsed, ct) => PluginErrors.GuardAsync(
+            async () =>
+            {
+                using var cluster = Connect(parsed);
+                return await run(cluster, parsed, ct);
+            },
+            ct));
+
+    /// <summary>The verb's argument NAME, completed from the cluster.</summary>
+    public Argument<T> Name<T>()
+    {
+        var name = new Argument<T>("NAME") { Description = "The OAuthToken's name." };
+        name.CompletionSources.Add(context => NamesFor(context.ParseResult));
+        return name;
+    }
+
+    /// <summary>Connects as the words of the call and the kubeconfig say. Sends nothing yet.</summary>
+    public Cluster Connect(ParseResult parsed) => Cluster.Connect(parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace));
+
+    /// <summary>For completion: nobody wants to read an error in the middle of a line.</summary>
+    private IEnumerable<string> NamesFor(ParseResult parsed)
+    {
+        try
+        {
+            using var cluster = Connect(parsed);
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+            return [.. cluster.ListAsync(cluster.Namespace, limit.Token).GetAwaiter().GetResult().Select(token => token.Metadata.Name)];
+        }
+        catch (Exception e) when (PluginErrors.IsExpected(e) || e is OperationCanceledException)
+        {
+            return [];
+        }
+    }
+}

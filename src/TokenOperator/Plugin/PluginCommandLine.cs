@@ -1,0 +1,85 @@
+// kubectl oauthtoken: what a person with a kubeconfig does. May touch the API server through Runtime/Client, Entities, and the
+// readers of Seeding; never Postgres, unless a verb's own options name one.
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using TokenOperator.Commands;
+
+namespace TokenOperator.Plugin;
+
+/// <summary>The same program as a kubectl plugin: its verbs, and who parses them.</summary>
+public static class PluginCommandLine
+{
+    /// <summary>What kubectl calls a plugin for <c>kubectl oauthtoken</c>; as a program's own name or as its first word it makes this one the plugin.</summary>
+    public const string ProgramName = "kubectl-oauthtoken";
+
+    private const string Typed = "kubectl oauthtoken";
+
+    /// <summary>True when the program was called as the plugin; <paramref name="words"/> is then what follows.</summary>
+    /// <param name="program">The path of the program, as <see cref="Environment.ProcessPath"/> has it.</param>
+    /// <param name="args">The words of the call.</param>
+    /// <param name="words">Those for the plugin.</param>
+    public static bool IsCalled(string? program, string[] args, out string[] words)
+    {
+        ArgumentNullException.ThrowIfNull(args);
+        var byWord = args is [ProgramName, ..];
+        words = byWord ? args[1..] : args;
+        return byWord || Path.GetFileNameWithoutExtension(program) == ProgramName;
+    }
+
+    /// <summary>Runs the verb that <paramref name="words"/> name.</summary>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(string[] words)
+    {
+        var parsed = Build().Parse(words);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+                await Console.Error.WriteLineAsync($"{Typed}: {error.Message}");
+            await Console.Error.WriteLineAsync($"Run: {PathOf(parsed.CommandResult)} --help");
+            return ExitCodes.BadInput;
+        }
+
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    }
+
+    internal static Command Build()
+    {
+        var options = new ClusterOptions();
+        var root = new Verb(
+            ProgramName,
+            "Shows how the OAuthTokens of a cluster are, and mends what is not good: docs/kubectl-plugin.md.",
+            "status -A",
+            "seed marcus-gmail -n mail --from-file token.json")
+        {
+            new HelpOption { Action = new HelpForPlugin() },
+            StatusVerb.Build(options),
+        };
+        options.AddTo(root);
+        root.SetAction(parsed => new HelpForPlugin().Invoke(parsed));
+        return root;
+    }
+
+    private static string PathOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : Typed;
+
+    /// <summary>Help that shows the command as it is typed; a command's own name cannot have a space.</summary>
+    private sealed class HelpForPlugin : SynchronousCommandLineAction
+    {
+        private readonly HelpOption _usual = new();
+
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            using var text = new StringWriter();
+            parseResult.InvocationConfiguration.Output = text;
+            var code = ((SynchronousCommandLineAction)_usual.Action!).Invoke(parseResult);
+            Console.Out.Write(text.ToString().Replace(ProgramName, Typed, StringComparison.Ordinal));
+            if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
+                Console.Out.WriteLine($"Examples:\n  {string.Join("\n  ", examples.Select(example => $"{Typed} {example}"))}\n");
+            return code;
+        }
+    }
+}

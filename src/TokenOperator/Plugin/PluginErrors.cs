@@ -1,0 +1,61 @@
+using System.Net;
+using System.Security.Authentication;
+using k8s.Exceptions;
+using TokenOperator.Commands;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Seeding;
+
+namespace TokenOperator.Plugin;
+
+/// <summary>What a person is to be told, in one sentence or two, and the exit code that goes with it.</summary>
+public sealed class PluginException(string message, int exitCode = ExitCodes.Failed) : Exception(message)
+{
+    /// <summary>One of <see cref="ExitCodes"/>.</summary>
+    public int ExitCode { get; } = exitCode;
+}
+
+/// <summary>Turns what goes wrong into a sentence that says what to do; no stack traces.</summary>
+internal static class PluginErrors
+{
+    /// <summary>What a shell expects of a program that was ended by Ctrl-C.</summary>
+    private const int Interrupted = 130;
+
+    /// <summary>Runs a verb.</summary>
+    public static async Task<int> GuardAsync(Func<Task<int>> run, CancellationToken ct)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            return Interrupted;
+        }
+        catch (Exception e) when (IsExpected(e))
+        {
+            var (sentence, code) = Explain(e);
+            await Console.Error.WriteLineAsync($"kubectl oauthtoken: {sentence}");
+            return code;
+        }
+    }
+
+    /// <summary>True for what can go wrong without a fault in this program.</summary>
+    public static bool IsExpected(Exception e) => e is PluginException or ApiException or ApiUnavailableException or KubeConfigException
+        or InvalidSettingException or InvalidDocumentException or IOException or UnauthorizedAccessException or AuthenticationException or YamlDotNet.Core.YamlException;
+
+    /// <summary>The sentence and the exit code.</summary>
+    public static (string Sentence, int ExitCode) Explain(Exception error) => error switch
+    {
+        PluginException e => (e.Message, e.ExitCode),
+        ApiException { StatusCode: HttpStatusCode.Unauthorized } =>
+            ("The API server does not know you: the credentials of this context are missing or have ended. Sign in to the cluster again, or choose another context by --context.", ExitCodes.Refused),
+        ApiException { StatusCode: HttpStatusCode.Forbidden } e =>
+            ($"You may not do this: {e.Message}. Ask whoever administers the cluster for that right, or choose another context by --context.", ExitCodes.Refused),
+        ApiException { StatusCode: HttpStatusCode.NotFound } e when e.Message.Contains("oauthtokens", StringComparison.Ordinal) =>
+            ("This cluster does not know the kind OAuthToken: the operator is not installed there, or this is another cluster. See docs/install.md, and kubectl config current-context.", ExitCodes.NotFound),
+        ApiException e => ($"The API server refuses: {e.Message}", ExitCodes.Failed),
+        ApiUnavailableException e => ($"{e.Message}. See whether the cluster runs and whether this machine reaches it; kubectl cluster-info shows the address.", ExitCodes.Unavailable),
+        YamlDotNet.Core.YamlException e => ($"The kubeconfig is no valid YAML (line {e.Start.Line}).", ExitCodes.BadInput),
+        _ => (error.Message, ExitCodes.BadInput),
+    };
+}

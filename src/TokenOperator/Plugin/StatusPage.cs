@@ -1,0 +1,114 @@
+// Statuses as text. Pure.
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TokenOperator.Commands;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Plugin;
+
+/// <summary>Renders statuses as the option <c>-o</c> asks for.</summary>
+internal static class StatusPage
+{
+    /// <summary>What <c>-o</c> accepts.</summary>
+    public static readonly string[] Formats = ["table", "wide", "json", "yaml"];
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter() },
+    };
+
+    private static readonly JsonSerializerOptions OneLine = new(Json) { WriteIndented = false };
+
+    /// <summary>The whole page, without a final line break.</summary>
+    public static string Render(string format, IReadOnlyList<TokenStatus> items, bool withNamespace, Paint paint, DateTimeOffset now) => format switch
+    {
+        "json" => JsonSerializer.Serialize(new TokenStatusList(items), Json),
+        "yaml" => Yaml(items),
+        _ => string.Join('\n', [.. Rows(items, withNamespace, format == "wide", paint, now), .. items.Where(item => item.Health != Health.Ok).SelectMany(item => Trouble(item, paint))]),
+    };
+
+    /// <summary>As <see cref="Render"/>, in a form that can follow another: JSON on one line, YAML as a document of its own.</summary>
+    public static string RenderNext(string format, IReadOnlyList<TokenStatus> items, bool withNamespace, Paint paint, DateTimeOffset now) => format switch
+    {
+        "json" => JsonSerializer.Serialize(new TokenStatusList(items), OneLine),
+        "yaml" => $"---\n{Yaml(items)}",
+        _ => Render(format, items, withNamespace, paint, now),
+    };
+
+    private static IEnumerable<string> Rows(IReadOnlyList<TokenStatus> items, bool withNamespace, bool wide, Paint paint, DateTimeOffset now)
+    {
+        var columns = new List<(string Title, Func<TokenStatus, string> Cell)>
+        {
+            ("NAME", item => item.Name),
+            ("READY", item => item.Ready ? "True" : "False"),
+            ("STATUS", item => item.Reason),
+            ("EXPIRES", item => Ago(item.ExpiresAt, now)),
+            ("NEXT REFRESH", item => Ago(item.NextRefreshTime, now)),
+        };
+        if (withNamespace)
+            columns.Insert(0, ("NAMESPACE", item => item.Namespace));
+        if (wide)
+        {
+            columns.AddRange(
+            [
+                ("PROVIDER", item => item.Provider),
+                ("ACCOUNT", item => item.Account),
+                ("SECRET", item => item.SecretName),
+                ("LAST REFRESH", item => Ago(item.LastRefreshTime, now)),
+                ("FAILURES", item => $"{item.Failures}"),
+                ("PERSISTED", item => item.Persisted ? "True" : "False"),
+            ]);
+        }
+
+        var rows = items.Select(item => columns.Select(column => column.Cell(item)).ToArray()).Prepend([.. columns.Select(column => column.Title)]).ToList();
+        return Table.Lines(rows, (row, column, cell) => row == 0 ? paint.Bold(cell)
+            : columns[column].Title is "READY" or "STATUS" ? paint.Tone(items[row - 1].Health, cell)
+            : cell);
+    }
+
+    private static IEnumerable<string> Trouble(TokenStatus item, Paint paint)
+    {
+        yield return "";
+        yield return paint.Tone(item.Health, $"{item.Namespace}/{item.Name}: {item.Reason}");
+        yield return $"  {item.Message}";
+        if (item.NextStep is { } step)
+            yield return $"  Next: {paint.Bold(step)}";
+    }
+
+    /// <summary>A moment as a person counts: <c>in 42m</c>, <c>3h ago</c>.</summary>
+    internal static string Ago(string? moment, DateTimeOffset now)
+    {
+        if (Timestamps.Parse(moment) is not { } at)
+            return "-";
+        var span = (at - now).Duration();
+        var text = span switch
+        {
+            { TotalMinutes: < 1 } => $"{(int)span.TotalSeconds}s",
+            { TotalMinutes: < 120 } => $"{(int)span.TotalMinutes}m",
+            { TotalHours: < 48 } => $"{(int)span.TotalHours}h",
+            _ => $"{(int)span.TotalDays}d",
+        };
+        return at >= now ? $"in {text}" : $"{text} ago";
+    }
+
+    // From the JSON, so that the two have the same fields.
+    private static string Yaml(IReadOnlyList<TokenStatus> items)
+    {
+        var document = JsonSerializer.SerializeToElement(new TokenStatusList(items), Json);
+        return k8s.KubernetesYaml.Serialize(Plain(document)!).TrimEnd();
+    }
+
+    private static object? Plain(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object => element.EnumerateObject().ToDictionary(field => field.Name, field => Plain(field.Value)),
+        JsonValueKind.Array => element.EnumerateArray().Select(Plain).ToList(),
+        JsonValueKind.Number => element.GetInt64(),
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        JsonValueKind.String => element.GetString(),
+        _ => null,
+    };
+}

@@ -1,0 +1,69 @@
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>kubectl oauthtoken as a person types it, with that person's own rights.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class PluginTests(ClusterFixture cluster)
+{
+    [Fact]
+    public async Task Status_shows_what_is_good_and_what_is_not_with_the_cause_and_the_next_step()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var person = await PluginBed.CreateAsync(cluster, bed);
+        await bed.AddAccountAsync("good");
+        await bed.ReadyAsync("good");
+        var good = await person.RunAsync("status");
+        good.ExitCode.Should().Be(0, good.Errors);
+        good.Output.Should().Contain("good").And.Contain("Refreshed").And.NotContain("\e[", "a pipe gets no colours");
+
+        await bed.ApplyAsync("bad");
+        await bed.SeesAsync("bad", "Stalled", "True", "SeedMissing");
+        var both = await person.RunAsync("status");
+        both.ExitCode.Should().Be(1);
+        both.Output.Should().Contain("bad: SeedMissing").And.Contain($"Next: kubectl oauthtoken seed bad -n {bed.Namespace} --from-file token.json");
+        (await person.RunAsync("status", "good")).ExitCode.Should().Be(0);
+        (await person.StatusAsync()).Select(item => item.GetProperty("ready").GetBoolean()).Should().Equal(false, true);
+        (await person.StatusAsync("bad")).Should().ContainSingle().Which.GetProperty("needsHuman").GetBoolean().Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Status_that_watches_shows_a_change_as_soon_as_it_is_there()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var person = await PluginBed.CreateAsync(cluster, bed);
+        await bed.ApplyAsync("late");
+        await using var watch = person.Start(person.File("watch.log"), "status", "late", "--watch", "-o", "json");
+        await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("SeedMissing", StringComparison.Ordinal));
+        await bed.WriteSeedAsync("late", bed.Tokens.AddAccount("late").RefreshToken);
+        await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("\"health\":\"Ok\"", StringComparison.Ordinal));
+        await watch.SignalAsync("INT");
+        (await watch.WaitForExitAsync()).Should().Be(130);
+    }
+
+    [Fact]
+    public async Task What_goes_wrong_is_told_in_a_sentence_with_what_to_do()
+    {
+        var bed = await cluster.SharedBedAsync();
+        var person = await PluginBed.CreateAsync(cluster, bed);
+        await bed.AddAccountAsync("plugin-typed");
+
+        await FailsAsync(person.RunAsync("status", "plugin-tpyed"), 4, "Did you mean plugin-typed?");
+        await FailsAsync(person.RunAsync("status", "-A"), 5, "You may not do this: list oauthtokens");
+        await FailsAsync(person.RunAsync("status", "--context", "elsewhere"), 2, "has no context elsewhere; it has test-bed");
+        await FailsAsync(PluginBed.RunAsAsync("/does/not/exist", "status"), 2, "There is no kubeconfig /does/not/exist");
+        await FailsAsync(person.RunAsync("fly"), 2, "--help");
+        await FailsAsync(person.RunAsync("status", "--output", "xml"), 2, "xml");
+        var stranger = await cluster.Plane.WriteKubeconfigAsync($"{bed.Namespace}.stranger", "no-such-token");
+        await FailsAsync(PluginBed.RunAsAsync(stranger, "status"), 5, "Sign in to the cluster again");
+        var away = await cluster.Plane.WriteKubeconfigAsync($"{bed.Namespace}.away", "token", new Uri("https://127.0.0.1:1"));
+        await FailsAsync(PluginBed.RunAsAsync(away, "status"), 3, "cannot be reached");
+    }
+
+    private static async Task FailsAsync(Task<CommandResult> run, int exitCode, string sentence)
+    {
+        var result = await run;
+        result.ExitCode.Should().Be(exitCode, result.Output + result.Errors);
+        result.Errors.Should().StartWith("kubectl oauthtoken: ").And.Contain(sentence).And.NotContain("   at ");
+    }
+}

@@ -1,0 +1,37 @@
+using TokenOperator.Plugin;
+
+namespace TokenOperator.Tests.Plugin;
+
+public sealed class PluginCommandLineTests
+{
+    [Theory]
+    [InlineData("/usr/local/bin/kubectl-oauthtoken", "status", "status")]
+    [InlineData("C:/tools/kubectl-oauthtoken.exe", "status", "status")]
+    [InlineData("/app/token-operator", "kubectl-oauthtoken status", "status")]
+    [InlineData("/app/token-operator", "kubectl-oauthtoken", "")]
+    public void Its_own_name_or_its_first_word_makes_the_program_the_plugin(string program, string args, string words)
+    {
+        PluginCommandLine.IsCalled(program, args.Split(' '), out var rest).Should().BeTrue();
+        rest.Should().Equal(words.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Theory]
+    [InlineData("/app/token-operator", "run")]
+    [InlineData("/usr/bin/dotnet", "seed kubectl-oauthtoken")]
+    public void Otherwise_it_is_the_operator(string program, string args) =>
+        PluginCommandLine.IsCalled(program, args.Split(' '), out _).Should().BeFalse();
+
+    [Theory]
+    [InlineData("marcus-gmial", "marcus-gmail")]
+    [InlineData("marcus", "marcus-gmail")]
+    [InlineData("completely-different", "")]
+    public void A_mistyped_name_is_answered_with_those_that_are_near(string typed, string near) =>
+        NearNames.Of(typed, ["marcus-gmail", "billing", "reports"]).Should().Equal(near.Length == 0 ? [] : [near]);
+
+    [Fact]
+    public void Each_verb_has_an_example()
+    {
+        PluginCommandLine.Build().Subcommands.Where(verb => !verb.Hidden).Should().AllSatisfy(
+            verb => verb.Should().BeOfType<Verb>().Which.Examples.Should().NotBeEmpty().And.OnlyContain(example => example.StartsWith(verb.Name, StringComparison.Ordinal)));
+    }
+}
