@@ -11,7 +11,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo run deploy new-key format bench test-assets dotnet
+.PHONY: help build test soak demo run deploy new-key format bench test-assets dotnet
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ demo: dotnet ## Show the operator at work, on parts that it starts itself (HOLD=
 
 bench: dotnet ## Measure against the bare loop (N=1000); the last line is one JSON object
 	@N="$(N)" hack/with-test-assets.sh dotnet run --configuration Release --project tests/TokenOperator.Benchmarks
+
+soak: dotnet ## Run two replicas under random faults (MINUTES=20, SEED=n repeats one); the last line is one JSON object
+	@echo "Building the operator..." && dotnet build src/TokenOperator --configuration Release --verbosity quiet
+	@hack/with-test-assets.sh dotnet run --configuration Release --project tests/TokenOperator.TestBed -- soak --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
 
 run: dotnet ## Run the operator against the current kubeconfig
 	dotnet run --configuration $(CONFIGURATION) --project src/TokenOperator -- run

@@ -112,7 +112,7 @@ public sealed class DemoBed : IAsyncDisposable
     }
 
     // The one of the same build as this program: bin/Release/net10.0 there as here.
-    private static string FindProgram()
+    internal static string FindProgram()
     {
         var root = TestAssets.RepositoryRoot();
         var build = Path.GetRelativePath(Path.Combine(root, "tests", "TokenOperator.TestBed"), AppContext.BaseDirectory);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using TokenOperator.TestBed;
+using TokenOperator.TestBed.Soak;
 using TokenOperator.TestBed.TokenServers;
 
 using var stop = new CancellationTokenSource();
@@ -12,6 +13,7 @@ try
     {
         ["up"] => await UpAsync(stop.Token),
         ["demo"] => await DemoCommand.RunAsync(hold: Environment.GetEnvironmentVariable("HOLD") is { Length: > 0 } and not "0", stop.Token),
+        ["soak", .. var options] => await SoakCommand.RunAsync(options, stop.Token),
         ["token-server", .. var options] => await ServeTokensAsync(options, stop.Token),
         _ => Usage(),
     };
@@ -51,6 +53,7 @@ static int Usage()
         Usage: TokenOperator.TestBed VERB
           up            start etcd and kube-apiserver, print the KUBECONFIG, stay until Ctrl-C
           demo          show the operator at work; HOLD=1 stays up afterwards
+          soak          run two replicas under random faults: [--minutes N] [--accounts N] [--seed N]
           token-server  serve a token endpoint: [--port N] [--lifetime SECONDS] [--latency MILLISECONDS] [--rotate]
         """);
     return 2;

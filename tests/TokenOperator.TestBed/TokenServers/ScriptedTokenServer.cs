@@ -26,6 +26,9 @@ public sealed class TokenServerBehaviour
     /// <summary>True: a new refresh token each time, and an old one presented again ends the grant (RFC 9700 section 4.14.2).</summary>
     public bool RotateRefreshTokens { get; set; }
 
+    /// <summary>With rotation: how long a used refresh token is still good.</summary>
+    public TimeSpan ReuseLeeway { get; set; }
+
     /// <summary>True: an unknown refresh token is an account of that name, for load tests.</summary>
     public bool AcceptAnyRefreshToken { get; set; }
 
@@ -56,6 +59,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
     private readonly ConcurrentDictionary<string, ScriptedAnswer> _always = new();
 
     private int _connectionCount;
+    private int _doubleAsks;
 
     private ScriptedTokenServer(int port, TokenServerBehaviour behaviour, TimeProvider time)
     {
@@ -100,6 +104,9 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
 
     /// <summary>How many connections were opened so far.</summary>
     public int ConnectionCount => _connectionCount;
+
+    /// <summary>How often an account was asked for while a request for it was in work (for <see cref="TokenServerBehaviour.Latency"/>).</summary>
+    public int DoubleAsks => _doubleAsks;
 
     /// <summary>Starts one on a free port, or on <paramref name="port"/>.</summary>
     public static async Task<ScriptedTokenServer> StartAsync(
@@ -158,10 +165,9 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         var form = context.Request.HasFormContentType
             ? (await context.Request.ReadFormAsync(context.RequestAborted)).ToDictionary(field => field.Key, field => field.Value.ToString())
             : [];
-        _requests.Enqueue(new RecordedRequest(_time.GetUtcNow(), path, form));
-        if (Behaviour.Latency > TimeSpan.Zero)
-            await Task.Delay(Behaviour.Latency, context.RequestAborted);
         var token = form.GetValueOrDefault(path == "/revoke" ? "token" : "refresh_token", "");
+        _requests.Enqueue(new RecordedRequest(_time.GetUtcNow(), path, form));
+        await WorkAsync(_grants.Find(token), context.RequestAborted);
         var script = Script(token);
         var (status, body) = script?.Body is { } scripted ? (script.Status, scripted) : path switch
         {
@@ -170,6 +176,29 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
             _ => (404, "{}"),
         };
         await SendAsync(context, script ?? new ScriptedAnswer(), status, body);
+    }
+
+    /// <summary>Takes its time, and notices when somebody else asks for the same account meanwhile.</summary>
+    private async Task WorkAsync(TokenGrant? grant, CancellationToken gone)
+    {
+        if (Behaviour.Latency <= TimeSpan.Zero)
+            return;
+        if (grant is null)
+        {
+            await Task.Delay(Behaviour.Latency, gone);
+            return;
+        }
+
+        if (Interlocked.Increment(ref grant.InWork) > 1)
+            Interlocked.Increment(ref _doubleAsks);
+        try
+        {
+            await Task.Delay(Behaviour.Latency, gone);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref grant.InWork);
+        }
     }
 
     private static async Task SendAsync(HttpContext context, ScriptedAnswer script, int status, string body)
@@ -228,11 +257,14 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         lock (grant)
         {
             // A used token that comes back means that two parties hold it: the whole family ends.
-            grant.IsRevoked |= grant.Used.Contains(presented);
-            if (grant.IsRevoked || grant.RefreshToken != presented)
+            var now = _time.GetUtcNow();
+            var isUsed = grant.Used.TryGetValue(presented, out var usedAt);
+            var isTolerated = isUsed && now - usedAt < Behaviour.ReuseLeeway;
+            grant.IsRevoked |= isUsed && !isTolerated;
+            if (grant.IsRevoked || (grant.RefreshToken != presented && !isTolerated))
                 return (400, GoogleReplies.Error("invalid_grant", "Token has been expired or revoked."));
-            var accessToken = _grants.IssueAccessToken(grant, _time.GetUtcNow() + Behaviour.TokenLifetime);
-            var rotated = Behaviour.RotateRefreshTokens ? _grants.Rotate(grant) : null;
+            var accessToken = _grants.IssueAccessToken(grant, now + Behaviour.TokenLifetime);
+            var rotated = Behaviour.RotateRefreshTokens ? _grants.Rotate(grant, now) : null;
             return (200, GoogleReplies.Token(accessToken, Behaviour.TokenLifetime, grant.Scope, rotated, Behaviour.RefreshTokenLifetime));
         }
     }

@@ -6,7 +6,10 @@ namespace TokenOperator.TestBed.TokenServers;
 /// <summary>One account's grant: which refresh token is good now and which access tokens it brought.</summary>
 public sealed class TokenGrant
 {
-    internal HashSet<string> Used { get; } = [];
+    internal Dictionary<string, DateTimeOffset> Used { get; } = [];
+
+    /// <summary>How many requests with a refresh token of this grant are in work.</summary>
+    internal int InWork;
 
     internal ConcurrentDictionary<string, DateTimeOffset> AccessTokens { get; } = new();
 
@@ -51,9 +54,9 @@ internal sealed class TokenGrants
     }
 
     /// <summary>Replaces the grant's refresh token; the old one counts as used.</summary>
-    public string Rotate(TokenGrant grant)
+    public string Rotate(TokenGrant grant, DateTimeOffset now)
     {
-        grant.Used.Add(grant.RefreshToken);
+        grant.Used[grant.RefreshToken] = now;
         grant.RefreshToken = NewToken("1//");
         _byRefreshToken[grant.RefreshToken] = grant;
         return grant.RefreshToken;

@@ -1,0 +1,179 @@
+// The soak: many accounts, two replicas, random faults. May start everything that the test bed has.
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed.Faults;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.TestBed.Soak;
+
+/// <summary>
+/// A control plane, a Postgres and two token servers, each behind a <see cref="FaultProxy"/>, and two replicas that are started
+/// again when they end, as a kubelet would. Half of the accounts are at a provider that rotates refresh tokens, with a grace period.
+/// </summary>
+internal sealed class SoakBed : IAsyncDisposable
+{
+    public const string Namespace = "soak";
+    private const string OperatorNamespace = "token-operator-system";
+    private static readonly TimeSpan KubeletDelay = TimeSpan.FromSeconds(1);
+
+    private readonly PostgresServer _postgres;
+    private readonly Dictionary<string, string?> _settings;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly OperatorProcess?[] _replicas = new OperatorProcess?[2];
+    private readonly string _kubeconfig;
+    private readonly string _databaseUrl;
+    private Task _kubelets = Task.CompletedTask;
+    private int _starts;
+
+    private SoakBed(
+        ControlPlane plane, PostgresServer postgres, ScriptedTokenServer plain, ScriptedTokenServer rotating, FaultProxy[] links, string kubeconfig, string databaseUrl)
+    {
+        (Plane, _postgres, Plain, Rotating, _kubeconfig, _databaseUrl) = (plane, postgres, plain, rotating, kubeconfig, databaseUrl);
+        Links = new Dictionary<string, FaultProxy>
+        {
+            ["API server"] = links[0],
+            ["Postgres"] = links[1],
+            ["plain provider"] = links[2],
+            ["rotating provider"] = links[3],
+        };
+        _settings = new Dictionary<string, string?>
+        {
+            ["Namespaces"] = Namespace,
+            ["LeaderElection__LeaseNamespace"] = OperatorNamespace,
+            ["Logging__Format"] = "text",
+            ["Providers__rotating__TokenEndpoint"] = links[3].Through(rotating.TokenEndpoint).ToString(),
+        };
+    }
+
+    public ControlPlane Plane { get; }
+
+    public ScriptedTokenServer Plain { get; }
+
+    public ScriptedTokenServer Rotating { get; }
+
+    public IReadOnlyDictionary<string, FaultProxy> Links { get; }
+
+    public int Starts => _starts;
+
+    public IEnumerable<OperatorProcess> Running => _replicas.OfType<OperatorProcess>().Where(r => !r.HasExited);
+
+    public static async Task<SoakBed> StartAsync(CancellationToken ct)
+    {
+        var starting = PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false }, ct);
+        var plane = await ControlPlane.StartAsync(ct: ct);
+        var postgres = await starting;
+        var database = await postgres.CreateDatabaseAsync(ct: ct);
+        var plain = await ScriptedTokenServer.StartAsync(Behaviour(rotates: false), ct: ct);
+        var rotating = await ScriptedTokenServer.StartAsync(Behaviour(rotates: true), ct: ct);
+        FaultProxy[] links =
+        [
+            FaultProxy.Start(plane.Server), FaultProxy.Start("127.0.0.1", postgres.Port), FaultProxy.Start(plain.Address), FaultProxy.Start(rotating.Address),
+        ];
+        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
+        foreach (var ns in new[] { OperatorNamespace, Namespace })
+            await plane.CreateNamespaceAsync(ns, ct);
+        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")], ct: ct);
+        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")], ct: ct);
+        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
+        var kubeconfig = await KubeconfigFile.RedirectAsync(
+            await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, "token-operator", ct),
+            Path.Combine(plane.Folder, "soak.kubeconfig"), links[0].Through(plane.Server), ct: ct);
+        var databaseUrl = database.Uri.Replace($":{postgres.Port}/", $":{links[1].Port}/", StringComparison.Ordinal);
+        return new SoakBed(plane, postgres, plain, rotating, links, kubeconfig, databaseUrl);
+    }
+
+    /// <summary>Makes the accounts with their seeds and OAuthTokens.</summary>
+    public async Task AddAccountsAsync(int count, CancellationToken ct)
+    {
+        var items = new JsonArray { Secret("client", "credentials.json", """{"installed":{"client_id":"soak","client_secret":"soak-secret"}}""") };
+        for (var i = 0; i < count; i++)
+        {
+            var (provider, server) = i % 2 == 0 ? ("google", Plain) : ("rotating", Rotating);
+            var name = string.Create(CultureInfo.InvariantCulture, $"{provider}-{i:000}");
+            items.Add(Secret($"{name}-seed", "token.json", new JsonObject { ["refresh_token"] = server.AddAccount(name).RefreshToken }.ToJsonString()));
+            items.Add(new JsonObject
+            {
+                ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+                ["kind"] = "OAuthToken",
+                ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
+                ["spec"] = new JsonObject
+                {
+                    ["provider"] = provider,
+                    ["account"] = name,
+                    ["clientSecretRef"] = new JsonObject { ["name"] = "client" },
+                    ["seedSecretRef"] = new JsonObject { ["name"] = $"{name}-seed" },
+                },
+            });
+        }
+
+        await Plane.Kubectl.ApplyTextAsync(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "List", ["items"] = items }.ToJsonString(), ct);
+    }
+
+    /// <summary>Starts both replicas and keeps them running.</summary>
+    public void StartReplicas() => _kubelets = Task.WhenAll(KeepAsync(0), KeepAsync(1));
+
+    public async Task<IReadOnlyList<JsonNode>> ListAsync(string path, CancellationToken ct) =>
+        [.. (await Plane.GetAsync(path, ct))!["items"]!.AsArray().Select(item => item!)];
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _kubelets;
+        foreach (var replica in _replicas.OfType<OperatorProcess>())
+            await replica.DisposeAsync();
+        foreach (var link in Links.Values)
+            await link.DisposeAsync();
+        await Plain.DisposeAsync();
+        await Rotating.DisposeAsync();
+        await _postgres.DisposeAsync();
+        await Plane.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    private static TokenServerBehaviour Behaviour(bool rotates) => new()
+    {
+        TokenLifetime = TimeSpan.FromSeconds(60),
+        Latency = TimeSpan.FromMilliseconds(100),
+        RotateRefreshTokens = rotates,
+        ReuseLeeway = TimeSpan.FromMinutes(10),
+    };
+
+    private static JsonObject Secret(string name, string key, string content) => new()
+    {
+        ["apiVersion"] = "v1",
+        ["kind"] = "Secret",
+        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
+        ["data"] = new JsonObject { [key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(content)) },
+    };
+
+    private async Task KeepAsync(int index)
+    {
+        try
+        {
+            while (true)
+            {
+                var replica = OperatorProcess.Start(new OperatorProcessOptions
+                {
+                    Program = DemoBed.FindProgram(),
+                    Kubeconfig = _kubeconfig,
+                    DatabaseUrl = _databaseUrl,
+                    TokenEndpoint = Links["plain provider"].Through(Plain.TokenEndpoint),
+                    RevocationEndpoint = Links["plain provider"].Through(Plain.RevocationEndpoint),
+                    LogFile = Path.Combine(Plane.Folder, $"replica-{index}.log"),
+                    Settings = _settings,
+                });
+                Interlocked.Increment(ref _starts);
+                var old = Interlocked.Exchange(ref _replicas[index], replica);
+                if (old is not null)
+                    await old.DisposeAsync();
+                await replica.WaitForExitAsync(_stop.Token);
+                await Task.Delay(KubeletDelay, _stop.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The soak is over.
+        }
+    }
+}

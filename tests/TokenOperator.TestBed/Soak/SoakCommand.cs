@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace TokenOperator.TestBed.Soak;
+
+/// <summary>The verb <c>soak</c>: random faults for some minutes, then a reckoning.</summary>
+internal static class SoakCommand
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// Runs it. The last line is one JSON object. Lost tokens: accounts whose stored refresh token does not work at the end. Expired
+    /// seconds: one for each Secret and second that it held an expired token. Double asks: requests at the provider for an account while
+    /// another one for it was in work.
+    /// </summary>
+    /// <returns>0 when nothing was lost, expired or asked for twice, else 1.</returns>
+    public static async Task<int> RunAsync(string[] args, CancellationToken ct)
+    {
+        var minutes = Number(args, "--minutes", 20);
+        var accounts = (int)Number(args, "--accounts", 200);
+        var seed = (int)Number(args, "--seed", Environment.TickCount & 0xFFFF);
+        Console.WriteLine($"{accounts} accounts, {minutes} minutes, seed {seed}: the same choices again by --seed {seed}");
+        await using var bed = await SoakBed.StartAsync(ct);
+        bed.StartReplicas();
+        await bed.AddAccountsAsync(accounts, ct);
+        await AllAsync(bed, accounts, view => Condition(view, "Ready") == "True", "every account is Ready", ct);
+        var memory = Memory(bed);
+
+        var faults = new SoakFaults(bed, seed);
+        var expired = await SufferAsync(bed, faults, TimeSpan.FromMinutes(minutes), ct);
+        var lost = await LostAsync(bed, accounts, ct);
+        var doubleAsks = bed.Plain.DoubleAsks + bed.Rotating.DoubleAsks;
+        var report = new JsonObject
+        {
+            ["minutes"] = minutes,
+            ["accounts"] = accounts,
+            ["seed"] = seed,
+            ["refreshes"] = bed.Plain.Requests.Count + bed.Rotating.Requests.Count,
+            ["faults"] = faults.Count,
+            ["process_starts"] = bed.Starts,
+            ["lost_tokens"] = lost,
+            ["expired_seconds"] = expired.Unexcused,
+            ["expired_seconds_in_long_outages"] = expired.Excused,
+            ["double_asks"] = doubleAsks,
+            ["memory_start_mib"] = memory,
+            ["memory_end_mib"] = Memory(bed),
+        };
+        if (lost > 0 || expired.Unexcused > 0)
+            await KeepLogsAsync(bed);
+        Console.WriteLine(report.ToJsonString());
+        return lost == 0 && expired.Unexcused == 0 && doubleAsks == 0 ? 0 : 1;
+    }
+
+    private static async Task<(int Unexcused, int Excused)> SufferAsync(SoakBed bed, SoakFaults faults, TimeSpan length, CancellationToken ct)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        end.CancelAfter(length);
+        var running = faults.RunAsync(end.Token);
+        var (unexcused, samples) = (0, new List<(DateTimeOffset At, IReadOnlyList<string> Names)>());
+        using var second = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        while (!running.IsCompleted)
+        {
+            await second.WaitForNextTickAsync(ct);
+            if (await ExpiredAsync(bed, ct) is { Count: > 0 } names)
+                samples.Add((DateTimeOffset.UtcNow, names));
+        }
+
+        await running;
+        // Whether an outage was long is known when it is over.
+        foreach (var (at, names) in samples.Where(sample => !faults.Excuses(sample.At)))
+        {
+            Console.WriteLine($"{at:HH:mm:ss} expired: {string.Join(' ', names.Take(5))}{(names.Count > 5 ? $" and {names.Count - 5} more" : "")}");
+            unexcused += names.Count;
+        }
+
+        return (unexcused, samples.Sum(sample => sample.Names.Count) - unexcused);
+    }
+
+    private static async Task<IReadOnlyList<string>> ExpiredAsync(SoakBed bed, CancellationToken ct)
+    {
+        var now = DateTimeOffset.UtcNow;
+        return [.. (await bed.ListAsync($"/api/v1/namespaces/{SoakBed.Namespace}/secrets", ct))
+            .Where(secret => secret["data"]?["expires_at"] is { } end
+                && DateTimeOffset.Parse(Encoding.UTF8.GetString(Convert.FromBase64String((string)end!)), CultureInfo.InvariantCulture) < now)
+            .Select(secret => (string)secret["metadata"]!["name"]!)];
+    }
+
+    /// <summary>All is whole again: every account gets one more token, or is lost.</summary>
+    private static async Task<int> LostAsync(SoakBed bed, int accounts, CancellationToken ct)
+    {
+        Console.WriteLine("All faults are over; each account is refreshed once more.");
+        await bed.Plane.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", SoakBed.Namespace, "--all", "tokenoperator.dev/refresh-requested-at=the-end"], ct: ct);
+        bool IsDone(JsonNode view) => Condition(view, "Stalled") == "True"
+            || (Condition(view, "Refreshed") == "True" && (string?)view["status"]?["lastHandledRefreshRequest"] == "the-end");
+        try
+        {
+            await AllAsync(bed, accounts, IsDone, "every account is refreshed or given up", ct);
+        }
+        catch (TimeoutException e)
+        {
+            Console.WriteLine(e.Message);
+        }
+
+        var views = await bed.ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{SoakBed.Namespace}/oauthtokens", ct);
+        return views.Count(view => !IsDone(view) || Condition(view, "Stalled") == "True");
+    }
+
+    private static async Task AllAsync(SoakBed bed, int accounts, Func<JsonNode, bool> until, string condition, CancellationToken ct) => await Eventually.SeesAsync(
+        async () => (await bed.ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{SoakBed.Namespace}/oauthtokens", ct)).Count(until),
+        count => count == accounts, Patience, ct, condition);
+
+    private static string? Condition(JsonNode view, string type) =>
+        (string?)view["status"]?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type)?["status"];
+
+    /// <summary>Resident memory of the replicas together, in MiB.</summary>
+    private static long Memory(SoakBed bed) => bed.Running.Sum(replica =>
+        File.ReadLines($"/proc/{replica.Id}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+            .Sum(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024);
+
+    private static async Task KeepLogsAsync(SoakBed bed)
+    {
+        var folder = Directory.CreateTempSubdirectory("soak-").FullName;
+        foreach (var file in Directory.GetFiles(bed.Plane.Folder, "replica-*.log"))
+            await Command.RunAsync("cp", [file, folder]);
+        Console.WriteLine($"The replicas' logs are in {folder}");
+    }
+
+    private static double Number(string[] args, string name, double otherwise)
+    {
+        var at = Array.IndexOf(args, name);
+        return at >= 0 && at + 1 < args.Length ? double.Parse(args[at + 1], CultureInfo.InvariantCulture) : otherwise;
+    }
+}
