@@ -81,6 +81,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
         await bed.Operator.StopAsync();
         await bed.StartOperatorAsync();
 
+        await bed.WriteSeedAsync("intruder", "its own");
         await bed.ApplyAsync("intruder", spec => spec["account"] = "owned");
         await bed.SeesAsync("intruder", "Ready", "False", "AccountNotAllowed");
         (await bed.SecretAsync("intruder")).Should().BeNull();

@@ -14,9 +14,10 @@ public static class Advice
         $"spec.provider is \"{Shown(request.Key.Provider)}\"; this operator knows {string.Join(", ", known.Order(StringComparer.Ordinal))}. "
         + "Correct it, or add the provider to the operator's settings (Providers__NAME__TokenEndpoint).";
 
-    /// <summary>No row and no seedSecretRef.</summary>
+    /// <summary>No row that the namespace may use, and no seedSecretRef. The same words whether there is a row of others or none.</summary>
     public static string NoSeed(TokenRequest request) =>
-        $"No refresh token is stored for {request.Key}, and spec.seedSecretRef is not set. Set it to a Secret with a token file, or {SeedCommand(request)}.";
+        $"No refresh token is stored for {request.Key} that namespace {request.Owner.Namespace} may use, and spec.seedSecretRef is not set. "
+        + $"Set it to a Secret with a token file, or {SeedCommand(request)}";
 
     /// <summary>A row without a refresh token.</summary>
     public static string NoRefreshToken(TokenRequest request) =>

@@ -53,22 +53,26 @@ public static class Decider
     /// A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator,
     /// and so must one that was denied it: its seed is most likely there still.
     /// </summary>
-    private static Decision? CheckNamespace(Situation now, AccountRecord account)
+    private static Decision? CheckNamespace(Situation now, AccountRecord account) => (account.Namespaces, now) switch
     {
-        if (account.Namespaces is not null || account.DeniedNamespaces.Contains(now.Request.Owner.Namespace))
-        {
-            return IsAllowed(now, account)
-                ? null
-                : Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request));
-        }
+        _ when IsAllowed(now, account) => null,
+        _ when account.DeniedNamespaces.Contains(now.Request.Owner.Namespace) => NotAllowed(now),
+        ({ }, _) => Foreign(now),
+        (null, { Request.Seed: not null, Seed: Finding<Seed>.NotLooked }) => new Decision.ReadSeed(),
+        (null, { Seed: Finding<Seed>.Found { Value.Token.RefreshToken: { } proof } }) when proof.Equals(account.Token.RefreshToken) => new Decision.Allow(),
+        _ => NotAllowed(now),
+    };
 
-        return now switch
-        {
-            { Request.Seed: not null, Seed: Finding<Seed>.NotLooked } => new Decision.ReadSeed(),
-            { Seed: Finding<Seed>.Found { Value.Token.RefreshToken: { } proof } } when proof.Equals(account.Token.RefreshToken) => new Decision.Allow(),
-            _ => Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request)),
-        };
-    }
+    /// <summary>
+    /// Step by step the answers of <see cref="ForNoRow"/>, so that nobody learns of an account of others; only a namespace
+    /// that brings a token file of its own, and would otherwise import it, must be told that the name is taken.
+    /// </summary>
+    private static Decision Foreign(Situation now) =>
+        now is { Request: { Suspended: false, Seed: not null }, Seed: Finding<Seed>.Found { Value: var seed } }
+            ? CheckSeed(now, seed) ?? NotAllowed(now)
+            : ForNoRow(now with { Account = new Finding<AccountRecord>.Absent("") });
+
+    private static Decision.Settle NotAllowed(Situation now) => Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request));
 
     private static bool IsAllowed(Situation now, AccountRecord account) =>
         account.Namespaces?.Contains(now.Request.Owner.Namespace) == true && !account.DeniedNamespaces.Contains(now.Request.Owner.Namespace);

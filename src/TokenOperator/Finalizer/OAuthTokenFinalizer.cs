@@ -31,19 +31,13 @@ public sealed class OAuthTokenFinalizer(
         // A spec that never was valid has no row, and must not keep its object from going.
         if (TokenRequest.From(entity, out _) is not { } request || !providers.Names.Contains(request.Key.Provider))
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
-        if (OtherUser(entity, request.Key) is { } other)
-        {
-            events.Publish(entity, "Normal", "AccountKept", "Delete", $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
-            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
-        }
-
         try
         {
             return await accounts.DeleteAsync(request.Key, record => BeforeAsync(entity, request, record, cancellationToken), cancellationToken)
                 ? ReconciliationResult<V1Alpha1OAuthToken>.Success(entity)
                 : ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"The row of {request.Key} changed while it was being deleted.");
         }
-        catch (NotOursException)
+        catch (KeptException)
         {
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
         }
@@ -59,7 +53,13 @@ public sealed class OAuthTokenFinalizer(
     private async Task BeforeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record, CancellationToken ct)
     {
         if (record.Namespaces?.Contains(request.Owner.Namespace) != true)
-            throw new NotOursException();
+            throw new KeptException();
+        if (OtherUser(entity, request.Key, record) is { } other)
+        {
+            events.Publish(entity, "Normal", "AccountKept", "Delete", $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
+            throw new KeptException();
+        }
+
         if (entity.Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
             return;
         var answer = await providers.Find(request.Key.Provider)!.RevokeAsync(token, ct);
@@ -68,12 +68,14 @@ public sealed class OAuthTokenFinalizer(
         events.Publish(entity, "Normal", "Revoked", "Revoke", $"The grant of {request.Key} is revoked at the provider.");
     }
 
-    private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key) => entities
+    // An object in a namespace that may not use the account only names it: it neither keeps the row nor is told of.
+    private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord record) => entities
         .ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key))
-        .FirstOrDefault(o => o.Metadata.DeletionTimestamp is null && o.Metadata.Uid != entity.Metadata.Uid)?
+        .FirstOrDefault(o => o.Metadata.DeletionTimestamp is null && o.Metadata.Uid != entity.Metadata.Uid
+            && record.Namespaces?.Contains(o.Metadata.NamespaceProperty) == true)?
         .Key();
 
-    private sealed class NotOursException : Exception;
+    private sealed class KeptException : Exception;
 
     private sealed class RevocationFailedException(string message) : Exception(message);
 }

@@ -31,7 +31,9 @@ public static class StatusBuilder
         var valid = inSecret && Timestamps.Parse(expiresAt) > now;
         var missingScopes = account is not null && RefreshPolicy.MissingScopes(report.Scopes, account.Token).Count > 0;
         var allowed = problem?.Reason is not (Reasons.AccountNotAllowed or Reasons.UnknownProvider or Reasons.InvalidSpec or Reasons.SecretConflict);
-        var ready = valid && allowed && !missingScopes;
+        // Without a row nobody knows whose token the Secret holds: the spec may have named another account before.
+        var known = account is not null || problem?.Reason is not Reasons.SeedMissing;
+        var ready = valid && allowed && known && !missingScopes;
 
         Condition Make(string type, string status, string reason, string message)
         {

@@ -163,7 +163,7 @@ public sealed class DeciderTests
         { Reasons.Suspended, Empty with { Account = new Finding<AccountRecord>.Absent(""), Request = Request with { Suspended = true } } },
         { Reasons.ClientSecretMissing, With(Row()) with { Client = new Finding<OAuthClient>.Absent("no Secret") } },
         { Reasons.ClientSecretInvalid, With(Row()) with { Client = new Finding<OAuthClient>.Faulty(Reasons.ClientSecretInvalid, "broken", true) } },
-        { Reasons.AccountNotAllowed, With(Row(TimeSpan.FromMinutes(50), namespaces: ["other"])) },
+        { Reasons.AccountNotAllowed, With(Row(TimeSpan.FromMinutes(50), namespaces: ["other"]), seed: SeedOf("its own")) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null }, seed: SeedOf("not the same")) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null, DeniedNamespaces = ["mail"] }, seed: SeedOf("refresh")) },
         { Reasons.AccountNotAllowed, With(Row() with { DeniedNamespaces = ["mail"] }) },
@@ -192,6 +192,27 @@ public sealed class DeciderTests
         var row = Row(TimeSpan.FromMinutes(50)) with { Namespaces = owner is null ? null : [owner] };
         Settled(With(row) with { Seed = Found(SeedOf("guess")) }).Account.Should().BeNull();
         Settled(With(row) with { StoreError = "away" }).Account.Should().BeNull();
+    }
+
+    public static TheoryData<Situation> Probes =>
+    [
+        Empty,
+        Empty with { Request = Request with { Seed = null } },
+        Empty with { Request = Request with { Suspended = true } },
+        Empty with { Request = Request with { Suspended = true }, Seed = Found(SeedOf("its own")) },
+        Empty with { Seed = new Finding<Seed>.Absent("no Secret") },
+        Empty with { Seed = new Finding<Seed>.Faulty(Reasons.SeedInvalid, "broken", true) },
+        Empty with { StoreError = "away" },
+        Empty with { Request = Request with { Seed = null }, RefreshRequested = true, SpecChanged = true, ClientRejectedUntil = Now.AddHours(1) },
+    ];
+
+    [Theory]
+    [MemberData(nameof(Probes))]
+    public void A_namespace_without_a_token_file_gets_the_same_answer_for_an_account_of_others_as_for_none(Situation probe)
+    {
+        var none = Decider.Decide(probe with { Account = new Finding<AccountRecord>.Absent("") });
+
+        Decider.Decide(probe with { Account = new Finding<AccountRecord>.Found(Row(TimeSpan.FromMinutes(50), namespaces: ["other"])) }).Should().Be(none);
     }
 
     [Fact]

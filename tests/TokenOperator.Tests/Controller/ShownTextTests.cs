@@ -34,6 +34,6 @@ public sealed class ShownTextTests
         };
 
         Advice.NotAllowed(request).Should().EndWith($"token-operator accounts allow google {word} --namespace mail");
-        Advice.NoSeed(request).Should().EndWith($"--account {word} --namespace mail.");
+        Advice.NoSeed(request).Should().EndWith($"--account {word} --namespace mail");
     }
 }

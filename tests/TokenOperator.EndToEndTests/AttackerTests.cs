@@ -1,0 +1,125 @@
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>Somebody who may do what he likes with OAuthTokens and Secrets in one namespace, and wants an account of another.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
+{
+    private OperatorBed _victim = null!;
+    private OperatorBed _attacker = null!;
+    private TokenGrant _grant = null!;
+
+    public async Task InitializeAsync()
+    {
+        _victim = await OperatorBed.CreateAsync(cluster);
+        _attacker = await OperatorBed.CreateAsync(cluster);
+        await _victim.StartOperatorAsync(("Namespaces", $"{_victim.Namespace},{_attacker.Namespace}"));
+        _grant = await _victim.AddAccountAsync("marcus", spec => spec["deletionPolicy"] = "Delete");
+        await _victim.ReadyAsync("marcus");
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _victim.DisposeAsync();
+        await _attacker.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task An_account_of_others_looks_like_one_that_does_not_exist()
+    {
+        foreach (var account in new[] { "marcus", "nobody" })
+        {
+            await _attacker.ApplyAsync($"bare-{account}", spec => Aim(spec, account).Remove("seedSecretRef"));
+            await _attacker.ApplyAsync($"absent-{account}", spec => Aim(spec, account)["seedSecretRef"] = new JsonObject { ["name"] = "../marcus-seed" });
+            await _attacker.ApplyAsync($"foreign-{account}", spec => Aim(spec, account)["seedSecretRef"] = new JsonObject { ["name"] = $"{_victim.Namespace}/marcus-seed" });
+            await _attacker.ApplyAsync($"asleep-{account}", spec => Aim(spec, account)["suspend"] = true);
+        }
+
+        foreach (var trick in new[] { "bare", "absent", "foreign", "asleep" })
+        {
+            var known = await SettledAsync($"{trick}-marcus");
+            var unknown = await SettledAsync($"{trick}-nobody");
+            known.Replace("marcus", "nobody", StringComparison.Ordinal).Should().Be(unknown.Replace("marcus", "nobody", StringComparison.Ordinal), trick);
+            await _attacker.DeleteAsync($"{trick}-marcus");
+            await _attacker.DeleteAsync($"{trick}-nobody");
+        }
+
+        (await _attacker.EventsAsync("bare-marcus")).Should().Equal(await _attacker.EventsAsync("bare-nobody"));
+    }
+
+    [Fact]
+    public async Task Nothing_that_he_brings_along_gets_him_a_token_or_touches_the_row()
+    {
+        var before = await RowAsync();
+        var own = _victim.Tokens.AddAccount("attacker");
+        foreach (var (name, seed) in new[] { ("own", own.RefreshToken), ("stolen", _grant.RefreshToken) })
+        {
+            await _attacker.WriteSeedAsync(name, seed);
+            await _attacker.ApplyAsync(name, spec => spec["account"] = "marcus");
+            await _attacker.SeesAsync(name, "Ready", "False", "AccountNotAllowed");
+            for (var i = 0; i < 5; i++)
+                await _attacker.RequestRefreshAsync(name, $"again-{i}");
+        }
+
+        await _attacker.ApplyAsync("taker", spec =>
+        {
+            Aim(spec, "marcus")["seedSecretRef"] = new JsonObject { ["name"] = "own-seed" };
+            spec["secretName"] = "marcus";
+            spec["deletionPolicy"] = "Revoke";
+        });
+        await _attacker.SeesAsync("taker", "Ready", "False", "AccountNotAllowed");
+        // A Secret that looks as if the operator had written it, owned by an object of the victim's name.
+        await _attacker.Kubectl.ApplyTextAsync($$"""
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "forged", "namespace": "{{_attacker.Namespace}}",
+             "labels": {"app.kubernetes.io/managed-by": "token-operator"},
+             "ownerReferences": [{"apiVersion": "tokenoperator.dev/v1alpha1", "kind": "OAuthToken", "name": "marcus", "controller": true, "uid": "{{(await _victim.GetAsync("marcus")).Json["metadata"]!["uid"]}}"}]} }
+            """);
+
+        foreach (var name in new[] { "own", "stolen", "taker" })
+        {
+            await _attacker.DeleteAsync(name);
+            (await _attacker.SecretAsync(name)).Should().BeNull();
+        }
+
+        (await _attacker.SecretAsync("marcus")).Should().BeNull();
+        (await RowAsync()).Should().Be(before);
+        _victim.Tokens.AskedFor(_grant.RefreshToken).Should().Be(1);
+        _victim.Tokens.AskedFor(own.RefreshToken).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task An_object_that_only_names_the_account_is_told_of_no_other_and_keeps_no_row()
+    {
+        await _attacker.ApplyAsync("namesake", spec => Aim(spec, "marcus")["deletionPolicy"] = "Delete");
+        await SettledAsync("namesake");
+        await _attacker.DeleteAsync("namesake");
+        (await _attacker.EventsAsync("namesake")).Should().NotContain("AccountKept");
+        (await _victim.QueryAsync("select count(*) from oauth_tokens where account = 'marcus'")).Should().Be("1");
+
+        await _attacker.ApplyAsync("squatter", spec => Aim(spec, "marcus"));
+        await SettledAsync("squatter");
+        await _victim.DeleteAsync("marcus");
+        (await _victim.QueryAsync("select count(*) from oauth_tokens where account = 'marcus'")).Should().Be("0", "its owner asked for that");
+    }
+
+    private static JsonObject Aim(JsonObject spec, string account)
+    {
+        spec["account"] = account;
+        return spec;
+    }
+
+    /// <summary>All that the attacker can read of his object once the operator has looked at it, without what he wrote himself and the times.</summary>
+    private async Task<string> SettledAsync(string name)
+    {
+        var view = await Eventually.SeesAsync(() => _attacker.GetAsync(name), seen => seen["observedGeneration"] is not null);
+        var status = view.Json["status"]!.DeepClone().AsObject();
+        foreach (var condition in status["conditions"]!.AsArray())
+            condition!.AsObject().Remove("lastTransitionTime");
+        return status.ToJsonString();
+    }
+
+    private Task<string?> RowAsync() => _victim.QueryAsync("select md5(oauth_tokens::text) from oauth_tokens where account = 'marcus'");
+}
