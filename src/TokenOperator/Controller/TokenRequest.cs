@@ -29,6 +29,9 @@ public sealed partial record TokenRequest
     /// <summary>Scopes that the token must have.</summary>
     public IReadOnlyList<string> Scopes { get; init; } = [];
 
+    /// <summary>Whose consent it must be, or null.</summary>
+    public string? Identity { get; init; }
+
     /// <summary>How much lifetime is left at a refresh.</summary>
     public TimeSpan RefreshBefore { get; init; } = RefreshPolicy.DefaultRefreshBefore;
 
@@ -63,6 +66,7 @@ public sealed partial record TokenRequest
             Client = new SecretKey(entity.Metadata.NamespaceProperty, spec.ClientSecretRef!.Name!, spec.ClientSecretRef.Key ?? "credentials.json"),
             Seed = spec.SeedSecretRef is { } seed ? new SecretKey(entity.Metadata.NamespaceProperty, seed.Name!, seed.Key ?? "token.json") : null,
             Scopes = spec.Scopes ?? [],
+            Identity = spec.Identity,
             RefreshBefore = DurationText.TryParse(spec.RefreshBefore, out var before) ? before : RefreshPolicy.DefaultRefreshBefore,
             SecretName = SecretNameOf(entity),
             Labels = spec.SecretTemplate?.Labels ?? Nothing,
@@ -84,6 +88,8 @@ public sealed partial record TokenRequest
         : !ShownText.IsPrintable(spec.Account) ? "spec.account has a control character; expected printable characters."
         : string.IsNullOrEmpty(spec.ClientSecretRef?.Name) ? "spec.clientSecretRef.name is empty; expected the name of the Secret with the OAuth client."
         : spec.SeedSecretRef is { Name: null or "" } ? "spec.seedSecretRef.name is empty; expected the name of the Secret with the token file."
+        : spec.Identity is { } identity && (string.IsNullOrWhiteSpace(identity) || identity.Length > Tokens.Identity.Longest || !ShownText.IsPrintable(identity))
+            ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as the provider's id_token has it."
         : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
         ?? (spec.DeletionPolicy is null or "Retain" or "Delete" or "Revoke"
             ? null

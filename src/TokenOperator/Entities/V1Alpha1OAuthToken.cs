@@ -39,6 +39,9 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary>Scopes that the token must have.</summary>
         public IReadOnlyList<string>? Scopes { get; init; }
 
+        /// <summary>Whose consent it must be: an address or a subject.</summary>
+        public string? Identity { get; init; }
+
         /// <summary>Refresh when this much lifetime is left, such as <c>15m</c>.</summary>
         public string? RefreshBefore { get; init; }
 

@@ -9,6 +9,15 @@ public sealed record ProviderOptions
     /// <summary>RFC 6749 section 3.2. The only address that client secrets and refresh tokens are sent to, but for the next one.</summary>
     public required Uri TokenEndpoint { get; init; }
 
+    /// <summary>RFC 6749 section 3.1: where a person is sent for consent, in a browser. Null when nobody can be.</summary>
+    public Uri? AuthorizationEndpoint { get; init; }
+
+    /// <summary>
+    /// Scopes asked for beside those of the spec: to learn who consents (OpenID Connect Core section 5.4), and whatever else
+    /// the provider wants before it hands out a refresh token (section 11).
+    /// </summary>
+    public IReadOnlyList<string> ConsentScopes { get; init; } = ["openid", "email", "offline_access"];
+
     /// <summary>RFC 7009; null when the provider has none, and nothing can be revoked then.</summary>
     public Uri? RevocationEndpoint { get; init; }
 
@@ -25,6 +34,9 @@ public sealed record ProviderOptions
     public static ProviderOptions Google { get; } = new()
     {
         Name = "google",
+        AuthorizationEndpoint = new("https://accounts.google.com/o/oauth2/v2/auth"),
+        // Google takes access_type=offline instead, and refuses the scope.
+        ConsentScopes = ["openid", "email"],
         RotatesRefreshTokens = false,
         TokenEndpoint = new("https://oauth2.googleapis.com/token"),
         RevocationEndpoint = new("https://oauth2.googleapis.com/revoke"),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
+using TokenOperator.Tokens;
 
 namespace TokenOperator.Providers;
 
@@ -35,6 +36,8 @@ public static partial class ProviderSettings
             Name = name,
             TokenEndpoint = Address(section, "TokenEndpoint") ?? defaults?.TokenEndpoint
                 ?? throw new ProviderSettingException($"Setting {Name(section)}__TokenEndpoint is missing: the address of the provider's token endpoint is expected."),
+            AuthorizationEndpoint = Address(section, "AuthorizationEndpoint") ?? defaults?.AuthorizationEndpoint,
+            ConsentScopes = Scopes(section) ?? defaults?.ConsentScopes ?? ["openid", "email", "offline_access"],
             RevocationEndpoint = Address(section, "RevocationEndpoint") ?? defaults?.RevocationEndpoint,
             Timeout = Timeout(section),
             RotatesRefreshTokens = Flag(section, "RotatesRefreshTokens") ?? defaults?.RotatesRefreshTokens ?? true,
@@ -59,6 +62,14 @@ public static partial class ProviderSettings
         }
 
         return address;
+    }
+
+    private static string[]? Scopes(IConfigurationSection section)
+    {
+        if (section["ConsentScopes"] is not { Length: > 0 } text)
+            return null;
+        var scopes = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return Array.TrueForAll(scopes, CredentialSyntax.IsScope) ? scopes : throw Refused(section, "ConsentScopes", "is no list of scopes with blanks between");
     }
 
     private static bool? Flag(IConfigurationSection section, string key) =>

@@ -32,6 +32,10 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
         _ => throw Wrong(name, "a string"),
     };
 
+    /// <summary>A short string without control characters; null when absent or anything else, since applications use the field as they like.</summary>
+    public string? Name(string name) =>
+        Find(name) is { ValueKind: JsonValueKind.String } value && value.GetString() is { Length: > 0 and <= Identity.Longest } text && !text.Any(char.IsControl) ? text : null;
+
     /// <summary>A string of printable ASCII, as RFC 6749 appendix A has tokens and client credentials (VSCHAR), or null.</summary>
     public string? Credential(string name)
     {

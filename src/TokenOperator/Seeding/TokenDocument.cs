@@ -52,6 +52,8 @@ public static class TokenDocument
             writer.WriteString("scope", string.Join(' ', token.Scopes));
         if (token.ExpiresAt - token.IssuedAt is { } lifetime)
             writer.WriteNumber("expires_in", (long)Math.Round(lifetime.TotalSeconds));
+        WriteText(writer, "account", token.Identity?.Email);
+        WriteText(writer, "subject", token.Identity?.Subject);
         WriteMoment(writer, "issued_at", token.IssuedAt);
         WriteMoment(writer, "expires_at", token.ExpiresAt);
         WriteMoment(writer, "refresh_token_expires_at", token.RefreshTokenExpiresAt);
@@ -67,6 +69,9 @@ public static class TokenDocument
                 case "access_token" or "token_type" or "scope" or "expires_in" or "issued_at" or "expires_at" or "refresh_token_expires_at":
                 // Counted from the reply that brought it, which is over; refresh_token_expires_at says the same.
                 case "refresh_token_expires_in":
+                    break;
+                case "account" when token.Identity?.Email is not null:
+                case "subject" when token.Identity?.Subject is not null:
                     break;
                 case "token":
                     WriteText(writer, member.Name, token.AccessToken?.Reveal());

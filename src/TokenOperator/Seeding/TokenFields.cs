@@ -19,9 +19,18 @@ internal static class TokenFields
             Scopes = fields.Scopes("scope") ?? fields.Scopes("scopes") ?? [],
             IssuedAt = accessToken is null ? null : issuedAt,
             ExpiresAt = accessToken is null ? null : expiresAt,
+            Identity = WhoConsented(fields),
             RefreshTokenExpiresAt = fields.UnixTime("refresh_token_expires_at") ?? issuedAt + fields.Seconds("refresh_token_expires_in"),
         };
     }
+
+    // account: google-auth and gcloud, often empty; other applications keep names of their own there.
+    private static Identity? WhoConsented(JsonFields fields) => (fields.Name("subject"), fields.Name("account")) switch
+    {
+        (null, { } email) when !email.Contains('@', StringComparison.Ordinal) => null,
+        (null, null) => null,
+        var (subject, email) => new Identity(subject, email),
+    };
 
     // expires_at: gmail-sdk and the stored document. expiry: google-auth and rclone. expiry_date: Node. IssuedUtc: .NET.
     private static (DateTimeOffset? IssuedAt, DateTimeOffset? ExpiresAt) Lifetime(JsonFields fields)

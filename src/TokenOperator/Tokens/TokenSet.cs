@@ -24,6 +24,9 @@ public sealed record TokenSet
     /// <summary>When the refresh token itself ends (Google's <c>refresh_token_expires_in</c>), or null when it has no known end.</summary>
     public DateTimeOffset? RefreshTokenExpiresAt { get; init; }
 
+    /// <summary>Who consented to it, as recorded at the consent or in the token file; null when that is not known.</summary>
+    public Identity? Identity { get; init; }
+
     /// <summary>True when there is an access token that is valid at <paramref name="now"/>.</summary>
     public bool IsValidAt(DateTimeOffset now) => AccessToken is not null && ExpiresAt > now;
 }

@@ -4,6 +4,7 @@ using System.Security.Authentication;
 using Google.Apis.Auth.OAuth2.Requests;
 using Google.Apis.Util;
 using Microsoft.Extensions.Logging;
+using TokenOperator.Providers.Consent;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Providers.Google;
@@ -13,7 +14,7 @@ namespace TokenOperator.Providers.Google;
 /// library's refresh request without its AuthorizationCodeFlow, which deletes a stored token on an error reply, and
 /// reads the reply itself (<see cref="TokenReplyHandler"/>). One pool of connections serves all accounts.
 /// </summary>
-public sealed partial class GoogleTokenProvider : ITokenProvider, IDisposable
+public sealed partial class GoogleTokenProvider : ITokenProvider, IConsentProvider, IDisposable
 {
     private readonly ProviderOptions _options;
     private readonly TimeProvider _time;
@@ -51,6 +52,34 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IDisposable
         var elapsed = _time.GetElapsedTime(started);
         LogAnswered(Name, failure, elapsed);
         return answer;
+    }
+
+    /// <inheritdoc/>
+    public Uri? AddressFor(ConsentRequest request) =>
+        _options.AuthorizationEndpoint is { } endpoint ? request.AddressAt(endpoint, _options.ConsentScopes) : null;
+
+    /// <inheritdoc/>
+    public async Task<ConsentAnswer> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken ct)
+    {
+        using var exchange = new TokenExchange(_options.Timeout, _time, ct);
+        var request = new AuthorizationCodeTokenRequest
+        {
+            ClientId = client.ClientId,
+            ClientSecret = client.ClientSecret.Reveal(),
+            Code = code.Reveal(),
+            CodeVerifier = pkce.Verifier.Reveal(),
+            RedirectUri = redirectUri.AbsoluteUri,
+        };
+        var trouble = await ExchangeAsync(exchange, _options.TokenEndpoint, [code, pkce.Verifier, client.ClientSecret], () =>
+            request.ExecuteAsync(_http, _options.TokenEndpoint.AbsoluteUri, exchange.End, SystemClock.Default));
+        if (trouble is not null)
+            return new ConsentAnswer.Failed(FailureKind.ProviderUnavailable, trouble);
+        return AnswerClassifier.Classify(exchange.Reply!, code, pkce.Verifier, client.ClientSecret) switch
+        {
+            RefreshAnswer.Granted granted => new ConsentAnswer.Granted(granted, IdToken.Read(exchange.Reply!.IdToken, client.ClientId)),
+            RefreshAnswer.Failed failed => new ConsentAnswer.Failed(failed.Kind, failed.Detail),
+            var other => throw new InvalidOperationException($"There is no meaning for {other.GetType().Name}."),
+        };
     }
 
     /// <inheritdoc/>

@@ -41,7 +41,7 @@ public sealed record TokenReply
     /// <summary>refresh_token.</summary>
     public SecretValue? RefreshToken { get; init; }
 
-    /// <summary>id_token: never used, but never shown either.</summary>
+    /// <summary>id_token: says who consented, after a consent; never kept and never shown.</summary>
     public SecretValue? IdToken { get; init; }
 
     /// <summary>token_type.</summary>

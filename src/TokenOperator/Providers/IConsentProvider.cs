@@ -1,0 +1,36 @@
+using TokenOperator.Providers.Consent;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Providers;
+
+/// <summary>An authorization server that asks a person in a browser: the code grant (RFC 6749 section 4.1) with PKCE (RFC 7636).</summary>
+public interface IConsentProvider
+{
+    /// <summary>Where to send the browser; null when the provider's settings name no authorization endpoint.</summary>
+    Uri? AddressFor(ConsentRequest request);
+
+    /// <summary>
+    /// Exchanges the code that came back, once. Never retries and never throws for an answer. The addresses are the settings'
+    /// alone, and the answer comes straight from the provider over TLS, so that its id_token needs no other proof (OpenID
+    /// Connect Core section 3.1.3.7).
+    /// </summary>
+    Task<ConsentAnswer> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken ct);
+}
+
+/// <summary>What a code was exchanged for.</summary>
+public abstract record ConsentAnswer
+{
+    private ConsentAnswer()
+    {
+    }
+
+    /// <summary>A token, and who consented.</summary>
+    /// <param name="Token">As after a refresh; its refresh token can be missing.</param>
+    /// <param name="Identity">Null when the provider did not say, or said it of another client.</param>
+    public sealed record Granted(RefreshAnswer.Granted Token, Identity? Identity) : ConsentAnswer;
+
+    /// <summary>No token.</summary>
+    /// <param name="Kind">What it means.</param>
+    /// <param name="Detail">Safe to show.</param>
+    public sealed record Failed(FailureKind Kind, string Detail) : ConsentAnswer;
+}
