@@ -36,8 +36,8 @@ public sealed record OpenIddictServerOptions
 }
 
 /// <summary>
-/// A real authorization server on loopback: OpenIddict with its own store in memory. Every account exists; the password
-/// grant stands in for the browser.
+/// A real authorization server on loopback: OpenIddict with its own store in memory. Every account exists, with the address
+/// ACCOUNT@example.com. A browser is shown <see cref="ConsentPage"/>; where there is none, the password grant stands in for it.
 /// </summary>
 public sealed class OpenIddictServer : IAsyncDisposable
 {
@@ -58,6 +58,9 @@ public sealed class OpenIddictServer : IAsyncDisposable
     /// <summary>For <c>Providers:...:TokenEndpoint</c>.</summary>
     public Uri TokenEndpoint => new(Address, "/token");
 
+    /// <summary>For <c>Providers:...:AuthorizationEndpoint</c>.</summary>
+    public Uri AuthorizationEndpoint => new(Address, ConsentPage.Path);
+
     /// <summary>For <c>Providers:...:RevocationEndpoint</c>.</summary>
     public Uri RevocationEndpoint => new(Address, "/revoke");
 
@@ -72,6 +75,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
         AddOpenIddict(builder.Services, options);
         var app = builder.Build();
         app.UseAuthentication();
+        ConsentPage.Map(app);
         app.MapPost("/token", Task<IResult> (HttpContext context) => SignInAsync(context, options.RollingRefreshTokens));
         await AddClientAsync(app.Services, ct);
         await app.StartAsync(ct);
@@ -83,6 +87,30 @@ public sealed class OpenIddictServer : IAsyncDisposable
     {
         var reply = await PostAsync("/token", ct, ("grant_type", "password"), ("username", account), ("password", "any"), ("scope", "offline_access mail"));
         return reply["refresh_token"]?.GetValue<string>() ?? throw new InvalidOperationException("OpenIddict answered " + reply["error"]);
+    }
+
+    /// <summary>Lets the browser come back to <paramref name="address"/>, as a person enters it in a provider's console.</summary>
+    public async Task AllowRedirectAsync(Uri address, CancellationToken ct = default)
+    {
+        await using var scope = _app.Services.CreateAsyncScope();
+        var clients = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
+        var client = (await clients.FindByClientIdAsync(ClientId, ct))!;
+        var descriptor = new OpenIddictApplicationDescriptor();
+        await clients.PopulateAsync(descriptor, client, ct);
+        descriptor.RedirectUris.Add(address);
+        await clients.UpdateAsync(client, descriptor, ct);
+    }
+
+    /// <summary>Ends every grant of <paramref name="account"/>, as its owner can at a provider.</summary>
+    public async Task RevokeGrantsAsync(string account, CancellationToken ct = default)
+    {
+        await using var scope = _app.Services.CreateAsyncScope();
+        var tokens = scope.ServiceProvider.GetRequiredService<IOpenIddictTokenManager>();
+        var all = new List<object>();
+        await foreach (var token in tokens.FindBySubjectAsync(account, ct))
+            all.Add(token);
+        foreach (var token in all)
+            await tokens.TryRevokeAsync(token, ct);
     }
 
     /// <summary>True when the server says that <paramref name="token"/> is good (RFC 7662).</summary>
@@ -107,14 +135,15 @@ public sealed class OpenIddictServer : IAsyncDisposable
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<DbContext>().DisableBulkOperations())
             .AddServer(server =>
             {
+                server.SetAuthorizationEndpointUris(ConsentPage.Path).AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
                 server.SetTokenEndpointUris("/token").SetRevocationEndpointUris("/revoke").SetIntrospectionEndpointUris("/introspect");
-                server.AllowPasswordFlow().AllowRefreshTokenFlow().RegisterScopes("mail");
+                server.AllowPasswordFlow().AllowRefreshTokenFlow().RegisterScopes("mail", Scopes.Email);
                 server.SetAccessTokenLifetime(options.TokenLifetime).SetRefreshTokenReuseLeeway(options.ReuseLeeway);
                 if (!options.RollingRefreshTokens)
                     server.DisableRollingRefreshTokens();
                 server.AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)));
                 server.AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
-                server.UseAspNetCore().EnableTokenEndpointPassthrough().DisableTransportSecurityRequirement();
+                server.UseAspNetCore().EnableAuthorizationEndpointPassthrough().EnableTokenEndpointPassthrough().DisableTransportSecurityRequirement();
             });
     }
 
@@ -126,8 +155,12 @@ public sealed class OpenIddictServer : IAsyncDisposable
             {
                 ClientId = ClientId,
                 ClientSecret = ClientSecret,
+                // Of a native application any port of the loopback address is good: RFC 8252 section 7.3.
+                ApplicationType = ApplicationTypes.Native,
+                RedirectUris = { new Uri("http://127.0.0.1/") },
                 Permissions =
                 {
+                    Permissions.Endpoints.Authorization, Permissions.GrantTypes.AuthorizationCode, Permissions.ResponseTypes.Code, Permissions.Scopes.Email,
                     Permissions.Endpoints.Token, Permissions.Endpoints.Revocation, Permissions.Endpoints.Introspection,
                     Permissions.GrantTypes.Password, Permissions.GrantTypes.RefreshToken, Permissions.Prefixes.Scope + "mail",
                 },
@@ -139,6 +172,8 @@ public sealed class OpenIddictServer : IAsyncDisposable
     {
         const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
         var request = context.GetOpenIddictServerRequest()!;
+        if (request.IsAuthorizationCodeGrantType())
+            return Results.SignIn((await context.AuthenticateAsync(Scheme)).Principal!, null, Scheme);
         if (request.IsRefreshTokenGrantType())
         {
             var principal = (await context.AuthenticateAsync(Scheme)).Principal!;

@@ -13,6 +13,8 @@ public sealed class ProviderSettingsTests
 
         google.Name.Should().Be("google");
         google.TokenEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/token"));
+        google.AuthorizationEndpoint.Should().Be(new Uri("https://accounts.google.com/o/oauth2/v2/auth"));
+        google.ConsentScopes.Should().Equal("openid", "email");
         google.RevocationEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/revoke"));
         google.RotatesRefreshTokens.Should().BeFalse();
         google.Timeout.Should().Be(TimeSpan.FromSeconds(30));
@@ -43,6 +45,9 @@ public sealed class ProviderSettingsTests
     [InlineData("TokenEndpoint", "https://login.acme.example/token#marked-secret", "*fragment*")]
     [InlineData("TokenEndpoint", "http://login.acme.example/token", "*plain http*Providers__acme__AllowInsecureHttp=true*")]
     [InlineData("RevocationEndpoint", "banana", "*not an absolute address*")]
+    [InlineData("AuthorizationEndpoint", "banana", "*not an absolute address*")]
+    [InlineData("AuthorizationEndpoint", "http://login.acme.example/authorize", "*plain http*")]
+    [InlineData("ConsentScopes", "open\"id", "*no list of scopes*")]
     [InlineData("TimeoutSeconds", "0", "*1 to 300*")]
     [InlineData("TimeoutSeconds", "-1", "*1 to 300*")]
     [InlineData("TimeoutSeconds", "banana", "*1 to 300*")]

@@ -19,6 +19,25 @@ public sealed class TokenDocumentTests
     };
 
     [Fact]
+    public void Who_consented_is_kept_with_the_tokens_and_what_an_application_calls_its_account_is_left_alone()
+    {
+        var marcus = new Identity("sub-1", "marcus@example.com");
+        var first = TokenDocument.Write(new TokenSet { RefreshToken = new("r"), Identity = marcus }, null);
+
+        TokenDocument.Read(TokenDocument.Write(TokenDocument.Read(first) with { AccessToken = new("a") }, first)).Identity.Should().Be(marcus);
+        TokenDocument.Read("""{"refresh_token": "r", "account": "marcus@example.com"}""").Identity.Should().Be(new Identity(null, "marcus@example.com"), "google-auth writes it");
+        foreach (var account in new[] { "\"\"", "\"marcus\"", "{\"id\": 1}", "7", "null", "\"a@b\\n\"" })
+        {
+            var document = $$"""{"refresh_token": "r", "account": {{account}}}""";
+            TokenDocument.Read(document).Identity.Should().BeNull();
+            TokenDocument.Write(new TokenSet { RefreshToken = new("r2") }, document).Should().Contain($"\"account\":{account.Replace(" ", "")}");
+        }
+
+        var renamed = TokenDocument.Write(new TokenSet { RefreshToken = new("r"), Identity = marcus }, """{"account": "old", "subject": "old"}""");
+        renamed.Should().NotContain("old");
+    }
+
+    [Fact]
     public void What_was_written_is_read_back_the_same()
     {
         TokenDocument.Read(TokenDocument.Write(Token, null)).Should().BeEquivalentTo(Token);

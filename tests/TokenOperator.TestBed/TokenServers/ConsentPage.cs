@@ -1,0 +1,56 @@
+using System.Net;
+using System.Security.Claims;
+using System.Text;
+using Microsoft.AspNetCore;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using OpenIddict.Abstractions;
+using OpenIddict.Server.AspNetCore;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace TokenOperator.TestBed.TokenServers;
+
+/// <summary>
+/// The page of an <see cref="OpenIddictServer"/> that a browser is sent to: who is it (<c>login</c>, filled in from login_hint), which
+/// scopes (<c>grant</c>, all ticked), and the buttons <c>allow</c> and <c>deny</c>.
+/// </summary>
+internal static class ConsentPage
+{
+    public const string Path = "/authorize";
+
+    private const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
+
+    public static void Map(WebApplication app)
+    {
+        app.MapGet(Path, IResult (HttpContext context) => Results.Content(Render(context.GetOpenIddictServerRequest()!), "text/html", Encoding.UTF8));
+        app.MapPost(Path, async Task<IResult> (HttpContext context) =>
+        {
+            var form = await context.Request.ReadFormAsync(context.RequestAborted);
+            return form.ContainsKey("allow") ? SignIn(context.GetOpenIddictServerRequest()!, form["login"].ToString(), form["grant"]) : Results.Forbid(authenticationSchemes: [Scheme]);
+        });
+    }
+
+    private static IResult SignIn(OpenIddictRequest request, string login, IEnumerable<string?> granted)
+    {
+        var identity = new ClaimsIdentity(Scheme, Claims.Name, Claims.Role);
+        identity.SetClaim(Claims.Subject, login).SetClaim(Claims.Email, $"{login}@example.com").SetClaim(Claims.EmailVerified, true);
+        identity.SetScopes(request.GetScopes().Intersect(granted.OfType<string>()));
+        identity.SetDestinations(_ => [Destinations.IdentityToken]);
+        return Results.SignIn(new ClaimsPrincipal(identity), null, Scheme);
+    }
+
+    private static string Render(OpenIddictRequest request)
+    {
+        static string Safe(string? text) => WebUtility.HtmlEncode(text ?? "");
+        // What the request asked for comes back with the form, and is checked once more.
+        var fields = string.Concat(request.GetParameters().Select(field => $"<input type=\"hidden\" name=\"{Safe(field.Key)}\" value=\"{Safe((string?)field.Value)}\">"));
+        var boxes = string.Concat(request.GetScopes().Select(scope => $"<label><input type=\"checkbox\" name=\"grant\" value=\"{Safe(scope)}\" checked>{Safe(scope)}</label>"));
+        var hint = request.LoginHint?.Split('@')[0];
+        return $"""
+            <!doctype html><title>Consent</title>
+            <form method="post" action="{Path}">{fields}
+            <input name="login" id="login" value="{Safe(hint)}">{boxes}
+            <button name="allow" id="allow" value="1">Allow</button><button name="deny" id="deny" value="1">Deny</button></form>
+            """;
+    }
+}
