@@ -158,6 +158,48 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task Two_objects_with_dead_seeds_of_their_own_import_each_once()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        foreach (var name in new[] { "one", "two" })
+        {
+            await bed.WriteSeedAsync(name, $"dead-{name}");
+            await bed.ApplyAsync(name, spec => spec["account"] = "shared");
+            await bed.SeesAsync(name, "Stalled", "True", "ReauthorizationRequired");
+        }
+
+        foreach (var round in new[] { "1", "2" })
+        {
+            foreach (var name in new[] { "one", "two" })
+            {
+                await bed.RequestRefreshAsync(name, round);
+                await Eventually.SeesAsync(() => bed.GetAsync(name), view => view["lastHandledRefreshRequest"] == round);
+            }
+        }
+
+        (await bed.QueryAsync("select generation from oauth_tokens")).Should().Be("1", "the first seed, then the second, and neither again");
+    }
+
+    [Fact]
+    public async Task A_row_that_was_edited_by_hand_is_left_alone_and_used_again_when_it_is_mended()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var grant = await bed.AddAccountAsync("edited");
+        await bed.ReadyAsync("edited");
+        await bed.Operator.StopAsync();
+        var good = await bed.QueryAsync("select token_data from oauth_tokens");
+        await bed.QueryAsync("update oauth_tokens set token_data = '[1, 2]'");
+        await bed.StartOperatorAsync();
+        (await bed.SeesAsync("edited", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled").Should().Contain("Mend it");
+        (await bed.QueryAsync("select token_data from oauth_tokens")).Should().Be("[1, 2]");
+
+        await bed.QueryAsync($"update oauth_tokens set token_data = '{good}'");
+        await bed.RequestRefreshAsync("edited");
+        await bed.ReadyAsync("edited");
+        (await bed.StoredTokenAsync("edited"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
+    }
+
+    [Fact]
     public async Task A_new_seed_helps_all_objects_of_the_account_at_once()
     {
         await using var bed = await OperatorBed.StartAsync(cluster);

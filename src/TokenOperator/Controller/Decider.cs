@@ -117,7 +117,7 @@ public static class Decider
     {
         { Request.Seed: not null, Seed: Finding<Seed>.NotLooked } => new Decision.ReadSeed(),
         { Seed: Finding<Seed>.Found { Value: var seed } }
-            when seed.Fingerprint != account.SeedFingerprint && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken) =>
+            when !account.SeedFingerprints.Contains(seed.Fingerprint) && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken) =>
             CheckSeed(now, seed) ?? new Decision.Import(seed, account),
         _ => null,
     };

@@ -183,6 +183,10 @@ public sealed partial class OAuthTokenController(
         {
             return situation with { StoreError = e.Message };
         }
+        catch (SchemaException e)
+        {
+            return situation with { Account = new Finding<AccountRecord>.Faulty(Reasons.StoreUnavailable, e.Message, NeedsHuman: true) };
+        }
         catch (UnreadableRowException e)
         {
             return situation with { Account = new Finding<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, e.Message, NeedsHuman: true) };
@@ -225,7 +229,7 @@ public sealed partial class OAuthTokenController(
             secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
             secret.Outcome == SecretOutcome.Conflict ? now + RetryConflict : null,
             verdict.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
-            verdict.Problem is { Reason: Reasons.StoredTokenInvalid } ? now + RetryRow : null,
+            verdict.Problem is { Reason: Reasons.StoredTokenInvalid } or { NeedsHuman: true, Reason: Reasons.StoreUnavailable } ? now + RetryRow : null,
         ];
         return moments.Min() is { } next ? (next > now ? next - now : TimeSpan.Zero) : null;
     }

@@ -24,8 +24,8 @@ public sealed record AccountRecord
     /// <summary>The failures since the last success, or null.</summary>
     public RefreshFailure? Failure { get; init; }
 
-    /// <summary>Fingerprint of the seed that was last imported, or null.</summary>
-    public string? SeedFingerprint { get; init; }
+    /// <summary>Fingerprints of the seeds that were imported, the last eight, newest last: none of them is tried a second time.</summary>
+    public IReadOnlyList<string> SeedFingerprints { get; init; } = [];
 
     /// <summary>A refresh that has begun and of which no end is known, or null.</summary>
     public OpenClaim? OpenClaim { get; init; }

@@ -263,7 +263,7 @@ public sealed class DeciderTests
     public void A_seed_that_was_imported_before_is_not_imported_again()
     {
         var seed = SeedOf("old seed");
-        var dead = Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20))) with { SeedFingerprint = seed.Fingerprint };
+        var dead = Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20))) with { SeedFingerprints = [seed.Fingerprint, SeedOf("of another object").Fingerprint] };
         Settled(With(dead, Client, seed)).Problem!.Reason.Should().Be(Reasons.ReauthorizationRequired);
     }
 

@@ -29,7 +29,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
                 Namespaces = namespaces.Length > 0 ? namespaces : null,
                 LastRefreshAt = Moment(key, reader, 6),
                 Failure = ReadFailure(key, reader),
-                SeedFingerprint = Text(reader, 13),
+                SeedFingerprints = Text(reader, 13)?.Split(' ') ?? [],
                 DeniedNamespaces = Names(reader, 14),
                 OpenClaim = reader.IsDBNull(17) ? null : new OpenClaim(Text(reader, 15) ?? "", Text(reader, 16) ?? "", reader.GetBoolean(17)),
             },

@@ -19,6 +19,9 @@ internal static class AccountSql
     private const string ForgetFailure =
         "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null";
 
+    /// <summary>Eight fingerprints of 32 digits, with blanks between: two objects with dead seeds must not import them in turn for ever.</summary>
+    private const string AndEarlier = "right(concat_ws(' ', seed_fingerprint, $6), 8 * 32 + 7)";
+
     private const string EndClaim = "claim_scope = null, claimed_by = null, claim_term = null, claim_expires_at = null";
 
     /// <summary>Applications select by expires_at and may have it NOT NULL: no known expiry counts as expired.</summary>
@@ -93,7 +96,7 @@ internal static class AccountSql
     public static readonly string Replace = $"""
         with written as (
           update oauth_tokens
-          set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = generation + 1, seed_fingerprint = $6,
+          set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = generation + 1, seed_fingerprint = {AndEarlier},
             namespaces = case when $5::text is null or cardinality(namespaces) > 0 or $5::text = any(denied_namespaces) then namespaces else array[$5::text] end,
             {ForgetFailure}, claim_id = null, {EndClaim}
           where provider = $1 and account = $2 and generation = $8

@@ -10,6 +10,9 @@ namespace TokenOperator.Tests.Storage.Postgres;
 [Collection(PostgresGroup.Name)]
 public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLifetime
 {
+    private static readonly string[] FirstSeed = ["seed"];
+    private static readonly string[] BothSeeds = ["seed1", "seed2"];
+
     private static readonly RefreshFailure Failure = new(FailureKind.RateLimited, "429 slow down", 2, At(1), At(5), "inputs");
     private TestDatabase? _database;
 
@@ -32,7 +35,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
             Generation = 0,
             Token = token,
             Namespaces = ["mail"],
-            SeedFingerprint = "seed",
+            SeedFingerprints = FirstSeed,
         });
         (await store.FindAsync(Marcus, default)).Should().BeEquivalentTo(imported);
         (await store.ListAsync(default)).Should().ContainSingle().Which.Should().BeEquivalentTo(imported);
@@ -52,7 +55,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         (await store.FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be("first");
 
         var replaced = await store.ImportAsync(Marcus, Token("second", "1//new"), "mail", "seed2", 0, default);
-        replaced.Should().BeEquivalentTo(new { Generation = 1, SeedFingerprint = "seed2", Failure = (object?)null });
+        replaced.Should().BeEquivalentTo(new { Generation = 1, SeedFingerprints = BothSeeds, Failure = (object?)null });
         replaced!.Namespaces.Should().Equal("mail");
         replaced.Token.RefreshToken!.Reveal().Should().Be("1//new");
 
@@ -73,7 +76,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
 
         var committed = await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default);
 
-        committed.Should().BeEquivalentTo(new { Generation = 1, LastRefreshAt = At(2), Failure = (object?)null, SeedFingerprint = "seed" });
+        committed.Should().BeEquivalentTo(new { Generation = 1, LastRefreshAt = At(2), Failure = (object?)null, SeedFingerprints = FirstSeed });
         committed!.Token.AccessToken!.Reveal().Should().Be("new");
         (await Database.ScalarAsync("select created_at = '2020-01-01Z' and updated_at > now() - interval '1 min' from oauth_tokens")).Should().Be(true);
         (await store.ClaimAsync(Marcus, NewClaim("b"), 1, default)).Should().NotBeNull("the claim is over");
@@ -283,5 +286,37 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         var claim = NewClaim("failing");
         await store.ClaimAsync(Marcus, claim, 0, default);
         (await store.FailAsync(Marcus, claim.Id, Failure, default)).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task The_last_eight_seeds_are_remembered()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var store = database.Store();
+        var prints = Enumerable.Range(0, 10).Select(n => Fingerprint.Of($"seed {n}")).ToArray();
+        await store.ImportAsync(Marcus, Token("t"), "mail", prints[0], null, default);
+        for (var n = 1; n < prints.Length; n++)
+            await store.ImportAsync(Marcus, Token("t"), "mail", prints[n], n - 1, default);
+        (await store.FindAsync(Marcus, default))!.SeedFingerprints.Should().Equal(prints[2..]);
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("42")]
+    [InlineData("{\"refresh_token\": 42}")]
+    [InlineData("{\"access_token\": \"a\", \"expires_at\": \"soon\"}")]
+    public async Task A_row_that_was_edited_by_hand_into_something_else_is_reported_and_nothing_writes_over_it(string document)
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var store = database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await database.ExecuteAsync($"update oauth_tokens set token_data = '{document}'");
+        var before = await database.ScalarAsync("select t::text from oauth_tokens t");
+
+        await FluentActions.Awaiting(() => store.FindAsync(Marcus, default)).Should().ThrowAsync<UnreadableRowException>();
+        await FluentActions.Awaiting(() => store.ClaimAsync(Marcus, NewClaim("a"), 0, default)).Should().ThrowAsync<UnreadableRowException>();
+        (await store.ImportAsync(Marcus, Token("another"), "mail", "seed2", null, default)).Should().BeNull();
+        (await store.ListAsync(default)).Should().BeEmpty();
+        (await database.ScalarAsync("select t::text from oauth_tokens t")).Should().Be(before);
     }
 }
