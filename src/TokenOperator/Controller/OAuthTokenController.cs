@@ -40,6 +40,8 @@ public sealed partial class OAuthTokenController(
     // A mended row tells nobody of itself, nor does a key that is mounted again.
     private static readonly TimeSpan RetryRow = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
+    // The process ends, unless leadership was only in doubt.
+    private static readonly TimeSpan RetryFence = TimeSpan.FromSeconds(5);
 
     /// <summary>No reconcile takes longer: the runtime breaks it off.</summary>
     private static readonly TimeSpan LongestReconcile = TimeSpan.FromMinutes(2);
@@ -50,9 +52,22 @@ public sealed partial class OAuthTokenController(
         if (entity.Metadata.DeletionTimestamp is not null)
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
         agenda.Enter(entity.Key(), LongestReconcile);
-        var result = await LookAsync(entity, cancellationToken);
+        var result = await LookWhileLeadingAsync(entity, cancellationToken);
         agenda.Enter(entity.Key(), result.RequeueAfter);
         return result;
+    }
+
+    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> LookWhileLeadingAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await LookAsync(entity, cancellationToken);
+        }
+        catch (FenceLostException e)
+        {
+            LogLeft(entity.Metadata.NamespaceProperty, entity.Metadata.Name, e.Message);
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, RetryFence);
+        }
     }
 
     private async Task<ReconciliationResult<V1Alpha1OAuthToken>> LookAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
@@ -241,4 +256,7 @@ public sealed partial class OAuthTokenController(
 
     [LoggerMessage(201, LogLevel.Information, "OAuthToken {Namespace}/{Name} was deleted")]
     private partial void LogDeleted(string @namespace, string name);
+
+    [LoggerMessage(202, LogLevel.Debug, "OAuthToken {Namespace}/{Name} is left as it is: {Why}")]
+    private partial void LogLeft(string @namespace, string name, string why);
 }

@@ -149,7 +149,7 @@ public sealed partial class AccountRefresher(
         return cache.Keep(after);
     }
 
-    private static OperationCanceledException NotLeading(AccountKey key) =>
+    private static FenceLostException NotLeading(AccountKey key) =>
         new($"This process no longer leads; {key} is left to the one that does.");
 
     /// <summary>The answer belongs to us now: nothing may cancel keeping it.</summary>

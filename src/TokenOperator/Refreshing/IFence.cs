@@ -8,11 +8,11 @@ public interface IFence
     bool Holds { get; }
 
     /// <summary>Breaks off what must not be done without the right.</summary>
-    /// <exception cref="OperationCanceledException">It is lost.</exception>
+    /// <exception cref="FenceLostException">It is lost.</exception>
     void ThrowIfLost()
     {
         if (!Holds)
-            throw new OperationCanceledException($"This process no longer leads {Scope}; the rest is left to the one that does.");
+            throw new FenceLostException($"This process no longer leads {Scope}; the rest is left to the one that does.");
     }
 
     /// <summary>What the right is over; two processes of the same scope never hold it at once.</summary>
@@ -27,3 +27,6 @@ public interface IFence
     /// <summary>Another one for each time that the right was won, cancelled when it ends: what was known before may be stale.</summary>
     CancellationToken Term { get; }
 }
+
+/// <summary>The right was lost in the middle of something: no fault, and the rest is for whoever holds it now.</summary>
+public sealed class FenceLostException(string message) : OperationCanceledException(message);

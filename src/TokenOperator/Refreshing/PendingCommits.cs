@@ -141,6 +141,12 @@ public sealed partial class PendingCommits(ITokenStore store, TimeProvider time,
                 // Somebody wrote over the row by hand: the token stays here until they have mended it.
                 LogStillPending(_pending.Count, e.Message);
             }
+#pragma warning disable CA1031 // What is held here may be nowhere else: no fault of one commit may end the tries of all.
+            catch (Exception e)
+            {
+                LogThrew(e, commit.Claimed.Key.Provider, commit.Claimed.Key.Account);
+            }
+#pragma warning restore CA1031
         }
     }
 
@@ -154,6 +160,9 @@ public sealed partial class PendingCommits(ITokenStore store, TimeProvider time,
 
     [LoggerMessage(113, LogLevel.Warning, "{Count} tokens are still held in memory only: {Error}")]
     private partial void LogStillPending(int count, string error);
+
+    [LoggerMessage(115, LogLevel.Error, "Committing the token of {Provider}/{Account} that is held in memory threw; it is tried again")]
+    private partial void LogThrew(Exception exception, string provider, string account);
 
     [LoggerMessage(114, LogLevel.Critical, "Stopped before the new token of {Provider}/{Account} could be committed; if the provider rotates refresh tokens, the account must be seeded again")]
     private partial void LogLost(string provider, string account);

@@ -11,6 +11,9 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public bool IsAway { get; set; }
 
+    /// <summary>What every call throws; null for nothing.</summary>
+    public Exception? Fault { get; set; }
+
     public bool IsClaimedElsewhere { get; set; }
 
     public List<string> Calls { get; } = [];
@@ -71,6 +74,7 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     private Task<T> Call<T>(string name, Func<T> answer)
     {
         Calls.Add(name);
-        return IsAway ? Task.FromException<T>(new StoreUnavailableException("database tests at memory is away")) : Task.FromResult(answer());
+        var fault = IsAway ? new StoreUnavailableException("database tests at memory is away") : Fault;
+        return fault is null ? Task.FromResult(answer()) : Task.FromException<T>(fault);
     }
 }

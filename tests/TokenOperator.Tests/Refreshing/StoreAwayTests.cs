@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 using TokenOperator.Storage;
+using TokenOperator.Tests.Runtime.Fakes;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
@@ -157,5 +158,27 @@ public sealed class StoreAwayTests : IDisposable
         (await RefreshAsync(held))!.Token.RefreshToken!.Reveal().Should().Be("seeded anew");
         _pending.Count.Should().Be(0);
         _provider.Asked.Should().HaveCount(1);
+    }
+
+    public static TheoryData<Exception> Faults => [new UnreadableRowException(Row.Key, "Its token_data is a number."), new InvalidOperationException("a fault of our own")];
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task What_is_held_goes_on_being_tried_when_its_row_was_edited_by_hand_or_anything_else_fails(Exception fault)
+    {
+        _store.IsAway = true;
+        _provider.Answer = Granted("access-1");
+        await RefreshAsync();
+        (_store.IsAway, _store.Fault) = (false, fault);
+        await _pending.StartAsync(CancellationToken.None);
+        var tries = _store.Calls.Count;
+        await Eventually.IsTrueAsync(() => _store.Calls.Count >= tries + 2, "it was tried twice", _time, TimeSpan.FromSeconds(1));
+        _pending.Contains(Row.Key).Should().BeTrue();
+
+        _store.Fault = null;
+        await Eventually.IsTrueAsync(() => _pending.Count == 0, "it is committed", _time, TimeSpan.FromSeconds(1));
+        _store.Row!.Token.AccessToken!.Reveal().Should().Be("access-1");
+        _pending.ExecuteTask!.IsCompleted.Should().BeFalse();
+        await _pending.StopAsync(CancellationToken.None);
     }
 }
