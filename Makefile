@@ -11,10 +11,10 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test soak demo run deploy new-key format bench test-assets dotnet
+.PHONY: help build test soak demo run deploy new-key format bench test-assets dotnet install-plugin
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: dotnet ## Build everything (CONFIGURATION=Release)
 	dotnet build $(SOLUTION) --configuration $(CONFIGURATION)
@@ -41,6 +41,9 @@ deploy: ## Apply config/default to the current cluster, with a key when it has n
 
 new-key: ## Add a fresh key to the Secret token-operator-keys of the current cluster, and make it when there is none
 	@hack/new-key.sh
+
+install-plugin: dotnet ## Install kubectl oauthtoken for this user: below ~/.local, or PREFIX=
+	@PREFIX="$(PREFIX)" hack/install-plugin.sh
 
 format: dotnet ## Bring the code into the project's format
 	dotnet format $(SOLUTION)

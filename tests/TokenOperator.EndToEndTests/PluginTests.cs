@@ -37,8 +37,8 @@ public sealed class PluginTests(ClusterFixture cluster)
         await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("SeedMissing", StringComparison.Ordinal));
         await bed.WriteSeedAsync("late", bed.Tokens.AddAccount("late").RefreshToken);
         await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("\"health\":\"Ok\"", StringComparison.Ordinal));
-        await watch.SignalAsync("INT");
-        (await watch.WaitForExitAsync()).Should().Be(130);
+        // Not INT, as Ctrl-C sends it: where the tests run in the background of a shell, their children ignore that one.
+        (await watch.StopAsync()).Should().BeOneOf(130, 143);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public static class SeedCommand
             throw new InvalidSettingException($"--account must have 1 to {TokenRequest.LongestAccount} printable characters.");
 
         NamespaceName.Check(ns);
-        var seed = SeedFileReader.Read((await ReadAsync(file, ct)).Span, file == "-" ? "standard input" : $"file {file}");
+        var seed = SeedFileReader.Read((await TokenFile.ReadAsync(file, ct)).Span, TokenFile.Shown(file));
         await using var services = StoreServices.Create();
         await services.GetRequiredService<IMigrator>().UpAsync(ct);
         var store = services.GetRequiredService<ITokenStore>();
@@ -65,17 +65,4 @@ public static class SeedCommand
     private static string Use(AccountRecord record) => record.Namespaces is { Count: > 0 } namespaces
         ? $"Namespaces that may use it: {string.Join(", ", namespaces)}."
         : $"It belongs to no namespace yet: token-operator accounts allow {record.Key.Provider} {record.Key.Account} --namespace NAMESPACE";
-
-    /// <summary>A little more than a token file can have, so that a wrong file is not read to its end.</summary>
-    private static async Task<ReadOnlyMemory<byte>> ReadAsync(string file, CancellationToken ct)
-    {
-        if (Directory.Exists(file))
-            throw new InvalidDocumentException($"file {file}: it is a folder, a token file was expected.");
-        if (file != "-" && !File.Exists(file))
-            throw new InvalidDocumentException($"file {file}: it does not exist.");
-        var most = new byte[(64 * 1024) + 1];
-        await using var stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
-        var length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, ct);
-        return most.AsMemory(0, length);
-    }
 }

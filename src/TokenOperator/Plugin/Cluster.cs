@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using System.Net;
+using System.Text.Json.Nodes;
 using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
@@ -15,6 +17,7 @@ namespace TokenOperator.Plugin;
 internal sealed class Cluster : IDisposable
 {
     private static readonly ResourceKind Tokens = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly Kubernetes _connection;
     private readonly RuntimeMetrics _metrics;
@@ -52,6 +55,36 @@ internal sealed class Cluster : IDisposable
     /// <exception cref="PluginException">There is none: names those that are called nearly so.</exception>
     public async Task<V1Alpha1OAuthToken> GetAsync(string name, CancellationToken ct) =>
         await Api.GetAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), ct) ?? throw await MissingAsync(name, ct);
+
+    /// <summary>Changes fields of an OAuthToken by a merge patch.</summary>
+    /// <exception cref="PluginException">There is none of this name.</exception>
+    public async Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken ct)
+    {
+        try
+        {
+            return await Api.MergePatchAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), patch, ct);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            throw await MissingAsync(name, ct);
+        }
+    }
+
+    /// <summary>Looks at an OAuthToken until <paramref name="until"/> is true of it.</summary>
+    /// <returns>The object as it was seen last, and whether the condition came true in time.</returns>
+    public async Task<(V1Alpha1OAuthToken Token, bool InTime)> WaitAsync(string name, Func<V1Alpha1OAuthToken, bool> until, TimeSpan timeout, CancellationToken ct)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var token = await GetAsync(name, ct);
+            if (until(token))
+                return (token, true);
+            if (TimeProvider.System.GetElapsedTime(started) > timeout)
+                return (token, false);
+            await Task.Delay(Interval, ct);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TokenOperator.Tokens;
 
 namespace TokenOperator.Plugin;
 
@@ -34,6 +35,22 @@ internal sealed class ClusterOptions
         name.CompletionSources.Add(context => NamesFor(context.ParseResult));
         return name;
     }
+
+    /// <summary>How long a verb waits that was not told.</summary>
+    public static readonly TimeSpan UsualTimeout = TimeSpan.FromMinutes(1);
+
+    /// <summary>The option <c>--timeout</c> of a verb that waits; without it <see cref="UsualTimeout"/>.</summary>
+    public static Option<TimeSpan?> Timeout() => new("--timeout")
+    {
+        Description = "How long to wait, such as 90s or 5m; a minute without it.",
+        HelpName = "duration",
+        CustomParser = result =>
+        {
+            if (!DurationText.TryParse(result.Tokens[0].Value, out var duration))
+                result.AddError($"--timeout is \"{result.Tokens[0].Value}\"; expected a duration such as 90s or 5m.");
+            return duration;
+        },
+    };
 
     /// <summary>Connects as the words of the call and the kubeconfig say. Sends nothing yet.</summary>
     public Cluster Connect(ParseResult parsed) => Cluster.Connect(parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace));

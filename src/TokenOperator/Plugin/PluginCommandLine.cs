@@ -55,6 +55,13 @@ public static class PluginCommandLine
         {
             new HelpOption { Action = new HelpForPlugin() },
             StatusVerb.Build(options),
+            RefreshVerb.Build(options),
+            SeedVerb.Build(options),
+            SuspendVerb.Build(options),
+            SuspendVerb.BuildResume(options),
+            LogsVerb.Build(options),
+            CompletionVerb.Build(),
+            CompletionVerb.BuildComplete(Build),
         };
         options.AddTo(root);
         root.SetAction(parsed => new HelpForPlugin().Invoke(parsed));

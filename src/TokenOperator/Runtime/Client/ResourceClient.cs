@@ -126,6 +126,40 @@ public sealed class ResourceClient
             },
             cancellationToken);
 
+    /// <summary>The log of a pod's only container, line by line as it is now, each with its moment (RFC 3339) in front.</summary>
+    internal async IAsyncEnumerable<string> ReadLogAsync(ResourceKind pods, NamespacedName pod, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var request = new ApiRequest("get", HttpMethod.Get, pods, pod) { Subresource = "log", Query = "timestamps=true", Accept = "*/*" };
+        using var response = await _transport.OpenAsync(request, cancellationToken);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
+        while (await ReadLineAsync(reader, cancellationToken) is { } line) yield return line;
+    }
+
+    private static async ValueTask<string?> ReadLineAsync(StreamReader reader, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadLineAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw new ApiUnavailableException($"the connection broke: {e.InnerException?.Message ?? e.Message}", e);
+        }
+    }
+
+    /// <summary>JSON merge patch (RFC 7386): fields of <paramref name="patch"/> replace those of the object.</summary>
+    public Task<T> MergePatchAsync<T>(ResourceKind kind, NamespacedName name, object patch, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        _transport.SendAsync<T>(
+            new("patch", HttpMethod.Patch, kind, name)
+            {
+                Query = $"fieldManager={_fieldManager}",
+                Body = ApiJson.Serialize(patch),
+                ContentType = "application/merge-patch+json",
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
+
     /// <summary>
     /// Reads all pages and gives each to <paramref name="page"/>; answers the version of the collection. From version "0" the server's
     /// cache answers (in one page), from a version on whatever it holds that is no older, from "" the state of now.

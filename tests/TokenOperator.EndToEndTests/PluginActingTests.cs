@@ -1,0 +1,131 @@
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>The verbs of kubectl oauthtoken that change something.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
+{
+    private OperatorBed _bed = null!;
+    private PluginBed _person = null!;
+
+    public async Task InitializeAsync()
+    {
+        _bed = await OperatorBed.StartAsync(cluster);
+        _person = await PluginBed.CreateAsync(cluster, _bed);
+    }
+
+    public async Task DisposeAsync() => await _bed.DisposeAsync();
+
+    [Fact]
+    public async Task Refresh_asks_once_and_reports_what_came_of_it()
+    {
+        var grant = await _bed.AddAccountAsync("asked");
+        await _bed.ReadyAsync("asked");
+        var before = _bed.Tokens.AskedFor(grant.RefreshToken);
+        var good = await _person.RunAsync("refresh", "asked", "--wait");
+        good.ExitCode.Should().Be(0, good.Errors);
+        good.Output.Should().StartWith($"Refreshed: Secret {_bed.Namespace}/asked holds a token that is valid until");
+        _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(before + 1);
+
+        grant.IsRevoked = true;
+        var dead = await _person.RunAsync("refresh", "asked", "--wait");
+        dead.ExitCode.Should().Be(1);
+        dead.Output.Should().Contain("asked: ReauthorizationRequired").And.Contain("Next: ");
+        (await _person.RunAsync("refresh", "no-such")).ExitCode.Should().Be(4);
+    }
+
+    [Fact]
+    public async Task Refresh_that_nobody_acts_on_says_so_after_its_time_limit()
+    {
+        await _bed.AddAccountAsync("unheard");
+        await _bed.ReadyAsync("unheard");
+        await _bed.Operator.StopAsync();
+        var result = await _person.RunAsync("refresh", "unheard", "--wait", "--timeout", "1s");
+        result.ExitCode.Should().Be(1);
+        result.Errors.Should().Contain("has not acted on it within 1s").And.Contain("kubectl oauthtoken doctor");
+    }
+
+    [Fact]
+    public async Task Suspend_stops_the_refreshing_and_resume_takes_it_up_again()
+    {
+        await _bed.AddAccountAsync("resting");
+        await _bed.ReadyAsync("resting");
+        (await _person.RunAsync("suspend", "resting")).ExitCode.Should().Be(0);
+        await _bed.SeesAsync("resting", "Ready", "True", "Suspended");
+        var suspended = await _person.RunAsync("status", "resting");
+        suspended.ExitCode.Should().Be(0, "its token is still valid");
+        suspended.Output.Should().Contain($"Next: kubectl oauthtoken resume resting -n {_bed.Namespace}");
+        (await _person.RunAsync("refresh", "resting")).ExitCode.Should().Be(5);
+
+        (await _person.RunAsync("resume", "resting")).ExitCode.Should().Be(0);
+        await _bed.SeesAsync("resting", "Ready", "True", "Refreshed");
+        (await _person.RunAsync("suspend", "no-such")).Errors.Should().Contain($"There is no OAuthToken {_bed.Namespace}/no-such");
+    }
+
+    [Fact]
+    public async Task Seed_mends_an_account_whose_refresh_token_is_dead()
+    {
+        var grant = await _bed.AddAccountAsync("dead");
+        await _bed.ReadyAsync("dead");
+        grant.IsRevoked = true;
+        await _bed.RequestRefreshAsync("dead");
+        await _bed.SeesAsync("dead", "Stalled", "True", "ReauthorizationRequired");
+
+        var consented = _bed.Tokens.AddAccount("dead");
+        var result = await _person.RunAsync("seed", "dead", "--from-file", await FileAsync(consented.RefreshToken));
+        result.ExitCode.Should().Be(0, result.Output + result.Errors);
+        result.Output.Should().Contain("Ready: ").And.NotContain(consented.RefreshToken);
+        result.Errors.Should().Contain("Waiting until");
+        (await _bed.GetAsync("dead")).Status("Refreshed").Should().Be("True");
+    }
+
+    [Fact]
+    public async Task Seed_makes_the_Secret_and_names_it_in_an_object_that_names_none()
+    {
+        await _bed.ApplyAsync("bare", spec => spec.Remove("seedSecretRef"));
+        await _bed.SeesAsync("bare", "Stalled", "True", "SeedMissing");
+        var result = await _person.RunAsync("seed", "bare", "--from-file", await FileAsync(_bed.Tokens.AddAccount("bare").RefreshToken));
+        result.ExitCode.Should().Be(0, result.Output + result.Errors);
+        ((string?)(await _bed.GetAsync("bare")).Json["spec"]!["seedSecretRef"]!["name"]).Should().Be("bare-seed");
+
+        var again = await _person.RunAsync("seed", "bare", "--from-file", await FileAsync("another"));
+        again.ExitCode.Should().Be(0);
+        again.Output.Should().Contain("is Ready with the refresh token that it has");
+    }
+
+    [Fact]
+    public async Task Seed_that_is_dead_itself_says_so_and_does_not_wait_for_its_time_limit()
+    {
+        await _bed.ApplyAsync("hopeless");
+        await _bed.SeesAsync("hopeless", "Stalled", "True", "SeedMissing");
+        var grant = _bed.Tokens.AddAccount("hopeless");
+        grant.IsRevoked = true;
+        var result = await _person.RunAsync("seed", "hopeless", "--from-file", await FileAsync(grant.RefreshToken), "--timeout", "1h");
+        result.ExitCode.Should().Be(1);
+        result.Output.Should().Contain("hopeless: ReauthorizationRequired");
+    }
+
+    [Fact]
+    public async Task Seed_refuses_what_is_no_token_file_and_a_Secret_that_is_not_for_it_and_writes_nothing()
+    {
+        await _bed.ApplyAsync("strict", spec => spec.Remove("seedSecretRef"));
+        var file = _person.File("wrong.json");
+        await File.WriteAllTextAsync(file, """{"installed": {"client_id": "x", "client_secret": "marked-secret"}}""");
+        var wrong = await _person.RunAsync("seed", "strict", "--from-file", file);
+        wrong.ExitCode.Should().Be(2);
+        wrong.Errors.Should().Contain("an OAuth client file (credentials.json) was found").And.NotContain("marked-secret");
+        (await _bed.SecretAsync("strict-seed")).Should().BeNull();
+        (await _person.RunAsync("seed", "strict", "--from-file", "/does/not/exist")).ExitCode.Should().Be(2);
+
+        await _bed.WriteSecretAsync("strict-seed", "password", "of somebody else");
+        var taken = await _person.RunAsync("seed", "strict", "--from-file", await FileAsync("token"));
+        taken.ExitCode.Should().Be(5);
+        (await _bed.SecretAsync("strict-seed"))!.Keys.Should().Equal("password");
+    }
+
+    private async Task<string> FileAsync(string refreshToken)
+    {
+        var file = _person.File($"{Guid.NewGuid():N}.json");
+        await File.WriteAllTextAsync(file, $$"""{"refresh_token": "{{refreshToken}}"}""");
+        return file;
+    }
+}
