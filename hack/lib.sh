@@ -99,3 +99,50 @@ apt_get() {
 apt_cache() {
   apt-cache --config-file "$private_apt_folder/apt.conf" "$@"
 }
+
+# program NAME PACKAGE VARIABLE: prints the path of the program NAME, alone on stdout: the value of VARIABLE, else what
+# is on PATH or in /usr/sbin, else from the cache, else from Debian's PACKAGE and the libraries that it needs, unpacked
+# into the cache. Nothing is installed, and nothing needs root.
+program() {
+  local name=$1 package=$2 variable=$3 ready="$cache/$2" named=${!3:-}
+  if [[ -n $named ]]; then
+    [[ -x $named ]] || die "$variable is $named, which is no program: correct it, or unset it"
+    printf '%s\n' "$named"
+  elif named=$(PATH="$PATH:/usr/sbin" command -v "$name"); then
+    printf '%s\n' "$named"
+  else
+    if [[ ! -x $ready/bin/$name ]]; then
+      lock "$package"
+      [[ -x $ready/bin/$name ]] || unpack_program "$name" "$package" "$variable" "$ready"
+    fi
+    printf '%s\n' "$ready/bin/$name"
+  fi
+}
+
+unpack_program() {
+  local name=$1 package=$2 variable=$3 ready=$4 work="$cache/$2.work" deb found
+  local else_do="install it, or set $variable to the program"
+  rm -rf "$work/tree"
+  mkdir -p "$work/tree/unpacked" "$work/tree/bin"
+  private_apt "$work/apt" || die "no $name here, and no apt-get to fetch one: $else_do"
+  say "no $name on this machine: fetching Debian's package $package into $ready (once, nothing is installed)"
+  apt_get update || say "some package lists could not be read; going on with the others"
+  apt_get install --download-only --no-install-recommends "$package" || die "Debian's package $package cannot be had from this machine's apt sources: $else_do"
+  for deb in "$work"/apt/cache/archives/*.deb; do
+    dpkg -x "$deb" "$work/tree/unpacked"
+  done
+  found=$(find "$work/tree/unpacked" -type f -path "*bin/$name" -perm -u+x -print -quit)
+  [[ -n $found ]] || die "Debian's package $package holds no $name: $else_do"
+  # The libraries that came along are found by their path, which only the finished folder has.
+  cat >"$work/tree/bin/$name" <<SH
+#!/bin/sh
+root='$ready/unpacked'
+LD_LIBRARY_PATH="\$root/usr/lib/$(uname -m)-linux-gnu:\$root/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH
+exec "\$root${found#"$work/tree/unpacked"}" "\$@"
+SH
+  chmod +x "$work/tree/bin/$name"
+  rm -rf "$ready"
+  mv -T "$work/tree" "$ready"
+  rm -rf "$work"
+}

@@ -133,6 +133,9 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
         Settings = new Dictionary<string, string?>
         {
             ["Concurrency"] = $"{Concurrency}",
+            // The bare loop keeps to no rate.
+            ["Providers__google__RequestsPerSecond"] = "10000",
+            ["Providers__google__Burst"] = "10000",
             ["LeaderElection__LeaseNamespace"] = Bed.OperatorNamespace,
         },
     });

@@ -7,7 +7,8 @@ namespace TokenOperator.Storage.Postgres;
 
 /// <summary>
 /// Listens on a connection of its own, and makes it anew when it breaks: after 1 s, then ever longer up to 30 s while the
-/// database is away. Npgsql's keepalive (30 s unless configured) notices a connection that died in silence.
+/// database is away. Npgsql's keepalive (30 s unless configured) notices a connection that died in silence. Behind a
+/// pooler that gives sessions to one transaction at a time nothing can be heard: then any account may have changed, every 10 s.
 /// </summary>
 /// <param name="settings">Where.</param>
 /// <param name="ownWriter">Whose notices are skipped.</param>
@@ -17,10 +18,12 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
 {
     private static readonly TimeSpan ShortestDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
 
     private readonly List<AccountKey?> _arrived = [];
     private NpgsqlConnection? _connection;
     private TimeSpan _delay = ShortestDelay;
+    private bool _isDeaf;
 
     /// <summary>
     /// Waits for the next notices. Null means that any account may have changed: a new connection has heard nothing of
@@ -33,6 +36,12 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
             ct.ThrowIfCancellationRequested();
             try
             {
+                if (_isDeaf)
+                {
+                    await Task.Delay(LookEvery, clock, ct);
+                    return [null];
+                }
+
                 if (_connection is null)
                 {
                     await ConnectAsync(ct);
@@ -66,6 +75,13 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
         {
             connection.Notification += (_, notice) => Hear(notice.Payload);
             await connection.OpenAsync(ct);
+            if (await IsPooledAsync(connection, ct))
+            {
+                _isDeaf = true;
+                logger.CannotListen(settings, LookEvery);
+                return;
+            }
+
             await using var listen = new NpgsqlCommand($"listen {AccountSql.Channel}", connection);
             await listen.ExecuteNonQueryAsync(ct);
             (_connection, connection) = (connection, null);
@@ -77,6 +93,13 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
         }
 
         logger.Listening(settings);
+    }
+
+    /// <summary>Who answered the start of the connection is not who works for it: a pooler stands between.</summary>
+    private static async Task<bool> IsPooledAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand("select pg_backend_pid()", connection);
+        return (int)(await command.ExecuteScalarAsync(ct))! != connection.ProcessID;
     }
 
     private async Task DisconnectAsync()

@@ -112,8 +112,6 @@ public static class ConnectionStrings
         Default("Keepalive", 30);
         // As many as a running operator has workers, and a few for the command line beside it.
         Default("Maximum Pool Size", 20);
-        Default("Max Auto Prepare", 20);
-        Default("Auto Prepare Min Usages", 2);
         // Npgsql 10 tries Kerberos first at each connection, and hangs or floods logs where its library is missing, as in
         // our image (npgsql/npgsql issues 6416, 6524, 6555).
         Default("GSS Encryption Mode", GssEncryptionMode.Disable);

@@ -15,6 +15,9 @@ internal static partial class Log
     [LoggerMessage(4002, LogLevel.Debug, "Listening for changes of accounts in {Database}")]
     public static partial void Listening(this ILogger logger, PostgresSettings database);
 
+    [LoggerMessage(4003, LogLevel.Warning, "{Database} is behind a connection pooler, where nothing can be listened to: what others change is looked for every {Interval}. Name Postgres itself to see it at once")]
+    public static partial void CannotListen(this ILogger logger, PostgresSettings database, TimeSpan interval);
+
     [LoggerMessage(4010, LogLevel.Information, "Migrating {Database} from version {From} to {To}")]
     public static partial void Migrating(this ILogger logger, PostgresSettings database, long from, long to);
 

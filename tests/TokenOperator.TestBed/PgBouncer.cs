@@ -1,0 +1,101 @@
+// Test bed: a real pgBouncer before a PostgresServer. May start a process; knows nothing of the product.
+using System.Globalization;
+using Npgsql;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>A connection pooler that gives a server's sessions to one transaction at a time.</summary>
+public sealed class PgBouncer : IAsyncDisposable
+{
+    private const string Override = "TOKEN_OPERATOR_PGBOUNCER";
+
+    private readonly ChildProcess _process;
+    private readonly string _folder;
+
+    private PgBouncer(ChildProcess process, string folder, PostgresDatabase database)
+    {
+        (_process, _folder) = (process, folder);
+        Database = database;
+    }
+
+    /// <summary>The database that it was started for, by its way.</summary>
+    public PostgresDatabase Database { get; }
+
+    /// <summary>Starts one with two sessions, so that every client soon has another's.</summary>
+    /// <exception cref="InvalidOperationException">There is no pgbouncer; the message says how to get one.</exception>
+    public static async Task<PgBouncer> StartAsync(PostgresDatabase database, CancellationToken ct = default)
+    {
+        var binary = Find();
+        var (server, port) = (new NpgsqlConnectionStringBuilder(database.ConnectionString), Ports.Free());
+        var folder = Directory.CreateTempSubdirectory("to-pool-").FullName;
+        var settings = Path.Combine(folder, "pgbouncer.ini");
+        var users = Path.Combine(folder, "users.txt");
+        await File.WriteAllTextAsync(users, $"\"{server.Username}\" \"{server.Password}\"\n", ct);
+        await File.WriteAllTextAsync(settings, string.Create(CultureInfo.InvariantCulture, $"""
+            [databases]
+            * = host=127.0.0.1 port={server.Port}
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = {port}
+            unix_socket_dir =
+            auth_type = scram-sha-256
+            auth_file = {users}
+            pool_mode = transaction
+            default_pool_size = 2
+            {(Environment.IsPrivilegedProcess ? "user = nobody" : "")}
+            """), ct);
+        var process = ChildProcess.Start(new ChildProcessOptions(binary, [settings])
+        {
+            LogFile = Path.Combine(folder, "pgbouncer.log"),
+            FolderToRemoveWhenOrphaned = folder,
+        });
+        server.Port = port;
+        var pool = new PgBouncer(process, folder, new PostgresDatabase(
+            database.Name, server.ConnectionString, string.Create(CultureInfo.InvariantCulture, $"postgresql://{server.Username}:{server.Password}@127.0.0.1:{port}/{database.Name}")));
+        try
+        {
+            await Eventually.TrueAsync(() => { process.ThrowIfExited(); return Answers(port); }, ct: ct);
+            return pool;
+        }
+        catch
+        {
+            await pool.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        if (Directory.Exists(_folder))
+            Directory.Delete(_folder, recursive: true);
+    }
+
+    private static bool Answers(int port)
+    {
+        using var client = new System.Net.Sockets.TcpClient();
+        try
+        {
+            client.Connect(System.Net.IPAddress.Loopback, port);
+            return true;
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static string Find()
+    {
+        if (Environment.GetEnvironmentVariable(Override) is { Length: > 0 } named)
+            return named;
+        var cache = Environment.GetEnvironmentVariable("TOKEN_OPERATOR_CACHE")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "token-operator");
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Append("/usr/sbin").Append(Path.Combine(cache, "pgbouncer", "bin"));
+        return folders.Select(folder => Path.Combine(folder, "pgbouncer")).FirstOrDefault(File.Exists)
+            ?? throw new InvalidOperationException(
+                $"No pgbouncer found, neither on PATH nor in /usr/sbin nor where make test keeps it. Run the tests by make test, install it (apt-get install pgbouncer), or name the program in {Override}.");
+    }
+}
