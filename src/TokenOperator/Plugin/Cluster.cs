@@ -86,6 +86,9 @@ internal sealed class Cluster : IDisposable
         }
     }
 
+    /// <summary>The API server's clock, to the second; null when it does not tell.</summary>
+    public Task<DateTimeOffset?> ServerTimeAsync(CancellationToken ct) => Api.ServerTimeAsync(Tokens, Namespace, ct);
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -13,8 +13,10 @@ internal sealed record OperatorPods(IReadOnlyList<V1Pod> Pods, V1Lease? Lease)
     /// <summary>The labels of config/manager.</summary>
     public const string Selector = "app.kubernetes.io/name=token-operator,app.kubernetes.io/component=manager";
 
+    /// <summary>The Lease of the election, unless LeaderElection__LeaseName says otherwise.</summary>
+    public const string LeaseName = "token-operator";
+
     private const string UsualNamespace = "token-operator-system";
-    private const string LeaseName = "token-operator";
     private static readonly ResourceKind PodKind = ResourceKind.Of<V1Pod>();
     private static readonly ResourceKind LeaseKind = ResourceKind.Of<V1Lease>();
 

@@ -5,6 +5,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using TokenOperator.Commands;
+using TokenOperator.Plugin.Doctor;
 
 namespace TokenOperator.Plugin;
 
@@ -60,6 +61,7 @@ public static class PluginCommandLine
             SuspendVerb.Build(options),
             SuspendVerb.BuildResume(options),
             LogsVerb.Build(options),
+            DoctorVerb.Build(options),
             CompletionVerb.Build(),
             CompletionVerb.BuildComplete(Build),
         };

@@ -135,6 +135,13 @@ public sealed class ResourceClient
         while (await ReadLineAsync(reader, cancellationToken) is { } line) yield return line;
     }
 
+    /// <summary>The moment in the Date header of an answer, here to a list of at most one object; null when there is none.</summary>
+    internal async Task<DateTimeOffset?> ServerTimeAsync(ResourceKind kind, string ns, CancellationToken cancellationToken)
+    {
+        using var response = await _transport.OpenAsync(new("list", HttpMethod.Get, kind, new(ns, "")) { Query = "limit=1" }, cancellationToken);
+        return response.Headers.Date;
+    }
+
     private static async ValueTask<string?> ReadLineAsync(StreamReader reader, CancellationToken cancellationToken)
     {
         try

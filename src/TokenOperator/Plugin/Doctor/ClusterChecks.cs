@@ -1,0 +1,84 @@
+using System.Reflection;
+using System.Text.Json;
+using k8s.Models;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.Plugin.Doctor;
+
+/// <summary>The API server, the kind, and what the person may do.</summary>
+internal static class ClusterChecks
+{
+    /// <summary>More than what the answer's way and its whole seconds make.</summary>
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
+
+    // KubernetesClient's class does not say its plural.
+    private static readonly ResourceKind Reviews = new("authorization.k8s.io", "v1", V1SelfSubjectAccessReview.KubeKind, "selfsubjectaccessreviews");
+
+    /// <summary>What the verbs need, and which do.</summary>
+    private static readonly (string Verb, string Group, string Resource, string For)[] Wanted =
+    [
+        ("watch", V1Alpha1OAuthToken.GroupName, "oauthtokens", "status --watch"),
+        ("patch", V1Alpha1OAuthToken.GroupName, "oauthtokens", "refresh, suspend and resume"),
+        ("create", "", "secrets", "seed"),
+        ("patch", "", "secrets", "seed"),
+    ];
+
+    public static IReadOnlyList<Finding> Server(Patient patient)
+    {
+        if (patient.ServerTime is not { } server)
+            return [Finding.Warning($"{patient.Cluster.Server} answers, and does not tell its time.")];
+        var ahead = patient.Now - server;
+        return ahead.Duration() <= Skew
+            ? [Finding.Ok($"{patient.Cluster.Server} answers, and its clock agrees with this machine's.")]
+            : [Finding.Warning($"This machine's clock is {DurationText.Format(ahead.Duration())} {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} the API server's: what is called expired here may not be. Set the one that is wrong by NTP.")];
+    }
+
+    public static async Task<IReadOnlyList<Finding>> DefinitionAsync(Patient patient, CancellationToken ct)
+    {
+        const string Name = "oauthtokens." + V1Alpha1OAuthToken.GroupName;
+        var definition = await patient.Cluster.Api.GetAsync<V1CustomResourceDefinition>(ResourceKind.Of<V1CustomResourceDefinition>(), new("", Name), ct);
+        var served = definition?.Spec.Versions.FirstOrDefault(version => version.Name == "v1alpha1" && version.Served);
+        if (served?.Schema?.OpenAPIV3Schema?.Properties is not { } properties)
+            return [Finding.Fail($"The CRD {Name} does not serve v1alpha1: kubectl apply -k config/crds")];
+
+        var missing = Lacking(properties, "spec", typeof(V1Alpha1OAuthToken.EntitySpec)).Concat(Lacking(properties, "status", typeof(V1Alpha1OAuthToken.EntityStatus))).ToList();
+        return missing.Count == 0
+            ? [Finding.Ok($"{Name} is installed and has all fields of this version.")]
+            : [Finding.Fail($"The CRD {Name} is of another version: it lacks {string.Join(", ", missing)}. kubectl apply -k config/crds")];
+    }
+
+    public static async Task<IReadOnlyList<Finding>> YourRightsAsync(Patient patient, CancellationToken ct)
+    {
+        var lacking = new List<string>();
+        foreach (var (verb, group, resource, use) in Wanted)
+        {
+            var review = new V1SelfSubjectAccessReview
+            {
+                ApiVersion = "authorization.k8s.io/v1",
+                Kind = V1SelfSubjectAccessReview.KubeKind,
+                Spec = new V1SelfSubjectAccessReviewSpec
+                {
+                    ResourceAttributes = new V1ResourceAttributes { NamespaceProperty = patient.Cluster.Namespace, Verb = verb, Group = group, Resource = resource },
+                },
+            };
+            var answer = await patient.Cluster.Api.CreateAsync(Reviews, review, ct);
+            if (answer.Status?.Allowed != true)
+                lacking.Add($"{verb} {resource} (for {use})");
+        }
+
+        return lacking.Count == 0
+            ? [Finding.Ok($"You may do all that the verbs of this command do in {patient.Cluster.Namespace}.")]
+            : [Finding.Warning($"In {patient.Cluster.Namespace} you may not {string.Join(", ", lacking)}. The role edit has these rights.")];
+    }
+
+    private static IEnumerable<string> Lacking(IDictionary<string, V1JSONSchemaProps> properties, string part, Type type)
+    {
+        var known = properties.TryGetValue(part, out var schema) ? schema.Properties ?? new Dictionary<string, V1JSONSchemaProps>() : new Dictionary<string, V1JSONSchemaProps>();
+        return type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name))
+            .Where(name => !known.ContainsKey(name))
+            .Select(name => $"{part}.{name}");
+    }
+}

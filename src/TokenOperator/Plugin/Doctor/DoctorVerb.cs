@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Net;
+using TokenOperator.Commands;
+using TokenOperator.Runtime.Client;
+
+namespace TokenOperator.Plugin.Doctor;
+
+/// <summary><c>doctor</c>: looks at all that has to be right, a line for each.</summary>
+internal static class DoctorVerb
+{
+    private delegate Task<IReadOnlyList<Finding>> Check(Patient patient, CancellationToken ct);
+
+    public static Command Build(ClusterOptions options)
+    {
+        var operatorNamespace = OperatorPods.Option();
+        var postgres = new Option<bool>("--postgres") { Description = "Look at Postgres too, from this machine, by DATABASE_URL or ConnectionStrings__Postgres." };
+        var command = new Verb(
+            "doctor",
+            "Look at all that has to be right for the OAuthTokens of the namespace, and say what to do where it is not. Exit code 1 when a check fails.",
+            "doctor -n mail",
+            "doctor -n mail --postgres")
+        {
+            operatorNamespace, postgres,
+        };
+        options.Bind(command, (cluster, parsed, ct) => ExecuteAsync(cluster, parsed.GetRequiredValue(operatorNamespace), parsed.GetValue(postgres), ct));
+        return command;
+    }
+
+    private static async Task<int> ExecuteAsync(Cluster cluster, string operatorNamespace, bool postgres, CancellationToken ct)
+    {
+        NamespaceName.Check(operatorNamespace);
+        // All others rest on these two: without them there is one sentence to say.
+        var serverTime = await cluster.ServerTimeAsync(ct);
+        var tokens = await cluster.ListAsync(cluster.Namespace, ct);
+        var patient = new Patient(cluster, operatorNamespace, serverTime, TimeProvider.System.GetUtcNow(), tokens);
+        var checks = new List<(string Name, Check Run)>
+        {
+            ("API server", (one, _) => Task.FromResult(ClusterChecks.Server(one))),
+            ("CRD", ClusterChecks.DefinitionAsync),
+            ("your rights", ClusterChecks.YourRightsAsync),
+            ("operator's rights", OperatorChecks.RightsAsync),
+            ("operator", OperatorChecks.PodsAsync),
+            ("leader", OperatorChecks.LeaderAsync),
+            ("key", OperatorChecks.KeyAsync),
+            ("Postgres", (one, token) => TokenChecks.PostgresAsync(one, postgres, token)),
+            ("provider", TokenChecks.ProviderAsync),
+            ("mounts", TokenChecks.MountsAsync),
+        };
+        var paint = Paint.ForOutput();
+        var worst = Health.Ok;
+        foreach (var (name, run) in checks)
+        {
+            foreach (var finding in await TryAsync(patient, run, ct))
+            {
+                worst = finding.Health > worst ? finding.Health : worst;
+                Console.Out.WriteLine($"{paint.Tone(finding.Health, Word(finding.Health).PadRight(4))}   {name,-17}   {finding.Text}");
+            }
+        }
+
+        return worst == Health.Critical ? ExitCodes.Failed : ExitCodes.Ok;
+    }
+
+    /// <summary>What a person may not look at is no fault of the cluster.</summary>
+    private static async Task<IReadOnlyList<Finding>> TryAsync(Patient patient, Check run, CancellationToken ct)
+    {
+        try
+        {
+            return await run(patient, ct);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
+        {
+            return [Finding.Warning($"cannot be checked, since you may not do this: {e.Message}")];
+        }
+        catch (ApiException e)
+        {
+            return [Finding.Warning($"cannot be checked: {e.Message}")];
+        }
+    }
+
+    private static string Word(Health health) => health switch
+    {
+        Health.Ok => "ok",
+        Health.Warning => "warn",
+        _ => "FAIL",
+    };
+}

@@ -1,0 +1,105 @@
+using k8s.Models;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+
+namespace TokenOperator.Plugin.Doctor;
+
+/// <summary>The operator: its rights, pods, lease and key.</summary>
+internal static class OperatorChecks
+{
+    private const string ServiceAccount = "token-operator";
+    private const string KeySecret = "token-operator-keys";
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
+
+    // KubernetesClient's class does not say its plural.
+    private static readonly ResourceKind Reviews = new("authorization.k8s.io", "v1", V1SubjectAccessReview.KubeKind, "subjectaccessreviews");
+
+    /// <summary>From config/rbac/role.yaml: without any of these nothing works.</summary>
+    private static readonly (string Verb, string Group, string Resource, string Subresource)[] Needed =
+    [
+        ("list", V1Alpha1OAuthToken.GroupName, "oauthtokens", ""),
+        ("watch", V1Alpha1OAuthToken.GroupName, "oauthtokens", ""),
+        ("patch", V1Alpha1OAuthToken.GroupName, "oauthtokens", "status"),
+        ("get", "", "secrets", ""),
+        ("list", "", "secrets", ""),
+        ("watch", "", "secrets", ""),
+        ("create", "", "secrets", ""),
+        ("patch", "", "secrets", ""),
+    ];
+
+    public static async Task<IReadOnlyList<Finding>> RightsAsync(Patient patient, CancellationToken ct)
+    {
+        var user = $"system:serviceaccount:{patient.OperatorNamespace}:{ServiceAccount}";
+        var lacking = new List<string>();
+        foreach (var (verb, group, resource, subresource) in Needed)
+        {
+            var review = new V1SubjectAccessReview
+            {
+                ApiVersion = "authorization.k8s.io/v1",
+                Kind = V1SubjectAccessReview.KubeKind,
+                Spec = new V1SubjectAccessReviewSpec
+                {
+                    User = user,
+                    Groups = ["system:serviceaccounts", $"system:serviceaccounts:{patient.OperatorNamespace}", "system:authenticated"],
+                    ResourceAttributes = new V1ResourceAttributes
+                    {
+                        NamespaceProperty = patient.Cluster.Namespace,
+                        Verb = verb,
+                        Group = group,
+                        Resource = resource,
+                        Subresource = subresource.Length == 0 ? null : subresource,
+                    },
+                },
+            };
+            var answer = await patient.Cluster.Api.CreateAsync(Reviews, review, ct);
+            if (answer.Status?.Allowed != true)
+                lacking.Add($"{verb} {resource}{(subresource.Length == 0 ? "" : "/" + subresource)}");
+        }
+
+        return lacking.Count == 0
+            ? [Finding.Ok($"The ServiceAccount {patient.OperatorNamespace}/{ServiceAccount} may do its work in {patient.Cluster.Namespace}.")]
+            : [Finding.Fail($"The ServiceAccount {patient.OperatorNamespace}/{ServiceAccount} may not {string.Join(", ", lacking)} in {patient.Cluster.Namespace}: kubectl apply -k config/rbac (or see docs/install.md, for some namespaces).")];
+    }
+
+    public static async Task<IReadOnlyList<Finding>> PodsAsync(Patient patient, CancellationToken ct)
+    {
+        var pods = (await OperatorPods.FindAsync(patient.Cluster, patient.OperatorNamespace, ct)).Pods;
+        if (pods.Count == 0)
+            return [Finding.Fail($"There is no pod of the operator in {patient.OperatorNamespace}. See its Deployment: kubectl describe deployment token-operator -n {patient.OperatorNamespace}; or name its namespace by --operator-namespace.")];
+        var ready = pods.Count(IsReady);
+        var troubles = pods.Where(pod => !IsReady(pod)).Select(pod => $"{pod.Metadata.Name}: {Trouble(pod)}").ToList();
+        return ready == pods.Count ? [Finding.Ok($"{ready} of {pods.Count} pods are ready.")]
+            : [new Finding(ready > 0 ? Health.Warning : Health.Critical, $"{ready} of {pods.Count} pods are ready ({string.Join("; ", troubles)}). kubectl logs -n {patient.OperatorNamespace} deployment/token-operator --previous")];
+    }
+
+    public static async Task<IReadOnlyList<Finding>> LeaderAsync(Patient patient, CancellationToken ct) =>
+        [Leader(await patient.Cluster.Api.GetAsync<V1Lease>(ResourceKind.Of<V1Lease>(), new(patient.OperatorNamespace, OperatorPods.LeaseName), ct), patient)];
+
+    /// <summary>The lease as it looks by the API server's clock, or this machine's where that is not known.</summary>
+    internal static Finding Leader(V1Lease? lease, Patient patient)
+    {
+        var now = patient.ServerTime ?? patient.Now;
+        var described = $"kubectl describe lease {OperatorPods.LeaseName} -n {patient.OperatorNamespace}";
+        if (lease?.Spec is not { RenewTime: { } renewed } spec || string.IsNullOrEmpty(spec.HolderIdentity))
+            return Finding.Fail($"No operator leads: nobody holds the lease {patient.OperatorNamespace}/{OperatorPods.LeaseName}. See whether its pods run; {described}");
+        var age = now - new DateTimeOffset(DateTime.SpecifyKind(renewed, DateTimeKind.Utc));
+        var duration = TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? 15);
+        return age > duration + Skew ? Finding.Fail($"No operator leads: {spec.HolderIdentity} has not renewed the lease for {Tokens.DurationText.Format(age)}. See whether its pods run; {described}")
+            : age < -Skew ? Finding.Warning($"The clock of {spec.HolderIdentity} is {Tokens.DurationText.Format(-age)} ahead of the API server's. Set the one that is wrong by NTP.")
+            : Finding.Ok($"{spec.HolderIdentity} leads.");
+    }
+
+    public static async Task<IReadOnlyList<Finding>> KeyAsync(Patient patient, CancellationToken ct)
+    {
+        // Metadata alone: the key itself is nobody's to see.
+        var secret = await patient.Cluster.Api.GetAsync<PartialObjectMetadata>(ResourceKind.Of<V1Secret>(), new(patient.OperatorNamespace, KeySecret), ct);
+        return secret is not null ? [Finding.Ok($"The Secret {patient.OperatorNamespace}/{KeySecret} is there.")]
+            : [Finding.Warning($"There is no Secret {patient.OperatorNamespace}/{KeySecret}: unless Encryption=None is set or the keys come from elsewhere, the operator does not start. make new-key; if tokens were stored before, put the old key back instead: docs/encryption.md.")];
+    }
+
+    private static bool IsReady(V1Pod pod) => pod.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true;
+
+    private static string Trouble(V1Pod pod) =>
+        pod.Status?.ContainerStatuses?.Select(container => container.State?.Waiting?.Reason ?? container.State?.Terminated?.Reason).FirstOrDefault(reason => reason is not null)
+        ?? pod.Status?.Phase ?? "not started";
+}
