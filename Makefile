@@ -11,7 +11,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test soak demo run deploy new-key format bench test-assets dotnet install-plugin
+.PHONY: help build test alerts prometheusrule soak demo run deploy new-key format bench test-assets dotnet install-plugin
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,13 @@ build: dotnet ## Build everything (CONFIGURATION=Release)
 
 test: ## Run all tests on a real API server and a real Postgres; the last line is "N passed, N failed"
 	@CONFIGURATION=$(CONFIGURATION) hack/test.sh
+
+alerts: dotnet ## Test the alerts by promtool, on what an operator really exports while all goes wrong (2 minutes)
+	@dotnet build tests/TokenOperator.EndToEndTests --configuration $(CONFIGURATION) --verbosity quiet
+	@hack/with-test-assets.sh dotnet test tests/TokenOperator.EndToEndTests --no-build --configuration $(CONFIGURATION) --filter FullyQualifiedName~AlertTests
+
+prometheusrule: ## Make config/monitoring/prometheusrule.yaml from rules.yaml
+	@hack/prometheusrule.sh >config/monitoring/prometheusrule.yaml
 
 demo: dotnet ## Show the operator at work, on parts that it starts itself (HOLD=1 keeps them up)
 	@echo "Building the operator..." && dotnet build src/TokenOperator --configuration $(CONFIGURATION) --verbosity quiet

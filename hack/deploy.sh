@@ -49,3 +49,4 @@ restrict() {
 kubectl apply --filename "$repository/config/manager/namespace.yaml"
 "$repository/hack/new-key.sh" --if-none
 kubectl apply --kustomize "$overlay"
+say "to have alerts and a dashboard, where the Prometheus operator runs: kubectl apply -k config/monitoring"

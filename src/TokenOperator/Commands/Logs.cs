@@ -38,6 +38,7 @@ public static partial class Logs
             logging.AddSimpleConsole(console =>
             {
                 console.SingleLine = true;
+                console.IncludeScopes = true;
                 console.TimestampFormat = "HH:mm:ss ";
                 console.ColorBehavior = Console.IsOutputRedirected ? LoggerColorBehavior.Disabled : LoggerColorBehavior.Default;
             });

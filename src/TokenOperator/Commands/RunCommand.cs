@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using OpenTelemetry.Metrics;
 using TokenOperator.Controller;
 using TokenOperator.Entities;
 using TokenOperator.Finalizer;
@@ -36,12 +35,7 @@ public static class RunCommand
         builder.Services.AddTokenProviders(builder.Configuration);
         AddRefreshing(builder.Services);
         AddOperator(builder.Services, settings);
-        builder.Services.AddOpenTelemetry().WithMetrics(metrics =>
-        {
-            metrics.AddMeter("TokenOperator.*").AddPrometheusExporter();
-            if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 })
-                metrics.AddOtlpExporter();
-        });
+        Telemetry.Add(builder.Services, builder.Configuration);
         Endpoints.Listen(builder, settings);
 
         await using var app = builder.Build();

@@ -34,6 +34,8 @@ public sealed partial class OAuthTokenController(
     /// <summary>More steps than any decision needs: reaching it means that two steps undo each other.</summary>
     private const int MostSteps = 20;
 
+    private static readonly Func<ILogger, string, IDisposable?> BeginScope = LoggerMessage.DefineScope<string>("{Provider}");
+
     private static readonly TimeSpan RetryStore = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryStale = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryConflict = TimeSpan.FromMinutes(1);
@@ -75,6 +77,7 @@ public sealed partial class OAuthTokenController(
         if (TokenRequest.From(entity, out var error) is not { } request)
             return await PublishAsync(entity, request: null, new Verdict(null, new Problem(Reasons.InvalidSpec, error, NeedsHuman: true), null), cancellationToken);
 
+        using var scope = BeginScope(log, request.Key.Provider);
         try
         {
             var verdict = await SettleAsync(Gather(entity, request), cancellationToken);

@@ -108,10 +108,10 @@ public sealed partial class Watchdog : BackgroundService
             .Select(entity => entity.Key())
             .ToList();
         _standsStill = overdue.Count > 0 && _agenda.SinceLastEntry > LongestStandstill;
+        _overdue.Add(overdue.Count);
         if (overdue.Count == 0)
             return;
         LogOverdue(overdue.Count, overdue[0]);
-        _overdue.Add(overdue.Count);
         overdue.ForEach(_queue.Enqueue);
     }
 

@@ -24,12 +24,15 @@ public static class ProviderServices
     /// <exception cref="ProviderSettingException">A setting cannot be used.</exception>
     public static IServiceCollection AddTokenProviders(this IServiceCollection services, IConfiguration configuration)
     {
+        services.AddMetrics();
+        services.AddSingleton<ProviderMetrics>();
         foreach (var options in ProviderSettings.Read(configuration))
         {
             services.AddSingleton<ITokenProvider>(scope => new GoogleTokenProvider(
                 options,
                 scope.GetService<TimeProvider>() ?? TimeProvider.System,
-                scope.GetRequiredService<ILogger<GoogleTokenProvider>>()));
+                scope.GetRequiredService<ILogger<GoogleTokenProvider>>(),
+                scope.GetRequiredService<ProviderMetrics>()));
         }
 
         return services.AddSingleton<ProviderRegistry>();

@@ -163,6 +163,8 @@ public sealed partial class AccountRefresher(
             if (committed is not null)
             {
                 LogRefreshed(claimed.Key.Provider, claimed.Key.Account, Timestamps.Format(token.ExpiresAt));
+                if (claimed.Failure is { } over)
+                    LogRecovered(claimed.Key.Provider, claimed.Key.Account, over.Count, over.Kind);
                 return cache.Keep(committed);
             }
 
@@ -231,6 +233,9 @@ public sealed partial class AccountRefresher(
 
     [LoggerMessage(101, LogLevel.Debug, "Refreshed {Provider}/{Account}, valid until {ExpiresAt}")]
     private partial void LogRefreshed(string provider, string account, string? expiresAt);
+
+    [LoggerMessage(108, LogLevel.Information, "Refreshed {Provider}/{Account} again, after {Count} failures, the last of them {Kind}")]
+    private partial void LogRecovered(string provider, string account, int count, FailureKind kind);
 
     [LoggerMessage(102, LogLevel.Warning, "Refreshing {Provider}/{Account} failed: {Kind} ({Detail}), {Count} in a row; asked again at {RetryAt}")]
     private partial void LogFailed(string provider, string account, FailureKind kind, string detail, int count, string retryAt);

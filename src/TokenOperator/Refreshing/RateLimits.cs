@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using TokenOperator.Providers;
 using TokenOperator.Tokens;
@@ -12,7 +13,7 @@ public sealed class RateLimits : IDisposable
 
     private readonly Dictionary<string, RateLimiter> _limiters;
     private readonly Meter _meter;
-    private readonly Counter<long> _waits;
+    private readonly ConcurrentDictionary<string, long> _waits;
 
     /// <summary>One limiter for each of <paramref name="providers"/>; whose turn it is goes to <paramref name="queue"/>.</summary>
     public RateLimits(ProviderRegistry providers, IAccountQueue queue, TimeProvider time, IMeterFactory meters)
@@ -20,7 +21,12 @@ public sealed class RateLimits : IDisposable
         _limiters = providers.Names.ToDictionary(
             name => name, name => new RateLimiter(providers.Find(name)!.Rate, time, queue.Enqueue), StringComparer.Ordinal);
         _meter = meters.Create(MeterName);
-        _waits = _meter.CreateCounter<long>("tokenoperator_provider_rate_limit_waits", null, "Refreshes that had to wait for the provider's rate limit.");
+        _waits = new(providers.Names.Select(name => KeyValuePair.Create(name, 0L)), StringComparer.Ordinal);
+        _meter.CreateObservableCounter(
+            "tokenoperator_provider_rate_limit_waits",
+            () => _waits.Select(waits => new Measurement<long>(waits.Value, new KeyValuePair<string, object?>("provider", waits.Key))),
+            null,
+            "Refreshes that had to wait for the provider's rate limit.");
     }
 
     /// <summary>Null when the provider may be asked for <paramref name="account"/> now; else how long that is away at most. The account is queued then.</summary>
@@ -28,7 +34,7 @@ public sealed class RateLimits : IDisposable
     {
         var wait = _limiters[account.Key.Provider].TryAcquire(account.Key, account.Token.ExpiresAt, out var isNew);
         if (isNew)
-            _waits.Add(1, new KeyValuePair<string, object?>("provider", account.Key.Provider));
+            _waits.AddOrUpdate(account.Key.Provider, 1, (_, count) => count + 1);
         return wait;
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using TokenOperator.Refreshing;
+using TokenOperator.Storage;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
@@ -15,6 +16,9 @@ internal sealed class CalledAccounts : IAccountQueue
 /// <summary>Meters that belong to one test.</summary>
 internal sealed class Meters : IMeterFactory
 {
+    /// <summary>Nobody reads it.</summary>
+    public static StoreMetrics OfStore { get; } = new(TimeProvider.System, new Meters());
+
     public Meter Create(MeterOptions options) => new(options.Name, options.Version, options.Tags, this);
 
     public void Dispose()

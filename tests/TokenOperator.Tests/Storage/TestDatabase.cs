@@ -5,6 +5,7 @@ using TokenOperator.Storage;
 using TokenOperator.Storage.Encryption;
 using TokenOperator.Storage.Postgres;
 using TokenOperator.TestBed;
+using TokenOperator.Tests.Refreshing;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Storage;
@@ -52,7 +53,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "", TokenCipher? cipher = null)
     {
         var settings = Settings(further);
-        return new PostgresTokenStore(Pool(settings), settings, cipher ?? Cipher, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
+        return new PostgresTokenStore(Pool(settings), settings, cipher ?? Cipher, Meters.OfStore, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
     }
 
     public PostgresRowEncryption Rows(TokenCipher cipher)

@@ -18,15 +18,18 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IConsentProvid
 {
     private readonly ProviderOptions _options;
     private readonly TimeProvider _time;
+    private readonly ProviderMetrics? _metrics;
     private readonly ILogger _logger;
     private readonly TokenReplyHandler _replies;
     private readonly HttpClient _http;
 
     /// <summary>Opens no connection yet.</summary>
-    public GoogleTokenProvider(ProviderOptions options, TimeProvider time, ILogger<GoogleTokenProvider> logger)
+    public GoogleTokenProvider(ProviderOptions options, TimeProvider time, ILogger<GoogleTokenProvider> logger, ProviderMetrics? metrics = null)
     {
         _options = options;
         _time = time;
+        _metrics = metrics;
+        metrics?.Add(options.Name);
         _logger = logger;
         _replies = new TokenReplyHandler(CreateTransport(), time);
         _http = new HttpClient(_replies) { Timeout = Timeout.InfiniteTimeSpan };
@@ -50,6 +53,7 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IConsentProvid
         var answer = await AskAsync(client, refreshToken, ct);
         var failure = (answer as RefreshAnswer.Failed)?.Kind;
         var elapsed = _time.GetElapsedTime(started);
+        _metrics?.Answered(Name, failure, elapsed);
         LogAnswered(Name, failure, elapsed);
         return answer;
     }

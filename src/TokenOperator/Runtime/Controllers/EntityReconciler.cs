@@ -36,12 +36,12 @@ internal sealed partial class EntityReconciler<TEntity>(
     private static readonly ResourceKind Kind = ResourceKind.Of<TEntity>();
 
     private static readonly Func<ILogger, string, string, Guid, IDisposable?> BeginScope =
-        LoggerMessage.DefineScope<string, string, Guid>("{Namespace} {Name} {ReconcileId}");
+        LoggerMessage.DefineScope<string, string, Guid>("{Namespace}/{Name} {ReconcileId}");
 
     /// <summary>Never throws but for the cancellation of <paramref name="cancellationToken"/>.</summary>
     public async Task<Outcome> ReconcileAsync(NamespacedName key, CancellationToken cancellationToken)
     {
-        using var scope = logger.IsEnabled(LogLevel.Debug) ? BeginScope(logger, key.Namespace, key.Name, Guid.NewGuid()) : null;
+        using var scope = BeginScope(logger, key.Namespace, key.Name, Guid.NewGuid());
         using var limit = new CancellationTokenSource(timeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         var started = time.GetTimestamp();

@@ -12,9 +12,10 @@ namespace TokenOperator.Storage.Postgres;
 /// </summary>
 /// <param name="settings">Where.</param>
 /// <param name="ownWriter">Whose notices are skipped.</param>
+/// <param name="metrics">Told whether the connection stands.</param>
 /// <param name="clock">Measures the waits.</param>
 /// <param name="logger">Hears of failures.</param>
-internal sealed class AccountNotices(PostgresSettings settings, string ownWriter, TimeProvider clock, ILogger logger) : IAsyncDisposable
+internal sealed class AccountNotices(PostgresSettings settings, string ownWriter, StoreMetrics metrics, TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
     private static readonly TimeSpan ShortestDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
@@ -58,6 +59,7 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
             catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
             {
                 await DisconnectAsync();
+                metrics.Listening(good: false);
                 logger.ListeningFailed(_delay, PostgresErrors.Translate(e, settings).Message);
                 await Task.Delay(_delay, clock, ct);
                 _delay = _delay * 2 < LongestDelay ? _delay * 2 : LongestDelay;
@@ -92,6 +94,7 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
                 await connection.DisposeAsync();
         }
 
+        metrics.Listening(good: true);
         logger.Listening(settings);
     }
 

@@ -21,6 +21,8 @@ public static class PostgresStorage
         services.AddSingleton(provider => provider.GetRequiredService<PostgresSettings>().CreatePool());
         services.AddSingleton(provider => EncryptionSettings.Read(configuration)
             .CreateCipher(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenCipher>>()));
+        services.AddMetrics();
+        services.AddSingleton<StoreMetrics>();
         services.AddSingleton<ITokenStore, PostgresTokenStore>();
         services.AddSingleton<IRowEncryption, PostgresRowEncryption>();
         services.AddSingleton<IMigrator, PostgresMigrator>();

@@ -11,7 +11,7 @@ namespace TokenOperator.Storage.Postgres;
 
 /// <summary>The rows in Postgres. Safe for parallel use; every method is one statement of <see cref="AccountSql"/>.</summary>
 internal sealed class PostgresTokenStore(
-    NpgsqlDataSource pool, PostgresSettings settings, TokenCipher cipher, TimeProvider clock, ILogger<PostgresTokenStore> logger)
+    NpgsqlDataSource pool, PostgresSettings settings, TokenCipher cipher, StoreMetrics metrics, TimeProvider clock, ILogger<PostgresTokenStore> logger)
     : ITokenStore
 {
     private readonly string _writer = Guid.NewGuid().ToString("N");
@@ -141,7 +141,7 @@ internal sealed class PostgresTokenStore(
     /// <inheritdoc/>
     public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken ct)
     {
-        await using var notices = new AccountNotices(settings, _writer, clock, logger);
+        await using var notices = new AccountNotices(settings, _writer, metrics, clock, logger);
         while (true)
         {
             foreach (var key in await notices.NextAsync(ct))
@@ -154,15 +154,19 @@ internal sealed class PostgresTokenStore(
 
     private async Task<T> RunAsync<T>(string sql, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct, params NpgsqlParameter[] parameters)
     {
+        var started = metrics.Begin();
         try
         {
             await using var command = pool.CreateCommand(sql);
             command.Parameters.AddRange(parameters);
             await using var reader = await command.ExecuteReaderAsync(ct);
-            return await read(reader);
+            var result = await read(reader);
+            metrics.Succeeded(started);
+            return result;
         }
         catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
         {
+            metrics.Failed(started);
             throw PostgresErrors.Translate(e, settings);
         }
     }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Storage.Postgres;
 using TokenOperator.TestBed;
+using TokenOperator.Tests.Refreshing;
 using TokenOperator.Tokens;
 using static TokenOperator.Tests.Storage.TestDatabase;
 
@@ -41,7 +42,7 @@ public sealed class PoolerTests(PostgresFixture fixture)
         await using var database = new TestDatabase(fixture.Server, pooler.Database);
         await database.Migrator().UpAsync(default);
         var (time, logger) = (new FakeTimeProvider(), new ListLogger());
-        await using var notices = new AccountNotices(database.Settings(), "me", time, logger);
+        await using var notices = new AccountNotices(database.Settings(), "me", Meters.OfStore, time, logger);
         (await notices.NextAsync(default)).Should().Equal([null], "any may have changed before");
 
         var next = notices.NextAsync(default);

@@ -6,6 +6,7 @@ using TokenOperator.Storage;
 using TokenOperator.Storage.Encryption;
 using TokenOperator.Storage.Postgres;
 using TokenOperator.TestBed;
+using TokenOperator.Tests.Refreshing;
 using static TokenOperator.Tests.Storage.TestDatabase;
 
 namespace TokenOperator.Tests.Storage.Postgres;
@@ -133,7 +134,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         {
             var settings = ConnectionStrings.Parse("DATABASE_URL", uri);
             await using var pool = settings.CreatePool();
-            var store = new PostgresTokenStore(pool, settings, TestDatabase.Cipher, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
+            var store = new PostgresTokenStore(pool, settings, TestDatabase.Cipher, Meters.OfStore, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
             (await store.ListAsync(default)).Should().BeEmpty(uri);
         }
     }

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Prints config/monitoring/prometheusrule.yaml, made from config/monitoring/rules.yaml.
+set -euo pipefail
+
+cat <<'HEAD'
+# Made from rules.yaml by `make prometheusrule`; change that one.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: token-operator
+  namespace: token-operator-system
+  labels:
+    app.kubernetes.io/name: token-operator
+spec:
+HEAD
+sed -e '/^#/d' -e 's/^\(.\)/  \1/' "$(dirname "${BASH_SOURCE[0]}")/../config/monitoring/rules.yaml"

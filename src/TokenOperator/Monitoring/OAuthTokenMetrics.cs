@@ -1,0 +1,141 @@
+// What monitoring sees of each OAuthToken. Reads the cache of objects and the clock, nothing else.
+using System.Diagnostics.Metrics;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Watching;
+using TokenOperator.Tokens;
+using static TokenOperator.Entities.V1Alpha1OAuthToken;
+
+namespace TokenOperator.Monitoring;
+
+/// <summary>
+/// Gauges of each OAuthToken, with the labels namespace, name and provider; never the account. They are computed from the
+/// object's status and the clock at each scrape, so none outlives its object. Every replica exports them alike, since each
+/// watches the objects: no alert loses sight of one while the lease moves, or while nobody leads.
+/// </summary>
+public sealed class OAuthTokenMetrics : IDisposable
+{
+    /// <summary>The meter's name, for the exporter.</summary>
+    public const string MeterName = "TokenOperator.OAuthTokens";
+
+    private const int LeastRoom = 2000;
+
+    private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
+    private readonly TimeProvider _time;
+    private readonly Lock _sync = new();
+    private readonly HashSet<(NamespacedName, string?, string?)> _seen = [];
+    private Meter _meter;
+    private bool _isFull;
+    private bool _isDisposed;
+
+    /// <summary>Makes the gauges.</summary>
+    public OAuthTokenMetrics(IResourceCache<V1Alpha1OAuthToken> entities, TimeProvider time)
+    {
+        (_entities, _time) = (entities, time);
+        _meter = MakeMeter();
+    }
+
+    /// <summary>
+    /// How many series of one gauge an exporter needs room for. OpenTelemetry takes the room when a gauge is made, gives a new
+    /// label set a place of its own for ever, and lumps together what finds none: so the gauges are made anew before that.
+    /// </summary>
+    public int Room { get; private set; } = LeastRoom;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_sync)
+        {
+            _isDisposed = true;
+            _meter.Dispose();
+        }
+    }
+
+    private Meter MakeMeter()
+    {
+        var meter = new Meter(new MeterOptions(MeterName) { Scope = this });
+        void Gauge(string name, string? unit, string help, Func<EntityStatus, double?> value) =>
+            meter.CreateObservableGauge(name, () => Measure(value), unit, help);
+
+        meter.CreateObservableGauge("tokenoperator_oauthtoken_ready", MeasureReady, null, "1 while the Secret holds a token that is valid now.");
+        Gauge("tokenoperator_oauthtoken_expiry_timestamp", "s", "When the token in the Secret ends.", status => Moment(status.ExpiresAt));
+        Gauge("tokenoperator_oauthtoken_next_refresh_timestamp", "s", "When the provider is asked next.", status => Moment(status.NextRefreshTime));
+        Gauge("tokenoperator_oauthtoken_last_success_timestamp", "s", "When the provider last handed out a token.", status => Moment(status.LastRefreshTime));
+        Gauge("tokenoperator_oauthtoken_needs_human", null, "1 while a human must act.", status => Is(status, ConditionTypes.Stalled, "True"));
+        Gauge("tokenoperator_oauthtoken_persisted", null, "0 while the newest token is not committed in Postgres.", status => 1 - Is(status, ConditionTypes.Persisted, "False"));
+        Gauge("tokenoperator_oauthtoken_failures", null, "Refreshes that failed in a row.", status => status.Failures ?? 0);
+        meter.CreateObservableGauge("tokenoperator_oauthtoken_suspended", MeasureSuspended, null, "1 while spec.suspend is true.");
+        meter.CreateObservableGauge("tokenoperator_oauthtoken_problem", MeasureProblems, null, "1 with the reason of what is wrong.");
+        return meter;
+    }
+
+    private IEnumerable<Measurement<double>> MeasureReady()
+    {
+        KeepRoom();
+        var now = _time.GetUtcNow();
+        return Measure(status => status.Find(ConditionTypes.Ready)?.IsTrue == true && Timestamps.Parse(status.ExpiresAt) > now ? 1 : 0);
+    }
+
+    private IEnumerable<Measurement<double>> MeasureSuspended() =>
+        Living().Select(entity => new Measurement<double>(entity.Spec.Suspend == true ? 1 : 0, Labels(entity)));
+
+    private IEnumerable<Measurement<double>> MeasureProblems() =>
+        from entity in Living()
+        let reason = ProblemOf(entity)
+        where reason is not null
+        select new Measurement<double>(1, [.. Labels(entity), new("reason", reason)]);
+
+    private IEnumerable<Measurement<double>> Measure(Func<EntityStatus, double?> value)
+    {
+        foreach (var entity in Living())
+        {
+            if (value(entity.Status ?? new EntityStatus()) is { } measured)
+                yield return new Measurement<double>(measured, Labels(entity));
+        }
+    }
+
+    /// <summary>What is being deleted keeps nobody awake.</summary>
+    private IEnumerable<V1Alpha1OAuthToken> Living() => _entities.List().Where(entity => entity.Metadata.DeletionTimestamp is null);
+
+    private static KeyValuePair<string, object?>[] Labels(V1Alpha1OAuthToken entity) =>
+        [new("namespace", entity.Metadata.NamespaceProperty), new("name", entity.Metadata.Name), new("provider", entity.Spec.Provider ?? "")];
+
+    private static string? ProblemOf(V1Alpha1OAuthToken entity) =>
+        entity.Status?.Find(ConditionTypes.Stalled) is { IsTrue: true } stalled ? stalled.Reason
+        : entity.Status?.Find(ConditionTypes.Reconciling) is { IsTrue: true } reconciling ? reconciling.Reason
+        : null;
+
+    private static double? Moment(string? text) => Timestamps.Parse(text)?.ToUnixTimeSeconds();
+
+    private static double Is(EntityStatus status, string condition, string value) => status.Find(condition)?.Status == value ? 1 : 0;
+
+    private void KeepRoom()
+    {
+        lock (_sync)
+        {
+            var count = _seen.Count;
+            foreach (var entity in Living())
+                _seen.Add((entity.Key(), entity.Spec.Provider, ProblemOf(entity)));
+            if (_isFull || _seen.Count == count || _seen.Count <= Room / 4 * 3)
+                return;
+            _isFull = true;
+        }
+
+        // Not from within a scrape, which is reading these very gauges.
+        ThreadPool.UnsafeQueueUserWorkItem(static metrics => metrics.MakeRoom(), this, preferLocal: false);
+    }
+
+    private void MakeRoom()
+    {
+        lock (_sync)
+        {
+            if (_isDisposed)
+                return;
+            _seen.Clear();
+            _isFull = false;
+            Room = Math.Max(LeastRoom, _entities.List().Count * 4);
+            _meter.Dispose();
+            _meter = MakeMeter();
+        }
+    }
+}

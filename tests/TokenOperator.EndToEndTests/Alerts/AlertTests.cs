@@ -1,0 +1,173 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests.Alerts;
+
+/// <summary>
+/// The alerts, judged by promtool on what a real operator exported while it all went wrong: each fires when it should, and
+/// none at any other time. A second of the test is a minute of the story.
+/// </summary>
+[Collection(ClusterGroup.Name)]
+public sealed class AlertTests(ClusterFixture cluster)
+{
+    private const string Failures = "tokenoperator_oauthtoken_failures";
+    private const string NeedsHuman = "tokenoperator_oauthtoken_needs_human";
+    private const string Expiry = "tokenoperator_oauthtoken_expiry_timestamp_seconds";
+    private const string NextRefresh = "tokenoperator_oauthtoken_next_refresh_timestamp_seconds";
+    private const string Persisted = "tokenoperator_oauthtoken_persisted";
+
+    /// <summary>
+    /// The outage that nobody noticed for 29 hours: on a Thursday evening refreshes begin to fail. Mail is sent with a token of
+    /// two hours that is refreshed an hour before its end, calendars are read with one of an hour, refreshed at its half.
+    /// </summary>
+    [Fact]
+    public async Task Refreshes_that_begin_to_fail_page_within_10_minutes_and_long_before_the_app_feels_it()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromMinutes(2) });
+        await using var scraper = new Scraper(() => bed.Operator);
+        await bed.AddAccountAsync("mail");
+        await bed.ReadyAsync("mail");
+        bed.Tokens.Behaviour.TokenLifetime = TimeSpan.FromMinutes(1);
+        await bed.WriteSecretAsync("deleted-client", "credentials.json", """{"installed":{"client_id":"deleted","client_secret":"s"}}""");
+        await bed.AddAccountAsync("calendar");
+        await bed.AddAccountAsync("contacts", spec => spec["clientSecretRef"]!["name"] = "deleted-client");
+        await bed.AddAccountAsync("healthy");
+        await bed.AddAccountAsync("paused");
+        foreach (var name in new[] { "calendar", "contacts", "healthy", "paused" })
+            await bed.ReadyAsync(name);
+        await bed.PatchSpecAsync("paused", """{"suspend": true}""");
+        await bed.WriteSeedAsync("hopeless", "a-token-of-nobody");
+        await bed.ApplyAsync("hopeless");
+
+        bed.Tokens.Always("mail", ScriptedAnswer.ServerError());
+        bed.Tokens.Always("calendar", ScriptedAnswer.InvalidGrant);
+        bed.Tokens.Always("contacts", ScriptedAnswer.InvalidClient);
+        await scraper.SeesAsync(Failures, Name("mail"), failures => failures > 0);
+        await scraper.PassAsync(12);
+        await scraper.SeesAsync(Expiry, Name("calendar"), end => end < (scraper.Now - 3) * 60);
+        await scraper.SeesAsync(Expiry, Name("paused"), end => end < (scraper.Now - 3) * 60);
+        var mended = scraper.Now - 1;
+        bed.Tokens.Always("mail", null);
+        await bed.RequestRefreshAsync("mail");
+        await bed.SeesAsync("mail", "Refreshed", "True");
+        await scraper.SeesAsync(Failures, Name("mail"), failures => failures == 0);
+        await scraper.PassAsync(3);
+
+        var story = new PromtoolStory(scraper);
+        var first = scraper.First(Failures, Name("mail"), failures => failures > 0);
+        story.Expect(first - 1, Name("mail"));
+        story.Expect(first + 10, Name("mail"), "OAuthTokenRefreshFailing");
+        story.Expect(mended, Name("mail"), "OAuthTokenRefreshFailing");
+        story.Expect(scraper.Now - 1, Name("mail"));
+        var felt = At(scraper, Expiry, "mail", first);
+        (felt - (first + 10)).Should().BeGreaterThanOrEqualTo(40, "the page comes 40 minutes before the first mail can fail");
+
+        var dead = scraper.First(NeedsHuman, Name("calendar"), needed => needed == 1);
+        var expired = At(scraper, Expiry, "calendar", dead);
+        story.Expect(dead - 1, Name("calendar"));
+        story.Expect(dead + 3, Name("calendar"), "OAuthTokenNeedsHuman");
+        story.Expect((int)expired - 2, Name("calendar"), "OAuthTokenNeedsHuman");
+        story.Expect(scraper.Now - 1, Name("calendar"), "OAuthTokenNeedsHuman", "OAuthTokenExpired");
+        (expired - (dead + 3)).Should().BeGreaterThan(15, "of an hour's token the page comes as early as refreshBefore allows");
+
+        var refused = scraper.First(NeedsHuman, Name("contacts"), needed => needed == 1);
+        story.Expect(refused - 1, Name("contacts"));
+        story.Expect(refused + 3, Name("contacts"), "OAuthTokenClientRejected");
+
+        var hopeless = scraper.First(NeedsHuman, Name("hopeless"), needed => needed == 1);
+        story.Expect(hopeless + 14, Name("hopeless"));
+        story.Expect(hopeless + 16, Name("hopeless") + ",severity=\"warning\"", "OAuthTokenNeedsHuman");
+        story.Expect(scraper.Now - 1, Name("hopeless") + ",severity=\"critical\"");
+
+        for (var minute = 10; minute < scraper.Now; minute += 5)
+        {
+            story.Expect(minute, Name("healthy"));
+            story.Expect(minute, Name("paused"));
+            story.Expect(minute, "alertname=~\"TokenOperator.+\"");
+        }
+
+        await story.TellAsync();
+    }
+
+    [Fact]
+    public async Task A_Postgres_that_is_away_a_token_in_memory_alone_an_operator_that_is_gone_and_one_that_does_not_lead_are_told_apart()
+    {
+        await using var postgres = await PostgresServer.StartAsync();
+        await using var bed = await OperatorBed.StartAsync(
+            cluster, new TokenServerBehaviour { RotateRefreshTokens = true, TokenLifetime = TimeSpan.FromMinutes(1) }, postgres);
+        await using var scraper = new Scraper(() => bed.Operator);
+        await bed.AddAccountAsync("mail");
+        await bed.ReadyAsync("mail");
+        await scraper.PassAsync(3);
+
+        var release = new TaskCompletionSource();
+        var asked = bed.Tokens.Requests.Count;
+        bed.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Held(release.Task));
+        await bed.RequestRefreshAsync("mail");
+        await Eventually.TrueAsync(() => bed.Tokens.Requests.Count > asked);
+        var good = scraper.Now - 1;
+        await postgres.StopAsync();
+        release.SetResult();
+        await scraper.SeesAsync(Persisted, Name("mail"), persisted => persisted == 0);
+        await scraper.SeesAsync("tokenoperator_store_up", "job", up => up == 0);
+        await scraper.PassAsync(6);
+        var away = scraper.Now - 1;
+        await postgres.StartAgainAsync();
+        await scraper.SeesAsync(Persisted, Name("mail"), persisted => persisted == 1);
+        await scraper.SeesAsync("tokenoperator_store_up", "job", up => up == 1);
+        await scraper.PassAsync(2);
+        var back = scraper.Now - 1;
+
+        await bed.Operator.KillAsync();
+        await scraper.SeesAsync("up", "job", up => up == 0);
+        await scraper.PassAsync(7);
+        var gone = scraper.Now - 1;
+        await TakeLeaseAsync(bed);
+        await bed.StartOperatorAsync();
+        // No longer than the token lives, or it would be expired, too; the lease is kept busy all the time.
+        await Eventually.SeesAsync(
+            async () =>
+            {
+                await TakeLeaseAsync(bed);
+                return scraper.Latest(NextRefresh, Name("mail")) is { } next && next < (scraper.Now - 9) * 60;
+            },
+            late => late,
+            TimeSpan.FromMinutes(3));
+        await scraper.PassAsync(3);
+        var leaderless = scraper.Now - 1;
+        await bed.Kubectl.RunAsync(["delete", "lease", "-n", ClusterFixture.OperatorNamespace, bed.LeaseName]);
+        await scraper.SeesAsync(NextRefresh, Name("mail"), next => next > scraper.Now * 60);
+        await scraper.PassAsync(2);
+
+        var story = new PromtoolStory(scraper);
+        story.Expect(good, "alertname!=\"\"");
+        story.Expect(away, "alertname!=\"\"", "OAuthTokenNotPersisted", "TokenOperatorStoreUnreachable");
+        story.Expect(back, "alertname!=\"\"");
+        story.Expect(gone, "alertname!=\"\"", "TokenOperatorGone");
+        story.Expect(leaderless, "alertname!=\"OAuthTokenExpired\"", "OAuthTokenRefreshOverdue", "TokenOperatorNoLeader");
+        story.Expect(scraper.Now - 1, "alertname!=\"\"");
+        await story.TellAsync();
+    }
+
+    private static string Name(string name) => $"name=\"{name}\"";
+
+    private static double At(Scraper scraper, string metric, string name, int minute) =>
+        scraper.Series.Single(series => series.Key.StartsWith(metric, StringComparison.Ordinal) && series.Key.Contains(Name(name), StringComparison.Ordinal))
+            .Value[minute]!.Value / 60;
+
+    /// <summary>Somebody else leads, and gives a sign of life.</summary>
+    private static async Task TakeLeaseAsync(OperatorBed bed)
+    {
+        var patch = new JsonObject
+        {
+            ["spec"] = new JsonObject
+            {
+                ["holderIdentity"] = "somebody-else",
+                ["renewTime"] = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture),
+            },
+        };
+        await bed.Kubectl.RunAsync(["patch", "lease", "-n", ClusterFixture.OperatorNamespace, bed.LeaseName, "--type=merge", "-p", patch.ToJsonString()]);
+    }
+}

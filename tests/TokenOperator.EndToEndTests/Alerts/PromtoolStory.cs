@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests.Alerts;
+
+/// <summary>What was scraped, as input of <c>promtool test rules</c>, and what must fire when.</summary>
+internal sealed partial class PromtoolStory(Scraper scraper)
+{
+    private static readonly string Rules = Path.Combine(TestAssets.RepositoryRoot(), "config/monitoring/rules.yaml");
+
+    private readonly StringBuilder _expectations = new();
+
+    /// <summary>At this minute just these alerts fire, of all that have the label matchers.</summary>
+    public void Expect(int minute, string matchers, params string[] alerts)
+    {
+        _expectations.AppendLine(CultureInfo.InvariantCulture, $"      - eval_time: {minute}m");
+        _expectations.AppendLine(CultureInfo.InvariantCulture, $"        expr: 'count by (alertname) (ALERTS{{alertstate=\"firing\",{matchers}}})'");
+        _expectations.AppendLine(alerts.Length == 0 ? "        exp_samples: []" : "        exp_samples:");
+        foreach (var alert in alerts)
+            _expectations.AppendLine(CultureInfo.InvariantCulture, $"          - {{labels: '{{alertname=\"{alert}\"}}', value: 1}}");
+    }
+
+    /// <summary>Asks promtool, and fails with what it says.</summary>
+    public async Task TellAsync()
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"alerts-{Guid.NewGuid():N}.yaml");
+        await File.WriteAllTextAsync(file, Write());
+        var result = await Promtool.RunAsync("test", "rules", file);
+        // After a failure the file stays: promtool says more of it by hand.
+        result.ExitCode.Should().Be(0, "promtool says of {0}: {1}{2}", file, result.Output, result.Errors);
+        File.Delete(file);
+    }
+
+    private string Write()
+    {
+        var metrics = Metric().Matches(File.ReadAllText(Rules)).Select(match => match.Value).ToHashSet();
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"rule_files: [\"{Rules}\"]");
+        text.AppendLine("evaluation_interval: 1m").AppendLine("tests:").AppendLine("  - interval: 1m").AppendLine("    input_series:");
+        foreach (var (series, values) in scraper.Series.Where(series => metrics.Contains(series.Key[..series.Key.IndexOf('{')])))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"      - series: '{series}'");
+            text.AppendLine(CultureInfo.InvariantCulture, $"        values: '{Values(values)}'");
+        }
+
+        return text.AppendLine("    promql_expr_test:").Append(_expectations).ToString();
+    }
+
+    /// <summary>A series that the target no longer has ends at once, as it does in Prometheus.</summary>
+    private static string Values(double?[] values) => string.Join(' ', values.Select((value, minute) =>
+        value?.ToString("0.###", CultureInfo.InvariantCulture) ?? (minute > 0 && values[minute - 1] is not null ? "stale" : "_")));
+
+    [GeneratedRegex(@"\b(tokenoperator_\w+|leader_election_\w+|up)\b")]
+    private static partial Regex Metric();
+}

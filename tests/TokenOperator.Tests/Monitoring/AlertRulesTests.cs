@@ -1,0 +1,57 @@
+using System.Text.RegularExpressions;
+
+namespace TokenOperator.Tests.Monitoring;
+
+public sealed partial class AlertRulesTests
+{
+    private static readonly string[] Rules = File.ReadAllLines(Repository.File("config/monitoring/rules.yaml"));
+
+    private static readonly string[] Expected =
+    [
+        "OAuthTokenRefreshFailing", "OAuthTokenExpired", "OAuthTokenNeedsHuman", "OAuthTokenNotPersisted", "OAuthTokenRefreshOverdue",
+        "OAuthTokenClientRejected", "TokenOperatorNoLeader", "TokenOperatorGone", "TokenOperatorStoreUnreachable",
+    ];
+
+    public static TheoryData<string, string> Alerts()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (Match alert in Alert().Matches(string.Join('\n', Rules) + '\n'))
+            data.Add(alert.Groups["name"].Value, alert.Value);
+        return data;
+    }
+
+    [Fact]
+    public void The_PrometheusRule_holds_just_the_rules_of_the_plain_file()
+    {
+        var made = File.ReadAllLines(Repository.File("config/monitoring/prometheusrule.yaml"));
+
+        made.SkipWhile(line => line != "spec:").Skip(1).Should().Equal(
+            Rules.Where(line => !line.StartsWith('#')).Select(line => line.Length == 0 ? line : "  " + line), "`make prometheusrule` makes it");
+    }
+
+    [Fact]
+    public void There_are_alerts_for_all_that_must_be_loud() =>
+        Alerts().Select(alert => (string)alert[0]).Distinct().Should().BeEquivalentTo(Expected);
+
+    [Theory]
+    [MemberData(nameof(Alerts))]
+    public void Each_alert_has_a_severity_names_its_object_and_links_to_a_runbook_that_starts_with_what_to_type(string name, string alert)
+    {
+        alert.Should().MatchRegex("severity: (critical|warning)\n").And.Contain("for: ");
+        alert.Should().Contain($"runbook_url: docs/runbooks/{name}.md");
+        if (name.StartsWith("OAuthToken", StringComparison.Ordinal))
+            alert.Should().Contain("{{ $labels.namespace }}/{{ $labels.name }}");
+
+        var page = File.ReadAllLines(Repository.File($"docs/runbooks/{name}.md"));
+        page.Take(3).Should().Equal($"# {name}", "", "```");
+        page[3].Should().StartWith("kubectl ");
+    }
+
+    [Fact]
+    public void No_runbook_is_of_no_alert() =>
+        Directory.GetFiles(Repository.File("docs/runbooks")).Select(Path.GetFileNameWithoutExtension)
+            .Should().BeSubsetOf(Alerts().Select(alert => (string)alert[0]).Distinct());
+
+    [GeneratedRegex(@"- alert: (?<name>\w+)\n(        .*\n)+")]
+    private static partial Regex Alert();
+}

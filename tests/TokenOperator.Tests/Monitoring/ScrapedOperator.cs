@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Commands;
+using TokenOperator.Entities;
+using TokenOperator.Runtime.Watching;
+using TokenOperator.Tests.Runtime.Fakes;
+
+namespace TokenOperator.Tests.Monitoring;
+
+/// <summary>The operator's telemetry alone, over a cache that the test fills, scraped as Prometheus does it.</summary>
+internal sealed class ScrapedOperator : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly HttpClient _http = new();
+    private readonly ResourceCache<V1Alpha1OAuthToken> _cache = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private int _version;
+
+    private ScrapedOperator()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(o => o.ListenLocalhostFreePort(null));
+        builder.Services.AddSingleton<TimeProvider>(Time).AddSingleton<IResourceCache<V1Alpha1OAuthToken>>(_cache);
+        Telemetry.Add(builder.Services, builder.Configuration);
+        _app = builder.Build();
+        _app.MapPrometheusScrapingEndpoint("/metrics");
+    }
+
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
+
+    public static async Task<ScrapedOperator> StartAsync()
+    {
+        var scraped = new ScrapedOperator();
+        await scraped._app.StartAsync();
+        return scraped;
+    }
+
+    /// <summary>These are all that there are.</summary>
+    public void Set(params V1Alpha1OAuthToken[] entities)
+    {
+        var version = $"{++_version}";
+        foreach (var entity in entities)
+            entity.Metadata.ResourceVersion = version;
+        _cache.Replace("", entities, version);
+    }
+
+    /// <summary>The samples of the OAuthTokens, one a line.</summary>
+    public async Task<IReadOnlyList<string>> ScrapeAsync()
+    {
+        var text = await _http.GetStringAsync(new Uri($"{_app.Urls.Single()}/metrics"));
+        return [.. text.Split('\n').Where(line => line.StartsWith("tokenoperator_oauthtoken_", StringComparison.Ordinal))];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _app.DisposeAsync();
+    }
+}
