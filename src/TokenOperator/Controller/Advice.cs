@@ -70,8 +70,11 @@ public static class Advice
 
     private static string NewToken(TokenRequest request) =>
         request.Seed is { } seed
-            ? $"Put a new token file into {seed}"
-            : "To import a new token file, " + SeedCommand(request);
+            ? $"{Authorize(request)}, or put a new token file into {seed}"
+            : $"{Authorize(request)}, or, to import a new token file, {SeedCommand(request)}";
+
+    private static string Authorize(TokenRequest request) =>
+        $"Run: kubectl oauthtoken authorize {Word(request.Owner.Name)} -n {request.Owner.Namespace}";
 
     private static string SeedCommand(TokenRequest request) =>
         $"run: token-operator seed FILE --provider {Word(request.Key.Provider)} --account {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";

@@ -14,7 +14,8 @@ internal static class NextStep
         {
             Reasons.Refreshed => null,
             Reasons.Suspended => $"kubectl oauthtoken resume {where}",
-            Reasons.SeedMissing or Reasons.SeedInvalid or Reasons.ReauthorizationRequired or Reasons.SessionPolicyReauth or Reasons.ScopesMissing =>
+            Reasons.ReauthorizationRequired or Reasons.SessionPolicyReauth or Reasons.ScopesMissing => $"kubectl oauthtoken authorize {where}",
+            Reasons.SeedMissing or Reasons.SeedInvalid =>
                 $"kubectl oauthtoken seed {where} --from-file token.json",
             Reasons.Pending or Reasons.TokenExpired or "RefreshOverdue" or "SpecNotSeen" => $"kubectl oauthtoken doctor -n {token.Metadata.NamespaceProperty}",
             Reasons.AdminPolicyBlocked or Reasons.RequestRejected or Reasons.ClientRejected => $"mend what the message names, then: kubectl oauthtoken refresh {where} --wait",

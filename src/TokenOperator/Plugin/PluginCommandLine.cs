@@ -58,6 +58,7 @@ public static class PluginCommandLine
             StatusVerb.Build(options),
             RefreshVerb.Build(options),
             SeedVerb.Build(options),
+            AuthorizeVerb.Build(options),
             SuspendVerb.Build(options),
             SuspendVerb.BuildResume(options),
             LogsVerb.Build(options),

@@ -33,6 +33,20 @@ internal static class SeedSecret
             return ExitCodes.Ok;
         }
 
+        return await WaitAsync(cluster, token, secret, timeout, ct);
+    }
+
+    /// <summary>Waits for what the operator makes of the file in <paramref name="secret"/>, and reports it.</summary>
+    /// <param name="cluster">Where it is.</param>
+    /// <param name="token">The object as it was before.</param>
+    /// <param name="secret">Where the file was put.</param>
+    /// <param name="timeout">How long.</param>
+    /// <param name="ct">Gives up.</param>
+    /// <returns>The exit code.</returns>
+    /// <exception cref="PluginException">The token was not Ready in time.</exception>
+    public static async Task<int> WaitAsync(Cluster cluster, V1Alpha1OAuthToken token, SecretKey secret, TimeSpan timeout, CancellationToken ct)
+    {
+        var (name, before) = (token.Metadata.Name, TokenStatus.From(token, TimeProvider.System.GetUtcNow()));
         await Console.Error.WriteLineAsync($"Waiting until {cluster.Namespace}/{name} is Ready, for {DurationText.Format(timeout)} at most.");
         var told = (before.Reason, before.Message);
         (token, var inTime) = await cluster.WaitAsync(name, seen => IsDecided(TokenStatus.From(seen, TimeProvider.System.GetUtcNow()), seen, told), timeout, ct);
@@ -49,7 +63,9 @@ internal static class SeedSecret
     private static bool IsGood(V1Alpha1OAuthToken token) =>
         token.Status is { } status && status.Find(ConditionTypes.Refreshed)?.IsTrue == true && status.Find(ConditionTypes.Stalled)?.IsTrue == false;
 
-    private static async Task<SecretKey> PutAsync(Cluster cluster, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, CancellationToken ct)
+    /// <summary>Writes <paramref name="content"/> into the seed Secret, and waits for nothing.</summary>
+    /// <exception cref="PluginException">The Secret is not one to write a seed into.</exception>
+    public static async Task<SecretKey> PutAsync(Cluster cluster, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, CancellationToken ct)
     {
         var named = token.Spec?.SeedSecretRef;
         var where = new SecretKey(cluster.Namespace, named?.Name ?? $"{token.Metadata.Name}-seed", named?.Key ?? UsualKey);

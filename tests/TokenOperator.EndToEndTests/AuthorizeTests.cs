@@ -1,0 +1,170 @@
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary><c>kubectl oauthtoken authorize</c> against a real API server, a real operator and an authorization server that nobody here wrote.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class AuthorizeTests(ClusterFixture cluster)
+{
+    [Fact]
+    public async Task A_token_that_needed_a_human_is_Ready_again_after_a_consent_in_the_browser_and_remembers_whose_it_was()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        await bed.AddDeadAccountAsync("marcus");
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "marcus"))
+        {
+            using var browser = new PlainBrowser();
+            var back = await browser.ConsentAsync(await run.AddressAsync(), "marcus");
+            var page = await browser.OpenAsync(back);
+            (await run.EndAsync()).Should().Be(0, run.Output);
+            page.Text.Should().Contain("The consent of marcus@example.com is kept").And.NotContain(back.Query);
+            page.Headers["Content-Security-Policy"].Should().StartWith("default-src 'none'");
+            run.Output.Should().Contain("Ready: Secret");
+        }
+
+        await bed.Operators.SeesAsync("marcus", "Stalled", "False");
+        (await bed.Operators.StoredDocumentAsync("marcus")).Should().Contain("\"account\":\"marcus@example.com\"").And.Contain("\"subject\":\"marcus\"");
+        (await bed.Server.IsActiveAsync((await bed.Operators.SecretAsync("marcus"))!["access_token"]!)).Should().BeTrue();
+
+        // Somebody else's account, now that one is on record.
+        await bed.EndGrantAsync("marcus");
+        var seed = (await bed.Operators.SecretAsync("marcus-seed"))!.Version;
+        await using (var run = bed.Authorize(person.Kubeconfig, "marcus"))
+        {
+            using var browser = new PlainBrowser();
+            var page = await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "eve"));
+            (await run.EndAsync()).Should().Be(5, run.Output);
+            page.Status.Should().Be(403);
+            run.Output.Should().Contain("another account").And.Contain("it is of eve@example.com, expected is marcus@example.com");
+        }
+
+        (await bed.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a consent that is refused changes nothing");
+        (await bed.Operators.GetAsync("marcus")).Status("Stalled").Should().Be("True");
+    }
+
+    [Fact]
+    public async Task Without_a_browser_the_address_or_the_code_that_it_ended_on_is_pasted()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        foreach (var codeAlone in new[] { false, true })
+        {
+            var name = codeAlone ? "by-code" : "by-address";
+            await bed.AddDeadAccountAsync(name, $"{name}@example.com");
+            await using var run = bed.Authorize(person.Kubeconfig, name, words: "--no-browser");
+            using var browser = new PlainBrowser();
+            var back = await browser.ConsentAsync(await run.AddressAsync(), name);
+            await run.PasteAsync(codeAlone ? Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(back.Query)["code"].ToString() : back.AbsoluteUri);
+            (await run.EndAsync()).Should().Be(0, run.Output);
+        }
+    }
+
+    [Fact]
+    public async Task A_denied_consent_a_foreign_answer_and_a_missing_refresh_token_each_get_their_sentence_and_change_nothing()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        await bed.AddDeadAccountAsync("denied");
+        var seed = (await bed.Operators.SecretAsync("denied-seed"))!.Version;
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "denied"))
+        {
+            using var browser = new PlainBrowser();
+            var page = await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "denied", allow: false));
+            (await run.EndAsync()).Should().Be(5);
+            run.Output.Should().Contain("Consent was denied in the browser");
+            page.Text.Should().Contain("Consent was denied in the browser");
+        }
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "denied"))
+        {
+            var address = await run.AddressAsync();
+            var redirect = new Uri(Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(address.Query)["redirect_uri"].ToString());
+            redirect.Host.Should().Be("127.0.0.1");
+            using var browser = new PlainBrowser();
+            var page = await browser.OpenAsync(new Uri(redirect, "/?state=another&code=stolen"));
+            (await run.EndAsync()).Should().Be(5);
+            run.Output.Should().Contain("its state is another").And.NotContain("stolen");
+            page.Text.Should().Contain("its state is another");
+        }
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "denied", words: "--no-browser"))
+        {
+            await run.AddressAsync();
+            await run.PasteAsync("http://127.0.0.1:1/?state=another&code=stolen");
+            (await run.EndAsync()).Should().Be(5);
+            run.Output.Should().Contain("its state is another");
+        }
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "denied"))
+        {
+            // The person unticks the box that stands for access while they are away.
+            using var browser = new PlainBrowser();
+            var form = await browser.OpenAsync(await run.AddressAsync());
+            var back = await browser.SubmitAsync(form, default, ("grant", null), ("grant", "mail"), ("grant", "openid"), ("grant", "email"), ("login", "denied"), ("allow", "1"));
+            await browser.OpenAsync(back.Redirect!);
+            (await run.EndAsync()).Should().Be(5);
+            run.Output.Should().Contain("no refresh token");
+        }
+
+        (await bed.Operators.SecretAsync("denied-seed"))!.Version.Should().Be(seed);
+    }
+
+    [Fact]
+    public async Task An_object_without_seedSecretRef_gets_one_and_a_healthy_one_bothers_nobody()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        await bed.Operators.ApplyAsync("first", spec =>
+        {
+            spec.Remove("seedSecretRef");
+            spec["scopes"] = new System.Text.Json.Nodes.JsonArray("mail");
+        });
+        await bed.Operators.SeesAsync("first", "Stalled", "True", "SeedMissing");
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "first"))
+        {
+            using var browser = new PlainBrowser();
+            await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "first"));
+            (await run.EndAsync()).Should().Be(0, run.Output);
+            run.Output.Should().Contain("first-seed, key token.json. spec.seedSecretRef was not set");
+        }
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "first"))
+        {
+            (await run.EndAsync()).Should().Be(5);
+            run.Output.Should().Contain("needs no human, so nothing is done");
+        }
+    }
+
+    [Fact]
+    public async Task Who_may_not_read_the_client_or_write_the_seed_is_told_before_anybody_consents()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        await bed.AddDeadAccountAsync("guarded");
+        var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(bed.Operators.Namespace, "reader");
+        await bed.Operators.Kubectl.RunAsync(["create", "role", "-n", bed.Operators.Namespace, "tokens", "--verb=get,list", "--resource=oauthtokens.tokenoperator.dev"]);
+        await bed.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", bed.Operators.Namespace, "tokens", "--role=tokens", $"--serviceaccount={bed.Operators.Namespace}:reader"]);
+
+        await using (var run = bed.Authorize(kubeconfig, "guarded"))
+        {
+            (await run.EndAsync()).Should().Be(5);
+            run.Output.Should().Contain("You may not read Secret").And.Contain("/client");
+        }
+
+        await bed.Operators.Kubectl.RunAsync(["create", "role", "-n", bed.Operators.Namespace, "secrets", "--verb=get", "--resource=secrets"]);
+        await bed.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", bed.Operators.Namespace, "secrets", "--role=secrets", $"--serviceaccount={bed.Operators.Namespace}:reader"]);
+        await using (var run = bed.Authorize(kubeconfig, "guarded"))
+        {
+            (await run.EndAsync()).Should().Be(5);
+            run.Output.Should().Contain("You may not patch secrets guarded-seed").And.NotContain("http");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>An <see cref="OperatorBed"/> whose provider is an authorization server that nobody here wrote, and a person at it.</summary>
+public sealed partial class ConsentBed : IAsyncDisposable
+{
+    private readonly ClusterFixture _cluster;
+
+    private ConsentBed(ClusterFixture cluster, OperatorBed operators, OpenIddictServer server) => (_cluster, Operators, Server) = (cluster, operators, server);
+
+    /// <summary>The operator, its namespace and its database.</summary>
+    public OperatorBed Operators { get; }
+
+    /// <summary>The provider.</summary>
+    public OpenIddictServer Server { get; }
+
+    /// <summary>Makes all but the operator.</summary>
+    public static async Task<ConsentBed> CreateAsync(ClusterFixture cluster, OpenIddictServerOptions? options = null)
+    {
+        var bed = new ConsentBed(cluster, await OperatorBed.CreateAsync(cluster), await OpenIddictServer.StartAsync(options));
+        var client = new JsonObject { ["installed"] = new JsonObject { ["client_id"] = OpenIddictServer.ClientId, ["client_secret"] = OpenIddictServer.ClientSecret } };
+        await bed.Operators.WriteSecretAsync("client", "credentials.json", client.ToJsonString());
+        return bed;
+    }
+
+    /// <summary>Starts an operator, or one more.</summary>
+    public Task<OperatorProcess> StartOperatorAsync(params (string Name, string Value)[] settings) => Operators.StartOperatorAsync(
+    [
+        ("Providers__google__TokenEndpoint", Server.TokenEndpoint.ToString()),
+        ("Providers__google__AuthorizationEndpoint", Server.AuthorizationEndpoint.ToString()),
+        ("Providers__google__RevocationEndpoint", Server.RevocationEndpoint.ToString()),
+        ("Providers__google__ConsentScopes", "openid email offline_access"),
+        .. settings,
+    ]);
+
+    /// <summary>An account that worked until its owner ended the grant at the provider, noticed by the operator.</summary>
+    public async Task<TokenView> AddDeadAccountAsync(string name, string? identity = null)
+    {
+        await Operators.WriteSeedAsync(name, await Server.IssueRefreshTokenAsync(name));
+        await Operators.ApplyAsync(name, spec =>
+        {
+            spec["scopes"] = new JsonArray("mail");
+            if (identity is not null)
+                spec["identity"] = identity;
+        });
+        await Operators.ReadyAsync(name);
+        return await EndGrantAsync(name);
+    }
+
+    /// <summary>The owner ends the grant, and the operator notices.</summary>
+    public async Task<TokenView> EndGrantAsync(string name)
+    {
+        await Server.RevokeGrantsAsync(name);
+        await Operators.RequestRefreshAsync(name, Guid.NewGuid().ToString());
+        return await Operators.SeesAsync(name, "Stalled", "True", "ReauthorizationRequired");
+    }
+
+    /// <summary>Starts <c>kubectl oauthtoken authorize</c> as the person of <paramref name="kubeconfig"/>; words go after the name.</summary>
+    public AuthorizeRun Authorize(string kubeconfig, string name, string browser = "/bin/true", params string[] words)
+    {
+        var log = Path.Combine(_cluster.Plane.Folder, $"authorize-{Guid.NewGuid():N}.log");
+        var input = Path.ChangeExtension(log, ".in");
+        var environment = new Dictionary<string, string?>
+        {
+            ["KUBECONFIG"] = kubeconfig,
+            ["BROWSER"] = browser,
+            ["Providers__google__TokenEndpoint"] = Server.TokenEndpoint.ToString(),
+            ["Providers__google__AuthorizationEndpoint"] = Server.AuthorizationEndpoint.ToString(),
+            ["Providers__google__ConsentScopes"] = "openid email offline_access",
+        };
+        // A pipe that stays open, so that something can be pasted later.
+        var process = ChildProcess.Start(new ChildProcessOptions(
+            "/bin/sh",
+            ["-c", "mkfifo \"$1\"; exec 3<>\"$1\"; shift; exec dotnet \"$@\" <&3", "sh", input, Path.Combine(AppContext.BaseDirectory, "token-operator.dll"),
+                "kubectl-oauthtoken", "authorize", name, "-n", Operators.Namespace, .. words])
+        {
+            LogFile = log,
+            Environment = environment,
+        });
+        return new AuthorizeRun(process, input);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Operators.DisposeAsync();
+        await Server.DisposeAsync();
+    }
+
+    /// <summary>A verb that waits for a person.</summary>
+    public sealed partial class AuthorizeRun(ChildProcess process, string input) : IAsyncDisposable
+    {
+        /// <summary>All that it printed.</summary>
+        public string Output => File.Exists(process.LogFile) ? File.ReadAllText(process.LogFile) : "";
+
+        /// <summary>The address that it wants opened.</summary>
+        public async Task<Uri> AddressAsync()
+        {
+            await Eventually.TrueAsync(() => process.HasExited || AddressLine().IsMatch(Output), TimeSpan.FromSeconds(60));
+            return AddressLine().Match(Output) is { Success: true } line ? new Uri(line.Groups[1].Value) : throw new InvalidOperationException($"It ended: {Output}");
+        }
+
+        /// <summary>Types a line.</summary>
+        public Task PasteAsync(string line) => File.AppendAllTextAsync(input, line + "\n");
+
+        /// <summary>Waits until it ends.</summary>
+        public async Task<int> EndAsync()
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+            return await process.WaitForExitAsync(limit.Token);
+        }
+
+        /// <inheritdoc/>
+        public ValueTask DisposeAsync() => process.DisposeAsync();
+
+        [GeneratedRegex(@"^  (http\S+)\s*$", RegexOptions.Multiline)]
+        private static partial Regex AddressLine();
+    }
+}
