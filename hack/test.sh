@@ -38,6 +38,8 @@ command -v dotnet >/dev/null ||
 KUBEBUILDER_ASSETS=$(hack/test-assets.sh) || give_up "etcd, kube-apiserver and kubectl could not be had: see above"
 TOKEN_OPERATOR_PG_BIN=$(hack/postgres.sh) || give_up "Postgres could not be had: see above"
 TOKEN_OPERATOR_PGBOUNCER=$(hack/pgbouncer.sh) || give_up "pgbouncer could not be had: see above"
+# In CI the tests that need a browser fail without one; elsewhere they are skipped.
+hack/chromium.sh >/dev/null || say "the tests that need a browser are skipped: see above"
 export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER
 
 say "building ($configuration)"

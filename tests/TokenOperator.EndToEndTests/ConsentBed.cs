@@ -37,8 +37,8 @@ public sealed partial class ConsentBed : IAsyncDisposable
         .. settings,
     ]);
 
-    /// <summary>An account that worked until its owner ended the grant at the provider, noticed by the operator.</summary>
-    public async Task<TokenView> AddDeadAccountAsync(string name, string? identity = null)
+    /// <summary>An account that works, from a token file.</summary>
+    public async Task AddAccountAsync(string name, string? identity = null)
     {
         await Operators.WriteSeedAsync(name, await Server.IssueRefreshTokenAsync(name));
         await Operators.ApplyAsync(name, spec =>
@@ -48,6 +48,12 @@ public sealed partial class ConsentBed : IAsyncDisposable
                 spec["identity"] = identity;
         });
         await Operators.ReadyAsync(name);
+    }
+
+    /// <summary>An account that worked until its owner ended the grant at the provider, noticed by the operator.</summary>
+    public async Task<TokenView> AddDeadAccountAsync(string name, string? identity = null)
+    {
+        await AddAccountAsync(name, identity);
         return await EndGrantAsync(name);
     }
 

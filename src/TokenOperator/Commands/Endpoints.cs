@@ -2,9 +2,11 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Controller;
 using TokenOperator.Runtime.Observability;
+using TokenOperator.SelfService;
 
 namespace TokenOperator.Commands;
 
@@ -16,17 +18,25 @@ public static class Endpoints
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = 0;
-        if (settings.HttpAddress == "*")
-            kestrel.ListenAnyIP(settings.HttpPort);
-        else if (IPAddress.TryParse(settings.HttpAddress, out var address))
-            kestrel.Listen(address, settings.HttpPort);
-        else
-            throw new InvalidSettingException($"The setting Http__Address is \"{settings.HttpAddress}\"; expected an IP address, or * for all.");
+        Listen(kestrel, settings.HttpAddress, settings.HttpPort);
+        if (settings.SelfService.PublicUrl is not null)
+            Listen(kestrel, settings.HttpAddress, settings.SelfService.Port);
     });
 
-    /// <summary>Says what.</summary>
-    public static void Map(WebApplication app)
+    private static void Listen(KestrelServerOptions kestrel, string where, int port)
     {
+        if (where == "*")
+            kestrel.ListenAnyIP(port);
+        else if (IPAddress.TryParse(where, out var address))
+            kestrel.Listen(address, port);
+        else
+            throw new InvalidSettingException($"The setting Http__Address is \"{where}\"; expected an IP address, or * for all.");
+    }
+
+    /// <summary>Says what.</summary>
+    public static void Map(WebApplication app, OperatorSettings settings)
+    {
+        SelfServiceEndpoints.Map(app, settings.SelfService);
         var health = app.Services.GetRequiredService<OperatorHealth>();
         var watchdog = app.Services.GetRequiredService<Watchdog>();
         app.MapGet("/healthz", context => AnswerAsync(

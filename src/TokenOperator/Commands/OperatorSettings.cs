@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using TokenOperator.SelfService;
 
 namespace TokenOperator.Commands;
 
@@ -29,6 +30,9 @@ public sealed record OperatorSettings
     /// <summary><c>Http__Port</c>, 0 for a free one.</summary>
     public int HttpPort { get; init; } = 8080;
 
+    /// <summary><c>SelfService__*</c>: pages for people, off by default.</summary>
+    public SelfServiceSettings SelfService { get; init; } = new();
+
     /// <summary>Reads them.</summary>
     /// <exception cref="InvalidSettingException">One is not of its form.</exception>
     public static OperatorSettings From(IConfiguration configuration) => new()
@@ -41,6 +45,7 @@ public sealed record OperatorSettings
         LeaseNamespace = configuration["LeaderElection:LeaseNamespace"],
         HttpAddress = configuration["Http:Address"] is { Length: > 0 } address ? address : "*",
         HttpPort = Number(configuration, "Http:Port", 8080, 0, 65535),
+        SelfService = SelfServiceSettings.From(configuration),
     };
 
     private static string[] NamespaceList(string text)

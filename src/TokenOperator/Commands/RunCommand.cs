@@ -11,6 +11,7 @@ using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
 using TokenOperator.Runtime.Hosting;
+using TokenOperator.SelfService;
 using TokenOperator.Storage;
 using TokenOperator.Storage.Postgres;
 
@@ -39,7 +40,7 @@ public static class RunCommand
         Endpoints.Listen(builder, settings);
 
         await using var app = builder.Build();
-        Endpoints.Map(app);
+        Endpoints.Map(app, settings);
         // The keys, before anything is done: a keyring that cannot be used stops the start with a sentence.
         app.Services.GetRequiredService<ITokenStore>();
         await PrepareStoreAsync(app.Services, ct);
@@ -67,6 +68,9 @@ public static class RunCommand
     private static void AddOperator(IServiceCollection services, OperatorSettings settings)
     {
         services
+            .AddSingleton(settings.SelfService)
+            .AddSingleton<AuthorizationLinks>()
+            .AddSingleton<SelfServiceFlow>()
             .AddSingleton<InputReader>()
             .AddSingleton<Agenda>()
             .AddSingleton<Watchdog>()

@@ -8,6 +8,7 @@ using TokenOperator.Runtime;
 using TokenOperator.Runtime.Controllers;
 using TokenOperator.Runtime.Queues;
 using TokenOperator.Runtime.Watching;
+using TokenOperator.SelfService;
 using TokenOperator.Storage;
 using TokenOperator.Tokens;
 
@@ -25,6 +26,7 @@ public sealed partial class OAuthTokenController(
     InputReader inputs,
     SecretPublisher secrets,
     StatusPublisher statuses,
+    AuthorizationLinks links,
     Agenda agenda,
     IResourceCache<V1Alpha1OAuthToken> entities,
     IReconcileQueue<V1Alpha1OAuthToken> queue,
@@ -230,19 +232,24 @@ public sealed partial class OAuthTokenController(
         var report = new Report(
             verdict.IsWaiting ? entity.Status?.ObservedGeneration : entity.Metadata.Generation, name, request?.Scopes ?? [], verdict,
             Persisted: request is null || !pending.Contains(request.Key), secret,
-            (verdict.IsWaiting ? null : RefreshRequestOf(entity)) ?? entity.Status?.LastHandledRefreshRequest);
+            (verdict.IsWaiting ? null : RefreshRequestOf(entity)) ?? entity.Status?.LastHandledRefreshRequest)
+        {
+            // Of nobody's account, and of others', there is nothing to consent to.
+            AuthorizationUrl = verdict.Account is null ? null : links.For(entity.Status?.AuthorizationURL, entity.Key(), verdict.Problem, now),
+        };
         var status = StatusBuilder.Build(entity.Status, report, now);
         if (!await statuses.PublishAsync(entity, status, ct))
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, RetryStale);
-        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, NextLook(verdict, secret, status, now));
+        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, NextLook(verdict, secret, status, links.RenewAt(status.AuthorizationURL), now));
     }
 
     /// <summary>The earliest moment at which something can change by time alone.</summary>
-    private static TimeSpan? NextLook(Verdict verdict, Published secret, V1Alpha1OAuthToken.EntityStatus status, DateTimeOffset now)
+    private static TimeSpan? NextLook(Verdict verdict, Published secret, V1Alpha1OAuthToken.EntityStatus status, DateTimeOffset? newLinkAt, DateTimeOffset now)
     {
         DateTimeOffset?[] moments =
         [
             verdict.NextRefresh,
+            newLinkAt,
             Timestamps.Parse(status.ExpiresAt) is { } end && end > now ? end : null,
             secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
             secret.Outcome == SecretOutcome.Conflict ? now + RetryConflict : null,

@@ -105,6 +105,9 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary>Value of the annotation <see cref="RefreshRequestedAnnotation"/> that was last acted on.</summary>
         public string? LastHandledRefreshRequest { get; init; }
 
+        /// <summary>Where a browser can consent, while a human is needed and the operator serves people.</summary>
+        public string? AuthorizationURL { get; init; }
+
         /// <summary>Ready, Refreshed, Persisted, Reconciling, Stalled.</summary>
         public IReadOnlyList<Condition>? Conditions { get; init; }
 

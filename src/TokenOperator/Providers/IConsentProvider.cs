@@ -6,6 +6,9 @@ namespace TokenOperator.Providers;
 /// <summary>An authorization server that asks a person in a browser: the code grant (RFC 6749 section 4.1) with PKCE (RFC 7636).</summary>
 public interface IConsentProvider
 {
+    /// <summary>True when the provider's settings name an authorization endpoint.</summary>
+    bool CanAsk { get; }
+
     /// <summary>Where to send the browser; null when the provider's settings name no authorization endpoint.</summary>
     Uri? AddressFor(ConsentRequest request);
 

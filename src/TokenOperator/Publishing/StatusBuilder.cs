@@ -15,7 +15,11 @@ namespace TokenOperator.Publishing;
 /// <param name="Secret">What became of the Secret.</param>
 /// <param name="HandledRequest">Value of the refresh annotation that has been acted on, or null.</param>
 public sealed record Report(
-    long? Generation, string SecretName, IReadOnlyList<string> Scopes, Verdict Verdict, bool Persisted, Published Secret, string? HandledRequest);
+    long? Generation, string SecretName, IReadOnlyList<string> Scopes, Verdict Verdict, bool Persisted, Published Secret, string? HandledRequest)
+{
+    /// <summary>Where a browser can consent, or null.</summary>
+    public string? AuthorizationUrl { get; init; }
+}
 
 /// <summary>Makes the status.</summary>
 public static class StatusBuilder
@@ -59,6 +63,7 @@ public static class StatusBuilder
             SecretName = holds ? report.SecretName : before?.SecretName,
             Failures = account?.Failure?.Count ?? 0,
             LastHandledRefreshRequest = report.HandledRequest,
+            AuthorizationURL = report.AuthorizationUrl,
             Conditions =
             [
                 ReadyCondition(report, problem, ready, expiresAt, now, Make),

@@ -1,10 +1,11 @@
-using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Controller;
 using TokenOperator.Entities;
 using TokenOperator.Publishing;
 using TokenOperator.Runtime.Watching;
+using TokenOperator.SelfService;
 using TokenOperator.Tests.Refreshing;
+using k8s.Models;
 
 namespace TokenOperator.Tests.Controller;
 
@@ -22,7 +23,7 @@ public sealed class FenceTests
         var secrets = new SecretPublisher(null!, new ResourceCache<SecretInfo>([""], new CacheOptions<SecretInfo>()), entities, fence);
         var statuses = new StatusPublisher(null!, entities, null!, fence);
         var controller = new OAuthTokenController(
-            null!, null!, null!, null!, null!, null!, fence, null!, secrets, statuses, new Agenda(TimeProvider.System), entities, null!,
+            null!, null!, null!, null!, null!, null!, fence, null!, secrets, statuses, new AuthorizationLinks(new SelfServiceSettings()), new Agenda(TimeProvider.System), entities, null!,
             TimeProvider.System, NullLogger<OAuthTokenController>.Instance);
 
         var result = await controller.ReconcileAsync(entity, CancellationToken.None);

@@ -62,6 +62,12 @@ internal sealed class TestDatabase : IAsyncDisposable
         return new PostgresRowEncryption(Pool(settings), settings, cipher);
     }
 
+    public PostgresPendingConsents Consents()
+    {
+        var settings = Settings();
+        return new PostgresPendingConsents(Pool(settings), settings);
+    }
+
     public PostgresMigrator Migrator()
     {
         var settings = Settings();

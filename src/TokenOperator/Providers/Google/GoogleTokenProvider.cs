@@ -59,6 +59,9 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IConsentProvid
     }
 
     /// <inheritdoc/>
+    public bool CanAsk => _options.AuthorizationEndpoint is not null;
+
+    /// <inheritdoc/>
     public Uri? AddressFor(ConsentRequest request) =>
         _options.AuthorizationEndpoint is { } endpoint ? request.AddressAt(endpoint, _options.ConsentScopes) : null;
 

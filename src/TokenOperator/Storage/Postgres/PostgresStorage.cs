@@ -24,6 +24,7 @@ public static class PostgresStorage
         services.AddMetrics();
         services.AddSingleton<StoreMetrics>();
         services.AddSingleton<ITokenStore, PostgresTokenStore>();
+        services.AddSingleton<IPendingConsents, PostgresPendingConsents>();
         services.AddSingleton<IRowEncryption, PostgresRowEncryption>();
         services.AddSingleton<IMigrator, PostgresMigrator>();
         return services;

@@ -26,7 +26,7 @@ internal static class MigrationRun
                 .AddPostgres10_0()
                 .WithGlobalConnectionString(connectionString)
                 .WithVersionTable(new VersionTable(schema)))
-            .AddSingleton<IFilteringMigrationSource>(new Source([new CreateOrAdoptTable(schema, parts), new AddOperatorColumns(schema), new AddDeniedNamespaces(schema), new AddClaimTerm(schema)]))
+            .AddSingleton<IFilteringMigrationSource>(new Source([new CreateOrAdoptTable(schema, parts), new AddOperatorColumns(schema), new AddDeniedNamespaces(schema), new AddClaimTerm(schema), new AddPendingConsents(schema)]))
             .BuildServiceProvider();
         using var scope = services.CreateScope();
         var runner = scope.ServiceProvider.GetRequiredService<IMigrationRunner>();

@@ -11,7 +11,9 @@ internal static class SchemaVersions
     public const string DeniedNamespacesDescription = "Add the namespaces that an administrator keeps away from an account";
     public const long ClaimTerm = 4;
     public const string ClaimTermDescription = "Add the leader's term to the claim";
-    public const long Latest = ClaimTerm;
+    public const long PendingConsents = 5;
+    public const string PendingConsentsDescription = "Add the table of consents that wait for their browser";
+    public const long Latest = PendingConsents;
 
     /// <summary>Which versions a database has.</summary>
     public const string VersionTable = "token_operator_versions";
@@ -20,5 +22,5 @@ internal static class SchemaVersions
     public const string MadeTable = "token_operator_made";
 
     public static IReadOnlyList<(long Version, string Description)> All { get; } =
-        [(Table, TableDescription), (OperatorColumns, OperatorColumnsDescription), (DeniedNamespaces, DeniedNamespacesDescription), (ClaimTerm, ClaimTermDescription)];
+        [(Table, TableDescription), (OperatorColumns, OperatorColumnsDescription), (DeniedNamespaces, DeniedNamespacesDescription), (ClaimTerm, ClaimTermDescription), (PendingConsents, PendingConsentsDescription)];
 }

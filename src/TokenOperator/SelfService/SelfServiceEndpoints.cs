@@ -1,0 +1,113 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Runtime;
+
+namespace TokenOperator.SelfService;
+
+/// <summary>The pages for people, on a port of their own: probes and metrics are not there, and these are nowhere else.</summary>
+public static class SelfServiceEndpoints
+{
+    /// <summary>Serves them on the port of <paramref name="settings"/>; nothing when they are off.</summary>
+    public static void Map(WebApplication app, SelfServiceSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        ArgumentNullException.ThrowIfNull(settings);
+        if (settings.PublicUrl is not { } address)
+            return;
+        var flow = app.Services.GetRequiredService<SelfServiceFlow>();
+        app.MapWhen(
+            context => context.Connection.LocalPort == settings.Port,
+            // A proxy in front may or may not take off the path of the public address.
+            branch => branch.UsePathBase(address.AbsolutePath.TrimEnd('/')).Run(context => ServeAsync(context, flow, settings)));
+    }
+
+    private static Task ServeAsync(HttpContext context, SelfServiceFlow flow, SelfServiceSettings settings)
+    {
+        var (request, ct) = (context.Request, context.RequestAborted);
+        var get = HttpMethods.IsGet(request.Method);
+        return request.Path.Value?.Split('/') switch
+        {
+            ["", "authorize", "callback"] when get => EndAsync(context, flow, settings),
+            ["", "authorize", "outcome"] when get => ShowOutcomeAsync(context, settings),
+            ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.LookAsync(new NamespacedName(ns, name), ticket, ct), settings),
+            ["", "authorize", _, _, _] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
+                PlainPage.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site asked for this, so it was not begun. Open the link itself."),
+            ["", "authorize", var ns, var name, var ticket] when HttpMethods.IsPost(request.Method) =>
+                ShowAsync(context, flow.BeginAsync(new NamespacedName(ns, name), ticket, ct), settings),
+            _ => PlainPage.WriteAsync(context, StatusCodes.Status404NotFound, "Not found", "There is nothing here."),
+        };
+    }
+
+    /// <summary>The address that the browser came back by holds the code: it goes on to one that does not, where it is told what happened.</summary>
+    private static async Task EndAsync(HttpContext context, SelfServiceFlow flow, SelfServiceSettings settings)
+    {
+        var browser = context.Request.Cookies[CookieName(settings)];
+        var step = await flow.EndAsync(context.Request.QueryString.Value ?? "", browser, context.RequestAborted);
+        context.Response.Cookies.Delete(CookieName(settings), Cookie(settings));
+        context.Response.Cookies.Append(OutcomeName(settings), Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(step)), Cookie(settings));
+        Redirect(context.Response, new Uri(settings.PublicUrl!, "authorize/outcome"));
+    }
+
+    // What a cookie holds is the browser's own word: it is shown to nobody else, as text, and nothing follows from it.
+    private static Task ShowOutcomeAsync(HttpContext context, SelfServiceSettings settings)
+    {
+        Step? step = null;
+        try
+        {
+            if (context.Request.Cookies[OutcomeName(settings)] is { } outcome)
+                step = JsonSerializer.Deserialize<Step>(Base64Url.DecodeFromChars(outcome));
+        }
+        catch (Exception e) when (e is JsonException or FormatException)
+        {
+            step = null;
+        }
+
+        context.Response.Cookies.Delete(OutcomeName(settings), Cookie(settings));
+        return step is { Status: >= 200 and < 600 }
+            ? PlainPage.WriteAsync(context, step.Status, step.Title, step.Text)
+            : PlainPage.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing to tell", "What happened was told already. The status of the OAuthToken shows how it is.");
+    }
+
+    private static async Task ShowAsync(HttpContext context, Task<Step> work, SelfServiceSettings settings)
+    {
+        var step = await work;
+        if (step.Browser is { } browser)
+            context.Response.Cookies.Append(CookieName(settings), browser, Cookie(settings));
+        if (step.Redirect is { } redirect)
+        {
+            Redirect(context.Response, redirect);
+            return;
+        }
+
+        await PlainPage.WriteAsync(context, step.Status, step.Title, step.Text, step.IsOffer ? context.Request.PathBase + context.Request.Path : null);
+    }
+
+    private static void Redirect(HttpResponse response, Uri where)
+    {
+        PlainPage.Protect(response);
+        response.StatusCode = StatusCodes.Status303SeeOther;
+        response.Headers.Location = where.AbsoluteUri;
+    }
+
+    /// <summary>Browsers that say where a request is from say it here; with no-referrer the Origin of a form is null.</summary>
+    private static bool IsOfThisSite(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() is "" or "same-origin";
+
+    // __Host-: browsers take such a cookie from this host alone, over TLS, so that a neighbouring host cannot plant one.
+    private static string CookieName(SelfServiceSettings settings) => settings.PublicUrl!.Scheme == "https" ? "__Host-token-operator" : "token-operator";
+
+    private static string OutcomeName(SelfServiceSettings settings) => $"{CookieName(settings)}-outcome";
+
+    // Lax: the way back from the provider is a link from another site.
+    private static CookieOptions Cookie(SelfServiceSettings settings) => new()
+    {
+        HttpOnly = true,
+        Secure = settings.PublicUrl!.Scheme == "https",
+        SameSite = SameSiteMode.Lax,
+        Path = "/",
+        MaxAge = settings.ConsentLifetime,
+        IsEssential = true,
+    };
+}

@@ -1,0 +1,182 @@
+// A consent by a link, from the link to the row in Postgres. May touch the caches, the store and the providers; never the Kubernetes API beyond input Secrets.
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Controller;
+using TokenOperator.Entities;
+using TokenOperator.Providers;
+using TokenOperator.Providers.Consent;
+using TokenOperator.Refreshing;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Watching;
+using TokenOperator.Seeding;
+using TokenOperator.Storage;
+using TokenOperator.Tokens;
+
+namespace TokenOperator.SelfService;
+
+/// <summary>What a browser is shown: a sentence, and where it goes on, if it does.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Title">The heading.</param>
+/// <param name="Text">Never a token, and nothing of an object to who does not have its link.</param>
+public sealed record Step(int Status, string Title, string Text)
+{
+    /// <summary>Where the browser is sent to.</summary>
+    public Uri? Redirect { get; init; }
+
+    /// <summary>What its cookie is to hold.</summary>
+    public string? Browser { get; init; }
+
+    /// <summary>True when there is something to begin.</summary>
+    public bool IsOffer { get; init; }
+}
+
+/// <summary>
+/// Every replica serves this. What it writes is what <c>token-operator seed</c> writes, from whichever process: one statement that
+/// is bound to the row's generation, so that it needs no lease.
+/// </summary>
+public sealed partial class SelfServiceFlow(
+    SelfServiceSettings settings, AuthorizationLinks links, IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers,
+    ITokenStore store, IPendingConsents pending, AccountImporter importer, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> log)
+{
+    private static readonly Step Unknown = new(410, "This link is not good", "It has ended, was used, or was never given. The status of the OAuthToken shows the current one: status.authorizationURL.");
+    private static readonly Step Foreign = new(403, "Not done", "This consent was begun in another browser, or its time was over, so it was not used and nothing was changed. Begin and end it in one browser, within minutes.");
+    private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
+
+    /// <summary>The page of a link. Looking at it uses nothing up: programs that preview links do that.</summary>
+    public Task<Step> LookAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
+        await FindAsync(owner, ticket, ct) switch
+        {
+            (_, { } refusal) => refusal,
+            var (found, _) => new Step(
+                200, "Consent to go on",
+                $"{owner} needs your consent once more: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are sent to the provider, and come back here.") { IsOffer = true },
+        });
+
+    /// <summary>Begins: remembers what the answer has to belong to, and sends the browser to the provider.</summary>
+    public Task<Step> BeginAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
+    {
+        var (found, refusal) = await FindAsync(owner, ticket, ct);
+        if (found is null)
+            return refusal!;
+        var (state, browser, pkce) = (RandomText.New(), RandomText.New(), Pkce.New());
+        var address = found.Provider.AddressFor(new ConsentRequest
+        {
+            ClientId = found.Client.ClientId,
+            RedirectUri = settings.RedirectUri!,
+            Scopes = found.Scopes,
+            State = state,
+            Pkce = pkce,
+            // What is only on record is not told to who has the link.
+            LoginHint = found.Expected.Named,
+        });
+        var consent = new PendingConsent(
+            owner.Namespace, owner.Name, found.Entity.Metadata.Uid, found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
+        if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, ct))
+            return new Step(429, "Not now", "Too many consents for this OAuthToken are under way. Nothing was changed; try again in a few minutes.");
+        LogBegun(owner);
+        return new Step(303, "", "") { Redirect = address, Browser = browser };
+    });
+
+    /// <summary>Ends: what came back is used once, by the browser that began, for the object that it was begun for as that is now.</summary>
+    public Task<Step> EndAsync(string query, string? browser, CancellationToken ct) => GuardedAsync(async () =>
+    {
+        var reply = ConsentReply.Read(query);
+        if (reply.State is null || await pending.TakeAsync(Hash(reply.State), ct) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
+            return Foreign;
+        var owner = new NamespacedName(consent.Namespace, consent.Name);
+        if (entities.Get(owner) is not { } entity || entity.Metadata.Uid != consent.Uid || entity.Metadata.Generation != consent.ObjectGeneration)
+            return Changed(owner);
+        var (found, refusal) = await CheckAsync(entity, ct);
+        if (found is null)
+            return refusal!;
+        if (found.Row.Generation != consent.RowGeneration)
+            return Changed(owner);
+        if (ConsentCheck.Refuse(reply) is { } useless)
+            return NotDone(owner, useless);
+
+        // From here on the browser may leave: what the provider hands out is kept.
+        var askedAt = time.GetUtcNow();
+        var answer = await found.Provider.ExchangeCodeAsync(found.Client, reply.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
+        if (answer is not ConsentAnswer.Granted granted)
+            return NotDone(owner, $"The provider gave no token for the consent ({((ConsentAnswer.Failed)answer).Detail}), so nothing was changed. Begin again with the link");
+        if (ConsentCheck.Refuse(granted, found.Expected, found.Scopes) is { } unfit)
+            return NotDone(owner, unfit);
+        var seed = new Seed(ConsentCheck.ToTokenSet(granted, askedAt), found.Client.ClientId, null);
+        var stored = await importer.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
+        queue.Enqueue(found.Request.Key);
+        if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
+            return Changed(owner);
+        LogDone(owner);
+        return new Step(200, "Done", $"{owner} has your consent, and its token is fresh again within seconds. You can close this page.");
+    });
+
+    private Task<(Found? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken ct) =>
+        entities.Get(owner) is { } entity && links.IsGood(entity, ticket, time.GetUtcNow())
+            ? CheckAsync(entity, ct)
+            : Task.FromResult<(Found?, Step?)>((null, Unknown));
+
+    /// <summary>The link may be older than what has happened since: the row decides.</summary>
+    private async Task<(Found? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken ct)
+    {
+        if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
+            return (null, Unknown);
+        // The same answer for the account of others as for one that is not there.
+        if (await store.FindAsync(request.Key, ct) is not { } row || row.Namespaces?.Contains(request.Owner.Namespace) != true || row.DeniedNamespaces.Contains(request.Owner.Namespace))
+            return (null, Unknown);
+        if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
+            return (null, new Step(410, "Nothing to do", $"{request.Owner} needs no consent any more."));
+        var expected = new ExpectedIdentity(request.Identity, row.Token.Identity);
+        if (!expected.IsKnown)
+            return (null, new Step(403, "Not possible", $"Nobody is named whose consent it must be, so anybody's account could be connected. Whoever looks after {request.Owner} has to set spec.identity."));
+        var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
+        if (scopes.Count == 0)
+            return (null, new Step(403, "Not possible", $"There is nothing to ask consent for: whoever looks after {request.Owner} has to set spec.scopes."));
+        if (await inputs.ReadClientAsync(request.Client, ct) is not Finding<OAuthClient>.Found { Value: var client })
+            return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read: its status says why. Nothing was changed."));
+        return providers.Find(request.Key.Provider) is IConsentProvider { CanAsk: true } provider
+            ? (new Found(entity, request, row, client, provider, expected, scopes), null)
+            : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
+    }
+
+    private async Task<Step> GuardedAsync(Func<Task<Step>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
+        {
+            LogAway(e.Message);
+            return Away;
+        }
+    }
+
+    private Step NotDone(NamespacedName owner, string sentence)
+    {
+        LogRefused(owner, sentence);
+        return new Step(403, "Not done", sentence + ".");
+    }
+
+    private static Step Changed(NamespacedName owner) =>
+        new(409, "Not done", $"{owner} was changed meanwhile, so the consent was not used. If it still needs one, its status shows a link.");
+
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    private static bool SameText(string a, string b) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(a), Encoding.UTF8.GetBytes(b));
+
+    private sealed record Found(
+        V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IConsentProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
+
+    [LoggerMessage(221, LogLevel.Information, "A browser was sent to the provider for the consent that {Object} needs")]
+    private partial void LogBegun(NamespacedName @object);
+
+    [LoggerMessage(222, LogLevel.Information, "{Object} has a new consent, by its link")]
+    private partial void LogDone(NamespacedName @object);
+
+    [LoggerMessage(223, LogLevel.Warning, "A consent for {Object} was not used: {Why}")]
+    private partial void LogRefused(NamespacedName @object, string why);
+
+    [LoggerMessage(224, LogLevel.Warning, "A consent could not go on: {Error}")]
+    private partial void LogAway(string error);
+}

@@ -1,0 +1,73 @@
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>The pages in a real browser, against the consent page of an authorization server that nobody here wrote.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class ChromiumTests(ClusterFixture cluster)
+{
+    [ChromiumFact]
+    public async Task A_person_follows_the_link_of_the_status_allows_it_and_is_told_that_all_is_well()
+    {
+        await using var bed = await SelfServiceBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        await using var browser = await Chromium.StartAsync(Path.Combine(cluster.Plane.Folder, "chromedriver-self-service.log"));
+
+        await browser.OpenAsync(link);
+        await browser.ClickAsync("button");
+        (await browser.AddressAsync()).GetLeftPart(UriPartial.Path).Should().Be(bed.Server.AuthorizationEndpoint.AbsoluteUri);
+        await browser.ClickAsync("#allow");
+
+        var page = await Eventually.SeesAsync(() => browser.SourceAsync(), source => source.Contains("has your consent", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
+        (await browser.AddressAsync()).AbsoluteUri.Should().Be(new Uri(bed.PublicUrl, "authorize/outcome").AbsoluteUri, "neither code nor state stays in the address");
+        (await browser.EvaluateAsync("document.cookie")).Should().BeEmpty("no script is to read the cookies");
+        await bed.Operators.SeesAsync("marcus", "Stalled", "False");
+        await bed.Operators.ReadyAsync("marcus");
+        page.Should().NotContain((await bed.Operators.SecretAsync("marcus"))!["access_token"]!);
+    }
+
+    [ChromiumFact]
+    public async Task A_person_who_denies_is_told_that_nothing_was_changed()
+    {
+        await using var bed = await SelfServiceBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        await using var browser = await Chromium.StartAsync(Path.Combine(cluster.Plane.Folder, "chromedriver-denied.log"));
+
+        await browser.OpenAsync(link);
+        await browser.ClickAsync("button");
+        await browser.ClickAsync("#deny");
+
+        await Eventually.SeesAsync(() => browser.SourceAsync(), source => source.Contains("Consent was denied", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
+        await bed.IsUnchangedAsync("marcus");
+    }
+
+    [ChromiumFact]
+    public async Task The_command_line_is_answered_by_a_real_browser_on_the_loopback_address()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        await bed.AddDeadAccountAsync("marcus", "marcus@example.com");
+        await using var browser = await Chromium.StartAsync(Path.Combine(cluster.Plane.Folder, "chromedriver-authorize.log"));
+
+        await using var run = bed.Authorize(person.Kubeconfig, "marcus");
+        await browser.OpenAsync(await run.AddressAsync());
+        await browser.ClickAsync("#allow");
+
+        (await run.EndAsync()).Should().Be(0, run.Output);
+        (await browser.SourceAsync()).Should().Contain("The consent of marcus@example.com is kept");
+    }
+}
+
+/// <summary>A test that needs Chromium: without one it is skipped and says so, but never in CI.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ChromiumFactAttribute : FactAttribute
+{
+    public ChromiumFactAttribute()
+    {
+        if (Chromium.Driver is null && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")))
+            Skip = "There is no Chromium with its chromedriver on PATH: apt-get install chromium chromium-driver (as root hack/chromium.sh does it). In CI this test is not skipped.";
+    }
+}

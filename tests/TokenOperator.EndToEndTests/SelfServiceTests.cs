@@ -1,0 +1,225 @@
+using System.Net;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>A consent by the link in the status: that it works on whichever replica, and what is done against those who misuse it.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class SelfServiceTests(ClusterFixture cluster)
+{
+    [Fact]
+    public async Task A_link_takes_a_browser_through_consent_on_whichever_replica_and_neither_it_nor_the_answer_works_twice()
+    {
+        await using var bed = await SelfServiceBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        await bed.StartReplicaAsync();
+        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        using var browser = new PlainBrowser();
+
+        var offer = await browser.OpenAsync(link);
+        var again = await browser.OpenAsync(bed.AtReplica(link));
+        var begun = await browser.SubmitAsync(again);
+        var back = await browser.ConsentAsync(begun.Redirect!, "marcus");
+        var ended = await browser.OpenAsync(bed.AtReplica(back));
+        var done = await browser.OpenAsync(ended.Redirect!);
+
+        offer.Status.Should().Be(200, "looking at a link uses nothing up");
+        offer.Text.Should().Contain("marcus needs your consent");
+        done.Status.Should().Be(200, done.Text);
+        done.Text.Should().Contain("has your consent");
+        await bed.Operators.SeesAsync("marcus", "Stalled", "False");
+        var after = await bed.Operators.ReadyAsync("marcus");
+        after["authorizationURL"].Should().BeNull("there is nothing to consent to");
+        var token = (await bed.Operators.SecretAsync("marcus"))!["access_token"]!;
+        (await bed.Server.IsActiveAsync(token)).Should().BeTrue();
+        var stored = (await bed.Operators.StoredTokenAsync("marcus"))!;
+        stored.Identity.Should().Be(new Tokens.Identity("marcus", "marcus@example.com"));
+
+        // What the browser saw on our side: no token, no code, no verifier, and nothing that is kept or told on.
+        foreach (var page in new[] { offer, again, begun, ended, done })
+        {
+            page.Headers["Content-Security-Policy"].Should().Contain("default-src 'none'").And.Contain("frame-ancestors 'none'");
+            page.Headers["Cache-Control"].Should().Be("no-store");
+            page.Headers["Referrer-Policy"].Should().Be("no-referrer");
+            page.Text.Should().NotContain(token).And.NotContain(stored.RefreshToken!.Reveal()).And.NotContain("code=").And.NotContain("<script");
+        }
+
+        done.Address.Query.Should().BeEmpty("the code does not stay in the address bar");
+        begun.Headers["Set-Cookie"].Should().Contain("httponly").And.Contain("samesite=lax");
+        (await SelfServiceBed.EndAsync(browser, back)).Status.Should().Be(403, "a state is good once");
+        (await browser.OpenAsync(link)).Status.Should().Be(410, "a link is good until it has brought a token");
+        (await browser.SubmitAsync(again)).Status.Should().Be(410);
+        bed.Operators.Operator.Log.Should().NotContain(token);
+    }
+
+    [Fact]
+    public async Task What_another_browser_began_is_not_ended_in_the_victims()
+    {
+        await using var bed = await SelfServiceBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var link = await bed.LinkAsync("victim", "victim@example.com");
+        using var attacker = new PlainBrowser();
+        using var victim = new PlainBrowser();
+
+        var begun = await attacker.SubmitAsync(await attacker.OpenAsync(link));
+        var back = await victim.ConsentAsync(begun.Redirect!, "victim");
+        var page = await SelfServiceBed.EndAsync(victim, back);
+
+        page.Status.Should().Be(403);
+        page.Text.Should().Contain("begun in another browser");
+        (await SelfServiceBed.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt has used the state up");
+        await bed.IsUnchangedAsync("victim");
+    }
+
+    [Fact]
+    public async Task An_answer_counts_for_the_object_and_the_browser_that_it_was_asked_for_alone()
+    {
+        await using var bed = await SelfServiceBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var mine = await bed.LinkAsync("mine", "mine@example.com");
+        var other = await bed.LinkAsync("other", "other@example.com");
+        using var browser = new PlainBrowser();
+
+        // The link of one object at the name of another.
+        var swapped = new Uri(mine.AbsoluteUri.Replace("/mine/", "/other/", StringComparison.Ordinal));
+        (await browser.OpenAsync(swapped)).Status.Should().Be(410);
+        (await browser.OpenAsync(new Uri(mine.AbsoluteUri.Replace("/mine/", "/nobody/", StringComparison.Ordinal)))).Status.Should().Be(410, "whether an object exists is told to nobody");
+
+        // The state of one with the cookie of the other, which came later.
+        var first = await browser.SubmitAsync(await browser.OpenAsync(mine));
+        var back = await browser.ConsentAsync(first.Redirect!, "mine");
+        await browser.SubmitAsync(await browser.OpenAsync(other));
+        (await SelfServiceBed.EndAsync(browser, back)).Status.Should().Be(403);
+
+        // An answer to nothing.
+        (await SelfServiceBed.EndAsync(browser, new Uri(back, "/authorize/callback?state=made-up&code=made-up"))).Status.Should().Be(403);
+        (await SelfServiceBed.EndAsync(browser, new Uri(back, "/authorize/callback"))).Status.Should().Be(403);
+
+        // The object was changed between beginning and end: whose consent it must be may be another's by now.
+        var begun = await browser.SubmitAsync(await browser.OpenAsync(mine));
+        await bed.Operators.PatchSpecAsync("mine", """{"identity": "somebody-else@example.com"}""");
+        await bed.Operators.SeesAsync("mine", "Stalled", "True");
+        var late = await SelfServiceBed.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "mine"));
+        late.Status.Should().BeOneOf(409, 403);
+        await bed.IsUnchangedAsync("mine");
+        await bed.IsUnchangedAsync("other");
+    }
+
+    [Fact]
+    public async Task Somebody_elses_account_is_not_connected_and_a_denied_consent_changes_nothing()
+    {
+        await using var bed = await SelfServiceBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        using var browser = new PlainBrowser();
+
+        var begun = await browser.SubmitAsync(await browser.OpenAsync(link));
+        var wrong = await SelfServiceBed.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "eve"));
+        begun = await browser.SubmitAsync(await browser.OpenAsync(link));
+        var denied = await SelfServiceBed.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "marcus", allow: false));
+
+        wrong.Status.Should().Be(403);
+        wrong.Text.Should().Contain("another account").And.NotContain("marcus@example.com", "who is expected is not told to a stranger");
+        denied.Text.Should().Contain("Consent was denied");
+        await bed.IsUnchangedAsync("marcus");
+
+        // Nobody named and nobody on record: anybody's could be connected.
+        var unnamed = await browser.OpenAsync(await bed.LinkAsync("unnamed", identity: null));
+        unnamed.Status.Should().Be(403);
+        unnamed.Text.Should().Contain("spec.identity");
+    }
+
+    [Fact]
+    public async Task A_link_ends_another_site_cannot_begin_and_each_port_serves_its_own()
+    {
+        await using var bed = await SelfServiceBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync(("SelfService__LinkLifetime", "6s"));
+        var old = await bed.LinkAsync("marcus", "marcus@example.com");
+        using var browser = new PlainBrowser();
+
+        await Eventually.SeesAsync(() => browser.OpenAsync(old), page => page.Status == 410);
+        var link = await Eventually.SeesAsync(async () => (await bed.Operators.GetAsync("marcus"))["authorizationURL"], now => now is not null && now != old.AbsoluteUri);
+        link.Should().NotBe(old.AbsoluteUri, "a new one takes its place");
+
+        using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(link!)) { Headers = { { "Sec-Fetch-Site", "cross-site" } } };
+        using var answer = await http.SendAsync(request);
+        answer.StatusCode.Should().Be(HttpStatusCode.Forbidden);
+
+        (await browser.OpenAsync(new Uri(bed.PublicUrl, "/metrics"))).Status.Should().Be(404);
+        (await browser.OpenAsync(new Uri(bed.PublicUrl, "/healthz"))).Status.Should().Be(404);
+        (await browser.OpenAsync(new Uri(bed.Operators.Operator.Address, new Uri(link!).AbsolutePath))).Status.Should().Be(404);
+    }
+
+    [Fact]
+    public async Task Without_a_public_address_no_status_has_a_link()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await bed.StartOperatorAsync();
+        (await bed.AddDeadAccountAsync("marcus", "marcus@example.com"))["authorizationURL"].Should().BeNull();
+    }
+}
+
+/// <summary>A <see cref="ConsentBed"/> whose operator serves people.</summary>
+public sealed class SelfServiceBed : IAsyncDisposable
+{
+    private readonly ConsentBed _bed;
+    private readonly int _port = Ports.Free();
+    private readonly Dictionary<string, string?> _generations = [];
+    private int _replicaPort;
+
+    private SelfServiceBed(ConsentBed bed) => _bed = bed;
+
+    /// <summary>The operators.</summary>
+    public OperatorBed Operators => _bed.Operators;
+
+    /// <summary>The provider.</summary>
+    public OpenIddictServer Server => _bed.Server;
+
+    /// <summary>Where people are served.</summary>
+    public Uri PublicUrl => new($"http://127.0.0.1:{_port}/");
+
+    /// <summary>Makes all but the operator, with the redirect address entered at the provider.</summary>
+    public static async Task<SelfServiceBed> CreateAsync(ClusterFixture cluster)
+    {
+        var bed = new SelfServiceBed(await ConsentBed.CreateAsync(cluster));
+        await bed.Server.AllowRedirectAsync(new Uri(bed.PublicUrl, "authorize/callback"));
+        return bed;
+    }
+
+    /// <summary>Starts the operator that the public address leads to.</summary>
+    public Task StartOperatorAsync(params (string Name, string Value)[] settings) => StartAsync(_port, settings);
+
+    /// <summary>Starts one more, which does not lead.</summary>
+    public Task StartReplicaAsync() => StartAsync(_replicaPort = Ports.Free());
+
+    /// <summary>The same page at the other replica, as a Service might send a browser there.</summary>
+    public Uri AtReplica(Uri address) => new UriBuilder(address) { Port = _replicaPort }.Uri;
+
+    /// <summary>The link of an account that needs its owner.</summary>
+    public async Task<Uri> LinkAsync(string name, string? identity)
+    {
+        await _bed.AddDeadAccountAsync(name, identity);
+        _generations[name] = await GenerationAsync(name);
+        return new Uri((await Eventually.SeesAsync(async () => (await Operators.GetAsync(name))["authorizationURL"], link => link is not null))!);
+    }
+
+    /// <summary>Comes back from the provider, and gives the page that says what happened.</summary>
+    public static async Task<BrowserPage> EndAsync(PlainBrowser browser, Uri back)
+    {
+        ArgumentNullException.ThrowIfNull(browser);
+        return await browser.OpenAsync((await browser.OpenAsync(back)).Redirect!);
+    }
+
+    /// <summary>Sees that the row is what it was when the link was given.</summary>
+    public async Task IsUnchangedAsync(string name) => (await GenerationAsync(name)).Should().Be(_generations[name], "nothing was imported");
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _bed.DisposeAsync();
+
+    private Task<string?> GenerationAsync(string name) => Operators.QueryAsync($"select generation from oauth_tokens where account = '{name}'");
+
+    private Task<OperatorProcess> StartAsync(int port, params (string Name, string Value)[] settings) =>
+        _bed.StartOperatorAsync([("SelfService__PublicUrl", PublicUrl.AbsoluteUri), ("SelfService__Port", $"{port}"), .. settings]);
+}

@@ -1,0 +1,101 @@
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace TokenOperator.TestBed;
+
+/// <summary>A real browser without a window: Debian's Chromium, driven by its chromedriver (W3C WebDriver).</summary>
+public sealed class Chromium : IAsyncDisposable
+{
+    private readonly ChildProcess _driver;
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(2) };
+    private readonly string _folder;
+    private Uri _session;
+
+    private Chromium(ChildProcess driver, Uri address, string folder) => (_driver, _session, _folder) = (driver, address, folder);
+
+    /// <summary>The program that drives it, from PATH; null when there is none.</summary>
+    public static string? Driver => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(folder => Path.Combine(folder, "chromedriver")).FirstOrDefault(File.Exists);
+
+    /// <summary>Starts one with an empty profile, which logs to <paramref name="logFile"/>.</summary>
+    public static async Task<Chromium> StartAsync(string logFile, CancellationToken ct = default)
+    {
+        var program = Driver ?? throw new InvalidOperationException("There is no chromedriver on PATH: run hack/chromium.sh, or apt-get install chromium chromium-driver.");
+        var port = Ports.Free();
+        var folder = Directory.CreateTempSubdirectory("token-operator-chromium-").FullName;
+        var driver = ChildProcess.Start(new ChildProcessOptions(program, [$"--port={port}"]) { LogFile = logFile, FolderToRemoveWhenOrphaned = folder });
+        var browser = new Chromium(driver, new Uri($"http://127.0.0.1:{port}/"), folder);
+        await Eventually.SeesAsync(() => browser._http.GetFromJsonAsync<JsonNode>(new Uri(browser._session, "status"), ct), status => (bool?)status?["value"]?["ready"] == true, TimeSpan.FromSeconds(60), ct);
+        // Without these it looks for its maker's hosts at each start; as root it runs only without its sandbox.
+        string[] arguments =
+        [
+            "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage", $"--user-data-dir={folder}", .. Environment.UserName == "root" ? (string[])["--no-sandbox"] : [],
+        ];
+        var started = await browser.PostAsync("session", new JsonObject
+        {
+            ["capabilities"] = new JsonObject
+            {
+                ["alwaysMatch"] = new JsonObject
+                {
+                    ["goog:chromeOptions"] = new JsonObject { ["args"] = new JsonArray([.. arguments.Select(argument => (JsonNode)argument)]) },
+                },
+            },
+        }, ct);
+        browser._session = new Uri(browser._session, $"session/{(string)started!["sessionId"]!}/");
+        return browser;
+    }
+
+    /// <summary>Opens a page.</summary>
+    public Task OpenAsync(Uri address, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return PostAsync("url", new JsonObject { ["url"] = address.AbsoluteUri }, ct);
+    }
+
+    /// <summary>Clicks on what a CSS selector finds.</summary>
+    public async Task ClickAsync(string selector, CancellationToken ct = default) => await PostAsync($"element/{await FindAsync(selector, ct)}/click", [], ct);
+
+    /// <summary>The page as it is, as HTML.</summary>
+    public async Task<string> SourceAsync(CancellationToken ct = default) => (string)(await _http.GetFromJsonAsync<JsonNode>(new Uri(_session, "source"), ct))!["value"]!;
+
+    /// <summary>What the address bar shows.</summary>
+    public async Task<Uri> AddressAsync(CancellationToken ct = default) => new((string)(await _http.GetFromJsonAsync<JsonNode>(new Uri(_session, "url"), ct))!["value"]!);
+
+    /// <summary>What a script of the page would get.</summary>
+    public async Task<string?> EvaluateAsync(string expression, CancellationToken ct = default) =>
+        (await PostAsync("execute/sync", new JsonObject { ["script"] = $"return {expression}", ["args"] = new JsonArray() }, ct))?.ToString();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            // Ends the browser; ending the driver alone would leave it.
+            using var _ = await _http.DeleteAsync(_session);
+        }
+        catch (HttpRequestException)
+        {
+            // The driver has gone before us, and its browser with it.
+        }
+
+        await _driver.DisposeAsync();
+        _http.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task<string> FindAsync(string selector, CancellationToken ct)
+    {
+        var found = await PostAsync("element", new JsonObject { ["using"] = "css selector", ["value"] = selector }, ct);
+        return (string)found!.AsObject().Single().Value!;
+    }
+
+    private async Task<JsonNode?> PostAsync(string path, JsonObject body, CancellationToken ct)
+    {
+        // Of known length: the driver hangs up on a body in chunks.
+        using var content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(new Uri(_session, path), content, ct);
+        var json = await answer.Content.ReadFromJsonAsync<JsonNode>(ct);
+        return answer.IsSuccessStatusCode ? json!["value"] : throw new InvalidOperationException($"chromedriver: {json!["value"]?["error"]}: {json["value"]?["message"]}");
+    }
+}

@@ -1,0 +1,93 @@
+using k8s.Models;
+using Microsoft.Extensions.Configuration;
+using TokenOperator.Commands;
+using TokenOperator.Controller;
+using TokenOperator.Entities;
+using TokenOperator.Runtime;
+using TokenOperator.SelfService;
+
+namespace TokenOperator.Tests.SelfService;
+
+public sealed class AuthorizationLinksTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly NamespacedName Marcus = new("mail", "marcus");
+    private static readonly Problem Dead = new(Reasons.ReauthorizationRequired, "A person must consent again.", NeedsHuman: true);
+    private static readonly AuthorizationLinks Links = new(new SelfServiceSettings { PublicUrl = new("https://tokens.example.com/here/") });
+
+    [Fact]
+    public void There_is_a_link_while_a_consent_helps_and_people_are_served()
+    {
+        Links.For(null, Marcus, Dead, Now).Should().MatchRegex(@"^https://tokens\.example\.com/here/authorize/mail/marcus/\d+\.[-_A-Za-z0-9]{43}$");
+        Links.For(null, Marcus, null, Now).Should().BeNull();
+        Links.For(null, Marcus, Dead with { Reason = Reasons.ClientRejected }, Now).Should().BeNull("a consent does not help");
+        Links.For(null, Marcus, Dead with { Reason = Reasons.SeedMissing }, Now).Should().BeNull("nobody is told which accounts there are");
+        Links.For(null, Marcus, Dead with { NeedsHuman = false }, Now).Should().BeNull();
+        new AuthorizationLinks(new SelfServiceSettings()).For(null, Marcus, Dead, Now).Should().BeNull("it is off by default");
+    }
+
+    [Fact]
+    public void A_link_stays_for_half_of_its_life_and_then_gives_way_to_another()
+    {
+        var link = Links.For(null, Marcus, Dead, Now)!;
+
+        Links.For(link, Marcus, Dead, Now.AddMinutes(29)).Should().Be(link);
+        Links.For(link, Marcus, Dead, Now.AddMinutes(30)).Should().NotBe(link);
+        Links.For(link, Marcus, Dead, Now.AddMinutes(-1)).Should().NotBe(link, "the clock was set back, and the link would live too long");
+        Links.For(link, new NamespacedName("mail", "other"), Dead, Now).Should().NotBe(link);
+        Links.For("https://elsewhere.example/authorize/mail/marcus/" + Ticket(link), Marcus, Dead, Now).Should().StartWith("https://tokens.example.com/");
+        Links.For(link.Replace('/', ' '), Marcus, Dead, Now).Should().StartWith("https://tokens.example.com/");
+        Links.RenewAt(link).Should().Be(Now.AddMinutes(30));
+        Links.RenewAt(null).Should().BeNull();
+        Links.RenewAt("no link").Should().BeNull();
+    }
+
+    [Fact]
+    public void A_link_is_good_for_its_own_object_as_long_as_it_stands_there_and_until_its_end()
+    {
+        var link = Links.For(null, Marcus, Dead, Now)!;
+        var ticket = Ticket(link);
+
+        Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(59)).Should().BeTrue();
+        Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("its time is over");
+        Links.IsGood(Object("marcus", Links.For(null, Marcus, Dead, Now)), ticket, Now).Should().BeFalse("another has taken its place");
+        Links.IsGood(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed any more");
+        Links.IsGood(Object("other", link), ticket, Now).Should().BeFalse();
+        Links.IsGood(Object("marcus", link), "", Now).Should().BeFalse();
+        Links.IsGood(Object("marcus", link), ticket[..^1], Now).Should().BeFalse();
+    }
+
+    [Theory]
+    [InlineData("PublicUrl", "http://tokens.example.com")]
+    [InlineData("PublicUrl", "tokens.example.com")]
+    [InlineData("PublicUrl", "https://user:marked-secret@tokens.example.com")]
+    [InlineData("PublicUrl", "https://tokens.example.com/?a=b")]
+    [InlineData("Port", "0")]
+    [InlineData("Port", "70000")]
+    [InlineData("LinkLifetime", "1s")]
+    [InlineData("LinkLifetime", "banana")]
+    public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value)
+    {
+        var read = () => SelfServiceSettings.From(Settings(key, value));
+
+        read.Should().Throw<InvalidSettingException>().WithMessage($"The setting SelfService__{key} *").Which.Message.Should().NotContain("marked-secret");
+    }
+
+    [Theory]
+    [InlineData("https://tokens.example.com", "https://tokens.example.com/authorize/callback")]
+    [InlineData("https://example.com/tokens/", "https://example.com/tokens/authorize/callback")]
+    [InlineData("http://127.0.0.1:8081", "http://127.0.0.1:8081/authorize/callback")]
+    public void The_redirect_address_follows_from_the_public_one(string address, string redirect) =>
+        SelfServiceSettings.From(Settings("PublicUrl", address)).RedirectUri.Should().Be(new Uri(redirect));
+
+    private static string Ticket(string link) => link[(link.LastIndexOf('/') + 1)..];
+
+    private static V1Alpha1OAuthToken Object(string name, string? link) => new()
+    {
+        Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "mail" },
+        Status = new V1Alpha1OAuthToken.EntityStatus { AuthorizationURL = link },
+    };
+
+    private static IConfigurationRoot Settings(string key, string value) =>
+        new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [$"SelfService:{key}"] = value }).Build();
+}
