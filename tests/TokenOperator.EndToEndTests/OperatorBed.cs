@@ -31,6 +31,9 @@ public sealed class OperatorBed : IAsyncDisposable
     /// <summary>The namespace that the operator watches.</summary>
     public string Namespace { get; }
 
+    /// <summary>Name of the Lease that its operators lead by.</summary>
+    public string LeaseName => $"operator-{_number}";
+
     /// <summary>Its database.</summary>
     public PostgresDatabase Database { get; }
 
@@ -77,7 +80,7 @@ public sealed class OperatorBed : IAsyncDisposable
         var all = new Dictionary<string, string?>
         {
             ["Namespaces"] = Namespace,
-            ["LeaderElection__LeaseName"] = $"operator-{_number}",
+            ["LeaderElection__LeaseName"] = LeaseName,
             ["LeaderElection__LeaseNamespace"] = ClusterFixture.OperatorNamespace,
             ["Logging__LogLevel__TokenOperator"] = "Debug",
             ["Logging__Format"] = "text",
