@@ -28,13 +28,14 @@ public sealed class RightsTests(ClusterFixture cluster)
         // Another Secret, and the old one is deleted.
         await bed.PatchSpecAsync("all", """{"secretName": "moved"}""");
         await Eventually.SeesAsync(() => bed.SecretAsync("all"), secret => secret is null);
+        await bed.WriteSecretAsync("taken", "of", "somebody else");
         // The same trouble twice: an event that is counted up.
         for (var i = 0; i < 2; i++)
         {
-            await bed.PatchSpecAsync("all", """{"clientSecretRef": {"name": "absent"}}""");
-            await bed.SeesAsync("all", "Stalled", "True");
-            await bed.PatchSpecAsync("all", """{"clientSecretRef": {"name": "client"}}""");
-            await bed.SeesAsync("all", "Stalled", "False");
+            await bed.PatchSpecAsync("all", """{"secretName": "taken"}""");
+            await bed.SeesAsync("all", "Ready", "False", "SecretConflict");
+            await bed.PatchSpecAsync("all", """{"secretName": "moved"}""");
+            await bed.ReadyAsync("all");
         }
 
         await bed.DeleteAsync("all");

@@ -1,8 +1,10 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 
 namespace TokenOperator.Tests.SupplyChain;
 
 /// <summary>hack/audit.sh against feeds that are played: what they answer is what stand-ins of dotnet and curl print.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class AuditTests : IDisposable
 {
     private const string Clean = """{"sources": ["https://feed.example/v3/index.json"], "projects": [{"path": "a.csproj"}]}""";

@@ -24,15 +24,15 @@ public sealed class SbomTests : IDisposable
         ((string?)sbom["specVersion"]).Should().Be("1.6");
         ((int?)sbom["version"]).Should().Be(1);
         var self = sbom["metadata"]!["component"]!;
-        new[] { "type", "name", "version" }.Select(field => (string?)self[field]).Should().Equal("application", "token-operator", "1.2.3");
+        ((string?)self["type"], (string?)self["name"], (string?)self["version"]).Should().Be(("application", "token-operator", "1.2.3"));
 
         var components = sbom["components"]!.AsArray().ToDictionary(component => (string)component!["bom-ref"]!, component => component!);
         components.Keys.Should().BeEquivalentTo(locked.Select(package => Reference(package.Key)));
         foreach (var (name, package) in locked)
         {
             var component = components[Reference(name)];
-            new[] { "type", "name", "version", "purl" }.Select(field => (string?)component[field])
-                .Should().Equal("library", name, (string?)package!["resolved"], Reference(name));
+            ((string?)component["type"], (string?)component["name"], (string?)component["version"], (string?)component["purl"])
+                .Should().Be(("library", name, (string?)package!["resolved"], Reference(name)));
             ((string?)component["hashes"]![0]!["alg"]).Should().Be("SHA-512");
             Convert.ToBase64String(Convert.FromHexString((string)component["hashes"]![0]!["content"]!)).Should().Be((string?)package["contentHash"]);
         }
