@@ -2,6 +2,8 @@
 
 SOLUTION := TokenOperator.sln
 CONFIGURATION ?= Release
+# As it stands in Directory.Build.props.
+VERSION = $(shell sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
 # The image that `make deploy` puts into the Deployment.
 IMG ?=
 # The namespaces that it serves, with commas between; none for all.
@@ -11,7 +13,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test alerts prometheusrule soak demo run deploy new-key format bench test-assets dotnet install-plugin
+.PHONY: help build test alerts prometheusrule soak demo run deploy new-key format audit sbom bench test-assets dotnet install-plugin
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +56,13 @@ install-plugin: dotnet ## Install kubectl oauthtoken for this user: below ~/.loc
 
 format: dotnet ## Bring the code into the project's format
 	dotnet format $(SOLUTION)
+
+audit: dotnet ## Ask the package feed for known vulnerabilities of all packages
+	@hack/audit.sh
+
+sbom: dotnet ## Write what the operator is made of to artifacts/sbom.cdx.json (CycloneDX 1.6); the image has the same at /app
+	@mkdir -p artifacts && dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.lock.json artifacts/sbom.cdx.json $(VERSION)
+	@echo artifacts/sbom.cdx.json
 
 test-assets: ## Get etcd, kube-apiserver, kubectl and Postgres for the tests, and print where they are
 	@hack/with-test-assets.sh sh -c 'echo "KUBEBUILDER_ASSETS=$$KUBEBUILDER_ASSETS"; echo "TOKEN_OPERATOR_PG_BIN=$$TOKEN_OPERATOR_PG_BIN"'

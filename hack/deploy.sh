@@ -29,7 +29,7 @@ bases=("$config/default") resources=()
 # restrict NAMESPACES: the overlay is config/namespaced, with these namespaces in place of its example.
 restrict() {
   local namespace
-  bases=("$config/crds" "$config/rbac/own" "$config/manager") resources=(settings.yaml)
+  bases=("$config/crds" "$config/rbac/own" "$config/manager" "$config/network-policy") resources=(settings.yaml)
   for namespace in ${1//,/ }; do
     [[ $namespace =~ ^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$ ]] || die "\"$namespace\" is not the name of a namespace"
     mkdir "$overlay/$namespace"

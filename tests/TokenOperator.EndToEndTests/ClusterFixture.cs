@@ -53,7 +53,12 @@ public sealed class ClusterFixture : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var postgres = PostgresServer.StartAsync();
-        _plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true });
+        _plane = await ControlPlane.StartAsync(new ControlPlaneOptions
+        {
+            Audit = true,
+            // Some clusters have it: who makes an owner's deletion wait needs a right over the owner.
+            ApiServerArguments = ["--enable-admission-plugins=OwnerReferencesPermissionEnforcement"],
+        });
         _postgres = await postgres;
         OperatorKubeconfig = await _install(_plane);
     }

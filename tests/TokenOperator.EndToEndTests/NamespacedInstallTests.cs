@@ -50,6 +50,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
         (await MayAsync(kubectl, "get", "secrets", other.Namespace)).Should().BeFalse();
         (await MayAsync(kubectl, "list", "oauthtokens", other.Namespace)).Should().BeFalse();
         (await MayAsync(kubectl, "get", "secrets", ClusterFixture.OperatorNamespace)).Should().BeFalse("its own keys and password are mounted, not read");
+        (await _cluster.Plane.Kubectl.RunAsync($"get networkpolicies -n {ClusterFixture.OperatorNamespace} -o name")).Should().Contain("/token-operator");
         (await _cluster.Plane.Kubectl.RunAsync("get clusterroles,clusterrolebindings -l app.kubernetes.io/name=token-operator -o name")).Should().BeEmpty();
     }
 

@@ -5,11 +5,12 @@ namespace TokenOperator.TestBed;
 /// <summary>One request as the API server wrote it down.</summary>
 /// <param name="User">Who asked, such as <c>system:serviceaccount:NAMESPACE:NAME</c>.</param>
 /// <param name="Verb">get, list, watch, create, update, patch, delete; a server-side apply is a patch.</param>
+/// <param name="Group">The API group; empty for the core and for what is no resource.</param>
 /// <param name="Resource">The plural, with the subresource after a slash: <c>oauthtokens/status</c>; empty for a path such as /readyz.</param>
 /// <param name="Namespace">Empty for what has none.</param>
 /// <param name="Name">Empty for a list.</param>
 /// <param name="Status">The HTTP status, 0 when unknown.</param>
-public sealed record ApiRequest(string User, string Verb, string Resource, string Namespace, string Name, int Status)
+public sealed record ApiRequest(string User, string Verb, string Group, string Resource, string Namespace, string Name, int Status)
 {
     /// <summary>True for what changes something.</summary>
     public bool IsWrite => Verb is "create" or "update" or "patch" or "delete" or "deletecollection";
@@ -56,6 +57,7 @@ public sealed class AuditLog(string file)
             found.Add(new ApiRequest(
                 who,
                 verb,
+                Text(target, "apiGroup"),
                 subresource.Length > 0 ? $"{Text(target, "resource")}/{subresource}" : Text(target, "resource"),
                 Text(target, "namespace"),
                 Text(target, "name"),

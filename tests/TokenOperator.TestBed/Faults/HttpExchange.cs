@@ -9,6 +9,9 @@ namespace TokenOperator.TestBed.Faults;
 /// <param name="Body">The body as text, or nothing.</param>
 public sealed record HttpExchange(string Method, string Path, string Query, string Body)
 {
+    /// <summary>Which form of the answer was asked for.</summary>
+    public string Accept { get; init; } = "";
+
     /// <summary>True once the request went on to the server.</summary>
     public bool Forwarded { get; internal set; }
 

@@ -135,7 +135,10 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         try
         {
             var body = await new StreamReader(context.Request.Body, Encoding.UTF8).ReadToEndAsync(gone);
-            var exchange = new HttpExchange(context.Request.Method, context.Request.Path.Value ?? "", context.Request.QueryString.Value ?? "", body);
+            var exchange = new HttpExchange(context.Request.Method, context.Request.Path.Value ?? "", context.Request.QueryString.Value ?? "", body)
+            {
+                Accept = context.Request.Headers.Accept.ToString(),
+            };
             _exchanges.Enqueue(exchange);
             await HoldAsync(HoldAt.Request, exchange, gone);
             gone.ThrowIfCancellationRequested();

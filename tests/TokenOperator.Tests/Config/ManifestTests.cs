@@ -19,6 +19,22 @@ public sealed class ManifestTests
         File.ReadAllText(Repository.File("Dockerfile")).Should().Contain($"{setting}=0");
     }
 
+    [Fact]
+    public void The_image_runs_as_nobody_and_has_no_shell()
+    {
+        var lines = File.ReadAllLines(Repository.File("Dockerfile"));
+        var last = lines[Array.FindLastIndex(lines, line => line.StartsWith("FROM ", StringComparison.Ordinal))..];
+
+        // A number: runAsNonRoot cannot tell who a name is.
+        var user = last.Should().ContainSingle(line => line.StartsWith("USER ", StringComparison.Ordinal)).Subject["USER ".Length..];
+        user.Should().MatchRegex("^[1-9][0-9]*:[1-9][0-9]*$");
+        var pod = Path.Combine("config", "manager", "deployment.yaml");
+        File.ReadAllText(Repository.File(pod)).Should().Contain($"runAsUser: {user.Split(':')[0]}").And.Contain("runAsNonRoot: true");
+        last[0].Should().EndWith("-chiseled", "that has neither a shell nor a package manager");
+        last.Should().ContainSingle(line => line.StartsWith("ENTRYPOINT", StringComparison.Ordinal)).Which.Should().StartWith("ENTRYPOINT [\"", "a shell is not needed then");
+        last.Should().NotContain(line => line.StartsWith("RUN ", StringComparison.Ordinal));
+    }
+
     private static string Rules(string file) => JsonSerializer.Serialize(Load(file)["rules"]);
 
     private static Dictionary<string, object> Load(string file) =>

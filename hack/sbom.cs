@@ -1,0 +1,66 @@
+// Writes what the operator is made of (CycloneDX 1.6, JSON) from its lock file:
+//   dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.lock.json sbom.cdx.json VERSION
+// Nothing but the lock file decides: the same lock file gives the same bytes.
+#:property PublishAot=false
+#:property RestorePackagesWithLockFile=false
+#:property RestoreLockedMode=false
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+if (args is not [var lockFile, var output, var version])
+{
+    Console.Error.WriteLine("sbom: which lock file, which file to write, and which version of the operator?");
+    return 2;
+}
+
+var frameworks = JsonNode.Parse(File.ReadAllText(lockFile))!["dependencies"]!.AsObject();
+// A part for one platform (net10.0/linux-x64) repeats or adds packages of the framework's part.
+var packages = new SortedDictionary<string, JsonNode>(StringComparer.OrdinalIgnoreCase);
+foreach (var (name, package) in frameworks.SelectMany(framework => framework.Value!.AsObject()))
+{
+    if ((string)package!["type"]! != "Project")
+        packages.TryAdd(name, package);
+}
+
+string Reference(string name) => $"pkg:nuget/{name}@{(string)packages[name]["resolved"]!}";
+const string Operator = "token-operator";
+
+var components = packages.Select(package => new JsonObject
+{
+    ["type"] = "library",
+    ["bom-ref"] = Reference(package.Key),
+    ["name"] = package.Key,
+    ["version"] = (string)package.Value["resolved"]!,
+    ["purl"] = Reference(package.Key),
+    ["hashes"] = new JsonArray(new JsonObject
+    {
+        ["alg"] = "SHA-512",
+        ["content"] = Convert.ToHexStringLower(Convert.FromBase64String((string)package.Value["contentHash"]!)),
+    }),
+});
+var dependencies = packages.Select(package => Edge(
+        Reference(package.Key),
+        package.Value["dependencies"]?.AsObject().Select(dependency => dependency.Key).Where(packages.ContainsKey).Select(Reference) ?? []))
+    .Prepend(Edge(Operator, packages.Where(package => (string)package.Value["type"]! == "Direct").Select(package => Reference(package.Key))));
+var document = new JsonObject
+{
+    ["$schema"] = "http://cyclonedx.org/schema/bom-1.6.schema.json",
+    ["bomFormat"] = "CycloneDX",
+    ["specVersion"] = "1.6",
+    ["version"] = 1,
+    ["metadata"] = new JsonObject
+    {
+        ["component"] = new JsonObject { ["type"] = "application", ["bom-ref"] = Operator, ["name"] = Operator, ["version"] = version },
+    },
+    ["components"] = new JsonArray([.. components]),
+    ["dependencies"] = new JsonArray([.. dependencies]),
+};
+File.WriteAllText(output, document.ToJsonString(new JsonSerializerOptions { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n");
+return 0;
+
+static JsonObject Edge(string from, IEnumerable<string> to) => new()
+{
+    ["ref"] = from,
+    ["dependsOn"] = new JsonArray([.. to.Select(name => JsonValue.Create(name))]),
+};

@@ -1,0 +1,71 @@
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>The folders of config/, as kubectl makes them and as a real API server takes them.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
+{
+    private static string Config => Path.Combine(TestAssets.RepositoryRoot(), "config");
+
+    // For the samples and the namespaced install; a dry run makes no namespace for what follows it.
+    public Task InitializeAsync() => cluster.Plane.Kubectl.ApplyTextAsync("""{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mail"}}""");
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task The_API_server_takes_each_folder_of_config()
+    {
+        var folders = Directory.EnumerateFiles(Config, "kustomization.yaml", SearchOption.AllDirectories).Select(Path.GetDirectoryName).ToList();
+        folders.Count.Should().BeGreaterThan(8);
+        var known = (await cluster.Plane.Kubectl.RunAsync("api-versions")).Split('\n');
+        foreach (var folder in folders)
+        {
+            var text = await cluster.Plane.Kubectl.RunAsync(["kustomize", folder!]);
+            // What needs the CRDs of another product is only rendered.
+            if (!text.Split('\n').Where(line => line.StartsWith("apiVersion: ", StringComparison.Ordinal)).All(line => known.Contains(line["apiVersion: ".Length..])))
+                continue;
+            var result = await cluster.Plane.Kubectl.TryRunAsync(["apply", "--dry-run=server", "--validate=strict", "-f", "-"], text);
+            result.ExitCode.Should().Be(0, $"{folder}: {result.Errors}");
+        }
+    }
+
+    [Theory]
+    [InlineData("default")]
+    [InlineData("namespaced")]
+    public async Task Nothing_reaches_the_operator_but_probes_and_metrics_and_it_reaches_what_it_works_with(string install)
+    {
+        var objects = await RenderAsync(install);
+        var policy = Only(objects, "NetworkPolicy")["spec"]!;
+        var pod = Only(objects, "Deployment")["spec"]!["template"]!;
+
+        JsonNode.DeepEquals(policy["podSelector"]!["matchLabels"], pod["metadata"]!["labels"]).Should().BeTrue("it is about the operator's pods");
+        policy["policyTypes"]!.AsArray().Select(type => (string)type!).Should().BeEquivalentTo("Ingress", "Egress");
+        var served = pod["spec"]!["containers"]![0]!["ports"]!.AsArray().Select(port => $"TCP {port!["containerPort"]}");
+        PortsOf(policy["ingress"]!, "from").Should().BeEquivalentTo(served);
+        PortsOf(policy["egress"]!, "to").Should().BeEquivalentTo("UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 8443", "TCP 5432");
+    }
+
+    /// <summary>What the API server makes of a folder, with all defaults; nothing is kept.</summary>
+    private async Task<IReadOnlyList<JsonNode>> RenderAsync(string folder)
+    {
+        var json = await cluster.Plane.Kubectl.RunAsync(["apply", "--dry-run=server", "-o", "json", "-k", Path.Combine(Config, folder)]);
+        return [.. JsonNode.Parse(json)!["items"]!.AsArray().Select(item => item!)];
+    }
+
+    private static JsonNode Only(IReadOnlyList<JsonNode> objects, string kind) =>
+        objects.Should().ContainSingle(o => (string)o["kind"]! == kind).Subject;
+
+    /// <summary>The ports of all rules; a rule without ports would be one for every port, and peers that are named would keep others out.</summary>
+    private static IEnumerable<string> PortsOf(JsonNode rules, string peers)
+    {
+        foreach (var rule in rules.AsArray())
+        {
+            rule![peers].Should().BeNull();
+            rule["ports"]!.AsArray().Should().NotBeEmpty();
+        }
+
+        return rules.AsArray().SelectMany(rule => rule!["ports"]!.AsArray()).Select(port => $"{port!["protocol"]} {port["port"]}");
+    }
+}

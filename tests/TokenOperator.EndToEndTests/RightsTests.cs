@@ -1,0 +1,100 @@
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.Faults;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>What config/rbac allows against what the operator asks the API server for.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class RightsTests(ClusterFixture cluster)
+{
+    private sealed record Right(string Group, string Resource, string Verb)
+    {
+        /// <summary>Asked for by an admission plugin, which is on in this cluster, and not by a request of its own.</summary>
+        public static readonly Right OverOwners = new("tokenoperator.dev", "oauthtokens/finalizers", "update");
+    }
+
+    [Fact]
+    public async Task The_operator_has_the_rights_that_it_uses_and_no_others()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster);
+        var lease = $"lease-of-{bed.Namespace}";
+        await bed.Operator.StopAsync();
+        await bed.StartOperatorAsync(("LeaderElection__LeaseName", lease));
+
+        // The finalizer is added, the client and the seed are read, Secret, status and event written.
+        await bed.AddAccountAsync("all", spec => spec["deletionPolicy"] = "Delete");
+        await bed.ReadyAsync("all");
+        // Another Secret, and the old one is deleted.
+        await bed.PatchSpecAsync("all", """{"secretName": "moved"}""");
+        await Eventually.SeesAsync(() => bed.SecretAsync("all"), secret => secret is null);
+        await bed.WriteSecretAsync("taken", "of", "somebody else");
+        // The same trouble twice: an event that is counted up.
+        for (var i = 0; i < 2; i++)
+        {
+            await bed.PatchSpecAsync("all", """{"secretName": "taken"}""");
+            await bed.SeesAsync("all", "Ready", "False", "SecretConflict");
+            await bed.PatchSpecAsync("all", """{"secretName": "moved"}""");
+            await bed.ReadyAsync("all");
+        }
+
+        await bed.DeleteAsync("all");
+        var granted = await GrantedAsync();
+        granted.Should().Contain(Right.OverOwners).And.HaveCountGreaterThan(10);
+        var needed = granted.Where(right => right != Right.OverOwners).ToHashSet();
+
+        // A lease is renewed, and an event counted, in the background.
+        await Eventually.SeesAsync(() => UsedAsync(bed.Namespace, lease), used => used.IsSupersetOf(needed), TimeSpan.FromSeconds(30), condition: "each right is used");
+        (await UsedAsync(bed.Namespace, lease)).Should().BeEquivalentTo(needed);
+        (await RequestsAsync(bed.Namespace, lease)).Should().NotContain(request => request.Status == 403);
+    }
+
+    [Fact]
+    public async Task Secrets_are_listed_and_watched_without_what_is_in_them()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await using var api = await HttpFaultProxy.StartAsync(cluster.Plane.Server, cluster.Plane.CertificateAuthorityFile);
+        var kubeconfig = Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}.kubeconfig");
+        await KubeconfigFile.RedirectAsync(cluster.OperatorKubeconfig, kubeconfig, api.Address, api.Authority);
+        await bed.StartOperatorAsync(("KUBECONFIG", kubeconfig));
+        await bed.AddAccountAsync("seen");
+        await bed.ReadyAsync("seen");
+
+        var whole = api.Exchanges.Where(exchange => exchange.Method == "GET" && exchange.Path.EndsWith("/secrets", StringComparison.Ordinal)).ToList();
+        whole.Should().Contain(exchange => exchange.Query.Contains("watch=")).And.Contain(exchange => !exchange.Query.Contains("watch="));
+        whole.Should().OnlyContain(exchange => exchange.Accept.Contains("as=PartialObjectMetadata") && !exchange.Accept.Contains(','));
+        api.Exchanges.Where(exchange => exchange.Method == "GET" && exchange.Path.Contains("/secrets/") && !exchange.Accept.Contains("as=PartialObjectMetadata"))
+            .Select(exchange => exchange.Path.Split('/')[^1]).Should().BeSubsetOf(["client", "seen-seed"], "only what an OAuthToken names is read");
+    }
+
+    private async Task<IReadOnlyList<ApiRequest>> RequestsAsync(string ns, string lease) =>
+        [.. (await cluster.Plane.AuditLog.RequestsAsync(OperatorBed.User)).Where(request => request.Namespace == ns || request.Name == lease)];
+
+    private async Task<HashSet<Right>> UsedAsync(string ns, string lease)
+    {
+        var requests = await RequestsAsync(ns, lease);
+        // A server-side apply that makes an object needs the right to create it, too.
+        var made = requests.Where(request => request is { Verb: "patch", Status: 201 }).Select(request => request with { Verb = "create" });
+        return [.. requests.Concat(made).Select(request => new Right(request.Group, request.Resource, request.Verb))];
+    }
+
+    /// <summary>What the roles of config/rbac/role.yaml and config/rbac/own allow, one by one.</summary>
+    private async Task<HashSet<Right>> GrantedAsync()
+    {
+        const string Rbac = "/apis/rbac.authorization.k8s.io/v1";
+        var roles = new[]
+        {
+            await cluster.Plane.GetAsync($"{Rbac}/clusterroles/token-operator"),
+            await cluster.Plane.GetAsync($"{Rbac}/namespaces/{ClusterFixture.OperatorNamespace}/roles/token-operator-leader-election"),
+        };
+        return
+        [
+            .. from role in roles
+               from rule in role!["rules"]!.AsArray()
+               from JsonNode ruleGroup in rule["apiGroups"]!.AsArray()
+               from JsonNode resource in rule["resources"]!.AsArray()
+               from JsonNode verb in rule["verbs"]!.AsArray()
+               select new Right((string)ruleGroup!, (string)resource!, (string)verb!),
+        ];
+    }
+}

@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace TokenOperator.Tests.SupplyChain;
+
+/// <summary>hack/sbom.cs, by which make sbom and the image's build say what the operator is made of.</summary>
+public sealed class SbomTests : IDisposable
+{
+    private const string LockFile = "src/TokenOperator/packages.lock.json";
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public async Task It_names_each_package_of_the_lock_file_once_with_its_hash_and_what_it_needs()
+    {
+        var sbom = await WriteAsync();
+        // A package can stand there again for one platform.
+        var locked = JsonNode.Parse(await File.ReadAllTextAsync(Repository.File(LockFile)))!["dependencies"]!.AsObject()
+            .SelectMany(framework => framework.Value!.AsObject()).DistinctBy(package => package.Key).ToList();
+        string Reference(string name) => $"pkg:nuget/{name}@{locked.Single(package => package.Key == name).Value!["resolved"]}";
+
+        ((string?)sbom["bomFormat"]).Should().Be("CycloneDX");
+        ((string?)sbom["specVersion"]).Should().Be("1.6");
+        ((int?)sbom["version"]).Should().Be(1);
+        var self = sbom["metadata"]!["component"]!;
+        ((string?)self["type"], (string?)self["name"], (string?)self["version"]).Should().Be(("application", "token-operator", "1.2.3"));
+
+        var components = sbom["components"]!.AsArray().ToDictionary(component => (string)component!["bom-ref"]!, component => component!);
+        components.Keys.Should().BeEquivalentTo(locked.Select(package => Reference(package.Key)));
+        foreach (var (name, package) in locked)
+        {
+            var component = components[Reference(name)];
+            ((string?)component["type"], (string?)component["name"], (string?)component["version"], (string?)component["purl"])
+                .Should().Be(("library", name, (string?)package!["resolved"], Reference(name)));
+            ((string?)component["hashes"]![0]!["alg"]).Should().Be("SHA-512");
+            Convert.ToBase64String(Convert.FromHexString((string)component["hashes"]![0]!["content"]!)).Should().Be((string?)package["contentHash"]);
+        }
+
+        var needs = sbom["dependencies"]!.AsArray().ToDictionary(
+            entry => (string)entry!["ref"]!, entry => entry!["dependsOn"]!.AsArray().Select(on => (string)on!).ToList());
+        needs.Keys.Should().BeEquivalentTo(components.Keys.Append((string)self["bom-ref"]!));
+        needs.Values.SelectMany(on => on).Should().OnlyContain(on => components.ContainsKey(on));
+        needs[(string)self["bom-ref"]!].Should().BeEquivalentTo(
+            locked.Where(package => (string?)package.Value!["type"] == "Direct").Select(package => Reference(package.Key)));
+        needs[Reference("KubernetesClient")].Should().BeEquivalentTo(Reference("Fractions"), Reference("YamlDotNet"));
+    }
+
+    [Fact]
+    public void The_image_has_one()
+    {
+        var image = File.ReadAllText(Repository.File("Dockerfile"));
+        image.Should().MatchRegex($@"RUN dotnet run --file hack/sbom\.cs -- {LockFile} /app/sbom\.cdx\.json");
+        image.Should().Contain("COPY --from=build /app .");
+    }
+
+    private async Task<JsonNode> WriteAsync()
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", ["run", "--file", Repository.File("hack/sbom.cs"), "--", Repository.File(LockFile), _file, "1.2.3"])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        })!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        process.ExitCode.Should().Be(0, await output + await errors);
+        return JsonNode.Parse(await File.ReadAllTextAsync(_file))!;
+    }
+}
