@@ -1,6 +1,7 @@
 // Test bed: a real etcd and kube-apiserver, as envtest starts them. May start processes and use the network of this
 // machine; knows nothing of the product.
 using System.Globalization;
+using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
@@ -118,6 +119,24 @@ public sealed class ControlPlane : IAsyncDisposable
                 && await Admin().IsOkAsync("/readyz", ct)
                 && await Admin().IsOkAsync("/api/v1/namespaces/default", ct),
             ct);
+    }
+
+    /// <summary>
+    /// Lets etcd forget all that was before now, as it does by itself every 5 minutes: an API server that starts after this, with
+    /// an empty cache, can let nobody watch from an older version.
+    /// </summary>
+    public async Task CompactAsync(CancellationToken ct = default)
+    {
+        using var etcd = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_etcdPort}") };
+        var now = await PostAsync("/v3/kv/range", new JsonObject { ["key"] = "AA==" });
+        await PostAsync("/v3/kv/compaction", new JsonObject { ["revision"] = (string)now["header"]!["revision"]!, ["physical"] = true });
+
+        async Task<JsonNode> PostAsync(string path, JsonObject body)
+        {
+            using var answer = await etcd.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, ct);
+            var text = await answer.Content.ReadAsStringAsync(ct);
+            return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"POST {path} was answered with {(int)answer.StatusCode}: {text}");
+        }
     }
 
     /// <summary>Reads a path of the API as the administrator, at a fraction of what a kubectl costs; null when it is not there.</summary>

@@ -32,7 +32,8 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
             return true;
 
         // Seen first, and only then is leadership made sure of: whoever leads by the time of the write has made it another.
-        var version = entities.Get(entity.Key())?.Metadata.ResourceVersion ?? entity.Metadata.ResourceVersion;
+        var known = entities.Get(entity.Key()) ?? entity;
+        var version = known.Metadata.ResourceVersion;
         fence.ThrowIfLost();
         try
         {
@@ -48,9 +49,15 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
                 Kind, entity.Key(), JsonSerializer.SerializeToNode(body, Json)!, force: true, subresource: "status", ct);
             entities.Observe(written, entity.Key());
         }
-        catch (ApiException e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Conflict)
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
-            // Deleted, created anew or changed meanwhile, and the watch has not told of it yet.
+            // Deleted, and the watch has not told of it yet, or never will.
+            entities.Forget(known);
+            return false;
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
+        {
+            // Created anew or changed meanwhile, and the watch has not told of it yet.
             return false;
         }
 

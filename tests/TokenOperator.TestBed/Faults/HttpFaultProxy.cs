@@ -28,6 +28,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
     private readonly HttpClient _http;
     private readonly ConcurrentQueue<HttpExchange> _exchanges = new();
     private readonly ConcurrentDictionary<HttpHold, bool> _holds = new();
+    private readonly ConcurrentDictionary<HttpFault, bool> _faults = new();
 
     private HttpFaultProxy(Uri server, string? authorityFile)
     {
@@ -77,6 +78,18 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         return hold;
     }
 
+    /// <summary>Refuses every request that matches, as an API server does: with a Status, and with Retry-After (whole seconds) if given.</summary>
+    public HttpFault Refuse(Func<HttpExchange, bool> match, int status, TimeSpan? retryAfter = null) => Add(HttpFault.Refusing(match, status, retryAfter));
+
+    /// <summary>Answers every request that matches with 200 and nothing: a watch that ends at once.</summary>
+    public HttpFault EndAtOnce(Func<HttpExchange, bool> match) => Add(HttpFault.Empty(match));
+
+    /// <summary>Answers every request that matches with 200 and then says nothing until the fault ends: a watch that hangs.</summary>
+    public HttpFault Silence(Func<HttpExchange, bool> match) => Add(HttpFault.Silent(match));
+
+    /// <summary>Leaves lines out of the answers to the requests that match: a watch that skips an event. For answers made of lines.</summary>
+    public HttpFault DropLines(Func<HttpExchange, bool> match, Func<string, bool> drops) => Add(HttpFault.Dropping(match, drops));
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -85,6 +98,12 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         await _app.DisposeAsync();
         _http.Dispose();
         _certificate?.Dispose();
+    }
+
+    private HttpFault Add(HttpFault fault)
+    {
+        _faults[fault] = true;
+        return fault;
     }
 
     private static SocketsHttpHandler Handler(string? authorityFile)
@@ -120,13 +139,20 @@ public sealed class HttpFaultProxy : IAsyncDisposable
             _exchanges.Enqueue(exchange);
             await HoldAsync(HoldAt.Request, exchange, gone);
             gone.ThrowIfCancellationRequested();
+            var fault = _faults.Keys.FirstOrDefault(fault => fault.Hits(exchange));
+            if (fault is { Drops: null })
+            {
+                await fault.AnswerAsync(context, gone);
+                return;
+            }
+
             exchange.Forwarded = true;
             using var answer = await SendAsync(context, body, gone);
             // What only reads can be long or without end.
             if (exchange.Method != HttpMethods.Get)
                 exchange.Answer = await answer.Content.ReadAsStringAsync(gone);
             await HoldAsync(HoldAt.Answer, exchange, gone);
-            await AnswerAsync(context, answer, gone);
+            await AnswerAsync(context, answer, fault?.Drops, gone);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
@@ -158,12 +184,26 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, gone);
     }
 
-    private static async Task AnswerAsync(HttpContext context, HttpResponseMessage answer, CancellationToken gone)
+    private static async Task AnswerAsync(HttpContext context, HttpResponseMessage answer, Func<string, bool>? drops, CancellationToken gone)
     {
         context.Response.StatusCode = (int)answer.StatusCode;
         foreach (var (name, values) in answer.Headers.Concat(answer.Content.Headers).Where(header => !NotForwarded.Contains(header.Key)))
             context.Response.Headers[name] = values.ToArray();
         await using var from = await answer.Content.ReadAsStreamAsync(gone);
+        if (drops is not null)
+        {
+            // Its length is not known any more.
+            using var lines = new StreamReader(from, Encoding.UTF8);
+            await context.Response.Body.FlushAsync(gone);
+            while (await lines.ReadLineAsync(gone) is { } line)
+            {
+                if (!drops(line))
+                    await context.Response.WriteAsync(line + '\n', gone);
+            }
+
+            return;
+        }
+
         var buffer = new byte[16 * 1024];
         while (await from.ReadAsync(buffer, gone) is > 0 and var length)
         {

@@ -17,7 +17,6 @@ internal sealed class SoakBed : IAsyncDisposable
     private const string OperatorNamespace = "token-operator-system";
     private static readonly TimeSpan KubeletDelay = TimeSpan.FromSeconds(1);
 
-    private readonly PostgresServer _postgres;
     private readonly Dictionary<string, string?> _settings;
     private readonly CancellationTokenSource _stop = new();
     private readonly OperatorProcess?[] _replicas = new OperatorProcess?[2];
@@ -29,7 +28,7 @@ internal sealed class SoakBed : IAsyncDisposable
     private SoakBed(
         ControlPlane plane, PostgresServer postgres, ScriptedTokenServer plain, ScriptedTokenServer rotating, FaultProxy[] links, string kubeconfig, string databaseUrl)
     {
-        (Plane, _postgres, Plain, Rotating, _kubeconfig, _databaseUrl) = (plane, postgres, plain, rotating, kubeconfig, databaseUrl);
+        (Plane, Postgres, Plain, Rotating, _kubeconfig, _databaseUrl) = (plane, postgres, plain, rotating, kubeconfig, databaseUrl);
         Links = new Dictionary<string, FaultProxy>
         {
             ["API server"] = links[0],
@@ -47,6 +46,8 @@ internal sealed class SoakBed : IAsyncDisposable
     }
 
     public ControlPlane Plane { get; }
+
+    public PostgresServer Postgres { get; }
 
     public ScriptedTokenServer Plain { get; }
 
@@ -126,7 +127,7 @@ internal sealed class SoakBed : IAsyncDisposable
             await link.DisposeAsync();
         await Plain.DisposeAsync();
         await Rotating.DisposeAsync();
-        await _postgres.DisposeAsync();
+        await Postgres.DisposeAsync();
         await Plane.DisposeAsync();
         _stop.Dispose();
     }

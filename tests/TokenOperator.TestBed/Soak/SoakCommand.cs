@@ -25,10 +25,10 @@ internal static class SoakCommand
         bed.StartReplicas();
         await bed.AddAccountsAsync(accounts, ct);
         await AllAsync(bed, accounts, view => Condition(view, "Ready") == "True", "every account is Ready", ct);
-        var memory = Memory(bed);
+        List<long> memory = [Memory(bed)];
 
         var faults = new SoakFaults(bed, seed);
-        var expired = await SufferAsync(bed, faults, TimeSpan.FromMinutes(minutes), ct);
+        var expired = await SufferAsync(bed, faults, TimeSpan.FromMinutes(minutes), memory, ct);
         var lost = await LostAsync(bed, accounts, ct);
         var doubleAsks = bed.Plain.DoubleAsks + bed.Rotating.DoubleAsks;
         var report = new JsonObject
@@ -43,8 +43,9 @@ internal static class SoakCommand
             ["expired_seconds"] = expired.Unexcused,
             ["expired_seconds_in_long_outages"] = expired.Excused,
             ["double_asks"] = doubleAsks,
-            ["memory_start_mib"] = memory,
+            ["memory_start_mib"] = memory[0],
             ["memory_end_mib"] = Memory(bed),
+            ["memory_each_minute_mib"] = new JsonArray([.. memory.Select(mib => JsonValue.Create(mib))]),
         };
         if (lost > 0 || expired.Unexcused > 0)
             await KeepLogsAsync(bed);
@@ -52,18 +53,29 @@ internal static class SoakCommand
         return lost == 0 && expired.Unexcused == 0 && doubleAsks == 0 ? 0 : 1;
     }
 
-    private static async Task<(int Unexcused, int Excused)> SufferAsync(SoakBed bed, SoakFaults faults, TimeSpan length, CancellationToken ct)
+    private static async Task<(int Unexcused, int Excused)> SufferAsync(SoakBed bed, SoakFaults faults, TimeSpan length, List<long> memory, CancellationToken ct)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(ct);
         end.CancelAfter(length);
         var running = faults.RunAsync(end.Token);
         var (unexcused, samples) = (0, new List<(DateTimeOffset At, IReadOnlyList<string> Names)>());
+        var started = DateTimeOffset.UtcNow;
         using var second = new PeriodicTimer(TimeSpan.FromSeconds(1));
         while (!running.IsCompleted)
         {
             await second.WaitForNextTickAsync(ct);
-            if (await ExpiredAsync(bed, ct) is { Count: > 0 } names)
-                samples.Add((DateTimeOffset.UtcNow, names));
+            try
+            {
+                if (await ExpiredAsync(bed, ct) is { Count: > 0 } names)
+                    samples.Add((DateTimeOffset.UtcNow, names));
+            }
+            catch (Exception e) when (e is HttpRequestException or InvalidOperationException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+            {
+                // The API server is being restarted: no app can read a Secret either.
+            }
+
+            if (DateTimeOffset.UtcNow - started > memory.Count * TimeSpan.FromMinutes(1))
+                memory.Add(Memory(bed));
         }
 
         await running;

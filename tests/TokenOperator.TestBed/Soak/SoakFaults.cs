@@ -33,10 +33,13 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
             {
                 await Task.Delay(TimeSpan.FromSeconds(5 + (10 * _dice.NextDouble())), ct);
                 Count++;
-                if (_dice.Next(3) == 0)
-                    await HitProcessAsync(ct);
-                else
-                    await HitLinkAsync(ct);
+                await (_dice.Next(12) switch
+                {
+                    < 4 => HitProcessAsync(ct),
+                    4 => RestartAsync("Postgres", crash => bed.Postgres.StopAsync(crash), () => bed.Postgres.StartAgainAsync(), ct),
+                    5 => RestartAsync("API server", crash => bed.Plane.StopApiServerAsync(crash), () => bed.Plane.StartApiServerAsync(), ct),
+                    _ => HitLinkAsync(ct),
+                });
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -81,6 +84,25 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
                 link.Cut();
             link.CutAfter(null, Direction.None);
             link.Pass();
+            Excuse(from, DateTimeOffset.UtcNow + Takeover);
+        }
+    }
+
+    private async Task RestartAsync(string name, Func<bool, Task> stop, Func<Task> start, CancellationToken ct)
+    {
+        var crash = _dice.Next(2) == 0;
+        var length = TimeSpan.FromSeconds(6 * _dice.NextDouble());
+        Say($"{name} {(crash ? "is killed" : "is stopped")} and starts again after {length.TotalSeconds:0.0} s");
+        var from = DateTimeOffset.UtcNow;
+        await stop(crash);
+        try
+        {
+            await Task.Delay(length, ct);
+        }
+        finally
+        {
+            // Also when the soak is over: the reckoning needs them all.
+            await start();
             Excuse(from, DateTimeOffset.UtcNow + Takeover);
         }
     }

@@ -138,7 +138,9 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     /// <summary>Takes or renews the lease if it may; tells whether it is ours now.</summary>
     private async Task<Attempt> TryAsync(CancellationToken cancellationToken)
     {
-        var limit = _times.RenewDeadline * TryShare;
+        // On a new connection an API server that is only slow gets all the time that there is: greeting it, looking and writing
+        // take three exchanges.
+        var limit = _hung ? _times.RenewDeadline : _times.RenewDeadline * TryShare;
         using var limited = new CancellationTokenSource(limit, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limited.Token);
         try

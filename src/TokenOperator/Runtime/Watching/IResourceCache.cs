@@ -37,4 +37,11 @@ public interface IResourceCache<TItem>
     /// <param name="item">The answer of the server, projected as the watch projects it.</param>
     /// <param name="by">The entity in whose reconcile this was written: it is not enqueued for its own write, others are.</param>
     void Observe(TItem item, NamespacedName? by = null);
+
+    /// <summary>
+    /// The server answered that there is no such object: forgets it as a delete would, whether the watch tells of that later or
+    /// has left it out. Nothing happens when <paramref name="item"/> is not what stands here any more.
+    /// </summary>
+    /// <param name="item">As <see cref="Get"/> gave it before the request.</param>
+    void Forget(TItem item);
 }

@@ -9,7 +9,8 @@ namespace TokenOperator.Runtime.Watching;
 
 /// <summary>
 /// One LIST and watch into a cache, as client-go does it (tools/cache/reflector.go). A watch that ends goes on from the version that it
-/// had come to; only when the server has forgotten that version is everything listed again.
+/// had come to; everything is listed again when the server has forgotten that version, when a watch ended at once, and after half an
+/// hour in any case: a watch that left out an event looks like any other.
 /// </summary>
 internal sealed partial class Reflector<TResource, TItem>(
     ResourceClient client,
@@ -24,10 +25,12 @@ internal sealed partial class Reflector<TResource, TItem>(
     private const int MinWatchSeconds = 300;
     private static readonly TimeSpan WatchdogGrace = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RelistPeriod = TimeSpan.FromMinutes(30);
 
     private readonly ReflectorBackoff _backoff = new(time);
     private string _version = "0";
     private bool _mustList = true;
+    private long _listedAt;
 
     /// <summary>Runs until cancelled; no failure ends it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -38,9 +41,10 @@ internal sealed partial class Reflector<TResource, TItem>(
             Exception? fault = null;
             try
             {
-                if (_mustList) await ListAsync(cancellationToken);
+                if (_mustList || time.GetElapsedTime(_listedAt) > RelistPeriod) await ListAsync(cancellationToken);
                 if (await WatchAsync(cancellationToken)) continue;
                 trouble = "the watch ended at once";
+                _mustList = true;
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -92,6 +96,7 @@ internal sealed partial class Reflector<TResource, TItem>(
         cache.Replace(scope.Namespace, items, listed);
         _version = listed;
         _mustList = false;
+        _listedAt = time.GetTimestamp();
         LogListed(logger, scope, items.Count, listed);
     }
 

@@ -66,6 +66,18 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         if (Store(item) is { } old) Publish(new(_identify(item).Key, old.Item, item, by));
     }
 
+    public void Forget(TItem item)
+    {
+        var key = _identify(item).Key;
+        lock (_sync)
+        {
+            if (!_entries.TryGetValue(key, out var entry) || !ReferenceEquals(entry.Item, item)) return;
+            Remove(key, item);
+        }
+
+        Publish(new(key, item, null));
+    }
+
     /// <summary>As <see cref="Observe"/>, for a write of which nobody needs to hear.</summary>
     public void ObserveSilently(TItem item) => Store(item);
 

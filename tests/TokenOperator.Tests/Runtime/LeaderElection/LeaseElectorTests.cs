@@ -67,6 +67,20 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_API_server_that_takes_seconds_for_each_answer_keeps_nobody_from_leading()
+    {
+        _fixture.Server.Intercept = async (_, _) =>
+        {
+            await Task.Delay(3 * Second, _fixture.Time);
+            return false;
+        };
+        var elector = Elector("me");
+        _fixture.Run(elector.RunAsync);
+
+        await Eventually.IsTrueAsync(() => elector.Acquired.IsCompleted, "it leads", _fixture.Time, Second / 10);
+    }
+
+    [Fact]
     public async Task A_lease_without_a_holder_is_taken_at_once()
     {
         Store.Create("leases", Lease("", 1));

@@ -77,6 +77,8 @@ public sealed class ReflectorTests : IAsyncLifetime
             Store.Delete("gadgets", "shop", "lamp");
             Store.Create("gadgets", Gadget.Manifest("desk"));
         });
+        // A watch that lasted so long goes on from where it was.
+        _fixture.Time.Advance(TimeSpan.FromSeconds(1));
         Store.EndWatches();
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found", _fixture.Time, TimeSpan.FromMilliseconds(200));
 
@@ -191,5 +193,38 @@ public sealed class ReflectorTests : IAsyncLifetime
         await Eventually.IsTrueAsync(() => cache.HasSynced, "the second is", _fixture.Time, TimeSpan.FromSeconds(1));
 
         cache.List().Select(g => g.Metadata.NamespaceProperty).Should().BeEquivalentTo("shop", "depot");
+    }
+
+    [Fact]
+    public async Task A_watch_that_ends_at_once_is_followed_by_a_list_that_finds_what_it_did_not_tell()
+    {
+        var cache = _fixture.WatchGadgets();
+        _fixture.Server.Intercept = async (context, seen) =>
+        {
+            if (seen.IsWatch) await context.Response.StartAsync();
+            return seen.IsWatch;
+        };
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced");
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the object is found", _fixture.Time, TimeSpan.FromMilliseconds(10));
+    }
+
+    [Fact]
+    public async Task What_a_watch_left_out_is_found_by_the_list_of_each_half_hour()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        Store.WhileNobodyLooks(() => Store.Delete("gadgets", "shop", "lamp"));
+        // Nothing seems to be missing after this one.
+        Store.Create("gadgets", Gadget.Manifest("sofa"));
+        await Eventually.IsTrueAsync(() => cache.List().Count == 2, "the next event arrives");
+
+        var watches = Watches.Length;
+        _fixture.Time.Advance(TimeSpan.FromMinutes(20));
+        await Eventually.IsTrueAsync(() => Watches.Length > watches, "another watch is begun");
+        Lists.Should().ContainSingle();
+        _fixture.Time.Advance(TimeSpan.FromMinutes(20));
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found");
     }
 }

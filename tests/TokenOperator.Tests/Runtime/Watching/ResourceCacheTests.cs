@@ -48,6 +48,21 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
+    public void What_the_server_says_does_not_exist_is_forgotten_unless_it_is_another_by_now()
+    {
+        var first = Version(5);
+        _cache.Replace("", [first], "5");
+        _cache.Apply("", Lamp, Version(7), "7");
+        _cache.Forget(first);
+        _cache.Get(Lamp).Should().NotBeNull();
+
+        _cache.Forget(_cache.Get(Lamp)!);
+
+        _cache.Get(Lamp).Should().BeNull();
+        _changes.Should().Equal((null, "5"), ("5", "7"), ("7", null));
+    }
+
+    [Fact]
     public void A_list_from_before_an_own_write_does_not_remove_what_was_written()
     {
         _cache.Observe(Version(7));

@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>How long nobody leads, as the Lease itself tells it: what the load of this machine adds is no part of the promise.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class TakeoverTests(ClusterFixture cluster)
+{
+    private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(15);
+
+    /// <summary>15 s of lease, 2.4 s between two looks, and as much again for a machine that is busy.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
+
+    [Fact]
+    public async Task A_leader_that_is_stopped_hands_its_lease_over_and_one_that_is_killed_leaves_it_to_run_out()
+    {
+        await using var bed = await OperatorBed.CreateAsync(cluster);
+        var first = await bed.StartOperatorAsync();
+        await LeadsAsync(first);
+        var second = await bed.StartOperatorAsync();
+
+        var seen = WatchTermAsync(bed, 0);
+        (await first.StopAsync()).Should().Be(0);
+        await LeadsAsync(second);
+        var (renewed, taken) = await seen;
+        (taken - renewed).Should().BeLessThan(LeaseDuration, "the lease was given back: nobody waited until it had run out");
+
+        var third = await bed.StartOperatorAsync();
+        seen = WatchTermAsync(bed, 1);
+        await second.KillAsync();
+        await LeadsAsync(third);
+        (renewed, taken) = await seen;
+        (taken - renewed).Should().BeGreaterThanOrEqualTo(LeaseDuration, "it might still have led").And.BeLessThan(Limit);
+    }
+
+    private static Task LeadsAsync(OperatorProcess process) =>
+        Eventually.TrueAsync(() => process.Log.Contains("Leading", StringComparison.Ordinal), TimeSpan.FromSeconds(90));
+
+    /// <summary>Follows the lease through one term: when it was renewed by its holder for the last time, and when the next one took it.</summary>
+    private async Task<(DateTimeOffset Renewed, DateTimeOffset Taken)> WatchTermAsync(OperatorBed bed, int term)
+    {
+        var renewed = DateTimeOffset.MinValue;
+        var next = await Eventually.SeesAsync(
+            async () =>
+            {
+                var spec = (await cluster.Plane.GetAsync($"/apis/coordination.k8s.io/v1/namespaces/{ClusterFixture.OperatorNamespace}/leases/{bed.LeaseName}"))!["spec"]!;
+                if ((int)spec["leaseTransitions"]! == term && (string?)spec["holderIdentity"] is { Length: > 0 })
+                    renewed = At(spec, "renewTime");
+                return spec;
+            },
+            spec => (int)spec["leaseTransitions"]! == term + 1 && (string?)spec["holderIdentity"] is { Length: > 0 },
+            TimeSpan.FromSeconds(120));
+        return (renewed, At(next, "acquireTime"));
+    }
+
+    private static DateTimeOffset At(JsonNode spec, string field) => DateTimeOffset.Parse((string)spec[field]!, CultureInfo.InvariantCulture);
+}
