@@ -45,6 +45,14 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
         result.ExitCode.Should().Be(0, "promtool says: {0}{1}", result.Output, result.Errors);
     }
 
+    [Fact]
+    public async Task The_kustomization_holds_the_rules_the_monitor_and_the_dashboard_for_the_sidecar_of_Grafana()
+    {
+        var rendered = await cluster.Plane.Kubectl.RunAsync(["kustomize", Repository("config/monitoring")]);
+        rendered.Should().Contain("kind: PrometheusRule").And.Contain("kind: ServiceMonitor").And.Contain("honorLabels: true")
+            .And.Contain("token-operator.json:").And.Contain("grafana_dashboard: \"1\"").And.Contain("name: token-operator-dashboard\n");
+    }
+
     private static IEnumerable<string> DashboardExpressions() =>
         JsonNode.Parse(File.ReadAllText(Repository("config/monitoring/dashboard.json")))!["panels"]!.AsArray()
             .SelectMany(panel => panel!["targets"]!.AsArray()).Select(target => (string)target!["expr"]!);
