@@ -6,9 +6,6 @@ namespace TokenOperator.Tests.SupplyChain;
 /// <summary>hack/sbom.cs, by which make sbom and the image's build say what the operator is made of.</summary>
 public sealed class SbomTests : IDisposable
 {
-    private static readonly string[] OfSelf = ["type", "name", "version"];
-    private static readonly string[] OfPackage = ["type", "name", "version", "purl"];
-
     private const string LockFile = "src/TokenOperator/packages.lock.json";
     private readonly string _file = Path.GetTempFileName();
 
