@@ -46,7 +46,7 @@ run: dotnet ## Run the operator against the current kubeconfig
 	dotnet run --configuration $(CONFIGURATION) --project src/TokenOperator -- run
 
 deploy: ## Apply config/default to the current cluster, with a key when it has none: make deploy IMG=registry/name:tag
-	@hack/deploy.sh "$(IMG)"
+	@hack/deploy.sh "$(IMG)" "$(NAMESPACES)"
 
 new-key: ## Add a fresh key to the Secret token-operator-keys of the current cluster, and make it when there is none
 	@hack/new-key.sh

@@ -38,9 +38,10 @@ command -v dotnet >/dev/null ||
 KUBEBUILDER_ASSETS=$(hack/test-assets.sh) || give_up "etcd, kube-apiserver and kubectl could not be had: see above"
 TOKEN_OPERATOR_PG_BIN=$(hack/postgres.sh) || give_up "Postgres could not be had: see above"
 TOKEN_OPERATOR_PGBOUNCER=$(hack/pgbouncer.sh) || give_up "pgbouncer could not be had: see above"
+TOKEN_OPERATOR_PROMTOOL=$(hack/promtool.sh) || give_up "promtool could not be had: see above"
 # In CI the tests that need a browser fail without one; elsewhere they are skipped.
 hack/chromium.sh >/dev/null || say "the tests that need a browser are skipped: see above"
-export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER
+export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_OPERATOR_PROMTOOL
 
 say "building ($configuration)"
 dotnet build TokenOperator.sln --configuration "$configuration" --verbosity quiet || give_up "the build failed: see above"

@@ -7,8 +7,6 @@ namespace TokenOperator.TestBed;
 /// <summary>A connection pooler that gives a server's sessions to one transaction at a time.</summary>
 public sealed class PgBouncer : IAsyncDisposable
 {
-    private const string Override = "TOKEN_OPERATOR_PGBOUNCER";
-
     private readonly ChildProcess _process;
     private readonly string _folder;
 
@@ -22,10 +20,10 @@ public sealed class PgBouncer : IAsyncDisposable
     public PostgresDatabase Database { get; }
 
     /// <summary>Starts one with two sessions, so that every client soon has another's.</summary>
-    /// <exception cref="InvalidOperationException">There is no pgbouncer; the message says how to get one.</exception>
+    /// <exception cref="InvalidOperationException">There is no pgbouncer, and none can be fetched.</exception>
     public static async Task<PgBouncer> StartAsync(PostgresDatabase database, CancellationToken ct = default)
     {
-        var binary = Find();
+        var binary = await FetchedProgram.FindAsync("TOKEN_OPERATOR_PGBOUNCER", "hack/pgbouncer.sh", ct);
         var (server, port) = (new NpgsqlConnectionStringBuilder(database.ConnectionString), Ports.Free());
         var folder = Directory.CreateTempSubdirectory("to-pool-").FullName;
         var settings = Path.Combine(folder, "pgbouncer.ini");
@@ -84,18 +82,5 @@ public sealed class PgBouncer : IAsyncDisposable
         {
             return false;
         }
-    }
-
-    private static string Find()
-    {
-        if (Environment.GetEnvironmentVariable(Override) is { Length: > 0 } named)
-            return named;
-        var cache = Environment.GetEnvironmentVariable("TOKEN_OPERATOR_CACHE")
-            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "token-operator");
-        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Append("/usr/sbin").Append(Path.Combine(cache, "pgbouncer", "bin"));
-        return folders.Select(folder => Path.Combine(folder, "pgbouncer")).FirstOrDefault(File.Exists)
-            ?? throw new InvalidOperationException(
-                $"No pgbouncer found, neither on PATH nor in /usr/sbin nor where make test keeps it. Run the tests by make test, install it (apt-get install pgbouncer), or name the program in {Override}.");
     }
 }
