@@ -50,7 +50,8 @@ public sealed partial class SelfServiceFlow(
             (_, { } refusal) => refusal,
             var (found, _) => new Step(
                 200, "Consent to go on",
-                $"{owner} needs your consent once more: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are sent to the provider, and come back here.") { IsOffer = true },
+                $"{owner} needs your consent once more: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are sent to the provider, and come back here.")
+            { IsOffer = true },
         });
 
     /// <summary>Begins: remembers what the answer has to belong to, and sends the browser to the provider.</summary>

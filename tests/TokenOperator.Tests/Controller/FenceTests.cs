@@ -1,3 +1,4 @@
+using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Controller;
 using TokenOperator.Entities;
@@ -5,7 +6,6 @@ using TokenOperator.Publishing;
 using TokenOperator.Runtime.Watching;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.Refreshing;
-using k8s.Models;
 
 namespace TokenOperator.Tests.Controller;
 

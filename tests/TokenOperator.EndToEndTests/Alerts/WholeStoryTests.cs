@@ -1,0 +1,56 @@
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests.Alerts;
+
+/// <summary>All of it in one: a grant ends, the alert fires, status names the cause, a person consents again, the alert resolves, and the app never noticed.</summary>
+[Collection(ClusterGroup.Name)]
+public sealed class WholeStoryTests(ClusterFixture cluster)
+{
+    private const string Label = "name=\"marcus\"";
+    private const string NeedsHuman = "tokenoperator_oauthtoken_needs_human";
+
+    [Fact]
+    public async Task A_person_who_is_faster_than_the_expiry_mends_a_dead_grant_and_the_mounted_file_never_holds_an_expired_token()
+    {
+        await using var bed = await ConsentBed.CreateAsync(cluster, new OpenIddictServerOptions { TokenLifetime = TimeSpan.FromMinutes(10) });
+        await bed.StartOperatorAsync();
+        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        await bed.AddAccountAsync("marcus", "marcus@example.com");
+        await using var mounted = await MountedSecret.MountAsync(bed.Operators, "marcus");
+        await using var scraper = new Scraper(() => bed.Operators.Operator);
+        await scraper.SeesAsync(NeedsHuman, Label, value => value == 0);
+        await scraper.PassAsync(2);
+        var before = mounted.Read("access_token");
+
+        await bed.EndGrantAsync("marcus");
+        await scraper.SeesAsync(NeedsHuman, Label, value => value == 1);
+        await scraper.PassAsync(4);
+
+        var status = await person.RunAsync("status", "marcus");
+        status.Output.Should().Contain("ReauthorizationRequired").And.Contain("invalid_grant").And.Contain($"Next: kubectl oauthtoken authorize marcus -n {bed.Operators.Namespace}");
+        (await bed.Operators.GetAsync("marcus")).Status("Ready").Should().Be("True", "the token that there is still lives");
+
+        await using (var run = bed.Authorize(person.Kubeconfig, "marcus"))
+        {
+            using var browser = new PlainBrowser();
+            await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "marcus"));
+            (await run.EndAsync()).Should().Be(0, run.Output);
+        }
+
+        await Eventually.TrueAsync(() => mounted.Read("access_token") != before);
+        await scraper.SeesAsync(NeedsHuman, Label, value => value == 0);
+        await scraper.PassAsync(3);
+        (await bed.Server.IsActiveAsync(mounted.Read("access_token"))).Should().BeTrue("the app goes on with what it mounts");
+        (await person.RunAsync("status", "marcus")).ExitCode.Should().Be(0);
+        mounted.Faults.Should().BeEmpty("the person was faster than the expiry");
+
+        var story = new PromtoolStory(scraper);
+        var first = scraper.First(NeedsHuman, Label, value => value == 1);
+        var mended = scraper.First(NeedsHuman, Label, value => value == 0, first);
+        story.Expect(first - 1, Label);
+        story.Expect(first + 3, Label, "OAuthTokenNeedsHuman");
+        story.Expect(mended + 2, Label);
+        await story.TellAsync();
+    }
+}

@@ -1,0 +1,87 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>
+/// A Secret in a folder, as a kubelet mounts it: each version in a folder of its own, and the link <c>..data</c> swapped at once.
+/// An app reads it all the time and remembers what it could not have used.
+/// </summary>
+public sealed class MountedSecret : IAsyncDisposable
+{
+    private static readonly TimeSpan Sync = TimeSpan.FromMilliseconds(200);
+
+    private readonly OperatorBed _bed;
+    private readonly string _name;
+    private readonly string _folder = Directory.CreateTempSubdirectory("token-operator-mount-").FullName;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<string> _faults = new();
+    private Task _running = Task.CompletedTask;
+    private string? _version;
+
+    private MountedSecret(OperatorBed bed, string name) => (_bed, _name) = (bed, name);
+
+    /// <summary>When an app would have failed, and why.</summary>
+    public IReadOnlyCollection<string> Faults => _faults;
+
+    /// <summary>Mounts what is there, and keeps it up until it is disposed.</summary>
+    public static async Task<MountedSecret> MountAsync(OperatorBed bed, string name)
+    {
+        var mounted = new MountedSecret(bed, name);
+        await mounted.SyncAsync();
+        mounted._running = mounted.RunAsync();
+        return mounted;
+    }
+
+    /// <summary>A file of it, as an app reads it each time.</summary>
+    public string Read(string key) => File.ReadAllText(Path.Combine(_folder, "..data", key));
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task RunAsync()
+    {
+        using var timer = new PeriodicTimer(Sync);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                await SyncAsync();
+                Use();
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Unmounted.
+        }
+    }
+
+    private async Task SyncAsync()
+    {
+        if (await _bed.SecretAsync(_name) is not { } secret || secret.Version == _version)
+            return;
+        var data = Path.Combine(_folder, $"..{secret.Version}");
+        Directory.CreateDirectory(data);
+        foreach (var key in secret.Keys)
+            await File.WriteAllTextAsync(Path.Combine(data, key), secret[key]);
+        var link = Path.Combine(_folder, "..data_tmp");
+        File.CreateSymbolicLink(link, data);
+        // rename(2) over the old link, at once; File.Move follows it.
+        (await Command.RunAsync("mv", ["-T", link, Path.Combine(_folder, "..data")])).ExitCode.Should().Be(0);
+        _version = secret.Version;
+    }
+
+    private void Use()
+    {
+        var end = DateTimeOffset.Parse(Read("expires_at"), CultureInfo.InvariantCulture);
+        if (Read("access_token").Length == 0 || end <= DateTimeOffset.UtcNow)
+            _faults.Enqueue($"at {DateTimeOffset.UtcNow:O} the file held a token that ended at {end:O}");
+    }
+}
