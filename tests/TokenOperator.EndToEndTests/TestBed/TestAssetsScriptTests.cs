@@ -106,7 +106,8 @@ public sealed class TestAssetsScriptTests : IDisposable
         await using var first = ChildProcess.Start(new ChildProcessOptions(Script, []) { LogFile = Path.Combine(_folder, "log"), Environment = _environment });
         var build = await Eventually.SeesAsync(() => File.ReadAllText(building).Trim(), id => id.Length > 0);
 
-        await first.SignalAsync("INT");
+        // Not SIGINT, which the script ends by as well: where the tests run in the background, their children ignore it.
+        await first.SignalAsync("TERM");
 
         (await first.WaitForExitAsync()).Should().Be(130);
         await Eventually.TrueAsync(() => !IsRunning(build));
