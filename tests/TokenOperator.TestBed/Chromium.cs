@@ -72,16 +72,23 @@ public sealed class Chromium : IAsyncDisposable
         try
         {
             // Ends the browser; ending the driver alone would leave it.
-            using var _ = await _http.DeleteAsync(_session);
+            using var ended = await _http.DeleteAsync(new Uri(_session.AbsoluteUri.TrimEnd('/')));
+            ended.EnsureSuccessStatusCode();
         }
         catch (HttpRequestException)
         {
             // The driver has gone before us, and its browser with it.
         }
 
+        await _driver.StopAsync();
         await _driver.DisposeAsync();
         _http.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        // The browser's last processes write into its profile for a moment longer.
+        await Eventually.TrueAsync(() =>
+        {
+            Directory.Delete(_folder, recursive: true);
+            return true;
+        });
     }
 
     private async Task<string> FindAsync(string selector, CancellationToken ct)
