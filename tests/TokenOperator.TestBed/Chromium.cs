@@ -73,9 +73,10 @@ public sealed class Chromium : IAsyncDisposable
         {
             // Ends the browser; ending the driver alone would leave it.
             using var ended = await _http.DeleteAsync(new Uri(_session.AbsoluteUri.TrimEnd('/')));
-            ended.EnsureSuccessStatusCode();
+            if (!ended.IsSuccessStatusCode)
+                throw new InvalidOperationException($"chromedriver does not end its browser: {await ended.Content.ReadAsStringAsync()}");
         }
-        catch (HttpRequestException)
+        catch (HttpRequestException) when (_driver.HasExited)
         {
             // The driver has gone before us, and its browser with it.
         }
@@ -93,7 +94,9 @@ public sealed class Chromium : IAsyncDisposable
 
     private async Task<string> FindAsync(string selector, CancellationToken ct)
     {
-        var found = await PostAsync("element", new JsonObject { ["using"] = "css selector", ["value"] = selector }, ct);
+        // A click does not wait for the page that it leads to.
+        var found = await Eventually.SeesAsync(
+            () => PostAsync("element", new JsonObject { ["using"] = "css selector", ["value"] = selector }, ct), element => element is not null, ct: ct);
         return (string)found!.AsObject().Single().Value!;
     }
 
