@@ -92,6 +92,7 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = "bare-loop" });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = "bare-loop" });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = TimeSpan.FromMinutes(1) });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = 0 });
         await using var reader = await command.ExecuteReaderAsync(ct);
         if (!await reader.ReadAsync(ct))
             throw new InvalidOperationException($"The row of {work.Account} cannot be claimed.");
