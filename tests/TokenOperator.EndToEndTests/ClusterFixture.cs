@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>One control plane and one Postgres for all tests of the group; each test works in a namespace and a database of its own.</summary>
+/// <summary>One control plane and one Postgres for all tests of a group; each test works in a namespace and a database of its own.</summary>
 public sealed class ClusterFixture : IAsyncLifetime
 {
     /// <summary>Where the operator lives.</summary>
@@ -86,8 +86,30 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 }
 
+/// <summary>The tests of most subjects. The groups run beside each other, each with a cluster of its own, because the tests of all of them mostly wait.</summary>
 [CollectionDefinition(Name)]
 public sealed class ClusterGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Cluster";
+}
+
+/// <summary>Leaders that change, and an API server, a Postgres or a provider that fails.</summary>
+[CollectionDefinition(Name)]
+public sealed class FaultGroup : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "Faults";
+}
+
+/// <summary>Operators that are killed at every point of a refresh.</summary>
+[CollectionDefinition(Name)]
+public sealed class CrashGroup : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "Crashes";
+}
+
+/// <summary>What monitoring sees while all goes wrong.</summary>
+[CollectionDefinition(Name)]
+public sealed class AlertGroup : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "Alerts";
 }

@@ -4,7 +4,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>What providers answer, what users see of it, and the way back.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(FaultGroup.Name)]
 public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private OperatorBed _bed = null!;

@@ -4,7 +4,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>Postgres away, at the worst of moments.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(FaultGroup.Name)]
 public sealed class StoreOutageTests(ClusterFixture cluster)
 {
     [Fact]

@@ -9,7 +9,7 @@ namespace TokenOperator.EndToEndTests.Alerts;
 /// The alerts, judged by promtool on what a real operator exported while it all went wrong: each fires when it should, and
 /// none at any other time. A second of the test is a minute of the story.
 /// </summary>
-[Collection(ClusterGroup.Name)]
+[Collection(AlertGroup.Name)]
 public sealed class AlertTests(ClusterFixture cluster)
 {
     private const string Failures = "tokenoperator_oauthtoken_failures";

@@ -6,7 +6,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>What the dashboard and the alerts ask for is what an operator exports.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(AlertGroup.Name)]
 public sealed partial class DashboardTests(ClusterFixture cluster)
 {
     [Fact]
