@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary><c>kubectl oauthtoken authorize</c> against a real API server, a real operator and an authorization server that nobody here wrote.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class AuthorizeTests(ClusterFixture cluster)
 {
     [Fact]

@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>The pages in a real browser, against the consent page of an authorization server that nobody here wrote.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class ChromiumTests(ClusterFixture cluster)
 {
     [ChromiumFact]

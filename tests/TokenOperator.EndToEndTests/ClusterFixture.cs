@@ -100,14 +100,14 @@ public sealed class FaultGroup : ICollectionFixture<ClusterFixture>
     public const string Name = "Faults";
 }
 
-/// <summary>Operators that are killed at every point of a refresh.</summary>
+/// <summary>What a person does: the plugin, consent in a browser, the command line.</summary>
 [CollectionDefinition(Name)]
-public sealed class CrashGroup : ICollectionFixture<ClusterFixture>
+public sealed class PersonGroup : ICollectionFixture<ClusterFixture>
 {
-    public const string Name = "Crashes";
+    public const string Name = "Person";
 }
 
-/// <summary>What monitoring sees while all goes wrong.</summary>
+/// <summary>What monitoring sees while all goes wrong, and operators that are killed at every point of a refresh.</summary>
 [CollectionDefinition(Name)]
 public sealed class AlertGroup : ICollectionFixture<ClusterFixture>
 {

@@ -4,7 +4,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>What a refresh costs, counted by those who are asked: the API server's audit log, Postgres' statistics, the provider.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class CostTests(ClusterFixture cluster)
 {
     [Fact]

@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>hack/new-key.sh, by which make deploy makes the first key and make new-key each further one.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class NewKeyScriptTests(ClusterFixture cluster)
 {
     [Fact]

@@ -1,7 +1,7 @@
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>The verbs of kubectl oauthtoken that change something.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private OperatorBed _bed = null!;

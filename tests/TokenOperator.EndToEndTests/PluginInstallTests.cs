@@ -29,7 +29,7 @@ public sealed class InstalledPlugin : IAsyncLifetime
 }
 
 /// <summary>The plugin as it is installed: called by kubectl, completed by shells, coloured on a terminal.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin installed) : IClassFixture<InstalledPlugin>, IAsyncLifetime
 {
     private PluginBed _person = null!;

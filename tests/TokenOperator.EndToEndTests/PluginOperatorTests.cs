@@ -4,7 +4,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>The verbs of kubectl oauthtoken that look at the operator's pods. There is no real node: the pods are objects, with a log from <see cref="FakeKubelet"/>.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private OperatorBed _bed = null!;

@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>kubectl oauthtoken as a person types it, with that person's own rights.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class PluginTests(ClusterFixture cluster)
 {
     [Fact]

@@ -5,7 +5,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>A consent by the link in the status: that it works on whichever replica, and what is done against those who misuse it.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(PersonGroup.Name)]
 public sealed class SelfServiceTests(ClusterFixture cluster)
 {
     [Fact]

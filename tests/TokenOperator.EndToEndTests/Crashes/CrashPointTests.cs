@@ -4,7 +4,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests.Crashes;
 
 /// <summary>A crash at every step of a refresh and of a seed, and the table of it in docs/reliability.md.</summary>
-[Collection(CrashGroup.Name)]
+[Collection(AlertGroup.Name)]
 public sealed class CrashPointTests(ClusterFixture cluster)
 {
     /// <summary>Set to 1, it lets the test write the table instead of comparing it.</summary>
