@@ -42,6 +42,7 @@ internal static class SoakCommand
             ["lost_tokens"] = lost,
             ["expired_seconds"] = expired.Unexcused,
             ["expired_seconds_in_long_outages"] = expired.Excused,
+            ["long_outages_s"] = Math.Round(faults.ExcusedSeconds),
             ["double_asks"] = doubleAsks,
             ["memory_start_mib"] = memory[0],
             ["memory_end_mib"] = Memory(bed),

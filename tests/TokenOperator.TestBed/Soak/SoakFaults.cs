@@ -2,26 +2,42 @@ using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.TestBed.Soak;
 
-/// <summary>Random faults, one after the other, each undone before the next; the same seed makes the same choices.</summary>
+/// <summary>
+/// Random faults, one after the other, each undone before the next; the same seed makes the same choices. Mostly the operator has
+/// had the time to recover before the next one; one in four follows at once, and is one outage with the one before.
+/// </summary>
 internal sealed class SoakFaults(SoakBed bed, int seed)
 {
-    /// <summary>A dead leader's lease is taken by the other replica within this.</summary>
-    private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(20);
+    /// <summary>What a fault disturbs is served again within this after its end: it may have cost the leader its lease, which the other replica takes by then.</summary>
+    private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(20);
 
     /// <summary>Half of the tokens' life: what is due and cannot be done for longer than this ends in an expired token.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
 
     private readonly Random _dice = new(seed);
-    private readonly List<(DateTimeOffset From, DateTimeOffset To)> _excused = [];
+    private readonly List<(DateTimeOffset From, DateTimeOffset To)> _outages = [];
 
     /// <summary>How many there were.</summary>
     public int Count { get; private set; }
 
-    /// <summary>True at a moment when a token may be expired: an injected outage, with the takeover that it can cause, lasted longer than the margin.</summary>
+    /// <summary>For how long altogether a token was allowed to be expired, in seconds.</summary>
+    public double ExcusedSeconds
+    {
+        get
+        {
+            lock (_outages)
+                return _outages.Where(IsLong).Sum(outage => (outage.To - outage.From).TotalSeconds);
+        }
+    }
+
+    /// <summary>
+    /// True at a moment when a token may be expired: an injected outage, from the start of its first fault to the recovery from its
+    /// last one, lasted longer than the margin. What queued up is worked off within as much again.
+    /// </summary>
     public bool Excuses(DateTimeOffset moment)
     {
-        lock (_excused)
-            return _excused.Exists(span => span.From <= moment && moment <= span.To);
+        lock (_outages)
+            return _outages.Exists(outage => IsLong(outage) && outage.From + Margin <= moment && moment <= outage.To + Margin);
     }
 
     /// <summary>Makes faults until <paramref name="ct"/>, and undoes the last one.</summary>
@@ -31,7 +47,8 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
         {
             while (true)
             {
-                await Task.Delay(TimeSpan.FromSeconds(5 + (10 * _dice.NextDouble())), ct);
+                var pause = TimeSpan.FromSeconds(1 + (4 * _dice.NextDouble()));
+                await Task.Delay(_dice.Next(4) == 0 ? pause : Recovery + pause, ct);
                 Count++;
                 await (_dice.Next(12) switch
                 {
@@ -84,7 +101,7 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
                 link.Cut();
             link.CutAfter(null, Direction.None);
             link.Pass();
-            Excuse(from, DateTimeOffset.UtcNow + Takeover);
+            Disturbed(from, DateTimeOffset.UtcNow + Recovery);
         }
     }
 
@@ -103,7 +120,7 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
         {
             // Also when the soak is over: the reckoning needs them all.
             await start();
-            Excuse(from, DateTimeOffset.UtcNow + Takeover);
+            Disturbed(from, DateTimeOffset.UtcNow + Recovery);
         }
     }
 
@@ -113,6 +130,8 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
         if (running.Count == 0)
             return;
         var replica = running[_dice.Next(running.Count)];
+        // Also a paused one's lease is taken by then, awake or not.
+        Disturbed(DateTimeOffset.UtcNow, DateTimeOffset.UtcNow + Recovery);
         switch (_dice.Next(4))
         {
             case 0:
@@ -133,15 +152,18 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
         }
     }
 
-    private void Excuse(DateTimeOffset from, DateTimeOffset to)
+    private void Disturbed(DateTimeOffset from, DateTimeOffset to)
     {
-        // What queued up is worked off within as much again.
-        lock (_excused)
+        lock (_outages)
         {
-            if (to - from > Margin)
-                _excused.Add((from + Margin, to + Margin));
+            if (_outages.Count > 0 && _outages[^1] is var last && from <= last.To)
+                _outages[^1] = (last.From, to > last.To ? to : last.To);
+            else
+                _outages.Add((from, to));
         }
     }
+
+    private static bool IsLong((DateTimeOffset From, DateTimeOffset To) outage) => outage.To - outage.From > Margin;
 
     private static void Say(string what) => Console.WriteLine($"{DateTimeOffset.UtcNow:HH:mm:ss} {what}");
 }

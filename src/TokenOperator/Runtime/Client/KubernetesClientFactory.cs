@@ -8,8 +8,8 @@ namespace TokenOperator.Runtime.Client;
 public static class KubernetesClientFactory
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// The files that KUBECONFIG names, or else the pod's service account, or else <c>~/.kube/config</c>: the order of controller-runtime.
