@@ -50,14 +50,25 @@ internal sealed class ApiConnection : IDisposable
             throw new InvalidOperationException($"{method} {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
     }
 
-    /// <summary>Opens a watch of all that is there and all that comes.</summary>
+    /// <summary>Opens a watch of all that comes from now on.</summary>
     /// <param name="path">The collection.</param>
     /// <param name="accept">As what the objects are asked for.</param>
     /// <param name="ct">Gives up.</param>
     public async Task<WatchLines> WatchAsync(string path, string accept, CancellationToken ct)
     {
         Task<HttpResponseMessage> OpenAsync(string version) => OpenWatchAsync($"{path}?watch=true&timeoutSeconds=7200&resourceVersion={version}", accept, ct);
-        return new WatchLines(OpenAsync, await OpenAsync("0"));
+        // Not "0": a watch that ended before its first event would begin anew with objects as they are now, and leave out how they became so.
+        var version = await VersionAsync(path, accept, ct);
+        return new WatchLines(OpenAsync, await OpenAsync(version), version);
+    }
+
+    private async Task<string> VersionAsync(string path, string accept, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{path}?limit=1") { Version = HttpVersion.Version20 };
+        request.Headers.TryAddWithoutValidation("Accept", accept.Replace("PartialObjectMetadata;", "PartialObjectMetadataList;", StringComparison.Ordinal));
+        using var response = await _http.SendAsync(request, ct);
+        using var list = JsonDocument.Parse(await response.EnsureSuccessStatusCode().Content.ReadAsByteArrayAsync(ct));
+        return list.RootElement.GetProperty("metadata").GetProperty("resourceVersion").GetString()!;
     }
 
     private async Task<HttpResponseMessage> OpenWatchAsync(string address, string accept, CancellationToken ct)
@@ -73,10 +84,10 @@ internal sealed class ApiConnection : IDisposable
 }
 
 /// <summary>An open watch. The API server ends one that it finds slow, so it is opened again where it ended.</summary>
-internal sealed class WatchLines(Func<string, Task<HttpResponseMessage>> open, HttpResponseMessage first) : IDisposable
+internal sealed class WatchLines(Func<string, Task<HttpResponseMessage>> open, HttpResponseMessage first, string version) : IDisposable
 {
     private HttpResponseMessage _response = first;
-    private string _version = "0";
+    private string _version = version;
 
     /// <summary>The events as they come. Each is valid until the next is asked for.</summary>
     /// <param name="type">Only those of this type, such as ADDED. The others are not parsed.</param>
