@@ -81,6 +81,7 @@ public static class RunCommand
             {
                 options.Name = SecretInfo.Manager;
                 options.FieldManager = SecretInfo.Manager;
+                options.Json.Add(EntityJson.Default);
                 options.Concurrency = settings.Concurrency;
                 foreach (var ns in settings.Namespaces)
                     options.Namespaces.Add(ns);

@@ -3,7 +3,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Commands;
 using TokenOperator.Entities;
@@ -19,15 +18,15 @@ internal sealed class Cluster : IDisposable
     private static readonly ResourceKind Tokens = ResourceKind.Of<V1Alpha1OAuthToken>();
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-    private readonly Kubernetes _connection;
+    private readonly ApiConnection _connection;
     private readonly RuntimeMetrics _metrics;
 
     private Cluster(KubernetesClientConfiguration configuration, string? ns)
     {
         _connection = KubernetesClientFactory.Create(configuration);
         _metrics = new RuntimeMetrics(_services.GetRequiredService<IMeterFactory>());
-        Api = new ResourceClient(new ApiTransport(_connection, _metrics, TimeProvider.System), PluginCommandLine.ProgramName);
-        Server = _connection.BaseUri;
+        Api = new ResourceClient(new ApiTransport(_connection, new ApiJson(EntityJson.Default), _metrics, TimeProvider.System), PluginCommandLine.ProgramName);
+        Server = _connection.Address;
         Namespace = ns ?? (string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace);
     }
 
@@ -124,21 +123,16 @@ internal sealed class Cluster : IDisposable
         var files = paths.Select(path => new FileInfo(path)).Where(file => file.Exists).ToArray();
         if (files.Length == 0)
             throw new KubeConfigException($"There is no kubeconfig {string.Join(" or ", paths)}. Name one by --kubeconfig, or set KUBECONFIG.");
-        var configs = files.Select(file => KubernetesClientConfiguration.LoadKubeConfig(file)).ToList();
-        var chosen = context ?? configs.Select(config => config.CurrentContext).FirstOrDefault(current => !string.IsNullOrEmpty(current));
-        if (string.IsNullOrEmpty(chosen) || configs.Find(config => Has(config, chosen)) is not { } home)
+        var config = Kubeconfig.Read([.. files.Select(file => file.FullName)]);
+        var known = config.Contexts.Select(one => one.Name).ToList();
+        var chosen = context ?? config.CurrentContext;
+        if (string.IsNullOrEmpty(chosen) || !known.Contains(chosen))
         {
-            var known = configs.SelectMany(config => config.Contexts ?? []).Select(one => one.Name).ToList();
             throw new KubeConfigException(
                 (string.IsNullOrEmpty(chosen) ? "The kubeconfig has no current context" : $"The kubeconfig {string.Join(" and ", files.Select(file => file.FullName))} has no context {chosen}")
                 + (known.Count == 0 ? " and no other either." : $"; it has {string.Join(", ", known)}. Choose one by --context."));
         }
 
-        // Cluster and user may be in another file than the context; of two with one name the first counts.
-        home.Clusters = [.. home.Clusters ?? [], .. configs.SelectMany(config => config.Clusters ?? [])];
-        home.Users = [.. home.Users ?? [], .. configs.SelectMany(config => config.Users ?? [])];
-        return KubernetesClientConfiguration.BuildConfigFromConfigObject(home, chosen);
+        return KubernetesClientConfiguration.BuildConfigFromConfigObject(config, chosen);
     }
-
-    private static bool Has(K8SConfiguration config, string context) => config.Contexts?.Any(one => one.Name == context) == true;
 }

@@ -41,7 +41,7 @@ internal static class PluginErrors
 
     /// <summary>True for what can go wrong without a fault in this program.</summary>
     public static bool IsExpected(Exception e) => e is PluginException or ApiException or ApiUnavailableException or KubeConfigException
-        or InvalidSettingException or InvalidDocumentException or IOException or UnauthorizedAccessException or AuthenticationException or YamlDotNet.Core.YamlException;
+        or InvalidSettingException or InvalidDocumentException or IOException or UnauthorizedAccessException or AuthenticationException;
 
     /// <summary>The sentence and the exit code.</summary>
     public static (string Sentence, int ExitCode) Explain(Exception error) => error switch
@@ -55,7 +55,6 @@ internal static class PluginErrors
             ("This cluster does not know the kind OAuthToken: the operator is not installed there, or this is another cluster. See docs/install.md, and kubectl config current-context.", ExitCodes.NotFound),
         ApiException e => ($"The API server refuses: {e.Message}", ExitCodes.Failed),
         ApiUnavailableException e => ($"{e.Message}. See whether the cluster runs and whether this machine reaches it; kubectl cluster-info shows the address.", ExitCodes.Unavailable),
-        YamlDotNet.Core.YamlException e => ($"The kubeconfig is no valid YAML (line {e.Start.Line}).", ExitCodes.BadInput),
         _ => (error.Message, ExitCodes.BadInput),
     };
 }

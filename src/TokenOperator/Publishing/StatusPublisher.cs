@@ -1,6 +1,7 @@
 // Writes the status of an OAuthToken and tells its story in events.
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using TokenOperator.Entities;
 using TokenOperator.Refreshing;
 using TokenOperator.Runtime;
@@ -15,10 +16,6 @@ namespace TokenOperator.Publishing;
 public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events, IFence fence)
 {
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
-    {
-        DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
-    };
 
     /// <summary>
     /// Writes <paramref name="status"/> unless it is what stands there already; fenced as the Secret is, see <see cref="SecretPublisher"/>.
@@ -26,8 +23,8 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
     /// </summary>
     public async Task<bool> PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken ct)
     {
-        var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, Json);
-        var after = JsonSerializer.SerializeToUtf8Bytes(status, Json);
+        var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, EntityJson.Default.EntityStatus);
+        var after = JsonSerializer.SerializeToUtf8Bytes(status, EntityJson.Default.EntityStatus);
         if (before.AsSpan().SequenceEqual(after))
             return true;
 
@@ -38,15 +35,21 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
         try
         {
             // The uid keeps a status off an object that was deleted and created again under the same name meanwhile.
-            var body = new
+            var body = new JsonObject
             {
-                entity.ApiVersion,
-                entity.Kind,
-                metadata = new { entity.Metadata.Name, Namespace = entity.Metadata.NamespaceProperty, entity.Metadata.Uid, ResourceVersion = version },
-                status,
+                ["apiVersion"] = entity.ApiVersion,
+                ["kind"] = entity.Kind,
+                ["metadata"] = new JsonObject
+                {
+                    ["name"] = entity.Metadata.Name,
+                    ["namespace"] = entity.Metadata.NamespaceProperty,
+                    ["uid"] = entity.Metadata.Uid,
+                    ["resourceVersion"] = version,
+                },
+                ["status"] = JsonSerializer.SerializeToNode(status, EntityJson.Default.EntityStatus),
             };
             var written = await api.ApplyAsync<V1Alpha1OAuthToken>(
-                Kind, entity.Key(), JsonSerializer.SerializeToNode(body, Json)!, force: true, subresource: "status", ct);
+                Kind, entity.Key(), body, force: true, subresource: "status", ct);
             entities.Observe(written, entity.Key());
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)

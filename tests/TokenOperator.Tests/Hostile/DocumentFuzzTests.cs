@@ -13,6 +13,7 @@ namespace TokenOperator.Tests.Hostile;
 public sealed class DocumentFuzzTests
 {
     private const string Source = "Secret mail/seed, key token.json";
+    private static readonly ApiJson Json = new(EntityJson.Default);
 
     private static readonly string[] Files =
     [
@@ -83,7 +84,7 @@ public sealed class DocumentFuzzTests
             V1Alpha1OAuthToken? entity;
             try
             {
-                entity = JsonSerializer.Deserialize(content, ApiJson.Info<V1Alpha1OAuthToken>());
+                entity = JsonSerializer.Deserialize(content, Json.Info<V1Alpha1OAuthToken>());
             }
             catch (JsonException)
             {

@@ -7,6 +7,8 @@ namespace TokenOperator.Tests.Hostile;
 
 public sealed class WatchStreamFuzzTests
 {
+    private static readonly ApiJson Json = new(EntityJson.Default);
+
     private static readonly string[] Streams =
     [
         """
@@ -34,7 +36,7 @@ public sealed class WatchStreamFuzzTests
     {
         await using var endless = new EndlessStream();
 
-        var read = async () => await WatchStream.ReadAsync<PartialObjectMetadata>(endless, CancellationToken.None).ToListAsync();
+        var read = async () => await WatchStream.ReadAsync<PartialObjectMetadata>(endless, Json, CancellationToken.None).ToListAsync();
 
         (await read.Should().ThrowAsync<ApiUnavailableException>()).WithMessage("*longer than*");
         endless.Position.Should().BeLessThan(4 * WatchStream.LongestLine);
@@ -49,7 +51,7 @@ public sealed class WatchStreamFuzzTests
 
             """;
 
-        var read = await WatchStream.ReadAsync<V1Alpha1OAuthToken>(new MemoryStream(Encoding.UTF8.GetBytes(stream)), CancellationToken.None).ToListAsync();
+        var read = await WatchStream.ReadAsync<V1Alpha1OAuthToken>(new MemoryStream(Encoding.UTF8.GetBytes(stream)), Json, CancellationToken.None).ToListAsync();
 
         read.Select(e => (e.Type, (e.Object?.Metadata ?? e.Metadata)!.Name)).Should().Equal((WatchEventKind.Unreadable, "bad"), (WatchEventKind.Added, "good"));
     }
@@ -57,7 +59,7 @@ public sealed class WatchStreamFuzzTests
     private static void Read<T>(byte[] content)
     {
         // Nothing in it waits, since the whole of the stream is there.
-        var events = WatchStream.ReadAsync<T>(new MemoryStream(content), CancellationToken.None).GetAsyncEnumerator();
+        var events = WatchStream.ReadAsync<T>(new MemoryStream(content), Json, CancellationToken.None).GetAsyncEnumerator();
         try
         {
             while (events.MoveNextAsync().AsTask().GetAwaiter().GetResult())

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using k8s;
@@ -8,33 +9,33 @@ namespace TokenOperator.Runtime.Client;
 
 /// <summary>
 /// JSON as KubernetesClient reads and writes it, but without <c>metadata.managedFields</c>, which is often the larger half of
-/// an object and which nobody here reads but of <see cref="PartialObjectMetadata"/>.
+/// an object and which nobody here reads but of <see cref="PartialObjectMetadata"/>; and by code that was made when this was
+/// built, for the types that the operator is busy with. All other types are looked at when they are first met.
 /// </summary>
-internal static class ApiJson
+internal sealed class ApiJson
 {
-    private static readonly JsonSerializerOptions AsTheyAre = Copy();
-
-    public static JsonSerializerOptions Options { get; } = Create();
-
-    public static JsonTypeInfo<T> Info<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
-
-    public static byte[] Serialize(object value) =>
-        JsonSerializer.SerializeToUtf8Bytes(value, Options.GetTypeInfo(value.GetType()));
-
-    private static JsonSerializerOptions Create()
+    /// <param name="entities">The source-generated JSON of the custom resources.</param>
+    public ApiJson(params IEnumerable<IJsonTypeInfoResolver> entities)
     {
-        var options = Copy();
-        options.TypeInfoResolver = options.TypeInfoResolver!.WithAddedModifier(DropManagedFields);
-        options.MakeReadOnly();
-        return options;
+        Options = CreateOptions();
+        Options.TypeInfoResolver = JsonTypeInfoResolver
+            .Combine([RuntimeJson.Default, .. entities, new DefaultJsonTypeInfoResolver()])
+            .WithAddedModifier(DropManagedFields);
+        Options.MakeReadOnly();
     }
 
-    private static JsonSerializerOptions Copy()
+    private JsonSerializerOptions Options { get; }
+
+    public JsonTypeInfo<T> Info<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
+
+    public byte[] Serialize(object value) => JsonSerializer.SerializeToUtf8Bytes(value, Options.GetTypeInfo(value.GetType()));
+
+    private static JsonSerializerOptions CreateOptions() => new()
     {
-        JsonSerializerOptions? copy = null;
-        KubernetesJson.AddJsonOptions(options => copy = new JsonSerializerOptions(options));
-        return copy!;
-    }
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Converters = { new KubernetesJson.KubernetesDateTimeConverter(), new KubernetesJson.KubernetesDateTimeOffsetConverter() },
+    };
 
     private static void DropManagedFields(JsonTypeInfo info)
     {
@@ -48,12 +49,34 @@ internal static class ApiJson
     /// <summary>Metadata with all of its fields, for objects that are asked for because of their metadata.</summary>
     internal sealed class WholeMetadataConverter : JsonConverter<V1ObjectMeta>
     {
+        private static readonly JsonTypeInfo<V1ObjectMeta> Info = CreateInfo();
+
         public override V1ObjectMeta? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            JsonSerializer.Deserialize(ref reader, Info());
+            JsonSerializer.Deserialize(ref reader, Info);
 
         public override void Write(Utf8JsonWriter writer, V1ObjectMeta value, JsonSerializerOptions options) =>
-            JsonSerializer.Serialize(writer, value, Info());
+            JsonSerializer.Serialize(writer, value, Info);
 
-        private static JsonTypeInfo<V1ObjectMeta> Info() => (JsonTypeInfo<V1ObjectMeta>)AsTheyAre.GetTypeInfo(typeof(V1ObjectMeta));
+        private static JsonTypeInfo<V1ObjectMeta> CreateInfo()
+        {
+            var options = CreateOptions();
+            options.TypeInfoResolver = RuntimeJson.Default;
+            return (JsonTypeInfo<V1ObjectMeta>)options.GetTypeInfo(typeof(V1ObjectMeta));
+        }
     }
 }
+
+/// <summary>What each operator reads and writes, whatever its entities are.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(V1ObjectMeta))]
+[JsonSerializable(typeof(V1Status))]
+[JsonSerializable(typeof(V1DeleteOptions))]
+[JsonSerializable(typeof(V1Lease))]
+[JsonSerializable(typeof(V1Secret))]
+[JsonSerializable(typeof(Eventsv1Event))]
+[JsonSerializable(typeof(PartialObjectMetadata))]
+[JsonSerializable(typeof(ResourceList<PartialObjectMetadata>))]
+[JsonSerializable(typeof(JsonPatchOperation[]))]
+[JsonSerializable(typeof(List<string>))]
+[JsonSerializable(typeof(JsonObject))]
+internal sealed partial class RuntimeJson : JsonSerializerContext;

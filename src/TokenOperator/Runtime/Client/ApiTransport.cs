@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using k8s;
 using k8s.Models;
 using TokenOperator.Runtime.Observability;
 
@@ -13,12 +12,15 @@ namespace TokenOperator.Runtime.Client;
 /// Sends a request until it is answered: waits and tries again when the server asks for it by Retry-After (429 and 5xx, up to
 /// 10 times, as client-go rest/request.go does), gives each try a time limit, and turns a refusal into an exception.
 /// </summary>
-internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, TimeProvider time, Version? version = null)
+internal sealed class ApiTransport(ApiConnection connection, ApiJson json, RuntimeMetrics metrics, TimeProvider time, Version? version = null)
 {
     private const int MaxRetries = 10;
     private const int MaxErrorBody = 16 * 1024;
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromSeconds(60);
+
+    /// <summary>How bodies are read and written.</summary>
+    public ApiJson Json => json;
 
     /// <summary>The whole exchange within the time limit: headers and body.</summary>
     public async Task<T> SendAsync<T>(ApiRequest request, CancellationToken cancellationToken)
@@ -77,7 +79,7 @@ internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, Ti
 
     private async Task<HttpResponseMessage> SendOnceAsync(ApiRequest request, CancellationToken cancellationToken)
     {
-        using var message = new HttpRequestMessage(request.Method, new Uri(client.BaseUri, request.RelativeUri()))
+        using var message = new HttpRequestMessage(request.Method, new Uri(connection.Address, request.RelativeUri()))
         {
             Version = version ?? HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
@@ -89,26 +91,26 @@ internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, Ti
             message.Content.Headers.ContentType = new MediaTypeHeaderValue(request.ContentType);
         }
 
-        if (client.Credentials is not null) await client.Credentials.ProcessHttpRequestAsync(message, cancellationToken);
+        if (connection.Credentials is not null) await connection.Credentials.ProcessHttpRequestAsync(message, cancellationToken);
         try
         {
-            var response = await client.HttpClient.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-            metrics.CountRequest(((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), request.Method.Method, client.BaseUri.Authority);
+            var response = await connection.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            metrics.CountRequest(((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), request.Method.Method, connection.Address.Authority);
             return response;
         }
         catch (HttpRequestException)
         {
-            metrics.CountRequest("<error>", request.Method.Method, client.BaseUri.Authority);
+            metrics.CountRequest("<error>", request.Method.Method, connection.Address.Authority);
             throw;
         }
     }
 
-    private static async Task<T> ReadAsync<T>(ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
+    private async Task<T> ReadAsync<T>(ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
     {
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         try
         {
-            return await JsonSerializer.DeserializeAsync(body, ApiJson.Info<T>(), cancellationToken)
+            return await JsonSerializer.DeserializeAsync(body, json.Info<T>(), cancellationToken)
                 ?? throw new ApiException(response.StatusCode, "", $"{request}: the API server answered null");
         }
         catch (JsonException e)
@@ -118,14 +120,14 @@ internal sealed class ApiTransport(Kubernetes client, RuntimeMetrics metrics, Ti
         }
     }
 
-    private static async Task<ApiException> ReadErrorAsync(
+    private async Task<ApiException> ReadErrorAsync(
         ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
     {
         var text = await ReadStartAsync(response, cancellationToken);
         V1Status? status = null;
         try
         {
-            status = JsonSerializer.Deserialize(text, ApiJson.Info<V1Status>());
+            status = JsonSerializer.Deserialize(text, json.Info<V1Status>());
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {

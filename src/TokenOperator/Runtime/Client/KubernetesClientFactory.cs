@@ -1,5 +1,8 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using k8s;
+using k8s.Authentication;
 using k8s.Exceptions;
 
 namespace TokenOperator.Runtime.Client;
@@ -17,49 +20,88 @@ public static class KubernetesClientFactory
     /// <exception cref="KubeConfigException">None of them is there, or it cannot be read.</exception>
     public static KubernetesClientConfiguration LoadConfiguration()
     {
-        var named = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KUBECONFIG"));
-        if (!named && KubernetesClientConfiguration.IsInCluster()) return KubernetesClientConfiguration.InClusterConfig();
-        if (!named && !File.Exists(KubernetesClientConfiguration.KubeConfigDefaultLocation))
+        var named = Environment.GetEnvironmentVariable("KUBECONFIG")?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
+        if (named.Length == 0 && KubernetesClientConfiguration.IsInCluster()) return KubernetesClientConfiguration.InClusterConfig();
+        var usual = KubernetesClientConfiguration.KubeConfigDefaultLocation;
+        string[] paths = named.Length > 0 ? named : [usual];
+        // As kubectl: of several files some may be missing.
+        var files = Array.FindAll(paths, File.Exists);
+        if (files.Length == 0)
         {
-            throw new KubeConfigException(
-                $"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {KubernetesClientConfiguration.KubeConfigDefaultLocation} "
-                + "does not exist. Set KUBECONFIG to a kubeconfig file.");
+            throw new KubeConfigException(named.Length > 0
+                ? $"No cluster: KUBECONFIG names {string.Join(" and ", named)}, which does not exist. Set it to a kubeconfig file."
+                : $"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {usual} does not exist. Set KUBECONFIG to a kubeconfig file.");
         }
 
-        return KubernetesClientConfiguration.BuildDefaultConfig();
+        return KubernetesClientConfiguration.BuildConfigFromConfigObject(Kubeconfig.Read(files));
     }
 
     /// <summary>
     /// Connects as <paramref name="configuration"/> says, and verifies the server's chain against the cluster's CA and its host name
-    /// against the address: with a CA given, KubernetesClient 21.0.8 takes any host's certificate. A service account's
+    /// against the address: with a CA given, the client of KubernetesClient 21.0.8 takes any host's certificate. A service account's
     /// token is read again every minute.
     /// </summary>
-    public static Kubernetes Create(KubernetesClientConfiguration configuration)
+    /// <exception cref="KubeConfigException">The server's address is none.</exception>
+    public static ApiConnection Create(KubernetesClientConfiguration configuration)
     {
-        var (authorities, setup) = (configuration.SslCaCerts, configuration.FirstMessageHandlerSetup);
+        if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var address))
+            throw new KubeConfigException($"The API server's address is \"{configuration.Host}\"; expected one such as https://10.0.0.1:6443. Correct it in the kubeconfig (clusters, server).");
+
+        var handler = new SocketsHttpHandler
+        {
+            ConnectTimeout = ConnectTimeout,
+            KeepAlivePingDelay = PingDelay,
+            KeepAlivePingTimeout = PingTimeout,
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+            EnableMultipleHttp2Connections = true,
+            // A redirect would carry the token elsewhere.
+            AllowAutoRedirect = false,
+        };
+        var tls = handler.SslOptions;
+#pragma warning disable CA5359 // Whoever writes insecure-skip-tls-verify into a kubeconfig asks for just that.
+        if (configuration.SkipTlsVerify) tls.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+        else if (configuration.SslCaCerts is { Count: > 0 } authorities) tls.CertificateChainPolicy = TrustOnly(authorities);
+        // By a callback: of a collection none is shown to a server that does not name its authority.
+        if (CertificateOf(configuration) is { } certificate) tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+        configuration.FirstMessageHandlerSetup?.Invoke(handler);
+
+        var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        // The name that the certificate is checked for follows the Host header.
+        if (!string.IsNullOrEmpty(configuration.TlsServerName)) http.DefaultRequestHeaders.Host = configuration.TlsServerName;
+        if (!string.IsNullOrEmpty(configuration.UserAgent)) http.DefaultRequestHeaders.TryAddWithoutValidation("User-Agent", configuration.UserAgent);
+        return new ApiConnection(address, http, CredentialsOf(configuration));
+    }
+
+    private static ServiceClientCredentials? CredentialsOf(KubernetesClientConfiguration configuration) => configuration switch
+    {
+        { TokenProvider: { } provider } => new TokenCredentials(provider),
+        { AccessToken: { Length: > 0 } token } => new TokenCredentials(token),
+        { Username: { Length: > 0 } user } => new BasicAuthenticationCredentials { UserName = user, Password = configuration.Password },
+        _ => null,
+    };
+
+    private static X509Certificate2? CertificateOf(KubernetesClientConfiguration configuration)
+    {
+        if (Pem(configuration.ClientCertificateData, configuration.ClientCertificateFilePath) is not { } certificate) return null;
+        var key = Pem(configuration.ClientCertificateKeyData, configuration.ClientKeyFilePath)
+            ?? throw new KubeConfigException("The kubeconfig has a client certificate without its key. Add client-key or client-key-data to the user.");
         try
         {
-            configuration.SslCaCerts = null;
-            configuration.FirstMessageHandlerSetup = handler =>
-            {
-                handler.ConnectTimeout = ConnectTimeout;
-                handler.KeepAlivePingDelay = PingDelay;
-                handler.KeepAlivePingTimeout = PingTimeout;
-                handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
-                // A redirect would carry the token elsewhere.
-                handler.AllowAutoRedirect = false;
-                if (!string.IsNullOrEmpty(configuration.TlsServerName)) handler.SslOptions.TargetHost = configuration.TlsServerName;
-                if (authorities is { Count: > 0 }) handler.SslOptions.CertificateChainPolicy = TrustOnly(authorities);
-                setup?.Invoke(handler);
-            };
-            return new Kubernetes(configuration);
+            using var read = X509Certificate2.CreateFromPem(certificate, key);
+            // Windows shows no certificate whose key is in memory alone.
+            return X509CertificateLoader.LoadPkcs12(read.Export(X509ContentType.Pkcs12), null);
         }
-        finally
+        catch (CryptographicException)
         {
-            configuration.SslCaCerts = authorities;
-            configuration.FirstMessageHandlerSetup = setup;
+            throw new KubeConfigException("The kubeconfig's client certificate and key cannot be read, or do not fit each other; expected both as PEM.");
         }
     }
+
+    private static string? Pem(string? data, string? file) =>
+        !string.IsNullOrEmpty(data) ? Encoding.UTF8.GetString(Convert.FromBase64String(data))
+        : !string.IsNullOrEmpty(file) ? File.ReadAllText(file)
+        : null;
 
     private static X509ChainPolicy TrustOnly(X509Certificate2Collection authorities)
     {

@@ -59,7 +59,7 @@ public sealed class ResourceClient
             new("create", HttpMethod.Post, kind, new(body.Key().Namespace, ""))
             {
                 Query = $"fieldManager={_fieldManager}",
-                Body = ApiJson.Serialize(body),
+                Body = _transport.Json.Serialize(body),
                 Accept = ApiRequest.AcceptFor<T>(),
             },
             cancellationToken);
@@ -71,7 +71,7 @@ public sealed class ResourceClient
             new("update", HttpMethod.Put, kind, body.Key())
             {
                 Query = $"fieldManager={_fieldManager}",
-                Body = ApiJson.Serialize(body),
+                Body = _transport.Json.Serialize(body),
                 Accept = ApiRequest.AcceptFor<T>(),
             },
             cancellationToken);
@@ -83,7 +83,7 @@ public sealed class ResourceClient
         try
         {
             await _transport.SendAsync<PartialObjectMetadata>(
-                new("delete", HttpMethod.Delete, kind, name) { Body = ApiJson.Serialize(options) }, cancellationToken);
+                new("delete", HttpMethod.Delete, kind, name) { Body = _transport.Json.Serialize(options) }, cancellationToken);
             return true;
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
@@ -104,7 +104,7 @@ public sealed class ResourceClient
             {
                 Subresource = subresource,
                 Query = $"fieldManager={_fieldManager}{(force ? "&force=true" : "")}",
-                Body = ApiJson.Serialize(body),
+                Body = _transport.Json.Serialize(body),
                 ContentType = "application/apply-patch+yaml",
                 Accept = ApiRequest.AcceptFor<T>(),
             },
@@ -120,7 +120,7 @@ public sealed class ResourceClient
             {
                 Subresource = subresource,
                 Query = $"fieldManager={_fieldManager}",
-                Body = ApiJson.Serialize(operations),
+                Body = _transport.Json.Serialize(operations),
                 ContentType = "application/json-patch+json",
                 Accept = ApiRequest.AcceptFor<T>(),
             },
@@ -161,7 +161,7 @@ public sealed class ResourceClient
             new("patch", HttpMethod.Patch, kind, name)
             {
                 Query = $"fieldManager={_fieldManager}",
-                Body = ApiJson.Serialize(patch),
+                Body = _transport.Json.Serialize(patch),
                 ContentType = "application/merge-patch+json",
                 Accept = ApiRequest.AcceptFor<T>(),
             },
@@ -194,7 +194,7 @@ public sealed class ResourceClient
             + $"&resourceVersion={resourceVersion}";
         using var response = await _transport.OpenAsync(Collection<T>("watch", scope, query, list: false), cancellationToken);
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-        await foreach (var change in WatchStream.ReadAsync<T>(body, cancellationToken)) yield return change;
+        await foreach (var change in WatchStream.ReadAsync<T>(body, _transport.Json, cancellationToken)) yield return change;
     }
 
     private static ApiRequest Collection<T>(string verb, ResourceScope scope, string query, bool list) =>

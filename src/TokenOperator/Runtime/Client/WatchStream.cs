@@ -32,7 +32,7 @@ internal static class WatchStream
     public const int LongestLine = 16 * 1024 * 1024;
 
     public static async IAsyncEnumerable<WatchEvent<T>> ReadAsync<T>(
-        Stream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream stream, ApiJson json, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var pipe = PipeReader.Create(stream);
         while (true)
@@ -43,7 +43,7 @@ internal static class WatchStream
             {
                 var line = buffer.Slice(0, end);
                 buffer = buffer.Slice(buffer.GetPosition(1, end));
-                if (!line.IsEmpty) yield return Parse<T>(line);
+                if (!line.IsEmpty) yield return Parse<T>(line, json);
             }
 
             if (buffer.Length > LongestLine) throw new ApiUnavailableException($"a line of the watch is longer than {LongestLine} bytes");
@@ -65,7 +65,7 @@ internal static class WatchStream
         }
     }
 
-    private static WatchEvent<T> Parse<T>(ReadOnlySequence<byte> line)
+    private static WatchEvent<T> Parse<T>(ReadOnlySequence<byte> line, ApiJson json)
     {
         try
         {
@@ -78,7 +78,7 @@ internal static class WatchStream
                 "ERROR" => WatchEventKind.Error,
                 _ => throw new JsonException(),
             };
-            return type == WatchEventKind.Error ? new(type, default, null, Read<V1Status>(line)) : ReadObject<T>(type, line);
+            return type == WatchEventKind.Error ? new(type, default, null, Read<V1Status>(line, json)) : ReadObject<T>(type, line, json);
         }
         catch (Exception e) when (IsUnreadable(e))
         {
@@ -87,15 +87,15 @@ internal static class WatchStream
         }
     }
 
-    private static WatchEvent<T> ReadObject<T>(WatchEventKind type, ReadOnlySequence<byte> line)
+    private static WatchEvent<T> ReadObject<T>(WatchEventKind type, ReadOnlySequence<byte> line, ApiJson json)
     {
         try
         {
-            return new(type, Read<T>(line));
+            return new(type, Read<T>(line, json));
         }
         catch (Exception e) when (type != WatchEventKind.Bookmark && IsUnreadable(e))
         {
-            return new(WatchEventKind.Unreadable, default, Read<PartialObjectMetadata>(line)?.Metadata);
+            return new(WatchEventKind.Unreadable, default, Read<PartialObjectMetadata>(line, json)?.Metadata);
         }
     }
 
@@ -103,30 +103,30 @@ internal static class WatchStream
     private static bool IsUnreadable(Exception e) =>
         e is JsonException or FormatException or InvalidOperationException or ArgumentException or OverflowException or NotSupportedException;
 
-    private static T? Read<T>(ReadOnlySequence<byte> line)
+    private static T? Read<T>(ReadOnlySequence<byte> line, ApiJson json)
     {
         var reader = new Utf8JsonReader(line);
-        var envelope = JsonSerializer.Deserialize(ref reader, ApiJson.Info<Envelope<T>>());
-        return envelope is null ? default : envelope.Object;
+        return Find(ref reader, "object"u8) ? JsonSerializer.Deserialize(ref reader, json.Info<T>()) : default;
     }
 
     private static string? ReadType(ReadOnlySequence<byte> line)
     {
         var reader = new Utf8JsonReader(line);
+        return Find(ref reader, "type"u8) ? reader.GetString() : null;
+    }
+
+    /// <summary>Goes to the value of a property of the line; false when the line has none of that name.</summary>
+    private static bool Find(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
+    {
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isType = reader.ValueTextEquals("type"u8);
+            var isIt = reader.ValueTextEquals(name);
             reader.Read();
-            if (isType) return reader.GetString();
+            if (isIt) return true;
             reader.Skip();
         }
 
-        return null;
-    }
-
-    private sealed class Envelope<T>
-    {
-        public T? Object { get; set; }
+        return false;
     }
 }

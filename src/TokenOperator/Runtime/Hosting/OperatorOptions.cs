@@ -1,4 +1,6 @@
 // Puts the runtime's parts together and runs them in a host: the only folder that knows all the others.
+using System.Text.Json.Serialization.Metadata;
+
 namespace TokenOperator.Runtime.Hosting;
 
 /// <summary>Settings of the runtime.</summary>
@@ -12,6 +14,9 @@ public sealed class OperatorOptions
 
     /// <summary>The namespaces to watch; empty means all.</summary>
     public IList<string> Namespaces { get; init; } = [];
+
+    /// <summary>Source-generated JSON of the entities and of what they hold; without it all is worked out at each start.</summary>
+    public IList<IJsonTypeInfoResolver> Json { get; init; } = [];
 
     /// <summary>How many entities of one kind are reconciled at once; at least 1.</summary>
     public int Concurrency { get; set; } = 16;

@@ -16,7 +16,7 @@ public static class OperatorServiceCollectionExtensions
     /// <summary>
     /// Adds the runtime: caches run on every replica, workers only where this process leads. The host ends with exit code 1 when the
     /// lease is lost. Registered for use: <see cref="ResourceClient"/>, <see cref="EventPublisher"/>, <see cref="ILeadership"/>,
-    /// <see cref="OperatorHealth"/>. A <see cref="KubernetesClientConfiguration"/>, a <see cref="Kubernetes"/> or a
+    /// <see cref="OperatorHealth"/>. A <see cref="KubernetesClientConfiguration"/>, an <see cref="ApiConnection"/> or a
     /// <see cref="TimeProvider"/> that is registered already is used; else <see cref="KubernetesClientFactory"/> finds the cluster.
     /// </summary>
     public static IOperatorBuilder AddKubernetesOperator(this IServiceCollection services, Action<OperatorOptions>? configure = null)
@@ -28,6 +28,7 @@ public static class OperatorServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<RuntimeMetrics>();
         services.TryAddSingleton(_ => KubernetesClientFactory.LoadConfiguration());
+        services.AddSingleton(_ => new ApiJson(options.Json));
         services.TryAddSingleton(sp => Connect(sp.GetRequiredService<KubernetesClientConfiguration>(), options));
         services.AddSingleton(sp => Client(sp, options, HttpVersion.Version20));
         services.AddSingleton(sp => new EventPublisher(
@@ -47,10 +48,10 @@ public static class OperatorServiceCollectionExtensions
 
     private static ResourceClient Client(IServiceProvider sp, OperatorOptions options, Version version) => new(
         new ApiTransport(
-            sp.GetRequiredService<Kubernetes>(), sp.GetRequiredService<RuntimeMetrics>(), sp.GetRequiredService<TimeProvider>(), version),
+            sp.GetRequiredService<ApiConnection>(), sp.GetRequiredService<ApiJson>(), sp.GetRequiredService<RuntimeMetrics>(), sp.GetRequiredService<TimeProvider>(), version),
         options.FieldManager ?? options.Name);
 
-    private static Kubernetes Connect(KubernetesClientConfiguration configuration, OperatorOptions options)
+    private static ApiConnection Connect(KubernetesClientConfiguration configuration, OperatorOptions options)
     {
         configuration.UserAgent = options.Name;
         return KubernetesClientFactory.Create(configuration);

@@ -1,6 +1,10 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using k8s;
+using k8s.Exceptions;
+using Microsoft.AspNetCore.Http;
 using TokenOperator.Runtime.Client;
 using TokenOperator.Runtime.Observability;
 using TokenOperator.Tests.Runtime.Fakes;
@@ -38,29 +42,86 @@ public sealed class KubernetesClientFactoryTests
     }
 
     [Fact]
-    public async Task A_configuration_can_be_used_again()
+    public async Task A_certificate_that_nobody_vouches_for_is_accepted_where_the_kubeconfig_says_so()
     {
-        await using var server = await FakeApiServer.StartAsync();
         using var authority = new Authority();
-        var configuration = server.Configuration();
-        configuration.SslCaCerts = [authority.Certificate];
+        using var other = new Authority();
+        var requests = await GetAsync(other.Issue(IPAddress.Loopback), authority.Certificate, configuration => configuration.SkipTlsVerify = true);
 
-        using var client = KubernetesClientFactory.Create(configuration);
-
-        configuration.SslCaCerts.Should().HaveCount(1);
-        configuration.FirstMessageHandlerSetup.Should().BeNull();
+        requests.Should().ContainSingle();
     }
 
-    private static async Task<SeenRequest[]> GetAsync(X509Certificate2 serverCertificate, X509Certificate2 trusted)
+    [Fact]
+    public async Task The_certificate_is_checked_for_the_name_that_the_kubeconfig_gives()
+    {
+        using var authority = new Authority();
+        var connect = () => GetAsync(authority.Issue(IPAddress.Loopback), authority.Certificate, configuration => configuration.TlsServerName = "api.example.com");
+
+        await connect.Should().ThrowAsync<ApiUnavailableException>();
+    }
+
+    [Fact]
+    public async Task A_kubeconfigs_client_certificate_is_shown()
+    {
+        using var authority = new Authority();
+        using var client = authority.Issue(IPAddress.Loopback);
+        using var key = client.GetECDsaPrivateKey();
+        string? shown = null;
+        await GetAsync(
+            authority.Issue(IPAddress.Loopback), authority.Certificate,
+            configuration =>
+            {
+                configuration.ClientCertificateData = Base64(client.ExportCertificatePem());
+                configuration.ClientCertificateKeyData = Base64(key!.ExportECPrivateKeyPem());
+            },
+            context => shown = context.Connection.ClientCertificate?.Thumbprint);
+
+        shown.Should().Be(client.Thumbprint);
+    }
+
+    [Theory]
+    [InlineData(null, "without its key")]
+    [InlineData("no key", "cannot be read")]
+    public void A_client_certificate_with_a_key_that_is_none_is_refused_in_words(string? key, string because)
+    {
+        using var authority = new Authority();
+        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration
+        {
+            Host = "https://127.0.0.1:1",
+            ClientCertificateData = Base64(authority.Certificate.ExportCertificatePem()),
+            ClientCertificateKeyData = key is null ? null : Base64(key),
+        });
+
+        connect.Should().Throw<KubeConfigException>().WithMessage($"*{because}*");
+    }
+
+    [Fact]
+    public void An_address_that_is_none_is_refused_in_words()
+    {
+        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = "here" });
+
+        connect.Should().Throw<KubeConfigException>().WithMessage("*\"here\"*expected*");
+    }
+
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+
+    private static async Task<SeenRequest[]> GetAsync(
+        X509Certificate2 serverCertificate, X509Certificate2 trusted, Action<KubernetesClientConfiguration>? configure = null, Action<HttpContext>? look = null)
     {
         using (serverCertificate)
         {
             await using var server = await FakeApiServer.StartAsync(serverCertificate);
+            server.Intercept = (context, _) =>
+            {
+                look?.Invoke(context);
+                return Task.FromResult(false);
+            };
             var configuration = server.Configuration();
             configuration.SslCaCerts = [trusted];
-            using var kubernetes = KubernetesClientFactory.Create(configuration);
+            configure?.Invoke(configuration);
+            using var connection = KubernetesClientFactory.Create(configuration);
             using var metrics = new RuntimeMetrics(new PlainMeterFactory());
-            var client = new ResourceClient(new ApiTransport(kubernetes, metrics, TimeProvider.System), "tester");
+            var client = new ResourceClient(new ApiTransport(connection, new ApiJson(), metrics, TimeProvider.System), "tester");
             try
             {
                 await client.GetAsync<Gadget>(Gadget.ResourceKind, new("shop", "lamp"), CancellationToken.None);

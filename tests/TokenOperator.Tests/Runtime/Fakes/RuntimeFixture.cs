@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using k8s;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Runtime.Client;
@@ -17,8 +16,8 @@ internal sealed class RuntimeFixture : IAsyncDisposable
     private RuntimeFixture(FakeApiServer server)
     {
         Server = server;
-        Kubernetes = KubernetesClientFactory.Create(server.Configuration());
-        Client = new ResourceClient(new ApiTransport(Kubernetes, Metrics, Time), "tester");
+        Connection = KubernetesClientFactory.Create(server.Configuration());
+        Client = new ResourceClient(new ApiTransport(Connection, new ApiJson(), Metrics, Time), "tester");
     }
 
     public FakeApiServer Server { get; }
@@ -27,7 +26,7 @@ internal sealed class RuntimeFixture : IAsyncDisposable
 
     public RuntimeMetrics Metrics { get; } = new(new PlainMeterFactory());
 
-    public Kubernetes Kubernetes { get; }
+    public ApiConnection Connection { get; }
 
     public ResourceClient Client { get; }
 
@@ -61,7 +60,7 @@ internal sealed class RuntimeFixture : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await Task.WhenAll(_running).WaitAsync(TimeSpan.FromSeconds(20));
-        Kubernetes.Dispose();
+        Connection.Dispose();
         await Server.DisposeAsync();
         Metrics.Dispose();
         _stop.Dispose();

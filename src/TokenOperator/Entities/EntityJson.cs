@@ -1,0 +1,11 @@
+using System.Text.Json.Serialization;
+
+namespace TokenOperator.Entities;
+
+/// <summary>The JSON of an OAuthToken, by code that is made when this is built.</summary>
+[JsonSourceGenerationOptions(
+    GenerationMode = JsonSourceGenerationMode.Metadata,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(V1Alpha1OAuthToken))]
+public sealed partial class EntityJson : JsonSerializerContext;
