@@ -14,6 +14,9 @@ namespace TokenOperator.Commands;
 /// <summary>Parses the command line and turns what goes wrong into one sentence and an exit code.</summary>
 public static class CommandLine
 {
+    /// <summary>The library ends a process 2 s after SIGTERM unless told otherwise. The pod has 45 s.</summary>
+    private static readonly TimeSpan LongestEnd = RunCommand.ShutdownTimeout + TimeSpan.FromSeconds(10);
+
     /// <summary>Runs the verb that <paramref name="args"/> name; <c>run</c> when they name none.</summary>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string[] args)
@@ -30,7 +33,7 @@ public static class CommandLine
         }
 
         // Errors are for the person who typed the command: a sentence, no stack trace.
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestEnd });
     }
 
     /// <summary>The command as it is typed, such as <c>token-operator accounts allow</c>.</summary>

@@ -21,7 +21,7 @@ namespace TokenOperator.Commands;
 public static class RunCommand
 {
     /// <summary>How long a stop may take: requests that were sent to a provider are waited for and committed.</summary>
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs the operator.</summary>
     public static async Task<int> ExecuteAsync(CancellationToken ct)
