@@ -229,10 +229,12 @@ public sealed partial class OAuthTokenController(
             await secrets.RetireAsync(entity, old, ct);
 
         var now = request is null ? time.GetUtcNow() : accounts.Now(request.Key);
+        // What was asked for while Postgres is away is done when it is back.
+        var isHandled = !verdict.IsWaiting && verdict.Problem?.Reason != Reasons.StoreUnavailable;
         var report = new Report(
             verdict.IsWaiting ? entity.Status?.ObservedGeneration : entity.Metadata.Generation, name, request?.Scopes ?? [], verdict,
             Persisted: request is null || !pending.Contains(request.Key), secret,
-            (verdict.IsWaiting ? null : RefreshRequestOf(entity)) ?? entity.Status?.LastHandledRefreshRequest)
+            (isHandled ? RefreshRequestOf(entity) : null) ?? entity.Status?.LastHandledRefreshRequest)
         {
             // Of nobody's account, and of others', there is nothing to consent to.
             AuthorizationUrl = verdict.Account is null ? null : links.For(entity.Status?.AuthorizationURL, entity.Key(), verdict.Problem, now),
