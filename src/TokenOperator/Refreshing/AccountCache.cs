@@ -76,9 +76,9 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingC
 
     private Seen SeenNow(AccountRecord record) => new(record, time.GetUtcNow(), time.GetTimestamp());
 
-    /// <summary>The same tokens and failures seen once more are as old as before, whatever the wall clock says by now.</summary>
+    /// <summary>The same tokens seen once more are as old as before, whatever the wall clock says by now.</summary>
     private Seen Again(Seen known, AccountRecord record) =>
-        known.Record.Generation == record.Generation && known.Record.Failure == record.Failure ? known with { Record = record } : SeenNow(record);
+        known.Record.Generation == record.Generation ? known with { Record = record } : SeenNow(record);
 
     private static bool SameNamespaces(AccountRecord a, AccountRecord b) =>
         (a.Namespaces, b.Namespaces) is (null, null) || (a.Namespaces is { } x && b.Namespaces is { } y && x.SequenceEqual(y));

@@ -205,12 +205,14 @@ public sealed partial class AccountRefresher(
 
     private RefreshFailure Count(AccountRecord before, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
     {
-        var now = time.GetUtcNow();
+        // By the account's own time, which a clock that was set back does not change.
+        var now = cache.Now(before.Key);
         var count = (before.Failure?.Count ?? 0) + 1;
-        var retryAt = now + RefreshPolicy.Backoff(failed.Kind, count, failed.RetryAfter, dice.NextDouble());
+        var wait = RefreshPolicy.Backoff(failed.Kind, count, failed.RetryAfter, dice.NextDouble());
+        var retryAt = now + wait;
         LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
         if (failed.Kind == FailureKind.ClientRejected)
-            rejected.Reject(before.Key.Provider, client, retryAt);
+            rejected.Reject(before.Key.Provider, client, time.GetUtcNow() + wait);
         return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, inputs);
     }
 

@@ -125,6 +125,23 @@ public sealed class ClockTests : IDisposable
     }
 
     [Fact]
+    public async Task A_failed_refresh_after_the_clock_was_set_back_makes_no_token_live_longer_and_no_storm()
+    {
+        var end = _time.GetUtcNow().AddHours(1);
+        _store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
+        (await LookAsync()).Should().BeFalse();
+        _time.Advance(TimeSpan.FromMinutes(50));
+        _time.Jump = TimeSpan.FromDays(-1);
+        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
+        (await LookAsync()).Should().BeTrue();
+
+        (await LookAsync()).Should().BeFalse("it backs off");
+        _time.Advance(TimeSpan.FromMinutes(11));
+        _cache.Now(Row.Key).Should().BeAfter(end);
+        (await LookAsync()).Should().BeTrue("the time to wait is over");
+    }
+
+    [Fact]
     public void A_machine_that_slept_does_nothing_until_its_lease_was_renewed_or_lost()
     {
         var leadership = new SteadyLeadership();
