@@ -25,8 +25,11 @@ public static class TokenDocument
     /// those by which another format says the same (<c>token</c>, <c>expiry</c> and their like) follow along. A token
     /// without refresh token leaves the one that is there: nothing but a newer one replaces a refresh token.
     /// </summary>
+    /// <param name="token">The tokens.</param>
+    /// <param name="previousDocument">What stands there, or null.</param>
+    /// <param name="isNewGrant">True when somebody consented anew: what the old grant says of itself does not hold any more.</param>
     /// <exception cref="InvalidDocumentException"><paramref name="previousDocument"/> is no JSON object.</exception>
-    public static string Write(TokenSet token, string? previousDocument)
+    public static string Write(TokenSet token, string? previousDocument, bool isNewGrant = false)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
         using (var writer = new Utf8JsonWriter(buffer))
@@ -34,7 +37,7 @@ public static class TokenDocument
             writer.WriteStartObject();
             WriteOwn(writer, token);
             if (previousDocument is not null)
-                WriteKept(writer, token, JsonInput.ReadObject(previousDocument, Source, MaxBytes));
+                WriteKept(writer, token, JsonInput.ReadObject(previousDocument, Source, MaxBytes), isNewGrant);
             writer.WriteEndObject();
         }
 
@@ -59,7 +62,7 @@ public static class TokenDocument
         WriteMoment(writer, "refresh_token_expires_at", token.RefreshTokenExpiresAt);
     }
 
-    private static void WriteKept(Utf8JsonWriter writer, TokenSet token, JsonElement previous)
+    private static void WriteKept(Utf8JsonWriter writer, TokenSet token, JsonElement previous, bool isNewGrant)
     {
         foreach (var member in previous.EnumerateObject())
         {
@@ -72,6 +75,9 @@ public static class TokenDocument
                     break;
                 case "account" when token.Identity?.Email is not null:
                 case "subject" when token.Identity?.Subject is not null:
+                case "subject" or "id_token" when isNewGrant:
+                case "scopes" when isNewGrant && token.Scopes.Count == 0:
+                case "account" when isNewGrant && member.Value.ValueKind == JsonValueKind.String && member.Value.GetString()!.Contains('@', StringComparison.Ordinal):
                     break;
                 case "token":
                     WriteText(writer, member.Name, token.AccessToken?.Reveal());

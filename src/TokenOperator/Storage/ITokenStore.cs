@@ -4,7 +4,8 @@ using TokenOperator.Tokens;
 namespace TokenOperator.Storage;
 
 /// <summary>
-/// The rows of <c>oauth_tokens</c>. Every method is one statement, so one round trip. A method throws
+/// The rows of <c>oauth_tokens</c>. Every method is one statement, so one round trip, but for those that replace a document which
+/// they have not read: what an application keeps in it stays. A method throws
 /// <see cref="StoreUnavailableException"/> when the database cannot be used now (away, read-only, full, too slow),
 /// with a message that names host and database and never a password.
 /// </summary>
@@ -46,7 +47,7 @@ public interface ITokenStore
 
     /// <summary>
     /// Imports a seed: inserts the row, or, when <paramref name="replacesGeneration"/> is given, replaces the tokens of
-    /// the row at just that generation and forgets its failures. Null when the row is there already (or is another by now).
+    /// the row at just that generation and forgets its failures; what an application keeps beside them stays. Null when the row is there already (or is another by now).
     /// <paramref name="ns"/> is recorded on a row that belongs to no namespace.
     /// </summary>
     Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct);

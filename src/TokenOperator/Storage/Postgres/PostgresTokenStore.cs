@@ -112,7 +112,8 @@ internal sealed class PostgresTokenStore(
     public async Task<AccountRecord?> ImportAsync(
         AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct)
     {
-        NpgsqlParameter[] common = [Document(key, token, null), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
+        var previous = replacesGeneration is null ? null : await ReadableDocumentAsync(key, ct);
+        NpgsqlParameter[] common = [Document(key, token, previous, isNewGrant: true), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
         var row = replacesGeneration is { } generation
             ? await RowAsync(AccountSql.Replace, key, ct, [.. common, Of(generation)])
             : await RowAsync(AccountSql.Insert, key, ct, common);
@@ -149,6 +150,19 @@ internal sealed class PostgresTokenStore(
         }
     }
 
+    /// <summary>What stands in the row; null also for what nobody can read, since a new seed mends it.</summary>
+    private async Task<string?> ReadableDocumentAsync(AccountKey key, CancellationToken ct)
+    {
+        try
+        {
+            return (await RowAsync(AccountSql.Find, key, ct))?.Document;
+        }
+        catch (UnreadableRowException)
+        {
+            return null;
+        }
+    }
+
     private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken ct, params NpgsqlParameter[] further) =>
         RunAsync(sql, async reader => await reader.ReadAsync(ct) ? AccountRow.Read(reader, cipher) : null, ct, Keyed(key, further));
 
@@ -182,7 +196,8 @@ internal sealed class PostgresTokenStore(
     // Of no declared type: the server takes it as the column's, json or jsonb.
     internal static NpgsqlParameter<string> Json(string text) => new() { TypedValue = text, NpgsqlDbType = NpgsqlDbType.Unknown };
 
-    private NpgsqlParameter<string> Document(AccountKey key, TokenSet token, string? previous) => Json(cipher.Seal(key, TokenDocument.Write(token, previous)));
+    private NpgsqlParameter<string> Document(AccountKey key, TokenSet token, string? previous, bool isNewGrant = false) =>
+        Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant)));
 
     private static NpgsqlParameter<long> Of(long value) => new() { TypedValue = value };
 

@@ -127,6 +127,35 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
+    public async Task What_an_application_or_a_later_version_keeps_in_the_document_survives_a_new_consent_and_what_the_old_grant_says_does_not()
+    {
+        await Database.ExecuteAsync(
+            """
+            insert into oauth_tokens (provider, account, token_data, namespaces) values ('google', 'marcus',
+              '{"refresh_token": "1//dead", "mine": {"a": [1, 2]}, "account": "old@example.com", "subject": "1", "scopes": ["old"], "id_token": "old"}', '{mail}')
+            """);
+        var store = Database.Store(cipher: TokenCipher.None);
+        (await store.ImportAsync(Marcus, new TokenSet { RefreshToken = new("1//new") }, "mail", "seed", 0, default))!
+            .Token.Should().BeEquivalentTo(new { Identity = (Identity?)null, Scopes = Array.Empty<string>() });
+        (await Database.ScalarAsync("select token_data - 'token_type' from oauth_tokens")).Should().Be("""{"mine": {"a": [1, 2]}, "refresh_token": "1//new"}""");
+    }
+
+    [Fact]
+    public async Task A_failure_that_a_later_version_recorded_in_its_own_words_is_reported_and_the_row_left_alone()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await FailAsync(store);
+        await Database.ExecuteAsync("update oauth_tokens set failure_reason = 'MoonPhase'");
+        const string AllButTheLastClaim = "select (to_jsonb(t) - 'claim_id')::text from oauth_tokens t";
+        var before = await Database.ScalarAsync(AllButTheLastClaim);
+
+        (await FluentActions.Awaiting(() => store.FindAsync(Marcus, default)).Should().ThrowAsync<UnreadableRowException>()).WithMessage("*failure_reason*");
+        await FluentActions.Awaiting(() => store.ClaimAsync(Marcus, NewClaim("a"), 0, default)).Should().ThrowAsync<UnreadableRowException>();
+        (await Database.ScalarAsync(AllButTheLastClaim)).Should().Be(before);
+    }
+
+    [Fact]
     public async Task A_failure_is_recorded_ends_the_claim_and_keeps_the_token()
     {
         var store = Database.Store();
