@@ -33,13 +33,14 @@ public sealed class OAuthTokenFinalizer(
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
         try
         {
-            return await accounts.DeleteAsync(request.Key, record => BeforeAsync(entity, request, record, cancellationToken), cancellationToken)
+            return await accounts.DeleteAsync(
+                request.Key, record => IsToGo(entity, request, record), record => RevokeAsync(entity, request, record, cancellationToken), cancellationToken)
                 ? ReconciliationResult<V1Alpha1OAuthToken>.Success(entity)
-                : ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"The row of {request.Key} changed while it was being deleted.");
+                : ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"The row of {request.Key} is being refreshed or was changed by somebody else; it is deleted after that.");
         }
-        catch (KeptException)
+        catch (FenceLostException e)
         {
-            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+            return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, e.Message, e, Retry);
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException or RevocationFailedException)
         {
@@ -50,16 +51,18 @@ public sealed class OAuthTokenFinalizer(
         }
     }
 
-    private async Task BeforeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record, CancellationToken ct)
+    private bool IsToGo(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
         if (record.Namespaces?.Contains(request.Owner.Namespace) != true)
-            throw new KeptException();
-        if (OtherUser(entity, request.Key, record) is { } other)
-        {
-            events.Publish(entity, "Normal", "AccountKept", "Delete", $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
-            throw new KeptException();
-        }
+            return false;
+        if (OtherUser(entity, request.Key, record) is not { } other)
+            return true;
+        events.Publish(entity, "Normal", "AccountKept", "Delete", $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
+        return false;
+    }
 
+    private async Task RevokeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record, CancellationToken ct)
+    {
         if (entity.Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
             return;
         var answer = await providers.Find(request.Key.Provider)!.RevokeAsync(token, ct);
@@ -74,8 +77,6 @@ public sealed class OAuthTokenFinalizer(
         .FirstOrDefault(o => o.Metadata.DeletionTimestamp is null && o.Metadata.Uid != entity.Metadata.Uid
             && record.Namespaces?.Contains(o.Metadata.NamespaceProperty) == true)?
         .Key();
-
-    private sealed class KeptException : Exception;
 
     private sealed class RevocationFailedException(string message) : Exception(message);
 }

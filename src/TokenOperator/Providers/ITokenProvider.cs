@@ -12,6 +12,9 @@ public interface ITokenProvider
     /// <summary>How often it may be asked to refresh; whoever asks keeps to it.</summary>
     RequestRate Rate { get; }
 
+    /// <summary>No request takes longer.</summary>
+    TimeSpan TimeLimit { get; }
+
     /// <summary>True when an answer that is lost can be a refresh token lost: it is asked only while its answer can be kept.</summary>
     bool RotatesRefreshTokens { get; }
 

@@ -6,8 +6,10 @@ using TokenOperator.Tokens;
 namespace TokenOperator.Refreshing;
 
 /// <summary>Writes what is not an answer of a provider: seeds, permissions, deletions. Takes turns with refreshes of the same account.</summary>
-public sealed partial class AccountImporter(ITokenStore store, AccountCache cache, AccountLocks locks, ILogger<AccountImporter> log)
+public sealed partial class AccountImporter(ITokenStore store, AccountCache cache, AccountLocks locks, IFence fence, ILogger<AccountImporter> log)
 {
+    private static readonly TimeSpan ClaimDuration = TimeSpan.FromMinutes(1);
+
     /// <summary>Imports <paramref name="seed"/>; gives the row that stands there in the end, whoever wrote it.</summary>
     public async Task<AccountRecord?> ImportAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken ct)
     {
@@ -29,15 +31,35 @@ public sealed partial class AccountImporter(ITokenStore store, AccountCache cach
         return cache.Keep(allowed);
     }
 
-    /// <summary>Deletes the row after <paramref name="before"/> was done with it, while nothing else happens to the account.</summary>
-    /// <returns>False when the row changed meanwhile and the caller should look again.</returns>
-    public async Task<bool> DeleteAsync(AccountKey key, Func<AccountRecord, Task> before, CancellationToken ct)
+    /// <summary>
+    /// Deletes the row, if it is to go, after <paramref name="before"/> was done with it. Both happen under a claim: nobody refreshes
+    /// the account meanwhile, and a leader that was paused in the middle finds its successor's claim, or a row that was made anew
+    /// and has none.
+    /// </summary>
+    /// <returns>False when somebody else has claimed or changed the row, and the caller should look again.</returns>
+    /// <exception cref="FenceLostException">This process no longer leads.</exception>
+    public async Task<bool> DeleteAsync(AccountKey key, Func<AccountRecord, bool> isToGo, Func<AccountRecord, Task> before, CancellationToken ct)
     {
         using var turn = await locks.AcquireAsync(key, ct);
-        if (await cache.ReadAsync(key, ct) is not { } record)
+        if (await cache.ReadAsync(key, ct) is not { } record || !isToGo(record))
             return true;
-        await before(record);
-        if (!await store.DeleteAsync(key, record.Generation, ct))
+        var claim = fence.NewClaim(ClaimDuration);
+        if (await store.ClaimAsync(key, claim, record.Generation, ct) is not { } claimed)
+            return false;
+        var isDeleted = false;
+        try
+        {
+            fence.ThrowIfLost();
+            await before(claimed);
+            isDeleted = await store.DeleteAsync(key, claim.Id, ct);
+        }
+        finally
+        {
+            if (!isDeleted)
+                await store.ReleaseAsync(key, claim.Id, CancellationToken.None);
+        }
+
+        if (!isDeleted)
             return false;
         cache.Forget(key);
         LogDeleted(key.Provider, key.Account);

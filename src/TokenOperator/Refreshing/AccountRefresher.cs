@@ -23,8 +23,8 @@ public sealed partial class AccountRefresher(
     Random dice,
     ILogger<AccountRefresher> log)
 {
-    /// <summary>How long a claim holds: longer than the provider's time limit and a slow commit together.</summary>
-    public static readonly TimeSpan ClaimDuration = TimeSpan.FromSeconds(60);
+    /// <summary>How much longer than the provider's time limit a claim holds: a claim and a commit take 10 s each at most.</summary>
+    public static readonly TimeSpan ClaimMargin = TimeSpan.FromSeconds(30);
 
     /// <summary>Asks the provider unless somebody was faster.</summary>
     /// <param name="seen">The row that the decision to refresh was made on.</param>
@@ -57,7 +57,7 @@ public sealed partial class AccountRefresher(
 
     private async Task<AccountRecord?> ClaimAndAskAsync(AccountRecord seen, OAuthClient client, string inputs, Action sending, CancellationToken ct)
     {
-        var claim = new Claim(Guid.NewGuid(), fence.Scope, fence.Holder, ClaimDuration) { Term = fence.TermNumber };
+        var claim = fence.NewClaim(providers.Find(seen.Key.Provider)!.TimeLimit + ClaimMargin);
         AccountRecord? claimed;
         try
         {

@@ -1,4 +1,6 @@
 // Refreshing asks providers and keeps what they answer. It may touch ITokenProvider and ITokenStore, and knows nothing of Kubernetes.
+using TokenOperator.Storage;
+
 namespace TokenOperator.Refreshing;
 
 /// <summary>The right of this process to act at all, from whatever elects the one that may.</summary>
@@ -14,6 +16,9 @@ public interface IFence
         if (!Holds)
             throw new FenceLostException($"This process no longer leads {Scope}; the rest is left to the one that does.");
     }
+
+    /// <summary>A fresh claim of this process in its term.</summary>
+    Claim NewClaim(TimeSpan duration) => new(Guid.NewGuid(), Scope, Holder, duration) { Term = TermNumber };
 
     /// <summary>What the right is over; two processes of the same scope never hold it at once.</summary>
     string Scope { get; }

@@ -73,8 +73,8 @@ public interface ITokenStore
     /// <summary>Takes the row from all its namespaces: it belongs to nobody. Denials stay. Null when there is no such row.</summary>
     Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct);
 
-    /// <summary>Deletes the row at just this generation; false when it is another by now or gone.</summary>
-    Task<bool> DeleteAsync(AccountKey key, long generation, CancellationToken ct);
+    /// <summary>Deletes the row that stands under this claim; false when another claim stands there, or the row is another by now or gone.</summary>
+    Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct);
 
     /// <summary>
     /// Says which accounts somebody else changed (LISTEN), as it happens; null means that the connection was made anew and

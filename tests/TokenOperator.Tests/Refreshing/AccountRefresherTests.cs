@@ -53,6 +53,14 @@ public sealed class AccountRefresherTests : IDisposable
     private Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => _refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
 
     [Fact]
+    public async Task A_claim_outlasts_the_longest_answer_of_the_provider()
+    {
+        _provider.TimeLimit = TimeSpan.FromSeconds(300);
+        await RefreshAsync();
+        _store.LastClaim!.Duration.Should().Be(TimeSpan.FromSeconds(330));
+    }
+
+    [Fact]
     public async Task A_refresh_claims_asks_once_and_commits_and_nothing_else()
     {
         _provider.Answer = Granted();

@@ -16,6 +16,8 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public bool IsClaimedElsewhere { get; set; }
 
+    public Claim? LastClaim { get; private set; }
+
     public List<string> Calls { get; } = [];
 
     public Action? BeforeCommit { get; set; }
@@ -25,7 +27,11 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     public Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => Call("find", () => Row);
 
     public Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct) =>
-        Call("claim", () => IsClaimedElsewhere || Row?.Generation != expectedGeneration ? null : Row);
+        Call("claim", () =>
+        {
+            LastClaim = claim;
+            return IsClaimedElsewhere || Row?.Generation != expectedGeneration ? null : Row;
+        });
 
     public Task<AccountRecord?> CommitAsync(AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct)
     {
@@ -57,7 +63,7 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct) => throw new NotSupportedException();
 
-    public Task<bool> DeleteAsync(AccountKey key, long generation, CancellationToken ct) => Call("delete", () => Row?.Generation == generation);
+    public Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct) => Call("delete", () => LastClaim?.Id == claimId);
 
     public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken ct)
     {

@@ -10,6 +10,8 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
 
     public RequestRate Rate { get; } = rate ?? RequestRate.Default;
 
+    public TimeSpan TimeLimit { get; set; } = TimeSpan.FromSeconds(30);
+
     public bool RotatesRefreshTokens { get; set; } = true;
 
     public RefreshAnswer Answer { get; set; } = Granted();

@@ -43,6 +43,9 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IConsentProvid
     public RequestRate Rate => _options.Rate;
 
     /// <inheritdoc/>
+    public TimeSpan TimeLimit => _options.Timeout;
+
+    /// <inheritdoc/>
     public bool RotatesRefreshTokens => _options.RotatesRefreshTokens;
 
     /// <inheritdoc/>

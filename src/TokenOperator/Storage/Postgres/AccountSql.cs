@@ -143,9 +143,11 @@ internal static class AccountSql
         select {Columns}, {Noticed(3)} from written
         """;
 
-    /// <summary>$3 generation, $4 writer.</summary>
+    /// <summary>$3 claim, $4 writer.</summary>
     public static readonly string Delete = $"""
-        with written as (delete from oauth_tokens where provider = $1 and account = $2 and generation = $3 returning provider, account)
+        with written as (
+          delete from oauth_tokens where provider = $1 and account = $2 and claim_id = $3 and claim_expires_at is not null
+          returning provider, account)
         select {Noticed(4)} from written
         """;
 

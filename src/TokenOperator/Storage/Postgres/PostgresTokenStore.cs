@@ -136,8 +136,12 @@ internal sealed class PostgresTokenStore(
     public async Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct) => (await RowAsync(AccountSql.Disown, key, ct, Of(_writer)))?.Record;
 
     /// <inheritdoc/>
-    public Task<bool> DeleteAsync(AccountKey key, long generation, CancellationToken ct) =>
-        RunAsync(AccountSql.Delete, reader => reader.ReadAsync(ct), ct, Keyed(key, Of(generation), Of(_writer)));
+    public async Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct)
+    {
+        var isDeleted = await RunAsync(AccountSql.Delete, reader => reader.ReadAsync(ct), ct, Keyed(key, Of(claimId), Of(_writer)));
+        Forget(key, claimId);
+        return isDeleted;
+    }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken ct)

@@ -32,7 +32,8 @@ public sealed class AccountNoticesTests(PostgresFixture fixture)
         await other.AllowAsync(own, "web", default);
         (await watch.NextAsync()).Should().Be(own, "claims, commits and imports that changed nothing are not told");
 
-        await other.DeleteAsync(Marcus, 1, default);
+        await other.ClaimAsync(Marcus, claim, 1, default);
+        await other.DeleteAsync(Marcus, claim.Id, default);
         (await watch.NextAsync()).Should().Be(Marcus);
     }
 

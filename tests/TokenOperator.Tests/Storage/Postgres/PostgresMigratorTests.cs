@@ -86,7 +86,9 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
         var other = new AccountKey("google", "other");
         (await store.ImportAsync(other, TestDatabase.Token("t") with { ExpiresAt = null }, "mail", "seed", null, default)).Should().NotBeNull("the operator can insert");
         (await store.ImportAsync(other, TestDatabase.Token("t"), "mail", "seed", null, default)).Should().BeNull("accounts are unique");
-        await store.DeleteAsync(other, 0, default);
+        var claim = TestDatabase.NewClaim("a");
+        await store.ClaimAsync(other, claim, 0, default);
+        (await store.DeleteAsync(other, claim.Id, default)).Should().BeTrue();
 
         await database.Migrator().DownAsync(0, default);
         (await database.ScalarAsync(RelationsSql)).Should().Be(relations);

@@ -222,14 +222,32 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_row_is_deleted_at_its_generation_only()
+    public async Task A_leader_that_was_paused_before_its_delete_leaves_what_its_successor_has_claimed_or_made_anew()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-        (await store.DeleteAsync(Marcus, 1, default)).Should().BeFalse();
-        (await store.DeleteAsync(Marcus, 0, default)).Should().BeTrue();
-        (await store.DeleteAsync(Marcus, 0, default)).Should().BeFalse();
+        var (paused, successor) = (NewClaim("lease", term: 1), NewClaim("lease", term: 2));
+        (await store.ClaimAsync(Marcus, paused, 0, default)).Should().NotBeNull();
+
+        (await Database.Store().ClaimAsync(Marcus, successor, 0, default)).Should().NotBeNull();
+        (await store.DeleteAsync(Marcus, paused.Id, default)).Should().BeFalse();
+        (await Database.Store().DeleteAsync(Marcus, successor.Id, default)).Should().BeTrue();
         (await store.FindAsync(Marcus, default)).Should().BeNull();
+
+        await store.ImportAsync(Marcus, Token("another"), "mail", "seed", null, default);
+        (await store.DeleteAsync(Marcus, paused.Id, default)).Should().BeFalse("at the same generation as the old one");
+        (await store.FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be("another");
+    }
+
+    [Fact]
+    public async Task A_claim_that_has_ended_deletes_nothing()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        await store.CommitAsync(Marcus, claim.Id, 0, Token("u"), At(1), default);
+        (await store.DeleteAsync(Marcus, claim.Id, default)).Should().BeFalse();
     }
 
     [Fact]
@@ -251,9 +269,10 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         await store.AllowAsync(Marcus, "web", default);
         await store.FindAsync(Marcus, default);
         await store.ListAsync(default);
-        await store.DeleteAsync(Marcus, 2, default);
+        await store.ClaimAsync(Marcus, claim, 2, default);
+        await store.DeleteAsync(Marcus, claim.Id, default);
 
-        (await fixture.Server.StatementsAsync(Database.Database)).Sum(s => s.Calls).Should().Be(12);
+        (await fixture.Server.StatementsAsync(Database.Database)).Sum(s => s.Calls).Should().Be(13 + 1, "an import in place of another reads what is to be kept");
     }
 
     [Fact]
