@@ -115,6 +115,9 @@ public static class ConnectionStrings
         // Npgsql 10 tries Kerberos first at each connection, and hangs or floods logs where its library is missing, as in
         // our image (npgsql/npgsql issues 6416, 6524, 6555).
         Default("GSS Encryption Mode", GssEncryptionMode.Disable);
+        // The types of the store's columns are built in. Reading the catalog costs a statement at the first connection, which a
+        // slow server would have to answer within the time for connecting.
+        Default("Server Compatibility Mode", ServerCompatibilityMode.NoTypeLoading);
         if (settings.Host!.Contains(','))
             Default("Target Session Attributes", "read-write");
         // A column of type timestamp is read and written as UTC.
