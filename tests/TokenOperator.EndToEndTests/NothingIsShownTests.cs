@@ -37,13 +37,16 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         using var keyring = new TestKeyring();
         AddKey(keyring, "2026-01-01");
         await using var postgres = await PostgresServer.StartAsync(Talkative);
+        await using var telemetry = await OtlpReceiver.StartAsync();
         await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres, keyring);
         _marks.Add("password", new NpgsqlConnectionStringBuilder(bed.Database.ConnectionString).Password!);
         var secret = _marks.New("client-secret");
         await bed.WriteSecretAsync("client", "credentials.json", $$$"""{"installed":{"client_id":"client-1","client_secret":"{{{secret}}}"}}""");
         await bed.StartOperatorAsync(
             ("Logging__LogLevel__Default", "Trace"), ("Logging__LogLevel__TokenOperator", "Trace"), ("Logging__LogLevel__Microsoft", "Trace"),
-            ("Logging__Format", "json"), ("Providers__google__TimeoutSeconds", "3"));
+            ("Logging__Format", "json"), ("Providers__google__TimeoutSeconds", "3"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", telemetry.Address.ToString()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"));
+        _marks.Add("the operator's own token", (await File.ReadAllTextAsync(cluster.OperatorKubeconfig)).Split("token: ")[1].Split('\n')[0]);
 
         await bed.AddAccountAsync("good", spec => spec["secretName"] = "output");
         await bed.ReadyAsync("good");
@@ -66,6 +69,11 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         };
         await bed.Operator.StopAsync();
         written.Add(("the operator's log", bed.Operator.Log));
+        written.Add(("the traces by OTLP", telemetry.Received("/v1/traces")));
+        written.Add(("the metrics by OTLP", telemetry.Received("/v1/metrics")));
+        written.Add(("the API server's audit log", await ReadAsync(cluster.Plane.AuditLog.File)));
+        written.Add(("the API server's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "kube-apiserver.log"))));
+        written.Add(("etcd's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "etcd.log"))));
         written.Add(("what the verbs said", _said.ToString()));
         await postgres.ExecuteAsync("checkpoint", bed.Database.Name);
         await postgres.StopAsync();
@@ -79,7 +87,8 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
         // The search sees what there is: names are no secrets, and stand in each of these.
         written.Where(text => text.Text.Contains("good", StringComparison.Ordinal)).Select(text => text.Place)
-            .Should().Contain(["the OAuthTokens", "the events", "the operator's log", "what the verbs said"]);
+            .Should().Contain(["the OAuthTokens", "the events", "the operator's log", "what the verbs said", "the metrics by OTLP", "the API server's audit log"]);
+        written.Single(text => text.Place == "the traces by OTLP").Text.Should().Contain("oauth_tokens").And.Contain("exception.stacktrace");
         (await File.ReadAllTextAsync(postgres.LogFile)).Should().Contain("ciphertext").And.Contain("good", "the server did log its parameters");
         await OutputHoldsOnlyAnAccessTokenAsync(bed);
     }
@@ -221,6 +230,13 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         using var http = new HttpClient { BaseAddress = bed.Operator.Address };
         using var answer = await http.GetAsync(new Uri(path, UriKind.Relative));
         return await answer.Content.ReadAsStringAsync();
+    }
+
+    private static async Task<string> ReadAsync(string file)
+    {
+        // It is written to meanwhile.
+        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return await reader.ReadToEndAsync();
     }
 
     private async Task<string> JsonAsync(string api, OperatorBed bed, string resource) =>
