@@ -34,8 +34,8 @@ public sealed class OperatorBed : IAsyncDisposable
     /// <summary>The lease that its operators lead by, in <see cref="ClusterFixture.OperatorNamespace"/>.</summary>
     public string LeaseName => $"operator-{_number}";
 
-    /// <summary>Its database.</summary>
-    public PostgresDatabase Database { get; }
+    /// <summary>Its database; may be set before an operator is started.</summary>
+    public PostgresDatabase Database { get; set; }
 
     /// <summary>The provider.</summary>
     public ScriptedTokenServer Tokens { get; }

@@ -5,8 +5,9 @@ namespace TokenOperator.TestBed;
 /// <summary>Where Postgres' programs lie, and who may run them.</summary>
 /// <param name="Initdb">Path of initdb.</param>
 /// <param name="Postgres">Path of the server.</param>
+/// <param name="BaseBackup">Path of pg_basebackup, which comes along with the client's programs.</param>
 /// <param name="RunAs"><c>uid:gid</c> to run as, since Postgres refuses root; null when we are not root.</param>
-internal sealed record PostgresBinaries(string Initdb, string Postgres, string? RunAs)
+internal sealed record PostgresBinaries(string Initdb, string Postgres, string BaseBackup, string? RunAs)
 {
     private const string Override = "TOKEN_OPERATOR_PG_BIN";
     private const string DebianFolder = "/usr/lib/postgresql";
@@ -19,8 +20,11 @@ internal sealed record PostgresBinaries(string Initdb, string Postgres, string? 
             ?? throw new InvalidOperationException(
                 $"No Postgres found: neither initdb and postgres on PATH nor a version under {DebianFolder}. " +
                 $"Install it (apt-get install postgresql) or name the folder of its programs in {Override}.");
+        var initdb = Path.Combine(folder, "initdb");
+        // On PATH there may be links to the server's programs alone.
+        var home = Path.GetDirectoryName(File.ResolveLinkTarget(initdb, returnFinalTarget: true)?.FullName) ?? folder;
         return new PostgresBinaries(
-            Path.Combine(folder, "initdb"), Path.Combine(folder, "postgres"), Environment.IsPrivilegedProcess ? UnprivilegedUser() : null);
+            initdb, Path.Combine(folder, "postgres"), Path.Combine(home, "pg_basebackup"), Environment.IsPrivilegedProcess ? UnprivilegedUser() : null);
     }
 
     private static IEnumerable<string> Candidates()

@@ -20,6 +20,9 @@ public sealed record PostgresServerOptions
     /// <summary>Certificate chain and key (PEM) to offer TLS with; null for none.</summary>
     public (string Certificate, string Key)? Tls { get; init; }
 
+    /// <summary>How much room the tablespace <c>small</c> has, as mount says it (<c>128k</c>); null for no such tablespace. See <see cref="PostgresServer.CanHaveSmallDisk"/>.</summary>
+    public string? SmallDisk { get; init; }
+
     /// <summary>Further settings of postgresql.conf, such as <c>log_statement = all</c>.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 }
@@ -28,7 +31,15 @@ public sealed record PostgresServerOptions
 /// <param name="Name">The database's name.</param>
 /// <param name="ConnectionString">In Npgsql's form.</param>
 /// <param name="Uri">As <c>postgresql://</c>.</param>
-public sealed record PostgresDatabase(string Name, string ConnectionString, string Uri);
+public sealed record PostgresDatabase(string Name, string ConnectionString, string Uri)
+{
+    /// <summary>The same by way of another port on this machine.</summary>
+    public PostgresDatabase At(int port) => this with
+    {
+        ConnectionString = new NpgsqlConnectionStringBuilder(ConnectionString) { Port = port }.ConnectionString,
+        Uri = new UriBuilder(Uri) { Port = port }.Uri.AbsoluteUri,
+    };
+}
 
 /// <summary>A statement as pg_stat_statements counted it.</summary>
 public sealed record CountedStatement(string Text, long Calls);
@@ -53,17 +64,28 @@ public sealed class PostgresServer : IAsyncDisposable
         if [ "$last" = yes ]; then rm -rf "$1"; fi
         """;
 
+    // A mount in a namespace of the server's own: nobody else sees it, and it goes when the server does, however that ends.
+    private const string SmallDiskFolder = "/mnt";
+    private const string OnSmallDisk = """
+        mount -t tmpfs -o size="$1",uid="$2",gid="$3",mode=700 tmpfs "$4" || exit
+        shift 4
+        exec "$@"
+        """;
+
+    private static readonly Lazy<bool> Mounts = new(TryToMount);
+
     private readonly PostgresBinaries _binaries;
     private readonly PostgresServerOptions _options;
-    private readonly string _password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
+    private readonly string _password;
     private Process? _keeper;
     private TaskCompletionSource _gone = new();
     private int _databases;
 
-    private PostgresServer(PostgresBinaries binaries, PostgresServerOptions options)
+    private PostgresServer(PostgresBinaries binaries, PostgresServerOptions options, string password)
     {
         _binaries = binaries;
         _options = options;
+        _password = password;
         // A socket's path holds at most 107 bytes, so the folder is short.
         Folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), "to-pg-" + Path.GetRandomFileName()[..8]);
         LogFile = Path.Combine(Folder, "server.log");
@@ -78,31 +100,42 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>The port on 127.0.0.1; the same after a restart.</summary>
     public int Port { get; private set; }
 
+    /// <summary>True where <see cref="PostgresServerOptions.SmallDisk"/> can be had: for root, unless the container forbids to mount.</summary>
+    public static bool CanHaveSmallDisk => Mounts.Value;
+
     /// <summary>Makes a cluster and starts it.</summary>
     /// <exception cref="InvalidOperationException">There are no binaries, or the server does not come up; the message holds its last words.</exception>
     public static async Task<PostgresServer> StartAsync(PostgresServerOptions? options = null, CancellationToken ct = default)
     {
-        var server = new PostgresServer(PostgresBinaries.Find(), options ?? new PostgresServerOptions());
-        try
-        {
-            await server.InitializeAsync(ct);
-            await server.StartAgainAsync(ct);
-            if (server._options.CountStatements)
-                await server.ExecuteAsync("create extension pg_stat_statements", ct: ct);
-            return server;
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
+        var server = new PostgresServer(PostgresBinaries.Find(), options ?? new PostgresServerOptions(), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12)));
+        List<string> statements = [];
+        if (server._options.CountStatements)
+            statements.Add("create extension pg_stat_statements");
+        if (server._options.SmallDisk is not null)
+            statements.Add($"create tablespace small location '{SmallDiskFolder}'");
+        return await server.StartAsync(
+            () => server.Start(
+                server._binaries.Initdb, "-D", server.DataFolder, "-U", User, "--pwfile", server.PasswordFile, "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C"),
+            statements,
+            ct);
+    }
+
+    /// <summary>A hot standby that follows this server: it answers reads, and takes writes after <c>pg_promote</c>.</summary>
+    public async Task<PostgresServer> StartStandbyAsync(CancellationToken ct = default)
+    {
+        var standby = new PostgresServer(_binaries, _options, _password);
+        return await standby.StartAsync(
+            () => standby.Start(
+                _binaries.BaseBackup, "-D", standby.DataFolder, "--write-recovery-conf", "--checkpoint=fast", "--no-sync", "-d", $"host=127.0.0.1 port={Port} user={User} password={_password}"),
+            [],
+            ct);
     }
 
     /// <summary>Starts the server after <see cref="StopAsync"/>, on the same port with the same data.</summary>
     public async Task StartAgainAsync(CancellationToken ct = default)
     {
         _gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _keeper = Start("/bin/sh", "-c", Keeper, "sh", Folder, _binaries.Postgres);
+        _keeper = StartServer();
         _keeper.OutputDataReceived += (_, line) => { if (line.Data is null or "gone") _gone.TrySetResult(); };
         _keeper.BeginOutputReadLine();
 
@@ -134,6 +167,10 @@ public sealed class PostgresServer : IAsyncDisposable
         _keeper = null;
         keeper.Dispose();
     }
+
+    /// <summary>Gives the tablespace <c>small</c> this much room.</summary>
+    public Task ResizeSmallDiskAsync(string size, CancellationToken ct = default) => RunAsync(
+        Process.Start("nsenter", ["--mount", "--target", $"{_keeper!.Id}", "mount", "-o", $"remount,size={size}", SmallDiskFolder]), ct);
 
     /// <summary>Makes a fresh database: empty, or a copy of a template that nobody is connected to.</summary>
     public async Task<PostgresDatabase> CreateDatabaseAsync(PostgresDatabase? template = null, CancellationToken ct = default)
@@ -197,14 +234,37 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private string KeyFile => Path.Combine(Folder, "server.key");
 
-    private async Task InitializeAsync(CancellationToken ct)
+    private string DataFolder => Path.Combine(Folder, "data");
+
+    private string PasswordFile => Path.Combine(Folder, "password");
+
+    private async Task<PostgresServer> StartAsync(Func<Process> makeData, IReadOnlyList<string> statements, CancellationToken ct)
+    {
+        try
+        {
+            await MakeFolderAsync(ct);
+            await RunAsync(makeData(), ct);
+            File.Delete(PasswordFile);
+            await File.AppendAllLinesAsync(Path.Combine(DataFolder, "postgresql.conf"), Settings().Select(s => $"{s.Key} = '{s.Value}'"), ct);
+            await StartAgainAsync(ct);
+            foreach (var statement in statements)
+                await ExecuteAsync(statement, ct: ct);
+            return this;
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task MakeFolderAsync(CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())
             throw new PlatformNotSupportedException("The test bed needs a Unix shell.");
         Port = FreePort();
         Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var passwordFile = Path.Combine(Folder, "password");
-        await File.WriteAllTextAsync(passwordFile, _password, ct);
+        await File.WriteAllTextAsync(PasswordFile, _password, ct);
         if (_options.Tls is { } tls)
         {
             await File.WriteAllTextAsync(CertificateFile, tls.Certificate, ct);
@@ -215,11 +275,6 @@ public sealed class PostgresServer : IAsyncDisposable
 
         if (_binaries.RunAs is { } user)
             await RunAsync(Process.Start("chown", ["-R", user, Folder]), ct);
-        await RunAsync(
-            Start(_binaries.Initdb, "-D", Path.Combine(Folder, "data"), "-U", User, "--pwfile", passwordFile, "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C"),
-            ct);
-        File.Delete(passwordFile);
-        await File.AppendAllLinesAsync(Path.Combine(Folder, "data", "postgresql.conf"), Settings().Select(s => $"{s.Key} = '{s.Value}'"), ct);
     }
 
     private Dictionary<string, string> Settings()
@@ -261,24 +316,33 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    private Process Start(string file, params string[] arguments)
+    private Process StartServer()
     {
-        var start = new ProcessStartInfo { RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = Folder };
-        start.Environment["LC_ALL"] = "C";
-        if (_binaries.RunAs is { } user)
-        {
-            start.FileName = "setpriv";
-            foreach (var argument in new[] { "--reuid", user.Split(':')[0], "--regid", user.Split(':')[1], "--clear-groups", file })
-                start.ArgumentList.Add(argument);
-        }
-        else
-        {
-            start.FileName = file;
-        }
+        string[] keeper = ["/bin/sh", "-c", Keeper, "sh", Folder, _binaries.Postgres];
+        return _options.SmallDisk is { } size && _binaries.RunAs?.Split(':') is [var user, var group]
+            ? StartAsIs(["unshare", "--mount", "/bin/sh", "-c", OnSmallDisk, "sh", size, user, group, SmallDiskFolder, .. AsUser(keeper)])
+            : Start(keeper);
+    }
 
-        foreach (var argument in arguments)
-            start.ArgumentList.Add(argument);
-        return Process.Start(start) ?? throw new InvalidOperationException($"{file} cannot be started.");
+    private string[] AsUser(string[] command) =>
+        _binaries.RunAs?.Split(':') is [var user, var group] ? ["setpriv", "--reuid", user, "--regid", group, "--clear-groups", .. command] : command;
+
+    private Process Start(params string[] command) => StartAsIs(AsUser(command));
+
+    private Process StartAsIs(string[] command)
+    {
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = Folder };
+        start.Environment["LC_ALL"] = "C";
+        return Process.Start(start) ?? throw new InvalidOperationException($"{command[0]} cannot be started.");
+    }
+
+    private static bool TryToMount()
+    {
+        if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
+            return false;
+        using var trial = Process.Start("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", SmallDiskFolder]);
+        trial.WaitForExit();
+        return trial.ExitCode == 0;
     }
 
     private static async Task RunAsync(Process process, CancellationToken ct)

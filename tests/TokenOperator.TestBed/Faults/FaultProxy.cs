@@ -12,11 +12,11 @@ namespace TokenOperator.TestBed.Faults;
 /// </summary>
 public sealed class FaultProxy : IAsyncDisposable
 {
-    private readonly DnsEndPoint _server;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<FaultyConnection, Task> _connections = new();
     private readonly Lock _state = new();
     private readonly Dictionary<Direction, TaskCompletionSource> _gates = new() { [Direction.ToServer] = Opened(), [Direction.ToClient] = Opened() };
+    private DnsEndPoint _server;
     private TcpListener? _listener;
     private int _connectionCount;
     private long _latencyTicks;
@@ -59,6 +59,9 @@ public sealed class FaultProxy : IAsyncDisposable
 
     /// <summary>The same address by way of this proxy; for https the server's certificate must be good for 127.0.0.1.</summary>
     public Uri Through(Uri address) => new UriBuilder(address) { Host = "127.0.0.1", Port = Port }.Uri;
+
+    /// <summary>New connections lead to another server, as when an address moves.</summary>
+    public void Redirect(string host, int port) => _server = new DnsEndPoint(host, port, AddressFamily.InterNetwork);
 
     /// <summary>Ends refusing, stalling, swallowing and latency. What was held goes on; connections that lost bytes stay dead.</summary>
     public void Pass()

@@ -80,8 +80,7 @@ internal sealed class SoakBed : IAsyncDisposable
         var kubeconfig = await KubeconfigFile.RedirectAsync(
             await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, "token-operator", ct),
             Path.Combine(plane.Folder, "soak.kubeconfig"), links[0].Through(plane.Server), ct: ct);
-        var databaseUrl = database.Uri.Replace($":{postgres.Port}/", $":{links[1].Port}/", StringComparison.Ordinal);
-        return new SoakBed(plane, postgres, plain, rotating, links, kubeconfig, databaseUrl);
+        return new SoakBed(plane, postgres, plain, rotating, links, kubeconfig, database.At(links[1].Port).Uri);
     }
 
     /// <summary>Makes the accounts with their seeds and OAuthTokens.</summary>

@@ -59,28 +59,8 @@ public sealed class PostgresFaultTests(PostgresFixture fixture)
         var commit = store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default);
         await Eventually.IsTrueAsync(async () => await database.ScalarAsync(
             $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database.Name}' and wait_event = 'PgSleep'") is true);
-        await FluentActions.Awaiting(() => commit).Should().ThrowAsync<StoreUnavailableException>();
+        (await FluentActions.Awaiting(() => commit).Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*shutting down*");
         (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default))!.Generation.Should().Be(1, "three seconds for a statement are slow, not away");
-    }
-
-    [Theory]
-    [InlineData("53100", "*its disk is full*")]
-    [InlineData("53300", "*no more connections*")]
-    [InlineData("57P01", "*shutting down*")]
-    public async Task A_server_in_trouble_refuses_the_commit_and_takes_it_when_that_is_over(string state, string message)
-    {
-        await using var database = await fixture.CreateMigratedAsync();
-        var store = database.Store();
-        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
-        var claim = NewClaim("a");
-        await store.ClaimAsync(Marcus, claim, 0, default);
-        await database.ExecuteAsync($"create function fail() returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '{state}'; end $$");
-        await database.ExecuteAsync("create trigger fail before update on oauth_tokens for each row execute function fail()");
-
-        var commit = () => store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default);
-        (await commit.Should().ThrowAsync<StoreUnavailableException>()).WithMessage(message);
-        await database.ExecuteAsync("drop trigger fail on oauth_tokens");
-        (await commit())!.Generation.Should().Be(1);
     }
 
     private static async Task<long> WaitersAsync(TestDatabase database) => (long)(await database.ScalarAsync(
