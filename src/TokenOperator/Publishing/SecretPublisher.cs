@@ -19,7 +19,8 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
 {
     /// <summary>
     /// The version of the empty store, which no object ever has. An apply that names it creates a Secret that is not there
-    /// and is refused with 409 for one that is: the only way to create by apply without touching what others made meanwhile.
+    /// and is refused with 409 for one that is: the only way to create by apply without touching what others made meanwhile
+    /// (registry/generic/registry/store.go, Update; so in 1.20 and in 1.37).
     /// </summary>
     private const string OnlyIfAbsent = "1";
 
