@@ -22,7 +22,7 @@ internal static class StatusWatch
         while (true)
         {
             var all = new List<V1Alpha1OAuthToken>();
-            var version = await cluster.Api.ListAsync<V1Alpha1OAuthToken>(scope, "", all.AddRange, ct);
+            var version = await cluster.Api.ListAsync<V1Alpha1OAuthToken>(scope, "", all.AddRange, passOver: null, ct);
             var wanted = all.Where(token => name is null || token.Metadata.Name == name).ToDictionary(token => token.Key());
             var changed = wanted.Values.Where(token => !seen.TryGetValue(token.Key(), out var old) || old.Metadata.ResourceVersion != token.Metadata.ResourceVersion).ToList();
             if (first || changed.Count > 0 || wanted.Count != seen.Count)

@@ -113,10 +113,10 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
             return await JsonSerializer.DeserializeAsync(body, json.Info<T>(), cancellationToken)
                 ?? throw new ApiException(response.StatusCode, "", $"{request}: the API server answered null");
         }
-        catch (JsonException e)
+        catch (Exception e) when (WatchStream.IsUnreadable(e))
         {
             // The exception's own text can quote the answer, so only its position is told.
-            throw new ApiException(response.StatusCode, "", $"{request}: the answer cannot be read as {typeof(T).Name} at {e.Path}");
+            throw new ApiException(response.StatusCode, "", $"{request}: the answer cannot be read as {typeof(T).Name}{(e is JsonException { Path: { } path } ? $" at {path}" : "")}");
         }
     }
 

@@ -2,6 +2,7 @@
 // sets up, for exact control of time limits, retries and of what the server is asked to send.
 using System.Net;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using k8s;
 using k8s.Models;
 
@@ -48,7 +49,7 @@ public sealed class ResourceClient
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var all = new List<T>();
-        await ListAsync<T>(new(kind, ns, labelSelector), "", all.AddRange, cancellationToken);
+        await ListAsync<T>(new(kind, ns, labelSelector), "", all.AddRange, passOver: null, cancellationToken);
         return all;
     }
 
@@ -169,17 +170,18 @@ public sealed class ResourceClient
 
     /// <summary>
     /// Reads all pages and gives each to <paramref name="page"/>; answers the version of the collection. From version "0" the server's
-    /// cache answers (in one page), from a version on whatever it holds that is no older, from "" the state of now.
+    /// cache answers (in one page), from a version on whatever it holds that is no older, from "" the state of now. An object that
+    /// does not fit its class goes to <paramref name="passOver"/>; without that it fails the whole.
     /// </summary>
     internal async Task<string> ListAsync<T>(
-        ResourceScope scope, string resourceVersion, Action<List<T>> page, CancellationToken cancellationToken)
+        ResourceScope scope, string resourceVersion, Action<List<T>> page, Action<NamespacedName>? passOver, CancellationToken cancellationToken)
     {
         // A limit beside a version would make the server read etcd in place of its cache (client-go tools/cache/reflector.go).
         var limit = resourceVersion is "" or "0" ? $"limit={PageSize}" : "limit=0";
         var query = $"{limit}{scope.Selector}{(resourceVersion is "" ? "" : $"&resourceVersion={resourceVersion}")}";
         while (true)
         {
-            var list = await _transport.SendAsync<ResourceList<T>>(Collection<T>("list", scope, query, list: true), cancellationToken);
+            var list = await ReadPageAsync<T>(Collection<T>("list", scope, query, list: true), passOver, cancellationToken);
             page(list.Items ?? []);
             if (string.IsNullOrEmpty(list.Metadata.ContinueProperty)) return list.Metadata.ResourceVersion ?? "";
             query = $"limit={PageSize}{scope.Selector}&continue={Uri.EscapeDataString(list.Metadata.ContinueProperty)}";
@@ -195,6 +197,39 @@ public sealed class ResourceClient
         using var response = await _transport.OpenAsync(Collection<T>("watch", scope, query, list: false), cancellationToken);
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         await foreach (var change in WatchStream.ReadAsync<T>(body, _transport.Json, cancellationToken)) yield return change;
+    }
+
+    private async Task<ResourceList<T>> ReadPageAsync<T>(ApiRequest request, Action<NamespacedName>? passOver, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _transport.SendAsync<ResourceList<T>>(request, cancellationToken);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.OK && passOver is not null)
+        {
+            // It was answered and cannot be read as a whole: once more, object by object.
+            var page = await _transport.SendAsync<ResourceList<JsonElement>>(request, cancellationToken);
+            var items = new List<T>();
+            foreach (var item in page.Items ?? [])
+            {
+                if (TryRead<T>(item) is { } fits) items.Add(fits);
+                else passOver(TryRead<PartialObjectMetadata>(item)?.Key() ?? new("", "an object without a name"));
+            }
+
+            return new() { Metadata = page.Metadata, Items = items };
+        }
+    }
+
+    private static T? TryRead<T>(JsonElement item)
+    {
+        try
+        {
+            return item.Deserialize(ApiJson.Info<T>());
+        }
+        catch (Exception e) when (WatchStream.IsUnreadable(e))
+        {
+            return default;
+        }
     }
 
     private static ApiRequest Collection<T>(string verb, ResourceScope scope, string query, bool list) =>

@@ -99,8 +99,9 @@ internal static class WatchStream
         }
     }
 
+    /// <summary>True for all that reading an object from JSON can throw because of what it reads.</summary>
     // FormatException and its like: the converters of KubernetesClient let them through. InvalidOperationException: an escape that is no text.
-    private static bool IsUnreadable(Exception e) =>
+    public static bool IsUnreadable(Exception e) =>
         e is JsonException or FormatException or InvalidOperationException or ArgumentException or OverflowException or NotSupportedException;
 
     private static T? Read<T>(ReadOnlySequence<byte> line, ApiJson json)

@@ -81,7 +81,7 @@ internal sealed partial class Reflector<TResource, TItem>(
 
     private async Task ListAsync(CancellationToken cancellationToken)
     {
-        var items = new List<TItem>();
+        var (items, passedOver) = (new List<TItem>(), new List<NamespacedName>());
         var listed = await client.ListAsync<TResource>(
             scope,
             _version,
@@ -92,8 +92,13 @@ internal sealed partial class Reflector<TResource, TItem>(
                     if (Project(resource) is { } item) items.Add(item);
                 }
             },
+            key =>
+            {
+                LogUnreadable(logger, scope, key);
+                passedOver.Add(key);
+            },
             cancellationToken);
-        cache.Replace(scope.Namespace, items, listed);
+        cache.Replace(scope.Namespace, items, listed, passedOver);
         _version = listed;
         _mustList = false;
         _listedAt = time.GetTimestamp();

@@ -81,8 +81,11 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     /// <summary>As <see cref="Observe"/>, for a write of which nobody needs to hear.</summary>
     public void ObserveSilently(TItem item) => Store(item);
 
-    /// <summary>The whole of a scope as a LIST found it at <paramref name="version"/>: what it lacks is gone.</summary>
-    public void Replace(string scope, IReadOnlyCollection<TItem> items, string version)
+    /// <summary>
+    /// The whole of a scope as a LIST found it at <paramref name="version"/>: what it lacks is gone. What it
+    /// <paramref name="passedOver"/> is there and stays as it was last understood, as after such an event of a watch.
+    /// </summary>
+    public void Replace(string scope, IReadOnlyCollection<TItem> items, string version, IEnumerable<NamespacedName>? passedOver = null)
     {
         var changes = new List<CacheChange<TItem>>();
         var listed = Parse(version);
@@ -90,6 +93,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         {
             if (listed < _passed.GetValueOrDefault(scope)) ForgetVersions(scope);
             var found = new HashSet<NamespacedName>(items.Count);
+            found.UnionWith(passedOver ?? []);
             foreach (var item in items)
             {
                 var (key, itemVersion) = _identify(item);

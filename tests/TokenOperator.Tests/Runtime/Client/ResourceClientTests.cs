@@ -62,6 +62,33 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_page_with_an_object_that_does_not_fit_is_asked_for_again_and_read_without_it()
+    {
+        for (var i = 0; i < 1201; i++) _fixture.Server.Store.Create("gadgets", i == 700 ? Gadget.Misfit("g0700") : Gadget.Manifest($"g{i:0000}"));
+        var (read, passedOver) = (new List<Gadget>(), new List<NamespacedName>());
+
+        await _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), "", read.AddRange, passedOver.Add, _fixture.Stop);
+
+        read.Select(g => g.Metadata.Name).Should().OnlyHaveUniqueItems().And.HaveCount(1200);
+        passedOver.Should().Equal(new NamespacedName("shop", "g0700"));
+        _fixture.Server.Requests.Should().HaveCount(4);
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_no_list_at_all_is_reported()
+    {
+        _fixture.Server.Intercept = async (context, _) =>
+        {
+            await FakeApiServer.AnswerAsync(context, 200, "<h1>Welcome</h1>");
+            return true;
+        };
+
+        var list = () => _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), "", _ => { }, _ => { }, _fixture.Stop);
+
+        await list.Should().ThrowAsync<ApiException>().WithMessage("list gadgets.test.dev: the answer cannot be read as *");
+    }
+
+    [Fact]
     public async Task A_list_whose_body_stalls_ends_at_the_time_limit()
     {
         _fixture.Server.Intercept = StallInTheBodyAsync;

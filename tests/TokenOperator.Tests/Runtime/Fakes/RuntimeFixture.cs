@@ -1,9 +1,9 @@
 using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Runtime.Client;
 using TokenOperator.Runtime.Observability;
 using TokenOperator.Runtime.Watching;
+using TokenOperator.Tests.Storage;
 
 namespace TokenOperator.Tests.Runtime.Fakes;
 
@@ -23,6 +23,8 @@ internal sealed class RuntimeFixture : IAsyncDisposable
     public FakeApiServer Server { get; }
 
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
+
+    public ListLogger Log { get; } = new();
 
     public RuntimeMetrics Metrics { get; } = new(new PlainMeterFactory());
 
@@ -46,7 +48,7 @@ internal sealed class RuntimeFixture : IAsyncDisposable
     }
 
     public Reflector<Gadget, Gadget> Reflector(ResourceCache<Gadget> cache, string ns) =>
-        new(Client, new ResourceScope(Gadget.ResourceKind, ns, null), g => g, cache, Time, NullLogger.Instance);
+        new(Client, new ResourceScope(Gadget.ResourceKind, ns, null), g => g, cache, Time, Log);
 
     public async Task<ResourceCache<Gadget>> WatchGadgetsUntilSyncedAsync()
     {

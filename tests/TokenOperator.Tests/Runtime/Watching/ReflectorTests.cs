@@ -173,6 +173,36 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_object_that_does_not_fit_its_class_is_passed_over_by_a_list_too()
+    {
+        Store.Create("gadgets", Gadget.Misfit("odd"));
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+
+        cache.List().Should().ContainSingle().Which.Metadata.Name.Should().Be("lamp");
+        _fixture.Log.Lines.Should().ContainSingle(line => line.StartsWith("shop/odd of gadgets.test.dev does not fit its class", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_object_that_a_list_does_not_understand_any_more_stays_as_it_was_last_understood()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        Store.WhileNobodyLooks(() =>
+        {
+            Store.Update("gadgets", "shop", "lamp", o => o["spec"] = Gadget.Misfit("lamp")["spec"]!.DeepClone());
+            Store.Create("gadgets", Gadget.Manifest("sofa"));
+        });
+
+        _fixture.Time.Advance(TimeSpan.FromSeconds(1));
+        Store.EndWatches();
+        await Eventually.IsTrueAsync(() => cache.List().Count == 2, "the new one is found", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        cache.Get(Lamp)!.Spec.Size.Should().Be("small");
+    }
+
+    [Fact]
     public async Task Each_namespace_is_watched_by_itself_and_the_cache_is_synced_when_all_are()
     {
         var isOpen = false;
