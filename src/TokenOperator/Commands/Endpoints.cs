@@ -1,8 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Controller;
 using TokenOperator.Runtime.Observability;
@@ -13,25 +14,47 @@ namespace TokenOperator.Commands;
 /// <summary>What the operator serves: probes and metrics.</summary>
 public static class Endpoints
 {
-    /// <summary>Says where.</summary>
-    public static void Listen(WebApplicationBuilder builder, OperatorSettings settings) => builder.WebHost.ConfigureKestrel(kestrel =>
+    /// <summary>
+    /// Says where, and takes the ports now: one that cannot be had stops the start before anything is done, with a sentence.
+    /// Kestrel would find out after the operator has begun to work, and print a stack.
+    /// </summary>
+    /// <exception cref="InvalidSettingException">An address or a port cannot be had.</exception>
+    public static void Listen(WebApplicationBuilder builder, OperatorSettings settings)
     {
-        kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = 0;
-        Listen(kestrel, settings.HttpAddress, settings.HttpPort);
+        var sockets = new Dictionary<EndPoint, Socket>();
+        Take(sockets, settings, "Http__Port", settings.HttpPort);
         if (settings.SelfService.PublicUrl is not null)
-            Listen(kestrel, settings.HttpAddress, settings.SelfService.Port);
-    });
-
-    private static void Listen(KestrelServerOptions kestrel, string where, int port)
-    {
-        if (where == "*")
-            kestrel.ListenAnyIP(port);
-        else if (IPAddress.TryParse(where, out var address))
-            kestrel.Listen(address, port);
-        else
-            throw new InvalidSettingException($"The setting Http__Address is \"{where}\"; expected an IP address, or * for all.");
+            Take(sockets, settings, "SelfService__Port", settings.SelfService.Port);
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => sockets[endpoint]);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 0;
+            foreach (var endpoint in sockets.Keys)
+                kestrel.Listen(endpoint);
+        });
     }
+
+    private static void Take(Dictionary<EndPoint, Socket> sockets, OperatorSettings settings, string setting, int port)
+    {
+        var endpoint = new IPEndPoint(AddressOf(settings.HttpAddress), port);
+        try
+        {
+            sockets[endpoint] = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+            // Or another that is bound and does not listen yet would get it.
+            sockets[endpoint].Listen();
+        }
+        catch (SocketException e)
+        {
+            throw new InvalidSettingException(
+                $"The setting {setting} is {port}, and that port of Http__Address \"{settings.HttpAddress}\" cannot be had: {e.Message}. Choose another, or stop the program that has it.");
+        }
+    }
+
+    private static IPAddress AddressOf(string where) =>
+        where == "*" ? Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any
+        : IPAddress.TryParse(where, out var address) ? address
+        : throw new InvalidSettingException($"The setting Http__Address is \"{where}\"; expected an IP address, or * for all.");
 
     /// <summary>Says what.</summary>
     public static void Map(WebApplication app, OperatorSettings settings)
