@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.TokenServers;
 
@@ -104,8 +106,11 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         await bed.ReadyAsync("frozen");
     }
 
-    [Fact]
-    public async Task SIGTERM_waits_for_what_was_sent_to_the_provider_and_commits_it()
+    [Theory]
+    [InlineData("TERM")]
+    // Ctrl-C.
+    [InlineData("INT")]
+    public async Task A_signal_waits_for_what_was_sent_to_the_provider_however_long_that_takes_and_commits_it(string signal)
     {
         await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
         var grant = await bed.AddAccountAsync("leaving");
@@ -116,11 +121,22 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         await bed.RequestRefreshAsync("leaving");
         await Eventually.TrueAsync(() => bed.Tokens.Requests.Count > asked);
 
-        await bed.Operator.SignalAsync("TERM");
+        await bed.Operator.SignalAsync(signal);
         await Eventually.TrueAsync(() => bed.Operator.Log.Contains("is stopping", StringComparison.Ordinal));
+        // It leads on meanwhile, longer than the 2 s after which System.CommandLine ends a process of itself.
+        var stopping = await RenewedAsync(bed);
+        await Eventually.SeesAsync(() => RenewedAsync(bed), renewed => renewed - stopping > TimeSpan.FromSeconds(4));
         release.SetResult();
         (await bed.Operator.WaitForExitAsync()).Should().Be(0);
         (await bed.StoredTokenAsync("leaving"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
         (await bed.QueryAsync("select count(*) from oauth_tokens where claim_expires_at is not null")).Should().Be("0");
+        ((string?)(await LeaseAsync(bed))["holderIdentity"]).Should().BeEmpty("it was given back");
+        bed.Operator.Log.Should().NotContain("   at ", "nobody wants to read a stack");
     }
+
+    private async Task<JsonNode> LeaseAsync(OperatorBed bed) =>
+        (await cluster.Plane.GetAsync($"/apis/coordination.k8s.io/v1/namespaces/{ClusterFixture.OperatorNamespace}/leases/{bed.LeaseName}"))!["spec"]!;
+
+    private async Task<DateTimeOffset> RenewedAsync(OperatorBed bed) =>
+        DateTimeOffset.Parse((string)(await LeaseAsync(bed))["renewTime"]!, CultureInfo.InvariantCulture);
 }

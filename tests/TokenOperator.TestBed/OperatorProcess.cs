@@ -70,8 +70,9 @@ public sealed class OperatorProcess : IAsyncDisposable
             environment[name] = value;
 
         var isAssembly = options.Program.EndsWith(".dll", StringComparison.Ordinal);
+        // As at a terminal, also where this process itself was started with Ctrl-C ignored.
         var process = ChildProcess.Start(new ChildProcessOptions(
-            isAssembly ? FindDotnet() : options.Program, isAssembly ? [options.Program, "run"] : ["run"])
+            "/usr/bin/env", ["--default-signal=INT", .. isAssembly ? (string[])[FindDotnet(), options.Program] : [options.Program], "run"])
         {
             LogFile = options.LogFile,
             Environment = environment,

@@ -20,4 +20,7 @@ public static class ExitCodes
 
     /// <summary>Refused: it would overwrite something, or a right is missing.</summary>
     public const int Refused = 5;
+
+    /// <summary>Ended by Ctrl-C before it was done; what a shell expects then.</summary>
+    public const int Interrupted = 130;
 }

@@ -17,9 +17,6 @@ public sealed class PluginException(string message, int exitCode = ExitCodes.Fai
 /// <summary>Turns what goes wrong into a sentence that says what to do; no stack traces.</summary>
 internal static class PluginErrors
 {
-    /// <summary>What a shell expects of a program that was ended by Ctrl-C.</summary>
-    private const int Interrupted = 130;
-
     /// <summary>Runs a verb.</summary>
     public static async Task<int> GuardAsync(Func<Task<int>> run, CancellationToken ct)
     {
@@ -29,7 +26,7 @@ internal static class PluginErrors
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            return Interrupted;
+            return ExitCodes.Interrupted;
         }
         catch (Exception e) when (IsExpected(e))
         {

@@ -220,11 +220,11 @@ public sealed class ResourceClient
         }
     }
 
-    private static T? TryRead<T>(JsonElement item)
+    private T? TryRead<T>(JsonElement item)
     {
         try
         {
-            return item.Deserialize(ApiJson.Info<T>());
+            return item.Deserialize(_transport.Json.Info<T>());
         }
         catch (Exception e) when (WatchStream.IsUnreadable(e))
         {
