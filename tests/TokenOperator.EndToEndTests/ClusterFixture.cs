@@ -50,6 +50,16 @@ public sealed class ClusterFixture : IAsyncLifetime
         return cluster;
     }
 
+    /// <summary>Runs a script of <c>hack/</c> as the administrator, or with another kubeconfig.</summary>
+    public async Task<CommandResult> RunScriptAsync(string script, IEnumerable<string> arguments, string? kubeconfig = null) => await Command.RunAsync(
+        Path.Combine(TestAssets.RepositoryRoot(), "hack", script),
+        arguments,
+        environment: new Dictionary<string, string?>
+        {
+            ["KUBECONFIG"] = kubeconfig ?? Plane.AdminKubeconfig,
+            ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{(await TestAssets.FindAsync()).Folder}",
+        });
+
     public async Task InitializeAsync()
     {
         var postgres = PostgresServer.StartAsync();

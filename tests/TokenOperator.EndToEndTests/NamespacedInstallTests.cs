@@ -63,15 +63,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
 
     private async Task DeployAsync(string namespaces)
     {
-        var assets = await TestAssets.FindAsync();
-        var result = await Command.RunAsync(
-            Path.Combine(TestAssets.RepositoryRoot(), "hack", "deploy.sh"),
-            ["registry.example.com/token-operator:1", namespaces],
-            environment: new Dictionary<string, string?>
-            {
-                ["KUBECONFIG"] = _cluster.Plane.AdminKubeconfig,
-                ["PATH"] = $"{assets.Folder}:{Environment.GetEnvironmentVariable("PATH")}",
-            });
+        var result = await _cluster.RunScriptAsync("deploy.sh", ["registry.example.com/token-operator:1", namespaces]);
         result.ExitCode.Should().Be(0, result.Errors);
         await _cluster.Plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s");
     }

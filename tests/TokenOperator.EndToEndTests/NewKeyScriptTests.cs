@@ -31,14 +31,7 @@ public sealed class NewKeyScriptTests(ClusterFixture cluster)
 
     private async Task<string> RunAsync(params string[] arguments)
     {
-        var kubectl = (await TestAssets.FindAsync()).Folder;
-        var result = await Command.RunAsync(
-            Path.Combine(TestAssets.RepositoryRoot(), "hack", "new-key.sh"), arguments,
-            environment: new Dictionary<string, string?>
-            {
-                ["KUBECONFIG"] = cluster.Plane.AdminKubeconfig,
-                ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{kubectl}",
-            });
+        var result = await cluster.RunScriptAsync("new-key.sh", arguments);
         result.ExitCode.Should().Be(0, result.Errors);
         return result.Output + result.Errors;
     }
