@@ -33,7 +33,15 @@ public static class KubernetesClientFactory
                 : $"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {usual} does not exist. Set KUBECONFIG to a kubeconfig file.");
         }
 
-        return KubernetesClientConfiguration.BuildConfigFromConfigObject(Kubeconfig.Read(files));
+        var config = Kubeconfig.Read(files);
+        try
+        {
+            return KubernetesClientConfiguration.BuildConfigFromConfigObject(config);
+        }
+        catch (KubeConfigException e)
+        {
+            throw new KubeConfigException($"The kubeconfig {string.Join(" and ", files)} cannot be used: {e.Message}. Mend it, or set KUBECONFIG to another.");
+        }
     }
 
     /// <summary>
