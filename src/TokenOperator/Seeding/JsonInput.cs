@@ -18,7 +18,7 @@ internal static class JsonInput
     public static JsonElement ReadObject(ReadOnlySpan<byte> content, string source, int maxBytes = MaxFileBytes)
     {
         if (content.Length > maxBytes)
-            throw new InvalidDocumentException($"{source}: {content.Length} bytes found, at most {maxBytes} expected: this is not a client or token file.");
+            throw new InvalidDocumentException($"{source}: more than {maxBytes} bytes found: this is not a client or token file.");
         if (content.StartsWith("\uFEFF"u8))
             content = content[3..];
         RefuseOtherEncodings(content, source);

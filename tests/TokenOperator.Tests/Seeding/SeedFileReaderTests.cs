@@ -138,7 +138,7 @@ public sealed class SeedFileReaderTests
         { [0x80, 4, 0x95, 0x10, 0, 0], "*a Python pickle*to_json()*" },
         { [.. "{\"refresh_token\":\n\""u8, 0xC3, 0x28, .. "\"}"u8], "*line 2, column 2: the bytes are not UTF-8*" },
         { [0xFF, 0xFE, .. Encoding.Unicode.GetBytes("""{"refresh_token": "r"}""")], "*UTF-16*" },
-        { Encoding.UTF8.GetBytes("""{"refresh_token": "r", "x": """ + "\"" + new string('x', 65536) + "\"}"), "*bytes found, at most 65536*" },
+        { Encoding.UTF8.GetBytes("""{"refresh_token": "r", "x": """ + "\"" + new string('x', 65536) + "\"}"), "*more than 65536 bytes found*" },
         { Encoding.UTF8.GetBytes("{\"refresh_token\":" + new string('[', 5000)), "*nested more deeply*" },
     };
 
