@@ -22,6 +22,14 @@ internal sealed partial class PromtoolStory(Scraper scraper)
             _expectations.AppendLine(CultureInfo.InvariantCulture, $"          - {{labels: '{{alertname=\"{alert}\"}}', value: 1}}");
     }
 
+    /// <summary>At this minute the expression has a value that is greater than <paramref name="least"/>, and a number.</summary>
+    public void ExpectValue(int minute, string expression, string least)
+    {
+        _expectations.AppendLine(CultureInfo.InvariantCulture, $"      - eval_time: {minute}m");
+        _expectations.AppendLine(CultureInfo.InvariantCulture, $"        expr: 'count(({expression}) > {least}) > bool 0'");
+        _expectations.AppendLine("        exp_samples: [{value: 1}]");
+    }
+
     /// <summary>Asks promtool, and fails with what it says.</summary>
     public async Task TellAsync()
     {
@@ -35,7 +43,7 @@ internal sealed partial class PromtoolStory(Scraper scraper)
 
     private string Write()
     {
-        var metrics = Metric().Matches(File.ReadAllText(Rules)).Select(match => match.Value).ToHashSet();
+        var metrics = Metric().Matches(File.ReadAllText(Rules) + _expectations).Select(match => match.Value).ToHashSet();
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"rule_files: [\"{Rules}\"]");
         text.AppendLine("evaluation_interval: 1m").AppendLine("tests:").AppendLine("  - interval: 1m").AppendLine("    input_series:");
@@ -52,6 +60,7 @@ internal sealed partial class PromtoolStory(Scraper scraper)
     private static string Values(double?[] values) => string.Join(' ', values.Select((value, minute) =>
         value?.ToString("0.###", CultureInfo.InvariantCulture) ?? (minute > 0 && values[minute - 1] is not null ? "stale" : "_")));
 
-    [GeneratedRegex(@"\b(tokenoperator_\w+|leader_election_\w+|up)\b")]
-    private static partial Regex Metric();
+    /// <summary>All that the operator exports, and what Prometheus adds.</summary>
+    [GeneratedRegex(@"\b(?:tokenoperator|leader_election|controller_runtime|workqueue|rest_client)_\w+|\bup\b")]
+    internal static partial Regex Metric();
 }
