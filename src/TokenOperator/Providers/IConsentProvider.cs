@@ -14,8 +14,8 @@ public interface IConsentProvider
 
     /// <summary>
     /// Exchanges the code that came back, once. Never retries and never throws for an answer. The addresses are the settings'
-    /// alone, and the answer comes straight from the provider over TLS, so that its id_token needs no other proof (OpenID
-    /// Connect Core section 3.1.3.7).
+    /// alone, and the answer comes straight from the provider over TLS, so that its id_token needs no signature; issuer, audience
+    /// and end are looked at (OpenID Connect Core section 3.1.3.7).
     /// </summary>
     Task<ConsentAnswer> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken ct);
 }
@@ -29,8 +29,9 @@ public abstract record ConsentAnswer
 
     /// <summary>A token, and who consented.</summary>
     /// <param name="Token">As after a refresh; its refresh token can be missing.</param>
-    /// <param name="Identity">Null when the provider did not say, or said it of another client.</param>
-    public sealed record Granted(RefreshAnswer.Granted Token, Identity? Identity) : ConsentAnswer;
+    /// <param name="Identity">Null when the provider did not say so that it counts.</param>
+    /// <param name="Unidentified">Why it is null, in words that are safe to show.</param>
+    public sealed record Granted(RefreshAnswer.Granted Token, Identity? Identity, string? Unidentified = null) : ConsentAnswer;
 
     /// <summary>No token.</summary>
     /// <param name="Kind">What it means.</param>

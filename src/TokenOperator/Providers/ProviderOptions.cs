@@ -18,6 +18,9 @@ public sealed record ProviderOptions
     /// </summary>
     public IReadOnlyList<string> ConsentScopes { get; init; } = ["openid", "email", "offline_access"];
 
+    /// <summary>What <c>iss</c> of its id_token may be (OpenID Connect Core section 2); empty when that is not known, and not looked at then.</summary>
+    public IReadOnlyList<string> Issuers { get; init; } = [];
+
     /// <summary>RFC 7009; null when the provider has none, and nothing can be revoked then.</summary>
     public Uri? RevocationEndpoint { get; init; }
 
@@ -37,6 +40,8 @@ public sealed record ProviderOptions
         AuthorizationEndpoint = new("https://accounts.google.com/o/oauth2/v2/auth"),
         // Google takes access_type=offline instead, and refuses the scope.
         ConsentScopes = ["openid", "email"],
+        // Both: https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
+        Issuers = ["https://accounts.google.com", "accounts.google.com"],
         RotatesRefreshTokens = false,
         TokenEndpoint = new("https://oauth2.googleapis.com/token"),
         RevocationEndpoint = new("https://oauth2.googleapis.com/revoke"),

@@ -31,13 +31,16 @@ public static partial class ProviderSettings
                 $"Setting {Name(section)}: a provider's name is expected to be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
         }
 
+        var endpoint = Address(section, "TokenEndpoint");
         return new ProviderOptions
         {
             Name = name,
-            TokenEndpoint = Address(section, "TokenEndpoint") ?? defaults?.TokenEndpoint
+            TokenEndpoint = endpoint ?? defaults?.TokenEndpoint
                 ?? throw new ProviderSettingException($"Setting {Name(section)}__TokenEndpoint is missing: the address of the provider's token endpoint is expected."),
             AuthorizationEndpoint = Address(section, "AuthorizationEndpoint") ?? defaults?.AuthorizationEndpoint,
             ConsentScopes = Scopes(section) ?? defaults?.ConsentScopes ?? ["openid", "email", "offline_access"],
+            // Who answers at another address is not the default's issuer.
+            Issuers = section["Issuer"] is { Length: > 0 } issuer ? [issuer] : endpoint is null ? defaults?.Issuers ?? [] : [],
             RevocationEndpoint = Address(section, "RevocationEndpoint") ?? defaults?.RevocationEndpoint,
             Timeout = Timeout(section),
             RotatesRefreshTokens = Flag(section, "RotatesRefreshTokens") ?? defaults?.RotatesRefreshTokens ?? true,

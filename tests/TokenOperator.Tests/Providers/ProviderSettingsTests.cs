@@ -16,6 +16,7 @@ public sealed class ProviderSettingsTests
         google.AuthorizationEndpoint.Should().Be(new Uri("https://accounts.google.com/o/oauth2/v2/auth"));
         google.ConsentScopes.Should().Equal("openid", "email");
         google.RevocationEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/revoke"));
+        google.Issuers.Should().Equal("https://accounts.google.com", "accounts.google.com");
         google.RotatesRefreshTokens.Should().BeFalse();
         google.Timeout.Should().Be(TimeSpan.FromSeconds(30));
     }
@@ -29,11 +30,12 @@ public sealed class ProviderSettingsTests
             ("Providers:Google:RequestsPerSecond", "2.5"),
             ("Providers:Google:Burst", "7"),
             ("Providers:Google:RotatesRefreshTokens", "true"),
+            ("Providers:acme:Issuer", "https://login.acme.example"),
             ("Providers:acme:TokenEndpoint", "https://login.acme.example/oauth/token")));
 
         all.Should().BeEquivalentTo([
-            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7), RotatesRefreshTokens = true },
-            new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token"), RotatesRefreshTokens = true },
+            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Issuers = [], Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7), RotatesRefreshTokens = true },
+            new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token"), Issuers = ["https://login.acme.example"], RotatesRefreshTokens = true },
         ]);
     }
 

@@ -42,7 +42,7 @@ public static class ConsentCheck
     {
         ArgumentNullException.ThrowIfNull(granted);
         if (expected.IsKnown && granted.Identity is null)
-            return "The provider did not say who consented (there is no id_token for this client in its answer), so nothing was changed. The scopes openid and email bring it: see the setting ConsentScopes of the provider";
+            return $"The provider did not say who consented, so nothing was changed: {granted.Unidentified}";
         if (expected.IsKnown && !expected.IsMetBy(granted.Identity!))
             return "The consent is of another account than the one that is expected, so nothing was changed. Choose the right one in the browser, or sign in there as it first";
         if (granted.Token.RefreshToken is null)

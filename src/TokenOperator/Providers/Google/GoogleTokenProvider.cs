@@ -86,7 +86,7 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IConsentProvid
             return new ConsentAnswer.Failed(FailureKind.ProviderUnavailable, trouble);
         return AnswerClassifier.Classify(exchange.Reply!, code, pkce.Verifier, client.ClientSecret) switch
         {
-            RefreshAnswer.Granted granted => new ConsentAnswer.Granted(granted, IdToken.Read(exchange.Reply!.IdToken, client.ClientId)),
+            RefreshAnswer.Granted granted => Identified(granted, exchange.Reply!.IdToken, client),
             RefreshAnswer.Failed failed => new ConsentAnswer.Failed(failed.Kind, failed.Detail),
             var other => throw new InvalidOperationException($"There is no meaning for {other.GetType().Name}."),
         };
@@ -110,6 +110,12 @@ public sealed partial class GoogleTokenProvider : ITokenProvider, IConsentProvid
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
+
+    private ConsentAnswer.Granted Identified(RefreshAnswer.Granted granted, SecretValue? idToken, OAuthClient client)
+    {
+        var identity = IdToken.Read(idToken, client.ClientId, _options.Issuers, _time.GetUtcNow(), out var trouble);
+        return new ConsentAnswer.Granted(granted, identity, trouble);
+    }
 
     private async Task<RefreshAnswer> AskAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
     {

@@ -62,7 +62,7 @@ public sealed class ConsentCheckTests
     [Fact]
     public void A_consent_of_nobody_in_particular_is_refused_where_somebody_is_expected()
     {
-        Refusal(Granted(null), new ExpectedIdentity("marcus@example.com", null)).Should().Contain("did not say who consented");
+        Refusal(Granted(null) with { Unidentified = "why" }, new ExpectedIdentity("marcus@example.com", null)).Should().Be("The provider did not say who consented, so nothing was changed: why");
         Refusal(Granted(null), new ExpectedIdentity(null, Marcus)).Should().Contain("did not say who consented");
         Refusal(Granted(null), new ExpectedIdentity(null, null)).Should().BeNull();
     }

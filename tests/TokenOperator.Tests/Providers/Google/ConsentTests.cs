@@ -59,6 +59,20 @@ public sealed class ConsentTests
     }
 
     [Fact]
+    public async Task A_consent_from_another_issuer_than_the_settings_name_is_nobodys()
+    {
+        await using var server = await OpenIddictServer.StartAsync();
+        foreach (var (issuer, good) in new[] { (server.TokenEndpoint.GetLeftPart(UriPartial.Authority) + "/", true), ("https://login.example", false) })
+        {
+            using var provider = ProviderFor(server, issuer);
+            var pkce = Pkce.New();
+            var granted = (ConsentAnswer.Granted)await provider.ExchangeCodeAsync(Client, (await AskAsync(provider, pkce)).Code!, pkce, Redirect, CancellationToken.None);
+            (granted.Identity is not null).Should().Be(good, granted.Unidentified);
+            (ConsentCheck.Refuse(granted, new ExpectedIdentity("marcus@example.com", null), ["mail"]) is null).Should().Be(good);
+        }
+    }
+
+    [Fact]
     public async Task A_code_is_of_no_use_a_second_time_or_without_its_verifier()
     {
         await using var server = await OpenIddictServer.StartAsync();
@@ -93,7 +107,7 @@ public sealed class ConsentTests
     public async Task Without_the_wish_for_offline_access_the_missing_refresh_token_is_noticed()
     {
         await using var server = await OpenIddictServer.StartAsync();
-        using var provider = ProviderFor(server, "openid", "email");
+        using var provider = ProviderFor(server, null, "openid", "email");
         var pkce = Pkce.New();
 
         var answer = await provider.ExchangeCodeAsync(Client, (await AskAsync(provider, pkce)).Code!, pkce, Redirect, CancellationToken.None);
@@ -118,12 +132,13 @@ public sealed class ConsentTests
 
     private static ConsentRequest Request(Pkce pkce) => new() { ClientId = Client.ClientId, RedirectUri = Redirect, Scopes = ["mail"], State = "state-1", Pkce = pkce };
 
-    private static GoogleTokenProvider ProviderFor(OpenIddictServer server, params string[] scopes) => new(
+    private static GoogleTokenProvider ProviderFor(OpenIddictServer server, string? issuer = null, params string[] scopes) => new(
         new ProviderOptions
         {
             Name = "openiddict",
             TokenEndpoint = server.TokenEndpoint,
             AuthorizationEndpoint = server.AuthorizationEndpoint,
+            Issuers = issuer is null ? [] : [issuer],
             ConsentScopes = scopes.Length > 0 ? scopes : ["openid", "email", "offline_access"],
         },
         TimeProvider.System,
