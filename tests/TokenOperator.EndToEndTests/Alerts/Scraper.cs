@@ -14,6 +14,7 @@ internal sealed class Scraper : IAsyncDisposable
 
     private readonly Func<OperatorProcess> _target;
     private readonly List<Dictionary<string, double>> _scrapes = [];
+    private readonly List<DateTimeOffset> _times = [];
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
@@ -33,6 +34,13 @@ internal sealed class Scraper : IAsyncDisposable
             lock (_scrapes)
                 return _scrapes.Count;
         }
+    }
+
+    /// <summary>The last minute that had begun at this moment.</summary>
+    public int MinuteOf(DateTimeOffset moment)
+    {
+        lock (_scrapes)
+            return _times.FindLastIndex(time => time <= moment);
     }
 
     /// <summary>All series that were seen, with a value, or null, for each minute.</summary>
@@ -105,6 +113,7 @@ internal sealed class Scraper : IAsyncDisposable
 
     private async Task ScrapeAsync()
     {
+        var began = DateTimeOffset.UtcNow;
         var address = _target().Address;
         var target = $"instance=\"{address.Authority}\",job=\"token-operator\"";
         var samples = new Dictionary<string, double>();
@@ -122,7 +131,10 @@ internal sealed class Scraper : IAsyncDisposable
         }
 
         lock (_scrapes)
+        {
             _scrapes.Add(samples);
+            _times.Add(began);
+        }
     }
 
     /// <summary>As Prometheus does with honor_labels: what the target is called is added to what the sample says.</summary>
