@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using YamlDotNet.Serialization;
 
 namespace TokenOperator.Tests.Config;
@@ -9,6 +10,15 @@ public sealed class ManifestTests
     [Fact]
     public void The_rights_in_one_namespace_are_those_that_the_cluster_wide_install_has_in_each() =>
         Rules("config/namespaced/watched/role.yaml").Should().Be(Rules("config/rbac/role.yaml"));
+
+    [Fact]
+    public void People_have_the_same_rights_in_one_namespace_as_the_built_in_roles_have_everywhere()
+    {
+        var wide = Documents("config/rbac/people.yaml").Select(Verbs).ToList();
+        var narrow = Documents("config/namespaced/watched/people.yaml").Select(Verbs).ToList();
+        narrow[0].Should().Equal(wide[0]);
+        narrow[1].Should().Equal(wide[0].Concat(wide[1]), "a Role is not aggregated");
+    }
 
     [Theory]
     [InlineData("DOTNET_EnableDiagnostics")]
@@ -34,6 +44,10 @@ public sealed class ManifestTests
         last.Should().ContainSingle(line => line.StartsWith("ENTRYPOINT", StringComparison.Ordinal)).Which.Should().StartWith("ENTRYPOINT [\"", "a shell is not needed then");
         last.Should().NotContain(line => line.StartsWith("RUN ", StringComparison.Ordinal));
     }
+
+    private static string[] Documents(string file) => File.ReadAllText(Repository.File(file)).Split("\n---\n");
+
+    private static string[] Verbs(string role) => Regex.Match(role, @"verbs: \[(.+)\]").Groups[1].Value.Split(", ");
 
     private static string Rules(string file) => JsonSerializer.Serialize(Load(file)["rules"]);
 
