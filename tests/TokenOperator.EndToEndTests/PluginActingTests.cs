@@ -55,6 +55,8 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
         suspended.ExitCode.Should().Be(0, "its token is still valid");
         suspended.Output.Should().Contain($"Next: kubectl oauthtoken resume resting -n {_bed.Namespace}");
         (await _person.RunAsync("refresh", "resting")).ExitCode.Should().Be(5);
+        (await _bed.GetAsync("resting")).Json["metadata"]!["annotations"]?["tokenoperator.dev/refresh-requested-at"].Should().BeNull("what is refused changes nothing");
+        (await _person.RunAsync("suspend", "resting")).Output.Should().Contain("is suspended already");
 
         (await _person.RunAsync("resume", "resting")).ExitCode.Should().Be(0);
         await _bed.SeesAsync("resting", "Ready", "True", "Refreshed");

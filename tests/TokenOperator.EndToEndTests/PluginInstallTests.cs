@@ -73,7 +73,7 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     {
         (await ShellAsync("kubectl_complete-oauthtoken su")).Output.Should().Be("suspend\n:4\n");
         (await ShellAsync($"kubectl_complete-oauthtoken status -n {_person.Bed.Namespace} mar")).Output.Should().Be("marcus-gmail\n:4\n");
-        (await ShellAsync($"kubectl_complete-oauthtoken refresh -n {_person.Bed.Namespace} ''")).Output.Should().Be("marcus-gmail\n:4\n");
+        (await ShellAsync($"kubectl_complete-oauthtoken refresh -n {_person.Bed.Namespace} --wait ''")).Output.Should().Be("marcus-gmail\n:4\n");
         (await ShellAsync("kubectl_complete-oauthtoken status --all")).Output.Should().Be("--all-namespaces\n:4\n");
         (await ShellAsync("KUBECONFIG=/does/not/exist kubectl_complete-oauthtoken status ''")).Should().Match<CommandResult>(result => result.Output == ":4\n" && result.Errors == "");
     }

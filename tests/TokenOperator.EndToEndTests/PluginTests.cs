@@ -1,4 +1,5 @@
 using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
@@ -42,6 +43,27 @@ public sealed class PluginTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task Status_that_watches_shows_what_only_time_changes_and_prints_its_header_once()
+    {
+        await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(20) });
+        var person = await PluginBed.CreateAsync(cluster, bed);
+        await bed.AddAccountAsync("abandoned");
+        await bed.ReadyAsync("abandoned");
+        await bed.Operator.StopAsync();
+        await using var watch = person.Start(person.File("abandoned.log"), "status", "--watch");
+        var shown = await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("abandoned: TokenExpired", StringComparison.Ordinal));
+        shown.Split("NEXT REFRESH").Should().HaveCount(2);
+    }
+
+    [Fact]
+    public async Task Output_that_nobody_reads_any_more_ends_the_verb()
+    {
+        var result = await Command.RunAsync("/bin/bash", ["-c", "dotnet \"$1\" kubectl-oauthtoken --help | true; echo ${PIPESTATUS[0]}", "bash", PluginBed.Program]);
+        result.Output.Trim().Should().Be("141", "as of a program that SIGPIPE has ended: {0}", result.Errors);
+        result.Errors.Should().BeEmpty();
+    }
+
+    [Fact]
     public async Task What_goes_wrong_is_told_in_a_sentence_with_what_to_do()
     {
         var bed = await cluster.SharedBedAsync();
@@ -52,7 +74,8 @@ public sealed class PluginTests(ClusterFixture cluster)
         await FailsAsync(person.RunAsync("status", "-A"), 5, "You may not do this: list oauthtokens");
         await FailsAsync(person.RunAsync("status", "--context", "elsewhere"), 2, "has no context elsewhere; it has test-bed");
         await FailsAsync(PluginBed.RunAsAsync("/does/not/exist", "status"), 2, "There is no kubeconfig /does/not/exist");
-        await FailsAsync(person.RunAsync("fly"), 2, "--help");
+        await FailsAsync(person.RunAsync("staus"), 2, "Did you mean status?");
+        await FailsAsync(PluginBed.RunAsAsync(cluster.Plane.AdminKubeconfig, "status", "-n", "no-such-namespace"), 4, "There is no namespace no-such-namespace.");
         await FailsAsync(person.RunAsync("status", "--output", "xml"), 2, "xml");
         var stranger = await cluster.Plane.WriteKubeconfigAsync($"{bed.Namespace}.stranger", "no-such-token");
         await FailsAsync(PluginBed.RunAsAsync(stranger, "status"), 5, "Sign in to the cluster again");

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.Exceptions;
+using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Commands;
 using TokenOperator.Entities;
@@ -16,18 +17,19 @@ namespace TokenOperator.Plugin;
 internal sealed class Cluster : IDisposable
 {
     private static readonly ResourceKind Tokens = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private static readonly ResourceKind Namespaces = ResourceKind.Of<V1Namespace>();
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly ApiConnection _connection;
     private readonly RuntimeMetrics _metrics;
 
-    private Cluster(KubernetesClientConfiguration configuration, string? ns)
+    private Cluster(ApiConnection connection, string ns)
     {
-        _connection = KubernetesClientFactory.Create(configuration);
+        _connection = connection;
         _metrics = new RuntimeMetrics(_services.GetRequiredService<IMeterFactory>());
         Api = new ResourceClient(new ApiTransport(_connection, new ApiJson(EntityJson.Default), _metrics, TimeProvider.System), PluginCommandLine.ProgramName);
         Server = _connection.Address;
-        Namespace = ns ?? (string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace);
+        Namespace = ns;
     }
 
     /// <summary>All calls.</summary>
@@ -44,7 +46,8 @@ internal sealed class Cluster : IDisposable
     public static Cluster Connect(string? kubeconfig, string? context, string? ns)
     {
         NamespaceName.Check(ns);
-        return new Cluster(Load(kubeconfig, context), ns);
+        var (connection, own) = Kubeconfig.Find(kubeconfig, context).Connect();
+        return new Cluster(connection, ns ?? own);
     }
 
     /// <summary>All OAuthTokens of a namespace; empty means all.</summary>
@@ -85,6 +88,21 @@ internal sealed class Cluster : IDisposable
         }
     }
 
+    /// <summary>Throws when <see cref="Namespace"/> is certainly not there; who may not ask is not told.</summary>
+    /// <exception cref="PluginException">It is not there.</exception>
+    public async Task CheckNamespaceAsync(CancellationToken ct)
+    {
+        try
+        {
+            if (await Api.GetAsync<PartialObjectMetadata>(Namespaces, new("", Namespace), ct) is null)
+                throw new PluginException($"There is no namespace {Namespace}. kubectl get namespaces shows those that there are.", ExitCodes.NotFound);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
+        {
+            // Most people may not.
+        }
+    }
+
     /// <summary>The API server's clock, to the second; null when it does not tell.</summary>
     public Task<DateTimeOffset?> ServerTimeAsync(CancellationToken ct) => Api.ServerTimeAsync(Tokens, Namespace, ct);
 
@@ -100,39 +118,13 @@ internal sealed class Cluster : IDisposable
     {
         // Without the CRD this list is a 404 of its own.
         var names = (await ListAsync(Namespace, ct)).Select(token => token.Metadata.Name).ToList();
-        var near = NearNames.Of(name, names);
+        if (names.Count == 0)
+            await CheckNamespaceAsync(ct);
         return new PluginException(
-            $"There is no OAuthToken {Namespace}/{name}. "
-            + (near.Count > 0 ? $"Did you mean {string.Join(" or ", near)}?"
-                : names.Count == 0 ? $"The namespace {Namespace} has none; kubectl oauthtoken status -A shows those of all namespaces."
-                : $"kubectl oauthtoken status -n {Namespace} shows those that there are."),
+            $"There is no OAuthToken {Namespace}/{name}."
+            + (NearNames.Ask(name, names) is { Length: > 0 } question ? question
+                : names.Count == 0 ? $" The namespace {Namespace} has none; kubectl oauthtoken status -A shows those of all namespaces."
+                : $" kubectl oauthtoken status -n {Namespace} shows those that there are."),
             ExitCodes.NotFound);
-    }
-
-    private static KubernetesClientConfiguration Load(string? kubeconfig, string? context)
-    {
-        var named = kubeconfig ?? Environment.GetEnvironmentVariable("KUBECONFIG");
-        if (string.IsNullOrEmpty(named) && context is null)
-            return KubernetesClientFactory.LoadConfiguration();
-
-        var usual = KubernetesClientConfiguration.KubeConfigDefaultLocation;
-        string[] paths = kubeconfig is not null ? [kubeconfig]
-            : string.IsNullOrEmpty(named) ? [usual]
-            : named.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        // As kubectl: of several files some may be missing.
-        var files = paths.Select(path => new FileInfo(path)).Where(file => file.Exists).ToArray();
-        if (files.Length == 0)
-            throw new KubeConfigException($"There is no kubeconfig {string.Join(" or ", paths)}. Name one by --kubeconfig, or set KUBECONFIG.");
-        var config = Kubeconfig.Read([.. files.Select(file => file.FullName)]);
-        var known = config.Contexts.Select(one => one.Name).ToList();
-        var chosen = context ?? config.CurrentContext;
-        if (string.IsNullOrEmpty(chosen) || !known.Contains(chosen))
-        {
-            throw new KubeConfigException(
-                (string.IsNullOrEmpty(chosen) ? "The kubeconfig has no current context" : $"The kubeconfig {string.Join(" and ", files.Select(file => file.FullName))} has no context {chosen}")
-                + (known.Count == 0 ? " and no other either." : $"; it has {string.Join(", ", known)}. Choose one by --context."));
-        }
-
-        return KubernetesClientConfiguration.BuildConfigFromConfigObject(config, chosen);
     }
 }

@@ -28,10 +28,24 @@ internal sealed class ClusterOptions
             },
             ct));
 
+    /// <summary>How the message about a mistyped option begins.</summary>
+    internal const string NoSuchOption = "There is no option ";
+
     /// <summary>The verb's argument NAME, completed from the cluster.</summary>
     public Argument<T> Name<T>()
     {
         var name = new Argument<T>("NAME") { Description = "The OAuthToken's name." };
+        // Where an option was mistyped, its words end up here.
+        name.Validators.Add(result =>
+        {
+            if (result.Tokens is not [{ Value: var typed }, ..])
+                return;
+            var option = typed.Split('=')[0];
+            if (typed.StartsWith('-'))
+                result.AddError($"{NoSuchOption}{option}.{NearNames.Ask(option, PluginCommandLine.OptionsOf(result))}");
+            else if (typed.Contains('/', StringComparison.Ordinal))
+                result.AddError($"\"{typed}\" is no name; the name alone is expected, such as {typed[(typed.LastIndexOf('/') + 1)..]}.");
+        });
         name.CompletionSources.Add(context => NamesFor(context.ParseResult));
         return name;
     }

@@ -84,7 +84,9 @@ internal static class CompletionVerb
     internal static IReadOnlyList<string> Complete(Command root, IReadOnlyList<string> words)
     {
         var begun = words.Count > 0 ? words[^1] : "";
-        var line = string.Join(' ', words.SkipLast(1).Append(begun));
+        // After --watch comes a name; false, which may stand there too, is never wanted.
+        var flags = root.Subcommands.SelectMany(verb => verb.Options).Where(option => option.ValueType == typeof(bool)).SelectMany(option => option.Aliases.Append(option.Name)).ToHashSet();
+        var line = string.Join(' ', words.SkipLast(1).Where(word => !flags.Contains(word)).Append(begun));
         // Options only when one is begun, and never help's names for Windows.
         return
         [

@@ -51,7 +51,7 @@ internal sealed class ConsentDialog(bool noBrowser, int port, TimeSpan patience)
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new PluginException($"Nothing came back from the browser within {patience.TotalSeconds} s. Start again, and see that the browser is on this machine; if not, use --no-browser.");
+            throw new PluginException($"Nothing came back from the browser within {DurationText.Format(patience)}. Start again, and see that the browser is on this machine; if not, use --no-browser.");
         }
     }
 

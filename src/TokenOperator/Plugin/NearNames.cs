@@ -16,6 +16,9 @@ internal static class NearNames
             .Select(near => near.Name),
     ];
 
+    /// <summary><c> Did you mean X or Y?</c>, or nothing.</summary>
+    public static string Ask(string typed, IEnumerable<string> names) => Of(typed, names) is { Count: > 0 } near ? $" Did you mean {string.Join(" or ", near)}?" : "";
+
     /// <summary>Levenshtein's: keystrokes from one to the other.</summary>
     private static int Distance(string from, string to)
     {

@@ -33,16 +33,24 @@ public static class PluginCommandLine
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string[] words)
     {
+        PluginOutput.Open();
         var parsed = Build().Parse(words);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var error in parsed.Errors)
-                await Console.Error.WriteLineAsync($"{Typed}: {error.Message}");
+            foreach (var error in Errors(parsed))
+                await Console.Error.WriteLineAsync($"{Typed}: {error}");
             await Console.Error.WriteLineAsync($"Run: {PathOf(parsed.CommandResult)} --help");
             return ExitCodes.BadInput;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (IOException e) when (PluginOutput.IsGone(e))
+        {
+            return PluginOutput.Gone;
+        }
     }
 
     internal static Command Build()
@@ -71,6 +79,26 @@ public static class PluginCommandLine
         return root;
     }
 
+    /// <summary>The options that the verb of an argument takes.</summary>
+    internal static IEnumerable<string> OptionsOf(SymbolResult argument)
+    {
+        for (var result = argument.Parent; result is CommandResult { Command: var command }; result = result.Parent)
+        {
+            foreach (var option in command.Options)
+                yield return option.Name;
+        }
+    }
+
+    /// <summary>What is wrong with the words of the call.</summary>
+    internal static IEnumerable<string> Errors(ParseResult parsed)
+    {
+        if (parsed is { CommandResult: { Parent: null, Command: var root }, UnmatchedTokens: [var verb, ..] })
+            return [$"There is no verb {verb}.{NearNames.Ask(verb, root.Subcommands.Where(command => !command.Hidden).Select(command => command.Name))}"];
+        // Lists of what is allowed come on several lines. What follows a mistyped option is only too much because of it.
+        var errors = parsed.Errors.Select(error => string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))).ToList();
+        return errors.Find(error => error.StartsWith(ClusterOptions.NoSuchOption, StringComparison.Ordinal)) is { } mistyped ? [mistyped] : errors;
+    }
+
     private static string PathOf(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : Typed;
 
@@ -86,7 +114,7 @@ public static class PluginCommandLine
             using var text = new StringWriter();
             parseResult.InvocationConfiguration.Output = text;
             var code = ((SynchronousCommandLineAction)_usual.Action!).Invoke(parseResult);
-            Console.Out.Write(text.ToString().Replace(ProgramName, Typed, StringComparison.Ordinal));
+            Console.Out.Write(text.ToString().Replace($"  {ProgramName}", $"  {Typed}", StringComparison.Ordinal));
             if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
                 Console.Out.WriteLine($"Examples:\n  {string.Join("\n  ", examples.Select(example => $"{Typed} {example}"))}\n");
             return code;

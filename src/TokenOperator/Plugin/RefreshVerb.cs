@@ -15,6 +15,7 @@ internal static class RefreshVerb
         var name = options.Name<string>();
         var wait = new Option<bool>("--wait") { Description = "Wait for the outcome and report it; exit code 1 when the refresh failed." };
         var timeout = ClusterOptions.Timeout();
+        timeout.Description = "How long to wait, such as 90s or 5m; a minute without it. Implies --wait.";
         var command = new Verb(
             "refresh",
             "Have the token refreshed now, once, past any backoff.",
@@ -22,17 +23,17 @@ internal static class RefreshVerb
         {
             name, wait, timeout,
         };
-        options.Bind(command, (cluster, parsed, ct) => ExecuteAsync(cluster, parsed.GetRequiredValue(name), parsed.GetValue(wait), parsed.GetValue(timeout) ?? ClusterOptions.UsualTimeout, ct));
+        options.Bind(command, (cluster, parsed, ct) => ExecuteAsync(cluster, parsed.GetRequiredValue(name), parsed.GetValue(wait) || parsed.GetValue(timeout) is not null, parsed.GetValue(timeout) ?? ClusterOptions.UsualTimeout, ct));
         return command;
     }
 
     private static async Task<int> ExecuteAsync(Cluster cluster, string name, bool wait, TimeSpan timeout, CancellationToken ct)
     {
+        if ((await cluster.GetAsync(name, ct)).Spec?.Suspend == true)
+            throw new PluginException($"{cluster.Namespace}/{name} is suspended: nothing is refreshed until kubectl oauthtoken resume {name} -n {cluster.Namespace}.", ExitCodes.Refused);
         var request = TimeProvider.System.GetUtcNow().ToString("O", CultureInfo.InvariantCulture);
         var annotations = new JsonObject { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = request };
-        var token = await cluster.PatchAsync(name, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations } }, ct);
-        if (token.Spec?.Suspend == true)
-            throw new PluginException($"{cluster.Namespace}/{name} is suspended: nothing is refreshed until kubectl oauthtoken resume {name} -n {cluster.Namespace}.", ExitCodes.Refused);
+        await cluster.PatchAsync(name, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations } }, ct);
         if (!wait)
         {
             Console.Out.WriteLine($"Asked for a refresh of {cluster.Namespace}/{name}. What comes of it: kubectl oauthtoken status {name} -n {cluster.Namespace}");
@@ -40,7 +41,7 @@ internal static class RefreshVerb
         }
 
         await Console.Error.WriteLineAsync($"Waiting for the refresh of {cluster.Namespace}/{name}, for {DurationText.Format(timeout)} at most.");
-        (token, var inTime) = await cluster.WaitAsync(name, seen => seen.Status?.LastHandledRefreshRequest == request, timeout, ct);
+        var (token, inTime) = await cluster.WaitAsync(name, seen => seen.Status?.LastHandledRefreshRequest == request, timeout, ct);
         if (!inTime)
         {
             throw new PluginException(

@@ -52,7 +52,7 @@ internal static class SeedSecret
         (token, var inTime) = await cluster.WaitAsync(name, seen => IsDecided(TokenStatus.From(seen, TimeProvider.System.GetUtcNow()), seen, told), timeout, ct);
         var code = Outcome.Report(token, "Ready", IsGood(token));
         return inTime ? code : throw new PluginException(
-            $"{cluster.Namespace}/{name} was not Ready within {DurationText.Format(timeout)}. The file is in {secret}; see whether the operator runs: kubectl oauthtoken doctor -n {cluster.Namespace}");
+            $"{cluster.Namespace}/{name} was not Ready within {DurationText.Format(timeout)}. The file is in {secret}. If it is the same as before, it is as dead as before; else see whether the operator runs: kubectl oauthtoken doctor -n {cluster.Namespace}");
     }
 
     /// <summary>Good; or bad in another way than before, and for a human again.</summary>

@@ -1,13 +1,14 @@
 // Statuses as text. Pure.
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using TokenOperator.Commands;
 using TokenOperator.Tokens;
 
 namespace TokenOperator.Plugin;
 
 /// <summary>Renders statuses as the option <c>-o</c> asks for.</summary>
-internal static class StatusPage
+internal static partial class StatusPage
 {
     /// <summary>What <c>-o</c> accepts.</summary>
     public static readonly string[] Formats = ["table", "wide", "json", "yaml"];
@@ -27,16 +28,19 @@ internal static class StatusPage
     {
         "json" => JsonSerializer.Serialize(new TokenStatusList(items), Json),
         "yaml" => Yaml(items),
-        _ => string.Join('\n', [.. Rows(items, withNamespace, format == "wide", paint, now), .. items.Where(item => item.Health != Health.Ok).SelectMany(item => Trouble(item, paint))]),
+        _ => string.Join('\n', Page(items, withNamespace, format == "wide", paint, now)),
     };
 
-    /// <summary>As <see cref="Render"/>, in a form that can follow another: JSON on one line, YAML as a document of its own.</summary>
+    /// <summary>As <see cref="Render"/>, in a form that can follow another: JSON on one line, YAML as a document of its own, a table without its header.</summary>
     public static string RenderNext(string format, IReadOnlyList<TokenStatus> items, bool withNamespace, Paint paint, DateTimeOffset now) => format switch
     {
         "json" => JsonSerializer.Serialize(new TokenStatusList(items), OneLine),
         "yaml" => $"---\n{Yaml(items)}",
-        _ => Render(format, items, withNamespace, paint, now),
+        _ => string.Join('\n', Page(items, withNamespace, format == "wide", paint, now).Skip(1)),
     };
+
+    private static IEnumerable<string> Page(IReadOnlyList<TokenStatus> items, bool withNamespace, bool wide, Paint paint, DateTimeOffset now) =>
+        [.. Rows(items, withNamespace, wide, paint, now), .. items.Where(item => item.Health != Health.Ok).SelectMany(item => Trouble(item, paint))];
 
     private static IEnumerable<string> Rows(IReadOnlyList<TokenStatus> items, bool withNamespace, bool wide, Paint paint, DateTimeOffset now)
     {
@@ -98,8 +102,12 @@ internal static class StatusPage
     private static string Yaml(IReadOnlyList<TokenStatus> items)
     {
         var document = JsonSerializer.SerializeToElement(new TokenStatusList(items), Json);
-        return k8s.KubernetesYaml.Serialize(Plain(document)!).TrimEnd();
+        // A moment without quotes is no text to readers of YAML 1.1.
+        return Moment().Replace(k8s.KubernetesYaml.Serialize(Plain(document)!).TrimEnd(), "\"$0\"");
     }
+
+    [GeneratedRegex(@"(?<=^ +\w+: )\d{4}-\d\d-\d\dT[\d:.]+Z$", RegexOptions.Multiline)]
+    private static partial Regex Moment();
 
     private static object? Plain(JsonElement element) => element.ValueKind switch
     {

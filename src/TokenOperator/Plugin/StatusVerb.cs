@@ -12,7 +12,7 @@ internal static class StatusVerb
         var name = options.Name<string?>();
         name.Arity = ArgumentArity.ZeroOrOne;
         var all = new Option<bool>("--all-namespaces", "-A") { Description = "Those of all namespaces." };
-        var format = new Option<string>("--output", "-o") { Description = "table, wide, json or yaml.", DefaultValueFactory = _ => "table" };
+        var format = new Option<string>("--output", "-o") { Description = "The form; wide adds account, Secret, last refresh and failures.", DefaultValueFactory = _ => "table" };
         format.AcceptOnlyFromAmong(StatusPage.Formats);
         var watch = new Option<bool>("--watch", "-w") { Description = "Go on and show each change, until Ctrl-C." };
         var command = new Verb(
@@ -37,13 +37,18 @@ internal static class StatusVerb
         var paint = Paint.ForOutput();
         if (watch)
         {
-            await StatusWatch.RunAsync(cluster, name, all ? "" : cluster.Namespace, format, paint, ct);
+            // One that was mistyped would be waited for without end.
+            if (name is not null)
+                await cluster.GetAsync(name, ct);
+            await new StatusWatch(cluster, name, all ? "" : cluster.Namespace, format, paint).RunAsync(ct);
             return ExitCodes.Ok;
         }
 
         IReadOnlyList<V1Alpha1OAuthToken> tokens = name is null ? await cluster.ListAsync(all ? "" : cluster.Namespace, ct) : [await cluster.GetAsync(name, ct)];
         var now = TimeProvider.System.GetUtcNow();
         var items = Sorted(tokens, now);
+        if (items.Count == 0 && !all)
+            await cluster.CheckNamespaceAsync(ct);
         if (items.Count == 0 && format is "table" or "wide")
             await Console.Error.WriteLineAsync(all ? "There are no OAuthTokens in this cluster." : $"There are no OAuthTokens in the namespace {cluster.Namespace}; -A shows those of all namespaces.");
         else

@@ -43,6 +43,12 @@ public sealed class StatusPageTests
     }
 
     [Fact]
+    public void What_follows_another_page_has_no_header_and_its_columns_stand_below_it()
+    {
+        StatusPage.RenderNext("table", [Good], withNamespace: true, Plain, Now).Should().Be("mail        marcus   True    Refreshed   in 45m    in 30m");
+    }
+
+    [Fact]
     public void Colours_are_about_what_is_good_and_move_no_column()
     {
         var coloured = StatusPage.Render("table", [Good, Bad], withNamespace: false, new Paint(IsOn: true), Now);
@@ -64,6 +70,7 @@ public sealed class StatusPageTests
         json.GetProperty("ready").GetBoolean().Should().BeFalse();
         var yaml = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, string>>>>(StatusPage.Render("yaml", [Bad], withNamespace: false, Plain, Now));
         yaml["items"][0].Keys.Should().BeEquivalentTo(promised);
+        StatusPage.Render("yaml", [Bad], withNamespace: false, Plain, Now).Should().Contain("expiresAt: \"2026-05-01T12:45:30Z\"", "it is a text");
         yaml["items"][0]["expiresAt"].Should().Be("2026-05-01T12:45:30Z");
         var docs = File.ReadAllText(Repository.File("docs/kubectl-plugin.md"));
         promised.Should().OnlyContain(field => docs.Contains($"`{field}`", StringComparison.Ordinal));

@@ -73,9 +73,9 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
     private static bool IsFault(Exception e, CancellationToken callers) =>
         e is HttpRequestException or IOException || (e is OperationCanceledException && !callers.IsCancellationRequested);
 
-    private static ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool late) => late
-        ? new($"{request}: the API server did not answer within {RequestTimeout.TotalSeconds:0} s", e)
-        : new($"{request}: the API server cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+    private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool late) => late
+        ? new($"{request}: the API server {client.BaseUri} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
+        : new($"{request}: the API server {client.BaseUri} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
 
     private async Task<HttpResponseMessage> SendOnceAsync(ApiRequest request, CancellationToken cancellationToken)
     {

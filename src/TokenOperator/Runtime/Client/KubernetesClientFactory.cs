@@ -33,7 +33,7 @@ public static class KubernetesClientFactory
                 : $"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {usual} does not exist. Set KUBECONFIG to a kubeconfig file.");
         }
 
-        var config = Kubeconfig.Read(files);
+        var config = KubeconfigReader.Read(files);
         try
         {
             return KubernetesClientConfiguration.BuildConfigFromConfigObject(config);

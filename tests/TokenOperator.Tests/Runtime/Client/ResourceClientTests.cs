@@ -98,7 +98,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
         _fixture.Time.Advance(TimeSpan.FromSeconds(31));
 
         (await FluentActions.Awaiting(() => list).Should().ThrowAsync<ApiUnavailableException>())
-            .WithMessage("list gadgets.test.dev: the API server did not answer within 30 s");
+            .WithMessage("list gadgets.test.dev: the API server * did not answer within 30 s");
     }
 
     [Fact]
@@ -176,7 +176,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
 
         var get = () => _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop);
 
-        await get.Should().ThrowAsync<ApiUnavailableException>().WithMessage("get gadgets.test.dev shop/lamp: the API server cannot be reached:*");
+        await get.Should().ThrowAsync<ApiUnavailableException>().WithMessage("get gadgets.test.dev shop/lamp: the API server * cannot be reached:*");
     }
 
     [Fact]

