@@ -23,6 +23,9 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
     public async Task It_serves_the_namespaces_that_are_listed_and_neither_asks_for_nor_may_have_anything_beyond_them()
     {
         var (mail, calendar, other) = (await BedAsync(), await BedAsync(), await BedAsync());
+        var early = await PluginBed.RunAsAsync(_cluster.Plane.AdminKubeconfig, "doctor");
+        early.ExitCode.Should().Be(4, "there is no CRD yet: {0}", early.Output);
+        early.Errors.Should().Contain("does not know the kind OAuthToken").And.Contain("docs/install.md");
         await DeployAsync($"{mail.Namespace}, {calendar.Namespace}");
         await other.WriteSeedAsync("unseen", mail.Tokens.AddAccount("unseen").RefreshToken);
         await other.ApplyAsync("unseen");
@@ -52,6 +55,22 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
         (await MayAsync(kubectl, "get", "secrets", ClusterFixture.OperatorNamespace)).Should().BeFalse("its own keys and password are mounted, not read");
         (await _cluster.Plane.Kubectl.RunAsync($"get networkpolicies -n {ClusterFixture.OperatorNamespace} -o name")).Should().Contain("/token-operator");
         (await _cluster.Plane.Kubectl.RunAsync("get clusterroles,clusterrolebindings -l app.kubernetes.io/name=token-operator -o name")).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task People_have_rights_by_the_Roles_that_each_namespace_has_for_them()
+    {
+        var (mail, other) = (await BedAsync(), await BedAsync());
+        await DeployAsync($"{mail.Namespace}");
+        await mail.ApplyAsync("seen");
+        foreach (var (role, changes) in new[] { ("view", 5), ("edit", 0) })
+        {
+            var kubeconfig = await _cluster.Plane.ServiceAccountKubeconfigAsync(mail.Namespace, role);
+            await mail.Kubectl.RunAsync(["create", "rolebinding", "-n", mail.Namespace, role, $"--role=token-operator-{role}", $"--serviceaccount={mail.Namespace}:{role}"]);
+            (await PluginBed.RunAsAsync(kubeconfig, "status", "seen", "-n", mail.Namespace)).Output.Should().Contain("seen");
+            (await PluginBed.RunAsAsync(kubeconfig, "suspend", "seen", "-n", mail.Namespace)).ExitCode.Should().Be(changes);
+            (await PluginBed.RunAsAsync(kubeconfig, "status", "-n", other.Namespace)).ExitCode.Should().Be(5);
+        }
     }
 
     private async Task<OperatorBed> BedAsync()

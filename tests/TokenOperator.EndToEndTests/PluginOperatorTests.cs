@@ -55,6 +55,27 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Logs_that_follow_show_each_line_once_as_it_is_written_and_hear_a_replica_that_starts_later()
+    {
+        await AddPodAsync("operator-a");
+        _kubelet.Logs["operator-a"] = Log((1, "first"));
+        await using var logs = _person.Start(_person.File("follow.log"), "logs", "marcus", "-f", "--operator-namespace", Namespace);
+        await ShowsAsync("first");
+        // Within the second of the line before, from which on the log is asked for again.
+        _kubelet.Logs["operator-a"] += Log((1, "second")).Replace(":01.0", ":01.7", StringComparison.Ordinal);
+        await ShowsAsync("second");
+        await AddPodAsync("operator-b");
+        _kubelet.Logs["operator-b"] = Log((2, "third"));
+        await ShowsAsync("third");
+
+        (await logs.StopAsync()).Should().BeOneOf(130, 143);
+        File.ReadAllLines(logs.LogFile).Where(line => line.Contains("Information", StringComparison.Ordinal)).Select(line => line[(line.IndexOf('[', StringComparison.Ordinal))..])
+            .Should().Equal("[operator-a] Information: first", "[operator-a] Information: second", "[operator-b] Information: third");
+
+        Task ShowsAsync(string line) => Eventually.SeesAsync(() => File.ReadAllText(logs.LogFile), text => text.Contains(line, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Doctor_finds_nothing_wrong_where_nothing_is_and_the_mount_that_is_never_updated()
     {
         await InstallAsync();
@@ -71,6 +92,38 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Doctor_looks_for_what_the_Deployment_names_and_says_of_each_part_that_it_is_missing()
+    {
+        await _bed.Kubectl.ApplyTextAsync(
+            $$"""
+            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mine", "namespace": "{{Namespace}}"},
+             "spec": {"selector": {"matchLabels": {"app": "mine"} }, "template": {
+               "metadata": {"labels": {"app": "mine", "app.kubernetes.io/name": "token-operator", "app.kubernetes.io/component": "manager"} },
+               "spec": {"serviceAccountName": "mine", "volumes": [{"name": "keys", "secret": {"secretName": "mine-keys"} }],
+                 "containers": [{"name": "manager", "image": "none", "envFrom": [{"configMapRef": {"name": "mine-settings"} }],
+                   "env": [{"name": "Encryption__KeyringPath", "value": "/keys"}], "volumeMounts": [{"name": "keys", "mountPath": "/keys"}]}]} } } }
+            """);
+        await _bed.Kubectl.RunAsync(["create", "configmap", "mine-settings", "-n", Namespace, "--from-literal=LeaderElection__LeaseName=mine-lease"]);
+        var nobody = $"127.0.0.1:{Ports.Free()}";
+
+        var result = await DoctorInAsync(
+            new() { ["DATABASE_URL"] = $"postgresql://u:marked-secret@{nobody}/d", ["Providers__google__TokenEndpoint"] = $"http://{nobody}" }, cluster.Plane.AdminKubeconfig, "--postgres");
+        result.ExitCode.Should().Be(1);
+        result.Output.Should().MatchRegex($"(?m)^FAIL +operator's rights +The ServiceAccount {Namespace}/mine may not list oauthtokens, .*patch oauthtokens/status")
+            .And.MatchRegex("(?m)^FAIL +operator +There is no pod .*kubectl describe deployment mine ")
+            .And.MatchRegex($"(?m)^FAIL +leader +No operator leads: nobody holds the lease {Namespace}/mine-lease")
+            .And.MatchRegex($"(?m)^warn +key +There is no Secret {Namespace}/mine-keys")
+            .And.MatchRegex("(?m)^FAIL +Postgres +From this machine: ").And.NotContain("marked-secret")
+            .And.MatchRegex("(?m)^warn +provider +google is not reached from this machine");
+
+        await HoldLeaseAsync("operator-a_1234", "mine-lease");
+        await _bed.WriteSecretAsync("mine-keys", "2026-05-01", "not shown");
+        var mended = await DoctorInAsync(new() { ["Providers__google__TokenEndpoint"] = "banana" }, cluster.Plane.AdminKubeconfig);
+        mended.Output.Should().MatchRegex("(?m)^ok +leader +operator-a_1234 leads").And.MatchRegex("(?m)^ok +key ")
+            .And.MatchRegex("(?m)^warn +provider +is not looked for from this machine. Setting Providers__google__TokenEndpoint");
+    }
+
+    [Fact]
     public async Task Doctor_fails_without_an_operator_and_leaves_open_what_the_person_may_not_see()
     {
         var result = await _person.RunAsync("doctor", "--operator-namespace", Namespace);
@@ -80,16 +133,16 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
             .And.MatchRegex("(?m)^ok +your rights").And.MatchRegex("(?m)^warn +leader +cannot be checked");
     }
 
-    private Task<CommandResult> DoctorAsync(string kubeconfig, params string[] more) => Command.RunAsync(
-        "dotnet",
-        [PluginBed.Program, "kubectl-oauthtoken", "doctor", "-n", Namespace, "--operator-namespace", Namespace, .. more],
-        environment: new Dictionary<string, string?>
-        {
-            ["KUBECONFIG"] = kubeconfig,
-            ["DATABASE_URL"] = _bed.Database.Uri,
-            [TestKeyring.Setting] = _bed.Keyring.Folder,
-            ["Providers__google__TokenEndpoint"] = _bed.Tokens.TokenEndpoint.ToString(),
-        });
+    private Task<CommandResult> DoctorAsync(string kubeconfig, params string[] more) => DoctorInAsync([], kubeconfig, more);
+
+    private Task<CommandResult> DoctorInAsync(Dictionary<string, string?> environment, string kubeconfig, params string[] more)
+    {
+        environment["KUBECONFIG"] = kubeconfig;
+        environment.TryAdd("DATABASE_URL", _bed.Database.Uri);
+        environment.TryAdd(TestKeyring.Setting, _bed.Keyring.Folder);
+        environment.TryAdd("Providers__google__TokenEndpoint", _bed.Tokens.TokenEndpoint.ToString());
+        return Command.RunAsync("dotnet", [PluginBed.Program, "kubectl-oauthtoken", "doctor", "-n", Namespace, "--operator-namespace", Namespace, .. more], environment: environment);
+    }
 
     /// <summary>All that an operator leaves in its namespace.</summary>
     private async Task InstallAsync()
@@ -118,9 +171,9 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
             await _bed.Kubectl.RunAsync(["replace", "--raw", $"/api/v1/namespaces/{Namespace}/pods/{name}/status", "-f", "-"], pod);
     }
 
-    private Task HoldLeaseAsync(string holder) => _bed.Kubectl.ApplyTextAsync(
+    private Task HoldLeaseAsync(string holder, string lease = "token-operator") => _bed.Kubectl.ApplyTextAsync(
         $$"""
-        {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "token-operator", "namespace": "{{Namespace}}"},
+        {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "{{lease}}", "namespace": "{{Namespace}}"},
          "spec": {"holderIdentity": "{{holder}}", "leaseDurationSeconds": 3600,
            "renewTime": "{{DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture)}}"} }
         """);

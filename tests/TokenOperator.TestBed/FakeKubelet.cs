@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -19,8 +20,8 @@ public sealed class FakeKubelet : IAsyncDisposable
 
     private FakeKubelet(WebApplication app, X509Certificate2 certificate) => (_app, _certificate) = (app, certificate);
 
-    /// <summary>The log of each pod by its name; one that is not there is answered with 404.</summary>
-    public Dictionary<string, string> Logs { get; } = [];
+    /// <summary>The log of each pod by its name, which may grow; one that is not there is answered with 404.</summary>
+    public ConcurrentDictionary<string, string> Logs { get; } = [];
 
     /// <summary>Its port on 127.0.0.1.</summary>
     public int Port => new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
@@ -35,7 +36,7 @@ public sealed class FakeKubelet : IAsyncDisposable
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(certificate)));
         var kubelet = new FakeKubelet(builder.Build(), certificate);
-        kubelet._app.MapGet("/containerLogs/{ns}/{pod}/{container}", (string pod) => kubelet.Logs.TryGetValue(pod, out var log) ? Results.Text(log) : Results.NotFound());
+        kubelet._app.MapGet("/containerLogs/{ns}/{pod}/{container}", kubelet.ServeAsync);
         await kubelet._app.StartAsync();
         return kubelet;
     }
@@ -50,6 +51,27 @@ public sealed class FakeKubelet : IAsyncDisposable
             {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "{{node}}"},
              "status": {"addresses": [{"type": "InternalIP", "address": "127.0.0.1"}], "daemonEndpoints": {"kubeletEndpoint": {"Port": {{Port}} } } } }
             """);
+    }
+
+    private async Task ServeAsync(HttpContext context, string pod, bool? follow, string? sinceTime)
+    {
+        if (!Logs.TryGetValue(pod, out var log))
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
+        // Whole seconds, as a kubelet has it.
+        var lines = log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => sinceTime is null || string.CompareOrdinal(line[..19], sinceTime[..19]) >= 0);
+        await context.Response.WriteAsync(string.Concat(lines.Select(line => line + "\n")));
+        var written = log.Length;
+        while (follow == true && !context.RequestAborted.IsCancellationRequested && Logs.TryGetValue(pod, out log))
+        {
+            await context.Response.WriteAsync(log[written..]);
+            await context.Response.Body.FlushAsync();
+            written = log.Length;
+            await Task.Delay(50);
+        }
     }
 
     /// <inheritdoc/>

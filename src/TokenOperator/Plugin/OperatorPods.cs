@@ -1,6 +1,5 @@
 using System.CommandLine;
 using k8s.Models;
-using TokenOperator.Commands;
 using TokenOperator.Runtime;
 
 namespace TokenOperator.Plugin;
@@ -13,8 +12,12 @@ internal sealed record OperatorPods(IReadOnlyList<V1Pod> Pods, V1Lease? Lease)
     /// <summary>The labels of config/manager.</summary>
     public const string Selector = "app.kubernetes.io/name=token-operator,app.kubernetes.io/component=manager";
 
-    /// <summary>The Lease of the election, unless LeaderElection__LeaseName says otherwise.</summary>
-    public const string LeaseName = "token-operator";
+    /// <summary>True when <paramref name="deployment"/> makes them.</summary>
+    public static bool AreOf(V1Deployment deployment) => deployment.Spec.Template.Metadata?.Labels is { } labels
+        && Selector.Split(',').All(pair => labels.TryGetValue(pair.Split('=')[0], out var value) && value == pair.Split('=')[1]);
+
+    /// <summary>The container of config/manager.</summary>
+    public const string Container = "manager";
 
     private const string UsualNamespace = "token-operator-system";
     private static readonly ResourceKind PodKind = ResourceKind.Of<V1Pod>();
@@ -30,19 +33,18 @@ internal sealed record OperatorPods(IReadOnlyList<V1Pod> Pods, V1Lease? Lease)
 
     /// <summary>Finds them.</summary>
     /// <exception cref="Runtime.Client.ApiException">The person may not list pods there.</exception>
-    public static async Task<OperatorPods> FindAsync(Cluster cluster, string ns, CancellationToken ct)
+    public static async Task<OperatorPods> FindAsync(Cluster cluster, OperatorInstall install, CancellationToken ct)
     {
-        NamespaceName.Check(ns);
-        var pods = await cluster.Api.ListAsync<V1Pod>(PodKind, ns, Selector, ct);
-        return new OperatorPods([.. pods.OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal)], await LeaseAsync(cluster, ns, ct));
+        var pods = await cluster.Api.ListAsync<V1Pod>(PodKind, install.Namespace, Selector, ct);
+        return new OperatorPods([.. pods.OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal)], await LeaseAsync(cluster, install, ct));
     }
 
     /// <summary>The Lease, or null when there is none or it may not be read.</summary>
-    public static async Task<V1Lease?> LeaseAsync(Cluster cluster, string ns, CancellationToken ct)
+    private static async Task<V1Lease?> LeaseAsync(Cluster cluster, OperatorInstall install, CancellationToken ct)
     {
         try
         {
-            return await cluster.Api.GetAsync<V1Lease>(LeaseKind, new(ns, LeaseName), ct);
+            return install.Lease is { } lease ? await cluster.Api.GetAsync<V1Lease>(LeaseKind, lease, ct) : null;
         }
         catch (Runtime.Client.ApiException e) when (e.StatusCode == System.Net.HttpStatusCode.Forbidden)
         {

@@ -10,6 +10,8 @@ namespace TokenOperator.Plugin.Doctor;
 /// <summary>The API server, the kind, and what the person may do.</summary>
 internal static class ClusterChecks
 {
+    private const string Name = "oauthtokens." + V1Alpha1OAuthToken.GroupName;
+
     /// <summary>More than what the answer's way and its whole seconds make.</summary>
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
@@ -25,28 +27,31 @@ internal static class ClusterChecks
         ("patch", "", "secrets", "seed"),
     ];
 
-    public static IReadOnlyList<Finding> Server(Patient patient)
+    /// <summary>Whether what is called expired here is so there.</summary>
+    internal static Finding Server(Uri address, DateTimeOffset? serverTime, DateTimeOffset now)
     {
-        if (patient.ServerTime is not { } server)
-            return [Finding.Warning($"{patient.Cluster.Server} answers, and does not tell its time.")];
-        var ahead = patient.Now - server;
+        if (serverTime is not { } server)
+            return Finding.Warning($"{address} answers, and does not tell its time.");
+        var ahead = now - server;
         return ahead.Duration() <= Skew
-            ? [Finding.Ok($"{patient.Cluster.Server} answers, and its clock agrees with this machine's.")]
-            : [Finding.Warning($"This machine's clock is {DurationText.Format(ahead.Duration())} {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} the API server's: what is called expired here may not be. Set the one that is wrong by NTP.")];
+            ? Finding.Ok($"{address} answers, and its clock agrees with this machine's.")
+            : Finding.Warning($"This machine's clock is {DurationText.Format(ahead.Duration())} {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} the API server's: what is called expired here may not be. Set the one that is wrong by NTP.");
     }
 
-    public static async Task<IReadOnlyList<Finding>> DefinitionAsync(Patient patient, CancellationToken ct)
+    public static async Task<IReadOnlyList<Finding>> DefinitionAsync(Patient patient, CancellationToken ct) =>
+        [Definition(await patient.Cluster.Api.GetAsync<V1CustomResourceDefinition>(ResourceKind.Of<V1CustomResourceDefinition>(), new("", Name), ct))];
+
+    /// <summary>An older CRD drops the fields that it does not know, and says nothing.</summary>
+    internal static Finding Definition(V1CustomResourceDefinition? definition)
     {
-        const string Name = "oauthtokens." + V1Alpha1OAuthToken.GroupName;
-        var definition = await patient.Cluster.Api.GetAsync<V1CustomResourceDefinition>(ResourceKind.Of<V1CustomResourceDefinition>(), new("", Name), ct);
         var served = definition?.Spec.Versions.FirstOrDefault(version => version.Name == "v1alpha1" && version.Served);
         if (served?.Schema?.OpenAPIV3Schema?.Properties is not { } properties)
-            return [Finding.Fail($"The CRD {Name} does not serve v1alpha1: kubectl apply -k config/crds")];
+            return Finding.Fail($"The CRD {Name} does not serve v1alpha1: kubectl apply -k config/crds");
 
         var missing = Lacking(properties, "spec", typeof(V1Alpha1OAuthToken.EntitySpec)).Concat(Lacking(properties, "status", typeof(V1Alpha1OAuthToken.EntityStatus))).ToList();
         return missing.Count == 0
-            ? [Finding.Ok($"{Name} is installed and has all fields of this version.")]
-            : [Finding.Fail($"The CRD {Name} is of another version: it lacks {string.Join(", ", missing)}. kubectl apply -k config/crds")];
+            ? Finding.Ok($"{Name} is installed and has all fields of this version.")
+            : Finding.Fail($"The CRD {Name} is of another version: it lacks {string.Join(", ", missing)}. kubectl apply -k config/crds");
     }
 
     public static async Task<IReadOnlyList<Finding>> YourRightsAsync(Patient patient, CancellationToken ct)
@@ -70,7 +75,7 @@ internal static class ClusterChecks
 
         return lacking.Count == 0
             ? [Finding.Ok($"You may do all that the verbs of this command do in {patient.Cluster.Namespace}.")]
-            : [Finding.Warning($"In {patient.Cluster.Namespace} you may not {string.Join(", ", lacking)}. The role edit has these rights.")];
+            : [Finding.Warning($"In {patient.Cluster.Namespace} you may not {string.Join(", ", lacking)}. The role edit has these rights; where the operator serves some namespaces only, together with the Role token-operator-edit there.")];
     }
 
     private static IEnumerable<string> Lacking(IDictionary<string, V1JSONSchemaProps> properties, string part, Type type)

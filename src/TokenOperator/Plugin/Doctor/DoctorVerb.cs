@@ -28,14 +28,16 @@ internal static class DoctorVerb
 
     private static async Task<int> ExecuteAsync(Cluster cluster, string operatorNamespace, bool postgres, CancellationToken ct)
     {
-        NamespaceName.Check(operatorNamespace);
         // All others rest on these two: without them there is one sentence to say.
         var serverTime = await cluster.ServerTimeAsync(ct);
         var tokens = await cluster.ListAsync(cluster.Namespace, ct);
-        var patient = new Patient(cluster, operatorNamespace, serverTime, TimeProvider.System.GetUtcNow(), tokens);
+        var install = await OperatorInstall.FindAsync(cluster, operatorNamespace, ct);
+        if (tokens.Count == 0)
+            await cluster.CheckNamespaceAsync(ct);
+        var patient = new Patient(cluster, install, serverTime, TimeProvider.System.GetUtcNow(), tokens);
         var checks = new List<(string Name, Check Run)>
         {
-            ("API server", (one, _) => Task.FromResult(ClusterChecks.Server(one))),
+            ("API server", (one, _) => Task.FromResult<IReadOnlyList<Finding>>([ClusterChecks.Server(one.Cluster.Server, one.ServerTime, one.Now)])),
             ("CRD", ClusterChecks.DefinitionAsync),
             ("your rights", ClusterChecks.YourRightsAsync),
             ("operator's rights", OperatorChecks.RightsAsync),
@@ -45,6 +47,7 @@ internal static class DoctorVerb
             ("Postgres", (one, token) => TokenChecks.PostgresAsync(one, postgres, token)),
             ("provider", TokenChecks.ProviderAsync),
             ("mounts", TokenChecks.MountsAsync),
+            ("OAuthTokens", (one, _) => Task.FromResult<IReadOnlyList<Finding>>([TokenChecks.Tokens(one.Tokens, one.Cluster.Namespace, one.Now)])),
         };
         var paint = Paint.ForOutput();
         var worst = Health.Ok;
@@ -69,7 +72,7 @@ internal static class DoctorVerb
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {
-            return [Finding.Warning($"cannot be checked, since you may not do this: {e.Message}")];
+            return [Finding.Warning($"cannot be checked, since you may not do this: {PluginErrors.Refused(e)}")];
         }
         catch (ApiException e)
         {

@@ -16,9 +16,9 @@ internal sealed record Finding(Health Health, string Text)
 
 /// <summary>What is looked at.</summary>
 /// <param name="Cluster">The cluster, and the namespace of the call.</param>
-/// <param name="OperatorNamespace">Where the operator runs.</param>
+/// <param name="Install">The operator.</param>
 /// <param name="ServerTime">The API server's clock, to the second; null when it did not tell.</param>
 /// <param name="Now">This machine's clock at the same moment.</param>
 /// <param name="Tokens">The OAuthTokens of the namespace.</param>
 internal sealed record Patient(
-    Cluster Cluster, string OperatorNamespace, DateTimeOffset? ServerTime, DateTimeOffset Now, IReadOnlyList<V1Alpha1OAuthToken> Tokens);
+    Cluster Cluster, OperatorInstall Install, DateTimeOffset? ServerTime, DateTimeOffset Now, IReadOnlyList<V1Alpha1OAuthToken> Tokens);

@@ -7,8 +7,6 @@ namespace TokenOperator.Plugin.Doctor;
 /// <summary>The operator: its rights, pods, lease and key.</summary>
 internal static class OperatorChecks
 {
-    private const string ServiceAccount = "token-operator";
-    private const string KeySecret = "token-operator-keys";
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
     // KubernetesClient's class does not say its plural.
@@ -29,7 +27,7 @@ internal static class OperatorChecks
 
     public static async Task<IReadOnlyList<Finding>> RightsAsync(Patient patient, CancellationToken ct)
     {
-        var user = $"system:serviceaccount:{patient.OperatorNamespace}:{ServiceAccount}";
+        var (ns, account) = (patient.Install.Namespace, patient.Install.ServiceAccount);
         var lacking = new List<string>();
         foreach (var (verb, group, resource, subresource) in Needed)
         {
@@ -39,8 +37,8 @@ internal static class OperatorChecks
                 Kind = V1SubjectAccessReview.KubeKind,
                 Spec = new V1SubjectAccessReviewSpec
                 {
-                    User = user,
-                    Groups = ["system:serviceaccounts", $"system:serviceaccounts:{patient.OperatorNamespace}", "system:authenticated"],
+                    User = $"system:serviceaccount:{ns}:{account}",
+                    Groups = ["system:serviceaccounts", $"system:serviceaccounts:{ns}", "system:authenticated"],
                     ResourceAttributes = new V1ResourceAttributes
                     {
                         NamespaceProperty = patient.Cluster.Namespace,
@@ -57,31 +55,34 @@ internal static class OperatorChecks
         }
 
         return lacking.Count == 0
-            ? [Finding.Ok($"The ServiceAccount {patient.OperatorNamespace}/{ServiceAccount} may do its work in {patient.Cluster.Namespace}.")]
-            : [Finding.Fail($"The ServiceAccount {patient.OperatorNamespace}/{ServiceAccount} may not {string.Join(", ", lacking)} in {patient.Cluster.Namespace}: kubectl apply -k config/rbac (or see docs/install.md, for some namespaces).")];
+            ? [Finding.Ok($"The ServiceAccount {ns}/{account} may do its work in {patient.Cluster.Namespace}.")]
+            : [Finding.Fail($"The ServiceAccount {ns}/{account} may not {string.Join(", ", lacking)} in {patient.Cluster.Namespace}: kubectl apply -k config/rbac (or see docs/install.md, for some namespaces).")];
     }
 
-    public static async Task<IReadOnlyList<Finding>> PodsAsync(Patient patient, CancellationToken ct)
+    public static async Task<IReadOnlyList<Finding>> PodsAsync(Patient patient, CancellationToken ct) =>
+        [Pods((await OperatorPods.FindAsync(patient.Cluster, patient.Install, ct)).Pods, patient.Install)];
+
+    /// <summary>Whether they are ready, and why not.</summary>
+    internal static Finding Pods(IReadOnlyList<V1Pod> pods, OperatorInstall install)
     {
-        var pods = (await OperatorPods.FindAsync(patient.Cluster, patient.OperatorNamespace, ct)).Pods;
         if (pods.Count == 0)
-            return [Finding.Fail($"There is no pod of the operator in {patient.OperatorNamespace}. See its Deployment: kubectl describe deployment token-operator -n {patient.OperatorNamespace}; or name its namespace by --operator-namespace.")];
+            return Finding.Fail($"There is no pod of the operator in {install.Namespace}. See its Deployment: kubectl describe deployment {install.Deployment} -n {install.Namespace}; or name its namespace by --operator-namespace.");
         var ready = pods.Count(IsReady);
         var troubles = pods.Where(pod => !IsReady(pod)).Select(pod => $"{pod.Metadata.Name}: {Trouble(pod)}").ToList();
-        return ready == pods.Count ? [Finding.Ok($"{ready} of {pods.Count} pods are ready.")]
-            : [new Finding(ready > 0 ? Health.Warning : Health.Critical, $"{ready} of {pods.Count} pods are ready ({string.Join("; ", troubles)}). kubectl logs -n {patient.OperatorNamespace} deployment/token-operator --previous")];
+        return ready == pods.Count ? Finding.Ok($"{ready} of {pods.Count} pods are ready.")
+            : new Finding(ready > 0 ? Health.Warning : Health.Critical, $"{ready} of {pods.Count} pods are ready ({string.Join("; ", troubles)}). kubectl logs -n {install.Namespace} deployment/{install.Deployment} --previous");
     }
 
-    public static async Task<IReadOnlyList<Finding>> LeaderAsync(Patient patient, CancellationToken ct) =>
-        [Leader(await patient.Cluster.Api.GetAsync<V1Lease>(ResourceKind.Of<V1Lease>(), new(patient.OperatorNamespace, OperatorPods.LeaseName), ct), patient)];
+    public static async Task<IReadOnlyList<Finding>> LeaderAsync(Patient patient, CancellationToken ct) => patient.Install.Lease is { } lease
+        ? [Leader(await patient.Cluster.Api.GetAsync<V1Lease>(ResourceKind.Of<V1Lease>(), lease, ct), lease, patient.ServerTime ?? patient.Now)]
+        : [Finding.Ok("LeaderElection__Enabled is false: the one pod leads, without a lease.")];
 
     /// <summary>The lease as it looks by the API server's clock, or this machine's where that is not known.</summary>
-    internal static Finding Leader(V1Lease? lease, Patient patient)
+    internal static Finding Leader(V1Lease? lease, NamespacedName name, DateTimeOffset now)
     {
-        var now = patient.ServerTime ?? patient.Now;
-        var described = $"kubectl describe lease {OperatorPods.LeaseName} -n {patient.OperatorNamespace}";
+        var described = $"kubectl describe lease {name.Name} -n {name.Namespace}";
         if (lease?.Spec is not { RenewTime: { } renewed } spec || string.IsNullOrEmpty(spec.HolderIdentity))
-            return Finding.Fail($"No operator leads: nobody holds the lease {patient.OperatorNamespace}/{OperatorPods.LeaseName}. See whether its pods run; {described}");
+            return Finding.Fail($"No operator leads: nobody holds the lease {name}. See whether its pods run; {described}");
         var age = now - new DateTimeOffset(DateTime.SpecifyKind(renewed, DateTimeKind.Utc));
         var duration = TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? 15);
         return age > duration + Skew ? Finding.Fail($"No operator leads: {spec.HolderIdentity} has not renewed the lease for {Tokens.DurationText.Format(age)}. See whether its pods run; {described}")
@@ -91,10 +92,12 @@ internal static class OperatorChecks
 
     public static async Task<IReadOnlyList<Finding>> KeyAsync(Patient patient, CancellationToken ct)
     {
+        if (patient.Install.KeySecret is not { } name)
+            return [Finding.Ok($"The Deployment {patient.Install.Namespace}/{patient.Install.Deployment} mounts no Secret with keys: they come from elsewhere, or Encryption=None is set.")];
         // Metadata alone: the key itself is nobody's to see.
-        var secret = await patient.Cluster.Api.GetAsync<PartialObjectMetadata>(ResourceKind.Of<V1Secret>(), new(patient.OperatorNamespace, KeySecret), ct);
-        return secret is not null ? [Finding.Ok($"The Secret {patient.OperatorNamespace}/{KeySecret} is there.")]
-            : [Finding.Warning($"There is no Secret {patient.OperatorNamespace}/{KeySecret}: unless Encryption=None is set or the keys come from elsewhere, the operator does not start. make new-key; if tokens were stored before, put the old key back instead: docs/encryption.md.")];
+        var secret = await patient.Cluster.Api.GetAsync<PartialObjectMetadata>(ResourceKind.Of<V1Secret>(), new(patient.Install.Namespace, name), ct);
+        return secret is not null ? [Finding.Ok($"The Secret {patient.Install.Namespace}/{name} is there.")]
+            : [Finding.Warning($"There is no Secret {patient.Install.Namespace}/{name}: unless Encryption=None is set or the keys come from elsewhere, the operator does not start. make new-key; if tokens were stored before, put the old key back instead: docs/encryption.md.")];
     }
 
     private static bool IsReady(V1Pod pod) => pod.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true;

@@ -13,6 +13,7 @@ namespace TokenOperator.Plugin.Doctor;
 /// <summary>What the tokens hang on: Postgres, the provider, and how the apps read them.</summary>
 internal static class TokenChecks
 {
+    private const int Most = 5;
     private static readonly TimeSpan ProviderPatience = TimeSpan.FromSeconds(5);
 
     public static async Task<IReadOnlyList<Finding>> PostgresAsync(Patient patient, bool fromHere, CancellationToken ct)
@@ -32,9 +33,17 @@ internal static class TokenChecks
                 : Finding.Ok("No OAuthToken of the namespace tells of trouble with it."),
         };
         var used = patient.Tokens.Select(token => token.Spec?.Provider).ToHashSet();
-        var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
-        foreach (var provider in known.Where(provider => used.Contains(provider.Name)))
-            findings.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, ct));
+        try
+        {
+            var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+            foreach (var provider in known.Where(provider => used.Contains(provider.Name)))
+                findings.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, ct));
+        }
+        catch (ProviderSettingException e)
+        {
+            findings.Add(Finding.Warning($"is not looked for from this machine. {e.Message}"));
+        }
+
         return findings;
     }
 
@@ -71,6 +80,18 @@ internal static class TokenChecks
         return findings.Count > 0 ? findings : [Finding.Ok("No pod of the namespace reads a Secret of an OAuthToken.")];
     }
 
+    /// <summary>What <c>status</c> says, in a line.</summary>
+    internal static Finding Tokens(IReadOnlyList<V1Alpha1OAuthToken> tokens, string ns, DateTimeOffset now)
+    {
+        if (tokens.Count == 0)
+            return Finding.Warning($"There are none in {ns}; kubectl oauthtoken status -A shows those of all namespaces.");
+        var bad = StatusVerb.Sorted(tokens, now).Where(item => item.Health != Health.Ok).ToList();
+        return bad.Count == 0 ? Finding.Ok($"{tokens.Count} of {tokens.Count} are as they should be.")
+            : new Finding(
+                bad.Max(item => item.Health),
+                $"{bad.Count} of {tokens.Count} are not as they should be ({string.Join(", ", bad.Take(Most).Select(item => $"{item.Name}: {item.Reason}"))}{(bad.Count > Most ? ", ..." : "")}). kubectl oauthtoken status -n {ns} says why, and what to do.");
+    }
+
     private static bool Holds(V1Volume volume, string secret) =>
         volume.Secret?.SecretName == secret || volume.Projected?.Sources?.Any(source => source.Secret?.Name == secret) == true;
 
@@ -98,7 +119,7 @@ internal static class TokenChecks
     }
 
     /// <summary>Any answer will do: what is asked here is whether there is a way.</summary>
-    private static async Task<Finding> ReachAsync(string provider, Uri endpoint, CancellationToken ct)
+    internal static async Task<Finding> ReachAsync(string provider, Uri endpoint, CancellationToken ct)
     {
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = ProviderPatience };
         try

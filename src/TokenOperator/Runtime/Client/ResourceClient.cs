@@ -127,10 +127,11 @@ public sealed class ResourceClient
             },
             cancellationToken);
 
-    /// <summary>The log of a pod's only container, line by line as it is now, each with its moment (RFC 3339) in front.</summary>
-    internal async IAsyncEnumerable<string> ReadLogAsync(ResourceKind pods, NamespacedName pod, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>The log of a container, line by line, each with its moment (RFC 3339) in front: as it is now, or without an end; from the second of <paramref name="since"/> on, if it is given.</summary>
+    internal async IAsyncEnumerable<string> ReadLogAsync(ResourceKind pods, NamespacedName pod, string container, bool follow, string? since, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var request = new ApiRequest("get", HttpMethod.Get, pods, pod) { Subresource = "log", Query = "timestamps=true", Accept = "*/*" };
+        var query = $"container={container}&timestamps=true&follow={(follow ? "true" : "false")}{(since is null ? "" : $"&sinceTime={Uri.EscapeDataString(since)}")}";
+        var request = new ApiRequest("get", HttpMethod.Get, pods, pod) { Subresource = "log", Query = query, Accept = "*/*" };
         using var response = await _transport.OpenAsync(request, cancellationToken);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
         while (await ReadLineAsync(reader, cancellationToken) is { } line) yield return line;
