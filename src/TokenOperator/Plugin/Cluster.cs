@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text.Json.Nodes;
-using k8s;
 using k8s.Exceptions;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;

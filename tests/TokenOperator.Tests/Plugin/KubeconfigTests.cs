@@ -38,7 +38,7 @@ public sealed class KubeconfigTests : IDisposable
         File.WriteAllText(_file, Good);
         var (connection, ns) = Kubeconfig.Find(_file, null).Connect();
         using (connection)
-            connection.BaseUri.Should().Be(new Uri("https://127.0.0.1:1"));
+            connection.Address.Should().Be(new Uri("https://127.0.0.1:1"));
         ns.Should().Be("mail");
     }
 

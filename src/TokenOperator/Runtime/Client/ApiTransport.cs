@@ -74,8 +74,8 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         e is HttpRequestException or IOException || (e is OperationCanceledException && !callers.IsCancellationRequested);
 
     private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool late) => late
-        ? new($"{request}: the API server {client.BaseUri} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
-        : new($"{request}: the API server {client.BaseUri} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+        ? new($"{request}: the API server {connection.Address} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
+        : new($"{request}: the API server {connection.Address} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
 
     private async Task<HttpResponseMessage> SendOnceAsync(ApiRequest request, CancellationToken cancellationToken)
     {

@@ -60,7 +60,7 @@ public static class KubeconfigReader
         catch (YamlException e)
         {
             // The exception's own text can quote the file.
-            throw new KubeConfigException($"{path} is no kubeconfig: see its line {e.Start.Line}. Mend it, or name another.");
+            throw new KubeConfigException($"{path} is no kubeconfig: see its line {e.Start.Line}.");
         }
     }
 

@@ -23,24 +23,19 @@ public static class KubernetesClientFactory
         var named = Environment.GetEnvironmentVariable("KUBECONFIG")?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
         if (named.Length == 0 && KubernetesClientConfiguration.IsInCluster()) return KubernetesClientConfiguration.InClusterConfig();
         var usual = KubernetesClientConfiguration.KubeConfigDefaultLocation;
+        if (named.Length == 0 && !File.Exists(usual))
+            throw new KubeConfigException($"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {usual} does not exist. Set KUBECONFIG to a kubeconfig file.");
         string[] paths = named.Length > 0 ? named : [usual];
-        // As kubectl: of several files some may be missing.
-        var files = Array.FindAll(paths, File.Exists);
-        if (files.Length == 0)
-        {
-            throw new KubeConfigException(named.Length > 0
-                ? $"No cluster: KUBECONFIG names {string.Join(" and ", named)}, which does not exist. Set it to a kubeconfig file."
-                : $"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {usual} does not exist. Set KUBECONFIG to a kubeconfig file.");
-        }
-
-        var config = KubeconfigReader.Read(files);
         try
         {
-            return KubernetesClientConfiguration.BuildConfigFromConfigObject(config);
+            // As kubectl: of several files some may be missing.
+            var files = Array.FindAll(paths, File.Exists);
+            if (files.Length == 0) throw new KubeConfigException("there is no such file");
+            return KubernetesClientConfiguration.BuildConfigFromConfigObject(KubeconfigReader.Read(files));
         }
         catch (KubeConfigException e)
         {
-            throw new KubeConfigException($"The kubeconfig {string.Join(" and ", files)} cannot be used: {e.Message}. Mend it, or set KUBECONFIG to another.");
+            throw new KubeConfigException($"The kubeconfig {string.Join(" and ", paths)} cannot be used: {e.Message.TrimEnd('.')}. Mend it, or set KUBECONFIG to another.");
         }
     }
 
@@ -91,18 +86,22 @@ public static class KubernetesClientFactory
 
     private static X509Certificate2? CertificateOf(KubernetesClientConfiguration configuration)
     {
-        if (Pem(configuration.ClientCertificateData, configuration.ClientCertificateFilePath) is not { } certificate) return null;
-        var key = Pem(configuration.ClientCertificateKeyData, configuration.ClientKeyFilePath)
-            ?? throw new KubeConfigException("The kubeconfig has a client certificate without its key. Add client-key or client-key-data to the user.");
         try
         {
+            if (Pem(configuration.ClientCertificateData, configuration.ClientCertificateFilePath) is not { } certificate) return null;
+            var key = Pem(configuration.ClientCertificateKeyData, configuration.ClientKeyFilePath)
+                ?? throw new KubeConfigException("The kubeconfig has a client certificate without its key. Add client-key or client-key-data to the user.");
             using var read = X509Certificate2.CreateFromPem(certificate, key);
             // Windows shows no certificate whose key is in memory alone.
             return X509CertificateLoader.LoadPkcs12(read.Export(X509ContentType.Pkcs12), null);
         }
-        catch (CryptographicException)
+        catch (Exception e) when (e is CryptographicException or FormatException)
         {
             throw new KubeConfigException("The kubeconfig's client certificate and key cannot be read, or do not fit each other; expected both as PEM.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new KubeConfigException($"The kubeconfig's client certificate or key cannot be read: {e.Message}");
         }
     }
 
