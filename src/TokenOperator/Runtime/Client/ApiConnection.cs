@@ -3,8 +3,8 @@ using k8s.Authentication;
 namespace TokenOperator.Runtime.Client;
 
 /// <summary>
-/// Where the API server is and how it is asked. Not the <c>Kubernetes</c> of KubernetesClient: that class alone, with a method for
-/// each operation of the API, and the JSON of all its types cost 25 MiB and a fifth of the time of a start.
+/// Where the API server is and how it is asked. Not the <c>Kubernetes</c> of KubernetesClient, which has a method for each operation
+/// of the API and the JSON of all types: memory and time of each start for what is not used here.
 /// </summary>
 public sealed class ApiConnection : IDisposable
 {

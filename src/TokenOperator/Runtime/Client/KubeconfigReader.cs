@@ -7,7 +7,7 @@ namespace TokenOperator.Runtime.Client;
 
 /// <summary>
 /// Reads kubeconfig files into the model of KubernetesClient. Not by its own reader: that one first looks at each property of
-/// all of its 1,500 types, which costs 30 MiB and half of the time of a start.
+/// all of its 1,500 types, which costs 18 MiB and a fifth of the time of a start.
 /// </summary>
 public static class KubeconfigReader
 {
