@@ -1,5 +1,5 @@
-// Talks to the API server: the only folder that knows HTTP. A thin layer of its own over the connection that KubernetesClient
-// sets up, for exact control of time limits, retries and of what the server is asked to send.
+// Talks to the API server: the only folder that knows HTTP. A thin layer of its own over the connection that
+// KubernetesClientFactory sets up, for exact control of time limits, retries and of what the server is asked to send.
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
