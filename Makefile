@@ -61,7 +61,7 @@ audit: dotnet ## Ask the package feed for known vulnerabilities of all packages
 	@hack/audit.sh
 
 sbom: dotnet ## Write what the operator is made of to artifacts/sbom.cdx.json (CycloneDX 1.6); the image has the same at /app
-	@mkdir -p artifacts && dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.lock.json artifacts/sbom.cdx.json $(VERSION)
+	@mkdir -p artifacts && dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.linux-x64.lock.json artifacts/sbom.cdx.json $(VERSION)
 	@echo artifacts/sbom.cdx.json
 
 test-assets: ## Get etcd, kube-apiserver, kubectl and Postgres for the tests, and print where they are

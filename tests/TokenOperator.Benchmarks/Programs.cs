@@ -3,7 +3,10 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>The two that are compared, published alike, as the image is: self-contained, compiled ahead with the framework.</summary>
+/// <summary>
+/// The two that are compared: the operator as the image has it, native; the bare loop as any C# program, but compiled ahead with
+/// the framework, so that the time of the JIT compiler does not count against it.
+/// </summary>
 /// <param name="Operator">Path of token-operator.</param>
 /// <param name="BareLoop">Path of this program, whose verb <c>bare-loop</c> is the floor.</param>
 internal sealed record Programs(string Operator, string BareLoop)

@@ -114,7 +114,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     public async Task A_wrong_setting_stops_the_start_with_its_name_and_never_with_a_password(string setting, string value, string says)
     {
         var result = await Command.RunAsync(
-            "dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), "run"],
+            OperatorProgram.Starter, [OperatorProgram.Path, "run"],
             environment: new Dictionary<string, string?> { ["DATABASE_URL"] = _bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder, [setting] = value });
         result.ExitCode.Should().Be(2, result.Errors);
         result.Errors.Should().Contain(says).And.NotContain(Marked);
@@ -127,7 +127,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
         await using var bed = await OperatorBed.CreateAsync(cluster);
         await bed.Postgres.ExecuteAsync("create table oauth_tokens (id int, provider text, account text, token_data bytea)", bed.Database.Name);
         var result = await Command.RunAsync(
-            "dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), "run"],
+            OperatorProgram.Starter, [OperatorProgram.Path, "run"],
             environment: new Dictionary<string, string?> { ["DATABASE_URL"] = bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder });
         result.ExitCode.Should().Be(1, result.Errors);
         result.Errors.Should().Contain("token_data").And.Contain("bytea");

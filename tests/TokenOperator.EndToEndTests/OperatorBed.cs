@@ -89,7 +89,7 @@ public sealed class OperatorBed : IAsyncDisposable
             all[name] = value;
         var process = OperatorProcess.Start(new OperatorProcessOptions
         {
-            Program = Path.Combine(AppContext.BaseDirectory, "token-operator.dll"),
+            Program = OperatorProgram.Path,
             Kubeconfig = _cluster.OperatorKubeconfig,
             DatabaseUrl = Database.Uri,
             KeyringPath = Keyring.Folder,
@@ -111,7 +111,7 @@ public sealed class OperatorBed : IAsyncDisposable
         var environment = new Dictionary<string, string?> { ["DATABASE_URL"] = Database.Uri, [TestKeyring.Setting] = Keyring.Folder };
         foreach (var (name, value) in settings)
             environment[name] = value;
-        return Command.RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), .. arguments], environment: environment);
+        return Command.RunAsync(OperatorProgram.Starter, [OperatorProgram.Path, .. arguments], environment: environment);
     }
 
     /// <summary>The document in the account's row, opened with the bed's keys; null when there is no row.</summary>
@@ -127,13 +127,13 @@ public sealed class OperatorBed : IAsyncDisposable
     private TokenCipher Cipher => new(new Keyring(Keyring.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
     /// <summary>Makes or replaces a Secret with one key.</summary>
-    public Task WriteSecretAsync(string name, string key, string content) => Kubectl.ApplyTextAsync(new JsonObject
+    public Task WriteSecretAsync(string name, string key, string content) => _cluster.Plane.ApplyAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}", new JsonObject
     {
         ["apiVersion"] = "v1",
         ["kind"] = "Secret",
         ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
         ["data"] = new JsonObject { [key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(content)) },
-    }.ToJsonString());
+    });
 
     /// <summary>An account that has consented at the provider, with a seed Secret <c>NAME-seed</c>, and an OAuthToken of that name.</summary>
     public async Task<TokenGrant> AddAccountAsync(string name, Action<JsonObject>? change = null)
@@ -159,22 +159,25 @@ public sealed class OperatorBed : IAsyncDisposable
             ["seedSecretRef"] = new JsonObject { ["name"] = $"{name}-seed" },
         };
         change?.Invoke(spec);
-        return Kubectl.ApplyTextAsync(new JsonObject
+        return _cluster.Plane.ApplyAsync(AddressOf(name), new JsonObject
         {
             ["apiVersion"] = "tokenoperator.dev/v1alpha1",
             ["kind"] = "OAuthToken",
             ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
             ["spec"] = spec,
-        }.ToJsonString());
+        });
     }
 
     /// <summary>Asks for a refresh by annotation.</summary>
     public Task RequestRefreshAsync(string name, string value = "now") =>
-        Kubectl.RunAsync(["annotate", "oauthtoken", "-n", Namespace, name, $"tokenoperator.dev/refresh-requested-at={value}", "--overwrite"]);
+        _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["tokenoperator.dev/refresh-requested-at"] = value } },
+        });
 
     /// <summary>The OAuthToken as it is.</summary>
     public async Task<TokenView> GetAsync(string name) =>
-        new(await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens/{name}")
+        new(await _cluster.Plane.GetAsync(AddressOf(name))
             ?? throw new InvalidOperationException($"There is no OAuthToken {Namespace}/{name}."));
 
     /// <summary>Waits until the condition has this status and, if given, reason.</summary>
@@ -215,11 +218,13 @@ public sealed class OperatorBed : IAsyncDisposable
 
     /// <summary>Changes the spec of an OAuthToken by a merge patch.</summary>
     public Task PatchSpecAsync(string name, string spec) =>
-        Kubectl.RunAsync(["patch", "oauthtoken", "-n", Namespace, name, "--type=merge", "-p", $$"""{"spec": {{spec}} }"""]);
+        _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject { ["spec"] = JsonNode.Parse(spec) });
 
     /// <summary>What the API server was asked by the operator in this bed's namespace so far; leases and watches are not counted.</summary>
     public async Task<IReadOnlyList<ApiRequest>> RequestsAsync() =>
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
+
+    private string AddressOf(string name) => $"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens/{name}";
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -52,13 +52,13 @@ public sealed class PluginBed
 
     /// <summary>Runs a verb with another kubeconfig, just as it stands.</summary>
     public static Task<CommandResult> RunAsAsync(string kubeconfig, params string[] words) => Command.RunAsync(
-        "dotnet",
-        [Program, "kubectl-oauthtoken", .. words],
+        OperatorProgram.Starter,
+        [OperatorProgram.Path, "kubectl-oauthtoken", .. words],
         environment: new Dictionary<string, string?> { ["KUBECONFIG"] = kubeconfig });
 
     /// <summary>Starts a verb in the bed's namespace and lets it run; what it prints goes to <paramref name="logFile"/>.</summary>
     public ChildProcess Start(string logFile, params string[] words) => ChildProcess.Start(
-        new ChildProcessOptions("/usr/bin/env", ["dotnet", Program, "kubectl-oauthtoken", .. words, "-n", Bed.Namespace])
+        new ChildProcessOptions("/usr/bin/env", [OperatorProgram.Starter, OperatorProgram.Path, "kubectl-oauthtoken", .. words, "-n", Bed.Namespace])
         {
             LogFile = logFile,
             Environment = new Dictionary<string, string?> { ["KUBECONFIG"] = Kubeconfig },
@@ -73,7 +73,4 @@ public sealed class PluginBed
         var result = await RunAsync(["status", "-o", "json", .. words]);
         return [.. JsonDocument.Parse(result.Output).RootElement.GetProperty("items").EnumerateArray()];
     }
-
-    /// <summary>The program.</summary>
-    public static string Program => Path.Combine(AppContext.BaseDirectory, "token-operator.dll");
 }

@@ -141,7 +141,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         environment.TryAdd("DATABASE_URL", _bed.Database.Uri);
         environment.TryAdd(TestKeyring.Setting, _bed.Keyring.Folder);
         environment.TryAdd("Providers__google__TokenEndpoint", _bed.Tokens.TokenEndpoint.ToString());
-        return Command.RunAsync("dotnet", [PluginBed.Program, "kubectl-oauthtoken", "doctor", "-n", Namespace, "--operator-namespace", Namespace, .. more], environment: environment);
+        return Command.RunAsync(OperatorProgram.Starter, [OperatorProgram.Path, "kubectl-oauthtoken", "doctor", "-n", Namespace, "--operator-namespace", Namespace, .. more], environment: environment);
     }
 
     /// <summary>All that an operator leaves in its namespace.</summary>

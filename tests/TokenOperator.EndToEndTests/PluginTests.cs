@@ -58,7 +58,7 @@ public sealed class PluginTests(ClusterFixture cluster)
     [Fact]
     public async Task Output_that_nobody_reads_any_more_ends_the_verb()
     {
-        var result = await Command.RunAsync("/bin/bash", ["-c", "dotnet \"$1\" kubectl-oauthtoken --help | true; echo ${PIPESTATUS[0]}", "bash", PluginBed.Program]);
+        var result = await Command.RunAsync("/bin/bash", ["-c", "\"$@\" kubectl-oauthtoken --help | true; echo ${PIPESTATUS[0]}", "bash", OperatorProgram.Starter, OperatorProgram.Path]);
         result.Output.Trim().Should().Be("141", "as of a program that SIGPIPE has ended: {0}", result.Errors);
         result.Errors.Should().BeEmpty();
     }

@@ -29,6 +29,16 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
             : throw new InvalidOperationException($"GET {path} was answered with {(int)response.StatusCode}: {text}");
     }
 
+    /// <summary>Changes what is at a path, or makes it where it is applied.</summary>
+    /// <exception cref="InvalidOperationException">It was refused; the message holds the API server's words.</exception>
+    public async Task PatchAsync(string path, string contentType, JsonObject body, CancellationToken ct)
+    {
+        using var content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue(contentType));
+        using var response = await Http().PatchAsync(new Uri(path, UriKind.Relative), content, ct);
+        if (!response.IsSuccessStatusCode)
+            throw new InvalidOperationException($"PATCH {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
+    }
+
     public Task CreateNamespaceAsync(string name, CancellationToken ct) =>
         PostAsync("/api/v1/namespaces", new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = Named(name) }, ct);
 

@@ -72,6 +72,8 @@ public sealed partial class Watchdog : BackgroundService
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // An increase is seen only of a counter that was there before.
+        _overdue.Add(0);
         using var timer = new PeriodicTimer(Tick, _time);
         try
         {

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using TokenOperator.Runtime.Client;
 
 namespace TokenOperator.Entities;
 
@@ -8,4 +9,5 @@ namespace TokenOperator.Entities;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(V1Alpha1OAuthToken))]
+[JsonSerializable(typeof(ResourceList<V1Alpha1OAuthToken>))]
 public sealed partial class EntityJson : JsonSerializerContext;

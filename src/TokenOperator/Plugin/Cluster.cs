@@ -26,7 +26,7 @@ internal sealed class Cluster : IDisposable
     {
         _connection = connection;
         _metrics = new RuntimeMetrics(_services.GetRequiredService<IMeterFactory>());
-        Api = new ResourceClient(new ApiTransport(_connection, new ApiJson(EntityJson.Default), _metrics, TimeProvider.System), PluginCommandLine.ProgramName);
+        Api = new ResourceClient(new ApiTransport(_connection, new ApiJson(EntityJson.Default, PluginJson.Default), _metrics, TimeProvider.System), PluginCommandLine.ProgramName);
         Server = _connection.Address;
         Namespace = ns;
     }

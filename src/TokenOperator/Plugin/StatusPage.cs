@@ -1,9 +1,10 @@
 // Statuses as text. Pure.
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 using TokenOperator.Commands;
 using TokenOperator.Tokens;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
 
 namespace TokenOperator.Plugin;
 
@@ -13,20 +14,18 @@ internal static partial class StatusPage
     /// <summary>What <c>-o</c> accepts.</summary>
     public static readonly string[] Formats = ["table", "wide", "json", "yaml"];
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    private static readonly StatusJson Indented = new(new JsonSerializerOptions(StatusJson.Default.Options)
     {
         WriteIndented = true,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter() },
-    };
+    });
 
-    private static readonly JsonSerializerOptions OneLine = new(Json) { WriteIndented = false };
+    private static readonly StatusJson OneLine = new(new JsonSerializerOptions(Indented.Options) { WriteIndented = false });
 
     /// <summary>The whole page, without a final line break.</summary>
     public static string Render(string format, IReadOnlyList<TokenStatus> items, bool withNamespace, Paint paint, DateTimeOffset now) => format switch
     {
-        "json" => JsonSerializer.Serialize(new TokenStatusList(items), Json),
+        "json" => JsonSerializer.Serialize(new TokenStatusList(items), Indented.TokenStatusList),
         "yaml" => Yaml(items),
         _ => string.Join('\n', Page(items, withNamespace, format == "wide", paint, now)),
     };
@@ -34,7 +33,7 @@ internal static partial class StatusPage
     /// <summary>As <see cref="Render"/>, in a form that can follow another: JSON on one line, YAML as a document of its own, a table without its header.</summary>
     public static string RenderNext(string format, IReadOnlyList<TokenStatus> items, bool withNamespace, Paint paint, DateTimeOffset now) => format switch
     {
-        "json" => JsonSerializer.Serialize(new TokenStatusList(items), OneLine),
+        "json" => JsonSerializer.Serialize(new TokenStatusList(items), OneLine.TokenStatusList),
         "yaml" => $"---\n{Yaml(items)}",
         _ => string.Join('\n', Page(items, withNamespace, format == "wide", paint, now).Skip(1)),
     };
@@ -101,22 +100,23 @@ internal static partial class StatusPage
     // From the JSON, so that the two have the same fields.
     private static string Yaml(IReadOnlyList<TokenStatus> items)
     {
-        var document = JsonSerializer.SerializeToElement(new TokenStatusList(items), Json);
-        // A moment without quotes is no text to readers of YAML 1.1.
-        return Moment().Replace(k8s.KubernetesYaml.Serialize(Plain(document)!).TrimEnd(), "\"$0\"");
+        var document = new YamlDocument(Node(JsonSerializer.SerializeToElement(new TokenStatusList(items), Indented.TokenStatusList)));
+        using var text = new StringWriter();
+        new YamlStream(document).Save(text, assignAnchors: false);
+        // Without the mark of the document's end.
+        return text.ToString().TrimEnd('.', '\r', '\n');
     }
 
-    [GeneratedRegex(@"(?<=^ +\w+: )\d{4}-\d\d-\d\dT[\d:.]+Z$", RegexOptions.Multiline)]
-    private static partial Regex Moment();
-
-    private static object? Plain(JsonElement element) => element.ValueKind switch
+    private static YamlNode Node(JsonElement element) => element.ValueKind switch
     {
-        JsonValueKind.Object => element.EnumerateObject().ToDictionary(field => field.Name, field => Plain(field.Value)),
-        JsonValueKind.Array => element.EnumerateArray().Select(Plain).ToList(),
-        JsonValueKind.Number => element.GetInt64(),
-        JsonValueKind.True => true,
-        JsonValueKind.False => false,
-        JsonValueKind.String => element.GetString(),
-        _ => null,
+        JsonValueKind.Object => new YamlMappingNode(element.EnumerateObject().Select(field => KeyValuePair.Create<YamlNode, YamlNode>(field.Name, Node(field.Value)))),
+        JsonValueKind.Array => new YamlSequenceNode(element.EnumerateArray().Select(Node)),
+        // In quotes: what looks like a moment, a number or a yes is no text to readers of YAML 1.1.
+        JsonValueKind.String => new YamlScalarNode(element.GetString()) { Style = ScalarStyle.DoubleQuoted },
+        _ => new YamlScalarNode(element.GetRawText()),
     };
+
+    [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+    [JsonSerializable(typeof(TokenStatusList))]
+    private sealed partial class StatusJson : JsonSerializerContext;
 }

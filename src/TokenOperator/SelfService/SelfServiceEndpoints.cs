@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -8,7 +9,7 @@ using TokenOperator.Runtime;
 namespace TokenOperator.SelfService;
 
 /// <summary>The pages for people, on a port of their own: probes and metrics are not there, and these are nowhere else.</summary>
-public static class SelfServiceEndpoints
+public static partial class SelfServiceEndpoints
 {
     /// <summary>Serves them on the port of <paramref name="settings"/>; nothing when they are off.</summary>
     public static void Map(WebApplication app, SelfServiceSettings settings)
@@ -47,7 +48,7 @@ public static class SelfServiceEndpoints
         var browser = context.Request.Cookies[CookieName(settings)];
         var step = await flow.EndAsync(context.Request.QueryString.Value ?? "", browser, context.RequestAborted);
         context.Response.Cookies.Delete(CookieName(settings), Cookie(settings));
-        context.Response.Cookies.Append(OutcomeName(settings), Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(step)), Cookie(settings));
+        context.Response.Cookies.Append(OutcomeName(settings), Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(step, StepJson.Default.Step)), Cookie(settings));
         Redirect(context.Response, new Uri(settings.PublicUrl!, "authorize/outcome"));
     }
 
@@ -58,7 +59,7 @@ public static class SelfServiceEndpoints
         try
         {
             if (context.Request.Cookies[OutcomeName(settings)] is { } outcome)
-                step = JsonSerializer.Deserialize<Step>(Base64Url.DecodeFromChars(outcome));
+                step = JsonSerializer.Deserialize(Base64Url.DecodeFromChars(outcome), StepJson.Default.Step);
         }
         catch (Exception e) when (e is JsonException or FormatException)
         {
@@ -110,4 +111,7 @@ public static class SelfServiceEndpoints
         MaxAge = settings.ConsentLifetime,
         IsEssential = true,
     };
+
+    [JsonSerializable(typeof(Step))]
+    private sealed partial class StepJson : JsonSerializerContext;
 }

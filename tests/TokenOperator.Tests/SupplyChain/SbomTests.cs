@@ -6,7 +6,7 @@ namespace TokenOperator.Tests.SupplyChain;
 /// <summary>hack/sbom.cs, by which make sbom and the image's build say what the operator is made of.</summary>
 public sealed class SbomTests : IDisposable
 {
-    private const string LockFile = "src/TokenOperator/packages.lock.json";
+    private const string LockFile = "src/TokenOperator/packages.linux-x64.lock.json";
     private readonly string _file = Path.GetTempFileName();
 
     public void Dispose() => File.Delete(_file);
@@ -50,7 +50,7 @@ public sealed class SbomTests : IDisposable
     public void The_image_has_one()
     {
         var image = File.ReadAllText(Repository.File("Dockerfile"));
-        image.Should().MatchRegex($@"RUN dotnet run --file hack/sbom\.cs -- {LockFile} /app/sbom\.cdx\.json");
+        image.Should().MatchRegex(@"RUN dotnet run --file hack/sbom\.cs -- ""src/TokenOperator/packages\.linux-\$\{TARGETARCH/amd64/x64\}\.lock\.json"" /app/sbom\.cdx\.json");
         image.Should().Contain("COPY --from=build /app .");
     }
 

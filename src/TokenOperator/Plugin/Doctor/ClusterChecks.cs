@@ -1,5 +1,4 @@
-using System.Reflection;
-using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using k8s.Models;
 using TokenOperator.Entities;
 using TokenOperator.Runtime;
@@ -48,7 +47,7 @@ internal static class ClusterChecks
         if (served?.Schema?.OpenAPIV3Schema?.Properties is not { } properties)
             return Finding.Fail($"The CRD {Name} does not serve v1alpha1: kubectl apply -k config/crds");
 
-        var missing = Lacking(properties, "spec", typeof(V1Alpha1OAuthToken.EntitySpec)).Concat(Lacking(properties, "status", typeof(V1Alpha1OAuthToken.EntityStatus))).ToList();
+        var missing = Lacking(properties, "spec", EntityJson.Default.EntitySpec).Concat(Lacking(properties, "status", EntityJson.Default.EntityStatus)).ToList();
         return missing.Count == 0
             ? Finding.Ok($"{Name} is installed and has all fields of this version.")
             : Finding.Fail($"The CRD {Name} is of another version: it lacks {string.Join(", ", missing)}. kubectl apply -k config/crds");
@@ -78,11 +77,11 @@ internal static class ClusterChecks
             : [Finding.Warning($"In {patient.Cluster.Namespace} you may not {string.Join(", ", lacking)}. The role edit has these rights; where the operator serves some namespaces only, together with the Role token-operator-edit there.")];
     }
 
-    private static IEnumerable<string> Lacking(IDictionary<string, V1JSONSchemaProps> properties, string part, Type type)
+    private static IEnumerable<string> Lacking(IDictionary<string, V1JSONSchemaProps> properties, string part, JsonTypeInfo type)
     {
         var known = properties.TryGetValue(part, out var schema) ? schema.Properties ?? new Dictionary<string, V1JSONSchemaProps>() : new Dictionary<string, V1JSONSchemaProps>();
-        return type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name))
+        return type.Properties
+            .Select(property => property.Name)
             .Where(name => !known.ContainsKey(name))
             .Select(name => $"{part}.{name}");
     }

@@ -9,17 +9,17 @@ namespace TokenOperator.Runtime.Client;
 
 /// <summary>
 /// JSON as KubernetesClient reads and writes it, but without <c>metadata.managedFields</c>, which is often the larger half of
-/// an object and which nobody here reads but of <see cref="PartialObjectMetadata"/>; and by code that was made when this was
-/// built, for the types that the operator is busy with. All other types are looked at when they are first met.
+/// an object and which nobody here reads but of <see cref="PartialObjectMetadata"/>; and by code that is made when this is
+/// built: a published operator is trimmed, and what is looked at only as it runs could be missing.
 /// </summary>
 internal sealed class ApiJson
 {
-    /// <param name="entities">The source-generated JSON of the custom resources.</param>
+    /// <param name="entities">The source-generated JSON of all other types that are read or written, and of <see cref="ResourceList{T}"/> of those that are listed.</param>
     public ApiJson(params IEnumerable<IJsonTypeInfoResolver> entities)
     {
         Options = CreateOptions();
         Options.TypeInfoResolver = JsonTypeInfoResolver
-            .Combine([RuntimeJson.Default, .. entities, new DefaultJsonTypeInfoResolver()])
+            .Combine([RuntimeJson.Default, .. entities])
             .WithAddedModifier(DropManagedFields);
         Options.MakeReadOnly();
     }
@@ -76,6 +76,7 @@ internal sealed class ApiJson
 [JsonSerializable(typeof(Eventsv1Event))]
 [JsonSerializable(typeof(PartialObjectMetadata))]
 [JsonSerializable(typeof(ResourceList<PartialObjectMetadata>))]
+[JsonSerializable(typeof(ResourceList<JsonElement>))]
 [JsonSerializable(typeof(JsonPatchOperation[]))]
 [JsonSerializable(typeof(List<string>))]
 [JsonSerializable(typeof(JsonObject))]

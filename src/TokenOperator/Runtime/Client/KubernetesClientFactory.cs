@@ -31,7 +31,7 @@ public static class KubernetesClientFactory
             // As kubectl: of several files some may be missing.
             var files = Array.FindAll(paths, File.Exists);
             if (files.Length == 0) throw new KubeConfigException("there is no such file");
-            return KubernetesClientConfiguration.BuildConfigFromConfigObject(KubeconfigReader.Read(files));
+            return KubeconfigContext.Resolve(KubeconfigReader.Read(files));
         }
         catch (KubeConfigException e)
         {

@@ -121,7 +121,7 @@ public sealed class ResourceClient
             {
                 Subresource = subresource,
                 Query = $"fieldManager={_fieldManager}",
-                Body = _transport.Json.Serialize(operations),
+                Body = _transport.Json.Serialize(operations.ToArray()),
                 ContentType = "application/json-patch+json",
                 Accept = ApiRequest.AcceptFor<T>(),
             },

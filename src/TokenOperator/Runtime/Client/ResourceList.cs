@@ -3,8 +3,10 @@ using k8s.Models;
 namespace TokenOperator.Runtime.Client;
 
 /// <summary>One page of a LIST.</summary>
-internal sealed class ResourceList<T>
+/// <typeparam name="T">What its items are read as.</typeparam>
+public sealed class ResourceList<T>
 {
+    /// <summary>Its version, and where the next page begins.</summary>
     public V1ListMeta Metadata { get; set; } = new();
 
     /// <summary>An empty list of metadata comes with <c>null</c> (seen on Kubernetes 1.20).</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,13 +17,13 @@ public interface IOperatorBuilder
     /// Adds the controller of a kind. Its entities are cached as <see cref="IResourceCache{TItem}"/> and its queue is
     /// <see cref="Queues.IReconcileQueue{TEntity}"/>.
     /// </summary>
-    IOperatorBuilder AddController<TController, TEntity>(Action<CacheOptions<TEntity>>? configure = null)
+    IOperatorBuilder AddController<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TController, TEntity>(Action<CacheOptions<TEntity>>? configure = null)
         where TController : class, IEntityController<TEntity>
         where TEntity : class, IKubernetesObject<V1ObjectMeta>;
 
     /// <summary>Adds a finalizer of a kind that has a controller.</summary>
     /// <param name="identifier">As it stands in <c>metadata.finalizers</c>: a domain, a slash and a name.</param>
-    IOperatorBuilder AddFinalizer<TFinalizer, TEntity>(string identifier)
+    IOperatorBuilder AddFinalizer<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TFinalizer, TEntity>(string identifier)
         where TFinalizer : class, IEntityFinalizer<TEntity>
         where TEntity : class, IKubernetesObject<V1ObjectMeta>;
 

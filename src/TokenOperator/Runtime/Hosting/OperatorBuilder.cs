@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,7 +16,7 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
 {
     public IServiceCollection Services => services;
 
-    public IOperatorBuilder AddController<TController, TEntity>(Action<CacheOptions<TEntity>>? configure = null)
+    public IOperatorBuilder AddController<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TController, TEntity>(Action<CacheOptions<TEntity>>? configure = null)
         where TController : class, IEntityController<TEntity>
         where TEntity : class, IKubernetesObject<V1ObjectMeta>
     {
@@ -52,7 +53,7 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
         return this;
     }
 
-    public IOperatorBuilder AddFinalizer<TFinalizer, TEntity>(string identifier)
+    public IOperatorBuilder AddFinalizer<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TFinalizer, TEntity>(string identifier)
         where TFinalizer : class, IEntityFinalizer<TEntity>
         where TEntity : class, IKubernetesObject<V1ObjectMeta>
     {

@@ -15,7 +15,7 @@ public sealed class OperatorOptions
     /// <summary>The namespaces to watch; empty means all.</summary>
     public IList<string> Namespaces { get; init; } = [];
 
-    /// <summary>Source-generated JSON of the entities and of what they hold; without it all is worked out at each start.</summary>
+    /// <summary>The source-generated JSON of each entity and of <see cref="Client.ResourceList{T}"/> of it.</summary>
     public IList<IJsonTypeInfoResolver> Json { get; init; } = [];
 
     /// <summary>How many entities of one kind are reconciled at once; at least 1.</summary>

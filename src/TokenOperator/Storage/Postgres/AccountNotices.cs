@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using TokenOperator.Tokens;
@@ -15,7 +16,7 @@ namespace TokenOperator.Storage.Postgres;
 /// <param name="metrics">Told whether the connection stands.</param>
 /// <param name="clock">Measures the waits.</param>
 /// <param name="logger">Hears of failures.</param>
-internal sealed class AccountNotices(PostgresSettings settings, string ownWriter, StoreMetrics metrics, TimeProvider clock, ILogger logger) : IAsyncDisposable
+internal sealed partial class AccountNotices(PostgresSettings settings, string ownWriter, StoreMetrics metrics, TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
     private static readonly TimeSpan ShortestDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
@@ -127,7 +128,7 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
     {
         try
         {
-            return JsonSerializer.Deserialize<Notice>(payload, JsonSerializerOptions.Web);
+            return JsonSerializer.Deserialize(payload, NoticeJson.Default.Notice);
         }
         catch (JsonException)
         {
@@ -136,4 +137,8 @@ internal sealed class AccountNotices(PostgresSettings settings, string ownWriter
     }
 
     private sealed record Notice(string? Provider, string? Account, string? By);
+
+    [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+    [JsonSerializable(typeof(Notice))]
+    private sealed partial class NoticeJson : JsonSerializerContext;
 }

@@ -1,4 +1,3 @@
-using k8s;
 using k8s.Exceptions;
 using TokenOperator.Runtime.Client;
 
@@ -29,10 +28,10 @@ public sealed class KubeconfigReaderTests : IDisposable
             preferences: {}
             """);
 
-        var config = KubernetesClientConfiguration.BuildConfigFromConfigObject(KubeconfigReader.Read([first, second]));
+        var config = KubeconfigContext.Resolve(KubeconfigReader.Read([first, second]));
 
-        (config.CurrentContext, config.Namespace, config.Host, config.TlsServerName, config.SkipTlsVerify, config.AccessToken)
-            .Should().Be(("one", "mail", "https://127.0.0.1:6443", "api", true, "first"));
+        (config.Namespace, config.Host, config.TlsServerName, config.SkipTlsVerify, config.AccessToken)
+            .Should().Be(("mail", "https://127.0.0.1:6443", "api", true, "first"));
     }
 
     [Fact]

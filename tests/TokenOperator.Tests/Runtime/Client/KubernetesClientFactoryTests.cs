@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json.Serialization.Metadata;
 using k8s;
 using k8s.Exceptions;
 using Microsoft.AspNetCore.Http;
@@ -121,7 +122,7 @@ public sealed class KubernetesClientFactoryTests
             configure?.Invoke(configuration);
             using var connection = KubernetesClientFactory.Create(configuration);
             using var metrics = new RuntimeMetrics(new PlainMeterFactory());
-            var client = new ResourceClient(new ApiTransport(connection, new ApiJson(), metrics, TimeProvider.System), "tester");
+            var client = new ResourceClient(new ApiTransport(connection, new ApiJson(new DefaultJsonTypeInfoResolver()), metrics, TimeProvider.System), "tester");
             try
             {
                 await client.GetAsync<Gadget>(Gadget.ResourceKind, new("shop", "lamp"), CancellationToken.None);

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Runtime.Client;
 using TokenOperator.Runtime.Observability;
@@ -17,7 +18,7 @@ internal sealed class RuntimeFixture : IAsyncDisposable
     {
         Server = server;
         Connection = KubernetesClientFactory.Create(server.Configuration());
-        Client = new ResourceClient(new ApiTransport(Connection, new ApiJson(), Metrics, Time), "tester");
+        Client = new ResourceClient(new ApiTransport(Connection, new ApiJson(new DefaultJsonTypeInfoResolver()), Metrics, Time), "tester");
     }
 
     public FakeApiServer Server { get; }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json.Serialization.Metadata;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -98,6 +99,7 @@ internal sealed class TestOperator : IAsyncDisposable
             .AddKubernetesOperator(o =>
             {
                 o.Name = "demo";
+                o.Json.Add(new DefaultJsonTypeInfoResolver());
                 o.LeaderElection.Enabled = false;
                 configure?.Invoke(o);
             })

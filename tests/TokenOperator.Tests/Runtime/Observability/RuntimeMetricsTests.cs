@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,7 +28,11 @@ public sealed class RuntimeMetricsTests
             ? ReconciliationResult<Gadget>.Failure(g, "not yet")
             : ReconciliationResult<Gadget>.Success(g));
         builder.Services.AddSingleton(script).AddSingleton(server.Configuration());
-        builder.Services.AddKubernetesOperator(o => o.Name = "demo").AddController<GadgetController, Gadget>();
+        builder.Services.AddKubernetesOperator(o =>
+        {
+            o.Name = "demo";
+            o.Json.Add(new DefaultJsonTypeInfoResolver());
+        }).AddController<GadgetController, Gadget>();
         builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(RuntimeMetrics.MeterName).AddPrometheusExporter());
         await using var app = builder.Build();
         app.MapPrometheusScrapingEndpoint();

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Publishes the native program, as the image has it, to artifacts/native, and prints its path. Needs clang or gcc to link it.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=hack/lib.sh
+. hack/lib.sh
+
+command -v clang >/dev/null || command -v gcc >/dev/null || {
+  say "the native program cannot be linked: there is neither clang nor gcc (apt-get install clang)"
+  exit 1
+}
+case $(uname -m) in
+  x86_64) platform=linux-x64 ;;
+  aarch64) platform=linux-arm64 ;;
+  *)
+    say "there is no native program for $(uname -m)"
+    exit 1
+    ;;
+esac
+say "compiling the native program; this takes some minutes"
+dotnet publish src/TokenOperator --configuration Release --runtime "$platform" --output artifacts/native --verbosity quiet >&2
+printf '%s\n' "$PWD/artifacts/native/token-operator"
