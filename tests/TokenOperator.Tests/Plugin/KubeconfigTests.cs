@@ -23,6 +23,9 @@ public sealed class KubeconfigTests : IDisposable
     [InlineData("user: u", "user: v", "The context here names the user v, which the kubeconfig FILE does not have.")]
     [InlineData("https://127.0.0.1:1", "127.0.0.1:1", "The context here of the kubeconfig FILE cannot be used: the server of its cluster c is *127.0.0.1:1*; expected an address*")]
     [InlineData("token: t", "username: u", "The context here of the kubeconfig FILE cannot be used: its user u has no token, client certificate, password or program to sign in by.")]
+    [InlineData("127.0.0.1:1\"", "127.0.0.1:1\", certificate-authority-data: Z2FyYmFnZQ==", "The context here of the kubeconfig FILE cannot be used: its certificate authority cannot be read; expected PEM*")]
+    [InlineData("127.0.0.1:1\"", "127.0.0.1:1\", certificate-authority-data: \"?\"", "The context here of the kubeconfig FILE cannot be used: its certificate authority cannot be read; expected PEM*")]
+    [InlineData("127.0.0.1:1\"", "127.0.0.1:1\", certificate-authority: /does/not/exist", "The context here of the kubeconfig FILE cannot be used: the file of its certificate authority cannot be read*")]
     [InlineData("token: t", "client-certificate-data: Z2FyYmFnZQ==, client-key-data: Z2FyYmFnZQ==", "The context here of the kubeconfig FILE cannot be used: *PEM*")]
     [InlineData("token: t", "client-certificate: /does/not/exist, client-key: /does/not/exist", "The context here of the kubeconfig FILE cannot be used: *'/does/not/exist'.")]
     [InlineData("token: t", "exec: {apiVersion: client.authentication.k8s.io/v1, command: /does/not/exist, interactiveMode: Never}",

@@ -85,10 +85,12 @@ public static class KubeconfigContext
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {
-            throw new KubeConfigException("its certificate authority cannot be read; expected PEM, and in certificate-authority-data as base64");
+            authorities.Clear();
         }
 
-        return authorities;
+        // Without one the machine's own authorities would be trusted.
+        return authorities.Count > 0 ? authorities
+            : throw new KubeConfigException("its certificate authority cannot be read; expected PEM, and in certificate-authority-data as base64");
     }
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
