@@ -86,5 +86,9 @@ for project in "${projects[@]}"; do
   failed=$((failed + project_failed))
 done
 
-((failed == 0)) || say "the results lie in $results (trx); one test again: dotnet test --filter 'FullyQualifiedName~NAME'"
+if ((failed > 0)); then
+  # What the tests said is far above by now.
+  sed -n 's/.*<UnitTestResult .*testName="\([^"]*\)".* outcome="Failed".*/FAILED \1/p' "$results"/*.trx >&2
+  say "the results lie in $results (trx); one test again: dotnet test --filter 'FullyQualifiedName~NAME'"
+fi
 finish

@@ -14,6 +14,8 @@ public sealed class CostTests(ClusterFixture cluster)
         var grant = await bed.AddAccountAsync("counted");
         await bed.ReadyAsync("counted");
         await Eventually.SeesAsync(() => bed.EventsAsync("counted"), events => events.Contains("FirstToken"));
+        // A start reads all rows for its term, and again as soon as it listens for changes.
+        await Eventually.SeesAsync(() => ListsAsync(bed), lists => lists == 2);
         var (requests, statements, asked) = await CountAsync(bed);
 
         await bed.RequestRefreshAsync("counted");
@@ -99,6 +101,11 @@ public sealed class CostTests(ClusterFixture cluster)
             asked => asked >= 5);
         gaps.Should().BeEmpty("the Secret never holds an expired token");
     }
+
+    private static async Task<long> ListsAsync(OperatorBed bed) =>
+        (await bed.Postgres.StatementsAsync(bed.Database))
+            .Where(s => s.Text.StartsWith("select provider", StringComparison.Ordinal) && s.Text.EndsWith("from oauth_tokens", StringComparison.Ordinal))
+            .Sum(s => s.Calls);
 
     private static async Task<(IReadOnlyList<ApiRequest> Requests, long Statements, int Asked)> CountAsync(OperatorBed bed)
     {

@@ -1,15 +1,12 @@
-using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests.TestBed;
 
 /// <summary>hack/test-assets.sh, with stand-ins for apt and for the build, so that nothing is downloaded or compiled.</summary>
-[UnsupportedOSPlatform("windows")]
 public sealed class TestAssetsScriptTests : IDisposable
 {
     private const string Reflect2 = "github.com/modern-go/reflect2";
-    private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("assets-").FullName;
     private readonly Dictionary<string, string?> _environment;
@@ -207,7 +204,7 @@ public sealed class TestAssetsScriptTests : IDisposable
             cp '{make}' "$3/usr/bin/etcd"
             """);
         if (unpacked is not null)
-            File.Copy(make, Path.Combine(unpacked, "usr", "lib", "go-1.19", "bin", "make"), overwrite: true);
+            WriteExecutable(Path.Combine(unpacked, "usr", "lib", "go-1.19", "bin", "make"), build);
     }
 
     private async Task WriteArchiveAsync(bool damaged)
@@ -235,8 +232,7 @@ public sealed class TestAssetsScriptTests : IDisposable
 
     private static string WriteExecutable(string path, string script)
     {
-        File.WriteAllText(path, "#!/bin/sh\n" + script + "\n");
-        File.SetUnixFileMode(path, Executable);
+        ExecutableFile.Write(path, "#!/bin/sh\n" + script + "\n");
         return path;
     }
 }

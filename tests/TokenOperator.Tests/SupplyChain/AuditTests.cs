@@ -1,10 +1,9 @@
 using System.Diagnostics;
-using System.Runtime.Versioning;
+using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.SupplyChain;
 
 /// <summary>hack/audit.sh against feeds that are played: what they answer is what stand-ins of dotnet and curl print.</summary>
-[UnsupportedOSPlatform("windows")]
 public sealed class AuditTests : IDisposable
 {
     private const string Clean = """{"sources": ["https://feed.example/v3/index.json"], "projects": [{"path": "a.csproj"}]}""";
@@ -46,12 +45,9 @@ public sealed class AuditTests : IDisposable
         (await RunAsync()).Code.Should().NotBe(0);
     }
 
-    private void Play(string program, string prints, string then = "")
-    {
-        var path = Path.Combine(_folder, program);
-        File.WriteAllText(path, $"#!/usr/bin/env bash\n[[ $1 == restore ]] || cat <<'EOF'\n{prints}\nEOF\n{then}\n");
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    }
+    private void Play(string program, string prints, string then = "") =>
+        ExecutableFile.Write(
+            Path.Combine(_folder, program), $"#!/usr/bin/env bash\n[[ $1 == restore ]] || cat <<'EOF'\n{prints}\nEOF\n{then}\n");
 
     private async Task<(int Code, string Said)> RunAsync()
     {

@@ -3,6 +3,7 @@ using k8s.Exceptions;
 using k8s.KubeConfigModels;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Runtime.Client;
+using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.Runtime.Client;
 
@@ -97,11 +98,7 @@ public sealed class KubeconfigContextTests : IDisposable
     private string Write(string script)
     {
         var program = Path.Combine(_folder, "sign-in");
-        var open = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-            open.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        using var file = new StreamWriter(program, open);
-        file.Write($"#!/bin/sh\n{script.Replace("API", ApiVersion, StringComparison.Ordinal)}\n");
+        ExecutableFile.Write(program, $"#!/bin/sh\n{script.Replace("API", ApiVersion, StringComparison.Ordinal)}\n");
         return program;
     }
 }
