@@ -103,7 +103,7 @@ public sealed class ClusterGroup : ICollectionFixture<ClusterFixture>
     public const string Name = "Cluster";
 }
 
-/// <summary>Leaders that change, and an API server, a Postgres or a provider that fails.</summary>
+/// <summary>Leaders that change, and a Postgres or a provider that fails.</summary>
 [CollectionDefinition(Name)]
 public sealed class FaultGroup : ICollectionFixture<ClusterFixture>
 {
@@ -117,7 +117,7 @@ public sealed class PersonGroup : ICollectionFixture<ClusterFixture>
     public const string Name = "Person";
 }
 
-/// <summary>What monitoring sees while all goes wrong, and operators that are killed at every point of a refresh.</summary>
+/// <summary>What monitoring sees while all goes wrong, operators that are killed at every point of a refresh, and an API server that fails.</summary>
 [CollectionDefinition(Name)]
 public sealed class AlertGroup : ICollectionFixture<ClusterFixture>
 {

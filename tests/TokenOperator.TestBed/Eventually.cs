@@ -3,10 +3,11 @@ using System.Runtime.CompilerServices;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>Waits on a condition, looking every 20 ms. A test that needs time to pass for something else has a fake clock.</summary>
+/// <summary>Waits on a condition, looking after 20 ms, then ever later up to every 100 ms. A test that needs time to pass for something else has a fake clock.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LastInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>Looks until what it sees satisfies a condition.</summary>
@@ -29,6 +30,7 @@ public static class Eventually
         ArgumentNullException.ThrowIfNull(until);
         var limit = within ?? Patience;
         var started = Stopwatch.GetTimestamp();
+        var interval = FirstInterval;
         while (true)
         {
             string seen;
@@ -48,7 +50,8 @@ public static class Eventually
 
             if (Stopwatch.GetElapsedTime(started) > limit)
                 throw new TimeoutException($"Not within {limit.TotalSeconds:0.#} s: {condition}. Seen last: {seen}", error);
-            await Task.Delay(Interval, ct);
+            await Task.Delay(interval, ct);
+            interval = interval * 1.5 < LastInterval ? interval * 1.5 : LastInterval;
         }
     }
 

@@ -62,6 +62,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         await old.SendAsync("lost");
         using var swallowed = await ConnectAsync();
         await swallowed.SendAsync("lost, too");
+        await Eventually.TrueAsync(() => _proxy.ConnectionCount == 2);
         _proxy.Pass();
 
         using var fresh = await ConnectAsync();

@@ -19,6 +19,7 @@ public sealed class FaultProxy : IAsyncDisposable
     private DnsEndPoint _server;
     private TcpListener? _listener;
     private int _connectionCount;
+    private volatile bool _isBlackhole;
     private long _latencyTicks;
 
     private FaultProxy(DnsEndPoint server) => (_server, Port) = (server, Ports.Free());
@@ -38,9 +39,6 @@ public sealed class FaultProxy : IAsyncDisposable
 
     /// <summary>How many connections are open now, dead ones that nobody has noticed included.</summary>
     public int OpenConnections => _connections.Count;
-
-    /// <summary>True while new connections are accepted and their bytes lost.</summary>
-    internal bool IsBlackhole { get; private set; }
 
     /// <summary>Starts one in front of a server, which need not be there yet.</summary>
     public static FaultProxy Start(string host, int port)
@@ -69,7 +67,7 @@ public sealed class FaultProxy : IAsyncDisposable
         Latency = TimeSpan.Zero;
         lock (_state)
         {
-            IsBlackhole = false;
+            _isBlackhole = false;
             foreach (var gate in _gates.Values)
                 gate.TrySetResult();
             Listen();
@@ -106,7 +104,7 @@ public sealed class FaultProxy : IAsyncDisposable
     public void Blackhole()
     {
         Pass();
-        IsBlackhole = true;
+        _isBlackhole = true;
         HalfOpen();
     }
 
@@ -178,8 +176,10 @@ public sealed class FaultProxy : IAsyncDisposable
             while (true)
             {
                 var client = await listener.AcceptSocketAsync(_stop.Token);
-                Interlocked.Increment(ref _connectionCount);
                 var connection = new FaultyConnection(this, client, _server);
+                if (_isBlackhole)
+                    connection.LoseServer();
+                Interlocked.Increment(ref _connectionCount);
                 var run = new TaskCompletionSource();
                 _connections[connection] = run.Task;
                 _ = RunAsync(connection, run);

@@ -20,8 +20,6 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
         try
         {
             client.NoDelay = true;
-            if (proxy.IsBlackhole)
-                LoseServer();
             await ConnectAsync(either.Token);
             await Task.WhenAll(
                 RelayAsync(client, _server, Direction.ToServer, either.Token), RelayAsync(_server, client, Direction.ToClient, either.Token));
