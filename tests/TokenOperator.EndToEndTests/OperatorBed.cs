@@ -127,7 +127,7 @@ public sealed class OperatorBed : IAsyncDisposable
     private TokenCipher Cipher => new(new Keyring(Keyring.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
     /// <summary>Makes or replaces a Secret with one key.</summary>
-    public Task WriteSecretAsync(string name, string key, string content) => _cluster.Plane.ApplyAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}", new JsonObject
+    public Task WriteSecretAsync(string name, string key, string content) => _cluster.Plane.ApplyAsync(new JsonObject
     {
         ["apiVersion"] = "v1",
         ["kind"] = "Secret",
@@ -159,7 +159,7 @@ public sealed class OperatorBed : IAsyncDisposable
             ["seedSecretRef"] = new JsonObject { ["name"] = $"{name}-seed" },
         };
         change?.Invoke(spec);
-        return _cluster.Plane.ApplyAsync(AddressOf(name), new JsonObject
+        return _cluster.Plane.ApplyAsync(new JsonObject
         {
             ["apiVersion"] = "tokenoperator.dev/v1alpha1",
             ["kind"] = "OAuthToken",
@@ -214,7 +214,7 @@ public sealed class OperatorBed : IAsyncDisposable
     }
 
     /// <summary>Deletes an OAuthToken and waits until it is gone.</summary>
-    public Task DeleteAsync(string name) => Kubectl.RunAsync(["delete", "oauthtoken", "-n", Namespace, name, "--timeout=30s"]);
+    public Task DeleteAsync(string name) => _cluster.Plane.DeleteAsync(AddressOf(name));
 
     /// <summary>Changes the spec of an OAuthToken by a merge patch.</summary>
     public Task PatchSpecAsync(string name, string spec) =>

@@ -9,16 +9,9 @@ public sealed class PluginBed
     /// <summary>What edit allows of which the plugin makes use, beside OAuthTokens; the test bed has no controller that fills in the built-in roles.</summary>
     private const string Edit =
         """
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: Role
-        metadata: {name: edit-of-the-test}
-        rules:
-        - apiGroups: [""]
-          resources: [secrets]
-          verbs: [get, list, watch, create, update, patch, delete]
-        - apiGroups: [""]
-          resources: [pods, pods/log]
-          verbs: [get, list, watch]
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "edit-of-the-test", "namespace": "NAMESPACE"}, "rules": [
+          {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"]},
+          {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}]}
         """;
 
     private readonly string _folder;
@@ -37,14 +30,23 @@ public sealed class PluginBed
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(bed);
         var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(bed.Namespace, "person");
-        await bed.Kubectl.RunAsync(["apply", "-n", bed.Namespace, "-f", "-"], Edit);
-        foreach (var role in new[] { "role/edit-of-the-test", "clusterrole/token-operator-view", "clusterrole/token-operator-edit" })
-        {
-            await bed.Kubectl.RunAsync(
-                ["create", "rolebinding", "-n", bed.Namespace, $"person-{Path.GetFileName(role)}", $"--{role.Replace('/', '=')}", $"--serviceaccount={bed.Namespace}:person"]);
-        }
+        await cluster.Plane.ApplyJsonAsync(Edit.Replace("NAMESPACE", bed.Namespace, StringComparison.Ordinal));
+        foreach (var (kind, role) in new[] { ("Role", "edit-of-the-test"), ("ClusterRole", "token-operator-view"), ("ClusterRole", "token-operator-edit") })
+            await BindAsync(cluster.Plane, bed.Namespace, "person", kind, role);
 
         return new PluginBed(bed, kubeconfig, cluster.Plane.Folder);
+    }
+
+    /// <summary>Gives a ServiceAccount of a namespace what a role allows there.</summary>
+    public static Task BindAsync(ControlPlane plane, string ns, string account, string kind, string role)
+    {
+        ArgumentNullException.ThrowIfNull(plane);
+        return plane.ApplyJsonAsync(
+            $$"""
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "{{account}}-{{role}}", "namespace": "{{ns}}"},
+             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "{{kind}}", "name": "{{role}}"},
+             "subjects": [{"kind": "ServiceAccount", "name": "{{account}}", "namespace": "{{ns}}"}]}
+            """);
     }
 
     /// <summary>Runs a verb in the bed's namespace.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
@@ -94,7 +95,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
     [Fact]
     public async Task Doctor_looks_for_what_the_Deployment_names_and_says_of_each_part_that_it_is_missing()
     {
-        await _bed.Kubectl.ApplyTextAsync(
+        await cluster.Plane.ApplyJsonAsync(
             $$"""
             {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mine", "namespace": "{{Namespace}}"},
              "spec": {"selector": {"matchLabels": {"app": "mine"} }, "template": {
@@ -151,27 +152,28 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         await HoldLeaseAsync("operator-a_1234");
         await _bed.WriteSecretAsync("token-operator-keys", "2026-05-01", "not shown");
         await cluster.Plane.ServiceAccountKubeconfigAsync(Namespace, "token-operator");
-        await _bed.Kubectl.RunAsync(["create", "rolebinding", "-n", Namespace, "token-operator", "--clusterrole=token-operator", $"--serviceaccount={Namespace}:token-operator"]);
+        await PluginBed.BindAsync(cluster.Plane, Namespace, "token-operator", "ClusterRole", "token-operator");
     }
 
     private async Task AddPodAsync(string name, bool ready = false, string mount = """{"name": "token", "mountPath": "/token"}""")
     {
-        var status = ready ? """{"conditions": [{"type": "Ready", "status": "True"}]}""" : "{}";
         var labels = name == "app" ? "{}" : """{"app.kubernetes.io/name": "token-operator", "app.kubernetes.io/component": "manager"}""";
-        var pod =
+        await cluster.Plane.ApplyJsonAsync(
             $$"""
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "{{name}}", "namespace": "{{Namespace}}", "labels": {{labels}} },
              "spec": {"nodeName": "node-{{Namespace}}", "serviceAccountName": "person", "automountServiceAccountToken": false,
                "volumes": [{"name": "token", "secret": {"secretName": "{{(name == "app" ? "marcus" : "other")}}"} }],
-               "containers": [{"name": "manager", "image": "none", "volumeMounts": [{{mount}}]}]},
-             "status": {{status}} }
-            """;
-        await _bed.Kubectl.RunAsync(["create", "-f", "-"], pod);
+               "containers": [{"name": "manager", "image": "none", "volumeMounts": [{{mount}}]}]} }
+            """);
         if (ready)
-            await _bed.Kubectl.RunAsync(["replace", "--raw", $"/api/v1/namespaces/{Namespace}/pods/{name}/status", "-f", "-"], pod);
+        {
+            await cluster.Plane.MergeAsync(
+                $"/api/v1/namespaces/{Namespace}/pods/{name}/status",
+                JsonNode.Parse("""{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}""")!.AsObject());
+        }
     }
 
-    private Task HoldLeaseAsync(string holder, string lease = "token-operator") => _bed.Kubectl.ApplyTextAsync(
+    private Task HoldLeaseAsync(string holder, string lease = "token-operator") => cluster.Plane.ApplyJsonAsync(
         $$"""
         {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "{{lease}}", "namespace": "{{Namespace}}"},
          "spec": {"holderIdentity": "{{holder}}", "leaseDurationSeconds": 3600,

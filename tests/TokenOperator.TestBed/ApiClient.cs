@@ -39,6 +39,15 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
             throw new InvalidOperationException($"PATCH {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
     }
 
+    /// <summary>Begins to delete what is at a path.</summary>
+    /// <exception cref="InvalidOperationException">It was refused; the message holds the API server's words.</exception>
+    public async Task DeleteAsync(string path, CancellationToken ct)
+    {
+        using var response = await Http().DeleteAsync(new Uri(path, UriKind.Relative), ct);
+        if (!response.IsSuccessStatusCode)
+            throw new InvalidOperationException($"DELETE {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
+    }
+
     public Task CreateNamespaceAsync(string name, CancellationToken ct) =>
         PostAsync("/api/v1/namespaces", new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = Named(name) }, ct);
 

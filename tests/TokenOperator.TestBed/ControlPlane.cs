@@ -142,13 +142,29 @@ public sealed class ControlPlane : IAsyncDisposable
     /// <summary>Reads a path of the API as the administrator, at a fraction of what a kubectl costs; null when it is not there.</summary>
     public Task<JsonNode?> GetAsync(string path, CancellationToken ct = default) => Admin().GetAsync(path, ct);
 
-    /// <summary>Applies an object at its path as the administrator, for the same reason.</summary>
-    public Task ApplyAsync(string path, JsonObject body, CancellationToken ct = default) =>
-        Admin().PatchAsync($"{path}?fieldManager=test-bed&force=true", "application/apply-patch+yaml", body, ct);
+    /// <summary>Applies a namespaced object as the administrator, for the same reason. The plural of its kind must be the kind with an s.</summary>
+    public Task ApplyAsync(JsonObject body, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        var version = (string)body["apiVersion"]!;
+        var (ns, name) = ((string)body["metadata"]!["namespace"]!, (string)body["metadata"]!["name"]!);
+        var path = $"/{(version == "v1" ? "api" : "apis")}/{version}/namespaces/{ns}/{((string)body["kind"]!).ToLowerInvariant()}s/{name}";
+        return Admin().PatchAsync($"{path}?fieldManager=test-bed&force=true", "application/apply-patch+yaml", body, ct);
+    }
+
+    /// <summary>As <see cref="ApplyAsync(JsonObject, CancellationToken)"/>, from JSON that is at hand as text.</summary>
+    public Task ApplyJsonAsync(string json, CancellationToken ct = default) => ApplyAsync(JsonNode.Parse(json)!.AsObject(), ct);
 
     /// <summary>Changes fields of the object at a path as the administrator.</summary>
     public Task MergeAsync(string path, JsonObject fields, CancellationToken ct = default) =>
         Admin().PatchAsync(path, "application/merge-patch+json", fields, ct);
+
+    /// <summary>Deletes the object at a path as the administrator and waits until it is gone, with what its finalizers wait for.</summary>
+    public async Task DeleteAsync(string path, CancellationToken ct = default)
+    {
+        await Admin().DeleteAsync(path, ct);
+        await Eventually.SeesAsync(() => GetAsync(path, ct), left => left is null, ct: ct, condition: $"{path} is gone");
+    }
 
     /// <summary>Makes a namespace; one that is there is left as it is.</summary>
     public Task CreateNamespaceAsync(string name, CancellationToken ct = default) => Admin().CreateNamespaceAsync(name, ct);

@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.Faults;
 using TokenOperator.TestBed.TokenServers;
@@ -134,37 +132,11 @@ internal sealed class CrashMatrix : IAsyncDisposable
     }
 
     /// <summary>Makes the seeds and the OAuthTokens of one flow, in one go.</summary>
-    private Task ApplyAsync(string flow)
+    private Task ApplyAsync(string flow) => Task.WhenAll(_cases.Where(c => c.Point.Flow == flow).Select(async c =>
     {
-        var items = new JsonArray();
-        foreach (var c in _cases.Where(c => c.Point.Flow == flow))
-        {
-            var metadata = new JsonObject { ["namespace"] = _bed.Namespace };
-            var seed = new JsonObject { ["refresh_token"] = c.Seed }.ToJsonString();
-            items.Add(new JsonObject
-            {
-                ["apiVersion"] = "v1",
-                ["kind"] = "Secret",
-                ["metadata"] = new JsonObject { ["name"] = $"{c.Name}-seed", ["namespace"] = _bed.Namespace },
-                ["data"] = new JsonObject { ["token.json"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(seed)) },
-            });
-            items.Add(new JsonObject
-            {
-                ["apiVersion"] = "tokenoperator.dev/v1alpha1",
-                ["kind"] = "OAuthToken",
-                ["metadata"] = new JsonObject { ["name"] = c.Name, ["namespace"] = _bed.Namespace },
-                ["spec"] = new JsonObject
-                {
-                    ["provider"] = c.Provider,
-                    ["account"] = c.Name,
-                    ["clientSecretRef"] = new JsonObject { ["name"] = "client" },
-                    ["seedSecretRef"] = new JsonObject { ["name"] = $"{c.Name}-seed" },
-                },
-            });
-        }
-
-        return _bed.Kubectl.ApplyTextAsync(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "List", ["items"] = items }.ToJsonString());
-    }
+        await _bed.WriteSeedAsync(c.Name, c.Seed);
+        await _bed.ApplyAsync(c.Name, spec => spec["provider"] = c.Provider);
+    }));
 
     private async Task ArmAsync()
     {
