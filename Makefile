@@ -38,9 +38,9 @@ demo: dotnet ## Show the operator at work, on parts that it starts itself (HOLD=
 bench: dotnet ## Measure against the bare loop (N=1000); the last line is one JSON object
 	@N="$(N)" hack/with-test-assets.sh dotnet run --configuration Release --project tests/TokenOperator.Benchmarks
 
-soak: dotnet ## Run two replicas under random faults (MINUTES=20, SEED=n repeats one); the last line is one JSON object
-	@echo "Building the operator..." && dotnet build src/TokenOperator --configuration Release --verbosity quiet
-	@hack/with-test-assets.sh dotnet run --configuration Release --project tests/TokenOperator.TestBed -- soak --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
+soak: dotnet ## Run two replicas of the native program under random faults (MINUTES=20, SEED=n repeats one); the last line is one JSON object
+	@TOKEN_OPERATOR_PROGRAM=$$(hack/native.sh) && export TOKEN_OPERATOR_PROGRAM && \
+	  hack/with-test-assets.sh dotnet run --configuration Release --project tests/TokenOperator.TestBed -- soak --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
 
 run: dotnet ## Run the operator against the current kubeconfig
 	dotnet run --configuration $(CONFIGURATION) --project src/TokenOperator -- run

@@ -55,7 +55,7 @@ public sealed class DemoBed : IAsyncDisposable
     /// <param name="ct">Ends it.</param>
     public static async Task<DemoBed> StartAsync(TimeSpan tokenLifetime, CancellationToken ct)
     {
-        var program = FindProgram();
+        var program = OperatorProgram.Path;
         var starting = PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false }, ct);
         ControlPlane? plane = null;
         try
@@ -109,16 +109,5 @@ public sealed class DemoBed : IAsyncDisposable
         await Tokens.DisposeAsync();
         await _postgres.DisposeAsync();
         await Plane.DisposeAsync();
-    }
-
-    // The one of the same build as this program: bin/Release/net10.0 there as here.
-    internal static string FindProgram()
-    {
-        var root = TestAssets.RepositoryRoot();
-        var build = Path.GetRelativePath(Path.Combine(root, "tests", "TokenOperator.TestBed"), AppContext.BaseDirectory);
-        var program = Path.GetFullPath(Path.Combine(root, "src", "TokenOperator", build, "token-operator.dll"));
-        return File.Exists(program)
-            ? program
-            : throw new InvalidOperationException($"The operator has not been built: there is no {program}. Run: make build");
     }
 }

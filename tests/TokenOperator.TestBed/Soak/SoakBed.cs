@@ -155,7 +155,7 @@ internal sealed class SoakBed : IAsyncDisposable
             {
                 var replica = OperatorProcess.Start(new OperatorProcessOptions
                 {
-                    Program = DemoBed.FindProgram(),
+                    Program = OperatorProgram.Path,
                     Kubeconfig = _kubeconfig,
                     DatabaseUrl = _databaseUrl,
                     TokenEndpoint = Links["plain provider"].Through(Plain.TokenEndpoint),
