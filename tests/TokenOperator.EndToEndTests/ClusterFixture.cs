@@ -96,7 +96,10 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 }
 
-/// <summary>The tests of most subjects. The groups run beside each other, each with a cluster of its own, because the tests of all of them mostly wait.</summary>
+/// <summary>
+/// The tests of most subjects. The groups run beside each other, each with a cluster of its own, because the tests of all of them mostly
+/// wait; they take about equally long.
+/// </summary>
 [CollectionDefinition(Name)]
 public sealed class ClusterGroup : ICollectionFixture<ClusterFixture>
 {
@@ -110,14 +113,14 @@ public sealed class FaultGroup : ICollectionFixture<ClusterFixture>
     public const string Name = "Faults";
 }
 
-/// <summary>What a person does: the plugin, consent in a browser, the command line.</summary>
+/// <summary>What a person does and sees: the plugin, consent in a browser, the command line, the dashboard.</summary>
 [CollectionDefinition(Name)]
 public sealed class PersonGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Person";
 }
 
-/// <summary>What monitoring sees while all goes wrong, operators that are killed at every point of a refresh, and an API server that fails.</summary>
+/// <summary>Alerts while all goes wrong, operators that are killed at every point of a refresh, and an API server that fails.</summary>
 [CollectionDefinition(Name)]
 public sealed class AlertGroup : ICollectionFixture<ClusterFixture>
 {

@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-[Collection(FaultGroup.Name)]
+[Collection(ClusterGroup.Name)]
 public sealed class ControlPlaneTests(ClusterFixture cluster)
 {
     private ControlPlane Plane => cluster.Plane;

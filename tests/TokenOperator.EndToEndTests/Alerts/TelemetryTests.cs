@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>What goes out by OTLP.</summary>
-[Collection(AlertGroup.Name)]
+[Collection(ClusterGroup.Name)]
 public sealed class TelemetryTests(ClusterFixture cluster)
 {
     [Fact]
