@@ -6,7 +6,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>The API server refuses, forgets, is silent, slow or away: the cache heals by itself, and what could not be written is written after.</summary>
-[Collection(AlertGroup.Name)]
+[Collection(LinkGroup.Name)]
 public sealed class ApiFaultTests(ClusterFixture cluster)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);

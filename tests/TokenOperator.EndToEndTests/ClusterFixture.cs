@@ -106,23 +106,30 @@ public sealed class ClusterGroup : ICollectionFixture<ClusterFixture>
     public const string Name = "Cluster";
 }
 
-/// <summary>Leaders that change, and a Postgres or a provider that fails.</summary>
+/// <summary>A Postgres or a provider that fails, and an API server that restarts.</summary>
 [CollectionDefinition(Name)]
 public sealed class FaultGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Faults";
 }
 
-/// <summary>What a person does and sees: the plugin, consent in a browser, the command line, the dashboard.</summary>
+/// <summary>What a person does: the plugin, consent in a browser, the command line.</summary>
 [CollectionDefinition(Name)]
 public sealed class PersonGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Person";
 }
 
-/// <summary>Alerts while all goes wrong, operators that are killed at every point of a refresh, and an API server that fails.</summary>
+/// <summary>What monitoring sees while all goes wrong, and operators that are killed at every point of a refresh.</summary>
 [CollectionDefinition(Name)]
 public sealed class AlertGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Alerts";
+}
+
+/// <summary>Leaders that change, an API server that fails, and connections that do.</summary>
+[CollectionDefinition(Name)]
+public sealed class LinkGroup : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "Links";
 }

@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-[Collection(ClusterGroup.Name)]
+[Collection(FaultGroup.Name)]
 public sealed class ControlPlaneTests(ClusterFixture cluster)
 {
     private ControlPlane Plane => cluster.Plane;

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>Two replicas, of which one works.</summary>
-[Collection(FaultGroup.Name)]
+[Collection(LinkGroup.Name)]
 public sealed class LeaderElectionTests(ClusterFixture cluster)
 {
     [Fact]

@@ -5,7 +5,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>Leaders that die, are paused, or sit on a dead connection.</summary>
-[Collection(FaultGroup.Name)]
+[Collection(LinkGroup.Name)]
 public sealed class LeaderFaultTests(ClusterFixture cluster)
 {
     /// <summary>15 s of lease, 2.4 s between two looks, and as much again for a machine that is busy.</summary>

@@ -5,7 +5,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>How long nobody leads, as the Lease itself tells it: what the load of this machine adds is no part of the promise.</summary>
-[Collection(FaultGroup.Name)]
+[Collection(LinkGroup.Name)]
 public sealed class TakeoverTests(ClusterFixture cluster)
 {
     private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(15);

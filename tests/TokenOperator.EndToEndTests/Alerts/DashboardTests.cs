@@ -6,7 +6,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>What the dashboard and the alerts ask for is what an operator exports.</summary>
-[Collection(PersonGroup.Name)]
+[Collection(AlertGroup.Name)]
 public sealed partial class DashboardTests(ClusterFixture cluster)
 {
     /// <summary>Of the dashboard's metrics those that can be 0 at any moment.</summary>

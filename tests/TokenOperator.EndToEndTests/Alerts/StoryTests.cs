@@ -5,7 +5,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>One account's life, as a person finds it afterwards.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(AlertGroup.Name)]
 public sealed class StoryTests(ClusterFixture cluster)
 {
     [Fact]

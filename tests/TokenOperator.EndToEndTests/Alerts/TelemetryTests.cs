@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>What goes out by OTLP.</summary>
-[Collection(ClusterGroup.Name)]
+[Collection(AlertGroup.Name)]
 public sealed class TelemetryTests(ClusterFixture cluster)
 {
     [Fact]

@@ -4,7 +4,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>All of it in one: a grant ends, the alert fires, status names the cause, a person consents again, the alert resolves, and the app never noticed.</summary>
-[Collection(PersonGroup.Name)]
+[Collection(AlertGroup.Name)]
 public sealed class WholeStoryTests(ClusterFixture cluster)
 {
     private const string Label = "name=\"marcus\"";
