@@ -45,8 +45,8 @@ export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_O
 
 rm -rf "$results"
 mkdir -p "$results"
-# The end-to-end tests run what the image holds. It is compiled while all else is built and the others run, and goes first, since
-# it takes longest; a group of processes of its own, so that nothing of it is left when this ends early.
+# The end-to-end tests run what the image holds. It is compiled while all else is built and while the others run, which let it
+# go first; a group of processes of its own, so that nothing of it is left when this ends early.
 set -m
 hack/native.sh >"$results/native" &
 native=$!
@@ -54,7 +54,7 @@ set +m
 trap 'kill -- "-$native" 2>/dev/null' EXIT
 
 say "building ($configuration)"
-DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 nice dotnet build TokenOperator.sln --configuration "$configuration" --verbosity quiet ||
+DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet build TokenOperator.sln --configuration "$configuration" --verbosity quiet ||
   give_up "the build failed: see above"
 
 # Waits for it; in CI nothing else will do.
