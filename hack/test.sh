@@ -59,7 +59,10 @@ DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet build TokenOperator.sln --
 
 # Waits for it; in CI nothing else will do.
 use_native() {
-  if wait "$native"; then
+  local status=0
+  wait "$native" || status=$?
+  trap - EXIT
+  if ((status == 0)); then
     TOKEN_OPERATOR_PROGRAM=$(<"$results/native")
     export TOKEN_OPERATOR_PROGRAM
   elif [[ -n ${CI:-} ]]; then
@@ -69,11 +72,14 @@ use_native() {
   fi
 }
 
+beside=(nice)
 for project in "${projects[@]}"; do
   name=$(basename "$project")
   file="$results/$name.trx"
-  beside=(nice)
-  [[ $name != TokenOperator.EndToEndTests ]] || { use_native && beside=(); }
+  if [[ $name == TokenOperator.EndToEndTests ]]; then
+    use_native
+    beside=()
+  fi
   say "running $name"
   status=0
   # A test that hangs is reported by name after 5 minutes.

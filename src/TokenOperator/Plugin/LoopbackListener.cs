@@ -18,7 +18,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly TaskCompletionSource<ConsentReply> _reply = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<(bool Good, string Sentence)> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _shown = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _served = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private LoopbackListener(WebApplication app) => _app = app;
 
@@ -52,12 +52,12 @@ internal sealed class LoopbackListener : IAsyncDisposable
     /// <summary>What the browser brings.</summary>
     public Task<ConsentReply> ReplyAsync(CancellationToken ct) => _reply.Task.WaitAsync(ct);
 
-    /// <summary>Shows in the browser what became of it, if one waits.</summary>
+    /// <summary>Shows in the browser what became of it, if one waits, and returns when it has been sent or the browser has gone.</summary>
     public async Task AnswerAsync(bool good, string sentence)
     {
         _outcome.TrySetResult((good, sentence));
         if (_reply.Task.IsCompleted)
-            await Task.WhenAny(_shown.Task, Task.Delay(TimeSpan.FromSeconds(5)));
+            await _served.Task;
     }
 
     /// <inheritdoc/>
@@ -84,9 +84,15 @@ internal sealed class LoopbackListener : IAsyncDisposable
             return;
         }
 
-        var (good, sentence) = await _outcome.Task.WaitAsync(context.RequestAborted);
-        await PlainPage.WriteAsync(context, good ? StatusCodes.Status200OK : StatusCodes.Status403Forbidden, good ? "Done" : "Not done", sentence);
-        await context.Response.CompleteAsync();
-        _shown.TrySetResult();
+        try
+        {
+            var (good, sentence) = await _outcome.Task.WaitAsync(context.RequestAborted);
+            await PlainPage.WriteAsync(context, good ? StatusCodes.Status200OK : StatusCodes.Status403Forbidden, good ? "Done" : "Not done", sentence);
+            await context.Response.CompleteAsync();
+        }
+        finally
+        {
+            _served.TrySetResult();
+        }
     }
 }

@@ -177,11 +177,12 @@ public sealed class FaultProxy : IAsyncDisposable
             {
                 var client = await listener.AcceptSocketAsync(_stop.Token);
                 var connection = new FaultyConnection(this, client, _server);
+                var run = new TaskCompletionSource();
+                _connections[connection] = run.Task;
+                // After it is listed: a black hole that begins now finds it there, or is found here.
                 if (_isBlackhole)
                     connection.LoseServer();
                 Interlocked.Increment(ref _connectionCount);
-                var run = new TaskCompletionSource();
-                _connections[connection] = run.Task;
                 _ = RunAsync(connection, run);
             }
         }

@@ -41,6 +41,9 @@ internal sealed class SoakBed : IAsyncDisposable
             ["Namespaces"] = Namespace,
             ["LeaderElection__LeaseNamespace"] = OperatorNamespace,
             ["Logging__Format"] = "text",
+            // As short for tokens of a minute as 30 s are for those of an hour: a request on a connection that died in silence takes that long to end.
+            ["Providers__google__TimeoutSeconds"] = "10",
+            ["Providers__rotating__TimeoutSeconds"] = "10",
             ["Providers__rotating__TokenEndpoint"] = links[3].Through(rotating.TokenEndpoint).ToString(),
         };
     }
