@@ -28,26 +28,33 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_account_of_others_looks_like_one_that_does_not_exist()
+    public async Task An_account_of_others_looks_like_one_that_does_not_exist_even_if_its_row_cannot_be_read()
     {
-        foreach (var account in new[] { "marcus", "nobody" })
+        await _victim.Postgres.ExecuteAsync(
+            $$"""insert into oauth_tokens (provider, account, token_data, namespaces) values ('google', 'broken', '["no tokens"]', '{"{{_victim.Namespace}}"}')""",
+            _victim.Database.Name);
+        await _victim.ApplyAsync("broken");
+        await _victim.SeesAsync("broken", "Stalled", "True", "StoredTokenInvalid");
+        foreach (var account in new[] { "marcus", "broken", "nobody" })
         {
             await _attacker.ApplyAsync($"bare-{account}", spec => Aim(spec, account).Remove("seedSecretRef"));
             await _attacker.ApplyAsync($"absent-{account}", spec => Aim(spec, account)["seedSecretRef"] = new JsonObject { ["name"] = "../marcus-seed" });
             await _attacker.ApplyAsync($"foreign-{account}", spec => Aim(spec, account)["seedSecretRef"] = new JsonObject { ["name"] = $"{_victim.Namespace}/marcus-seed" });
             await _attacker.ApplyAsync($"asleep-{account}", spec => Aim(spec, account)["suspend"] = true);
+            await _attacker.ApplyAsync($"deleting-{account}", spec => Aim(spec, account)["deletionPolicy"] = "Delete");
         }
 
-        foreach (var trick in new[] { "bare", "absent", "foreign", "asleep" })
+        foreach (var trick in new[] { "bare", "absent", "foreign", "asleep", "deleting" })
         {
-            var known = await SettledAsync($"{trick}-marcus");
-            var unknown = await SettledAsync($"{trick}-nobody");
-            known.Replace("marcus", "nobody", StringComparison.Ordinal).Should().Be(unknown.Replace("marcus", "nobody", StringComparison.Ordinal), trick);
-            await _attacker.DeleteAsync($"{trick}-marcus");
-            await _attacker.DeleteAsync($"{trick}-nobody");
+            var unknown = Nameless(await SettledAsync($"{trick}-nobody"));
+            foreach (var account in new[] { "marcus", "broken" })
+                Nameless(await SettledAsync($"{trick}-{account}")).Should().Be(unknown, $"{trick} of {account}");
+            foreach (var account in new[] { "marcus", "broken", "nobody" })
+                await _attacker.DeleteAsync($"{trick}-{account}");
         }
 
-        (await _attacker.EventsAsync("bare-marcus")).Should().Equal(await _attacker.EventsAsync("bare-nobody"));
+        foreach (var account in new[] { "marcus", "broken" })
+            (await _attacker.EventsAsync($"bare-{account}")).Should().Equal(await _attacker.EventsAsync("bare-nobody"));
     }
 
     [Fact]
@@ -104,6 +111,9 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
         await _victim.DeleteAsync("marcus");
         (await _victim.QueryAsync("select count(*) from oauth_tokens where account = 'marcus'")).Should().Be("0", "its owner asked for that");
     }
+
+    private static string Nameless(string text) =>
+        text.Replace("marcus", "nobody", StringComparison.Ordinal).Replace("broken", "nobody", StringComparison.Ordinal);
 
     private static JsonObject Aim(JsonObject spec, string account)
     {

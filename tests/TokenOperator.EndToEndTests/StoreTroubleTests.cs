@@ -68,6 +68,33 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task After_a_failover_to_a_standby_that_lags_behind_the_newest_token_is_written_again_before_anybody_asks_with_an_older_one()
+    {
+        await using var primary = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
+        await using var standby = await primary.StartStandbyAsync();
+        await using var address = FaultProxy.Start("127.0.0.1", primary.Port);
+        await using var bed = await CreateAsync(primary);
+        bed.Database = bed.Database.At(address.Port);
+        await bed.StartOperatorAsync(Rotates);
+        var ahead = await bed.AddAccountAsync("ahead");
+        await bed.ReadyAsync("ahead");
+        await standby.SeesAsync("exists (select from oauth_tokens where last_refresh_at is not null)", bed.Database.Name);
+        await standby.StopFollowingAsync();
+        await bed.RequestRefreshAsync("ahead");
+        await HandledAsync(bed, ["ahead"], "now");
+
+        await primary.StopAsync(crash: true);
+        address.Redirect("127.0.0.1", standby.Port);
+        await standby.ExecuteAsync("select pg_promote()");
+        await Eventually.TrueAsync(() => bed.Operator.Log.Contains("it failed over to a standby that lagged behind", StringComparison.Ordinal), Patience);
+        await Eventually.SeesAsync(() => bed.StoredTokenAsync("ahead"), token => token!.RefreshToken!.Reveal() == ahead.RefreshToken, Patience);
+        await bed.RequestRefreshAsync("ahead", "again");
+        await HandledAsync(bed, ["ahead"], "again");
+        await IsKeptAsync(bed, "ahead", ahead);
+        bed.Tokens.Requests.Select(request => request.Form["refresh_token"]).Should().OnlyHaveUniqueItems("a second use ends the grant");
+    }
+
+    [Fact]
     public async Task When_each_statement_takes_5_s_all_is_asked_once_and_committed_and_a_successor_asks_nothing_again()
     {
         await using var bed = await CreateAsync(cluster.Postgres);

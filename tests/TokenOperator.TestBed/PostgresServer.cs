@@ -131,6 +131,18 @@ public sealed class PostgresServer : IAsyncDisposable
             ct);
     }
 
+    /// <summary>Makes a standby deaf to its primary: what that commits from now on is not here.</summary>
+    public async Task StopFollowingAsync(CancellationToken ct = default)
+    {
+        await ExecuteAsync("alter system set primary_conninfo = ''", ct: ct);
+        await ExecuteAsync("select pg_reload_conf()", ct: ct);
+        await SeesAsync("not exists (select from pg_stat_wal_receiver)", ct: ct);
+    }
+
+    /// <summary>Waits until a condition of SQL holds here, for 30 s at most (the command timeout).</summary>
+    public Task SeesAsync(string condition, string database = "postgres", CancellationToken ct = default) => ExecuteAsync(
+        $"do $$ begin while not ({condition}) loop perform pg_sleep(0.02), pg_stat_clear_snapshot(); end loop; end $$", database, ct);
+
     /// <summary>Starts the server after <see cref="StopAsync"/>, on the same port with the same data.</summary>
     public async Task StartAgainAsync(CancellationToken ct = default)
     {

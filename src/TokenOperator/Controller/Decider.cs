@@ -23,7 +23,7 @@ public static class Decider
     private static Decision.Settle? CheckStore(Situation now) => now.StoreError is not { } error
         ? null
         : Settle(
-            now.Account is Finding<AccountRecord>.Found { Value: var account } && IsAllowed(now, account) ? account : null,
+            now.Account is Finding<AccountRecord>.Found { Value: var account } && account.IsOpenTo(now.Request.Owner.Namespace) ? account : null,
             Reasons.StoreUnavailable, error, needsHuman: false);
 
     private static Decision ForNoRow(Situation now) => now switch
@@ -55,7 +55,7 @@ public static class Decider
     /// </summary>
     private static Decision? CheckNamespace(Situation now, AccountRecord account) => (account.Namespaces, now) switch
     {
-        _ when IsAllowed(now, account) => null,
+        _ when account.IsOpenTo(now.Request.Owner.Namespace) => null,
         _ when account.DeniedNamespaces.Contains(now.Request.Owner.Namespace) => NotAllowed(now),
         ({ }, _) => Foreign(now),
         (null, { Request.Seed: not null, Seed: Finding<Seed>.NotLooked }) => new Decision.ReadSeed(),
@@ -73,9 +73,6 @@ public static class Decider
             : ForNoRow(now with { Account = new Finding<AccountRecord>.Absent("") });
 
     private static Decision.Settle NotAllowed(Situation now) => Human(null, Reasons.AccountNotAllowed, Advice.NotAllowed(now.Request));
-
-    private static bool IsAllowed(Situation now, AccountRecord account) =>
-        account.Namespaces?.Contains(now.Request.Owner.Namespace) == true && !account.DeniedNamespaces.Contains(now.Request.Owner.Namespace);
 
     private static Decision.Settle? CheckSuspended(Situation now, AccountRecord account) =>
         now.Request.Suspended

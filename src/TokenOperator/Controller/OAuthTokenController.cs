@@ -207,6 +207,11 @@ public sealed partial class OAuthTokenController(
         {
             return situation with { Account = new Finding<AccountRecord>.Faulty(Reasons.StoreUnavailable, e.Message, NeedsHuman: true) };
         }
+        catch (UnreadableRowException e) when (e.Rest?.IsClosedTo(situation.Request.Owner.Namespace) == true)
+        {
+            // Nobody else is to learn of the row, be it what it may: it is decided on as any row of others.
+            return situation with { Account = new Finding<AccountRecord>.Found(e.Rest) };
+        }
         catch (UnreadableRowException e)
         {
             return situation with { Account = new Finding<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, e.Message, NeedsHuman: true) };

@@ -42,6 +42,11 @@ public sealed class OAuthTokenFinalizer(
         {
             return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, e.Message, e, Retry);
         }
+        catch (UnreadableRowException e) when (e.Rest?.IsOpenTo(request.Owner.Namespace) == false)
+        {
+            // As with a row that can be read: it is not this namespace's to delete, nor to know of.
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+        }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException or RevocationFailedException)
         {
             var message = $"deletionPolicy {entity.Spec.DeletionPolicy} cannot be carried out yet: {e.Message} "
@@ -53,7 +58,7 @@ public sealed class OAuthTokenFinalizer(
 
     private bool IsToGo(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
-        if (record.Namespaces?.Contains(request.Owner.Namespace) != true)
+        if (!record.IsOpenTo(request.Owner.Namespace))
             return false;
         if (OtherUser(entity, request.Key, record) is not { } other)
             return true;
@@ -75,7 +80,7 @@ public sealed class OAuthTokenFinalizer(
     private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord record) => entities
         .ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key))
         .FirstOrDefault(o => o.Metadata.DeletionTimestamp is null && o.Metadata.Uid != entity.Metadata.Uid
-            && record.Namespaces?.Contains(o.Metadata.NamespaceProperty) == true)?
+            && record.IsOpenTo(o.Metadata.NamespaceProperty))?
         .Key();
 
     private sealed class RevocationFailedException(string message) : Exception(message);

@@ -42,16 +42,18 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingC
     /// <summary>Reads the row from Postgres; null when there is none.</summary>
     public async Task<AccountRecord?> ReadAsync(AccountKey key, CancellationToken ct)
     {
-        var record = await store.FindAsync(key, ct);
-        if (record is null)
-            _records.TryRemove(key, out _);
-        else
-            record = Keep(pending.Find(key)?.Over(record) ?? record);
-        return record;
+        var known = _records.GetValueOrDefault(key);
+        if (await store.FindAsync(key, ct) is { } row)
+            return Take(row, known);
+        _records.TryRemove(key, out _);
+        return null;
     }
 
     /// <summary>Keeps what a write gave back.</summary>
-    public AccountRecord Keep(AccountRecord record) => _records.AddOrUpdate(record.Key, _ => SeenNow(record), (_, known) => Again(known, record)).Record;
+    public AccountRecord Keep(AccountRecord row) => Keep(row, row);
+
+    /// <summary>Keeps what is known and not in Postgres yet.</summary>
+    public AccountRecord Hold(AccountRecord record) => Keep(record, _records.GetValueOrDefault(record.Key)?.Row);
 
     /// <summary>Forgets a row that is gone.</summary>
     public void Forget(AccountKey key) => _records.TryRemove(key, out _);
@@ -59,26 +61,50 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingC
     /// <summary>Reads all rows anew and says which differ from what was known.</summary>
     public async Task<IReadOnlyList<AccountKey>> ReloadAsync(CancellationToken ct)
     {
-        var rows = (await store.ListAsync(ct)).Select(row => pending.Find(row.Key)?.Over(row) ?? row).ToList();
-        var changed = rows.Where(row => Peek(row.Key) is not { } known || known.Generation != row.Generation || !SameNamespaces(known, row) || !known.DeniedNamespaces.SequenceEqual(row.DeniedNamespaces))
-            .Select(row => row.Key)
-            .Concat(_records.Keys.Except(rows.Select(row => row.Key)))
-            .ToList();
-        foreach (var key in _records.Keys.Except(rows.Select(row => row.Key)))
+        var before = _records.ToDictionary();
+        var rows = await store.ListAsync(ct);
+        var gone = _records.Keys.Except(rows.Select(row => row.Key)).ToList();
+        var changed = new List<AccountKey>(gone);
+        foreach (var key in gone)
             _records.TryRemove(key, out _);
         foreach (var row in rows)
-            _records.AddOrUpdate(row.Key, _ => SeenNow(row), (_, known) => known.Record.Generation > row.Generation ? known : Again(known, row));
+        {
+            var known = before.GetValueOrDefault(row.Key);
+            var record = Take(row, known);
+            if (known is null || known.Record.Generation != record.Generation || !SameNamespaces(known.Record, record) || !known.Record.DeniedNamespaces.SequenceEqual(record.DeniedNamespaces))
+                changed.Add(row.Key);
+        }
+
         return changed;
     }
 
     /// <inheritdoc/>
     public void Dispose() => _loading.Dispose();
 
-    private Seen SeenNow(AccountRecord record) => new(record, time.GetUtcNow(), time.GetTimestamp());
+    /// <summary>
+    /// Takes what was read. A row that is older than what Postgres had acknowledged before it was asked is what a failover or a
+    /// backup has left: refreshing with it would use a refresh token twice, so what is known to be newer goes back into it first.
+    /// </summary>
+    /// <param name="row">As read.</param>
+    /// <param name="known">What was known before the statement was sent.</param>
+    private AccountRecord Take(AccountRecord row, Seen? known)
+    {
+        if (known?.Row is { } acknowledged && row.IsEarlierThan(acknowledged) && fence.Holds)
+            pending.AddForgotten(row, acknowledged, fence.NewClaim(TimeSpan.Zero));
+        // What this process has written since the statement was sent is newer than what that saw.
+        else if (_records.GetValueOrDefault(row.Key) is { Row: { } latest } seen && row.IsEarlierThan(latest))
+            return seen.Record;
+        return Keep(pending.Find(row.Key)?.Over(row) ?? row, row);
+    }
+
+    private AccountRecord Keep(AccountRecord record, AccountRecord? row) =>
+        _records.AddOrUpdate(record.Key, _ => SeenNow(record, row), (_, known) => Again(known, record, row)).Record;
+
+    private Seen SeenNow(AccountRecord record, AccountRecord? row) => new(record, row, time.GetUtcNow(), time.GetTimestamp());
 
     /// <summary>The same tokens seen once more are as old as before, whatever the wall clock says by now.</summary>
-    private Seen Again(Seen known, AccountRecord record) =>
-        known.Record.Generation == record.Generation ? known with { Record = record } : SeenNow(record);
+    private Seen Again(Seen known, AccountRecord record, AccountRecord? row) =>
+        known.Record.Generation == record.Generation ? known with { Record = record, Row = row } : SeenNow(record, row);
 
     private static bool SameNamespaces(AccountRecord a, AccountRecord b) =>
         (a.Namespaces, b.Namespaces) is (null, null) || (a.Namespaces is { } x && b.Namespaces is { } y && x.SequenceEqual(y));
@@ -101,7 +127,12 @@ public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingC
         }
     }
 
-    private sealed record Seen(AccountRecord Record, DateTimeOffset At, long Timestamp);
+    /// <summary>What is known of an account.</summary>
+    /// <param name="Record">With what is not in Postgres yet.</param>
+    /// <param name="Row">As Postgres gave it; null when it has not.</param>
+    /// <param name="At">When these tokens came here.</param>
+    /// <param name="Timestamp">The same on the monotonic clock.</param>
+    private sealed record Seen(AccountRecord Record, AccountRecord? Row, DateTimeOffset At, long Timestamp);
 
     private sealed record Loaded(CancellationToken Term);
 }

@@ -102,8 +102,8 @@ public sealed partial class AccountRefresher(
         var answer = await providers.Find(seen.Key.Provider)!.RefreshAsync(client, refreshToken, ct);
         return answer switch
         {
-            RefreshAnswer.Granted granted => await KeepAsync(claimed, claim.Id, client, Merge(claimed.Token, granted, sentAt), sentAt),
-            RefreshAnswer.Failed failed => await FailAsync(claimed, claim.Id, client, failed, inputs),
+            RefreshAnswer.Granted granted => await KeepAsync(claimed, claim, client, Merge(claimed.Token, granted, sentAt), sentAt),
+            RefreshAnswer.Failed failed => await FailAsync(claimed, claim, client, failed, inputs),
             _ => throw new InvalidOperationException($"Provider {seen.Key.Provider} gave an answer of an unknown kind."),
         };
     }
@@ -144,22 +144,22 @@ public sealed partial class AccountRefresher(
         }
 
         if (answer is RefreshAnswer.Failed failed)
-            return cache.Keep(after with { Failure = Count(seen, client, failed, inputs) });
+            return cache.Hold(after with { Failure = Count(seen, client, failed, inputs) });
         rejected.Accept(seen.Key.Provider, client);
-        return cache.Keep(after);
+        return cache.Hold(after);
     }
 
     private static FenceLostException NotLeading(AccountKey key) =>
         new($"This process no longer leads; {key} is left to the one that does.");
 
     /// <summary>The answer belongs to us now: nothing may cancel keeping it.</summary>
-    private async Task<AccountRecord?> KeepAsync(AccountRecord claimed, Guid claimId, OAuthClient client, TokenSet token, DateTimeOffset at)
+    private async Task<AccountRecord?> KeepAsync(AccountRecord claimed, Claim claim, OAuthClient client, TokenSet token, DateTimeOffset at)
     {
         rejected.Accept(claimed.Key.Provider, client);
-        var commit = new PendingCommit(claimed, claimId, token, at);
+        var commit = new PendingCommit(claimed, claim.Id, token, at);
         try
         {
-            var committed = await store.CommitAsync(claimed.Key, claimId, claimed.Generation, token, at, CancellationToken.None);
+            var committed = await store.CommitAsync(claimed.Key, claim.Id, claimed.Generation, token, at, CancellationToken.None);
             if (committed is not null)
             {
                 LogRefreshed(claimed.Key.Provider, claimed.Key.Account, Timestamps.Format(token.ExpiresAt));
@@ -168,18 +168,21 @@ public sealed partial class AccountRefresher(
                 return cache.Keep(committed);
             }
 
+            // Another process took over, or a Postgres that failed over has forgotten the claim: unless something newer stands
+            // there, this is the only good token.
             LogFenced(claimed.Key.Provider, claimed.Key.Account);
+            pending.Add(commit with { Unwritten = claim });
             return await cache.ReadAsync(claimed.Key, CancellationToken.None);
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
         {
             LogUncommitted(claimed.Key.Provider, claimed.Key.Account, e.Message);
             pending.Add(commit);
-            return cache.Keep(commit.Record);
+            return cache.Hold(commit.Record);
         }
     }
 
-    private async Task<AccountRecord?> FailAsync(AccountRecord claimed, Guid claimId, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
+    private async Task<AccountRecord?> FailAsync(AccountRecord claimed, Claim claim, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
     {
         var failure = Count(claimed, client, failed, inputs);
         try
@@ -187,11 +190,11 @@ public sealed partial class AccountRefresher(
             if (failed.RefreshToken is { } rotated)
             {
                 // Of no use but for its refresh token, and the old one may be dead from now on: kept first, whatever else.
-                var kept = await KeepAsync(claimed, claimId, client, claimed.Token with { RefreshToken = rotated }, failure.At);
-                return kept is null ? null : cache.Keep(kept with { Failure = failure });
+                var kept = await KeepAsync(claimed, claim, client, claimed.Token with { RefreshToken = rotated }, failure.At);
+                return kept is null ? null : cache.Hold(kept with { Failure = failure });
             }
 
-            return await store.FailAsync(claimed.Key, claimId, failure, CancellationToken.None) is { } recorded
+            return await store.FailAsync(claimed.Key, claim.Id, failure, CancellationToken.None) is { } recorded
                 ? cache.Keep(recorded)
                 : await cache.ReadAsync(claimed.Key, CancellationToken.None);
         }
@@ -199,7 +202,7 @@ public sealed partial class AccountRefresher(
         {
             // No token is at stake: remembering the failure in memory keeps the backoff, and the claim ends by itself.
             LogFailureNotRecorded(claimed.Key.Provider, claimed.Key.Account, e.Message);
-            return cache.Keep(claimed with { Failure = failure });
+            return cache.Hold(claimed with { Failure = failure });
         }
     }
 
@@ -245,7 +248,7 @@ public sealed partial class AccountRefresher(
     [LoggerMessage(103, LogLevel.Error, "The new token of {Provider}/{Account} is held in memory only: {Error}. It is published, and committed as soon as Postgres can be used; do not stop the operator before")]
     private partial void LogUncommitted(string provider, string account, string error);
 
-    [LoggerMessage(104, LogLevel.Warning, "The new token of {Provider}/{Account} was not kept: its row was changed by somebody else meanwhile, and that token is used")]
+    [LoggerMessage(104, LogLevel.Warning, "The claim on {Provider}/{Account} was gone when its new token was to be committed: another process took over, or Postgres failed over and forgot it. The token is committed unless a newer one stands there")]
     private partial void LogFenced(string provider, string account);
 
     [LoggerMessage(106, LogLevel.Warning, "Refreshed {Provider}/{Account} without a claim: {Error}. The token is held in memory, published, and committed as soon as Postgres can be used")]

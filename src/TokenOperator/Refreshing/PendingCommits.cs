@@ -63,6 +63,20 @@ public sealed partial class PendingCommits(ITokenStore store, TimeProvider time,
         _added.Writer.TryWrite(true);
     }
 
+    /// <summary>
+    /// Takes over a token that Postgres has acknowledged and forgotten: it failed over to a standby that lagged behind, or a backup was
+    /// restored. What is held for the account already is newer still, and stays.
+    /// </summary>
+    /// <param name="row">What stands there now.</param>
+    /// <param name="forgotten">What stood there.</param>
+    /// <param name="claim">Of this process, which leads.</param>
+    public void AddForgotten(AccountRecord row, AccountRecord forgotten, Claim claim)
+    {
+        LogForgotten(row.Key.Provider, row.Key.Account, row.Generation, forgotten.Generation);
+        var held = Find(row.Key) ?? new PendingCommit(row, claim.Id, forgotten.Token, forgotten.LastRefreshAt ?? time.GetUtcNow()) { Generation = forgotten.Generation };
+        Add(held with { Claimed = row, ClaimId = claim.Id, Unwritten = claim });
+    }
+
     /// <summary>Tries the account's commit now; the row that stands there then, or null when that is another by now or gone.</summary>
     /// <exception cref="StoreUnavailableException">It is still held.</exception>
     public async Task<AccountRecord?> CommitAsync(PendingCommit commit, CancellationToken ct)
@@ -163,6 +177,9 @@ public sealed partial class PendingCommits(ITokenStore store, TimeProvider time,
 
     [LoggerMessage(115, LogLevel.Error, "Committing the token of {Provider}/{Account} that is held in memory threw; it is tried again")]
     private partial void LogThrew(Exception exception, string provider, string account);
+
+    [LoggerMessage(116, LogLevel.Error, "Postgres holds {Provider}/{Account} as it was before (generation {Found}, where it had acknowledged {Acknowledged}): it failed over to a standby that lagged behind, or a backup was restored. The newer token is written again")]
+    private partial void LogForgotten(string provider, string account, long found, long acknowledged);
 
     [LoggerMessage(114, LogLevel.Critical, "Stopped before the new token of {Provider}/{Account} could be committed; if the provider rotates refresh tokens, the account must be seeded again")]
     private partial void LogLost(string provider, string account);

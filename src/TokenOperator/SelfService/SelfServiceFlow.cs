@@ -123,7 +123,7 @@ public sealed partial class SelfServiceFlow(
         if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
             return (null, Unknown);
         // The same answer for the account of others as for one that is not there.
-        if (await store.FindAsync(request.Key, ct) is not { } row || row.Namespaces?.Contains(request.Owner.Namespace) != true || row.DeniedNamespaces.Contains(request.Owner.Namespace))
+        if (await store.FindAsync(request.Key, ct) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
             return (null, Unknown);
         if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
             return (null, new Step(410, "Nothing to do", $"{request.Owner} needs no consent any more."));

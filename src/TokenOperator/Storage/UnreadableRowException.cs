@@ -14,4 +14,10 @@ public sealed class UnreadableRowException(AccountKey key, string problem, strin
 
     /// <summary>What is wrong with it.</summary>
     public string Problem { get; } = problem;
+
+    /// <summary>What can be read of it all the same, without tokens: whose it is. Null when that cannot be read either.</summary>
+    public AccountRecord? Rest { get; private init; }
+
+    /// <summary>The same, with what can be read of the row.</summary>
+    public UnreadableRowException With(AccountRecord rest) => new(Key, Problem, advice) { Rest = rest };
 }

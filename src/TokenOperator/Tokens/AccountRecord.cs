@@ -9,6 +9,9 @@ public sealed record AccountRecord
     /// <summary>Goes up by one with every write that changes tokens; what a claim and a commit are fenced by.</summary>
     public required long Generation { get; init; }
 
+    /// <summary>Tells this row from another of the same key that was made after it was deleted, and counts from 0 again; null when that is not known.</summary>
+    public string? Incarnation { get; init; }
+
     /// <summary>The tokens.</summary>
     public required TokenSet Token { get; init; }
 
@@ -29,6 +32,21 @@ public sealed record AccountRecord
 
     /// <summary>A refresh that has begun and of which no end is known, or null.</summary>
     public OpenClaim? OpenClaim { get; init; }
+
+    /// <summary>True for a row as an app left it: nothing was imported into it, and nothing refreshed.</summary>
+    public bool IsAdopted => Generation == 0 && SeedFingerprints.Count == 0;
+
+    /// <summary>
+    /// True when this is the same row as <paramref name="other"/>, as it was before. Not so for an adopted one: its tables were
+    /// given back to the app (migrate down) and taken over again, and the app may have refreshed meanwhile.
+    /// </summary>
+    public bool IsEarlierThan(AccountRecord other) => !IsAdopted && Incarnation is not null && Incarnation == other.Incarnation && Generation < other.Generation;
+
+    /// <summary>True when namespace <paramref name="ns"/> may use the account.</summary>
+    public bool IsOpenTo(string ns) => Namespaces?.Contains(ns) == true && !DeniedNamespaces.Contains(ns);
+
+    /// <summary>True when namespace <paramref name="ns"/> may not use the account, and can only be given it by an administrator.</summary>
+    public bool IsClosedTo(string ns) => !IsOpenTo(ns) && (Namespaces is not null || DeniedNamespaces.Contains(ns));
 }
 
 /// <summary>A claim that stands on the row.</summary>

@@ -14,6 +14,12 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
     /// <summary>Half of the tokens' life: what is due and cannot be done for longer than this ends in an expired token.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// A refresh that a fault breaks off was due this long before it at most: the provider takes 0.1 s and has its rate, and a Secret's
+    /// expires_at is in whole seconds.
+    /// </summary>
+    private static readonly TimeSpan InWork = TimeSpan.FromSeconds(2);
+
     private readonly Random _dice = new(seed);
     private readonly List<(DateTimeOffset From, DateTimeOffset To)> _outages = [];
 
@@ -37,7 +43,7 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
     public bool Excuses(DateTimeOffset moment)
     {
         lock (_outages)
-            return _outages.Exists(outage => IsLong(outage) && outage.From + Margin <= moment && moment <= outage.To + Margin);
+            return _outages.Exists(outage => IsLong(outage) && outage.From - InWork + Margin <= moment && moment <= outage.To + Margin);
     }
 
     /// <summary>Makes faults until <paramref name="ct"/>, and undoes the last one.</summary>

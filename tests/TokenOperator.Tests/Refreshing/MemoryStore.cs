@@ -22,9 +22,15 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Action? BeforeCommit { get; set; }
 
-    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => Call<IReadOnlyList<AccountRecord>>("list", () => Row is null ? [] : [Row]);
+    /// <summary>What happens between a look at the rows and the arrival of the answer.</summary>
+    public Func<Task>? AfterRead { get; set; }
 
-    public Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => Call("find", () => Row);
+    /// <summary>No claim stands on the row, whatever was answered before.</summary>
+    public bool ForgetsClaims { get; set; }
+
+    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => ReadAsync<IReadOnlyList<AccountRecord>>("list", () => Row is null ? [] : [Row]);
+
+    public Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => ReadAsync("find", () => Row);
 
     public Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct) =>
         Call("claim", () =>
@@ -36,7 +42,7 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     public Task<AccountRecord?> CommitAsync(AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct)
     {
         BeforeCommit?.Invoke();
-        return Call("commit", () => Row?.Generation != claimedGeneration
+        return Call("commit", () => ForgetsClaims || Row?.Generation != claimedGeneration
             ? null
             : Row = Row with { Token = token, Generation = Row.Generation + 1, LastRefreshAt = refreshedAt, Failure = null });
     }
@@ -76,6 +82,15 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     public Task DownAsync(long toVersion, CancellationToken ct) => throw new NotSupportedException();
 
     public Task<MigrationStatus> StatusAsync(CancellationToken ct) => throw new NotSupportedException();
+
+    private async Task<T> ReadAsync<T>(string name, Func<T> answer)
+    {
+        var result = await Call(name, answer);
+        var after = AfterRead;
+        AfterRead = null;
+        await (after?.Invoke() ?? Task.CompletedTask);
+        return result;
+    }
 
     private Task<T> Call<T>(string name, Func<T> answer)
     {

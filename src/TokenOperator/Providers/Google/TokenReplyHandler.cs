@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 
 namespace TokenOperator.Providers.Google;
 
@@ -28,10 +29,23 @@ internal sealed class TokenReplyHandler(HttpMessageHandler inner, TimeProvider t
         request.Version = HttpVersion.Version20;
         request.VersionPolicy = HttpVersionPolicy.RequestVersionOrLower;
         request.Content = exchange.Watch(request.Content!);
-        using var response = await base.SendAsync(request, cancellationToken);
+        using var response = await SendToServerAsync(request, cancellationToken);
         var body = await ReadBodyAsync(response.Content, cancellationToken);
         exchange.Reply = TokenReply.Read((int)response.StatusCode, RetryAfter(response.Headers), body);
         return new HttpResponseMessage(HttpStatusCode.OK) { RequestMessage = request, Content = new ByteArrayContent("{}"u8.ToArray()) };
+    }
+
+    private async Task<HttpResponseMessage> SendToServerAsync(HttpRequestMessage request, CancellationToken ct)
+    {
+        try
+        {
+            return await base.SendAsync(request, ct);
+        }
+        catch (SocketException e)
+        {
+            // SocketsHttpHandler lets it out as it is when a new connection breaks in the moment after it was made (.NET 10).
+            throw new HttpRequestException(e.Message, e);
+        }
     }
 
     private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContent content, CancellationToken ct)

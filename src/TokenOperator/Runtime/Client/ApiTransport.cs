@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using k8s.Models;
@@ -71,7 +72,7 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         && (error.StatusCode == HttpStatusCode.TooManyRequests || (int)error.StatusCode >= 500);
 
     private static bool IsFault(Exception e, CancellationToken callers) =>
-        e is HttpRequestException or IOException || (e is OperationCanceledException && !callers.IsCancellationRequested);
+        e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !callers.IsCancellationRequested);
 
     private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool late) => late
         ? new($"{request}: the API server {connection.Address} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
@@ -98,7 +99,8 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
             metrics.CountRequest(((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), request.Method.Method, connection.Address.Authority);
             return response;
         }
-        catch (HttpRequestException)
+        // SocketsHttpHandler lets a bare SocketException out when a new connection breaks in the moment after it was made (.NET 10).
+        catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             metrics.CountRequest("<error>", request.Method.Method, connection.Address.Authority);
             throw;

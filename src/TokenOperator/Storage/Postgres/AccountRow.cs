@@ -15,23 +15,39 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         var key = new AccountKey(Text(reader, 0) ?? "", Text(reader, 1) ?? "");
         if (key.Provider.Length == 0 || key.Account.Length == 0)
             throw new UnreadableRowException(key, "provider or account is empty, expected a name.");
+        var namespaces = Names(reader, 4);
+        var plain = new AccountRecord
+        {
+            Key = key,
+            Generation = reader.GetInt64(5),
+            Incarnation = Text(reader, 18),
+            Token = new TokenSet(),
+            Namespaces = namespaces.Length > 0 ? namespaces : null,
+            SeedFingerprints = Text(reader, 13)?.Split(' ') ?? [],
+            DeniedNamespaces = Names(reader, 14),
+            OpenClaim = reader.IsDBNull(17) ? null : new OpenClaim(Text(reader, 15) ?? "", Text(reader, 16) ?? "", reader.GetBoolean(17)),
+        };
+        try
+        {
+            return Complete(plain, reader, cipher);
+        }
+        catch (UnreadableRowException e)
+        {
+            throw e.With(plain);
+        }
+    }
+
+    private static AccountRow Complete(AccountRecord plain, NpgsqlDataReader reader, TokenCipher cipher)
+    {
+        var key = plain.Key;
         var stored = Text(reader, 2) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
         var document = cipher.Open(key, stored);
-        var generation = reader.GetInt64(5);
-        var isAdopted = generation == 0 && reader.IsDBNull(13);
-        var namespaces = Names(reader, 4);
         return new AccountRow(
-            new AccountRecord
+            plain with
             {
-                Key = key,
-                Generation = generation,
-                Token = ReadToken(key, document, isAdopted ? Moment(key, reader, 3) : null),
-                Namespaces = namespaces.Length > 0 ? namespaces : null,
+                Token = ReadToken(key, document, plain.IsAdopted ? Moment(key, reader, 3) : null),
                 LastRefreshAt = Moment(key, reader, 6),
                 Failure = ReadFailure(key, reader),
-                SeedFingerprints = Text(reader, 13)?.Split(' ') ?? [],
-                DeniedNamespaces = Names(reader, 14),
-                OpenClaim = reader.IsDBNull(17) ? null : new OpenClaim(Text(reader, 15) ?? "", Text(reader, 16) ?? "", reader.GetBoolean(17)),
             },
             document);
     }

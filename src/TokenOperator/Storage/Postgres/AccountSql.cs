@@ -14,7 +14,7 @@ internal static class AccountSql
     private const string Columns =
         "provider, account, token_data::text, expires_at::timestamptz, namespaces, generation, last_refresh_at, " +
         "failures, failure_reason, failure_detail, failed_at, retry_at, failure_inputs, seed_fingerprint, denied_namespaces, " +
-        "claim_scope, claimed_by, claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour'";
+        "claim_scope, claimed_by, claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour', created_at::text";
 
     private const string ForgetFailure =
         "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null";

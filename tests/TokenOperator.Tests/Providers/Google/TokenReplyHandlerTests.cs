@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using TokenOperator.Providers.Google;
 
 namespace TokenOperator.Tests.Providers.Google;
@@ -40,6 +41,24 @@ public sealed class TokenReplyHandlerTests
         response.StatusCode.Should().Be(HttpStatusCode.OK);
         (await response.Content.ReadAsStringAsync()).Should().Be("{}");
         exchange.Reply.Should().BeEquivalentTo(new { Status = status, Error = "invalid_grant" });
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_as_soon_as_it_is_made_is_a_failed_request_like_any_other()
+    {
+        using var handler = new TokenReplyHandler(new BrokenConnection(), TimeProvider.System);
+        using var http = new HttpClient(handler);
+        using var exchange = new TokenExchange(TimeSpan.FromSeconds(30), TimeProvider.System, CancellationToken.None);
+        handler.Current = exchange;
+
+        using var content = new StringContent("");
+        await FluentActions.Awaiting(() => http.PostAsync(new Uri("https://provider.example/token"), content)).Should().ThrowAsync<HttpRequestException>();
+    }
+
+    private sealed class BrokenConnection : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            throw new SocketException((int)SocketError.NotConnected);
     }
 
     private sealed class Server(Stream body, int status = 200) : HttpMessageHandler

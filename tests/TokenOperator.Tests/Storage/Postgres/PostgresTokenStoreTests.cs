@@ -33,6 +33,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         {
             Key = Marcus,
             Generation = 0,
+            Incarnation = imported!.Incarnation,
             Token = token,
             Namespaces = ["mail"],
             SeedFingerprints = FirstSeed,
@@ -41,6 +42,20 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         (await store.ListAsync(default)).Should().ContainSingle().Which.Should().BeEquivalentTo(imported);
         (await store.FindAsync(new AccountKey("google", "Marcus"), default)).Should().BeNull("case counts");
         (await Database.ScalarAsync("select expires_at = '2026-01-31 13:00Z' and created_at = updated_at and created_at > now() - interval '1 min' from oauth_tokens")).Should().Be(true);
+    }
+
+    [Fact]
+    public async Task A_row_has_one_incarnation_through_all_changes_and_another_one_when_it_is_made_anew()
+    {
+        var store = Database.Store();
+        var first = (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default))!;
+        var replaced = (await store.ImportAsync(Marcus, Token("u"), "mail", "other", 0, default))!;
+        first.IsEarlierThan(replaced).Should().BeTrue();
+        replaced.IsEarlierThan(first).Should().BeFalse();
+
+        await Database.ExecuteAsync("delete from oauth_tokens");
+        var anew = (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default))!;
+        anew.IsEarlierThan(replaced).Should().BeFalse("it is another row");
     }
 
     [Fact]
@@ -290,6 +305,9 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         var claim = () => store.ClaimAsync(Marcus, NewClaim("a"), 0, default);
         (await find.Should().ThrowAsync<UnreadableRowException>()).Which.ToString().Should().Contain("google/marcus").And.NotContain("hunter2");
         await claim.Should().ThrowAsync<UnreadableRowException>();
+        await Database.ExecuteAsync("update oauth_tokens set namespaces = '{mail}' where account = 'marcus'");
+        (await find.Should().ThrowAsync<UnreadableRowException>()).Which.Rest.Should().BeEquivalentTo(
+            new AccountRecord { Key = Marcus, Generation = 0, Token = new TokenSet(), Namespaces = ["mail"] }, rest => rest.Excluding(row => row.Incarnation), "whose it is can be read all the same");
         (await Database.ScalarAsync("""select token_data = '["hunter2-never-shown"]' and claim_expires_at is null from oauth_tokens where account = 'marcus'""")).Should().Be(true);
 
         (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", 0, default)).Should().NotBeNull("a new seed mends it");

@@ -1,0 +1,30 @@
+using System.Net.Sockets;
+using System.Text.Json.Serialization.Metadata;
+using TokenOperator.Runtime;
+using TokenOperator.Runtime.Client;
+using TokenOperator.Runtime.Observability;
+using TokenOperator.Tests.Runtime.Fakes;
+
+namespace TokenOperator.Tests.Runtime.Client;
+
+public sealed class ApiTransportTests
+{
+    [Fact]
+    public async Task A_connection_that_breaks_as_soon_as_it_is_made_means_that_the_API_server_is_unavailable()
+    {
+        using var connection = new ApiConnection(new Uri("https://api.example"), new HttpClient(new BrokenConnection()), credentials: null);
+        using var metrics = new RuntimeMetrics(new PlainMeterFactory());
+        var client = new ResourceClient(
+            new ApiTransport(connection, new ApiJson(new DefaultJsonTypeInfoResolver()), metrics, TimeProvider.System), "tester");
+
+        var get = () => client.GetAsync<Gadget>(Gadget.ResourceKind, new NamespacedName("shop", "lamp"), CancellationToken.None);
+
+        (await get.Should().ThrowAsync<ApiUnavailableException>()).WithMessage("*gadgets*shop/lamp*https://api.example/ cannot be reached*");
+    }
+
+    private sealed class BrokenConnection : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            throw new SocketException((int)SocketError.NotConnected);
+    }
+}
