@@ -6,10 +6,10 @@ namespace TokenOperator.Refreshing;
 
 /// <summary>
 /// The rows as this process last saw them, so that a look at a fresh account costs no round trip. All rows are read in
-/// one statement at the start of each term, after the schema has been
-/// brought up to date; notices from Postgres and this process's own writes keep them up. What is
-/// written is fenced by the row's generation, so a stale view can delay a refresh but not do one twice. A token that is
-/// not committed yet stands over the row that it follows: nobody is given an older one, least of all to refresh with it.
+/// one statement at the start of each term, after the schema has been brought up to date; notices from Postgres and this
+/// process's own writes keep them up. What is written is fenced by the row's generation, so a stale view can delay a refresh
+/// but not do one twice. A token that is not committed yet stands over the row that it follows: nobody is given an older
+/// one, least of all to refresh with it.
 /// </summary>
 public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingCommits pending, IFence fence, TimeProvider time) : IDisposable
 {
