@@ -42,10 +42,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         _marks.Add("password", new NpgsqlConnectionStringBuilder(bed.Database.ConnectionString).Password!);
         var secret = _marks.New("client-secret");
         await bed.WriteSecretAsync("client", "credentials.json", $$$"""{"installed":{"client_id":"client-1","client_secret":"{{{secret}}}"}}""");
-        await bed.StartOperatorAsync(
-            ("Logging__LogLevel__Default", "Trace"), ("Logging__LogLevel__TokenOperator", "Trace"), ("Logging__LogLevel__Microsoft", "Trace"),
-            ("Logging__Format", "json"), ("Providers__google__TimeoutSeconds", "3"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", telemetry.Address.ToString()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"));
+        await bed.StartOperatorAsync([.. Talking(telemetry), ("Providers__google__TimeoutSeconds", "3")]);
         _marks.Add("the operator's own token", (await File.ReadAllTextAsync(cluster.OperatorKubeconfig)).Split("token: ")[1].Split('\n')[0]);
 
         await bed.AddAccountAsync("good", spec => spec["secretName"] = "output");
@@ -92,6 +89,48 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         (await File.ReadAllTextAsync(postgres.LogFile)).Should().Contain("ciphertext").And.Contain("good", "the server did log its parameters");
         await OutputHoldsOnlyAnAccessTokenAsync(bed);
     }
+
+    /// <summary>Rows in plain text are in Postgres and its log, since the settings say so in so many words; the operator brings them nowhere else.</summary>
+    [Fact]
+    public async Task What_Postgres_quotes_of_rows_in_plain_text_is_in_nothing_that_the_operator_writes()
+    {
+        (string, string) plain = ("Encryption", "None");
+        await using var postgres = await PostgresServer.StartAsync(Talkative);
+        await using var telemetry = await OtlpReceiver.StartAsync();
+        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
+        await bed.StartOperatorAsync([.. Talking(telemetry), plain]);
+        var grant = await bed.AddAccountAsync("good");
+        await bed.ReadyAsync("good");
+        (await bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be(grant.RefreshToken);
+
+        await QuoteRowsAsync(bed, "before update");
+        await bed.RequestRefreshAsync("good");
+        await bed.SeesAsync("good", "Ready", "True", "StoreUnavailable");
+        await SayAsync(bed.RunVerbAsync([plain], "accounts", "allow", "google", "good", "--namespace", bed.Namespace));
+        var seen = new List<(string Place, string Text)>
+        {
+            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", bed, "oauthtokens")),
+            ("the events", await JsonAsync("/apis/events.k8s.io/v1", bed, "events")),
+        };
+        await bed.Operator.StopAsync();
+        seen.Add(("the operator's log", bed.Operator.Log));
+        seen.Add(("the traces by OTLP", telemetry.Received("/v1/traces")));
+        seen.Add(("what the verb said", _said.ToString()));
+
+        foreach (var token in bed.Tokens.IssuedTokens)
+            _marks.Add("token", token);
+        seen.SelectMany(text => _marks.FoundIn(text.Place, text.Text)).Should().BeEmpty();
+        const string Raised = "P0001";
+        seen.Where(text => text.Text.Contains(Raised, StringComparison.Ordinal)).Select(text => text.Place)
+            .Should().Contain(["the operator's log", "the traces by OTLP", "what the verb said"], "the error was seen there");
+        _marks.FoundIn("the server's log", await File.ReadAllTextAsync(postgres.LogFile)).Should().NotBeEmpty("the server did quote them");
+    }
+
+    private static (string, string)[] Talking(OtlpReceiver telemetry) =>
+    [
+        ("Logging__LogLevel__Default", "Trace"), ("Logging__LogLevel__TokenOperator", "Trace"), ("Logging__LogLevel__Microsoft", "Trace"),
+        ("Logging__Format", "json"), ("OTEL_EXPORTER_OTLP_ENDPOINT", telemetry.Address.ToString()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+    ];
 
     /// <summary>Answers of every class, each with the secrets of its request in it, and tokens that must not be kept.</summary>
     private async Task ProviderFailuresAsync(OperatorBed bed, string clientSecret)
@@ -185,13 +224,9 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
     /// <summary>A server that quotes whole rows in its errors, a row that was moved, and one that is away.</summary>
     private static async Task StoreFailuresAsync(OperatorBed bed)
     {
+        await QuoteRowsAsync(bed, "before update of token_data");
         await bed.Postgres.ExecuteAsync(
-            """
-            create function quote() returns trigger language plpgsql as $$ begin raise exception 'no: %', new; end $$;
-            create trigger quote before update of token_data on oauth_tokens for each row when (new.account = 'good') execute function quote();
-            update oauth_tokens set token_data = (select token_data from oauth_tokens where account = 'good') where account = 'limited';
-            """,
-            bed.Database.Name);
+            "update oauth_tokens set token_data = (select token_data from oauth_tokens where account = 'good') where account = 'limited'", bed.Database.Name);
         await bed.RequestRefreshAsync("good", "quoted");
         await bed.SeesAsync("good", "Persisted", "False");
         await bed.RequestRefreshAsync("limited", "moved");
@@ -201,6 +236,14 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await bed.Postgres.ExecuteAsync("drop trigger quote on oauth_tokens", bed.Database.Name);
         await bed.SeesAsync("good", "Persisted", "True", within: TimeSpan.FromSeconds(60));
     }
+
+    /// <summary>From now on Postgres refuses to write the row of <c>good</c>, and says in its error what is in it.</summary>
+    private static Task QuoteRowsAsync(OperatorBed bed, string when) => bed.Postgres.ExecuteAsync(
+        $"""
+        create function quote() returns trigger language plpgsql as $$ begin raise exception 'no: %', new; end $$;
+        create trigger quote {when} on oauth_tokens for each row when (new.account = 'good') execute function quote();
+        """,
+        bed.Database.Name);
 
     private async Task OutputHoldsOnlyAnAccessTokenAsync(OperatorBed bed)
     {
