@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
@@ -20,53 +19,31 @@ public sealed class AccountRefresherTests : IDisposable
     };
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly MemoryStore _store = new(Row);
-    private readonly ScriptedProvider _provider = new(new RequestRate(1, 2));
-    private readonly SwitchableFence _fence = new();
-    private readonly RejectedClients _rejected = new();
-    private readonly AccountCache _cache;
-    private readonly PendingCommits _pending;
-    private readonly CalledAccounts _queue = new();
-    private readonly RateLimits _limits;
-    private readonly AccountRefresher _refresher;
+    private readonly RefreshingBed _bed;
 
-    public AccountRefresherTests()
-    {
-        _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
-        _cache = new AccountCache(_store, _store, _pending, _fence, _time);
-        _limits = new RateLimits(new ProviderRegistry([_provider]), _queue, _time, new Meters());
-        _refresher = new AccountRefresher(
-            _store, new ProviderRegistry([_provider]), _cache, new AccountLocks(), _pending, _rejected, _limits, _fence, _time, new Random(1),
-            NullLogger<AccountRefresher>.Instance);
-    }
+    public AccountRefresherTests() => _bed = new RefreshingBed(Row, _time, new RequestRate(1, 2));
 
-    public void Dispose()
-    {
-        _fence.Dispose();
-        _cache.Dispose();
-        _pending.Dispose();
-        _limits.Dispose();
-    }
+    public void Dispose() => _bed.Dispose();
 
     private static RefreshAnswer.Granted Granted(string? refreshToken = null, string[]? scopes = null) => ScriptedProvider.Granted(refreshToken, scopes);
 
-    private Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => _refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
+    private Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => _bed.Refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
 
     [Fact]
     public async Task A_claim_outlasts_the_longest_answer_of_the_provider()
     {
-        _provider.TimeLimit = TimeSpan.FromSeconds(300);
+        _bed.Provider.TimeLimit = TimeSpan.FromSeconds(300);
         await RefreshAsync();
-        _store.LastClaim!.Duration.Should().Be(TimeSpan.FromSeconds(330));
+        _bed.Store.LastClaim!.Duration.Should().Be(TimeSpan.FromSeconds(330));
     }
 
     [Fact]
     public async Task A_refresh_claims_asks_once_and_commits_and_nothing_else()
     {
-        _provider.Answer = Granted();
+        _bed.Provider.Answer = Granted();
         var after = await RefreshAsync();
-        _store.Calls.Should().Equal("claim", "commit");
-        _provider.Asked.Should().Equal("refresh-1");
+        _bed.Store.Calls.Should().Equal("claim", "commit");
+        _bed.Provider.Asked.Should().Equal("refresh-1");
         after!.Token.AccessToken!.Reveal().Should().Be("access-1");
         after.Token.ExpiresAt.Should().Be(_time.GetUtcNow().AddHours(1));
         after.Token.IssuedAt.Should().Be(_time.GetUtcNow());
@@ -75,12 +52,12 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_refresh_token_and_scopes_missing_from_the_reply_are_kept_and_new_ones_replace_them()
     {
-        _provider.Answer = Granted();
+        _bed.Provider.Answer = Granted();
         var kept = (await RefreshAsync())!;
         kept.Token.RefreshToken!.Reveal().Should().Be("refresh-1");
         kept.Token.Scopes.Should().Equal("old-scope");
 
-        _provider.Answer = Granted("refresh-2", ["new-scope"]);
+        _bed.Provider.Answer = Granted("refresh-2", ["new-scope"]);
         var replaced = (await RefreshAsync(kept))!;
         replaced.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
         replaced.Token.Scopes.Should().Equal("new-scope");
@@ -89,42 +66,42 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task What_somebody_else_refreshed_meanwhile_is_used_and_the_provider_not_asked()
     {
-        _store.Row = Row with { Generation = 8, Token = Row.Token with { AccessToken = new SecretValue("theirs") } };
+        _bed.Store.Row = Row with { Generation = 8, Token = Row.Token with { AccessToken = new SecretValue("theirs") } };
         (await RefreshAsync())!.Token.AccessToken!.Reveal().Should().Be("theirs");
-        _provider.Asked.Should().BeEmpty();
+        _bed.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
     public async Task Somebody_elses_open_claim_is_respected()
     {
-        _store.IsClaimedElsewhere = true;
+        _bed.Store.IsClaimedElsewhere = true;
         await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<ClaimHeldException>();
-        _provider.Asked.Should().BeEmpty();
+        _bed.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
     public async Task A_process_that_no_longer_leads_does_not_ask()
     {
-        _fence.Holds = false;
+        _bed.Fence.Holds = false;
         await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<OperationCanceledException>();
-        _provider.Asked.Should().BeEmpty();
-        _store.Calls.Should().Equal("claim", "release");
+        _bed.Provider.Asked.Should().BeEmpty();
+        _bed.Store.Calls.Should().Equal("claim", "release");
     }
 
     [Fact]
     public async Task A_refresh_token_that_an_app_wrote_meanwhile_is_not_asked_for_with_the_old_one()
     {
-        _store.Row = Row with { Token = Row.Token with { RefreshToken = new SecretValue("written by an app") } };
+        _bed.Store.Row = Row with { Token = Row.Token with { RefreshToken = new SecretValue("written by an app") } };
         (await RefreshAsync())!.Token.RefreshToken!.Reveal().Should().Be("written by an app");
-        _provider.Asked.Should().BeEmpty();
+        _bed.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
     public async Task While_the_claim_cannot_be_written_the_provider_is_not_asked()
     {
-        _store.IsAway = true;
+        _bed.Store.IsAway = true;
         await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<StoreUnavailableException>();
-        _provider.Asked.Should().BeEmpty();
+        _bed.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
@@ -132,21 +109,21 @@ public sealed class AccountRefresherTests : IDisposable
     {
         var first = (await RefreshAsync())!;
         var second = (await RefreshAsync(first))!;
-        _store.Calls.Clear();
+        _bed.Store.Calls.Clear();
         (await FluentActions.Awaiting(() => RefreshAsync(second)).Should().ThrowAsync<PermitPendingException>())
             .Which.Wait.Should().Be(TimeSpan.FromSeconds(1));
-        _store.Calls.Should().BeEmpty();
-        _queue.Called.Should().BeEmpty();
+        _bed.Store.Calls.Should().BeEmpty();
+        _bed.Queue.Called.Should().BeEmpty();
 
         _time.Advance(TimeSpan.FromSeconds(1));
-        _queue.Called.Should().Equal(Row.Key);
+        _bed.Queue.Called.Should().Equal(Row.Key);
         (await RefreshAsync(second))!.Generation.Should().Be(10);
     }
 
     [Fact]
     public async Task A_claim_that_could_not_be_made_costs_nothing_of_the_rate()
     {
-        _store.IsAway = true;
+        _bed.Store.IsAway = true;
         for (var i = 0; i < 5; i++)
             await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<StoreUnavailableException>();
     }
@@ -154,65 +131,65 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_token_that_cannot_be_committed_is_given_out_and_committed_later()
     {
-        _provider.Answer = Granted("refresh-2");
-        _store.BeforeCommit = () => _store.IsAway = true;
+        _bed.Provider.Answer = Granted("refresh-2");
+        _bed.Store.BeforeCommit = () => _bed.Store.IsAway = true;
         var after = (await RefreshAsync())!;
         after.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
-        _pending.Contains(Row.Key).Should().BeTrue();
+        _bed.Pending.Contains(Row.Key).Should().BeTrue();
 
-        _store.BeforeCommit = null;
-        _store.IsAway = false;
-        await _pending.FlushAsync(CancellationToken.None);
-        _pending.Count.Should().Be(0);
-        _store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+        _bed.Store.BeforeCommit = null;
+        _bed.Store.IsAway = false;
+        await _bed.Pending.FlushAsync(CancellationToken.None);
+        _bed.Pending.Count.Should().Be(0);
+        _bed.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
     }
 
     [Fact]
     public async Task A_commit_that_a_newer_row_overtook_gives_way_to_it()
     {
-        _provider.Answer = Granted("refresh-2");
-        _store.BeforeCommit = () => _store.Row = Row with { Generation = 9, Token = Row.Token with { AccessToken = new SecretValue("newer") } };
+        _bed.Provider.Answer = Granted("refresh-2");
+        _bed.Store.BeforeCommit = () => _bed.Store.Row = Row with { Generation = 9, Token = Row.Token with { AccessToken = new SecretValue("newer") } };
         (await RefreshAsync())!.Token.AccessToken!.Reveal().Should().Be("newer");
-        _store.Row!.Generation.Should().Be(9);
+        _bed.Store.Row!.Generation.Should().Be(9);
     }
 
     [Fact]
     public async Task A_failure_is_recorded_with_its_count_and_the_time_of_the_next_try()
     {
-        _provider.Answer = new RefreshAnswer.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
+        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
         var once = (await RefreshAsync())!;
         _time.Advance(TimeSpan.FromMinutes(7));
         var twice = (await RefreshAsync(once))!;
         twice.Failure.Should().BeEquivalentTo(new { Kind = FailureKind.RateLimited, Count = 2, At = _time.GetUtcNow(), RetryAt = _time.GetUtcNow().AddMinutes(7), InputsFingerprint = "inputs" });
-        _store.Row!.Token.RefreshToken.Should().NotBeNull("no answer deletes a refresh token");
+        _bed.Store.Row!.Token.RefreshToken.Should().NotBeNull("no answer deletes a refresh token");
     }
 
     [Fact]
     public async Task A_success_forgets_the_failures()
     {
-        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
+        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
         var failed = (await RefreshAsync())!;
-        _provider.Answer = Granted();
+        _bed.Provider.Answer = Granted();
         (await RefreshAsync(failed))!.Failure.Should().BeNull();
     }
 
     [Fact]
     public async Task A_refused_client_is_remembered_until_it_is_accepted()
     {
-        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ClientRejected, "invalid_client");
+        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ClientRejected, "invalid_client");
         var failed = (await RefreshAsync())!;
-        _rejected.Until("google", Client).Should().Be(failed.Failure!.RetryAt);
-        _provider.Answer = Granted();
+        _bed.Rejected.Until("google", Client).Should().Be(failed.Failure!.RetryAt);
+        _bed.Provider.Answer = Granted();
         await RefreshAsync(failed);
-        _rejected.Until("google", Client).Should().BeNull();
+        _bed.Rejected.Until("google", Client).Should().BeNull();
     }
 
     [Fact]
     public async Task A_rotated_refresh_token_in_a_reply_of_no_other_use_is_kept()
     {
-        _provider.Answer = new RefreshAnswer.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
+        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
         var after = (await RefreshAsync())!;
-        _store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+        _bed.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
         after.Failure!.Kind.Should().Be(FailureKind.InvalidResponse);
     }
 
@@ -220,21 +197,21 @@ public sealed class AccountRefresherTests : IDisposable
     public async Task Many_who_ask_at_once_share_one_refresh()
     {
         var release = new TaskCompletionSource();
-        _provider.Answer = Granted();
-        _provider.Until = release.Task;
+        _bed.Provider.Answer = Granted();
+        _bed.Provider.Until = release.Task;
         var all = Enumerable.Range(0, 20).Select(_ => RefreshAsync()).ToArray();
         release.SetResult();
         (await Task.WhenAll(all)).Should().OnlyContain(r => r!.Generation == 8);
-        _provider.Asked.Should().ContainSingle();
+        _bed.Provider.Asked.Should().ContainSingle();
     }
 
     [Fact]
     public async Task The_rows_are_read_once_in_a_term_and_again_in_the_next()
     {
-        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => _cache.GetAsync(Row.Key, CancellationToken.None)));
-        _store.Calls.Should().Equal("migrate", "list");
-        _fence.Renew();
-        await _cache.GetAsync(Row.Key, CancellationToken.None);
-        _store.Calls.Should().Equal("migrate", "list", "migrate", "list");
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => _bed.Cache.GetAsync(Row.Key, CancellationToken.None)));
+        _bed.Store.Calls.Should().Equal("migrate", "list");
+        _bed.Fence.Renew();
+        await _bed.Cache.GetAsync(Row.Key, CancellationToken.None);
+        _bed.Store.Calls.Should().Equal("migrate", "list", "migrate", "list");
     }
 }

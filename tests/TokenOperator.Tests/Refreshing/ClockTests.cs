@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Commands;
 using TokenOperator.Controller;
 using TokenOperator.Providers;
@@ -31,47 +30,26 @@ public sealed class ClockTests : IDisposable
     };
 
     private readonly WallClock _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly MemoryStore _store = new(Row);
-    private readonly ScriptedProvider _provider = new();
-    private readonly SwitchableFence _fence = new();
-    private readonly AccountCache _cache;
-    private readonly PendingCommits _pending;
-    private readonly RateLimits _limits;
-    private readonly AccountRefresher _refresher;
+    private readonly RefreshingBed _bed;
 
-    public ClockTests()
-    {
-        var providers = new ProviderRegistry([_provider]);
-        _pending = new PendingCommits(_store, _time, NullLogger<PendingCommits>.Instance);
-        _cache = new AccountCache(_store, _store, _pending, _fence, _time);
-        _limits = new RateLimits(providers, new CalledAccounts(), _time, new Meters());
-        _refresher = new AccountRefresher(
-            _store, providers, _cache, new AccountLocks(), _pending, new RejectedClients(), _limits, _fence, _time, new Random(1),
-            NullLogger<AccountRefresher>.Instance);
-    }
+    public ClockTests() => _bed = new RefreshingBed(Row, _time);
 
-    public void Dispose()
-    {
-        _fence.Dispose();
-        _cache.Dispose();
-        _pending.Dispose();
-        _limits.Dispose();
-    }
+    public void Dispose() => _bed.Dispose();
 
     /// <summary>One look, and a refresh if that is what it leads to.</summary>
     private async Task<bool> LookAsync()
     {
         var decision = Decider.Decide(new Situation
         {
-            Now = _cache.Now(Row.Key),
+            Now = _bed.Cache.Now(Row.Key),
             Request = Request,
             Providers = ["google"],
-            Account = new Finding<AccountRecord>.Found((await _cache.GetAsync(Row.Key, CancellationToken.None))!),
+            Account = new Finding<AccountRecord>.Found((await _bed.Cache.GetAsync(Row.Key, CancellationToken.None))!),
             Client = new Finding<OAuthClient>.Found(Client),
         });
         if (decision is not Decision.Refresh refresh)
             return false;
-        await _refresher.RefreshAsync(refresh.Account, refresh.Client, Decider.InputsFingerprint(Client, refresh.Account), CancellationToken.None);
+        await _bed.Refresher.RefreshAsync(refresh.Account, refresh.Client, Decider.InputsFingerprint(Client, refresh.Account), CancellationToken.None);
         return true;
     }
 
@@ -93,7 +71,7 @@ public sealed class ClockTests : IDisposable
                 _time.Jump = TimeSpan.FromDays(days);
             // What comes from Postgres again is no younger for it.
             if (minute % 7 == 0)
-                await _cache.ReadAsync(Row.Key, CancellationToken.None);
+                await _bed.Cache.ReadAsync(Row.Key, CancellationToken.None);
             if (await LookAsync())
             {
                 refreshes++;
@@ -110,15 +88,15 @@ public sealed class ClockTests : IDisposable
     [Fact]
     public async Task A_backoff_does_not_last_a_day_longer_because_the_clock_was_set_back()
     {
-        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
+        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
         (await LookAsync()).Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
-        await _cache.ReadAsync(Row.Key, CancellationToken.None);
+        await _bed.Cache.ReadAsync(Row.Key, CancellationToken.None);
         _time.Advance(TimeSpan.FromMinutes(5));
         (await LookAsync()).Should().BeTrue();
 
-        _fence.Renew();
-        using var restarted = new AccountCache(_store, _store, _pending, _fence, _time);
+        _bed.Fence.Renew();
+        using var restarted = new AccountCache(_bed.Store, _bed.Store, _bed.Pending, _bed.Fence, _time);
         _time.Jump = TimeSpan.FromDays(-2);
         var failure = (await restarted.GetAsync(Row.Key, CancellationToken.None))!.Failure!;
         RefreshPolicy.RetryAt(failure, restarted.Now(Row.Key)).Should().BeOnOrBefore(restarted.Now(Row.Key));
@@ -128,16 +106,16 @@ public sealed class ClockTests : IDisposable
     public async Task A_failed_refresh_after_the_clock_was_set_back_makes_no_token_live_longer_and_no_storm()
     {
         var end = _time.GetUtcNow().AddHours(1);
-        _store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
+        _bed.Store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
         (await LookAsync()).Should().BeFalse();
         _time.Advance(TimeSpan.FromMinutes(50));
         _time.Jump = TimeSpan.FromDays(-1);
-        _provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
+        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
         (await LookAsync()).Should().BeTrue();
 
         (await LookAsync()).Should().BeFalse("it backs off");
         _time.Advance(TimeSpan.FromMinutes(11));
-        _cache.Now(Row.Key).Should().BeAfter(end);
+        _bed.Cache.Now(Row.Key).Should().BeAfter(end);
         (await LookAsync()).Should().BeTrue("the time to wait is over");
     }
 

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using TokenOperator.Providers.Google;
 
 namespace TokenOperator.Tests.Providers.Google;
@@ -53,12 +52,6 @@ public sealed class TokenReplyHandlerTests
 
         using var content = new StringContent("");
         await FluentActions.Awaiting(() => http.PostAsync(new Uri("https://provider.example/token"), content)).Should().ThrowAsync<HttpRequestException>();
-    }
-
-    private sealed class BrokenConnection : HttpMessageHandler
-    {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            throw new SocketException((int)SocketError.NotConnected);
     }
 
     private sealed class Server(Stream body, int status = 200) : HttpMessageHandler

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text.Json.Serialization.Metadata;
 using TokenOperator.Runtime;
 using TokenOperator.Runtime.Client;
@@ -20,11 +19,5 @@ public sealed class ApiTransportTests
         var get = () => client.GetAsync<Gadget>(Gadget.ResourceKind, new NamespacedName("shop", "lamp"), CancellationToken.None);
 
         (await get.Should().ThrowAsync<ApiUnavailableException>()).WithMessage("*gadgets*shop/lamp*https://api.example/ cannot be reached*");
-    }
-
-    private sealed class BrokenConnection : HttpMessageHandler
-    {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            throw new SocketException((int)SocketError.NotConnected);
     }
 }
