@@ -10,7 +10,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends clang llvm l
       esac)
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props .editorconfig ./
-COPY src/TokenOperator src/TokenOperator
+COPY src src
 # One file.
 SHELL ["/bin/bash", "-c"]
 RUN dotnet publish src/TokenOperator --configuration Release --arch $TARGETARCH -p:RestoreLockedMode=true --output /app

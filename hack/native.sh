@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Publishes the native program, as the image has it, to artifacts/native, and prints its path. Needs clang or gcc to link it.
+# Publishes a native program to artifacts/native/NAME and prints its path: native.sh [token-operator|kubectl-oauthtoken].
+# Needs clang or gcc to link it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,9 +19,15 @@ case $(uname -m) in
     exit 1
     ;;
 esac
-say "compiling the native program; this takes some minutes"
+name=${1:-token-operator}
+case $name in
+  token-operator) project=src/TokenOperator ;;
+  kubectl-oauthtoken) project=src/KubectlOAuthToken ;;
+  *) die "there is no program $name: name token-operator or kubectl-oauthtoken" ;;
+esac
+say "compiling the native program $name; this takes some minutes"
 # In folders of its own, so that it can run beside a build, which also is what analyses the code. Compilers that may allocate
 # 128 MB between two collections need a fifth less.
-DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet publish src/TokenOperator --configuration Release --runtime "$platform" \
-  --artifacts-path artifacts/native-build --output artifacts/native --property:RunAnalyzers=false --verbosity quiet >&2
-printf '%s\n' "$PWD/artifacts/native/token-operator"
+DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet publish "$project" --configuration Release --runtime "$platform" \
+  --artifacts-path artifacts/native-build --output "artifacts/native/$name" --property:RunAnalyzers=false --verbosity quiet >&2
+printf '%s\n' "$PWD/artifacts/native/$name/$name"

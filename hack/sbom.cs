@@ -26,6 +26,14 @@ foreach (var (name, package) in frameworks.SelectMany(framework => framework.Val
 string Reference(string name) => $"pkg:nuget/{name}@{(string)packages[name]["resolved"]!}";
 const string Operator = "token-operator";
 
+// What the program's own projects name, itself included.
+IEnumerable<string> Direct() => frameworks.SelectMany(framework => framework.Value!.AsObject()).SelectMany(entry => (string)entry.Value!["type"]! switch
+{
+    "Direct" => [entry.Key],
+    "Project" => entry.Value["dependencies"]?.AsObject().Select(dependency => dependency.Key) ?? [],
+    _ => [],
+});
+
 var components = packages.Select(package => new JsonObject
 {
     ["type"] = "library",
@@ -42,7 +50,7 @@ var components = packages.Select(package => new JsonObject
 var dependencies = packages.Select(package => Edge(
         Reference(package.Key),
         package.Value["dependencies"]?.AsObject().Select(dependency => dependency.Key).Where(packages.ContainsKey).Select(Reference) ?? []))
-    .Prepend(Edge(Operator, packages.Where(package => (string)package.Value["type"]! == "Direct").Select(package => Reference(package.Key))));
+    .Prepend(Edge(Operator, Direct().Where(packages.ContainsKey).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase).Select(Reference)));
 var document = new JsonObject
 {
     ["$schema"] = "http://cyclonedx.org/schema/bom-1.6.schema.json",

@@ -1,4 +1,4 @@
 // The program: verbs, and nothing else.
-using TokenOperator.Commands;
+using TokenOperator.Cli;
 
 return await CommandLine.RunAsync(args);

@@ -5,7 +5,7 @@ using System.Text.Json;
 using System.Threading.Channels;
 using Npgsql;
 using NpgsqlTypes;
-using TokenOperator.Storage.Postgres;
+using TokenOperator.Postgres;
 
 namespace TokenOperator.Benchmarks;
 

@@ -3,11 +3,11 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using TokenOperator.Seeding;
-using TokenOperator.Storage.Encryption;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres.Encryption;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.TokenServers;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.EndToEndTests;
 

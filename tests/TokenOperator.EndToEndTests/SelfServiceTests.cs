@@ -34,7 +34,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var token = (await bed.Operators.SecretAsync("marcus"))!["access_token"]!;
         (await bed.Server.IsActiveAsync(token)).Should().BeTrue();
         var stored = (await bed.Operators.StoredTokenAsync("marcus"))!;
-        stored.Identity.Should().Be(new Tokens.Identity("marcus", "marcus@example.com"));
+        stored.Identity.Should().Be(new Core.Tokens.Identity("marcus", "marcus@example.com"));
 
         // What the browser saw on our side: no token, no code, no verifier, and nothing that is kept or told on.
         foreach (var page in new[] { offer, again, begun, ended, done })

@@ -1,10 +1,10 @@
 // What monitoring sees of each OAuthToken. Reads the cache of objects and the clock, nothing else.
 using System.Diagnostics.Metrics;
-using TokenOperator.Entities;
-using TokenOperator.Runtime;
-using TokenOperator.Runtime.Watching;
-using TokenOperator.Tokens;
-using static TokenOperator.Entities.V1Alpha1OAuthToken;
+using KubeRuntime;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Monitoring;
 

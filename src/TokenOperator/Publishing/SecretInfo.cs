@@ -1,8 +1,8 @@
 using System.Text.Json;
 using k8s.Models;
-using TokenOperator.Entities;
-using TokenOperator.Runtime;
-using TokenOperator.Runtime.Watching;
+using KubeRuntime;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
 
 namespace TokenOperator.Publishing;
 

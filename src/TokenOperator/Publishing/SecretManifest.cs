@@ -1,9 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using TokenOperator.Controller;
-using TokenOperator.Entities;
-using TokenOperator.Runtime;
-using TokenOperator.Tokens;
+using KubeRuntime;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Publishing;
 

@@ -22,4 +22,4 @@ public enum SecretOutcome
 /// <summary>What became of the Secret, with what to say about it.</summary>
 /// <param name="Outcome">What.</param>
 /// <param name="Message">Why, unless it is right.</param>
-public readonly record struct Published(SecretOutcome Outcome, string Message = "");
+public readonly record struct SecretResult(SecretOutcome Outcome, string Message = "");

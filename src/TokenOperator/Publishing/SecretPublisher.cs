@@ -1,13 +1,12 @@
 // Writes Secrets and reads their metadata; never their data.
 using System.Net;
 using k8s.Models;
-using TokenOperator.Controller;
-using TokenOperator.Entities;
+using KubeRuntime;
+using KubeRuntime.Client;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Refreshing;
-using TokenOperator.Runtime;
-using TokenOperator.Runtime.Client;
-using TokenOperator.Runtime.Watching;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Publishing;
 
@@ -15,7 +14,7 @@ namespace TokenOperator.Publishing;
 /// Brings one Secret to what it should be, with one request when it is not and none when it is. Each write names the version
 /// that was seen before this process made sure that it still leads: a leader that was paused overwrites nothing of its successor.
 /// </summary>
-public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Alpha1OAuthToken> entities, IFence fence)
+public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Alpha1OAuthToken> entities, ILeadershipGuard fence)
 {
     /// <summary>
     /// The version of the empty store, which no object ever has. An apply that names it creates a Secret that is not there
@@ -27,19 +26,19 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
     /// <summary>Writes the token of <paramref name="token"/> unless the Secret holds it already.</summary>
-    public async Task<Published> PublishAsync(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, CancellationToken ct)
+    public async Task<SecretResult> PublishAsync(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, CancellationToken ct)
     {
         var manifest = new SecretManifest(owner, request, token);
         var known = secrets.Get(manifest.Key);
         if (known is not null && !IsOwn(known, owner))
             return Conflict(manifest.Key, known);
         if (known is { Mark.Intact: true } && known.Mark.ContentHash == manifest.ContentHash)
-            return new Published(SecretOutcome.Right);
+            return new SecretResult(SecretOutcome.Right);
 
         try
         {
             await ApplyAsync(manifest, owner, known, ct);
-            return new Published(SecretOutcome.Right);
+            return new SecretResult(SecretOutcome.Right);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
@@ -52,17 +51,17 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     }
 
     /// <summary>Says whether the Secret is there, and leaves it as it is.</summary>
-    public Published Look(V1Alpha1OAuthToken owner, string name) =>
+    public SecretResult Look(V1Alpha1OAuthToken owner, string name) =>
         new(secrets.Get(new NamespacedName(owner.Metadata.NamespaceProperty, name)) is { Mark: not null } known && IsOwn(known, owner)
             ? SecretOutcome.Untouched
             : SecretOutcome.Missing);
 
     /// <summary>Deletes this object's Secrets of these names: their token may not be used any more.</summary>
-    public async Task<Published> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken ct)
+    public async Task<SecretResult> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken ct)
     {
         foreach (var name in names.OfType<string>().Distinct())
             await RetireAsync(owner, name, ct);
-        return new Published(SecretOutcome.Missing);
+        return new SecretResult(SecretOutcome.Missing);
     }
 
     /// <summary>Deletes the Secret that an earlier spec named, if it is this object's.</summary>
@@ -83,7 +82,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     }
 
     /// <summary>The watch was behind: ask whose the Secret is, once, and act on that.</summary>
-    private async Task<Published> PublishAgainAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, CancellationToken ct)
+    private async Task<SecretResult> PublishAgainAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, CancellationToken ct)
     {
         try
         {
@@ -92,7 +91,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
             if (known is not null && !IsOwn(known, owner))
                 return Conflict(manifest.Key, known);
             await ApplyAsync(manifest, owner, known, ct);
-            return new Published(SecretOutcome.Right);
+            return new SecretResult(SecretOutcome.Right);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
@@ -118,12 +117,12 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
             || mark.OwnerName == owner.Metadata.Name
             || entities.Get(new NamespacedName(secret.Key.Namespace, mark.OwnerName))?.Metadata.Uid != mark.OwnerUid);
 
-    private static Published Conflict(NamespacedName key, SecretInfo known) => new(
+    private static SecretResult Conflict(NamespacedName key, SecretInfo known) => new(
         SecretOutcome.Conflict,
         known.Mark is { } mark
             ? $"Secret {key} belongs to the OAuthToken {mark.OwnerName}. Give each OAuthToken a spec.secretName of its own."
             : $"Secret {key} exists and was not made by the operator, so it is left alone. Delete it, or choose another spec.secretName.");
 
-    private static Published Failed(NamespacedName key, Exception error) =>
+    private static SecretResult Failed(NamespacedName key, Exception error) =>
         new(SecretOutcome.Failed, $"Secret {key} could not be written: {error.Message} Tried again by itself.");
 }

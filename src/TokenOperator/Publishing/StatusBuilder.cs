@@ -1,8 +1,8 @@
 // From a verdict to the status that users see. Pure: values in, value out.
-using TokenOperator.Controller;
-using TokenOperator.Entities;
-using TokenOperator.Tokens;
-using static TokenOperator.Entities.V1Alpha1OAuthToken;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Reconcile;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Publishing;
 
@@ -10,12 +10,12 @@ namespace TokenOperator.Publishing;
 /// <param name="Generation">Generation of the spec that was looked at.</param>
 /// <param name="SecretName">The Secret that the spec means.</param>
 /// <param name="Scopes">Scopes that the spec asks for.</param>
-/// <param name="Verdict">What is.</param>
+/// <param name="DesiredState">What is.</param>
 /// <param name="Persisted">False while the newest token is not committed in Postgres.</param>
 /// <param name="Secret">What became of the Secret.</param>
 /// <param name="HandledRequest">Value of the refresh annotation that has been acted on, or null.</param>
-public sealed record Report(
-    long? Generation, string SecretName, IReadOnlyList<string> Scopes, Verdict Verdict, bool Persisted, Published Secret, string? HandledRequest)
+public sealed record StatusInput(
+    long? Generation, string SecretName, IReadOnlyList<string> Scopes, DesiredState DesiredState, bool Persisted, SecretResult Secret, string? HandledRequest)
 {
     /// <summary>Where a browser can consent, or null.</summary>
     public string? AuthorizationUrl { get; init; }
@@ -25,9 +25,9 @@ public sealed record Report(
 public static class StatusBuilder
 {
     /// <summary>The status for <paramref name="report"/>; conditions whose status stays keep their transition time from <paramref name="before"/>.</summary>
-    public static EntityStatus Build(EntityStatus? before, Report report, DateTimeOffset now)
+    public static EntityStatus Build(EntityStatus? before, StatusInput report, DateTimeOffset now)
     {
-        var (account, problem) = (report.Verdict.Account, Worst(report));
+        var (account, problem) = (report.DesiredState.Account, Worst(report));
         // A token that could not be written is not what the Secret holds: go on speaking of the one it does.
         var holds = report.Secret.Outcome == SecretOutcome.Right;
         var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : report.Secret.Outcome == SecretOutcome.Missing ? null : before?.ExpiresAt;
@@ -58,7 +58,7 @@ public static class StatusBuilder
             ObservedGeneration = report.Generation,
             ExpiresAt = expiresAt,
             LastRefreshTime = Timestamps.Format(account?.LastRefreshAt) ?? before?.LastRefreshTime,
-            NextRefreshTime = Timestamps.Format(report.Verdict.NextRefresh),
+            NextRefreshTime = Timestamps.Format(report.DesiredState.NextRefresh),
             Scopes = account is { Token.Scopes.Count: > 0 } ? account.Token.Scopes : null,
             SecretName = holds ? report.SecretName : before?.SecretName,
             Failures = account?.Failure?.Count ?? 0,
@@ -76,11 +76,11 @@ public static class StatusBuilder
     }
 
     /// <summary>A Secret that cannot be written is what the app feels, whatever else is wrong.</summary>
-    private static Problem? Worst(Report report) => report.Secret.Outcome switch
+    private static Problem? Worst(StatusInput report) => report.Secret.Outcome switch
     {
         SecretOutcome.Conflict => new Problem(Reasons.SecretConflict, report.Secret.Message, NeedsHuman: true),
         SecretOutcome.Failed => new Problem(Reasons.SecretWriteFailed, report.Secret.Message, NeedsHuman: false),
-        _ => report.Verdict.Problem
+        _ => report.DesiredState.Problem
             ?? (report.Persisted ? null : new Problem(Reasons.StoreUnavailable, NotPersisted, NeedsHuman: false)),
     };
 
@@ -88,7 +88,7 @@ public static class StatusBuilder
         "The newest token is published but not yet committed in Postgres; the operator tries until it is. Do not stop it before, and check Postgres.";
 
     private static Condition ReadyCondition(
-        Report report, Problem? problem, bool ready, string? expiresAt, DateTimeOffset now, Func<string, string, string, string, Condition> make)
+        StatusInput report, Problem? problem, bool ready, string? expiresAt, DateTimeOffset now, Func<string, string, string, string, Condition> make)
     {
         if (ready)
         {
@@ -120,9 +120,9 @@ public static class StatusBuilder
             _ => make(ConditionTypes.Refreshed, "Unknown", Reasons.Pending, "No refresh has been tried yet."),
         };
 
-    private static Condition PersistedCondition(Report report, Func<string, string, string, string, Condition> make) => report switch
+    private static Condition PersistedCondition(StatusInput report, Func<string, string, string, string, Condition> make) => report switch
     {
-        { Verdict.Account: null } => make(ConditionTypes.Persisted, "Unknown", report.Verdict.Problem?.Reason ?? Reasons.Pending, "No row of this account is in use."),
+        { DesiredState.Account: null } => make(ConditionTypes.Persisted, "Unknown", report.DesiredState.Problem?.Reason ?? Reasons.Pending, "No row of this account is in use."),
         { Persisted: true } => make(ConditionTypes.Persisted, "True", Reasons.Refreshed, "The newest token is committed in Postgres."),
         _ => make(ConditionTypes.Persisted, "False", Reasons.StoreUnavailable, NotPersisted),
     };

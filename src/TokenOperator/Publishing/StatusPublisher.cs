@@ -2,18 +2,18 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using TokenOperator.Entities;
+using KubeRuntime;
+using KubeRuntime.Client;
+using KubeRuntime.Events;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
 using TokenOperator.Refreshing;
-using TokenOperator.Runtime;
-using TokenOperator.Runtime.Client;
-using TokenOperator.Runtime.Events;
-using TokenOperator.Runtime.Watching;
-using static TokenOperator.Entities.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Publishing;
 
 /// <summary>Writes a status when it says something new, with one request, and publishes the events that go with the change.</summary>
-public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events, IFence fence)
+public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events, ILeadershipGuard fence)
 {
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
 
@@ -23,8 +23,8 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
     /// </summary>
     public async Task<bool> PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken ct)
     {
-        var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, EntityJson.Default.EntityStatus);
-        var after = JsonSerializer.SerializeToUtf8Bytes(status, EntityJson.Default.EntityStatus);
+        var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, OAuthTokenJson.Default.EntityStatus);
+        var after = JsonSerializer.SerializeToUtf8Bytes(status, OAuthTokenJson.Default.EntityStatus);
         if (before.AsSpan().SequenceEqual(after))
             return true;
 
@@ -46,7 +46,7 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
                     ["uid"] = entity.Metadata.Uid,
                     ["resourceVersion"] = version,
                 },
-                ["status"] = JsonSerializer.SerializeToNode(status, EntityJson.Default.EntityStatus),
+                ["status"] = JsonSerializer.SerializeToNode(status, OAuthTokenJson.Default.EntityStatus),
             };
             var written = await api.ApplyAsync<V1Alpha1OAuthToken>(
                 Kind, entity.Key(), body, force: true, subresource: "status", ct);
@@ -64,7 +64,7 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
             return false;
         }
 
-        foreach (var story in Story.Between(entity.Status, status))
+        foreach (var story in StatusEvent.Between(entity.Status, status))
             events.Publish(entity, story.Type, story.Reason, story.Action, story.Note);
         return true;
     }

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 
 namespace TokenOperator.Refreshing;
 
@@ -11,7 +11,7 @@ namespace TokenOperator.Refreshing;
 /// but not do one twice. A token that is not committed yet stands over the row that it follows: nobody is given an older
 /// one, least of all to refresh with it.
 /// </summary>
-public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingCommits pending, IFence fence, TimeProvider time) : IDisposable
+public sealed class AccountCache(ITokenStore store, IMigrator migrator, PendingCommits pending, ILeadershipGuard fence, TimeProvider time) : IDisposable
 {
     private readonly ConcurrentDictionary<AccountKey, Seen> _records = new();
     private readonly SemaphoreSlim _loading = new(1, 1);

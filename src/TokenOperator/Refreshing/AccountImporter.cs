@@ -1,12 +1,12 @@
 using Microsoft.Extensions.Logging;
-using TokenOperator.Seeding;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 
 namespace TokenOperator.Refreshing;
 
 /// <summary>Writes what is not an answer of a provider: seeds, permissions, deletions. Takes turns with refreshes of the same account.</summary>
-public sealed partial class AccountImporter(ITokenStore store, AccountCache cache, AccountLocks locks, IFence fence, ILogger<AccountImporter> log)
+public sealed partial class AccountImporter(ITokenStore store, AccountCache cache, AccountLocks locks, ILeadershipGuard fence, ILogger<AccountImporter> log)
 {
     private static readonly TimeSpan ClaimDuration = TimeSpan.FromMinutes(1);
 
@@ -37,7 +37,7 @@ public sealed partial class AccountImporter(ITokenStore store, AccountCache cach
     /// and has none.
     /// </summary>
     /// <returns>False when somebody else has claimed or changed the row, and the caller should look again.</returns>
-    /// <exception cref="FenceLostException">This process no longer leads.</exception>
+    /// <exception cref="LeadershipLostException">This process no longer leads.</exception>
     public async Task<bool> DeleteAsync(AccountKey key, Func<AccountRecord, bool> isToGo, Func<AccountRecord, Task> before, CancellationToken ct)
     {
         using var turn = await locks.AcquireAsync(key, ct);

@@ -1,4 +1,4 @@
-using TokenOperator.Tokens;
+using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Refreshing;
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 using TokenOperator.Providers;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Refreshing;
 
@@ -18,7 +18,7 @@ public sealed partial class AccountRefresher(
     PendingCommits pending,
     RejectedClients rejected,
     RateLimits limits,
-    IFence fence,
+    ILeadershipGuard fence,
     TimeProvider time,
     Random dice,
     ILogger<AccountRefresher> log)
@@ -102,8 +102,8 @@ public sealed partial class AccountRefresher(
         var answer = await providers.Find(seen.Key.Provider)!.RefreshAsync(client, refreshToken, ct);
         return answer switch
         {
-            RefreshAnswer.Granted granted => await KeepAsync(claimed, claim, client, Merge(claimed.Token, granted, sentAt), sentAt),
-            RefreshAnswer.Failed failed => await FailAsync(claimed, claim, client, failed, inputs),
+            TokenResponse.Granted granted => await KeepAsync(claimed, claim, client, Merge(claimed.Token, granted, sentAt), sentAt),
+            TokenResponse.Failed failed => await FailAsync(claimed, claim, client, failed, inputs),
             _ => throw new InvalidOperationException($"Provider {seen.Key.Provider} gave an answer of an unknown kind."),
         };
     }
@@ -125,8 +125,8 @@ public sealed partial class AccountRefresher(
         var answer = await providers.Find(seen.Key.Provider)!.RefreshAsync(client, seen.Token.RefreshToken!, ct);
         var token = answer switch
         {
-            RefreshAnswer.Granted granted => Merge(seen.Token, granted, sentAt),
-            RefreshAnswer.Failed { RefreshToken: { } rotated } => seen.Token with { RefreshToken = rotated },
+            TokenResponse.Granted granted => Merge(seen.Token, granted, sentAt),
+            TokenResponse.Failed { RefreshToken: { } rotated } => seen.Token with { RefreshToken = rotated },
             _ => null,
         };
         var after = seen;
@@ -143,13 +143,13 @@ public sealed partial class AccountRefresher(
             after = commit.Record;
         }
 
-        if (answer is RefreshAnswer.Failed failed)
+        if (answer is TokenResponse.Failed failed)
             return cache.Hold(after with { Failure = Count(seen, client, failed, inputs) });
         rejected.Accept(seen.Key.Provider, client);
         return cache.Hold(after);
     }
 
-    private static FenceLostException NotLeading(AccountKey key) =>
+    private static LeadershipLostException NotLeading(AccountKey key) =>
         new($"This process no longer leads; {key} is left to the one that does.");
 
     /// <summary>The answer belongs to us now: nothing may cancel keeping it.</summary>
@@ -182,7 +182,7 @@ public sealed partial class AccountRefresher(
         }
     }
 
-    private async Task<AccountRecord?> FailAsync(AccountRecord claimed, Claim claim, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
+    private async Task<AccountRecord?> FailAsync(AccountRecord claimed, Claim claim, OAuthClient client, TokenResponse.Failed failed, string inputs)
     {
         var failure = Count(claimed, client, failed, inputs);
         try
@@ -206,7 +206,7 @@ public sealed partial class AccountRefresher(
         }
     }
 
-    private RefreshFailure Count(AccountRecord before, OAuthClient client, RefreshAnswer.Failed failed, string inputs)
+    private RefreshFailure Count(AccountRecord before, OAuthClient client, TokenResponse.Failed failed, string inputs)
     {
         // By the account's own time, which a clock that was set back does not change.
         var now = cache.Now(before.Key);
@@ -220,7 +220,7 @@ public sealed partial class AccountRefresher(
     }
 
     /// <summary>RFC 6749 section 6: a refresh token missing from the reply is kept, a new one replaces it; section 5.1: so with the scopes.</summary>
-    private static TokenSet Merge(TokenSet old, RefreshAnswer.Granted granted, DateTimeOffset sentAt) => new()
+    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, DateTimeOffset sentAt) => new()
     {
         RefreshToken = granted.RefreshToken ?? old.RefreshToken,
         AccessToken = granted.AccessToken,

@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 
 namespace TokenOperator.Refreshing;
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Refreshing;
 
@@ -11,7 +11,7 @@ public sealed class RateLimits : IDisposable
     /// <summary>The meter's name, for the exporter.</summary>
     public const string MeterName = "TokenOperator.Refreshing";
 
-    private readonly Dictionary<string, RateLimiter> _limiters;
+    private readonly Dictionary<string, ExpiryOrderedRateLimiter> _limiters;
     private readonly Meter _meter;
     private readonly ConcurrentDictionary<string, long> _waits;
 
@@ -19,7 +19,7 @@ public sealed class RateLimits : IDisposable
     public RateLimits(ProviderRegistry providers, IAccountQueue queue, TimeProvider time, IMeterFactory meters)
     {
         _limiters = providers.Names.ToDictionary(
-            name => name, name => new RateLimiter(providers.Find(name)!.Rate, time, queue.Enqueue), StringComparer.Ordinal);
+            name => name, name => new ExpiryOrderedRateLimiter(providers.Find(name)!.Rate, time, queue.Enqueue), StringComparer.Ordinal);
         _meter = meters.Create(MeterName);
         _waits = new(providers.Names.Select(name => KeyValuePair.Create(name, 0L)), StringComparer.Ordinal);
         _meter.CreateObservableCounter(

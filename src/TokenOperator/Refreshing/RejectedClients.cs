@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Refreshing;
 

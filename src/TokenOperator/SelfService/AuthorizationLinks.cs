@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using TokenOperator.Controller;
-using TokenOperator.Entities;
-using TokenOperator.Providers.Consent;
-using TokenOperator.Runtime;
+using KubeRuntime;
+using TokenOperator.Api;
+using TokenOperator.Providers.Authorization;
+using TokenOperator.Reconcile;
 
 namespace TokenOperator.SelfService;
 

@@ -1,10 +1,10 @@
 using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using KubeRuntime;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using TokenOperator.Runtime;
 
 namespace TokenOperator.SelfService;
 
@@ -35,10 +35,10 @@ public static partial class SelfServiceEndpoints
             ["", "authorize", "outcome"] when get => ShowOutcomeAsync(context, settings),
             ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.LookAsync(new NamespacedName(ns, name), ticket, ct), settings),
             ["", "authorize", _, _, _] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
-                PlainPage.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site asked for this, so it was not begun. Open the link itself."),
+                PageResponse.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site asked for this, so it was not begun. Open the link itself."),
             ["", "authorize", var ns, var name, var ticket] when HttpMethods.IsPost(request.Method) =>
                 ShowAsync(context, flow.BeginAsync(new NamespacedName(ns, name), ticket, ct), settings),
-            _ => PlainPage.WriteAsync(context, StatusCodes.Status404NotFound, "Not found", "There is nothing here."),
+            _ => PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Not found", "There is nothing here."),
         };
     }
 
@@ -68,8 +68,8 @@ public static partial class SelfServiceEndpoints
 
         context.Response.Cookies.Delete(OutcomeName(settings), Cookie(settings));
         return step is { Status: >= 200 and < 600 }
-            ? PlainPage.WriteAsync(context, step.Status, step.Title, step.Text)
-            : PlainPage.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing to tell", "What happened was told already. The status of the OAuthToken shows how it is.");
+            ? PageResponse.WriteAsync(context, step.Status, step.Title, step.Text)
+            : PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing to tell", "What happened was told already. The status of the OAuthToken shows how it is.");
     }
 
     private static async Task ShowAsync(HttpContext context, Task<Step> work, SelfServiceSettings settings)
@@ -83,12 +83,12 @@ public static partial class SelfServiceEndpoints
             return;
         }
 
-        await PlainPage.WriteAsync(context, step.Status, step.Title, step.Text, step.IsOffer ? context.Request.PathBase + context.Request.Path : null);
+        await PageResponse.WriteAsync(context, step.Status, step.Title, step.Text, step.IsOffer ? context.Request.PathBase + context.Request.Path : null);
     }
 
     private static void Redirect(HttpResponse response, Uri where)
     {
-        PlainPage.Protect(response);
+        PageResponse.Protect(response);
         response.StatusCode = StatusCodes.Status303SeeOther;
         response.Headers.Location = where.AbsoluteUri;
     }

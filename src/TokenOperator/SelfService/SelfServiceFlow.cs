@@ -1,17 +1,17 @@
 // A consent by a link, from the link to the row in Postgres. May touch the caches, the store and the providers; never the Kubernetes API beyond input Secrets.
 using System.Security.Cryptography;
 using System.Text;
+using KubeRuntime;
+using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging;
-using TokenOperator.Controller;
-using TokenOperator.Entities;
+using TokenOperator.Api;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 using TokenOperator.Providers;
-using TokenOperator.Providers.Consent;
+using TokenOperator.Providers.Authorization;
+using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
-using TokenOperator.Runtime;
-using TokenOperator.Runtime.Watching;
-using TokenOperator.Seeding;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.SelfService;
 
@@ -37,7 +37,7 @@ public sealed record Step(int Status, string Title, string Text)
 /// </summary>
 public sealed partial class SelfServiceFlow(
     SelfServiceSettings settings, AuthorizationLinks links, IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers,
-    ITokenStore store, IPendingConsents pending, AccountImporter importer, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> log)
+    ITokenStore store, IPendingAuthorizations pending, AccountImporter importer, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> log)
 {
     private static readonly Step Unknown = new(410, "This link is not good", "It has ended, was used, or was never given. The status of the OAuthToken shows the current one: status.authorizationURL.");
     private static readonly Step Foreign = new(403, "Not done", "This consent was begun in another browser, or its time was over, so it was not used and nothing was changed. Begin and end it in one browser, within minutes.");
@@ -61,7 +61,7 @@ public sealed partial class SelfServiceFlow(
         if (found is null)
             return refusal!;
         var (state, browser, pkce) = (RandomText.New(), RandomText.New(), Pkce.New());
-        var address = found.Provider.AddressFor(new ConsentRequest
+        var address = found.Provider.AddressFor(new AuthorizationRequest
         {
             ClientId = found.Client.ClientId,
             RedirectUri = settings.RedirectUri!,
@@ -71,7 +71,7 @@ public sealed partial class SelfServiceFlow(
             // What is only on record is not told to who has the link.
             LoginHint = found.Expected.Named,
         });
-        var consent = new PendingConsent(
+        var consent = new PendingAuthorization(
             owner.Namespace, owner.Name, found.Entity.Metadata.Uid, found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
         if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, ct))
             return new Step(429, "Not now", "Too many consents for this OAuthToken are under way. Nothing was changed; try again in a few minutes.");
@@ -82,7 +82,7 @@ public sealed partial class SelfServiceFlow(
     /// <summary>Ends: what came back is used once, by the browser that began, for the object that it was begun for as that is now.</summary>
     public Task<Step> EndAsync(string query, string? browser, CancellationToken ct) => GuardedAsync(async () =>
     {
-        var reply = ConsentReply.Read(query);
+        var reply = AuthorizationResponse.Read(query);
         if (reply.State is null || await pending.TakeAsync(Hash(reply.State), ct) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
             return Foreign;
         var owner = new NamespacedName(consent.Namespace, consent.Name);
@@ -99,8 +99,8 @@ public sealed partial class SelfServiceFlow(
         // From here on the browser may leave: what the provider hands out is kept.
         var askedAt = time.GetUtcNow();
         var answer = await found.Provider.ExchangeCodeAsync(found.Client, reply.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
-        if (answer is not ConsentAnswer.Granted granted)
-            return NotDone(owner, $"The provider gave no token for the consent ({((ConsentAnswer.Failed)answer).Detail}), so nothing was changed. Begin again with the link");
+        if (answer is not CodeExchangeResponse.Granted granted)
+            return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Begin again with the link");
         if (ConsentCheck.Refuse(granted, found.Expected, found.Scopes) is { } unfit)
             return NotDone(owner, unfit);
         var seed = new Seed(ConsentCheck.ToTokenSet(granted, askedAt), found.Client.ClientId, null);
@@ -133,9 +133,9 @@ public sealed partial class SelfServiceFlow(
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
         if (scopes.Count == 0)
             return (null, new Step(403, "Not possible", $"There is nothing to ask consent for: whoever looks after {request.Owner} has to set spec.scopes."));
-        if (await inputs.ReadClientAsync(request.Client, ct) is not Finding<OAuthClient>.Found { Value: var client })
+        if (await inputs.ReadClientAsync(request.Client, ct) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read: its status says why. Nothing was changed."));
-        return providers.Find(request.Key.Provider) is IConsentProvider { CanAsk: true } provider
+        return providers.Find(request.Key.Provider) is IAuthorizationProvider { CanAsk: true } provider
             ? (new Found(entity, request, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
     }
@@ -167,7 +167,7 @@ public sealed partial class SelfServiceFlow(
     private static bool SameText(string a, string b) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(a), Encoding.UTF8.GetBytes(b));
 
     private sealed record Found(
-        V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IConsentProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
+        V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
 
     [LoggerMessage(221, LogLevel.Information, "A browser was sent to the provider for the consent that {Object} needs")]
     private partial void LogBegun(NamespacedName @object);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
-using TokenOperator.Commands;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Settings;
+using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.SelfService;
 

@@ -1,11 +1,11 @@
 using System.Text;
 using System.Text.Json;
-using TokenOperator.Controller;
-using TokenOperator.Entities;
-using TokenOperator.Providers.Google;
-using TokenOperator.Runtime.Client;
-using TokenOperator.Seeding;
-using TokenOperator.Tokens;
+using KubeRuntime.Client;
+using TokenOperator.Api;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.OAuth2;
 
 namespace TokenOperator.Tests.Hostile;
 
@@ -13,7 +13,7 @@ namespace TokenOperator.Tests.Hostile;
 public sealed class DocumentFuzzTests
 {
     private const string Source = "Secret mail/seed, key token.json";
-    private static readonly ApiJson Json = new(EntityJson.Default);
+    private static readonly ApiJson Json = new(OAuthTokenJson.Default);
 
     private static readonly string[] Files =
     [
@@ -69,11 +69,11 @@ public sealed class DocumentFuzzTests
         {
             foreach (var status in Statuses)
             {
-                var answer = AnswerClassifier.Classify(TokenReply.Read(status, null, content), new SecretValue(Fuzz.Marker), new SecretValue("client-secret"));
-                if (answer is not TokenOperator.Providers.RefreshAnswer.Failed failed)
+                var answer = TokenResponseClassifier.Classify(TokenReply.Read(status, null, content), new SecretValue(Fuzz.Marker), new SecretValue("client-secret"));
+                if (answer is not TokenOperator.Providers.TokenResponse.Failed failed)
                     continue;
                 Fuzz.RefuseEcho(failed.Detail);
-                Fuzz.RequireShowable(failed.Detail, SafeText.MaxLength);
+                Fuzz.RequireShowable(failed.Detail, Redactor.MaxLength);
             }
         });
 

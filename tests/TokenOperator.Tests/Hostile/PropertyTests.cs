@@ -2,11 +2,10 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CsCheck;
 using Npgsql;
-using TokenOperator.Controller;
-using TokenOperator.Providers.Google;
-using TokenOperator.Seeding;
-using TokenOperator.Storage.Postgres;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Hostile;
 
@@ -70,11 +69,11 @@ public sealed class PropertyTests
         {
             var piece = secret[Math.Min(from, secret.Length - 8)..];
 
-            var shown = SafeText.Of(before + (encoded ? Uri.EscapeDataString(secret) : piece) + after, new SecretValue(secret));
+            var shown = Redactor.Of(before + (encoded ? Uri.EscapeDataString(secret) : piece) + after, new SecretValue(secret));
 
             for (var i = 0; i + 8 <= secret.Length; i++)
                 shown.Should().NotContain(secret.Substring(i, 8));
-            Fuzz.RequireShowable(shown, SafeText.MaxLength);
+            Fuzz.RequireShowable(shown, Redactor.MaxLength);
         });
 
     [Fact]
@@ -82,7 +81,7 @@ public sealed class PropertyTests
         AnyText.Where(text => !text.Contains('\0', StringComparison.Ordinal)).Array[1, 50].Sample(
             texts =>
             {
-                var words = string.Join(' ', texts.Select(ShownText.ShellWord));
+                var words = string.Join(' ', texts.Select(DisplayText.ShellWord));
 
                 using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", $"printf '%s\\0' {words}"]) { RedirectStandardOutput = true })!;
                 var taken = shell.StandardOutput.ReadToEnd();

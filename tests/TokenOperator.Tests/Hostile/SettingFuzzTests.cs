@@ -1,6 +1,6 @@
 using System.Text;
-using TokenOperator.Storage.Postgres;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Hostile;
 

@@ -1,13 +1,13 @@
 using System.Text;
-using TokenOperator.Entities;
-using TokenOperator.Runtime;
-using TokenOperator.Runtime.Client;
+using KubeRuntime;
+using KubeRuntime.Client;
+using TokenOperator.Api;
 
 namespace TokenOperator.Tests.Hostile;
 
 public sealed class WatchStreamFuzzTests
 {
-    private static readonly ApiJson Json = new(EntityJson.Default);
+    private static readonly ApiJson Json = new(OAuthTokenJson.Default);
 
     private static readonly string[] Streams =
     [
@@ -53,7 +53,7 @@ public sealed class WatchStreamFuzzTests
 
         var read = await WatchStream.ReadAsync<V1Alpha1OAuthToken>(new MemoryStream(Encoding.UTF8.GetBytes(stream)), Json, CancellationToken.None).ToListAsync();
 
-        read.Select(e => (e.Type, (e.Object?.Metadata ?? e.Metadata)!.Name)).Should().Equal((WatchEventKind.Unreadable, "bad"), (WatchEventKind.Added, "good"));
+        read.Select(e => (e.Type, (e.Resource?.Metadata ?? e.Metadata)!.Name)).Should().Equal((WatchEventKind.Unreadable, "bad"), (WatchEventKind.Added, "good"));
     }
 
     private static void Read<T>(byte[] content)

@@ -1,7 +1,7 @@
 using k8s.Models;
-using TokenOperator.Entities;
-using TokenOperator.Tests.Runtime.Fakes;
-using static TokenOperator.Entities.V1Alpha1OAuthToken;
+using TokenOperator.Api;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;
 

@@ -1,12 +1,12 @@
+using KubeRuntime.Watching;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
-using TokenOperator.Commands;
-using TokenOperator.Entities;
-using TokenOperator.Runtime.Watching;
-using TokenOperator.Tests.Runtime.Fakes;
+using TokenOperator.Api;
+using TokenOperator.Hosting;
+using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.Monitoring;
 

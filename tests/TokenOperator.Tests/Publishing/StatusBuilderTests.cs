@@ -1,8 +1,8 @@
-using TokenOperator.Controller;
-using TokenOperator.Entities;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
-using TokenOperator.Tokens;
-using static TokenOperator.Entities.V1Alpha1OAuthToken;
+using TokenOperator.Reconcile;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Publishing;
 
@@ -31,15 +31,15 @@ public sealed class StatusBuilderTests
 
     private static RefreshFailure Failure(FailureKind kind) => new(kind, "detail", 2, Now.AddSeconds(-3), Now.AddMinutes(1), "f");
 
-    private static Report Report(AccountRecord? account, Problem? problem = null, SecretOutcome secret = SecretOutcome.Right, bool persisted = true, string[]? scopes = null) =>
-        new(4, "marcus-token", scopes ?? [], new Verdict(account, problem, Now.AddMinutes(35)), persisted, new Published(secret, "secret message"), null);
+    private static StatusInput StatusInput(AccountRecord? account, Problem? problem = null, SecretOutcome secret = SecretOutcome.Right, bool persisted = true, string[]? scopes = null) =>
+        new(4, "marcus-token", scopes ?? [], new DesiredState(account, problem, Now.AddMinutes(35)), persisted, new SecretResult(secret, "secret message"), null);
 
     private static string Row(EntityStatus status) => string.Join(" ", status.Conditions!.Select(c => $"{c.Type}={c.Status}"));
 
     [Fact]
     public void All_well_says_so_in_every_condition()
     {
-        var status = StatusBuilder.Build(null, Report(Account(null, "a", "b"), scopes: ["a"]), Now);
+        var status = StatusBuilder.Build(null, StatusInput(Account(null, "a", "b"), scopes: ["a"]), Now);
         Row(status).Should().Be("Ready=True Refreshed=True Persisted=True Reconciling=False Stalled=False");
         status.ExpiresAt.Should().Be("2026-05-01T12:50:00Z");
         status.LastRefreshTime.Should().Be("2026-05-01T11:50:00Z");
@@ -53,8 +53,8 @@ public sealed class StatusBuilderTests
     [Fact]
     public void A_failing_refresh_leaves_Ready_True_while_the_token_lives_and_says_why_in_its_reason()
     {
-        var good = StatusBuilder.Build(null, Report(Account()), Now);
-        var status = StatusBuilder.Build(good, Report(Account(Failure(FailureKind.ProviderUnavailable)), Outage), Now);
+        var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var status = StatusBuilder.Build(good, StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage), Now);
         Row(status).Should().Be("Ready=True Refreshed=False Persisted=True Reconciling=True Stalled=False");
         status.Find(ConditionTypes.Ready)!.Reason.Should().Be(Reasons.ProviderUnavailable);
         status.Failures.Should().Be(2);
@@ -63,8 +63,8 @@ public sealed class StatusBuilderTests
     [Fact]
     public void Ready_turns_False_at_the_very_moment_of_expiry_and_not_before()
     {
-        var good = StatusBuilder.Build(null, Report(Account()), Now);
-        var failing = Report(Account(Failure(FailureKind.ProviderUnavailable)), Outage, SecretOutcome.Untouched);
+        var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var failing = StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage, SecretOutcome.Untouched);
         StatusBuilder.Build(good, failing, Now.AddMinutes(50).AddMilliseconds(-1)).Find(ConditionTypes.Ready)!.Status.Should().Be("True");
         var late = StatusBuilder.Build(good, failing, Now.AddMinutes(50)).Find(ConditionTypes.Ready)!;
         late.Status.Should().Be("False");
@@ -75,22 +75,22 @@ public sealed class StatusBuilderTests
     [Fact]
     public void A_human_is_called_by_Stalled_and_the_cause_is_named_after_expiry_too()
     {
-        var good = StatusBuilder.Build(null, Report(Account()), Now);
-        var failing = Report(Account(Failure(FailureKind.ReauthorizationRequired)), Dead, SecretOutcome.Untouched);
+        var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var failing = StatusInput(Account(Failure(FailureKind.ReauthorizationRequired)), Dead, SecretOutcome.Untouched);
         Row(StatusBuilder.Build(good, failing, Now)).Should().Be("Ready=True Refreshed=False Persisted=True Reconciling=False Stalled=True");
         StatusBuilder.Build(good, failing, Now.AddHours(1)).Find(ConditionTypes.Ready)!.Reason.Should().Be(Reasons.ReauthorizationRequired);
     }
 
     [Fact]
     public void A_token_that_Postgres_does_not_have_yet_is_not_Persisted_and_still_Ready() =>
-        Row(StatusBuilder.Build(null, Report(Account(), persisted: false), Now))
+        Row(StatusBuilder.Build(null, StatusInput(Account(), persisted: false), Now))
             .Should().Be("Ready=True Refreshed=True Persisted=False Reconciling=True Stalled=False");
 
     [Fact]
     public void Fewer_scopes_than_asked_for_are_not_Ready()
     {
         var problem = new Problem(Reasons.ScopesMissing, "missing b", NeedsHuman: true);
-        var status = StatusBuilder.Build(null, Report(Account(null, "a"), problem, scopes: ["a", "b"]), Now);
+        var status = StatusBuilder.Build(null, StatusInput(Account(null, "a"), problem, scopes: ["a", "b"]), Now);
         status.Find(ConditionTypes.Ready)!.Should().Match<Condition>(c => c.Status == "False" && c.Reason == Reasons.ScopesMissing);
         status.Find(ConditionTypes.Refreshed)!.Status.Should().Be("True");
     }
@@ -100,7 +100,7 @@ public sealed class StatusBuilderTests
     [InlineData(SecretOutcome.Failed, Reasons.SecretWriteFailed, "True", "False")]
     public void A_Secret_that_cannot_be_written_is_not_Ready(SecretOutcome outcome, string reason, string reconciling, string stalled)
     {
-        var status = StatusBuilder.Build(null, Report(Account(), secret: outcome), Now);
+        var status = StatusBuilder.Build(null, StatusInput(Account(), secret: outcome), Now);
         status.Find(ConditionTypes.Ready)!.Should().Match<Condition>(c => c.Status == "False" && c.Reason == reason && c.Message == "secret message");
         status.Find(ConditionTypes.Reconciling)!.Status.Should().Be(reconciling);
         status.Find(ConditionTypes.Stalled)!.Status.Should().Be(stalled);
@@ -110,10 +110,10 @@ public sealed class StatusBuilderTests
     [Fact]
     public void A_Secret_that_is_gone_and_may_not_be_written_is_not_Ready()
     {
-        var good = StatusBuilder.Build(null, Report(Account()), Now);
-        var suspended = new Problem(Reasons.Suspended, Advice.Suspended, NeedsHuman: false);
-        StatusBuilder.Build(good, Report(Account(), suspended, SecretOutcome.Untouched), Now).Find(ConditionTypes.Ready)!.Status.Should().Be("True");
-        var status = StatusBuilder.Build(good, Report(Account(), suspended, SecretOutcome.Missing), Now);
+        var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var suspended = new Problem(Reasons.Suspended, ConditionMessages.Suspended, NeedsHuman: false);
+        StatusBuilder.Build(good, StatusInput(Account(), suspended, SecretOutcome.Untouched), Now).Find(ConditionTypes.Ready)!.Status.Should().Be("True");
+        var status = StatusBuilder.Build(good, StatusInput(Account(), suspended, SecretOutcome.Missing), Now);
         status.Find(ConditionTypes.Ready)!.Status.Should().Be("False");
         status.ExpiresAt.Should().BeNull();
     }
@@ -121,7 +121,7 @@ public sealed class StatusBuilderTests
     [Fact]
     public void Before_anything_was_tried_all_is_Unknown_or_Pending()
     {
-        var status = StatusBuilder.Build(null, Report(null, secret: SecretOutcome.Untouched), Now);
+        var status = StatusBuilder.Build(null, StatusInput(null, secret: SecretOutcome.Untouched), Now);
         status.Find(ConditionTypes.Ready)!.Reason.Should().Be(Reasons.Pending);
         status.Find(ConditionTypes.Refreshed)!.Status.Should().Be("Unknown");
         status.Find(ConditionTypes.Persisted)!.Status.Should().Be("Unknown");
@@ -130,8 +130,8 @@ public sealed class StatusBuilderTests
     [Fact]
     public void A_condition_that_stays_keeps_its_transition_time()
     {
-        var first = StatusBuilder.Build(null, Report(Account()), Now);
-        var second = StatusBuilder.Build(first, Report(Account(Failure(FailureKind.RateLimited)), Outage), Now.AddMinutes(1));
+        var first = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var second = StatusBuilder.Build(first, StatusInput(Account(Failure(FailureKind.RateLimited)), Outage), Now.AddMinutes(1));
         second.Find(ConditionTypes.Ready)!.LastTransitionTime.Should().Be("2026-05-01T12:00:00Z");
         second.Find(ConditionTypes.Refreshed)!.LastTransitionTime.Should().Be("2026-05-01T12:01:00Z");
     }
@@ -139,16 +139,16 @@ public sealed class StatusBuilderTests
     [Fact]
     public void Events_tell_the_first_token_the_first_failure_and_the_recovery_and_nothing_between()
     {
-        var good = StatusBuilder.Build(null, Report(Account()), Now);
-        var bad = StatusBuilder.Build(good, Report(Account(Failure(FailureKind.ProviderUnavailable)), Outage), Now);
-        var stillBad = StatusBuilder.Build(bad, Report(Account(Failure(FailureKind.ProviderUnavailable)), Outage with { Message = "again" }), Now);
-        var expired = StatusBuilder.Build(bad, Report(Account(Failure(FailureKind.ProviderUnavailable)), Outage, SecretOutcome.Untouched), Now.AddHours(1));
+        var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var bad = StatusBuilder.Build(good, StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage), Now);
+        var stillBad = StatusBuilder.Build(bad, StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage with { Message = "again" }), Now);
+        var expired = StatusBuilder.Build(bad, StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage, SecretOutcome.Untouched), Now.AddHours(1));
 
-        Story.Between(null, good).Select(s => s.Reason).Should().Equal("FirstToken");
-        Story.Between(good, good).Should().BeEmpty();
-        Story.Between(good, bad).Select(s => (s.Type, s.Reason)).Should().Equal(("Warning", Reasons.ProviderUnavailable));
-        Story.Between(bad, stillBad).Should().BeEmpty();
-        Story.Between(bad, expired).Select(s => s.Reason).Should().Equal(Reasons.TokenExpired);
-        Story.Between(stillBad, good).Select(s => (s.Type, s.Reason)).Should().Equal(("Normal", "Recovered"));
+        StatusEvent.Between(null, good).Select(s => s.Reason).Should().Equal("FirstToken");
+        StatusEvent.Between(good, good).Should().BeEmpty();
+        StatusEvent.Between(good, bad).Select(s => (s.Type, s.Reason)).Should().Equal(("Warning", Reasons.ProviderUnavailable));
+        StatusEvent.Between(bad, stillBad).Should().BeEmpty();
+        StatusEvent.Between(bad, expired).Select(s => s.Reason).Should().Equal(Reasons.TokenExpired);
+        StatusEvent.Between(stillBad, good).Select(s => (s.Type, s.Reason)).Should().Equal(("Normal", "Recovered"));
     }
 }

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Refreshing;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -56,7 +56,7 @@ public sealed class AccountImporterTests : IDisposable
     public async Task Who_has_lost_the_lease_by_then_revokes_and_deletes_nothing()
     {
         _fence.Holds = false;
-        await FluentActions.Awaiting(DeleteAsync).Should().ThrowAsync<FenceLostException>();
+        await FluentActions.Awaiting(DeleteAsync).Should().ThrowAsync<LeadershipLostException>();
         _seen.Should().BeEmpty();
         _store.Calls.Should().Equal("find", "claim", "release");
     }

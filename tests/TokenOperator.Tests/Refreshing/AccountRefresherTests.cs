@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -25,7 +25,7 @@ public sealed class AccountRefresherTests : IDisposable
 
     public void Dispose() => _bed.Dispose();
 
-    private static RefreshAnswer.Granted Granted(string? refreshToken = null, string[]? scopes = null) => ScriptedProvider.Granted(refreshToken, scopes);
+    private static TokenResponse.Granted Granted(string? refreshToken = null, string[]? scopes = null) => ScriptedProvider.Granted(refreshToken, scopes);
 
     private Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => _bed.Refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
 
@@ -156,7 +156,7 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_failure_is_recorded_with_its_count_and_the_time_of_the_next_try()
     {
-        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
+        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
         var once = (await RefreshAsync())!;
         _time.Advance(TimeSpan.FromMinutes(7));
         var twice = (await RefreshAsync(once))!;
@@ -167,7 +167,7 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_success_forgets_the_failures()
     {
-        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
+        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
         var failed = (await RefreshAsync())!;
         _bed.Provider.Answer = Granted();
         (await RefreshAsync(failed))!.Failure.Should().BeNull();
@@ -176,7 +176,7 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_refused_client_is_remembered_until_it_is_accepted()
     {
-        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ClientRejected, "invalid_client");
+        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ClientRejected, "invalid_client");
         var failed = (await RefreshAsync())!;
         _bed.Rejected.Until("google", Client).Should().Be(failed.Failure!.RetryAt);
         _bed.Provider.Answer = Granted();
@@ -187,7 +187,7 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_rotated_refresh_token_in_a_reply_of_no_other_use_is_kept()
     {
-        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
+        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
         var after = (await RefreshAsync())!;
         _bed.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
         after.Failure!.Kind.Should().Be(FailureKind.InvalidResponse);

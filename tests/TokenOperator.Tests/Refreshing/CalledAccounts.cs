@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 using TokenOperator.Refreshing;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
 

@@ -1,10 +1,10 @@
-using TokenOperator.Commands;
-using TokenOperator.Controller;
+using KubeRuntime;
+using KubeRuntime.LeaderElection;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
-using TokenOperator.Runtime;
-using TokenOperator.Runtime.LeaderElection;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -39,17 +39,17 @@ public sealed class ClockTests : IDisposable
     /// <summary>One look, and a refresh if that is what it leads to.</summary>
     private async Task<bool> LookAsync()
     {
-        var decision = Decider.Decide(new Situation
+        var decision = ReconcilePolicy.Decide(new ReconcileInput
         {
             Now = _bed.Cache.Now(Row.Key),
             Request = Request,
             Providers = ["google"],
-            Account = new Finding<AccountRecord>.Found((await _bed.Cache.GetAsync(Row.Key, CancellationToken.None))!),
-            Client = new Finding<OAuthClient>.Found(Client),
+            Account = new Lookup<AccountRecord>.Found((await _bed.Cache.GetAsync(Row.Key, CancellationToken.None))!),
+            Client = new Lookup<OAuthClient>.Found(Client),
         });
         if (decision is not Decision.Refresh refresh)
             return false;
-        await _bed.Refresher.RefreshAsync(refresh.Account, refresh.Client, Decider.InputsFingerprint(Client, refresh.Account), CancellationToken.None);
+        await _bed.Refresher.RefreshAsync(refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account), CancellationToken.None);
         return true;
     }
 
@@ -88,7 +88,7 @@ public sealed class ClockTests : IDisposable
     [Fact]
     public async Task A_backoff_does_not_last_a_day_longer_because_the_clock_was_set_back()
     {
-        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503");
+        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
         (await LookAsync()).Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
         await _bed.Cache.ReadAsync(Row.Key, CancellationToken.None);
@@ -110,7 +110,7 @@ public sealed class ClockTests : IDisposable
         (await LookAsync()).Should().BeFalse();
         _time.Advance(TimeSpan.FromMinutes(50));
         _time.Jump = TimeSpan.FromDays(-1);
-        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
+        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
         (await LookAsync()).Should().BeTrue();
 
         (await LookAsync()).Should().BeFalse("it backs off");
@@ -123,7 +123,7 @@ public sealed class ClockTests : IDisposable
     public void A_machine_that_slept_does_nothing_until_its_lease_was_renewed_or_lost()
     {
         var leadership = new SteadyLeadership();
-        var fence = new LeadershipFence(leadership, _time);
+        var fence = new LeadershipGuard(leadership, _time);
         fence.Holds.Should().BeTrue();
         _time.Jump = TimeSpan.FromHours(1);
         fence.Holds.Should().BeFalse("another one may lead since long, and the monotonic clock saw nothing of it");

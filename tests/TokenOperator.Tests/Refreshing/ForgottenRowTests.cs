@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Refreshing;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
 

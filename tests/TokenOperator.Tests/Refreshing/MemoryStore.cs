@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
-using TokenOperator.Storage;
-using TokenOperator.Tokens;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Refreshing;
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
 

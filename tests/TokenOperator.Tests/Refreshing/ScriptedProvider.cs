@@ -1,5 +1,5 @@
+using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
-using TokenOperator.Tokens;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -14,21 +14,21 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
 
     public bool RotatesRefreshTokens { get; set; } = true;
 
-    public RefreshAnswer Answer { get; set; } = Granted();
+    public TokenResponse Answer { get; set; } = Granted();
 
     public Task Until { get; set; } = Task.CompletedTask;
 
     public List<string> Asked { get; } = [];
 
-    public static RefreshAnswer.Granted Granted(string? refreshToken = null, string[]? scopes = null, string accessToken = "access-1") => new(
+    public static TokenResponse.Granted Granted(string? refreshToken = null, string[]? scopes = null, string accessToken = "access-1") => new(
         new SecretValue(accessToken), TimeSpan.FromHours(1), "Bearer", scopes, SecretValue.From(refreshToken), null);
 
-    public async Task<RefreshAnswer> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
+    public async Task<TokenResponse> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
     {
         Asked.Add(refreshToken.Reveal());
         await Until;
         return Answer;
     }
 
-    public Task<RevokeAnswer> RevokeAsync(SecretValue token, CancellationToken ct) => Task.FromResult(new RevokeAnswer(true, ""));
+    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken ct) => Task.FromResult(new RevocationResponse(true, ""));
 }

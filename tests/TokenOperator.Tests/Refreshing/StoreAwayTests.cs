@@ -1,7 +1,7 @@
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 using TokenOperator.Providers;
-using TokenOperator.Storage;
-using TokenOperator.Tests.Runtime.Fakes;
-using TokenOperator.Tokens;
+using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -35,7 +35,7 @@ public sealed class StoreAwayTests : IDisposable
         return _bed.Refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
     }
 
-    private static RefreshAnswer.Granted Granted(string accessToken, string? refreshToken = null) =>
+    private static TokenResponse.Granted Granted(string accessToken, string? refreshToken = null) =>
         ScriptedProvider.Granted(refreshToken, accessToken: accessToken);
 
     [Fact]
@@ -84,7 +84,7 @@ public sealed class StoreAwayTests : IDisposable
     public async Task A_failure_then_is_remembered_with_its_backoff_and_the_refresh_token_stays()
     {
         _bed.Store.IsAway = true;
-        _bed.Provider.Answer = new RefreshAnswer.Failed(FailureKind.ReauthorizationRequired, "invalid_grant");
+        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ReauthorizationRequired, "invalid_grant");
         var after = (await RefreshAsync())!;
         after.Failure.Should().BeEquivalentTo(new { Kind = FailureKind.ReauthorizationRequired, Count = 1 });
         after.Token.Should().Be(Row.Token);

@@ -3,7 +3,7 @@ using TokenOperator.Refreshing;
 namespace TokenOperator.Tests.Refreshing;
 
 /// <summary>Leads as the test says.</summary>
-internal sealed class SwitchableFence : IFence, IDisposable
+internal sealed class SwitchableFence : ILeadershipGuard, IDisposable
 {
     private CancellationTokenSource _term = new();
 

@@ -1,9 +1,9 @@
 using k8s.Models;
+using KubeRuntime;
 using Microsoft.Extensions.Configuration;
-using TokenOperator.Commands;
-using TokenOperator.Controller;
-using TokenOperator.Entities;
-using TokenOperator.Runtime;
+using TokenOperator.Api;
+using TokenOperator.Core.Settings;
+using TokenOperator.Reconcile;
 using TokenOperator.SelfService;
 
 namespace TokenOperator.Tests.SelfService;

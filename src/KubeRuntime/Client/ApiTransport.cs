@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using k8s.Models;
+using KubeRuntime.Observability;
+
+namespace KubeRuntime.Client;
+
+/// <summary>
+/// Sends a request until it is answered: waits and tries again when the server asks for it by Retry-After (429 and 5xx, up to
+/// 10 times, as client-go rest/request.go does), gives each try a time limit, and turns a refusal into an exception.
+/// </summary>
+internal sealed class ApiTransport(ApiConnection connection, ApiJson json, RuntimeMetrics? metrics, TimeProvider time, Version? version = null)
+{
+    private const int MaxRetries = 10;
+    private const int MaxErrorBody = 16 * 1024;
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromSeconds(60);
+
+    /// <summary>How bodies are read and written.</summary>
+    public ApiJson Json => json;
+
+    /// <summary>The whole exchange within the time limit: headers and body.</summary>
+    public async Task<T> SendAsync<T>(ApiRequest request, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            TimeSpan wait;
+            using (var limit = new CancellationTokenSource(RequestTimeout, time))
+            using (var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token))
+            {
+                try
+                {
+                    using var response = await SendOnceAsync(request, both.Token);
+                    if (response.IsSuccessStatusCode) return await ReadAsync<T>(request, response, both.Token);
+                    var error = await ReadErrorAsync(request, response, both.Token);
+                    if (!IsRetryable(error, attempt)) throw error;
+                    wait = error.RetryAfter!.Value;
+                }
+                catch (Exception e) when (IsFault(e, cancellationToken))
+                {
+                    throw Unavailable(request, e, limit.IsCancellationRequested);
+                }
+            }
+
+            await Task.Delay(wait < MaxRetryAfter ? wait : MaxRetryAfter, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Only up to the headers, for a body that has no end. The caller disposes of the answer.</summary>
+    public async Task<HttpResponseMessage> OpenAsync(ApiRequest request, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(RequestTimeout, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            var response = await SendOnceAsync(request, both.Token);
+            if (response.IsSuccessStatusCode) return response;
+            using (response) throw await ReadErrorAsync(request, response, both.Token);
+        }
+        catch (Exception e) when (IsFault(e, cancellationToken))
+        {
+            throw Unavailable(request, e, limit.IsCancellationRequested);
+        }
+    }
+
+    private static bool IsRetryable(ApiException error, int attempt) =>
+        attempt < MaxRetries && error.RetryAfter is not null
+        && (error.StatusCode == HttpStatusCode.TooManyRequests || (int)error.StatusCode >= 500);
+
+    private static bool IsFault(Exception e, CancellationToken callers) =>
+        e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !callers.IsCancellationRequested);
+
+    private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool late) => late
+        ? new($"{request}: the API server {connection.Address} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
+        : new($"{request}: the API server {connection.Address} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+
+    private async Task<HttpResponseMessage> SendOnceAsync(ApiRequest request, CancellationToken cancellationToken)
+    {
+        using var message = new HttpRequestMessage(request.Method, new Uri(connection.Address, request.RelativeUri()))
+        {
+            Version = version ?? HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
+        message.Headers.TryAddWithoutValidation("Accept", request.Accept);
+        if (request.Body is { } body)
+        {
+            message.Content = new ReadOnlyMemoryContent(body);
+            message.Content.Headers.ContentType = new MediaTypeHeaderValue(request.ContentType);
+        }
+
+        if (connection.Credentials is not null) await connection.Credentials.ProcessHttpRequestAsync(message, cancellationToken);
+        try
+        {
+            var response = await connection.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            metrics?.CountRequest(((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), request.Method.Method, connection.Address.Authority);
+            return response;
+        }
+        // SocketsHttpHandler lets a bare SocketException out when a new connection breaks in the moment after it was made (.NET 10).
+        catch (Exception e) when (e is HttpRequestException or SocketException)
+        {
+            metrics?.CountRequest("<error>", request.Method.Method, connection.Address.Authority);
+            throw;
+        }
+    }
+
+    private async Task<T> ReadAsync<T>(ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(body, json.Info<T>(), cancellationToken)
+                ?? throw new ApiException(response.StatusCode, "", $"{request}: the API server answered null");
+        }
+        catch (Exception e) when (WatchStream.IsUnreadable(e))
+        {
+            // The exception's own text can quote the answer, so only its position is told.
+            throw new ApiException(response.StatusCode, "", $"{request}: the answer cannot be read as {typeof(T).Name}{(e is JsonException { Path: { } path } ? $" at {path}" : "")}");
+        }
+    }
+
+    private async Task<ApiException> ReadErrorAsync(
+        ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var text = await ReadStartAsync(response, cancellationToken);
+        V1Status? status = null;
+        try
+        {
+            status = JsonSerializer.Deserialize(text, json.Info<V1Status>());
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            // Not from the API server but from something in front of it: its own words have to do.
+        }
+
+        var said = status?.Message ?? Encoding.UTF8.GetString(text.AsSpan(0, Math.Min(text.Length, 200))).Trim();
+        var reason = status?.Reason ?? "";
+        var code = (int)response.StatusCode;
+        var retryAfter = response.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } when response.Headers.Date is { } now => date > now ? date - now : TimeSpan.Zero,
+            _ => (TimeSpan?)null,
+        };
+        return new(response.StatusCode, reason, $"{request}: {code}{(reason.Length == 0 ? "" : " ")}{reason}: {said}", retryAfter);
+    }
+
+    private static async Task<byte[]> ReadStartAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var buffer = new byte[MaxErrorBody];
+        var length = await body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
+        return buffer[..length];
+    }
+}

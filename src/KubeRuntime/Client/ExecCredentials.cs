@@ -1,0 +1,98 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using k8s.Authentication;
+using k8s.Exceptions;
+using k8s.KubeConfigModels;
+
+namespace KubeRuntime.Client;
+
+/// <summary>
+/// A sign-in by a program, such as gke-gcloud-auth-plugin or aws: client.authentication.k8s.io, as kubectl does it. What the
+/// program says on stderr goes to the terminal. Run again 30 s before its token ends.
+/// </summary>
+/// <param name="program">The exec of a kubeconfig's user.</param>
+/// <param name="clock">Tells when a token has ended.</param>
+internal sealed class ExecCredentials(ExternalExecution program, TimeProvider clock) : ITokenProvider
+{
+    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
+    private Credentials? _last;
+
+    /// <summary>What the program gave.</summary>
+    /// <param name="Token">The bearer token.</param>
+    /// <param name="Certificate">The client certificate (PEM).</param>
+    /// <param name="Key">Its key (PEM).</param>
+    /// <param name="ExpiresAt">When they end; null when the program does not say.</param>
+    internal sealed record Credentials(string? Token, string? Certificate, string? Key, DateTimeOffset? ExpiresAt);
+
+    /// <summary>Runs the program and waits for it: a person may have to sign in.</summary>
+    /// <exception cref="KubeConfigException">It cannot be started, or gives nothing that can be used. Never with what it gave.</exception>
+    public Credentials Run()
+    {
+        using var process = Start();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            throw new KubeConfigException($"{program.Command} ended with exit code {process.ExitCode}");
+        return _last = Read(output) ?? throw new KubeConfigException($"{program.Command} gave no ExecCredential of {program.ApiVersion} with a token or a client certificate");
+    }
+
+    /// <inheritdoc/>
+    public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
+    {
+        var credentials = _last;
+        if (credentials is null || credentials.ExpiresAt - Margin <= clock.GetUtcNow())
+            credentials = await Task.Run(Run, cancellationToken);
+        return new AuthenticationHeaderValue("Bearer", credentials.Token);
+    }
+
+    private Process Start()
+    {
+        var start = new ProcessStartInfo(program.Command ?? "", program.Arguments ?? []) { RedirectStandardOutput = true };
+        foreach (var variable in program.EnvironmentVariables ?? [])
+        {
+            if (variable.TryGetValue("name", out var name) && variable.TryGetValue("value", out var value))
+                start.Environment[name] = value;
+        }
+
+        start.Environment["KUBERNETES_EXEC_INFO"] = new JsonObject
+        {
+            ["apiVersion"] = program.ApiVersion,
+            ["kind"] = "ExecCredential",
+            ["spec"] = new JsonObject { ["interactive"] = !Console.IsInputRedirected },
+        }.ToJsonString();
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException)
+        {
+            throw new KubeConfigException(e.Message);
+        }
+    }
+
+    private Credentials? Read(string output)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(output);
+            var root = document.RootElement;
+            if (Text(root, "apiVersion") != program.ApiVersion || !root.TryGetProperty("status", out var status))
+                return null;
+            var credentials = new Credentials(
+                Text(status, "token"), Text(status, "clientCertificateData"), Text(status, "clientKeyData"),
+                DateTimeOffset.TryParse(Text(status, "expirationTimestamp"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end) ? end : null);
+            return credentials.Token is null && (credentials.Certificate is null || credentials.Key is null) ? null : credentials;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.GetString() is { Length: > 0 } text ? text : null;
+}

@@ -1,0 +1,223 @@
+// Talks to the API server: the only folder that knows HTTP. A thin layer of its own over the connection that
+// KubernetesClientFactory sets up, for exact control of time limits, retries and of what the server is asked to send.
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using k8s;
+using k8s.Models;
+
+namespace KubeRuntime.Client;
+
+/// <summary>
+/// All calls to the API server. Each throws <see cref="ApiException"/> when the server refuses, <see cref="ApiUnavailableException"/>
+/// when it does not answer (each try has 30 s). For <see cref="PartialObjectMetadata"/> only metadata is asked for.
+/// </summary>
+public sealed class ResourceClient
+{
+    private const int PageSize = 500;
+    private readonly ApiTransport _transport;
+    private readonly string _fieldManager;
+
+    /// <summary>A client outside of an operator's host, which counts nothing.</summary>
+    /// <param name="connection">The API server.</param>
+    /// <param name="json">The source-generated JSON of all types that are read or written, and of <see cref="ResourceList{T}"/> of those that are listed.</param>
+    /// <param name="fieldManager">The name under which it writes.</param>
+    /// <param name="time">Measures time limits.</param>
+    public ResourceClient(ApiConnection connection, IEnumerable<IJsonTypeInfoResolver> json, string fieldManager, TimeProvider time)
+        : this(new ApiTransport(connection, new ApiJson(json), metrics: null, time), fieldManager)
+    {
+    }
+
+    internal ResourceClient(ApiTransport transport, string fieldManager)
+    {
+        _transport = transport;
+        _fieldManager = Uri.EscapeDataString(fieldManager);
+    }
+
+    /// <summary>Reads one object; null when there is none.</summary>
+    public async Task<T?> GetAsync<T>(ResourceKind kind, NamespacedName name, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var request = new ApiRequest("get", HttpMethod.Get, kind, name) { Accept = ApiRequest.AcceptFor<T>() };
+        try
+        {
+            return await _transport.SendAsync<T>(request, cancellationToken);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads all objects of a kind, page by page, as they are now.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="ns">The namespace; empty means all.</param>
+    /// <param name="labelSelector">Only objects with these labels.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<IReadOnlyList<T>> ListAsync<T>(
+        ResourceKind kind, string ns, string? labelSelector, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var all = new List<T>();
+        await ListAsync<T>(new(kind, ns, labelSelector), "", all.AddRange, passOver: null, cancellationToken);
+        return all;
+    }
+
+    /// <summary>Creates an object; a 409 says that it is there already.</summary>
+    public Task<T> CreateAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        _transport.SendAsync<T>(
+            new("create", HttpMethod.Post, kind, new(body.Key().Namespace, ""))
+            {
+                Query = $"fieldManager={_fieldManager}",
+                Body = _transport.Json.Serialize(body),
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
+
+    /// <summary>Replaces an object; a 409 says that it changed since it was read.</summary>
+    public Task<T> ReplaceAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        _transport.SendAsync<T>(
+            new("update", HttpMethod.Put, kind, body.Key())
+            {
+                Query = $"fieldManager={_fieldManager}",
+                Body = _transport.Json.Serialize(body),
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
+
+    /// <summary>Deletes an object; false when there is none. With <paramref name="uid"/> just that one, else a 409.</summary>
+    public async Task<bool> DeleteAsync(ResourceKind kind, NamespacedName name, string? uid, CancellationToken cancellationToken)
+    {
+        var options = new V1DeleteOptions { Preconditions = uid is null ? null : new V1Preconditions { Uid = uid } };
+        try
+        {
+            await _transport.SendAsync<PartialObjectMetadata>(
+                new("delete", HttpMethod.Delete, kind, name) { Body = _transport.Json.Serialize(options) }, cancellationToken);
+            return true;
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Server-side apply: <paramref name="body"/> holds just the fields that are ours (with apiVersion, kind and name). A 409 names
+    /// the fields that others own, unless <paramref name="force"/> takes them over.
+    /// </summary>
+    public Task<T> ApplyAsync<T>(
+        ResourceKind kind, NamespacedName name, object body, bool force, string? subresource, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        _transport.SendAsync<T>(
+            new("apply", HttpMethod.Patch, kind, name)
+            {
+                Subresource = subresource,
+                Query = $"fieldManager={_fieldManager}{(force ? "&force=true" : "")}",
+                Body = _transport.Json.Serialize(body),
+                ContentType = "application/apply-patch+yaml",
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
+
+    /// <summary>JSON patch (RFC 6902); a failed test is a 422, or a 409 where it concerned the resourceVersion.</summary>
+    public Task<T> JsonPatchAsync<T>(
+        ResourceKind kind, NamespacedName name, IReadOnlyList<JsonPatchOperation> operations, string? subresource,
+        CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        _transport.SendAsync<T>(
+            new("patch", HttpMethod.Patch, kind, name)
+            {
+                Subresource = subresource,
+                Query = $"fieldManager={_fieldManager}",
+                Body = _transport.Json.Serialize(operations.ToArray()),
+                ContentType = "application/json-patch+json",
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
+
+    /// <summary>Sends a request that no other method covers, and returns once the headers are here. The caller disposes of the response.</summary>
+    public Task<HttpResponseMessage> OpenAsync(ApiRequest request, CancellationToken cancellationToken) => _transport.OpenAsync(request, cancellationToken);
+
+    /// <summary>JSON merge patch (RFC 7386): fields of <paramref name="patch"/> replace those of the object.</summary>
+    public Task<T> MergePatchAsync<T>(ResourceKind kind, NamespacedName name, object patch, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        _transport.SendAsync<T>(
+            new("patch", HttpMethod.Patch, kind, name)
+            {
+                Query = $"fieldManager={_fieldManager}",
+                Body = _transport.Json.Serialize(patch),
+                ContentType = "application/merge-patch+json",
+                Accept = ApiRequest.AcceptFor<T>(),
+            },
+            cancellationToken);
+
+    /// <summary>
+    /// Reads all pages and gives each to <paramref name="page"/>; answers the version of the collection. From version "0" the server's
+    /// cache answers (in one page), from a version on whatever it holds that is no older, from "" the state of now. An object that
+    /// does not fit its class goes to <paramref name="passOver"/>; without that it fails the whole.
+    /// </summary>
+    public async Task<string> ListAsync<T>(
+        ResourceScope scope, string resourceVersion, Action<List<T>> page, Action<NamespacedName>? passOver, CancellationToken cancellationToken)
+    {
+        // A limit beside a version would make the server read etcd in place of its cache (client-go tools/cache/reflector.go).
+        var limit = resourceVersion is "" or "0" ? $"limit={PageSize}" : "limit=0";
+        var query = $"{limit}{scope.Selector}{(resourceVersion is "" ? "" : $"&resourceVersion={resourceVersion}")}";
+        while (true)
+        {
+            var list = await ReadPageAsync<T>(Collection<T>("list", scope, query, list: true), passOver, cancellationToken);
+            page(list.Items ?? []);
+            if (string.IsNullOrEmpty(list.Metadata.ContinueProperty)) return list.Metadata.ResourceVersion ?? "";
+            query = $"limit={PageSize}{scope.Selector}&continue={Uri.EscapeDataString(list.Metadata.ContinueProperty)}";
+        }
+    }
+
+    /// <summary>Streams what changes after <paramref name="resourceVersion"/>; ends when the server ends it.</summary>
+    public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
+        ResourceScope scope, string resourceVersion, TimeSpan timeout, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var query = $"watch=true&allowWatchBookmarks=true&timeoutSeconds={timeout.TotalSeconds:0}{scope.Selector}"
+            + $"&resourceVersion={resourceVersion}";
+        using var response = await _transport.OpenAsync(Collection<T>("watch", scope, query, list: false), cancellationToken);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        await foreach (var change in WatchStream.ReadAsync<T>(body, _transport.Json, cancellationToken)) yield return change;
+    }
+
+    private async Task<ResourceList<T>> ReadPageAsync<T>(ApiRequest request, Action<NamespacedName>? passOver, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _transport.SendAsync<ResourceList<T>>(request, cancellationToken);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.OK && passOver is not null)
+        {
+            // It was answered and cannot be read as a whole: once more, object by object.
+            var page = await _transport.SendAsync<ResourceList<JsonElement>>(request, cancellationToken);
+            var items = new List<T>();
+            foreach (var item in page.Items ?? [])
+            {
+                if (TryRead<T>(item) is { } fits) items.Add(fits);
+                else passOver(TryRead<PartialObjectMetadata>(item)?.Key() ?? new("", "an object without a name"));
+            }
+
+            return new() { Metadata = page.Metadata, Items = items };
+        }
+    }
+
+    private T? TryRead<T>(JsonElement item)
+    {
+        try
+        {
+            return item.Deserialize(_transport.Json.Info<T>());
+        }
+        catch (Exception e) when (WatchStream.IsUnreadable(e))
+        {
+            return default;
+        }
+    }
+
+    private static ApiRequest Collection<T>(string verb, ResourceScope scope, string query, bool list) =>
+        new(verb, HttpMethod.Get, scope.Kind, new(scope.Namespace, "")) { Query = query, Accept = ApiRequest.AcceptFor<T>(list) };
+}

@@ -1,0 +1,28 @@
+using k8s.Models;
+
+namespace KubeRuntime.Controllers;
+
+/// <summary>Which changes of an entity are worth a reconcile.</summary>
+internal static class EntityChanges
+{
+    /// <summary>
+    /// True when anything but the status changed: a controller that hears of its own status writes never comes to rest. An
+    /// entity without a generation has no status apart, so each change of it counts. Of the finalizers only one that was taken from
+    /// a live entity counts: it may have to be put back.
+    /// </summary>
+    public static bool Matter(IMetadata<V1ObjectMeta> before, IMetadata<V1ObjectMeta> after)
+    {
+        var (old, now) = (before.Metadata, after.Metadata);
+        return now.Generation is null
+            || old.Generation != now.Generation
+            || old.Uid != now.Uid
+            || old.DeletionTimestamp != now.DeletionTimestamp
+            || !Same(old.Labels, now.Labels)
+            || !Same(old.Annotations, now.Annotations)
+            || (now.DeletionTimestamp is null && (old.Finalizers ?? []).Except(now.Finalizers ?? []).Any());
+    }
+
+    private static bool Same(IDictionary<string, string>? old, IDictionary<string, string>? now) =>
+        (old?.Count ?? 0) == (now?.Count ?? 0)
+        && (old is null || old.All(pair => now!.TryGetValue(pair.Key, out var value) && value == pair.Value));
+}

@@ -1,0 +1,89 @@
+using System.Net;
+using k8s;
+using k8s.Models;
+using KubeRuntime.Client;
+using KubeRuntime.Watching;
+
+namespace KubeRuntime.Controllers;
+
+/// <summary>A finalizer under its identifier.</summary>
+internal sealed record NamedFinalizer<TEntity>(string Identifier, IEntityFinalizer<TEntity> Finalizer)
+    where TEntity : IKubernetesObject<V1ObjectMeta>;
+
+/// <summary>
+/// Puts finalizers on entities and takes them off. Each write is a JSON patch that tests the resourceVersion, so it changes only the
+/// state that was looked at; finalizers of others stay where they are.
+/// </summary>
+internal sealed class EntityFinalizers<TEntity>(
+    IEnumerable<NamedFinalizer<TEntity>> finalizers, ResourceClient client, ResourceCache<TEntity> cache)
+    where TEntity : class, IKubernetesObject<V1ObjectMeta>
+{
+    private readonly NamedFinalizer<TEntity>[] _known = [.. finalizers];
+
+    /// <summary>
+    /// Adds what is wanted and removes what no longer is, in one write or none. Null when the entity has changed or gone meanwhile:
+    /// then the watch brings news.
+    /// </summary>
+    public Task<TEntity?> AdjustAsync(TEntity entity, CancellationToken cancellationToken)
+    {
+        if (_known.Length == 0) return Task.FromResult<TEntity?>(entity);
+        var present = entity.Metadata.Finalizers ?? [];
+        var wanted = present.ToList();
+        foreach (var (identifier, finalizer) in _known)
+        {
+            var isPresent = present.Contains(identifier);
+            if (finalizer.IsWanted(entity) == isPresent) continue;
+            if (isPresent) wanted.Remove(identifier);
+            else wanted.Add(identifier);
+        }
+
+        return wanted.SequenceEqual(present) ? Task.FromResult<TEntity?>(entity) : WriteAsync(entity, wanted, cancellationToken);
+    }
+
+    /// <summary>
+    /// Runs our finalizers of an entity that is marked for deletion, wherever they stand in the list, and removes each one that
+    /// succeeded. The first failure ends it.
+    /// </summary>
+    public async Task<ReconciliationResult<TEntity>> FinalizeAsync(TEntity entity, CancellationToken cancellationToken)
+    {
+        foreach (var (identifier, finalizer) in _known)
+        {
+            if (entity.Metadata.Finalizers?.Contains(identifier) != true) continue;
+            var result = await finalizer.FinalizeAsync(entity, cancellationToken);
+            if (!result.IsSuccess) return result;
+            var left = entity.Metadata.Finalizers.Where(f => f != identifier).ToList();
+            if (await WriteAsync(entity, left, cancellationToken) is not { } written)
+            {
+                return ReconciliationResult<TEntity>.Failure(entity, $"the entity changed before finalizer {identifier} could be removed");
+            }
+
+            entity = written;
+        }
+
+        return ReconciliationResult<TEntity>.Success(entity);
+    }
+
+    private async Task<TEntity?> WriteAsync(TEntity entity, List<string> finalizers, CancellationToken cancellationToken)
+    {
+        JsonPatchOperation[] patch =
+        [
+            new("test", "/metadata/resourceVersion", entity.Metadata.ResourceVersion),
+            new("add", "/metadata/finalizers", finalizers),
+        ];
+        try
+        {
+            var written = await client.JsonPatchAsync<TEntity>(ResourceKind.Of<TEntity>(), entity.Key(), patch, null, cancellationToken);
+            // Nobody needs to hear of it: the test proves that nothing else has changed.
+            cache.ObserveSilently(written);
+            return written;
+        }
+        catch (ApiException e) when (e.StatusCode is HttpStatusCode.NotFound)
+        {
+            return finalizers.Count == 0 ? entity : null;
+        }
+        catch (ApiException e) when (e.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+// What the runtime tells monitoring and probes.
+using System.Diagnostics.Metrics;
+using KubeRuntime.Controllers;
+using KubeRuntime.Queues;
+
+namespace KubeRuntime.Observability;
+
+/// <summary>
+/// The metrics of controller-runtime and client-go under their own names, so that their dashboards and alerts fit. The Prometheus
+/// exporter appends <c>_total</c> to counters and the unit to the rest.
+/// </summary>
+public sealed class RuntimeMetrics : IDisposable
+{
+    /// <summary>The meter's name, for the exporter.</summary>
+    public const string MeterName = "TokenOperator.Runtime";
+
+    private static readonly InstrumentAdvice<double> ReconcileBuckets = new()
+    {
+        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
+    };
+
+    private static readonly InstrumentAdvice<double> QueueBuckets = new()
+    {
+        HistogramBucketBoundaries = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1, 10, 60, 600],
+    };
+
+    private readonly Meter _meter;
+    private readonly Counter<long> _requests;
+    private readonly Counter<long> _reconciles;
+    private readonly Counter<long> _reconcileErrors;
+    private readonly Histogram<double> _reconcileTime;
+    private readonly UpDownCounter<long> _activeWorkers;
+    private readonly Counter<long> _adds;
+    private readonly Counter<long> _retries;
+    private readonly Histogram<double> _queueDuration;
+    private readonly Histogram<double> _workDuration;
+    private readonly Counter<long> _droppedEvents;
+
+    /// <summary>Makes the instruments.</summary>
+    public RuntimeMetrics(IMeterFactory factory)
+    {
+        _meter = factory.Create(MeterName);
+        _requests = _meter.CreateCounter<long>("rest_client_requests", null, "Requests to the API server.");
+        _reconciles = _meter.CreateCounter<long>("controller_runtime_reconcile", null, "Reconciles by result.");
+        _reconcileErrors = _meter.CreateCounter<long>("controller_runtime_reconcile_errors", null, "Reconciles that failed.");
+        _reconcileTime = _meter.CreateHistogram("controller_runtime_reconcile_time", "s", "Time of a reconcile.", null, ReconcileBuckets);
+        _activeWorkers = _meter.CreateUpDownCounter<long>("controller_runtime_active_workers", null, "Workers that reconcile now.");
+        _adds = _meter.CreateCounter<long>("workqueue_adds", null, "Keys added to the queue.");
+        _retries = _meter.CreateCounter<long>("workqueue_retries", null, "Keys added again after a failure.");
+        _queueDuration = _meter.CreateHistogram("workqueue_queue_duration", "s", "Time from added to taken.", null, QueueBuckets);
+        _workDuration = _meter.CreateHistogram("workqueue_work_duration", "s", "Time from taken to done.", null, QueueBuckets);
+        _droppedEvents = _meter.CreateCounter<long>("events_dropped", null, "Kubernetes events that were not written.");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _meter.Dispose();
+
+    internal void CountRequest(string code, string method, string host) =>
+        _requests.Add(1, new("code", code), new("method", method), new KeyValuePair<string, object?>("host", host));
+
+    internal void CountDroppedEvent(string why) => _droppedEvents.Add(1, new KeyValuePair<string, object?>("reason", why));
+
+    internal void ReconcileStarted(string controller) => _activeWorkers.Add(1, new KeyValuePair<string, object?>("controller", controller));
+
+    internal void ReconcileEnded(string controller, Verdict verdict, TimeSpan elapsed)
+    {
+        var tag = new KeyValuePair<string, object?>("controller", controller);
+        _activeWorkers.Add(-1, tag);
+        _reconciles.Add(1, tag, new("result", ResultOf(verdict)));
+        _reconcileTime.Record(elapsed.TotalSeconds, tag);
+        if (verdict == Verdict.Error) _reconcileErrors.Add(1, tag);
+    }
+
+    private static string ResultOf(Verdict verdict) => verdict switch
+    {
+        Verdict.Success => "success",
+        Verdict.RequeueAfter => "requeue_after",
+        Verdict.Requeue => "requeue",
+        _ => "error",
+    };
+
+    internal void QueueAdded(string queue) => _adds.Add(1, new KeyValuePair<string, object?>("name", queue));
+
+    internal void QueueRetried(string queue) => _retries.Add(1, new KeyValuePair<string, object?>("name", queue));
+
+    internal void QueueTaken(string queue, TimeSpan waited) =>
+        _queueDuration.Record(waited.TotalSeconds, new KeyValuePair<string, object?>("name", queue));
+
+    internal void QueueDone(string queue, TimeSpan worked) =>
+        _workDuration.Record(worked.TotalSeconds, new KeyValuePair<string, object?>("name", queue));
+
+    internal void Watch(WorkQueue queue)
+    {
+        var tags = new[] { new KeyValuePair<string, object?>("name", queue.Name) };
+        _meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(queue.Depth, tags), null, "Keys that wait.");
+        _meter.CreateObservableGauge(
+            "workqueue_unfinished_work", () => new Measurement<double>(queue.UnfinishedWork.TotalSeconds, tags), "s", "Work so far of all keys in work.");
+        _meter.CreateObservableGauge(
+            "workqueue_longest_running_processor", () => new Measurement<double>(queue.LongestRunning.TotalSeconds, tags), "s", "The longest of them.");
+    }
+
+    internal void WatchLeadership(string lease, Func<bool> isLeading)
+    {
+        var tags = new[] { new KeyValuePair<string, object?>("name", lease) };
+        _meter.CreateObservableGauge(
+            "leader_election_master_status", () => new Measurement<int>(isLeading() ? 1 : 0, tags), null, "1 while this process leads.");
+    }
+}

@@ -1,0 +1,199 @@
+// Which key is due when, and who works on it: no I/O, no Kubernetes.
+using System.Threading.Channels;
+using KubeRuntime.Observability;
+
+namespace KubeRuntime.Queues;
+
+/// <summary>
+/// The queue of client-go (util/workqueue): a key waits at most once, is never handed out while it is in work, and one that is added
+/// in the meantime comes again when it is done. Waiting costs nothing: takers wait on a channel, and one timer
+/// stands at the earliest delayed key.
+/// </summary>
+internal sealed class WorkQueue : IDisposable
+{
+    private static readonly TimeSpan BaseBackoff = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(365);
+
+    private readonly Lock _sync = new();
+    private readonly Channel<NamespacedName> _ready = Channel.CreateUnbounded<NamespacedName>();
+    private readonly Dictionary<NamespacedName, long> _dirty = [];
+    private readonly Dictionary<NamespacedName, long> _processing = [];
+    private readonly Dictionary<NamespacedName, long> _due = [];
+    private readonly PriorityQueue<NamespacedName, long> _delayed = new();
+    private readonly Dictionary<NamespacedName, int> _failures = [];
+    private readonly TimeProvider _time;
+    private readonly RuntimeMetrics _metrics;
+    private readonly TimeSpan _maxBackoff;
+    private readonly ITimer _timer;
+    private long _timerAt = long.MaxValue;
+    private bool _shutDown;
+
+    public WorkQueue(string name, TimeSpan maxBackoff, TimeProvider time, RuntimeMetrics metrics)
+    {
+        Name = name;
+        _maxBackoff = maxBackoff;
+        _time = time;
+        _metrics = metrics;
+        _timer = _time.CreateTimer(_ => AddDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _metrics.Watch(this);
+    }
+
+    public string Name { get; }
+
+    /// <summary>How many keys wait for a worker, without those that are due later.</summary>
+    public int Depth
+    {
+        get
+        {
+            lock (_sync)
+            {
+                var waiting = _dirty.Count;
+                foreach (var key in _processing.Keys)
+                {
+                    if (_dirty.ContainsKey(key)) waiting--;
+                }
+
+                return waiting;
+            }
+        }
+    }
+
+    /// <summary>The sum of the times that keys have been in work.</summary>
+    public TimeSpan UnfinishedWork
+    {
+        get { lock (_sync) return _processing.Values.Aggregate(TimeSpan.Zero, (sum, start) => sum + _time.GetElapsedTime(start)); }
+    }
+
+    /// <summary>The longest time that a key has been in work.</summary>
+    public TimeSpan LongestRunning
+    {
+        get { lock (_sync) return _processing.Count == 0 ? TimeSpan.Zero : _time.GetElapsedTime(_processing.Values.Min()); }
+    }
+
+    public void Add(NamespacedName key)
+    {
+        lock (_sync) AddLocked(key);
+    }
+
+    public void AddAfter(NamespacedName key, TimeSpan delay)
+    {
+        lock (_sync)
+        {
+            if (_shutDown) return;
+            if (delay <= TimeSpan.Zero)
+            {
+                AddLocked(key);
+                return;
+            }
+
+            var at = _time.GetTimestamp() + ToTicks(delay < LongestDelay ? delay : LongestDelay);
+            if (_due.TryGetValue(key, out var earlier) && earlier <= at) return;
+            _due[key] = at;
+            _delayed.Enqueue(key, at);
+            ArmLocked();
+        }
+    }
+
+    /// <summary>After a failure: 5 ms, doubled with each failure in a row up to the longest backoff. Never gives up.</summary>
+    public void AddRateLimited(NamespacedName key)
+    {
+        int before;
+        lock (_sync)
+        {
+            before = _failures.GetValueOrDefault(key);
+            _failures[key] = before + 1;
+        }
+
+        var backoff = BaseBackoff.TotalMilliseconds * Math.Pow(2, Math.Min(before, 40));
+        _metrics.QueueRetried(Name);
+        AddAfter(key, TimeSpan.FromMilliseconds(Math.Min(backoff, _maxBackoff.TotalMilliseconds)));
+    }
+
+    /// <summary>Ends a row of failures.</summary>
+    public void Forget(NamespacedName key)
+    {
+        lock (_sync) _failures.Remove(key);
+    }
+
+    /// <summary>The next key, which must be given back by <see cref="Done"/>; null once the queue is shut down.</summary>
+    public async ValueTask<NamespacedName?> TakeAsync(CancellationToken cancellationToken)
+    {
+        while (await _ready.Reader.WaitToReadAsync(cancellationToken))
+        {
+            lock (_sync)
+            {
+                if (_shutDown) return null;
+                if (!_ready.Reader.TryRead(out var key)) continue;
+                _dirty.Remove(key, out var since);
+                _processing[key] = _time.GetTimestamp();
+                _metrics.QueueTaken(Name, _time.GetElapsedTime(since));
+                return key;
+            }
+        }
+
+        return null;
+    }
+
+    public void Done(NamespacedName key)
+    {
+        lock (_sync)
+        {
+            if (_processing.Remove(key, out var since)) _metrics.QueueDone(Name, _time.GetElapsedTime(since));
+            if (_dirty.ContainsKey(key) && !_shutDown) _ready.Writer.TryWrite(key);
+        }
+    }
+
+    /// <summary>Hands out nothing more and takes nothing more.</summary>
+    public void ShutDown()
+    {
+        lock (_sync)
+        {
+            _shutDown = true;
+            _ready.Writer.TryComplete();
+        }
+    }
+
+    public void Dispose()
+    {
+        ShutDown();
+        _timer.Dispose();
+    }
+
+    private void AddLocked(NamespacedName key)
+    {
+        if (_shutDown || !_dirty.TryAdd(key, _time.GetTimestamp())) return;
+        _metrics.QueueAdded(Name);
+        if (!_processing.ContainsKey(key)) _ready.Writer.TryWrite(key);
+    }
+
+    private void AddDue()
+    {
+        lock (_sync)
+        {
+            _timerAt = long.MaxValue;
+            var now = _time.GetTimestamp();
+            while (_delayed.TryPeek(out var key, out var at) && at <= now)
+            {
+                _delayed.Dequeue();
+                // An entry that an earlier one has overtaken is stale.
+                if (!_due.TryGetValue(key, out var current) || current != at) continue;
+                _due.Remove(key);
+                AddLocked(key);
+            }
+
+            ArmLocked();
+        }
+    }
+
+    private void ArmLocked()
+    {
+        if (_shutDown || !_delayed.TryPeek(out _, out var at) || at >= _timerAt) return;
+        _timerAt = at;
+        // Rounded up to the timer's whole milliseconds, lest it fire too early and at once again.
+        var wait = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, _time.GetElapsedTime(_time.GetTimestamp(), at).TotalMilliseconds)));
+        _timer.Change(wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
+    }
+
+    private long ToTicks(TimeSpan delay) => (long)(delay.TotalSeconds * _time.TimestampFrequency);
+}

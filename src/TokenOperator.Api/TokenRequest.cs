@@ -1,0 +1,144 @@
+// Reads a spec: what was written becomes what is meant, or one sentence about what is wrong. No I/O.
+using System.Text.RegularExpressions;
+using KubeRuntime;
+using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Api;
+
+/// <summary>A valid spec with its defaults filled in.</summary>
+public sealed partial record TokenRequest
+{
+    /// <summary>Most characters that an account's name may have.</summary>
+    public const int MaxAccountLength = 256;
+
+    private const int LongestProvider = 63;
+
+    /// <summary>The object that asks.</summary>
+    public required NamespacedName Owner { get; init; }
+
+    /// <summary>Whose token.</summary>
+    public required AccountKey Key { get; init; }
+
+    /// <summary>Where the OAuth client is.</summary>
+    public required SecretKey Client { get; init; }
+
+    /// <summary>Where a seed is, or null.</summary>
+    public SecretKey? Seed { get; init; }
+
+    /// <summary>Scopes that the token must have.</summary>
+    public IReadOnlyList<string> Scopes { get; init; } = [];
+
+    /// <summary>Whose consent it must be, or null.</summary>
+    public string? Identity { get; init; }
+
+    /// <summary>How much lifetime is left at a refresh.</summary>
+    public TimeSpan RefreshBefore { get; init; } = RefreshPolicy.DefaultRefreshBefore;
+
+    /// <summary>The Secret to write, in the object's namespace.</summary>
+    public required string SecretName { get; init; }
+
+    /// <summary>Labels for it.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = Nothing;
+
+    /// <summary>Annotations for it.</summary>
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = Nothing;
+
+    /// <summary>True: touch nothing.</summary>
+    public bool Suspended { get; init; }
+
+    private static readonly Dictionary<string, string> Nothing = [];
+
+    /// <summary>Reads the spec of <paramref name="entity"/>. The CRD refuses most of this already, but not on every server and not for objects older than it.</summary>
+    /// <param name="entity">The object.</param>
+    /// <param name="error">When the answer is null: which field, what was found, what was expected.</param>
+    public static TokenRequest? From(V1Alpha1OAuthToken entity, out string error)
+    {
+        var spec = entity.Spec;
+        error = Check(spec) ?? "";
+        if (error.Length > 0)
+            return null;
+
+        return new TokenRequest
+        {
+            Owner = entity.Key(),
+            Key = new AccountKey(spec.Provider!, spec.Account!),
+            Client = new SecretKey(entity.Metadata.NamespaceProperty, spec.ClientSecretRef!.Name!, spec.ClientSecretRef.Key ?? "credentials.json"),
+            Seed = spec.SeedSecretRef is { } seed ? new SecretKey(entity.Metadata.NamespaceProperty, seed.Name!, seed.Key ?? "token.json") : null,
+            Scopes = spec.Scopes ?? [],
+            Identity = spec.Identity,
+            RefreshBefore = DurationText.TryParse(spec.RefreshBefore, out var before) ? before : RefreshPolicy.DefaultRefreshBefore,
+            SecretName = SecretNameOf(entity),
+            Labels = spec.SecretTemplate?.Labels ?? Nothing,
+            Annotations = spec.SecretTemplate?.Annotations ?? Nothing,
+            Suspended = spec.Suspend ?? false,
+        };
+    }
+
+    /// <summary>The Secret's name, also for a spec that is not valid otherwise.</summary>
+    public static string SecretNameOf(V1Alpha1OAuthToken entity) =>
+        string.IsNullOrEmpty(entity.Spec?.SecretName) ? entity.Metadata.Name : entity.Spec.SecretName;
+
+    private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec) =>
+        spec is null ? "spec is missing."
+        : string.IsNullOrEmpty(spec.Provider) ? "spec.provider is empty; expected the name of a provider, such as google."
+        : !DisplayText.IsPrintable(spec.Provider) || spec.Provider.Length > LongestProvider ? $"spec.provider is \"{Shown(spec.Provider)}\"; expected the name of a provider, such as google."
+        : string.IsNullOrWhiteSpace(spec.Account) ? "spec.account is empty; expected the account's name, such as marcus."
+        : spec.Account.Length > MaxAccountLength ? $"spec.account has {spec.Account.Length} characters; expected at most {MaxAccountLength}."
+        : !DisplayText.IsPrintable(spec.Account) ? "spec.account has a control character; expected printable characters."
+        : string.IsNullOrEmpty(spec.ClientSecretRef?.Name) ? "spec.clientSecretRef.name is empty; expected the name of the Secret with the OAuth client."
+        : spec.SeedSecretRef is { Name: null or "" } ? "spec.seedSecretRef.name is empty; expected the name of the Secret with the token file."
+        : spec.Identity is { } identity && (string.IsNullOrWhiteSpace(identity) || identity.Length > Core.Tokens.Identity.Longest || !DisplayText.IsPrintable(identity))
+            ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as the provider's id_token has it."
+        : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
+        ?? (spec.DeletionPolicy is null or "Retain" or "Delete" or "Revoke"
+            ? null
+            : $"spec.deletionPolicy is \"{Shown(spec.DeletionPolicy)}\"; expected Retain, Delete or Revoke.");
+
+    private static string? CheckDuration(string? text) =>
+        text is null ? null
+        : !DurationText.TryParse(text, out var duration) ? $"spec.refreshBefore is \"{Shown(text)}\"; expected a duration such as 15m or 1h30m."
+        : duration < RefreshPolicy.MinRefreshBefore ? $"spec.refreshBefore is \"{Shown(text)}\"; expected at least 1m."
+        : null;
+
+    private static string? CheckTemplate(V1Alpha1OAuthToken.Template? template)
+    {
+        foreach (var (field, entries) in new[] { ("labels", template?.Labels), ("annotations", template?.Annotations) })
+        {
+            foreach (var (name, value) in entries ?? Nothing)
+            {
+                if (name.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal) || name == "app.kubernetes.io/managed-by")
+                    return $"spec.secretTemplate.{field} sets \"{Shown(name)}\", which the operator sets itself; remove it.";
+                if (!QualifiedName().IsMatch(name))
+                    return $"spec.secretTemplate.{field} has the name \"{Shown(name)}\"; expected a Kubernetes name such as example.com/team.";
+                if (value is null)
+                    return $"spec.secretTemplate.{field}[\"{Shown(name)}\"] has no value; expected a text.";
+                if (field == "labels" && !LabelValue().IsMatch(value))
+                    return $"spec.secretTemplate.labels[\"{Shown(name)}\"] is \"{Shown(value)}\"; expected at most 63 letters, digits, '-', '_' or '.'.";
+            }
+        }
+
+        return null;
+    }
+
+    private static string Shown(string text) => DisplayText.Of(text, 60);
+
+    [GeneratedRegex(@"\A([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\z", RegexOptions.CultureInvariant)]
+    private static partial Regex QualifiedName();
+
+    [GeneratedRegex(@"\A([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\z", RegexOptions.CultureInvariant)]
+    private static partial Regex LabelValue();
+}
+
+/// <summary>A key of a Secret.</summary>
+/// <param name="Namespace">Namespace of the Secret.</param>
+/// <param name="Name">Name of the Secret.</param>
+/// <param name="Key">Key in it.</param>
+public readonly record struct SecretKey(string Namespace, string Name, string Key)
+{
+    /// <summary>The Secret.</summary>
+    public NamespacedName Secret => new(Namespace, Name);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"Secret {Namespace}/{Name}, key {Key}";
+}

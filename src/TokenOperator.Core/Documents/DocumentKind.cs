@@ -1,0 +1,26 @@
+namespace TokenOperator.Core.Documents;
+
+/// <summary>Recognises documents that are mistaken for a client or token file, so that the refusal can name what was found.</summary>
+internal static class DocumentKind
+{
+    /// <summary>Refuses Google's other kinds of credentials.</summary>
+    public static void RefuseOtherCredentials(JsonFields fields, string source, string expected)
+    {
+        var type = fields.Has("type") ? fields.Text("type") : null;
+        var found = type switch
+        {
+            "service_account" => "a service account key",
+            "external_account" or "external_account_authorized_user" => "a workload or workforce identity federation file",
+            "impersonated_service_account" => "a file for impersonating a service account",
+            null when fields.Has("private_key") => "a key file",
+            _ => null,
+        };
+        if (found is not null)
+            throw new InvalidDocumentException($"{source}: {found} was found, {expected} was expected. Accounts of this kind need no refresh token and no operator.");
+        if (type is not (null or "authorized_user"))
+            throw fields.Wrong("type", "authorized_user, or no such field");
+    }
+
+    /// <summary>The client in a file from the Google console, or null.</summary>
+    public static JsonFields? ConsoleClient(JsonFields fields) => fields.Object("installed") ?? fields.Object("web");
+}

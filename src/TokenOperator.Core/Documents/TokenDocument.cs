@@ -1,0 +1,134 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Core.Documents;
+
+/// <summary>
+/// The JSON in the column <c>token_data</c>: the raw token reply (RFC 6749 section 5.1) with the moments
+/// <c>issued_at</c>, <c>expires_at</c> and <c>refresh_token_expires_at</c> in unix seconds (fractions down to 1 µs),
+/// so that an application that has this table today goes on reading it.
+/// </summary>
+public static class TokenDocument
+{
+    private const string Source = "token_data";
+    private const int MaxBytes = 1024 * 1024;
+
+    /// <summary>Reads what <see cref="Write"/> wrote, or any format of a token file. A missing refresh token is allowed.</summary>
+    /// <exception cref="InvalidDocumentException">It is no token document, or a field of it cannot be read.</exception>
+    public static TokenSet Read(string document) => TokenFields.Read(new JsonFields(JsonInput.ReadObject(document, Source, MaxBytes), Source));
+
+    /// <summary>
+    /// Writes <paramref name="token"/>. Members of <paramref name="previousDocument"/> that it does not know are kept, and
+    /// those by which another format says the same (<c>token</c>, <c>expiry</c> and their like) follow along. A token
+    /// without refresh token leaves the one that is there: nothing but a newer one replaces a refresh token.
+    /// </summary>
+    /// <param name="token">The tokens.</param>
+    /// <param name="previousDocument">What stands there, or null.</param>
+    /// <param name="isNewGrant">True when somebody consented anew: what the old grant says of itself does not hold any more.</param>
+    /// <exception cref="InvalidDocumentException"><paramref name="previousDocument"/> is no JSON object.</exception>
+    public static string Write(TokenSet token, string? previousDocument, bool isNewGrant = false)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            WriteOwn(writer, token);
+            if (previousDocument is not null)
+                WriteKept(writer, token, JsonInput.ReadObject(previousDocument, Source, MaxBytes), isNewGrant);
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void WriteOwn(Utf8JsonWriter writer, TokenSet token)
+    {
+        if (token.AccessToken is { } accessToken)
+            writer.WriteString("access_token", accessToken.Reveal());
+        if (token.RefreshToken is { } refreshToken)
+            writer.WriteString("refresh_token", refreshToken.Reveal());
+        writer.WriteString("token_type", token.TokenType);
+        if (token.Scopes.Count > 0)
+            writer.WriteString("scope", string.Join(' ', token.Scopes));
+        if (token.ExpiresAt - token.IssuedAt is { } lifetime)
+            writer.WriteNumber("expires_in", (long)Math.Round(lifetime.TotalSeconds));
+        WriteText(writer, "account", token.Identity?.Email);
+        WriteText(writer, "subject", token.Identity?.Subject);
+        WriteMoment(writer, "issued_at", token.IssuedAt);
+        WriteMoment(writer, "expires_at", token.ExpiresAt);
+        WriteMoment(writer, "refresh_token_expires_at", token.RefreshTokenExpiresAt);
+    }
+
+    private static void WriteKept(Utf8JsonWriter writer, TokenSet token, JsonElement previous, bool isNewGrant)
+    {
+        foreach (var member in previous.EnumerateObject())
+        {
+            switch (member.Name)
+            {
+                case "refresh_token" when token.RefreshToken is not null:
+                case "access_token" or "token_type" or "scope" or "expires_in" or "issued_at" or "expires_at" or "refresh_token_expires_at":
+                // Counted from the reply that brought it, which is over; refresh_token_expires_at says the same.
+                case "refresh_token_expires_in":
+                    break;
+                case "account" when token.Identity?.Email is not null:
+                case "subject" when token.Identity?.Subject is not null:
+                case "subject" or "id_token" when isNewGrant:
+                case "scopes" when isNewGrant && token.Scopes.Count == 0:
+                case "account" when isNewGrant && member.Value.ValueKind == JsonValueKind.String && member.Value.GetString()!.Contains('@', StringComparison.Ordinal):
+                    break;
+                case "token":
+                    WriteText(writer, member.Name, token.AccessToken?.Reveal());
+                    break;
+                case "scopes" when token.Scopes.Count > 0:
+                    WriteScopes(writer, token, asList: member.Value.ValueKind == JsonValueKind.Array);
+                    break;
+                case "expiry":
+                    WriteText(writer, member.Name, Iso(token.ExpiresAt));
+                    break;
+                case "expiry_date":
+                    if (token.ExpiresAt is { } expiresAt)
+                        writer.WriteNumber(member.Name, expiresAt.ToUnixTimeMilliseconds());
+                    break;
+                case "Issued" or "IssuedUtc":
+                    WriteText(writer, member.Name, Iso(token.IssuedAt));
+                    break;
+                default:
+                    member.WriteTo(writer);
+                    break;
+            }
+        }
+    }
+
+    private static void WriteScopes(Utf8JsonWriter writer, TokenSet token, bool asList)
+    {
+        if (!asList)
+        {
+            writer.WriteString("scopes", string.Join(' ', token.Scopes));
+            return;
+        }
+
+        writer.WriteStartArray("scopes");
+        foreach (var scope in token.Scopes)
+            writer.WriteStringValue(scope);
+        writer.WriteEndArray();
+    }
+
+    private static void WriteText(Utf8JsonWriter writer, string name, string? value)
+    {
+        if (value is not null)
+            writer.WriteString(name, value);
+    }
+
+    private static void WriteMoment(Utf8JsonWriter writer, string name, DateTimeOffset? moment)
+    {
+        if (moment is { } value)
+            writer.WriteNumber(name, (value - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond / 1_000_000m);
+    }
+
+    // google-auth reads just this form: it cuts the Z off and the fraction after the point.
+    private static string? Iso(DateTimeOffset? moment) =>
+        moment?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+}

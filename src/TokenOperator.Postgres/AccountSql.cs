@@ -1,0 +1,157 @@
+namespace TokenOperator.Postgres;
+
+/// <summary>
+/// The store's statements, for READ COMMITTED: an UPDATE that waited for another sees the row as that one left it and tests
+/// its WHERE again, so of many claims one wins. A claim is open while <c>claim_expires_at</c> is set; an ended one
+/// leaves its <c>claim_id</c> behind, by which a commit whose answer was lost knows its own work.
+/// </summary>
+internal static class AccountSql
+{
+    /// <summary>The channel of LISTEN and NOTIFY.</summary>
+    public const string Channel = "token_operator";
+
+    /// <summary>In the order that <see cref="AccountRow"/> reads. The casts serve tables of applications: json, timestamp.</summary>
+    private const string Columns =
+        "provider, account, token_data::text, expires_at::timestamptz, namespaces, generation, last_refresh_at, " +
+        "failures, failure_reason, failure_detail, failed_at, retry_at, failure_inputs, seed_fingerprint, denied_namespaces, " +
+        "claim_scope, claimed_by, claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour', created_at::text";
+
+    private const string ForgetFailure =
+        "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null";
+
+    /// <summary>Eight fingerprints of 32 digits, with blanks between: two objects with dead seeds must not import them in turn for ever.</summary>
+    private const string AndEarlier = "right(concat_ws(' ', seed_fingerprint, $6), 8 * 32 + 7)";
+
+    private const string EndClaim = "claim_scope = null, claimed_by = null, claim_term = null, claim_expires_at = null";
+
+    /// <summary>Applications select by expires_at and may have it NOT NULL: no known expiry counts as expired.</summary>
+    private const string Expiry = "coalesce($4::timestamptz, now())";
+
+    /// <summary>No parameters.</summary>
+    public const string List = $"select {Columns} from oauth_tokens";
+
+    /// <summary>$1 provider, $2 account (so everywhere).</summary>
+    public const string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";
+
+    /// <summary>
+    /// $3 generation, $4 claim, $5 scope, $6 holder, $7 duration, $8 term. All on the server's clock; a claim with more left than any
+    /// is given was made before that clock was set back, and is over.
+    /// </summary>
+    public const string Claim = $"""
+        update oauth_tokens
+        set claim_id = $4, claim_scope = $5, claimed_by = $6, claim_expires_at = now() + $7, claim_term = $8
+        where provider = $1 and account = $2 and generation = $3
+          and (claim_expires_at is null or claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour'
+            or claim_scope = $5 and coalesce(claim_term, 0) <= $8)
+        returning {Columns}
+        """;
+
+    /// <summary>$3 token_data, $4 expires_at, $5 claim, $6 generation, $7 refreshed at. Sent twice, it writes the same twice.</summary>
+    public const string Commit = $"""
+        update oauth_tokens
+        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $6 + 1, last_refresh_at = $7, {ForgetFailure}, {EndClaim}
+        where provider = $1 and account = $2 and claim_id = $5
+          and (generation = $6 and claim_expires_at is not null or generation = $6 + 1 and claim_expires_at is null)
+        returning {Columns}
+        """;
+
+    /// <summary>
+    /// $3 token_data, $4 expires_at, $5 id, $6 generation that is built on, $7 refreshed at, $8 scope, $9 new generation, $10 term. A late
+    /// statement finds a higher generation than its own and does nothing.
+    /// </summary>
+    public const string CommitUnclaimed = $"""
+        update oauth_tokens
+        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $9, last_refresh_at = $7, {ForgetFailure}, claim_id = $5, {EndClaim}
+        where provider = $1 and account = $2
+          and (generation = $6 and (claim_expires_at is null or claim_expires_at <= now() or claim_scope = $8 and coalesce(claim_term, 0) <= $10)
+            or generation > $6 and generation <= $9 and claim_id = $5 and claim_expires_at is null)
+        returning {Columns}
+        """;
+
+    /// <summary>$3 claim, $4 failures, $5 reason, $6 detail, $7 at, $8 retry at, $9 inputs.</summary>
+    public const string Fail = $"""
+        update oauth_tokens
+        set updated_at = now(), failures = $4, failure_reason = $5, failure_detail = $6, failed_at = $7, retry_at = $8, failure_inputs = $9, {EndClaim}
+        where provider = $1 and account = $2 and claim_id = $3 and (claim_expires_at is not null or failed_at = $7)
+        returning {Columns}
+        """;
+
+    /// <summary>$3 claim.</summary>
+    public const string Release = $"""
+        update oauth_tokens set claim_id = null, {EndClaim}
+        where provider = $1 and account = $2 and claim_id = $3 and claim_expires_at is not null
+        """;
+
+    /// <summary>$3 token_data, $4 expires_at, $5 namespace or null, $6 seed fingerprint, $7 writer.</summary>
+    public static readonly string Insert = $"""
+        with written as (
+          insert into oauth_tokens (provider, account, token_data, expires_at, created_at, updated_at, namespaces, seed_fingerprint)
+          values ($1, $2, $3, {Expiry}, now(), now(), case when $5::text is null then null else array[$5::text] end, $6)
+          on conflict (provider, account) do nothing
+          returning *)
+        select {Columns}, {Noticed(7)} from written
+        """;
+
+    /// <summary>As <see cref="Insert"/>, and $8 generation.</summary>
+    public static readonly string Replace = $"""
+        with written as (
+          update oauth_tokens
+          set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = generation + 1, seed_fingerprint = {AndEarlier},
+            namespaces = case when $5::text is null or cardinality(namespaces) > 0 or $5::text = any(denied_namespaces) then namespaces else array[$5::text] end,
+            {ForgetFailure}, claim_id = null, {EndClaim}
+          where provider = $1 and account = $2 and generation = $8
+          returning *)
+        select {Columns}, {Noticed(7)} from written
+        """;
+
+    /// <summary>$3 namespace, $4 writer.</summary>
+    public static readonly string Allow = $"""
+        with written as (
+          update oauth_tokens
+          set namespaces = case when $3 = any(namespaces) then namespaces else array_append(namespaces, $3) end,
+            denied_namespaces = array_remove(denied_namespaces, $3), updated_at = now()
+          where provider = $1 and account = $2
+          returning *)
+        select {Columns}, {Noticed(4)} from written
+        """;
+
+    /// <summary>As <see cref="Allow"/>, without an administrator: a row of nobody, and not against a denial.</summary>
+    public static readonly string AllowByProof = $"""
+        with written as (
+          update oauth_tokens set namespaces = array[$3], updated_at = now()
+          where provider = $1 and account = $2 and coalesce(cardinality(namespaces), 0) = 0 and ($3 = any(denied_namespaces)) is not true
+          returning *)
+        select {Columns}, {Noticed(4)} from written
+        """;
+
+    /// <summary>$3 namespace, $4 writer.</summary>
+    public static readonly string Deny = $"""
+        with written as (
+          update oauth_tokens
+          set namespaces = array_remove(namespaces, $3), updated_at = now(),
+            denied_namespaces = case when $3 = any(denied_namespaces) then denied_namespaces else array_append(denied_namespaces, $3) end
+          where provider = $1 and account = $2
+          returning *)
+        select {Columns}, {Noticed(4)} from written
+        """;
+
+    /// <summary>$3 writer.</summary>
+    public static readonly string Disown = $"""
+        with written as (
+          update oauth_tokens set namespaces = null, updated_at = now() where provider = $1 and account = $2
+          returning *)
+        select {Columns}, {Noticed(3)} from written
+        """;
+
+    /// <summary>$3 claim, $4 writer.</summary>
+    public static readonly string Delete = $"""
+        with written as (
+          delete from oauth_tokens where provider = $1 and account = $2 and claim_id = $3 and claim_expires_at is not null
+          returning provider, account)
+        select {Noticed(4)} from written
+        """;
+
+    // Only what a person or another controller does is told to others: a notice costs a lock at commit.
+    private static string Noticed(int writer) =>
+        $"pg_notify('{Channel}', json_build_object('provider', provider, 'account', account, 'by', ${writer}::text)::text)";
+}

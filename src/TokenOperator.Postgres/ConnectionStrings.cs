@@ -1,0 +1,132 @@
+// Postgres: the only room that knows SQL and Npgsql. Nothing of Kubernetes, nothing of providers.
+using System.Data.Common;
+using Microsoft.Extensions.Configuration;
+using Npgsql;
+
+namespace TokenOperator.Postgres;
+
+/// <summary>
+/// Reads the address of the database. <c>ConnectionStrings__Postgres</c> is the operator's own setting and wins;
+/// <c>DATABASE_URL</c>, which platforms set for every program, counts when the first is absent or blank.
+/// </summary>
+public static class ConnectionStrings
+{
+    private const string OwnSetting = "ConnectionStrings__Postgres";
+    private const string CommonSetting = "DATABASE_URL";
+    private const string Forms =
+        "postgresql://user:password@host:5432/database or Host=...;Database=...;Username=...;Password=...";
+
+    /// <summary>Reads the settings, either as an Npgsql string or as a <c>postgresql://</c> or <c>postgres://</c> URI.</summary>
+    /// <exception cref="ConnectionSettingException">Neither is set, or the one that counts cannot be used.</exception>
+    public static PostgresSettings Read(IConfiguration configuration)
+    {
+        if (configuration["ConnectionStrings:Postgres"] is { } own && !string.IsNullOrWhiteSpace(own))
+            return Parse(OwnSetting, own.Trim());
+        if (configuration[CommonSetting] is { } common && !string.IsNullOrWhiteSpace(common))
+            return Parse(CommonSetting, common.Trim());
+        throw new ConnectionSettingException($"{OwnSetting} or {CommonSetting}", $"neither is set; expected where Postgres is: {Forms}.");
+    }
+
+    /// <summary>Parses one value.</summary>
+    /// <param name="setting">What messages call it.</param>
+    /// <param name="value">The value, which no message repeats.</param>
+    public static PostgresSettings Parse(string setting, string value)
+    {
+        NpgsqlConnectionStringBuilder settings;
+        try
+        {
+            settings = PostgresUri.IsUri(value) ? PostgresUri.Parse(value) : ParseKeywords(value);
+            Check(settings);
+        }
+        catch (FormatException e)
+        {
+            throw new ConnectionSettingException(setting, e.Message);
+        }
+
+        Complete(settings);
+        return new PostgresSettings(setting, settings);
+    }
+
+    private static NpgsqlConnectionStringBuilder ParseKeywords(string value)
+    {
+        var parts = new DbConnectionStringBuilder();
+        try
+        {
+            parts.ConnectionString = value;
+        }
+        catch (ArgumentException)
+        {
+            // The exception's own text quotes the value.
+            throw new FormatException($"this is neither a URI nor an Npgsql connection string; expected {Forms}.");
+        }
+
+        var settings = new NpgsqlConnectionStringBuilder();
+        var position = 0;
+        foreach (string keyword in parts.Keys)
+        {
+            position++;
+            // An unknown keyword is not repeated: it can be the rest of a password that holds a semicolon.
+            if (!settings.ContainsKey(keyword))
+                throw new FormatException($"keyword number {position} is none that Npgsql has; put a value that holds ; or = into quotes.");
+            Set(settings, keyword, parts[keyword], keyword);
+        }
+
+        return settings;
+    }
+
+    /// <summary>Sets one keyword.</summary>
+    /// <exception cref="FormatException">The value does not suit; the message says <paramref name="name"/> and not the value.</exception>
+    internal static void Set(NpgsqlConnectionStringBuilder settings, string keyword, object? value, string name)
+    {
+        try
+        {
+            settings[keyword] = value;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
+        {
+            throw new FormatException($"{name} has a value that it cannot have.");
+        }
+    }
+
+    private static void Check(NpgsqlConnectionStringBuilder settings)
+    {
+        if (string.IsNullOrEmpty(settings.Host))
+            throw new FormatException($"it names no host; expected {Forms}.");
+        if (string.IsNullOrEmpty(settings.Username))
+            throw new FormatException($"it names no user; expected {Forms}.");
+        if (settings.RootCertificate is { } file && !File.Exists(file))
+            throw new FormatException("the file with the root certificate (sslrootcert, Root Certificate) does not exist.");
+    }
+
+    private static void Complete(NpgsqlConnectionStringBuilder settings)
+    {
+        void Default(string keyword, object value)
+        {
+            if (!settings.ShouldSerialize(keyword))
+                settings[keyword] = value;
+        }
+
+        Default("Application Name", "token-operator");
+        Default("Timeout", 5);
+        Default("Command Timeout", 10);
+        Default("Keepalive", 30);
+        // As many as a running operator has workers, and a few for the command line beside it.
+        Default("Maximum Pool Size", 20);
+        // Npgsql 10 tries Kerberos first at each connection, and hangs or floods logs where its library is missing, as in
+        // our image (npgsql/npgsql issues 6416, 6524, 6555).
+        Default("GSS Encryption Mode", GssEncryptionMode.Disable);
+        // The types of the store's columns are built in. Reading the catalog costs a statement at the first connection, which a
+        // slow server would have to answer within the time for connecting.
+        Default("Server Compatibility Mode", ServerCompatibilityMode.NoTypeLoading);
+        if (settings.Host!.Contains(','))
+            Default("Target Session Attributes", "read-write");
+        // A column of type timestamp is read and written as UTC.
+        settings.Timezone = "UTC";
+        // The store leaves no state in a session, so there is nothing to reset.
+        settings.NoResetOnClose = true;
+        // Any of these lets a token or the password out.
+        settings.IncludeErrorDetail = false;
+        settings.LogParameters = false;
+        settings.PersistSecurityInfo = false;
+    }
+}

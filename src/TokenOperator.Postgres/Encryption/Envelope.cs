@@ -1,0 +1,74 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace TokenOperator.Postgres.Encryption;
+
+/// <summary>
+/// An encrypted document as it stands in the column <c>token_data</c>: a JSON object whose members are named as in RFC 7516
+/// (JSON Web Encryption): <c>enc</c>, <c>kid</c>, <c>iv</c>, <c>ciphertext</c>, <c>tag</c>; the last three in base64.
+/// </summary>
+/// <param name="KeyId">Which key it is under.</param>
+/// <param name="Iv">12 bytes, another for each encryption.</param>
+/// <param name="Ciphertext">The document.</param>
+/// <param name="Tag">16 bytes that prove that nothing was changed.</param>
+internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte[] Tag)
+{
+    /// <summary>The algorithm, as RFC 7518 section 5.3 names it.</summary>
+    public const string Algorithm = "A256GCM";
+
+    /// <summary>The size that NIST SP 800-38D recommends, in bytes.</summary>
+    public const int IvSize = 12;
+
+    /// <summary>True when <paramref name="stored"/> is an encrypted document, of whatever form; false for any other text.</summary>
+    /// <param name="stored">What the column holds.</param>
+    /// <param name="envelope">The parts; null when it is not of the form that this version writes.</param>
+    public static bool IsEncrypted(string stored, out Envelope? envelope)
+    {
+        envelope = null;
+        try
+        {
+            using var json = JsonDocument.Parse(stored);
+            var root = json.RootElement;
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("ciphertext", out var ciphertext))
+                return false;
+            if (Text(root, "enc") == Algorithm && Text(root, "kid") is { } keyId && KeyFolder.IsName(keyId)
+                && Bytes(root, "iv") is { Length: IvSize } iv && Bytes(root, "tag") is { Length: DataKey.TagSizeInBytes } tag
+                && ciphertext.ValueKind == JsonValueKind.String && ciphertext.TryGetBytesFromBase64(out var encrypted))
+            {
+                envelope = new Envelope(keyId, iv, encrypted, tag);
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // Not JSON, or with an escape that is no text: whoever reads token documents says what is wrong with it.
+            return false;
+        }
+    }
+
+    /// <summary>The JSON.</summary>
+    public string Write()
+    {
+        var buffer = new ArrayBufferWriter<byte>(512);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("enc", Algorithm);
+            writer.WriteString("kid", KeyId);
+            writer.WriteBase64String("iv", Iv);
+            writer.WriteBase64String("ciphertext", Ciphertext);
+            writer.WriteBase64String("tag", Tag);
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static string? Text(JsonElement root, string name) =>
+        root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static byte[]? Bytes(JsonElement root, string name) =>
+        root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out var bytes) ? bytes : null;
+}

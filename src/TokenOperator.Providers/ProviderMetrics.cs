@@ -1,0 +1,49 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Providers;
+
+/// <summary>How the providers answer. The result is <c>Refreshed</c> or the name of a <see cref="FailureKind"/>; each is there, as 0, from the start.</summary>
+public sealed class ProviderMetrics : IDisposable
+{
+    /// <summary>The meter's name, for the exporter.</summary>
+    public const string MeterName = "TokenOperator.Providers";
+
+    private const string Success = "Refreshed";
+
+    private static readonly InstrumentAdvice<double> Buckets = new() { HistogramBucketBoundaries = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
+
+    private readonly ConcurrentDictionary<(string Provider, string Result), long> _results = new();
+    private readonly Meter _meter;
+    private readonly Histogram<double> _duration;
+
+    /// <summary>Makes the instruments.</summary>
+    public ProviderMetrics(IMeterFactory meters)
+    {
+        _meter = meters.Create(MeterName);
+        _duration = _meter.CreateHistogram("tokenoperator_provider_refresh_duration", "s", "Time until the provider answered.", null, Buckets);
+        _meter.CreateObservableCounter(
+            "tokenoperator_provider_refreshes",
+            () => _results.Select(result => new Measurement<long>(result.Value, new("provider", result.Key.Provider), new KeyValuePair<string, object?>("result", result.Key.Result))),
+            null,
+            "Refreshes that a provider was asked for, by result.");
+    }
+
+    /// <summary>Exports the provider's results as 0 until it is asked.</summary>
+    public void Add(string provider)
+    {
+        foreach (var result in Enum.GetNames<FailureKind>().Append(Success))
+            _results.TryAdd((provider, result), 0);
+    }
+
+    /// <summary>Counts one answer; <paramref name="failure"/> is null for a token.</summary>
+    public void Answered(string provider, FailureKind? failure, TimeSpan elapsed)
+    {
+        _results.AddOrUpdate((provider, failure?.ToString() ?? Success), 1, (_, count) => count + 1);
+        _duration.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("provider", provider));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _meter.Dispose();
+}

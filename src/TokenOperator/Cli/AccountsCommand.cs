@@ -1,0 +1,68 @@
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Core.Cli;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+
+namespace TokenOperator.Cli;
+
+/// <summary><c>token-operator accounts</c>: who may use which account.</summary>
+public static class AccountsCommand
+{
+    /// <summary>Prints a table.</summary>
+    public static async Task<int> ListAsync(CancellationToken ct)
+    {
+        await using var services = StoreServices.Create();
+        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        var accounts = await services.GetRequiredService<ITokenStore>().ListAsync(ct);
+        Table.Print(
+        [
+            ["PROVIDER", "ACCOUNT", "NAMESPACES", "DENIED", "EXPIRES", "FAILURES", "REASON"],
+            .. accounts.OrderBy(a => a.Key.Provider, StringComparer.Ordinal).ThenBy(a => a.Key.Account, StringComparer.Ordinal).Select(Row),
+        ]);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Lets <paramref name="ns"/> use the account.</summary>
+    public static Task<int> AllowAsync(AccountKey key, string ns, CancellationToken ct)
+    {
+        NamespaceName.Check(ns);
+        return ChangeAsync(key, store => store.AllowAsync(key, ns, ct), ct);
+    }
+
+    /// <summary>Keeps <paramref name="ns"/> from the account.</summary>
+    public static Task<int> DenyAsync(AccountKey key, string ns, CancellationToken ct)
+    {
+        NamespaceName.Check(ns);
+        return ChangeAsync(key, store => store.DenyAsync(key, ns, ct), ct);
+    }
+
+    /// <summary>Takes the account from all its namespaces.</summary>
+    public static Task<int> ReleaseAsync(AccountKey key, CancellationToken ct) => ChangeAsync(key, store => store.DisownAsync(key, ct), ct);
+
+    private static async Task<int> ChangeAsync(AccountKey key, Func<ITokenStore, Task<AccountRecord?>> change, CancellationToken ct)
+    {
+        await using var services = StoreServices.Create();
+        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        if (await change(services.GetRequiredService<ITokenStore>()) is not { } changed)
+        {
+            await Console.Error.WriteLineAsync($"token-operator: there is no account {key}. token-operator accounts list shows those that there are.");
+            return ExitCodes.NotFound;
+        }
+
+        Console.Out.WriteLine($"Namespaces that may use {key}: {Names(changed.Namespaces)}. Denied: {Names(changed.DeniedNamespaces)}.");
+        return ExitCodes.Ok;
+    }
+
+    private static string Names(IReadOnlyList<string>? namespaces) => namespaces is { Count: > 0 } ? string.Join(", ", namespaces) : "none";
+
+    private static string[] Row(AccountRecord account) =>
+    [
+        account.Key.Provider,
+        account.Key.Account,
+        account.Namespaces is { Count: > 0 } namespaces ? string.Join(",", namespaces) : "-",
+        account.DeniedNamespaces.Count > 0 ? string.Join(",", account.DeniedNamespaces) : "-",
+        Timestamps.Format(account.Token.ExpiresAt) ?? "-",
+        $"{account.Failure?.Count ?? 0}",
+        account.Failure?.Kind.ToString() ?? "-",
+    ];
+}

@@ -1,0 +1,91 @@
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Core.Cli;
+using TokenOperator.Core.Settings;
+using TokenOperator.Postgres;
+using TokenOperator.Postgres.Encryption;
+
+namespace TokenOperator.Cli;
+
+/// <summary><c>token-operator keys</c>: the keys that rows are encrypted under. Prints a key only where that is what was asked for.</summary>
+public static class KeysCommand
+{
+    /// <summary>Makes a key: into a new file of <paramref name="folder"/>, or, without one, to standard output.</summary>
+    public static async Task<int> NewAsync(string? folder, TimeProvider time, CancellationToken ct)
+    {
+        if (folder is null)
+        {
+            Console.Out.WriteLine(DataKey.NewText());
+            return ExitCodes.Ok;
+        }
+
+        // The key whose name comes last is current: a moment sorts as it passes.
+        var file = Path.Combine(folder, $"{time.GetUtcNow():yyyy-MM-dd-HHmmss}");
+        Directory.CreateDirectory(folder);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        await using (var writer = new StreamWriter(file, options))
+            await writer.WriteLineAsync(DataKey.NewText().AsMemory(), ct);
+        Console.Out.WriteLine($"Made the key {file}. Keep a copy of it apart from the backups of Postgres: without it the rows under it are lost.");
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Prints a line for each key that is there or in use.</summary>
+    public static async Task<int> StatusAsync(CancellationToken ct)
+    {
+        await using var services = await CreateAsync(ct);
+        var cipher = services.GetRequiredService<TokenCipher>();
+        var uses = await services.GetRequiredService<IKeyRotation>().CountAsync(ct);
+        var keys = cipher.KeyIds.Union(uses.Select(use => use.KeyId).OfType<string>()).Order(StringComparer.Ordinal).Cast<string?>().Append(null);
+        var lines = keys.Select(id => (string[])
+        [
+            id is null ? "(plain text)" : KeyFolder.IsName(id) ? id : "(not a name)",
+            $"{uses.FirstOrDefault(use => use.KeyId == id)?.Rows ?? 0}",
+            id == cipher.CurrentKeyId ? "current" : id is null ? "" : cipher.KeyIds.Contains(id) ? "for reading" : "MISSING: put this key back",
+        ]);
+        Table.Print([["KEY", "ROWS", "KEYRING"], .. lines]);
+        return uses.All(use => use.KeyId is null || cipher.KeyIds.Contains(use.KeyId)) ? ExitCodes.Ok : ExitCodes.Failed;
+    }
+
+    /// <summary>Brings all rows under the current key.</summary>
+    public static Task<int> RotateAsync(CancellationToken ct) => RewriteAsync(RowChoice.NotCurrent, ct);
+
+    /// <summary>Brings the rows in plain text under the current key.</summary>
+    public static Task<int> EncryptAsync(CancellationToken ct) => RewriteAsync(RowChoice.PlainText, ct);
+
+    /// <summary>Brings all rows to plain text, if that is what the settings say.</summary>
+    public static Task<int> DecryptAsync(CancellationToken ct) => RewriteAsync(RowChoice.Encrypted, ct);
+
+    private static async Task<int> RewriteAsync(RowChoice choice, CancellationToken ct)
+    {
+        await using var services = await CreateAsync(ct);
+        var current = services.GetRequiredService<TokenCipher>().CurrentKeyId;
+        if (current is null != (choice == RowChoice.Encrypted))
+        {
+            throw new InvalidSettingException(current is null
+                ? "Encryption=None is set, so there is no key to encrypt under. Take it away and set Encryption__KeyringPath."
+                : "Decrypting leaves refresh tokens in plain text, and a running operator would encrypt them again: set Encryption=None in its settings and in those of this command first, beside Encryption__KeyringPath.");
+        }
+
+        var rows = await services.GetRequiredService<IKeyRotation>().RewriteAsync(choice, ct);
+        foreach (var problem in rows.Problems)
+            await Console.Error.WriteLineAsync($"token-operator: {problem}");
+        Console.Out.WriteLine($"{rows.Count} rows were {(current is null ? "decrypted" : $"encrypted under the key {current}")}, {rows.Problems.Count} could not be.");
+        return rows.Problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Failed;
+    }
+
+    private static async Task<ServiceProvider> CreateAsync(CancellationToken ct)
+    {
+        var services = StoreServices.Create();
+        try
+        {
+            await services.GetRequiredService<IMigrator>().UpAsync(ct);
+            return services;
+        }
+        catch
+        {
+            await services.DisposeAsync();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Core.Cli;
+using TokenOperator.Postgres;
+
+namespace TokenOperator.Cli;
+
+/// <summary><c>token-operator migrate</c>: the schema, up and down.</summary>
+public static class MigrateCommand
+{
+    /// <summary>Brings the schema to this version.</summary>
+    public static async Task<int> UpAsync(CancellationToken ct)
+    {
+        await using var services = StoreServices.Create();
+        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        Console.Out.WriteLine("The table oauth_tokens is up to date.");
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Undoes what up did.</summary>
+    public static async Task<int> DownAsync(bool yes, CancellationToken ct)
+    {
+        if (!yes)
+        {
+            await Console.Error.WriteLineAsync(
+                "token-operator: this drops the operator's columns and, if the operator made the table oauth_tokens, the table with all refresh tokens. "
+                + "Stop the operator, make a backup, and add --yes.");
+            return ExitCodes.Refused;
+        }
+
+        await using var services = StoreServices.Create();
+        await services.GetRequiredService<IMigrator>().DownAsync(toVersion: 0, ct);
+        Console.Out.WriteLine("What migrate up made is gone.");
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Says where the schema stands.</summary>
+    public static async Task<int> StatusAsync(CancellationToken ct)
+    {
+        await using var services = StoreServices.Create();
+        var status = await services.GetRequiredService<IMigrator>().StatusAsync(ct);
+        Console.Out.WriteLine($"The database is at version {status.Current}; this program wants {status.Latest}.");
+        foreach (var step in status.Steps)
+            Console.Out.WriteLine($"{(step.Applied ? "applied" : "missing")}   {step.Version}   {step.Description}");
+        return ExitCodes.Ok;
+    }
+}

@@ -1,0 +1,112 @@
+// The composition root of the operator: which class gets which, and nothing else.
+using KubeRuntime;
+using KubeRuntime.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Api;
+using TokenOperator.Hosting;
+using TokenOperator.Postgres;
+using TokenOperator.Providers;
+using TokenOperator.Publishing;
+using TokenOperator.Reconcile;
+using TokenOperator.Refreshing;
+using TokenOperator.SelfService;
+
+namespace TokenOperator.Cli;
+
+/// <summary><c>token-operator run</c>: runs until SIGTERM, or until another replica leads.</summary>
+public static class RunCommand
+{
+    /// <summary>How long a stop may take: requests that were sent to a provider are waited for and committed.</summary>
+    internal static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs the operator.</summary>
+    public static async Task<int> ExecuteAsync(CancellationToken ct)
+    {
+        // Settings are read once: nothing needs to watch a file for them.
+        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
+        var settings = OperatorSettings.From(builder.Configuration);
+        Logs.Configure(builder.Logging, builder.Configuration);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared);
+        builder.Services.AddPostgresStorage(builder.Configuration);
+        builder.Services.AddTokenProviders(builder.Configuration);
+        AddRefreshing(builder.Services);
+        AddOperator(builder.Services, settings);
+        Telemetry.Add(builder.Services, builder.Configuration);
+        Endpoints.Listen(builder, settings);
+
+        await using var app = builder.Build();
+        Endpoints.Map(app, settings);
+        // The keys, before anything is done: a keyring that cannot be used stops the start with a sentence.
+        app.Services.GetRequiredService<ITokenStore>();
+        await PrepareStoreAsync(app.Services, ct);
+        await app.RunAsync(ct);
+        return Environment.ExitCode;
+    }
+
+    private static void AddRefreshing(IServiceCollection services)
+    {
+        services
+            .AddSingleton<ILeadershipGuard, LeadershipGuard>()
+            .AddSingleton<AccountCache>()
+            .AddSingleton<AccountLocks>()
+            .AddSingleton<RejectedClients>()
+            .AddSingleton<IAccountQueue, AccountQueue>()
+            .AddSingleton<RateLimits>()
+            .AddSingleton<PendingCommits>()
+            .AddSingleton<AccountRefresher>()
+            .AddSingleton<AccountImporter>();
+        services.AddSingleton<IDrain, PendingCommitsDrain>();
+        services.AddHostedService(provider => provider.GetRequiredService<PendingCommits>());
+        services.AddHostedService<AccountWatcher>();
+    }
+
+    private static void AddOperator(IServiceCollection services, OperatorSettings settings)
+    {
+        services
+            .AddSingleton(settings.SelfService)
+            .AddSingleton<AuthorizationLinks>()
+            .AddSingleton<SelfServiceFlow>()
+            .AddSingleton<InputReader>()
+            .AddSingleton<ReconcileSchedule>()
+            .AddSingleton<Watchdog>()
+            .AddSingleton<SecretPublisher>()
+            .AddSingleton<StatusPublisher>();
+        services.AddHostedService(provider => provider.GetRequiredService<Watchdog>());
+        services.AddKubernetesOperator(options =>
+            {
+                options.Name = SecretInfo.Manager;
+                options.FieldManager = SecretInfo.Manager;
+                options.Json.Add(OAuthTokenJson.Default);
+                options.Concurrency = settings.Concurrency;
+                foreach (var ns in settings.Namespaces)
+                    options.Namespaces.Add(ns);
+                options.LeaderElection.Enabled = settings.LeaderElection;
+                options.LeaderElection.LeaseName = settings.LeaseName;
+                options.LeaderElection.LeaseNamespace = settings.LeaseNamespace;
+            })
+            .AddController<OAuthTokenController, V1Alpha1OAuthToken>(EntityIndexes.Configure)
+            .AddFinalizer<OAuthTokenFinalizer, V1Alpha1OAuthToken>(OAuthTokenFinalizer.Identifier)
+            .AddWatch<PartialObjectMetadata, SecretInfo, V1Alpha1OAuthToken>(
+                ResourceKind.Of<k8s.Models.V1Secret>(), SecretInfo.From, EntityIndexes.MapSecret);
+    }
+
+    /// <summary>
+    /// Brings the schema up before anything else, so that a wrong table stops the start with a sentence. A database that is
+    /// only away does not: the objects say so, and all goes on when it is back.
+    /// </summary>
+    private static async Task PrepareStoreAsync(IServiceProvider services, CancellationToken ct)
+    {
+        try
+        {
+            await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        }
+        catch (StoreUnavailableException e)
+        {
+            Logs.StoreAway(services.GetRequiredService<ILoggerFactory>().CreateLogger("TokenOperator"), e.Message);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Api;
+using TokenOperator.Core.Cli;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Settings;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+using TokenOperator.Providers;
+
+namespace TokenOperator.Cli;
+
+/// <summary><c>token-operator seed</c>: a token file becomes a row.</summary>
+public static class SeedCommand
+{
+    /// <summary>Reads, checks and imports.</summary>
+    public static async Task<int> ExecuteAsync(string file, AccountKey key, string? ns, bool replace, CancellationToken ct)
+    {
+        if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.MaxAccountLength || key.Account.Any(char.IsControl))
+            throw new InvalidSettingException($"--account must have 1 to {TokenRequest.MaxAccountLength} printable characters.");
+
+        NamespaceName.Check(ns);
+        var seed = SeedFileReader.Read((await TokenFile.ReadAsync(file, ct)).Span, TokenFile.Shown(file));
+        await using var services = StoreServices.Create();
+        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        var store = services.GetRequiredService<ITokenStore>();
+
+        var there = await store.FindAsync(key, ct);
+        if (there is { Failure: null } && !replace && there.Token.RefreshToken is { } old)
+        {
+            if (old.Equals(seed.Token.RefreshToken))
+                return await AllowAsync(store, there, ns, ct);
+            await Console.Error.WriteLineAsync(
+                $"token-operator: {key} is stored already with another refresh token, and its last refresh did not fail. Add --replace to put this file in its place.");
+            return ExitCodes.Refused;
+        }
+
+        if (await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, there?.Generation, ct) is not { } imported)
+        {
+            await Console.Error.WriteLineAsync($"token-operator: {key} was changed by somebody else at the same moment. Run the command again.");
+            return ExitCodes.Refused;
+        }
+
+        Console.Out.WriteLine($"Imported {key}. {Use(imported)}");
+        await WarnOfUnknownProviderAsync(key);
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<int> AllowAsync(ITokenStore store, AccountRecord there, string? ns, CancellationToken ct)
+    {
+        var allowed = ns is null ? there : await store.AllowAsync(there.Key, ns, ct) ?? there;
+        Console.Out.WriteLine($"{there.Key} holds this refresh token already. {Use(allowed)}");
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Only a note: the operator may run with other settings than this command.</summary>
+    private static async Task WarnOfUnknownProviderAsync(AccountKey key)
+    {
+        var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build()).Select(provider => provider.Name).ToList();
+        if (!known.Contains(key.Provider))
+        {
+            await Console.Error.WriteLineAsync(
+                $"token-operator: note that the settings of this command name no provider \"{key.Provider}\", only {string.Join(", ", known)}. The account is of use if the operator's do.");
+        }
+    }
+
+    private static string Use(AccountRecord record) => record.Namespaces is { Count: > 0 } namespaces
+        ? $"Namespaces that may use it: {string.Join(", ", namespaces)}."
+        : $"It belongs to no namespace yet: token-operator accounts allow {record.Key.Provider} {record.Key.Account} --namespace NAMESPACE";
+}

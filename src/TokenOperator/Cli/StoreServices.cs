@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Postgres;
+
+namespace TokenOperator.Cli;
+
+/// <summary>The services of the verbs that need Postgres alone. Warnings go to standard error, so that standard output can be read by programs.</summary>
+public static class StoreServices
+{
+    /// <summary>Builds them from the environment.</summary>
+    public static ServiceProvider Create()
+    {
+        var configuration = new ConfigurationBuilder().AddEnvironmentVariables().Build();
+        return new ServiceCollection()
+            .AddSingleton(TimeProvider.System)
+            .AddLogging(logging => logging
+                .SetMinimumLevel(LogLevel.Warning)
+                .AddSimpleConsole()
+                .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
+            .AddPostgresStorage(configuration)
+            .BuildServiceProvider();
+    }
+}

@@ -1,0 +1,19 @@
+using KubeRuntime;
+using KubeRuntime.Queues;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Reconcile;
+
+/// <summary>Queues every OAuthToken that names the account.</summary>
+public sealed class AccountQueue(IResourceCache<V1Alpha1OAuthToken> entities, IReconcileQueue<V1Alpha1OAuthToken> queue) : IAccountQueue
+{
+    /// <inheritdoc/>
+    public void Enqueue(AccountKey key)
+    {
+        foreach (var entity in entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key)))
+            queue.Enqueue(entity.Key());
+    }
+}

@@ -1,0 +1,37 @@
+using KubeRuntime;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Publishing;
+
+namespace TokenOperator.Reconcile;
+
+/// <summary>How to find the OAuthTokens that something else concerns.</summary>
+public static class EntityIndexes
+{
+    /// <summary>By provider and account.</summary>
+    public const string Account = "account";
+
+    /// <summary>By each Secret that an object names: client, seed, and the one it writes.</summary>
+    public const string Secret = "secret";
+
+    /// <summary>Adds both indexes.</summary>
+    public static void Configure(CacheOptions<V1Alpha1OAuthToken> options)
+    {
+        options.AddIndex(Account, entity => [AccountValue(new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? ""))]);
+        options.AddIndex(Secret, SecretsOf);
+    }
+
+    /// <summary>The value of <see cref="Account"/>.</summary>
+    public static string AccountValue(AccountKey key) => $"{key.Provider}\n{key.Account}";
+
+    /// <summary>The objects that a change of a Secret concerns.</summary>
+    public static IEnumerable<NamespacedName> MapSecret(SecretInfo? old, SecretInfo? now, IResourceCache<V1Alpha1OAuthToken> entities) =>
+        entities.ByIndex(Secret, (now ?? old)!.Key.ToString()).Select(entity => entity.Key());
+
+    private static IEnumerable<string> SecretsOf(V1Alpha1OAuthToken entity) =>
+        new[] { entity.Spec?.ClientSecretRef?.Name, entity.Spec?.SeedSecretRef?.Name, TokenRequest.SecretNameOf(entity) }
+            .Where(name => !string.IsNullOrEmpty(name))
+            .Distinct(StringComparer.Ordinal)
+            .Select(name => new NamespacedName(entity.Metadata.NamespaceProperty, name!).ToString());
+}

@@ -1,0 +1,125 @@
+using System.Diagnostics.Metrics;
+using KubeRuntime;
+using KubeRuntime.Queues;
+using KubeRuntime.Watching;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Api;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Reconcile;
+
+/// <summary>
+/// Driven by time alone: neither a watch nor the queue wakes it. Every 10 s it looks for OAuthTokens whose look is overdue by
+/// 30 s and queues them again; after a jump of the wall clock it queues all of them, so that what was planned by the old
+/// time is planned anew (the rate limit spreads what is due then).
+/// </summary>
+public sealed partial class Watchdog : BackgroundService
+{
+    /// <summary>The meter's name, for the exporter.</summary>
+    public const string MeterName = "TokenOperator.Watchdog";
+
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(1);
+
+    /// <summary>More than a reconcile may take: as long as one begins or ends, the workers are alive.</summary>
+    private static readonly TimeSpan LongestStandstill = TimeSpan.FromMinutes(5);
+
+    private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
+    private readonly IReconcileQueue<V1Alpha1OAuthToken> _queue;
+    private readonly ReconcileSchedule _agenda;
+    private readonly ILeadershipGuard _fence;
+    private readonly TimeProvider _time;
+    private readonly ILogger<Watchdog> _log;
+    private readonly WallClockDrift _drift;
+    private readonly Meter _meter;
+    private readonly Counter<long> _overdue;
+    private long _beatAt;
+    private int _beats;
+    private volatile bool _standsStill;
+
+    /// <summary>Begins with a full minute until its first sign of life is missed.</summary>
+    public Watchdog(
+        IResourceCache<V1Alpha1OAuthToken> entities,
+        IReconcileQueue<V1Alpha1OAuthToken> queue,
+        ReconcileSchedule agenda,
+        ILeadershipGuard fence,
+        TimeProvider time,
+        IMeterFactory meters,
+        ILogger<Watchdog> log)
+    {
+        (_entities, _queue, _agenda, _fence, _time, _log) = (entities, queue, agenda, fence, time, log);
+        _drift = new WallClockDrift(time);
+        _beatAt = time.GetTimestamp();
+        _meter = meters.Create(MeterName);
+        _overdue = _meter.CreateCounter<long>("tokenoperator_watchdog_overdue", null, "OAuthTokens that the queue had lost and the watchdog put back.");
+    }
+
+    /// <summary>False when its timer no longer fires, or when objects are overdue and no worker has begun or ended anything for 5 minutes: only a restart helps.</summary>
+    public bool IsAlive => _time.GetElapsedTime(Volatile.Read(ref _beatAt)) < LongestSilence && !_standsStill;
+
+    /// <summary>How many rounds it has made.</summary>
+    internal int Beats => Volatile.Read(ref _beats);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _meter.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // An increase is seen only of a counter that was there before.
+        _overdue.Add(0);
+        using var timer = new PeriodicTimer(Tick, _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+                Check();
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host is stopping.
+        }
+    }
+
+    /// <summary>One round.</summary>
+    internal void Check()
+    {
+        Volatile.Write(ref _beatAt, _time.GetTimestamp());
+        Interlocked.Increment(ref _beats);
+        var drift = _drift.SinceLastCall();
+        if (!_fence.Holds)
+        {
+            _standsStill = false;
+            return;
+        }
+
+        if (drift.Duration() > WallClockDrift.Tolerance)
+        {
+            LogJump(drift);
+            foreach (var entity in _entities.List())
+                _queue.Enqueue(entity.Key());
+        }
+
+        var overdue = _entities.List()
+            .Where(entity => entity.Metadata.DeletionTimestamp is null && _agenda.IsOverdue(entity.Key(), Margin))
+            .Select(entity => entity.Key())
+            .ToList();
+        _standsStill = overdue.Count > 0 && _agenda.SinceLastEntry > LongestStandstill;
+        _overdue.Add(overdue.Count);
+        if (overdue.Count == 0)
+            return;
+        LogOverdue(overdue.Count, overdue[0]);
+        overdue.ForEach(_queue.Enqueue);
+    }
+
+    [LoggerMessage(211, LogLevel.Warning, "The wall clock moved by {Drift} while less time passed: it was set, or the machine slept. All OAuthTokens are looked at again")]
+    private partial void LogJump(TimeSpan drift);
+
+    [LoggerMessage(212, LogLevel.Warning, "{Count} OAuthTokens, among them {First}, were not looked at when they should have been; they are queued again")]
+    private partial void LogOverdue(int count, NamespacedName first);
+}

@@ -1,0 +1,24 @@
+using Microsoft.AspNetCore.Http;
+using TokenOperator.Core.Text;
+
+namespace TokenOperator.SelfService;
+
+/// <summary>Writes a <see cref="PlainPage"/> to an HTTP response.</summary>
+internal static class PageResponse
+{
+    /// <summary>Writes the page with the given HTTP status.</summary>
+    public static Task WriteAsync(HttpContext context, int status, string title, string text, string? action = null)
+    {
+        Protect(context.Response);
+        context.Response.StatusCode = status;
+        context.Response.ContentType = PlainPage.ContentType;
+        return context.Response.WriteAsync(PlainPage.Html(title, text, action), context.RequestAborted);
+    }
+
+    /// <summary>Sets <see cref="PlainPage.Headers"/>.</summary>
+    public static void Protect(HttpResponse response)
+    {
+        foreach (var (name, value) in PlainPage.Headers)
+            response.Headers[name] = value;
+    }
+}

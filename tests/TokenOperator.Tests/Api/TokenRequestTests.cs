@@ -1,0 +1,61 @@
+using k8s.Models;
+using TokenOperator.Api;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
+
+namespace TokenOperator.Tests.Api;
+
+public sealed class TokenRequestTests
+{
+    private static V1Alpha1OAuthToken Entity(Func<EntitySpec, EntitySpec>? change = null) => new()
+    {
+        Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail", Uid = "u1", Generation = 1 },
+        Spec = (change ?? (s => s))(new EntitySpec { Provider = "google", Account = "marcus", ClientSecretRef = new SecretKeyRef { Name = "client" } }),
+    };
+
+    [Fact]
+    public void The_defaults_are_those_of_the_contract()
+    {
+        var request = TokenRequest.From(Entity(s => s with { SeedSecretRef = new SecretKeyRef { Name = "seed" } }), out var error)!;
+        error.Should().BeEmpty();
+        request.Client.Key.Should().Be("credentials.json");
+        request.Seed!.Value.Key.Should().Be("token.json");
+        request.RefreshBefore.Should().Be(TimeSpan.FromMinutes(15));
+        request.SecretName.Should().Be("marcus-gmail");
+        request.Scopes.Should().BeEmpty();
+        request.Suspended.Should().BeFalse();
+    }
+
+    public static TheoryData<string, Func<EntitySpec, EntitySpec>> Mistakes => new()
+    {
+        { "spec.provider is empty*google*", s => s with { Provider = "" } },
+        { "spec.account is empty*marcus*", s => s with { Account = " " } },
+        { "spec.account has 10240 characters; expected at most 256.", s => s with { Account = new string('x', 10240) } },
+        { "spec.account has a control character*", s => s with { Account = "mar\ncus" } },
+        { "spec.clientSecretRef.name is empty*", s => s with { ClientSecretRef = null } },
+        { "spec.seedSecretRef.name is empty*", s => s with { SeedSecretRef = new SecretKeyRef() } },
+        { "spec.refreshBefore is \"0\"; expected a duration such as 15m*", s => s with { RefreshBefore = "0" } },
+        { "spec.refreshBefore is \"-1m\"; expected a duration*", s => s with { RefreshBefore = "-1m" } },
+        { "spec.refreshBefore is \"banana\"; expected a duration*", s => s with { RefreshBefore = "banana" } },
+        { "spec.refreshBefore is \"59s\"; expected at least 1m.", s => s with { RefreshBefore = "59s" } },
+        { "spec.deletionPolicy is \"Explode\"; expected Retain, Delete or Revoke.", s => s with { DeletionPolicy = "Explode" } },
+        { "spec.secretTemplate.labels sets \"app.kubernetes.io/managed-by\"*", s => Labelled(s, "app.kubernetes.io/managed-by", "me") },
+        { "spec.secretTemplate.labels has the name \"a b\"*", s => Labelled(s, "a b", "c") },
+        { "spec.secretTemplate.labels[\"team\"] is \"a b\"*", s => Labelled(s, "team", "a b") },
+    };
+
+    [Theory]
+    [MemberData(nameof(Mistakes))]
+    public void A_mistake_is_named_with_its_field_what_was_found_and_what_was_expected(string expected, Func<EntitySpec, EntitySpec> mistake)
+    {
+        TokenRequest.From(Entity(mistake), out var error).Should().BeNull();
+        error.Should().Match(expected);
+        error.Length.Should().BeLessThan(300, "what was found is not echoed at length");
+    }
+
+    [Fact]
+    public void A_refreshBefore_longer_than_any_token_lives_is_valid() =>
+        TokenRequest.From(Entity(s => s with { RefreshBefore = "100h" }), out _)!.RefreshBefore.Should().Be(TimeSpan.FromHours(100));
+
+    private static EntitySpec Labelled(EntitySpec spec, string name, string value) =>
+        spec with { SecretTemplate = new Template { Labels = new Dictionary<string, string> { [name] = value } } };
+}

@@ -1,0 +1,159 @@
+using System.Text;
+using TokenOperator.Core.Documents;
+
+namespace TokenOperator.Tests.Core.Documents;
+
+public sealed class SeedFileReaderTests
+{
+    private const string Source = "file token.json";
+
+    private static readonly DateTimeOffset Expiry = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
+
+    public static TheoryData<string, string, bool> Formats => new()
+    {
+        {
+            "google-auth",
+            """
+            {"token": "access", "refresh_token": "refresh", "token_uri": "https://evil.example/token", "client_id": "id", "client_secret": "secret",
+             "scopes": ["a", "b"], "universe_domain": "googleapis.com", "account": "", "expiry": "2026-01-31T12:00:00Z"}
+            """,
+            true
+        },
+        {
+            "google-auth, naive expiry and scopes in one string",
+            """{"token": "access", "refresh_token": "refresh", "scopes": "a b", "expiry": "2026-01-31T12:00:00.000000"}""",
+            true
+        },
+        {
+            "gmail-sdk",
+            """{"access_token": "access", "expires_in": 3599, "refresh_token": "refresh", "scope": "a b", "token_type": "Bearer", "expires_at": 1769860800.0}""",
+            true
+        },
+        {
+            "Node googleapis",
+            """{"access_token": "access", "refresh_token": "refresh", "scope": "a b", "token_type": "Bearer", "expiry_date": 1769860800000}""",
+            true
+        },
+        {
+            "rclone",
+            """{"access_token":"access","token_type":"Bearer","refresh_token":"refresh","expiry":"2026-01-31T13:00:00.000000000+01:00"}""",
+            false
+        },
+        {
+            ".NET FileDataStore",
+            """
+            {"access_token":"access","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh","scope":"a b",
+             "Issued":"2026-01-31T12:00:00.000+01:00","IssuedUtc":"2026-01-31T11:00:00.000Z"}
+            """,
+            true
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Every_known_format_gives_the_same_token(string format, string content, bool namesScopes)
+    {
+        var token = SeedFileReader.Read(content, Source).Token;
+
+        token.RefreshToken!.Reveal().Should().Be("refresh", format);
+        token.AccessToken!.Reveal().Should().Be("access");
+        token.TokenType.Should().Be("Bearer");
+        token.ExpiresAt.Should().Be(Expiry);
+        token.Scopes.Should().Equal(namesScopes ? ["a", "b"] : []);
+    }
+
+    [Fact]
+    public void Application_default_credentials_give_a_refresh_token_and_its_client_alone()
+    {
+        var seed = SeedFileReader.Read(
+            """{"account": "", "client_id": "id", "client_secret": "secret", "quota_project_id": "p", "refresh_token": "refresh", "type": "authorized_user"}""", Source);
+
+        seed.Token.Should().BeEquivalentTo(new { AccessToken = (object?)null, ExpiresAt = (DateTimeOffset?)null });
+        seed.Token.RefreshToken!.Reveal().Should().Be("refresh");
+        seed.ClientId.Should().Be("id");
+        seed.Client!.ClientSecret.Reveal().Should().Be("secret");
+    }
+
+    [Fact]
+    public void A_file_that_names_its_client_without_the_secret_gives_the_identifier()
+    {
+        SeedFileReader.Read("""{"refresh_token": "r", "client_id": "id"}""", Source).Should().BeEquivalentTo(new { ClientId = "id", Client = (object?)null });
+    }
+
+    [Fact]
+    public void An_expiry_that_Go_left_at_zero_counts_as_unknown()
+    {
+        SeedFileReader.Read("""{"access_token": "a", "refresh_token": "r", "expiry": "0001-01-01T00:00:00Z"}""", Source).Token.ExpiresAt.Should().BeNull();
+    }
+
+    [Theory]
+    [InlineData("""{"access_token": "marked-secret"}""", "*refresh_token*access_type=offline*prompt=consent*")]
+    [InlineData("""{"access_token": "marked-secret", "refresh_token": ""}""", "*refresh_token*missing or empty*")]
+    [InlineData("""{"access_token": "marked-secret", "refresh_token": null}""", "*refresh_token*missing or empty*")]
+    [InlineData("""{"refresh_token": 5}""", "*field refresh_token: expected a string.")]
+    [InlineData("""{"refresh_token": "marked-secret\r\n"}""", "*field refresh_token*line break*")]
+    [InlineData("""{"refresh_token": "\ud800"}""", "*line 1, column 19: this escape is no text.")]
+    [InlineData("""{"installed": {"client_id": "id", "client_secret": "marked-secret"}}""", "*an OAuth client file (credentials.json) was found*token.json*")]
+    [InlineData("""{"type": "service_account", "private_key": "marked-secret"}""", "*a service account key was found*")]
+    [InlineData("""{"refresh_token": "marked-secret"} x""", "*line 1, column 36: this is not valid JSON.")]
+    [InlineData("""{"refresh_token": "marked-secret", "refresh_token": "2"}""", "*line 1, column 36: this field occurs twice.")]
+    [InlineData("""{"refresh_token": "marked-""", "*cut off*")]
+    [InlineData("""{"refresh_token": "marked-secret",""", "*line 1, column 35*cut off*whole file*")]
+    [InlineData("""{"refresh_token": "marked-secret", "expires_in": 35""", "*cut off*")]
+    [InlineData("""["marked-secret"]""", "*a list was found, a JSON object was expected.")]
+    [InlineData("marked-secret", "*line 1, column 1*not valid JSON*")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": "soon"}""", "*field expires_at: expected a number.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": 1e300}""", "*field expires_at: expected a number.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": -5}""", "*field expires_at: expected unix time in seconds.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": 1769860800000}""", "*field expires_at: expected unix time in seconds.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry_date": 1769860800}""", "*field expiry_date: expected unix time in milliseconds.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry": "31.1.2026"}""", "*field expiry: expected a moment*")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry": "2026-99-31T12:00:00Z"}""", "*field expiry: expected a moment*")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry": true}""", "*field expiry: expected a string.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "IssuedUtc": "banana", "expires_in": 3600}""", "*field IssuedUtc: expected a moment*")]
+    [InlineData("""{"refresh_token": "r", "scopes": [1]}""", "*field scopes: expected a list of strings*")]
+    public void A_broken_seed_is_refused_with_its_place_and_nothing_of_its_content(string content, string message)
+    {
+        var read = () => SeedFileReader.Read(content, Source);
+
+        read.Should().Throw<InvalidDocumentException>().WithMessage(message).WithMessage("file token.json: *")
+            .Which.ToString().Should().NotContain("marked-");
+    }
+
+    [Fact]
+    public void Each_format_cut_off_anywhere_is_refused()
+    {
+        foreach (var format in Formats.Select(row => ((string)row[1]).Trim()))
+        {
+            for (var length = 0; length < format.Length; length++)
+            {
+                var read = () => SeedFileReader.Read(format[..length], Source);
+                read.Should().Throw<InvalidDocumentException>();
+            }
+        }
+    }
+
+    public static TheoryData<byte[], string> ForeignBytes => new()
+    {
+        { [0x80, 4, 0x95, 0x10, 0, 0], "*a Python pickle*to_json()*" },
+        { [.. "{\"refresh_token\":\n\""u8, 0xC3, 0x28, .. "\"}"u8], "*line 2, column 2: the bytes are not UTF-8*" },
+        { [0xFF, 0xFE, .. Encoding.Unicode.GetBytes("""{"refresh_token": "r"}""")], "*UTF-16*" },
+        { Encoding.UTF8.GetBytes("""{"refresh_token": "r", "x": """ + "\"" + new string('x', 65536) + "\"}"), "*more than 65536 bytes found*" },
+        { Encoding.UTF8.GetBytes("{\"refresh_token\":" + new string('[', 5000)), "*nested more deeply*" },
+    };
+
+    [Theory]
+    [MemberData(nameof(ForeignBytes))]
+    public void Bytes_that_are_no_JSON_text_are_refused_by_name(byte[] content, string message)
+    {
+        var read = () => SeedFileReader.Read(content, Source);
+
+        read.Should().Throw<InvalidDocumentException>().WithMessage(message);
+    }
+
+    [Fact]
+    public void A_byte_order_mark_is_no_fault()
+    {
+        SeedFileReader.Read([0xEF, 0xBB, 0xBF, .. """{"refresh_token": "r"}"""u8], Source).Token.RefreshToken!.Reveal().Should().Be("r");
+    }
+}

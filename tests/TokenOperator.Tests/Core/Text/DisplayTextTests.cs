@@ -1,0 +1,40 @@
+using KubeRuntime;
+using TokenOperator.Api;
+using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Tests.Core.Text;
+
+public sealed class DisplayTextTests
+{
+    [Theory]
+    [InlineData("marcus", true)]
+    [InlineData("Zoë 東京 🔑", true)]
+    [InlineData("mar\ncus", false)]
+    [InlineData("mar\u202Ecus", false)]
+    [InlineData("mar\u200Bcus", false)]
+    [InlineData("mar\u2028cus", false)]
+    public void What_hides_or_turns_text_is_not_printable(string text, bool printable) => DisplayText.IsPrintable(text).Should().Be(printable);
+
+    [Fact]
+    public void A_long_text_is_cut_and_what_is_not_printable_is_replaced() => DisplayText.Of("a\u202Eb\nc🔑d", 6).Should().Be("a?b?c\uFFFD...");
+
+    [Theory]
+    [InlineData("marcus@example.com", "marcus@example.com")]
+    [InlineData("x; rm -rf /", "'x; rm -rf /'")]
+    [InlineData("$(reboot)", "'$(reboot)'")]
+    [InlineData("it's", @"'it'\''s'")]
+    public void A_name_in_a_command_to_copy_is_one_word_of_the_shell(string account, string word)
+    {
+        var request = new TokenRequest
+        {
+            Owner = new NamespacedName("mail", "m"),
+            Key = new AccountKey("google", account),
+            Client = new SecretKey("mail", "client", "credentials.json"),
+            SecretName = "m",
+        };
+
+        ConditionMessages.NotAllowed(request).Should().EndWith($"token-operator accounts allow google {word} --namespace mail");
+        ConditionMessages.NoSeed(request).Should().EndWith($"--account {word} --namespace mail");
+    }
+}

@@ -1,0 +1,113 @@
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Tests.Core.Tokens;
+
+public sealed class RefreshPolicyTests
+{
+    private static readonly DateTimeOffset Start = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly AccountKey Key = new("google", "marcus");
+
+    private static TokenSet Token(TimeSpan lifetime, bool issuedKnown = true) => new()
+    {
+        AccessToken = new SecretValue("a"),
+        IssuedAt = issuedKnown ? Start : null,
+        ExpiresAt = Start + lifetime,
+    };
+
+    [Theory]
+    [InlineData(60, 15, 15)]
+    [InlineData(60, 29, 29)]
+    [InlineData(60, 30, 30)]
+    [InlineData(60, 31, 30)]
+    [InlineData(60, 600, 30)]
+    [InlineData(2, 15, 1)]
+    public void A_token_is_due_when_refreshBefore_is_left_but_at_most_half_of_its_lifetime(int lifetime, int refreshBefore, int expectedWindow)
+    {
+        var token = Token(TimeSpan.FromMinutes(lifetime));
+        var window = token.ExpiresAt!.Value - RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(refreshBefore), Start);
+        window.Should().BeGreaterThanOrEqualTo(TimeSpan.FromMinutes(expectedWindow));
+        window.Should().BeLessThan(TimeSpan.FromMinutes(expectedWindow) * 1.1, "the jitter is at most a tenth, and earlier, never later");
+    }
+
+    [Fact]
+    public void A_token_of_unknown_age_is_due_when_refreshBefore_is_left()
+    {
+        var token = Token(TimeSpan.FromMinutes(20), issuedKnown: false);
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start).Should().BeBefore(Start + TimeSpan.FromMinutes(5.01));
+    }
+
+    [Fact]
+    public void No_access_token_or_no_known_end_is_due_at_once()
+    {
+        RefreshPolicy.DueAt(Key, new TokenSet(), TimeSpan.FromMinutes(15), Start).Should().Be(DateTimeOffset.MinValue);
+        RefreshPolicy.DueAt(Key, new TokenSet { AccessToken = new SecretValue("a") }, TimeSpan.FromMinutes(15), Start).Should().Be(DateTimeOffset.MinValue);
+    }
+
+    [Fact]
+    public void The_jitter_is_the_same_after_a_restart_and_differs_between_accounts()
+    {
+        var token = Token(TimeSpan.FromHours(1));
+        var moments = Enumerable.Range(0, 50)
+            .Select(i => RefreshPolicy.DueAt(new AccountKey("google", $"a{i}"), token, TimeSpan.FromMinutes(15), Start)).ToList();
+        moments.Should().Equal(Enumerable.Range(0, 50)
+            .Select(i => RefreshPolicy.DueAt(new AccountKey("google", $"a{i}"), token, TimeSpan.FromMinutes(15), Start)));
+        (moments.Max() - moments.Min()).Should().BeGreaterThan(TimeSpan.FromMinutes(1), "fifty accounts spread over a window of 90 s");
+    }
+
+    [Theory]
+    [InlineData(1, 0.0, 1)]
+    [InlineData(1, 0.999, 2)]
+    [InlineData(3, 0.999, 8)]
+    [InlineData(9, 0.0, 1)]
+    [InlineData(9, 0.999, 300)]
+    [InlineData(1000, 0.999, 300)]
+    public void Transient_failures_back_off_with_full_jitter_from_1_s_to_5_min(int failures, double dice, double expectedSeconds) =>
+        RefreshPolicy.Backoff(FailureKind.ProviderUnavailable, failures, null, dice).TotalSeconds.Should().BeApproximately(expectedSeconds, 0.5);
+
+    [Fact]
+    public void A_longer_Retry_After_is_honoured_and_a_shorter_one_changes_nothing()
+    {
+        RefreshPolicy.Backoff(FailureKind.RateLimited, 1, TimeSpan.FromMinutes(20), 0.5).Should().Be(TimeSpan.FromMinutes(20));
+        RefreshPolicy.Backoff(FailureKind.RateLimited, 1, TimeSpan.FromMilliseconds(1), 0).Should().Be(TimeSpan.FromSeconds(1));
+    }
+
+    [Theory]
+    [InlineData(FailureKind.ReauthorizationRequired)]
+    [InlineData(FailureKind.SessionPolicyReauth)]
+    [InlineData(FailureKind.AdminPolicyBlocked)]
+    [InlineData(FailureKind.ClientRejected)]
+    [InlineData(FailureKind.RequestRejected)]
+    public void What_needs_a_human_is_probed_once_a_day(FailureKind kind)
+    {
+        RefreshPolicy.Backoff(kind, 1, TimeSpan.FromSeconds(5), 0).Should().BeCloseTo(TimeSpan.FromDays(1), TimeSpan.FromHours(2.5));
+        RefreshPolicy.Backoff(kind, 30, null, 0.999).Should().BeCloseTo(TimeSpan.FromDays(1), TimeSpan.FromHours(2.5));
+    }
+
+    [Fact]
+    public void Scopes_count_as_missing_only_when_the_provider_said_what_it_granted()
+    {
+        RefreshPolicy.MissingScopes(["a", "b"], new TokenSet { Scopes = ["b", "c"] }).Should().Equal("a");
+        RefreshPolicy.MissingScopes(["a"], new TokenSet()).Should().BeEmpty();
+        RefreshPolicy.MissingScopes([], new TokenSet { Scopes = ["b"] }).Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_token_that_was_issued_before_the_clock_was_set_back_is_due_at_once()
+    {
+        var token = Token(TimeSpan.FromHours(1));
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddDays(-1)).Should().Be(DateTimeOffset.MinValue);
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddSeconds(-50)).Should().BeAfter(Start, "two machines' clocks may differ by so much");
+    }
+
+    [Theory]
+    [InlineData(FailureKind.ProviderUnavailable, 300, 0, 300)]
+    [InlineData(FailureKind.RateLimited, 3600, 0, 3600)]
+    [InlineData(FailureKind.ProviderUnavailable, 86400, 0, 3600)]
+    [InlineData(FailureKind.ReauthorizationRequired, 95000, 0, 95000)]
+    [InlineData(FailureKind.ReauthorizationRequired, 900000, 0, 95040)]
+    [InlineData(FailureKind.ProviderUnavailable, 300, -86400, -86400)]
+    [InlineData(FailureKind.ReauthorizationRequired, 86400, -86400, -86400)]
+    public void A_backoff_from_the_future_holds_nobody_up_and_none_lasts_longer_than_any_can(FailureKind kind, int retryAfter, int now, int expected) =>
+        RefreshPolicy.RetryAt(new RefreshFailure(kind, "", 1, Start, Start.AddSeconds(retryAfter), ""), Start.AddSeconds(now))
+            .Should().BeCloseTo(Start.AddSeconds(expected), TimeSpan.FromMilliseconds(1));
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Tests.Core.Tokens;
+
+public sealed class SecretValueTests
+{
+    private const string Marked = "marked-secret-4711";
+
+    [Fact]
+    public void A_secret_is_not_printed_by_itself_or_inside_a_record()
+    {
+        var secret = new SecretValue(Marked);
+        var texts = new object[]
+        {
+            secret, new OAuthClient("id", secret), new TokenSet { AccessToken = secret, RefreshToken = secret },
+            new AccountRecord { Key = new("p", "a"), Generation = 1, Token = new TokenSet { RefreshToken = secret } },
+        };
+        foreach (var text in texts)
+            string.Create(CultureInfo.InvariantCulture, $"{text}").Should().NotContain(Marked);
+    }
+
+    [Fact]
+    public void A_secret_is_not_serialised()
+    {
+        System.Text.Json.JsonSerializer.Serialize(new SecretValue(Marked)).Should().NotContain(Marked);
+        System.Text.Json.JsonSerializer.Serialize(new TokenSet { RefreshToken = new SecretValue(Marked) }).Should().NotContain(Marked);
+    }
+
+    [Fact]
+    public void Fingerprints_tell_parts_apart_and_hold_nothing_of_them()
+    {
+        Fingerprint.Of("a", "bc").Should().NotBe(Fingerprint.Of("ab", "c"));
+        Fingerprint.Of(null, "a").Should().NotBe(Fingerprint.Of("", "a"));
+        Fingerprint.Of("a").Should().Be(Fingerprint.Of("a")).And.HaveLength(32);
+    }
+}

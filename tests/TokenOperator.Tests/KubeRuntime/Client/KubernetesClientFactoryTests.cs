@@ -1,0 +1,171 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Serialization.Metadata;
+using k8s;
+using k8s.Exceptions;
+using KubeRuntime.Client;
+using KubeRuntime.Observability;
+using Microsoft.AspNetCore.Http;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+
+namespace TokenOperator.Tests.KubeRuntime.Client;
+
+public sealed class KubernetesClientFactoryTests
+{
+    [Fact]
+    public async Task The_clusters_own_certificate_is_accepted()
+    {
+        using var authority = new Authority();
+        var requests = await GetAsync(authority.Issue(IPAddress.Loopback), authority.Certificate);
+
+        requests.Should().ContainSingle().Which.Authorization.Should().Be("Bearer a-bearer-token");
+    }
+
+    [Fact]
+    public async Task A_certificate_of_another_host_by_the_same_authority_is_refused_before_the_token_is_sent()
+    {
+        using var authority = new Authority();
+        var connect = () => GetAsync(authority.Issue(IPAddress.Parse("10.9.9.9")), authority.Certificate);
+
+        await connect.Should().ThrowAsync<ApiUnavailableException>();
+    }
+
+    [Fact]
+    public async Task A_certificate_of_another_authority_is_refused()
+    {
+        using var authority = new Authority();
+        using var other = new Authority();
+        var connect = () => GetAsync(other.Issue(IPAddress.Loopback), authority.Certificate);
+
+        await connect.Should().ThrowAsync<ApiUnavailableException>();
+    }
+
+    [Fact]
+    public async Task A_certificate_that_nobody_vouches_for_is_accepted_where_the_kubeconfig_says_so()
+    {
+        using var authority = new Authority();
+        using var other = new Authority();
+        var requests = await GetAsync(other.Issue(IPAddress.Loopback), authority.Certificate, configuration => configuration.SkipTlsVerify = true);
+
+        requests.Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task The_certificate_is_checked_for_the_name_that_the_kubeconfig_gives()
+    {
+        using var authority = new Authority();
+        var connect = () => GetAsync(authority.Issue(IPAddress.Loopback), authority.Certificate, configuration => configuration.TlsServerName = "api.example.com");
+
+        await connect.Should().ThrowAsync<ApiUnavailableException>();
+    }
+
+    [Fact]
+    public async Task A_kubeconfigs_client_certificate_is_shown()
+    {
+        using var authority = new Authority();
+        using var client = authority.Issue(IPAddress.Loopback);
+        using var key = client.GetECDsaPrivateKey();
+        string? shown = null;
+        await GetAsync(
+            authority.Issue(IPAddress.Loopback), authority.Certificate,
+            configuration =>
+            {
+                configuration.ClientCertificateData = Base64(client.ExportCertificatePem());
+                configuration.ClientCertificateKeyData = Base64(key!.ExportECPrivateKeyPem());
+            },
+            context => shown = context.Connection.ClientCertificate?.Thumbprint);
+
+        shown.Should().Be(client.Thumbprint);
+    }
+
+    [Theory]
+    [InlineData(null, "without its key")]
+    [InlineData("no key", "cannot be read")]
+    public void A_client_certificate_with_a_key_that_is_none_is_refused_in_words(string? key, string because)
+    {
+        using var authority = new Authority();
+        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration
+        {
+            Host = "https://127.0.0.1:1",
+            ClientCertificateData = Base64(authority.Certificate.ExportCertificatePem()),
+            ClientCertificateKeyData = key is null ? null : Base64(key),
+        });
+
+        connect.Should().Throw<KubeConfigException>().WithMessage($"*{because}*");
+    }
+
+    [Fact]
+    public void An_address_that_is_none_is_refused_in_words()
+    {
+        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = "here" });
+
+        connect.Should().Throw<KubeConfigException>().WithMessage("*\"here\"*expected*");
+    }
+
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+
+    private static async Task<SeenRequest[]> GetAsync(
+        X509Certificate2 serverCertificate, X509Certificate2 trusted, Action<KubernetesClientConfiguration>? configure = null, Action<HttpContext>? look = null)
+    {
+        using (serverCertificate)
+        {
+            await using var server = await FakeApiServer.StartAsync(serverCertificate);
+            server.Intercept = (context, _) =>
+            {
+                look?.Invoke(context);
+                return Task.FromResult(false);
+            };
+            var configuration = server.Configuration();
+            configuration.SslCaCerts = [trusted];
+            configure?.Invoke(configuration);
+            using var connection = KubernetesClientFactory.Create(configuration);
+            using var metrics = new RuntimeMetrics(new PlainMeterFactory());
+            var client = new ResourceClient(new ApiTransport(connection, new ApiJson(new DefaultJsonTypeInfoResolver()), metrics, TimeProvider.System), "tester");
+            try
+            {
+                await client.GetAsync<Gadget>(Gadget.ResourceKind, new("shop", "lamp"), CancellationToken.None);
+            }
+            catch (ApiUnavailableException)
+            {
+                server.Requests.Should().BeEmpty();
+                throw;
+            }
+
+            return [.. server.Requests];
+        }
+    }
+
+    private sealed class Authority : IDisposable
+    {
+        private readonly ECDsa _key = ECDsa.Create();
+
+        public Authority()
+        {
+            var request = new CertificateRequest("CN=authority", _key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            Certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        }
+
+        public X509Certificate2 Certificate { get; }
+
+        public X509Certificate2 Issue(IPAddress address)
+        {
+            using var leafKey = ECDsa.Create();
+            var request = new CertificateRequest("CN=server", leafKey, HashAlgorithmName.SHA256);
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddIpAddress(address);
+            request.CertificateExtensions.Add(names.Build());
+            using var issued = request.Create(
+                Certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+            return issued.CopyWithPrivateKey(leafKey);
+        }
+
+        public void Dispose()
+        {
+            Certificate.Dispose();
+            _key.Dispose();
+        }
+    }
+}

@@ -1,0 +1,212 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+using k8s;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.Logging;
+
+namespace TokenOperator.Tests.KubeRuntime.Fakes;
+
+/// <summary>A request as the fake API server saw it.</summary>
+internal sealed record SeenRequest(string Method, string Path, string Query, string Accept, string ContentType, string Authorization, string Body)
+{
+    public bool IsWatch => Query.Contains("watch=true", StringComparison.Ordinal);
+}
+
+/// <summary>
+/// An API server for the runtime's tests: LIST, watch, GET and the writes with resource versions, and a hook by which a test
+/// answers in its own way.
+/// </summary>
+internal sealed class FakeApiServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private FakeApiServer(WebApplication app) => _app = app;
+
+    public FakeStore Store { get; } = new();
+
+    public ConcurrentQueue<SeenRequest> Requests { get; } = new();
+
+    /// <summary>True when it has answered itself.</summary>
+    public Func<HttpContext, SeenRequest, Task<bool>>? Intercept { get; set; }
+
+    public string Address => _app.Urls.Single();
+
+    public static async Task<FakeApiServer> StartAsync(X509Certificate2? certificate = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(o => o.ListenLocalhostFreePort(certificate));
+        var _app = builder.Build();
+        var server = new FakeApiServer(_app);
+        _app.Run(server.HandleAsync);
+        await _app.StartAsync();
+        return server;
+    }
+
+    public KubernetesClientConfiguration Configuration() => new() { Host = Address, AccessToken = "a-bearer-token", Namespace = "operators" };
+
+    public async ValueTask DisposeAsync()
+    {
+        Store.EndWatches();
+        // What hangs by intention is cut off.
+        using var now = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
+        await _app.StopAsync(now.Token);
+        await _app.DisposeAsync();
+    }
+
+    public static async Task AnswerAsync(HttpContext context, int code, string json)
+    {
+        context.Response.StatusCode = code;
+        context.Response.ContentType = "application/json";
+        await context.Response.WriteAsync(json);
+    }
+
+    public static Task RefuseAsync(HttpContext context, int code, string reason, string message) =>
+        AnswerAsync(context, code, new JsonObject { ["kind"] = "Status", ["code"] = code, ["reason"] = reason, ["message"] = message }.ToJsonString());
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        var seen = new SeenRequest(
+            context.Request.Method,
+            context.Request.Path.Value!,
+            context.Request.QueryString.Value ?? "",
+            context.Request.Headers.Accept.ToString(),
+            context.Request.ContentType ?? "",
+            context.Request.Headers.Authorization.ToString(),
+            await reader.ReadToEndAsync());
+        Requests.Enqueue(seen);
+        try
+        {
+            if (Intercept is { } intercept && await intercept(context, seen)) return;
+            await ServeAsync(context, seen);
+        }
+        catch (RefusedException e)
+        {
+            await RefuseAsync(context, e.Code, e.Reason, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            // The client has gone.
+        }
+    }
+
+    private async Task ServeAsync(HttpContext context, SeenRequest seen)
+    {
+        var (collection, ns, name, isStatus) = Split(seen.Path);
+        if (seen.IsWatch)
+        {
+            await WatchAsync(context, collection, ns);
+            return;
+        }
+
+        if (seen.Method == "GET" && name.Length == 0)
+        {
+            await ListAsync(context, collection, ns);
+            return;
+        }
+
+        var answer = seen.Method switch
+        {
+            "GET" => Store.Get(collection, ns, name),
+            "POST" => Store.Create(collection, JsonNode.Parse(seen.Body)!.AsObject()),
+            "DELETE" => Store.Delete(collection, ns, name),
+            "PUT" => Store.Update(collection, ns, name, o => Replace(o, JsonNode.Parse(seen.Body)!.AsObject())),
+            "PATCH" when seen.ContentType.StartsWith("application/json-patch", StringComparison.Ordinal) =>
+                Store.Update(collection, ns, name, o => JsonPatch.Apply(o, JsonNode.Parse(seen.Body)!.AsArray())),
+            "PATCH" => Apply(collection, ns, name, isStatus, JsonNode.Parse(seen.Body)!.AsObject()),
+            _ => throw new RefusedException(405, "MethodNotAllowed", seen.Method),
+        };
+        if (answer is null) throw new RefusedException(404, "NotFound", $"{collection} \"{name}\" not found");
+        await AnswerAsync(context, seen.Method == "POST" ? 201 : 200, answer.ToJsonString());
+    }
+
+    private async Task ListAsync(HttpContext context, string collection, string ns)
+    {
+        var (items, version) = Store.List(collection, ns);
+        var query = context.Request.Query;
+        var limit = query["resourceVersion"] == "0" ? 0 : int.Parse(query["limit"].FirstOrDefault() ?? "0", CultureInfo.InvariantCulture);
+        var skip = int.Parse(query["continue"].FirstOrDefault() ?? "0", CultureInfo.InvariantCulture);
+        var page = items.Skip(skip).Take(limit == 0 ? int.MaxValue : limit).ToArray<JsonNode?>();
+        var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) };
+        if (skip + page.Length < items.Count) metadata["continue"] = (skip + page.Length).ToString(CultureInfo.InvariantCulture);
+        await AnswerAsync(context, 200, new JsonObject { ["kind"] = "List", ["metadata"] = metadata, ["items"] = new JsonArray(page) }.ToJsonString());
+    }
+
+    private async Task WatchAsync(HttpContext context, string collection, string ns)
+    {
+        var lines = Store.Watch(collection, ns, long.Parse(context.Request.Query["resourceVersion"]!, CultureInfo.InvariantCulture));
+        try
+        {
+            await context.Response.StartAsync();
+            await context.Response.Body.FlushAsync();
+            await foreach (var line in lines.Reader.ReadAllAsync(context.RequestAborted))
+            {
+                await context.Response.WriteAsync(line + "\n");
+                await context.Response.Body.FlushAsync();
+            }
+        }
+        finally
+        {
+            Store.Unwatch(lines);
+        }
+    }
+
+    private JsonObject Apply(string collection, string ns, string name, bool isStatus, JsonObject body)
+    {
+        var changed = Store.Update(collection, ns, name, o =>
+        {
+            foreach (var (key, value) in body)
+            {
+                if (key != "metadata" && isStatus == (key == "status")) o[key] = value?.DeepClone();
+            }
+        });
+        return changed ?? Store.Create(collection, body);
+    }
+
+    private static void Replace(JsonObject old, JsonObject body)
+    {
+        if ((string?)body["metadata"]!["resourceVersion"] is { } version && version != (string?)old["metadata"]!["resourceVersion"])
+        {
+            throw new RefusedException(409, "Conflict", "the object has been modified");
+        }
+
+        foreach (var key in body.Select(p => p.Key).Where(k => k != "metadata").ToList()) old[key] = body[key]?.DeepClone();
+    }
+
+    // /api/v1/namespaces/ns/secrets/name or /apis/group/v1/namespaces/ns/plural/name/status
+    private static (string Collection, string Namespace, string Name, bool IsStatus) Split(string path)
+    {
+        var parts = path.Trim('/').Split('/').ToList();
+        parts.RemoveRange(0, parts[0] == "api" ? 2 : 3);
+        var ns = "";
+        if (parts[0] == "namespaces" && parts.Count > 2)
+        {
+            ns = parts[1];
+            parts.RemoveRange(0, 2);
+        }
+
+        return (parts[0], ns, parts.ElementAtOrDefault(1) ?? "", parts.ElementAtOrDefault(2) == "status");
+    }
+}
+
+internal static class KestrelExtensions
+{
+    public static void ListenLocalhostFreePort(this KestrelServerOptions options, X509Certificate2? certificate) =>
+        options.Listen(System.Net.IPAddress.Loopback, 0, listen =>
+        {
+            if (certificate is null) return;
+            listen.UseHttps(certificate, https =>
+            {
+                https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                https.ClientCertificateValidation = (_, _, _) => true;
+            });
+        });
+}

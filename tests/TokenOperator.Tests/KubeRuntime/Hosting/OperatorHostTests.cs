@@ -1,0 +1,142 @@
+using KubeRuntime.Controllers;
+using KubeRuntime.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+
+namespace TokenOperator.Tests.KubeRuntime.Hosting;
+
+public sealed class OperatorHostTests : IAsyncLifetime
+{
+    private FakeApiServer _server = null!;
+
+    public async Task InitializeAsync() => _server = await FakeApiServer.StartAsync();
+
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    [Fact]
+    public async Task A_standby_has_warm_caches_does_nothing_and_takes_over_when_the_leader_stops()
+    {
+        var leader = await StartAsync();
+        await leader.UntilLeadingAsync();
+        await using var standby = await StartAsync();
+        await Eventually.IsTrueAsync(() => standby.Health.CachesSynced, "the standby is warm");
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        await leader.UntilAsync("reconcile lamp");
+        await Eventually.IsTrueAsync(() => standby.Cache.List().Count == 1, "the standby sees it, too");
+
+        standby.Script.Seen.Should().BeEmpty();
+        standby.Leadership.IsLeading.Should().BeFalse();
+        standby.Health.IsAlive.Should().BeTrue();
+
+        await leader.DisposeAsync();
+        await standby.UntilAsync("reconcile lamp");
+        standby.Leadership.IsLeading.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task The_lease_is_released_only_after_the_work_is_done()
+    {
+        var running = await StartAsync();
+        var gate = new TaskCompletionSource();
+        var wasCancelled = false;
+        running.Script.Reconcile = async (g, ct) =>
+        {
+            await gate.Task;
+            wasCancelled = ct.IsCancellationRequested;
+            return ReconciliationResult<Gadget>.Success(g);
+        };
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        await running.UntilAsync("reconcile lamp");
+
+        var stop = running.DisposeAsync().AsTask();
+        await Eventually.IsTrueAsync(() => Renewals() >= 2, "it renews while it drains");
+        Holder().Should().NotBeEmpty();
+        stop.IsCompleted.Should().BeFalse();
+        gate.SetResult();
+        await stop;
+
+        wasCancelled.Should().BeFalse();
+        Holder().Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Work_that_does_not_end_is_broken_off_when_the_drain_time_is_over()
+    {
+        var running = await StartAsync(o => o.DrainTimeout = TimeSpan.FromMilliseconds(100));
+        var wasCancelled = false;
+        running.Script.Reconcile = async (g, ct) =>
+        {
+            await Task.Delay(Timeout.Infinite, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            wasCancelled = true;
+            return ReconciliationResult<Gadget>.Success(g);
+        };
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        await running.UntilAsync("reconcile lamp");
+
+        await running.DisposeAsync();
+
+        wasCancelled.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Losing_the_lease_breaks_work_off_and_ends_the_host()
+    {
+        await using var running = await StartAsync();
+        var brokenOff = new TaskCompletionSource();
+        running.Script.Reconcile = async (g, ct) =>
+        {
+            await Task.Delay(Timeout.Infinite, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            brokenOff.TrySetResult();
+            return ReconciliationResult<Gadget>.Success(g);
+        };
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        await running.UntilAsync("reconcile lamp");
+        var ending = running.Host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+
+        _server.Store.Update("leases", "operators", "demo", o => o["spec"]!["holderIdentity"] = "other");
+
+        await Eventually.IsTrueAsync(() => ending.IsCancellationRequested, "the host ends");
+        await brokenOff.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        running.Leadership.IsLeading.Should().BeFalse();
+        Environment.ExitCode.Should().Be(1);
+        Environment.ExitCode = 0;
+        Holder().Should().Be("other");
+    }
+
+    [Fact]
+    public async Task Without_an_election_no_lease_is_touched_and_the_scope_is_the_process_own()
+    {
+        await using var first = await TestOperator.StartAsync(_server);
+        await using var second = await TestOperator.StartAsync(_server);
+        await first.UntilLeadingAsync();
+
+        first.Leadership.Scope.Should().NotBe(second.Leadership.Scope);
+        _server.Store.List("leases", "").Items.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task An_operator_at_rest_makes_no_requests_but_for_its_lease()
+    {
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
+        await using var running = await StartAsync();
+        await running.UntilLeadingAsync();
+        await running.UntilAsync("reconcile lamp");
+        _server.Requests.Clear();
+
+        await Eventually.IsTrueAsync(() => Renewals() >= 5, "it renewed some times");
+
+        _server.Requests.Should().OnlyContain(r => r.Path.Contains("/leases/") && r.Method == "PUT");
+    }
+
+    private Task<TestOperator> StartAsync(Action<OperatorOptions>? configure = null) => TestOperator.StartAsync(_server, o =>
+    {
+        o.LeaderElection.Enabled = true;
+        o.LeaderElection.RetryPeriod = TimeSpan.FromMilliseconds(50);
+        configure?.Invoke(o);
+    });
+
+    private int Renewals() => _server.Requests.Count(r => r.Method == "PUT");
+
+    private string? Holder() => (string?)_server.Store.Get("leases", "operators", "demo")!["spec"]!["holderIdentity"];
+}

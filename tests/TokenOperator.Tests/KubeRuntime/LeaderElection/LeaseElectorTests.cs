@@ -1,0 +1,253 @@
+using System.Text.Json.Nodes;
+using KubeRuntime;
+using KubeRuntime.LeaderElection;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+
+namespace TokenOperator.Tests.KubeRuntime.LeaderElection;
+
+public sealed class LeaseElectorTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly LeaseTimes Times = new(15 * Second, 10 * Second, 2 * Second);
+    private RuntimeFixture _fixture = null!;
+
+    private FakeStore Store => _fixture.Server.Store;
+
+    private JsonNode? Spec => Store.Get("leases", "operators", "demo")?["spec"];
+
+    public async Task InitializeAsync() => _fixture = await RuntimeFixture.StartAsync();
+
+    public async Task DisposeAsync() => await _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task A_lease_that_does_not_exist_is_taken_at_once()
+    {
+        var elector = Elector("me");
+        elector.IsLeading.Should().BeFalse();
+        elector.Term.IsCancellationRequested.Should().BeTrue();
+
+        _fixture.Run(elector.RunAsync);
+        await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
+
+        elector.IsLeading.Should().BeTrue();
+        elector.Term.IsCancellationRequested.Should().BeFalse();
+        elector.Scope.Should().Be("operators/demo");
+        ((string?)Spec!["holderIdentity"]).Should().Be("me");
+        ((int)Spec!["leaseDurationSeconds"]!).Should().Be(15);
+    }
+
+    [Fact]
+    public async Task A_whole_second_is_written_with_a_fraction_since_the_server_refuses_it_without()
+    {
+        // The fake clock stands at a whole second.
+        var elector = Elector("me");
+        _fixture.Run(elector.RunAsync);
+        await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
+
+        ((string)Spec!["renewTime"]!).Should().Be("2030-01-01T00:00:00.000000Z");
+        ((string)Spec!["acquireTime"]!).Should().Be("2030-01-01T00:00:00.000000Z");
+    }
+
+    [Fact]
+    public async Task A_leader_renews_with_one_request_every_two_seconds()
+    {
+        var elector = await LeadAsync("me");
+        var before = _fixture.Server.Requests.Count;
+
+        var started = _fixture.Time.GetUtcNow();
+
+        await Eventually.IsTrueAsync(() => _fixture.Server.Requests.Count >= before + 3, "it renewed thrice", _fixture.Time, Second / 50);
+
+        (_fixture.Time.GetUtcNow() - started).Should().BeGreaterThanOrEqualTo(6 * Second);
+        elector.IsLeading.Should().BeTrue();
+        _fixture.Server.Requests.Skip(before).Should().OnlyContain(r => r.Method == "PUT");
+        ((int)Spec!["leaseTransitions"]!).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task An_API_server_that_takes_seconds_for_each_answer_keeps_nobody_from_leading()
+    {
+        _fixture.Server.Intercept = async (_, _) =>
+        {
+            await Task.Delay(3 * Second, _fixture.Time);
+            return false;
+        };
+        var elector = Elector("me");
+        _fixture.Run(elector.RunAsync);
+
+        await Eventually.IsTrueAsync(() => elector.Acquired.IsCompleted, "it leads", _fixture.Time, Second / 10);
+    }
+
+    [Fact]
+    public async Task A_lease_without_a_holder_is_taken_at_once()
+    {
+        Store.Create("leases", Lease("", 1));
+
+        var elector = await LeadAsync("me");
+
+        ((int)Spec!["leaseTransitions"]!).Should().Be(1);
+        elector.TermNumber.Should().Be(1, "what one leader writes elsewhere is fenced from the next by it");
+        elector.IsLeading.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Anothers_lease_is_taken_only_when_it_has_not_changed_for_its_duration()
+    {
+        Store.Create("leases", Lease("other", 15));
+        var elector = Elector("me");
+        _fixture.Run(elector.RunAsync);
+        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "it looked");
+        var looked = _fixture.Time.GetUtcNow();
+
+        await Eventually.IsTrueAsync(() => elector.IsLeading, "it leads", _fixture.Time, Second / 2);
+
+        // Its renewTime is years ago: only what was seen on our own clock counts.
+        (_fixture.Time.GetUtcNow() - looked).Should().BeGreaterThanOrEqualTo(15 * Second);
+    }
+
+    [Fact]
+    public async Task A_leader_that_cannot_renew_ends_its_term_by_itself_at_the_deadline()
+    {
+        var elector = Elector("me");
+        var run = elector.RunAsync(_fixture.Stop);
+        await elector.Acquired;
+        _fixture.Server.Intercept = HangAsync;
+
+        await Eventually.IsTrueAsync(() => run.IsCompleted, "the term is over", _fixture.Time, Second / 2);
+
+        elector.IsLeading.Should().BeFalse();
+        elector.Term.IsCancellationRequested.Should().BeTrue();
+        elector.IsAlive.Should().BeFalse();
+        (_fixture.Time.GetUtcNow() - _fixture.Time.Start).Should().BeGreaterThanOrEqualTo(10 * Second).And.BeLessThan(15 * Second);
+    }
+
+    [Fact]
+    public async Task A_process_that_was_paused_knows_at_once_that_it_does_not_lead()
+    {
+        var elector = await LeadAsync("me");
+        _fixture.Server.Intercept = HangAsync;
+
+        _fixture.Time.Advance(10 * Second);
+
+        elector.IsLeading.Should().BeFalse();
+        elector.Term.IsCancellationRequested.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_leader_that_lost_its_lease_never_renews_it_again()
+    {
+        var elector = Elector("me");
+        var run = elector.RunAsync(_fixture.Stop);
+        await elector.Acquired;
+        Store.Update("leases", "operators", "demo", o => o["spec"]!["holderIdentity"] = "other");
+
+        await Eventually.IsTrueAsync(() => run.IsCompleted, "it noticed", _fixture.Time, Second / 2);
+        var requests = _fixture.Server.Requests.Count;
+        _fixture.Time.Advance(60 * Second);
+
+        elector.IsLeading.Should().BeFalse();
+        ((string?)Spec!["holderIdentity"]).Should().Be("other");
+        _fixture.Server.Requests.Should().HaveCount(requests);
+    }
+
+    [Fact]
+    public async Task A_passing_failure_does_not_end_the_term()
+    {
+        var elector = await LeadAsync("me");
+        var failures = 0;
+        _fixture.Server.Intercept = async (context, _) =>
+        {
+            if (++failures > 1) return false;
+            await FakeApiServer.RefuseAsync(context, 500, "InternalError", "etcd is unwell");
+            return true;
+        };
+
+        var renewed = (string?)Spec!["renewTime"];
+        await Eventually.IsTrueAsync(() => (string?)Spec!["renewTime"] != renewed, "it renewed", _fixture.Time, Second / 50);
+
+        elector.IsLeading.Should().BeTrue();
+        elector.IsAlive.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_released_lease_is_taken_by_the_next_one_without_a_wait()
+    {
+        var first = Elector("first");
+        using var stop = new CancellationTokenSource();
+        var run = first.RunAsync(stop.Token);
+        await first.Acquired;
+        await stop.CancelAsync();
+        await run;
+        first.IsLeading.Should().BeTrue("the lease is held until the work is done");
+
+        await first.ReleaseAsync(_fixture.Stop);
+
+        first.IsLeading.Should().BeFalse();
+        ((string?)Spec!["holderIdentity"]).Should().BeEmpty();
+        await LeadAsync("second");
+        ((string?)Spec!["holderIdentity"]).Should().Be("second");
+    }
+
+    [Fact]
+    public void Times_that_cannot_work_are_refused()
+    {
+        var make = () => Elector("me", Times with { RenewDeadline = 20 * Second });
+
+        make.Should().Throw<ArgumentException>().WithMessage("Leader election needs RetryPeriod < RenewDeadline < LeaseDuration*");
+    }
+
+    [Fact]
+    public async Task A_term_that_ran_out_is_not_revived_by_a_renewal_that_comes_through_late()
+    {
+        var elector = Elector("me");
+        var run = elector.RunAsync(_fixture.Stop);
+        await elector.Acquired;
+        var gate = new TaskCompletionSource();
+        _fixture.Server.Intercept = async (_, _) =>
+        {
+            await gate.Task;
+            return false;
+        };
+        var before = _fixture.Server.Requests.Count;
+        await Eventually.IsTrueAsync(() => _fixture.Server.Requests.Count > before, "it tries to renew", _fixture.Time, Second / 50);
+
+        _fixture.Time.Advance(10 * Second);
+        gate.SetResult();
+        await run.WaitAsync(TimeSpan.FromSeconds(20));
+
+        elector.IsLeading.Should().BeFalse();
+    }
+
+    private static async Task<bool> HangAsync(HttpContext context, SeenRequest seen)
+    {
+        await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        return true;
+    }
+
+    private async Task<LeaseElector> LeadAsync(string identity)
+    {
+        var elector = Elector(identity);
+        _fixture.Run(elector.RunAsync);
+        await elector.Acquired.WaitAsync(TimeSpan.FromSeconds(20));
+        return elector;
+    }
+
+    private LeaseElector Elector(string identity, LeaseTimes? times = null) => new(
+        _fixture.Client, new NamespacedName("operators", "demo"), identity, times ?? Times, _fixture.Time, NullLogger<LeaseElector>.Instance);
+
+    private static JsonObject Lease(string holder, int seconds) => new()
+    {
+        ["apiVersion"] = "coordination.k8s.io/v1",
+        ["kind"] = "Lease",
+        ["metadata"] = new JsonObject { ["name"] = "demo", ["namespace"] = "operators" },
+        ["spec"] = new JsonObject
+        {
+            ["holderIdentity"] = holder,
+            ["leaseDurationSeconds"] = seconds,
+            ["renewTime"] = "2020-01-01T00:00:00.000000Z",
+            ["leaseTransitions"] = 0,
+        },
+    };
+}

@@ -1,0 +1,260 @@
+using KubeRuntime;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+
+namespace TokenOperator.Tests.KubeRuntime.Watching;
+
+public sealed class ReflectorTests : IAsyncLifetime
+{
+    private static readonly NamespacedName Lamp = new("shop", "lamp");
+    private RuntimeFixture _fixture = null!;
+
+    private FakeStore Store => _fixture.Server.Store;
+
+    private SeenRequest[] Watches => [.. _fixture.Server.Requests.Where(r => r.IsWatch)];
+
+    private SeenRequest[] Lists => [.. _fixture.Server.Requests.Where(r => !r.IsWatch)];
+
+    public async Task InitializeAsync() => _fixture = await RuntimeFixture.StartAsync();
+
+    public async Task DisposeAsync() => await _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task What_exists_is_listed_and_what_happens_is_followed()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        cache.Get(Lamp)!.Spec.Size.Should().Be("small");
+
+        Store.Update("gadgets", "shop", "lamp", o => o["spec"]!["size"] = "large");
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp)?.Spec.Size == "large", "the change arrives");
+        cache.ByIndex("size", "large").Should().ContainSingle();
+        cache.ByIndex("size", "small").Should().BeEmpty();
+
+        Store.Delete("gadgets", "shop", "lamp");
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion arrives");
+        Lists.Should().ContainSingle().Which.Query.Should().Contain("resourceVersion=0");
+    }
+
+    [Fact]
+    public async Task A_watch_that_the_server_ends_goes_on_from_where_it_was()
+    {
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the object arrives");
+        var version = Store.Version;
+
+        Store.EndWatches();
+        await Eventually.IsTrueAsync(() => Watches.Length == 2, "it is watched again");
+
+        Watches[1].Query.Should().Contain($"resourceVersion={version}");
+        Lists.Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task A_bookmark_moves_the_place_from_which_a_watch_goes_on()
+    {
+        await _fixture.WatchGadgetsUntilSyncedAsync();
+        Watches[0].Query.Should().Contain("allowWatchBookmarks=true");
+
+        Store.Tell("gadgets", FakeStore.Line("BOOKMARK", """{"kind":"Gadget","apiVersion":"test.dev/v1","metadata":{"resourceVersion":"4711"}}"""));
+        Store.EndWatches();
+        await Eventually.IsTrueAsync(() => Watches.Length == 2, "it is watched again");
+
+        Watches[1].Query.Should().Contain("resourceVersion=4711");
+    }
+
+    [Fact]
+    public async Task A_version_that_the_server_has_forgotten_leads_to_a_new_list_that_finds_what_was_deleted_meanwhile()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        Store.Create("gadgets", Gadget.Manifest("sofa"));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        var gone = new List<NamespacedName>();
+        cache.Subscribe(change => { if (change.New is null) gone.Add(change.Key); });
+
+        Store.WhileNobodyLooks(() =>
+        {
+            Store.Delete("gadgets", "shop", "lamp");
+            Store.Create("gadgets", Gadget.Manifest("desk"));
+        });
+        // A watch that lasted so long goes on from where it was.
+        _fixture.Time.Advance(TimeSpan.FromSeconds(1));
+        Store.EndWatches();
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        cache.List().Select(g => g.Metadata.Name).Should().BeEquivalentTo("sofa", "desk");
+        gone.Should().Equal(Lamp);
+        Lists[^1].Query.Should().NotContain("resourceVersion");
+    }
+
+    [Fact]
+    public async Task A_410_inside_a_watch_leads_to_a_new_list()
+    {
+        await _fixture.WatchGadgetsUntilSyncedAsync();
+
+        Store.Tell("gadgets", FakeStore.Line("ERROR", """{"kind":"Status","metadata":{},"status":"Failure","code":410,"reason":"Expired","message":"too old"}"""));
+        await Eventually.IsTrueAsync(() => Lists.Length == 2, "it is listed again", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        Lists[1].Query.Should().NotContain("resourceVersion");
+    }
+
+    [Fact]
+    public async Task A_watch_that_stays_silent_and_does_not_end_is_given_up_and_begun_again()
+    {
+        await _fixture.WatchGadgetsUntilSyncedAsync();
+
+        // The server promises to end it after 5 to 10 minutes and does not.
+        _fixture.Time.Advance(TimeSpan.FromMinutes(10) + TimeSpan.FromSeconds(15));
+        await Eventually.IsTrueAsync(() => Watches.Length == 2, "it is watched again");
+
+        Lists.Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task A_watch_that_ends_at_once_is_not_begun_again_in_a_tight_loop()
+    {
+        _fixture.Server.Intercept = async (context, seen) =>
+        {
+            if (seen.IsWatch) await context.Response.StartAsync();
+            return seen.IsWatch;
+        };
+        _fixture.WatchGadgets();
+        await Eventually.IsTrueAsync(() => Watches.Length == 1, "it was watched");
+
+        // In small steps, or a watch would seem to have lasted.
+        await Eventually.IsTrueAsync(() => Watches.Length == 4, "it was watched four times", _fixture.Time, TimeSpan.FromMilliseconds(10));
+
+        // 0.8 + 1.6 + 3.2 s at least.
+        (_fixture.Time.GetUtcNow() - _fixture.Time.Start).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(5.6));
+    }
+
+    [Fact]
+    public async Task A_list_that_fails_is_tried_until_it_succeeds()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        _fixture.Server.Intercept = async (context, _) =>
+        {
+            if (_fixture.Server.Requests.Count > 3) return false;
+            await FakeApiServer.RefuseAsync(context, 500, "InternalError", "not yet");
+            return true;
+        };
+        var cache = _fixture.WatchGadgets();
+
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced", _fixture.Time, TimeSpan.FromMilliseconds(500));
+
+        cache.Get(Lamp).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task An_empty_list_without_items_is_an_empty_list()
+    {
+        _fixture.Server.Intercept = async (context, seen) =>
+        {
+            if (!seen.IsWatch) await FakeApiServer.AnswerAsync(context, 200, """{"kind":"List","metadata":{"resourceVersion":"7"},"items":null}""");
+            return !seen.IsWatch;
+        };
+
+        var cache = _fixture.WatchGadgets();
+
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced");
+    }
+
+    [Fact]
+    public async Task An_object_that_does_not_fit_its_class_is_passed_over_and_the_next_one_is_not()
+    {
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+
+        Store.Create("gadgets", Gadget.Misfit("odd"));
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the next one arrives");
+
+        cache.List().Should().ContainSingle();
+        Watches.Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task An_object_that_does_not_fit_its_class_is_passed_over_by_a_list_too()
+    {
+        Store.Create("gadgets", Gadget.Misfit("odd"));
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+
+        cache.List().Should().ContainSingle().Which.Metadata.Name.Should().Be("lamp");
+        _fixture.Log.Lines.Should().ContainSingle(line => line.StartsWith("shop/odd of gadgets.test.dev does not fit its class", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_object_that_a_list_does_not_understand_any_more_stays_as_it_was_last_understood()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        Store.WhileNobodyLooks(() =>
+        {
+            Store.Update("gadgets", "shop", "lamp", o => o["spec"] = Gadget.Misfit("lamp")["spec"]!.DeepClone());
+            Store.Create("gadgets", Gadget.Manifest("sofa"));
+        });
+
+        _fixture.Time.Advance(TimeSpan.FromSeconds(1));
+        Store.EndWatches();
+        await Eventually.IsTrueAsync(() => cache.List().Count == 2, "the new one is found", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        cache.Get(Lamp)!.Spec.Size.Should().Be("small");
+    }
+
+    [Fact]
+    public async Task Each_namespace_is_watched_by_itself_and_the_cache_is_synced_when_all_are()
+    {
+        var isOpen = false;
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        Store.Create("gadgets", Gadget.Manifest("lamp", ns: "depot"));
+        Store.Create("gadgets", Gadget.Manifest("lamp", ns: "elsewhere"));
+        _fixture.Server.Intercept = async (context, seen) =>
+        {
+            var isBarred = !isOpen && seen.Path.Contains("/depot/", StringComparison.Ordinal);
+            if (isBarred) await FakeApiServer.RefuseAsync(context, 403, "Forbidden", "no");
+            return isBarred;
+        };
+        var cache = _fixture.WatchGadgets("shop", "depot");
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the first namespace is listed");
+        cache.HasSynced.Should().BeFalse();
+
+        isOpen = true;
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the second is", _fixture.Time, TimeSpan.FromSeconds(1));
+
+        cache.List().Select(g => g.Metadata.NamespaceProperty).Should().BeEquivalentTo("shop", "depot");
+    }
+
+    [Fact]
+    public async Task A_watch_that_ends_at_once_is_followed_by_a_list_that_finds_what_it_did_not_tell()
+    {
+        var cache = _fixture.WatchGadgets();
+        _fixture.Server.Intercept = async (context, seen) =>
+        {
+            if (seen.IsWatch) await context.Response.StartAsync();
+            return seen.IsWatch;
+        };
+        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced");
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the object is found", _fixture.Time, TimeSpan.FromMilliseconds(10));
+    }
+
+    [Fact]
+    public async Task What_a_watch_left_out_is_found_by_the_list_of_each_half_hour()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        Store.WhileNobodyLooks(() => Store.Delete("gadgets", "shop", "lamp"));
+        // Nothing seems to be missing after this one.
+        Store.Create("gadgets", Gadget.Manifest("sofa"));
+        await Eventually.IsTrueAsync(() => cache.List().Count == 2, "the next event arrives");
+
+        var watches = Watches.Length;
+        _fixture.Time.Advance(TimeSpan.FromMinutes(20));
+        await Eventually.IsTrueAsync(() => Watches.Length > watches, "another watch is begun");
+        Lists.Should().ContainSingle();
+        _fixture.Time.Advance(TimeSpan.FromMinutes(20));
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found");
+    }
+}

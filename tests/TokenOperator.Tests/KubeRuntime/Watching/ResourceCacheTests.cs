@@ -1,0 +1,128 @@
+using k8s.Models;
+using KubeRuntime;
+using KubeRuntime.Watching;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+
+namespace TokenOperator.Tests.KubeRuntime.Watching;
+
+public sealed class ResourceCacheTests
+{
+    private static readonly NamespacedName Lamp = new("shop", "lamp");
+    private readonly ResourceCache<Gadget> _cache = new([""], new CacheOptions<Gadget>());
+    private readonly List<(string? Old, string? New)> _changes = [];
+
+    public ResourceCacheTests() =>
+        _cache.Subscribe(c => _changes.Add((c.Old?.Metadata.ResourceVersion, c.New?.Metadata.ResourceVersion)));
+
+    [Fact]
+    public void An_own_write_is_read_at_once_and_its_later_event_is_no_change()
+    {
+        _cache.Replace("", [Version(5)], "5");
+        _cache.Observe(Version(7));
+        _cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("7");
+
+        _cache.Apply("", Lamp, Version(7), "7");
+
+        _changes.Should().Equal((null, "5"), ("5", "7"));
+    }
+
+    [Fact]
+    public void An_event_from_before_an_own_write_does_not_bring_the_old_state_back()
+    {
+        _cache.Observe(Version(7));
+
+        _cache.Apply("", Lamp, Version(6), "6");
+
+        _cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("7");
+    }
+
+    [Fact]
+    public void The_answer_to_an_own_write_that_comes_after_the_deletion_does_not_bring_the_object_back()
+    {
+        _cache.Replace("", [Version(5)], "5");
+        _cache.Apply("", Lamp, null, "8");
+
+        _cache.Observe(Version(7));
+
+        _cache.Get(Lamp).Should().BeNull();
+    }
+
+    [Fact]
+    public void What_the_server_says_does_not_exist_is_forgotten_unless_it_is_another_by_now()
+    {
+        var first = Version(5);
+        _cache.Replace("", [first], "5");
+        _cache.Apply("", Lamp, Version(7), "7");
+        _cache.Forget(first);
+        _cache.Get(Lamp).Should().NotBeNull();
+
+        _cache.Forget(_cache.Get(Lamp)!);
+
+        _cache.Get(Lamp).Should().BeNull();
+        _changes.Should().Equal((null, "5"), ("5", "7"), ("7", null));
+    }
+
+    [Fact]
+    public void A_list_from_before_an_own_write_does_not_remove_what_was_written()
+    {
+        _cache.Observe(Version(7));
+
+        _cache.Replace("", [], "6");
+        _cache.Get(Lamp).Should().NotBeNull();
+
+        _cache.Replace("", [], "8");
+        _cache.Get(Lamp).Should().BeNull();
+    }
+
+    [Fact]
+    public void The_deletion_of_an_object_does_not_remove_the_one_that_took_its_name()
+    {
+        _cache.Replace("", [Version(5)], "5");
+        _cache.Observe(Version(9));
+
+        _cache.Apply("", Lamp, null, "8");
+
+        _cache.Get(Lamp)!.Metadata.ResourceVersion.Should().Be("9");
+    }
+
+    [Fact]
+    public void A_server_that_was_restored_from_a_backup_is_believed()
+    {
+        _cache.Replace("", [Version(500), Version(501, "sofa")], "600");
+
+        _cache.Replace("", [Version(40)], "50");
+
+        _cache.List().Should().ContainSingle().Which.Metadata.ResourceVersion.Should().Be("40");
+    }
+
+    [Fact]
+    public void A_list_of_one_namespace_removes_nothing_of_another()
+    {
+        var both = new ResourceCache<Gadget>(["shop", "depot"], new CacheOptions<Gadget>());
+        both.Replace("shop", [Version(5)], "5");
+
+        both.Replace("depot", [], "6");
+
+        both.Get(Lamp).Should().NotBeNull();
+        both.HasSynced.Should().BeTrue();
+    }
+
+    [Fact]
+    public void An_unknown_index_is_named()
+    {
+        var look = () => _cache.ByIndex("colour", "red");
+
+        look.Should().Throw<ArgumentException>().WithMessage("The cache of Gadget has no index \"colour\"*");
+    }
+
+    [Fact]
+    public void What_tells_neither_key_nor_version_cannot_be_cached()
+    {
+        var make = () => new ResourceCache<string>([""], new CacheOptions<string>());
+
+        make.Should().Throw<InvalidOperationException>().WithMessage("String cannot be cached: implement ICachedItem.");
+    }
+
+    private static Gadget Version(int version, string name = "lamp") =>
+        new() { Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "shop", ResourceVersion = $"{version}" } };
+}

@@ -1,0 +1,121 @@
+using k8s.Models;
+using KubectlOAuthToken;
+using TokenOperator.Api;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
+
+namespace TokenOperator.Tests.KubectlOAuthToken;
+
+public sealed class TokenStatusTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void A_token_that_is_valid_and_fresh_is_good_and_has_no_next_step()
+    {
+        var status = TokenStatus.From(Token(), Now);
+        status.Health.Should().Be(Health.Ok);
+        status.Ready.Should().BeTrue();
+        status.NextStep.Should().BeNull();
+    }
+
+    [Fact]
+    public void A_valid_token_whose_refresh_fails_is_a_warning_with_the_cause_of_the_failure()
+    {
+        var status = TokenStatus.From(Token(("Refreshed", "False", Reasons.ProviderUnavailable)), Now);
+        status.Health.Should().Be(Health.Warning);
+        status.Ready.Should().BeTrue();
+        status.Reason.Should().Be(Reasons.ProviderUnavailable);
+        status.NextStep.Should().Be("kubectl oauthtoken logs marcus -n mail");
+    }
+
+    [Fact]
+    public void A_dead_refresh_token_needs_a_human_and_names_the_command_that_helps()
+    {
+        var status = TokenStatus.From(Token(("Refreshed", "False", Reasons.ReauthorizationRequired), ("Stalled", "True", Reasons.ReauthorizationRequired)), Now);
+        status.NeedsHuman.Should().BeTrue();
+        status.NextStep.Should().Contain("marcus -n mail");
+    }
+
+    [Fact]
+    public void A_token_that_has_expired_is_not_called_ready_because_a_dead_operator_has_not_said_so()
+    {
+        var status = TokenStatus.From(Token(), Now.AddHours(1));
+        status.Health.Should().Be(Health.Critical);
+        status.Ready.Should().BeFalse();
+        status.Reason.Should().Be(Reasons.TokenExpired);
+        status.Message.Should().Contain("does not run");
+        status.NextStep.Should().Be("kubectl oauthtoken doctor -n mail");
+    }
+
+    [Fact]
+    public void A_refresh_that_is_overdue_shows_that_nobody_is_at_work()
+    {
+        var status = TokenStatus.From(Token(), Now.AddMinutes(40));
+        status.Health.Should().Be(Health.Warning);
+        status.Reason.Should().Be("RefreshOverdue");
+        var suspended = Token();
+        suspended.Spec = suspended.Spec with { Suspend = true };
+        TokenStatus.From(suspended, Now.AddMinutes(40)).Reason.Should().NotBe("RefreshOverdue", "nothing is due then");
+    }
+
+    [Fact]
+    public void An_object_that_nobody_has_looked_at_is_not_ready_and_points_to_the_doctor()
+    {
+        var token = Token();
+        token.Status = new EntityStatus();
+        var status = TokenStatus.From(token, Now);
+        status.Ready.Should().BeFalse();
+        status.Reason.Should().Be(Reasons.Pending);
+        status.NextStep.Should().Be("kubectl oauthtoken doctor -n mail");
+    }
+
+    [Fact]
+    public void A_spec_that_nobody_has_looked_at_is_a_warning()
+    {
+        var token = Token();
+        token.Metadata.Generation = 2;
+        TokenStatus.From(token, Now).Reason.Should().Be("SpecNotSeen");
+    }
+
+    [Fact]
+    public void What_other_people_wrote_cannot_steer_the_terminal_or_the_shell()
+    {
+        var token = Token(("Ready", "False", Reasons.AccountNotAllowed));
+        token.Spec = token.Spec with { Account = "a\e[2Jb; rm x" };
+        var status = TokenStatus.From(token, Now);
+        status.Account.Should().Be("a?[2Jb; rm x");
+        status.NextStep.Should().NotContain("\e").And.Contain("'");
+    }
+
+    internal static V1Alpha1OAuthToken Token(params (string Type, string Status, string Reason)[] changed)
+    {
+        var conditions = new List<(string Type, string Status, string Reason)>
+        {
+            ("Ready", "True", Reasons.Refreshed), ("Refreshed", "True", Reasons.Refreshed), ("Persisted", "True", Reasons.Refreshed),
+            ("Reconciling", "False", Reasons.Refreshed), ("Stalled", "False", Reasons.Refreshed),
+        };
+        foreach (var change in changed)
+            conditions[conditions.FindIndex(condition => condition.Type == change.Type)] = change;
+        return new V1Alpha1OAuthToken
+        {
+            Metadata = new V1ObjectMeta { Name = "marcus", NamespaceProperty = "mail", Generation = 1, ResourceVersion = "1" },
+            Spec = new EntitySpec { Provider = "google", Account = "marcus@example.com", SecretName = "marcus-token" },
+            Status = new EntityStatus
+            {
+                ObservedGeneration = 1,
+                ExpiresAt = "2026-05-01T12:45:30Z",
+                LastRefreshTime = "2026-05-01T11:45:00Z",
+                NextRefreshTime = "2026-05-01T12:30:00Z",
+                Failures = 0,
+                Conditions = [.. conditions.Select(condition => new Condition
+                {
+                    Type = condition.Type,
+                    Status = condition.Status,
+                    Reason = condition.Reason,
+                    Message = $"About {condition.Type}.",
+                    LastTransitionTime = "2026-05-01T11:45:00Z",
+                })],
+            },
+        };
+    }
+}

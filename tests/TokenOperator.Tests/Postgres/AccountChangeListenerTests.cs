@@ -1,0 +1,110 @@
+using System.Threading.Channels;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+using TokenOperator.TestBed;
+using static TokenOperator.Tests.Postgres.TestDatabase;
+
+namespace TokenOperator.Tests.Postgres;
+
+[Collection(PostgresGroup.Name)]
+public sealed class AccountChangeListenerTests(PostgresFixture fixture)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task What_another_process_imports_allows_and_deletes_is_heard_and_ones_own_is_not()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var store = database.Store();
+        var other = database.Store();
+        await using var watch = new Watch(store);
+        (await watch.NextAsync()).Should().BeNull("any may have changed before");
+
+        var own = new AccountKey("google", "own");
+        await store.ImportAsync(own, Token("t"), "mail", "seed", null, default);
+        await other.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        (await watch.NextAsync()).Should().Be(Marcus);
+
+        var claim = NewClaim("a");
+        await other.ClaimAsync(Marcus, claim, 0, default);
+        await other.CommitAsync(Marcus, claim.Id, 0, Token("u"), At(1), default);
+        await other.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await other.AllowAsync(own, "web", default);
+        (await watch.NextAsync()).Should().Be(own, "claims, commits and imports that changed nothing are not told");
+
+        await other.ClaimAsync(Marcus, claim, 1, default);
+        await other.DeleteAsync(Marcus, claim.Id, default);
+        (await watch.NextAsync()).Should().Be(Marcus);
+    }
+
+    [Fact]
+    public async Task A_notice_by_hand_means_that_any_account_may_have_changed()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        await using var watch = new Watch(database.Store());
+        await watch.NextAsync();
+        await database.ExecuteAsync("notify token_operator");
+        (await watch.NextAsync()).Should().BeNull();
+        await database.ExecuteAsync("notify token_operator, '[1]'");
+        (await watch.NextAsync()).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task After_a_restart_of_the_server_it_listens_again()
+    {
+        await using var server = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
+        await using var database = await CreateMigratedAsync(server);
+        var logger = new ListLogger();
+        await using var watch = new Watch(database.Store(logger));
+        (await watch.NextAsync()).Should().BeNull();
+
+        await server.StopAsync(crash: true);
+        await Eventually.IsTrueAsync(() => Task.FromResult(logger.Lines.Any(line => line.Contains("Cannot listen"))));
+        await server.StartAgainAsync();
+        (await watch.NextAsync()).Should().BeNull("it was deaf meanwhile");
+
+        await database.Store().ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        (await watch.NextAsync()).Should().Be(Marcus);
+    }
+
+    [Fact]
+    public async Task It_ends_with_its_token_and_leaves_no_connection()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        await using (var watch = new Watch(database.Store()))
+        {
+            await watch.NextAsync();
+            (await database.ScalarAsync(ListenersSql)).Should().Be(1L);
+        }
+
+        await Eventually.IsTrueAsync(async () => (await database.ScalarAsync(ListenersSql)) is 0L);
+    }
+
+    private const string ListenersSql = "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
+
+    /// <summary>Reads the stream into a queue, so that a wait for one item can time out.</summary>
+    private sealed class Watch : IAsyncDisposable
+    {
+        private readonly Channel<AccountKey?> _heard = Channel.CreateUnbounded<AccountKey?>();
+        private readonly CancellationTokenSource _stop = new();
+        private readonly Task _reading;
+
+        public Watch(ITokenStore store) => _reading = ReadAsync(store);
+
+        public async Task<AccountKey?> NextAsync() => await _heard.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            var end = () => _reading;
+            await end.Should().ThrowAsync<OperationCanceledException>();
+            _stop.Dispose();
+        }
+
+        private async Task ReadAsync(ITokenStore store)
+        {
+            await foreach (var key in store.WatchAsync(_stop.Token))
+                _heard.Writer.TryWrite(key);
+        }
+    }
+}

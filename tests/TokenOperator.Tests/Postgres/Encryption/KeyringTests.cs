@@ -1,0 +1,137 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Postgres.Encryption;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.Tests.Postgres.Encryption;
+
+public sealed class KeyringTests : IDisposable
+{
+    private readonly TestKeyring _keys = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly ListLogger _log = new();
+
+    public void Dispose() => _keys.Dispose();
+
+    [Fact]
+    public void The_key_whose_name_comes_last_is_current()
+    {
+        foreach (var id in new[] { "2026-02-01", "2025-12-31", "2026-01-01" })
+            _keys.Add(id);
+        var keyring = Open();
+        keyring.Current.Id.Should().Be("2026-02-01");
+        keyring.Ids.Should().Equal("2025-12-31", "2026-01-01", "2026-02-01");
+        keyring.Find("2025-12-31")!.Id.Should().Be("2025-12-31");
+        keyring.Find("2024").Should().BeNull();
+    }
+
+    [Fact]
+    public void A_key_is_32_bytes_or_their_base64()
+    {
+        var bytes = RandomNumberGenerator.GetBytes(32);
+        Write("raw", bytes);
+        File.WriteAllText(Path.Combine(_keys.Folder, "text"), Convert.ToBase64String(bytes));
+        File.WriteAllText(Path.Combine(_keys.Folder, "line"), Convert.ToBase64String(bytes) + "\n");
+        var keyring = Open();
+        keyring.Find("raw")!.HasBytesOf(keyring.Find("text")!).Should().BeTrue();
+        keyring.Find("raw")!.HasBytesOf(keyring.Find("line")!).Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("marked-4711")]
+    [InlineData("marked-4711-that-has-32-characters")]
+    [InlineData("0123456789abcdef0123456789abcdef")]
+    [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    [InlineData("????????????????????????????????????????????")]
+    public void What_is_no_key_is_refused_with_its_file_and_not_repeated(string content)
+    {
+        _keys.Add("good");
+        File.WriteAllText(Path.Combine(_keys.Folder, "wrong"), content);
+        FluentActions.Invoking(Open).Should().Throw<KeyringException>()
+            .WithMessage($"The key file {_keys.Folder}/wrong is no key; expected 32 random bytes, or their base64*")
+            .Which.ToString().Should().NotContain("marked");
+    }
+
+    [Fact]
+    public void A_folder_that_is_missing_or_empty_is_refused_with_its_setting()
+    {
+        FluentActions.Invoking(Open).Should().Throw<KeyringException>().WithMessage("*Encryption__KeyringPath*is empty*");
+        _keys.Dispose();
+        FluentActions.Invoking(Open).Should().Throw<KeyringException>().WithMessage("*Encryption__KeyringPath*does not exist*keys new --folder*");
+    }
+
+    [Fact]
+    public void The_links_and_folders_of_a_mounted_Secret_are_no_keys()
+    {
+        var version = Directory.CreateDirectory(Path.Combine(_keys.Folder, "..2026_01_01"));
+        File.WriteAllText(Path.Combine(version.FullName, "2026-01-01"), DataKey.NewText());
+        Directory.CreateSymbolicLink(Path.Combine(_keys.Folder, "..data"), "..2026_01_01");
+        File.CreateSymbolicLink(Path.Combine(_keys.Folder, "2026-01-01"), "..data/2026-01-01");
+        Open().Ids.Should().Equal("2026-01-01");
+    }
+
+    [Fact]
+    public void A_key_that_comes_later_counts_without_a_restart()
+    {
+        _keys.Add("1");
+        var keyring = Open();
+        _keys.Add("2");
+        keyring.Current.Id.Should().Be("1", "the folder was looked at a moment ago");
+        keyring.Find("2")!.Id.Should().Be("2", "a row asks for it");
+        keyring.Current.Id.Should().Be("2");
+        _keys.Add("3");
+        _time.Advance(TimeSpan.FromSeconds(5));
+        keyring.Current.Id.Should().Be("3");
+        _keys.Remove("1");
+        _time.Advance(TimeSpan.FromSeconds(5));
+        keyring.Find("1").Should().BeNull();
+    }
+
+    [Fact]
+    public void While_the_folder_cannot_be_used_the_keys_that_there_were_go_on()
+    {
+        _keys.Add("1");
+        var keyring = Open();
+        File.WriteAllText(Path.Combine(_keys.Folder, "2"), "half a key");
+        for (var look = 0; look < 3; look++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(5));
+            keyring.Current.Id.Should().Be("1");
+        }
+
+        _log.Lines.Should().ContainSingle(line => line.Contains("go on being used", StringComparison.Ordinal)).Which.Should().NotContain("half a key");
+        _keys.Remove("2");
+        _keys.Remove("1");
+        _time.Advance(TimeSpan.FromSeconds(5));
+        keyring.Current.Id.Should().Be("1");
+    }
+
+    [Theory]
+    [InlineData(null, null, "There is no key*Encryption__KeyringPath=DIR*Encryption=None*")]
+    [InlineData("", " ", "There is no key*")]
+    [InlineData("true", null, "The setting Encryption has a value that it cannot have; expected None*")]
+    [InlineData("true", "/keys", "The setting Encryption has a value*")]
+    public void Without_a_key_it_must_be_said_in_so_many_words(string? encryption, string? path, string message)
+    {
+        FluentActions.Invoking(() => Read(encryption, path)).Should().Throw<KeyringException>().WithMessage(message);
+    }
+
+    [Fact]
+    public void The_settings_are_a_folder_or_None_or_both()
+    {
+        Read(null, "/keys").Should().Be(new EncryptionSettings("/keys", IsNone: false));
+        Read("None", null).Should().Be(new EncryptionSettings(null, IsNone: true));
+        Read("none", "/keys").Should().Be(new EncryptionSettings("/keys", IsNone: true));
+        Read("None", null).CreateCipher(_time, NullLogger<TokenCipher>.Instance).CurrentKeyId.Should().BeNull();
+    }
+
+    private static EncryptionSettings Read(string? encryption, string? path) => EncryptionSettings.Read(new ConfigurationBuilder()
+        .AddInMemoryCollection([new("Encryption", encryption), new("Encryption:KeyringPath", path)]).Build());
+
+    private Keyring Open() => new(_keys.Folder, _time, _log);
+
+    private void Write(string id, byte[] content) => File.WriteAllBytes(Path.Combine(_keys.Folder, id), content);
+}

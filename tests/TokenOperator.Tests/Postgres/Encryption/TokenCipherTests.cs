@@ -1,0 +1,122 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+using TokenOperator.Postgres.Encryption;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.Tests.Postgres.Encryption;
+
+public sealed class TokenCipherTests : IDisposable
+{
+    private const string Document = """{"refresh_token":"marked-4711","note":"ä"}""";
+    private static readonly AccountKey Marcus = new("google", "marcus");
+    private readonly TestKeyring _keys = new();
+
+    public TokenCipherTests() => _keys.Add("2026-01-01");
+
+    public void Dispose() => _keys.Dispose();
+
+    [Fact]
+    public void What_is_sealed_opens_again_shows_nothing_and_is_another_text_each_time()
+    {
+        var cipher = Cipher();
+        var (one, two) = (cipher.Seal(Marcus, Document), cipher.Seal(Marcus, Document));
+        cipher.Open(Marcus, one).Should().Be(Document);
+        cipher.Open(Marcus, two).Should().Be(Document);
+        one.Should().NotContain("marked").And.NotBe(two);
+        var json = JsonNode.Parse(one)!.AsObject();
+        json.Select(member => member.Key).Should().Equal("enc", "kid", "iv", "ciphertext", "tag");
+        ((string)json["enc"]!, (string)json["kid"]!).Should().Be(("A256GCM", "2026-01-01"));
+    }
+
+    [Theory]
+    [InlineData("google", "other")]
+    [InlineData("other", "marcus")]
+    [InlineData("googlem", "arcus")]
+    [InlineData("google", "Marcus")]
+    public void What_is_sealed_for_one_account_opens_for_no_other(string provider, string account)
+    {
+        var cipher = Cipher();
+        var other = new AccountKey(provider, account);
+        Refusal(() => cipher.Open(other, cipher.Seal(Marcus, Document)))
+            .Should().Contain($"The row {other} of table oauth_tokens cannot be read: token_data does not open with the key \"2026-01-01\"").And.Contain("left as it is");
+    }
+
+    [Theory]
+    [InlineData("iv")]
+    [InlineData("ciphertext")]
+    [InlineData("tag")]
+    public void One_changed_bit_is_noticed(string part)
+    {
+        var cipher = Cipher();
+        var sealedDocument = JsonNode.Parse(cipher.Seal(Marcus, Document))!;
+        var bytes = Convert.FromBase64String((string)sealedDocument[part]!);
+        bytes[0] ^= 1;
+        sealedDocument[part] = Convert.ToBase64String(bytes);
+        Refusal(() => cipher.Open(Marcus, sealedDocument.ToJsonString())).Should().Contain("does not open");
+    }
+
+    [Fact]
+    public void The_name_of_the_key_is_bound_too()
+    {
+        File.Copy(Path.Combine(_keys.Folder, "2026-01-01"), Path.Combine(_keys.Folder, "2026-02-02"));
+        var cipher = Cipher();
+        var renamed = cipher.Seal(Marcus, Document).Replace("2026-02-02", "2026-01-01", StringComparison.Ordinal);
+        Refusal(() => cipher.Open(Marcus, renamed)).Should().Contain("does not open");
+    }
+
+    [Theory]
+    [InlineData("""{"ciphertext": 1}""")]
+    [InlineData("""{"ciphertext": "AA==", "enc": "A512GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
+    [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "no name!", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
+    [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
+    [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAA"}""")]
+    [InlineData("""{"ciphertext": "?", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
+    public void An_envelope_of_a_form_that_is_not_ours_is_called_so_and_not_taken_for_plain_text(string stored)
+    {
+        Refusal(() => Cipher().Open(Marcus, stored)).Should().Contain("form that this version does not know").And.NotContain("no name!");
+    }
+
+    [Theory]
+    [InlineData(Document)]
+    [InlineData("[]")]
+    [InlineData("not JSON")]
+    [InlineData("""{"ciphertext\ud800": 1}""")]
+    public void Whatever_else_an_application_stored_is_handed_on_as_it_is(string stored)
+    {
+        Cipher().Open(Marcus, stored).Should().Be(stored);
+    }
+
+    [Fact]
+    public void A_key_that_the_keyring_does_not_have_is_named_with_those_that_it_has()
+    {
+        var stored = Cipher().Seal(Marcus, Document);
+        _keys.Remove("2026-01-01");
+        _keys.Add("2026-03-03");
+        Refusal(() => Cipher().Open(Marcus, stored)).Should().Contain("\"2026-01-01\"").And.Contain("2026-03-03").And.Contain("Put that key back");
+        Refusal(() => TokenCipher.None.Open(Marcus, stored)).Should().Contain("\"2026-01-01\"").And.Contain("Encryption__KeyringPath");
+    }
+
+    [Fact]
+    public void With_encryption_none_plain_text_is_written_and_what_is_encrypted_is_still_read()
+    {
+        var keyring = new Keyring(_keys.Folder, TimeProvider.System, NullLogger.Instance);
+        var cipher = new TokenCipher(keyring, writesPlainText: true);
+        cipher.Seal(Marcus, Document).Should().Be(Document);
+        cipher.Open(Marcus, Cipher().Seal(Marcus, Document)).Should().Be(Document);
+    }
+
+    [Fact]
+    public async Task Many_at_once_do_not_disturb_each_other()
+    {
+        var cipher = Cipher();
+        var opened = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Task.Run(() =>
+            cipher.Open(Marcus, cipher.Seal(Marcus, Document + i)))));
+        opened.Should().Equal(Enumerable.Range(0, 200).Select(i => Document + i));
+    }
+
+    private TokenCipher Cipher() => new(new Keyring(_keys.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
+
+    private static string Refusal(Func<string> open) => open.Should().Throw<UnreadableRowException>().Which.ToString();
+}

@@ -1,0 +1,140 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using TokenOperator.Postgres;
+using TokenOperator.Postgres.Encryption;
+using TokenOperator.TestBed;
+using TokenOperator.Tests.Refreshing;
+using static TokenOperator.Tests.Postgres.TestDatabase;
+
+namespace TokenOperator.Tests.Postgres;
+
+[Collection(PostgresGroup.Name)]
+public sealed class PostgresOutageTests(PostgresFixture fixture)
+{
+    private const string Secret = "hunter2-never-shown";
+
+    [Fact]
+    public async Task A_read_only_database_is_unavailable_for_writes_and_says_so()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        await database.Store().ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await database.ExecuteAsync($"alter database {database.Database.Name} set default_transaction_read_only = on");
+        var store = database.Store();
+
+        (await store.ListAsync(default)).Should().ContainSingle();
+        var claim = () => store.ClaimAsync(Marcus, NewClaim("a"), 0, default);
+        (await claim.Should().ThrowAsync<StoreUnavailableException>()).WithMessage($"*database {database.Database.Name} at 127.0.0.1:*read-only*DATABASE_URL*");
+    }
+
+    [Fact]
+    public async Task A_database_that_was_never_migrated_says_what_to_run()
+    {
+        await using var database = await fixture.CreateAsync();
+        var list = () => database.Store().ListAsync(default);
+        (await list.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*oauth_tokens*token-operator migrate up*");
+    }
+
+    [Fact]
+    public async Task A_missing_right_is_named()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        await database.ExecuteAsync($"create role reader_{database.Database.Name}; alter database {database.Database.Name} set role = reader_{database.Database.Name}");
+        var list = () => database.Store().ListAsync(default);
+        (await list.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*permission denied for table oauth_tokens*Grant it*");
+    }
+
+    [Fact]
+    public async Task A_locked_row_is_unavailable_after_the_timeout()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        await database.Store().ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await using var connection = new NpgsqlConnection(database.Database.ConnectionString);
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var hold = new NpgsqlCommand("update oauth_tokens set updated_at = now()", connection);
+        await hold.ExecuteNonQueryAsync();
+
+        var claim = () => database.Store(further: "Command Timeout=1").ClaimAsync(Marcus, NewClaim("a"), 0, default);
+        (await claim.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*does not answer (waited up to 1 s)*");
+    }
+
+    [Fact]
+    public async Task A_stopped_server_is_unavailable_and_comes_back_by_itself()
+    {
+        await using var server = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
+        await using var database = await CreateMigratedAsync(server);
+        var store = database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+
+        await server.StopAsync();
+        var commit = () => store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default);
+        await commit.Should().ThrowAsync<StoreUnavailableException>();
+        (await commit.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*cannot be reached (ConnectionRefused*");
+
+        await server.StartAgainAsync();
+        (await commit()).Should().NotBeNull("the claim stands and the token was held");
+    }
+
+    [Fact]
+    public async Task The_password_is_in_no_error_whatever_is_wrong()
+    {
+        await using var database = await fixture.CreateAsync();
+        var good = new NpgsqlConnectionStringBuilder(database.Database.ConnectionString) { Password = Secret };
+        string[] settings =
+        [
+            good.ConnectionString,
+            new NpgsqlConnectionStringBuilder(good.ConnectionString) { Database = "no_such_database" }.ConnectionString,
+            new NpgsqlConnectionStringBuilder(good.ConnectionString) { Port = 1 }.ConnectionString,
+            new NpgsqlConnectionStringBuilder(good.ConnectionString) { Host = "no-such-host.invalid" }.ConnectionString,
+            new NpgsqlConnectionStringBuilder(good.ConnectionString) { Host = "127.0.0.1:1,127.0.0.1:2" }.ConnectionString,
+            new NpgsqlConnectionStringBuilder(good.ConnectionString) { Host = fixture.Server.Folder }.ConnectionString,
+            new NpgsqlConnectionStringBuilder(good.ConnectionString) { SslMode = SslMode.Require }.ConnectionString,
+        ];
+        foreach (var setting in settings)
+        {
+            var services = new ServiceCollection().AddLogging().AddPostgresStorage(
+                new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", setting), new("Encryption", "None")]).Build());
+            await using var provider = services.BuildServiceProvider();
+            var store = provider.GetRequiredService<ITokenStore>();
+            var migrator = provider.GetRequiredService<IMigrator>();
+            foreach (var action in new[] { () => store.ListAsync(default), () => migrator.UpAsync(default), () => (Task)migrator.StatusAsync(default) })
+            {
+                var error = (await action.Should().ThrowAsync<StoreUnavailableException>()).Which;
+                error.ToString().Should().NotContain(Secret);
+                error.InnerException.Should().BeNull("a server's error can quote parameters");
+                error.Message.Should().StartWith("Postgres, database ");
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_server_that_quotes_parameters_in_its_errors_lets_no_token_out()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        await database.ExecuteAsync($"alter database {database.Database.Name} set log_parameter_max_length_on_error = -1");
+        await database.ExecuteAsync("alter table oauth_tokens add constraint broken check (account <> 'marcus')");
+        var import = () => database.Store(cipher: TokenCipher.None).ImportAsync(Marcus, Token(Secret), "mail", "seed", null, default);
+        var error = (await import.Should().ThrowAsync<StoreUnavailableException>()).Which;
+        error.Message.Should().Contain("23514");
+        error.ToString().Should().NotContain(Secret);
+    }
+
+    [Fact]
+    public async Task An_address_as_URI_and_over_the_unix_socket_connects()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var socket = database.Database.Uri.Replace($"127.0.0.1:{fixture.Server.Port}", "", StringComparison.Ordinal)
+            + $"?host={Uri.EscapeDataString(fixture.Server.Folder)}&port={fixture.Server.Port}";
+        foreach (var uri in new[] { database.Database.Uri, socket, database.Database.Uri.Replace("127.0.0.1:", "127.0.0.1:1,127.0.0.1:", StringComparison.Ordinal) })
+        {
+            var settings = ConnectionStrings.Parse("DATABASE_URL", uri);
+            await using var pool = settings.CreatePool();
+            var store = new PostgresTokenStore(pool, settings, TestDatabase.Cipher, Meters.OfStore, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
+            (await store.ListAsync(default)).Should().BeEmpty(uri);
+        }
+    }
+}

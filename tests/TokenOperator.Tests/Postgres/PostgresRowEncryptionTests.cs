@@ -1,0 +1,123 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+using TokenOperator.Postgres.Encryption;
+using TokenOperator.TestBed;
+using static TokenOperator.Tests.Postgres.TestDatabase;
+
+namespace TokenOperator.Tests.Postgres;
+
+[Collection(PostgresGroup.Name)]
+public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsyncLifetime, IDisposable
+{
+    private TestKeyring? _keyring;
+    private TestDatabase? _database;
+
+    private TestDatabase Database => _database!;
+
+    private TestKeyring Keys => _keyring!;
+
+    public async Task InitializeAsync()
+    {
+        _keyring = new TestKeyring();
+        Keys.Add("1");
+        _database = await fixture.CreateMigratedAsync();
+    }
+
+    public async Task DisposeAsync() => await Database.DisposeAsync();
+
+    public void Dispose() => _keyring?.Dispose();
+
+    [Fact]
+    public async Task Rotating_brings_all_rows_under_the_current_key_so_that_the_old_one_can_be_dropped()
+    {
+        var old = Database.Store(cipher: Cipher());
+        foreach (var account in Enumerable.Range(0, 450))
+            await old.ImportAsync(new AccountKey("google", $"a{account}"), Token($"t{account}"), "mail", "seed", null, default);
+        await PlainRowAsync("plain");
+        Keys.Add("2");
+
+        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse("1", 450), new KeyUse(null, 1)]);
+        (await Rows().RewriteAsync(RowChoice.NotCurrent, default)).Should().BeEquivalentTo(new RewrittenRows(451, []));
+        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse("2", 451)]);
+        (await Rows().RewriteAsync(RowChoice.NotCurrent, default)).Count.Should().Be(0);
+
+        Keys.Remove("1");
+        var records = await Database.Store(cipher: Cipher()).ListAsync(default);
+        records.Should().HaveCount(451);
+        records.Single(record => record.Key.Account == "a449").Token.AccessToken!.Reveal().Should().Be("t449");
+        (await Database.ScalarAsync("select count(*) from oauth_tokens where generation <> 0 or updated_at <> created_at")).Should().Be(0L, "tokens are as they were");
+    }
+
+    [Fact]
+    public async Task Encrypting_touches_plain_text_alone_and_decrypting_undoes_it()
+    {
+        await Database.Store(cipher: Cipher()).ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await PlainRowAsync("plain");
+        Keys.Add("2");
+        (await Rows().RewriteAsync(RowChoice.PlainText, default)).Count.Should().Be(1);
+        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse("1", 1), new KeyUse("2", 1)]);
+
+        (await Rows(Cipher(writesPlainText: true)).RewriteAsync(RowChoice.Encrypted, default)).Count.Should().Be(2);
+        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse(null, 2)]);
+        (await Database.ScalarAsync("select token_data->'mine'->>'a' from oauth_tokens where account = 'plain'")).Should().Be("1");
+    }
+
+    [Fact]
+    public async Task What_cannot_be_read_is_named_and_stays_as_it_is()
+    {
+        await Database.Store(cipher: Cipher()).ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await Database.ExecuteAsync("insert into oauth_tokens (provider, account, token_data) select 'google', 'moved', token_data from oauth_tokens");
+        await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'foreign', '["marked-4711"]')""");
+        Keys.Add("2");
+
+        var rewritten = await Rows().RewriteAsync(RowChoice.NotCurrent, default);
+
+        rewritten.Count.Should().Be(1);
+        rewritten.Problems.Should().HaveCount(2).And.Contain(problem => problem.Contains("google/moved")).And.Contain(problem => problem.Contains("google/foreign"));
+        string.Concat(rewritten.Problems).Should().NotContain("marked");
+        (await Database.ScalarAsync("""select count(*) from oauth_tokens where account = 'foreign' and token_data = '["marked-4711"]' or account = 'moved' and token_data->>'kid' = '1'""")).Should().Be(2L);
+    }
+
+    [Fact]
+    public async Task While_rows_are_rotated_refreshes_go_on_and_none_is_lost()
+    {
+        const int accounts = 20;
+        AccountKey Key(int i) => new("google", $"a{i}");
+        var store = Database.Store(cipher: Cipher());
+        for (var i = 0; i < accounts; i++)
+            await store.ImportAsync(Key(i), Token("t0"), "mail", "seed", null, default);
+        Keys.Add("2");
+        using var done = new CancellationTokenSource();
+        var rotating = Task.Run(async () =>
+        {
+            // Each time to the other key, so that there is always something to write.
+            for (var round = 0; !done.IsCancellationRequested; round++)
+                await Rows(round % 2 == 0 ? Cipher() : Cipher(writesPlainText: true)).RewriteAsync(round % 2 == 0 ? RowChoice.NotCurrent : RowChoice.Encrypted, default);
+            return true;
+        });
+
+        const int refreshes = 20;
+        await Task.WhenAll(Enumerable.Range(0, accounts).Select(async i =>
+        {
+            for (var n = 0; n < refreshes; n++)
+            {
+                var claim = NewClaim("lease");
+                (await store.ClaimAsync(Key(i), claim, n, default))!.Token.RefreshToken!.Reveal().Should().Be(n == 0 ? "1//refresh" : $"r{n}");
+                (await store.CommitAsync(Key(i), claim.Id, n, Token($"t{n + 1}", $"r{n + 1}"), At(n), default)).Should().NotBeNull();
+            }
+        }));
+        await done.CancelAsync();
+        await rotating;
+
+        (await store.ListAsync(default)).Should().HaveCount(accounts).And.OnlyContain(
+            record => record.Generation == refreshes && record.Token.RefreshToken!.Reveal() == $"r{refreshes}");
+    }
+
+    private Task PlainRowAsync(string account) => Database.ExecuteAsync(
+        $$$"""insert into oauth_tokens (provider, account, token_data, created_at, updated_at) values ('google', '{{{account}}}', '{"refresh_token": "r", "mine": {"a": 1}}', now(), now())""");
+
+    private PostgresRowEncryption Rows(TokenCipher? cipher = null) => Database.Rows(cipher ?? Cipher());
+
+    private TokenCipher Cipher(bool writesPlainText = false) => new(new Keyring(Keys.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText);
+}

@@ -1,0 +1,92 @@
+using System.Buffers.Text;
+using System.Text;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+using TokenOperator.Providers.OAuth2;
+
+namespace TokenOperator.Tests.Providers.OAuth2;
+
+public sealed class IdTokenTests
+{
+    private const string Issuer = "https://login.example";
+    private static readonly DateTimeOffset Now = DateTimeOffset.FromUnixTimeSeconds(1_777_636_800);
+
+    [Theory]
+    [InlineData("""{"aud": "c", "sub": "1", "email": "a@b.example", "email_verified": true}""", "1", "a@b.example")]
+    [InlineData("""{"aud": "c", "sub": "1", "email": "a@b.example", "email_verified": "true"}""", "1", "a@b.example")]
+    [InlineData("""{"aud": "c", "sub": "1", "email": "a@b.example", "email_verified": false}""", "1", null)]
+    [InlineData("""{"aud": "c", "sub": "1", "email": "a@b.example"}""", "1", null)]
+    [InlineData("""{"aud": ["c"], "sub": "1"}""", "1", null)]
+    [InlineData("""{"aud": ["c", "other"], "azp": "c", "sub": "1"}""", "1", null)]
+    public void It_says_who_consented_and_an_address_only_when_it_is_verified(string claims, string subject, string? email) =>
+        Read(Valid(claims), out _).Should().Be(new Identity(subject, email));
+
+    [Theory]
+    [InlineData("""{"aud": "other", "sub": "1"}""")]
+    [InlineData("""{"aud": ["c", "other"], "sub": "1"}""")]
+    [InlineData("""{"aud": ["c", "other"], "azp": "other", "sub": "1"}""")]
+    [InlineData("""{"aud": [1], "sub": "1"}""")]
+    [InlineData("""{"aud": [], "sub": "1"}""")]
+    [InlineData("""{"sub": "1"}""")]
+    [InlineData("""{"aud": "c"}""")]
+    [InlineData("""{"aud": "c", "sub": ""}""")]
+    [InlineData("""{"aud": "c", "sub": 1}""")]
+    [InlineData("""{"aud": "c", "sub": "1\n2"}""")]
+    [InlineData("""{"aud": "c", "sub": "\ud800"}""")]
+    [InlineData("""[1]""")]
+    [InlineData("""{""")]
+    public void One_that_is_for_another_client_or_cannot_be_read_names_nobody(string claims)
+    {
+        Read(Valid(claims), out var trouble).Should().BeNull();
+        trouble.Should().MatchRegex("for another client|cannot be read");
+    }
+
+    [Theory]
+    [InlineData("""{"iss": "https://evil.example", "exp": 1777640400, "aud": "c", "sub": "1"}""", "*from https://evil.example, expected https://login.example*")]
+    [InlineData("""{"iss": "https://login.example/", "exp": 1777640400, "aud": "c", "sub": "1"}""", "*from https://login.example/, expected https://login.example.*")]
+    [InlineData("""{"exp": 1777640400, "aud": "c", "sub": "1"}""", "*(iss)")]
+    [InlineData("""{"iss": "https://login.example", "aud": "c", "sub": "1"}""", "*(exp)")]
+    [InlineData("""{"iss": "https://login.example", "exp": "1777640400", "aud": "c", "sub": "1"}""", "*(exp)")]
+    [InlineData("""{"iss": "https://login.example", "exp": 1777636500, "aud": "c", "sub": "1"}""", "*has ended by the clock of this machine, which is at 2026-05-01T12:00:00Z*")]
+    public void Neither_does_one_of_another_issuer_or_one_that_has_ended(string claims, string expected)
+    {
+        Read(Jwt(claims), out var trouble).Should().BeNull();
+        trouble.Should().Match(expected);
+    }
+
+    [Fact]
+    public void Clocks_may_be_five_minutes_apart_and_an_issuer_that_is_not_known_is_not_looked_at()
+    {
+        Read(Jwt("""{"iss": "https://login.example", "exp": 1777636501, "aud": "c", "sub": "1"}"""), out _).Should().NotBeNull();
+        IdToken.Read(Jwt("""{"iss": "https://evil.example", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", [], Now, out _).Should().NotBeNull();
+    }
+
+    [Theory]
+    [InlineData("https://accounts.google.com", true)]
+    [InlineData("accounts.google.com", true)]
+    [InlineData("http://accounts.google.com", false)]
+    public void Google_writes_itself_in_two_ways(string issuer, bool good) =>
+        (IdToken.Read(Jwt($$"""{"iss": "{{issuer}}", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", ProviderOptions.Google.Issuers, Now, out _) is not null).Should().Be(good);
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("a.b")]
+    [InlineData("a.!!!.c")]
+    [InlineData("..")]
+    [InlineData("a.b.c.d.e")]
+    public void Neither_does_a_text_that_is_no_token(string text) => Read(new SecretValue(text), out _).Should().BeNull();
+
+    [Fact]
+    public void Neither_does_none()
+    {
+        Read(null, out var trouble).Should().BeNull();
+        trouble.Should().Contain("ConsentScopes");
+    }
+
+    private static Identity? Read(SecretValue? idToken, out string? trouble) => IdToken.Read(idToken, "c", [Issuer], Now, out trouble);
+
+    /// <summary>With an issuer and an end that are good.</summary>
+    private static SecretValue Valid(string claims) => Jwt(claims.StartsWith("{\"", StringComparison.Ordinal) ? $$"""{"iss": "{{Issuer}}", "exp": 1777640400, {{claims[1..]}}""" : claims);
+
+    private static SecretValue Jwt(string claims) => new($"e30.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.c2ln");
+}

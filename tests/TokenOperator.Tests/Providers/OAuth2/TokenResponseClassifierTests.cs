@@ -1,0 +1,156 @@
+using System.Text;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+using TokenOperator.Providers.OAuth2;
+
+namespace TokenOperator.Tests.Providers.OAuth2;
+
+public sealed class TokenResponseClassifierTests
+{
+    private static readonly SecretValue RefreshToken = new("1//marked-refresh-token");
+    private static readonly SecretValue ClientSecret = new("GOCSPX-marked/client+secret");
+
+    [Theory]
+    [InlineData(400, """{"error":"invalid_grant","error_description":"Token has been expired or revoked."}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(400, """{"error":"invalid_grant","error_description":"Bad Request"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(400, """{"error":"invalid_grant"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(400, """{"error":"invalid_grant","error_subtype":"invalid_rapt"}""", FailureKind.SessionPolicyReauth)]
+    [InlineData(400, """{"error":"invalid_grant","error_subtype":"rapt_required"}""", FailureKind.SessionPolicyReauth)]
+    [InlineData(400, """{"error":"admin_policy_enforced"}""", FailureKind.AdminPolicyBlocked)]
+    [InlineData(401, """{"error":"invalid_client"}""", FailureKind.ClientRejected)]
+    [InlineData(401, """{"error":"deleted_client"}""", FailureKind.ClientRejected)]
+    [InlineData(401, """{"error":"disabled_client"}""", FailureKind.ClientRejected)]
+    [InlineData(401, """{"error":"unauthorized_client"}""", FailureKind.ClientRejected)]
+    [InlineData(400, """{"error":"invalid_request"}""", FailureKind.RequestRejected)]
+    [InlineData(400, """{"error":"invalid_scope"}""", FailureKind.RequestRejected)]
+    [InlineData(400, """{"error":"unsupported_grant_type"}""", FailureKind.RequestRejected)]
+    [InlineData(400, """{"error":"server_error"}""", FailureKind.ProviderUnavailable)]
+    [InlineData(400, """{"error":"temporarily_unavailable"}""", FailureKind.ProviderUnavailable)]
+    [InlineData(400, """{"error":"internal_failure"}""", FailureKind.ProviderUnavailable)]
+    [InlineData(408, "", FailureKind.ProviderUnavailable)]
+    [InlineData(429, "", FailureKind.RateLimited)]
+    [InlineData(429, """{"error":"invalid_grant"}""", FailureKind.RateLimited)]
+    [InlineData(403, "<html>", FailureKind.RateLimited)]
+    [InlineData(500, """{"error":"internal_failure"}""", FailureKind.ProviderUnavailable)]
+    [InlineData(502, "<html>", FailureKind.ProviderUnavailable)]
+    [InlineData(503, """{"error":"invalid_grant"}""", FailureKind.ProviderUnavailable)]
+    [InlineData(504, "", FailureKind.ProviderUnavailable)]
+    [InlineData(200, """{"error":"invalid_grant"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(200, "", FailureKind.InvalidResponse)]
+    [InlineData(200, "<html>", FailureKind.InvalidResponse)]
+    [InlineData(200, "{}", FailureKind.InvalidResponse)]
+    [InlineData(200, "[]", FailureKind.InvalidResponse)]
+    [InlineData(200, "null", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"","expires_in":3599}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":5,"expires_in":3599}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a\nb","expires_in":3599}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"\ud800","expires_in":3599}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":null}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":"soon"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":0}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":-1}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":315360001}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":1e400}""", FailureKind.InvalidResponse)]
+    [InlineData(204, "", FailureKind.InvalidResponse)]
+    [InlineData(302, "", FailureKind.InvalidResponse)]
+    [InlineData(307, """{"error":"invalid_grant"}""", FailureKind.InvalidResponse)]
+    [InlineData(400, "", FailureKind.InvalidResponse)]
+    [InlineData(400, """{"error":"something_new"}""", FailureKind.InvalidResponse)]
+    [InlineData(400, """{"error":{"code":400}}""", FailureKind.InvalidResponse)]
+    [InlineData(404, "<html>", FailureKind.InvalidResponse)]
+    public void Each_refusal_has_its_meaning(int status, string body, FailureKind kind)
+    {
+        var failed = Classify(status, body).Should().BeOfType<TokenResponse.Failed>().Subject;
+
+        failed.Kind.Should().Be(kind);
+        failed.Detail.Should().StartWith($"HTTP {status}: ");
+    }
+
+    [Theory]
+    [InlineData("""{"access_token":"a","expires_in":3599,"scope":"x y","token_type":"bearer"}""", 3599)]
+    [InlineData("""{"access_token":"a","expires_in":"3599","scope":["x","y"]}""", 3599)]
+    [InlineData("""{"access_token":"a","expires_in":0.5,"scope":" x  y ","token_type":7,"refresh_token":""}""", 0.5)]
+    [InlineData("""{"access_token":"a","expires_in":315360000,"scope":"x y","refresh_token":null,"unknown":{}}""", 315360000)]
+    public void A_token_is_granted_in_each_way_of_writing_it(string body, double seconds)
+    {
+        Classify(200, body).Should().BeEquivalentTo(
+            new TokenResponse.Granted(new("a"), TimeSpan.FromSeconds(seconds), "Bearer", ["x", "y"], null, null));
+    }
+
+    [Fact]
+    public void What_the_library_drops_is_read()
+    {
+        var granted = (TokenResponse.Granted)Classify(200, """{"access_token":"a","expires_in":60,"refresh_token":"new","refresh_token_expires_in":604799}""");
+
+        granted.RefreshToken!.Reveal().Should().Be("new");
+        granted.RefreshTokenExpiresIn.Should().Be(TimeSpan.FromSeconds(604799));
+        granted.Scopes.Should().BeNull("the reply does not say");
+    }
+
+    [Fact]
+    public void A_new_refresh_token_in_a_reply_of_no_use_is_handed_on()
+    {
+        var failed = (TokenResponse.Failed)Classify(200, """{"access_token":"a","refresh_token":"new-refresh-token"}""");
+
+        failed.RefreshToken!.Reveal().Should().Be("new-refresh-token");
+    }
+
+    [Theory]
+    [InlineData(20, 20)]
+    [InlineData(86400, 3600)]
+    public void Retry_After_is_handed_on_up_to_an_hour(int asked, int given)
+    {
+        var reply = TokenReply.Read(503, TimeSpan.FromSeconds(asked), default);
+
+        ((TokenResponse.Failed)TokenResponseClassifier.Classify(reply)).RetryAfter.Should().Be(TimeSpan.FromSeconds(given));
+    }
+
+    [Fact]
+    public void The_detail_holds_what_the_server_said()
+    {
+        var failed = (TokenResponse.Failed)Classify(400, """{"error":"invalid_grant","error_subtype":"invalid_rapt","error_description":"reauth related error"}""");
+
+        failed.Detail.Should().Be("HTTP 400: invalid_grant (invalid_rapt): reauth related error");
+    }
+
+    [Theory]
+    [InlineData("1//marked-refresh-token is dead")]
+    [InlineData("token 1%2F%2Fmarked-refresh-token is dead")]
+    [InlineData("token 1//marked-refr... is dead")]
+    [InlineData("GOCSPX-MARKED/client+secret")]
+    [InlineData("GOCSPX-marked%2Fclient%2Bsecret")]
+    public void A_server_that_echoes_a_secret_or_a_piece_of_it_is_not_repeated(string description)
+    {
+        var failed = (TokenResponse.Failed)Classify(400, $$"""{"error":"invalid_grant","error_description":"{{description}}","id_token":"x"}""");
+
+        failed.Detail.Should().Contain("***").And.NotContainEquivalentOf("marked");
+    }
+
+    [Fact]
+    public void A_detail_is_printable_and_short_whatever_was_sent()
+    {
+        var failed = (TokenResponse.Failed)Classify(400, """{"error":"a\u0000\u001b[31m\u202e\ud83d\ude00\r\nb","error_description":"LONG"}""".Replace("LONG", new string('x', 5000)));
+
+        failed.Detail.Should().StartWith("HTTP 400: a [31m b: xxx").And.HaveLength(300).And.EndWith("...");
+    }
+
+    [Theory]
+    [InlineData(200, "{}", true)]
+    [InlineData(200, "", true)]
+    [InlineData(400, """{"error":"invalid_token"}""", true)]
+    [InlineData(400, """{"error":"invalid_request"}""", false)]
+    [InlineData(503, "", false)]
+    [InlineData(302, "", false)]
+    public void A_token_that_is_dead_already_counts_as_revoked(int status, string body, bool revoked)
+    {
+        var answer = TokenResponseClassifier.ClassifyRevocation(TokenReply.Read(status, null, Encoding.UTF8.GetBytes(body)));
+
+        answer.Revoked.Should().Be(revoked);
+        answer.Detail.Length.Should().BeInRange(revoked ? 0 : 1, revoked ? 0 : 300);
+    }
+
+    private static TokenResponse Classify(int status, string body) =>
+        TokenResponseClassifier.Classify(TokenReply.Read(status, null, Encoding.UTF8.GetBytes(body)), RefreshToken, ClientSecret);
+}

@@ -1,0 +1,145 @@
+using k8s.Models;
+using KubeRuntime;
+using KubeRuntime.Queues;
+using KubeRuntime.Watching;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Api;
+using TokenOperator.Reconcile;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+using TokenOperator.Tests.Refreshing;
+
+namespace TokenOperator.Tests.Reconcile;
+
+public sealed class WatchdogTests : IDisposable
+{
+    private static readonly NamespacedName Key = new("mail", "marcus-gmail");
+
+    private readonly WallClock _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
+    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private readonly ForgetfulQueue _queue = new();
+    private readonly SwitchableFence _fence = new();
+    private readonly ReconcileSchedule _agenda;
+    private readonly Watchdog _watchdog;
+
+    public WatchdogTests()
+    {
+        _agenda = new ReconcileSchedule(_time);
+        _watchdog = new Watchdog(_entities, _queue, _agenda, _fence, _time, new Meters(), NullLogger<Watchdog>.Instance);
+        _entities.Observe(new V1Alpha1OAuthToken
+        {
+            Metadata = new V1ObjectMeta { Name = Key.Name, NamespaceProperty = Key.Namespace, ResourceVersion = "1", Uid = "1" },
+        });
+    }
+
+    public void Dispose()
+    {
+        _watchdog.Dispose();
+        _fence.Dispose();
+    }
+
+    /// <summary>As the timer does it: every 10 s.</summary>
+    private void Pass(TimeSpan time)
+    {
+        for (var passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromSeconds(10))
+        {
+            _time.Advance(TimeSpan.FromSeconds(10));
+            _watchdog.Check();
+        }
+    }
+
+    [Fact]
+    public void A_look_that_the_queue_lost_is_put_back_half_a_minute_after_it_was_due()
+    {
+        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        _queue.EnqueueAfter(Key, TimeSpan.FromMinutes(45));
+        Pass(TimeSpan.FromMinutes(45.5));
+        _queue.Queued.Should().BeEmpty("it is late, but not so late that something must be wrong");
+        Pass(TimeSpan.FromSeconds(10));
+        _queue.Queued.Should().Equal(Key);
+
+        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        Pass(TimeSpan.FromMinutes(45));
+        _queue.Queued.Should().HaveCount(1, "it was looked at");
+    }
+
+    [Fact]
+    public void An_object_that_was_never_looked_at_is_put_back()
+    {
+        Pass(TimeSpan.FromSeconds(40));
+        _queue.Queued.Should().BeEmpty();
+        Pass(TimeSpan.FromSeconds(10));
+        _queue.Queued.Should().Equal(Key);
+    }
+
+    [Fact]
+    public void An_object_for_which_nothing_is_planned_is_left_alone()
+    {
+        _agenda.Enter(Key, after: null);
+        Pass(TimeSpan.FromHours(2));
+        _queue.Queued.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Who_does_not_lead_leaves_all_alone_and_lives()
+    {
+        _fence.Holds = false;
+        Pass(TimeSpan.FromHours(1));
+        _queue.Queued.Should().BeEmpty();
+        _watchdog.IsAlive.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public void After_a_jump_of_the_wall_clock_all_are_looked_at_once(int days)
+    {
+        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        _time.Jump = TimeSpan.FromDays(days);
+        Pass(TimeSpan.FromSeconds(30));
+        _queue.Queued.Should().Equal(Key);
+    }
+
+    [Fact]
+    public void Workers_that_stand_still_while_something_is_overdue_end_the_process()
+    {
+        _agenda.Enter(Key, TimeSpan.FromMinutes(1));
+        Pass(TimeSpan.FromMinutes(5));
+        _watchdog.IsAlive.Should().BeTrue();
+        Pass(TimeSpan.FromMinutes(1));
+        _watchdog.IsAlive.Should().BeFalse();
+        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        Pass(TimeSpan.FromSeconds(10));
+        _watchdog.IsAlive.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Its_timer_keeps_it_alive_and_without_it_the_process_counts_as_dead_on_the_monotonic_clock()
+    {
+        await _watchdog.StartAsync(CancellationToken.None);
+        for (var i = 0; i < 20; i++)
+        {
+            var before = _watchdog.Beats;
+            // The timer may not have been set yet when the time is moved for the first time.
+            await Eventually.IsTrueAsync(() => _watchdog.Beats > before, "it beats", _time, TimeSpan.FromSeconds(10));
+            _watchdog.IsAlive.Should().BeTrue();
+        }
+
+        await _watchdog.StopAsync(CancellationToken.None);
+        _time.Jump = TimeSpan.FromDays(1);
+        _watchdog.IsAlive.Should().BeTrue("a jump of the wall clock is no silence");
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _watchdog.IsAlive.Should().BeFalse();
+    }
+
+    /// <summary>Loses all that is to come later.</summary>
+    private sealed class ForgetfulQueue : IReconcileQueue<V1Alpha1OAuthToken>
+    {
+        public List<NamespacedName> Queued { get; } = [];
+
+        public void Enqueue(NamespacedName key) => Queued.Add(key);
+
+        public void EnqueueAfter(NamespacedName key, TimeSpan delay)
+        {
+        }
+    }
+}
