@@ -1,26 +1,20 @@
 #!/usr/bin/env bash
-# Publishes the native program, as the image has it, to artifacts/native, and prints its path. Needs clang or gcc to link it.
+# Compiles the native program of the image into artifacts/native and prints its path. Needs clang or gcc as the linker.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=hack/lib.sh
 . hack/lib.sh
 
-command -v clang >/dev/null || command -v gcc >/dev/null || {
-  say "the native program cannot be linked: there is neither clang nor gcc (apt-get install clang)"
-  exit 1
-}
+command -v clang >/dev/null || command -v gcc >/dev/null ||
+  die "the native program cannot be linked: neither clang nor gcc is installed (apt-get install clang)"
 case $(uname -m) in
   x86_64) platform=linux-x64 ;;
   aarch64) platform=linux-arm64 ;;
-  *)
-    say "there is no native program for $(uname -m)"
-    exit 1
-    ;;
+  *) die "the native program is not available for $(uname -m)" ;;
 esac
 say "compiling the native program; this takes some minutes"
-# In folders of its own, so that it can run beside a build, which also is what analyses the code. Compilers that may allocate
-# 128 MB between two collections need a fifth less.
-DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet publish src/TokenOperator --configuration Release --runtime "$platform" \
+# Separate folders let it run at the same time as a build of the solution. That build runs the analyzers.
+compile publish src/TokenOperator --configuration Release --runtime "$platform" \
   --artifacts-path artifacts/native-build --output artifacts/native --property:RunAnalyzers=false --verbosity quiet >&2
 printf '%s\n' "$PWD/artifacts/native/token-operator"
