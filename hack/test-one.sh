@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=hack/testing.sh
 . hack/testing.sh
 
-# The results name a test of a theory with its arguments. The filter takes the name alone.
+# The results list a parameterized test with its arguments. The filter takes only its name.
 name=${1:-}
 name=${name%%(*}
 [[ -n $name ]] || die "which test? make test-one NAME=KeyringTests, or one method: make test-one NAME=KeyringTests.A_key_is_32_bytes_or_their_base64"

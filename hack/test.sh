@@ -21,7 +21,7 @@ export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_O
 rm -rf "$results"
 mkdir -p "$results"
 # The end-to-end tests run the program that the image contains. It compiles during the build and the unit tests, which
-# run at a lower priority. Its own process group lets the trap below end all of it.
+# run at a lower priority. It has its own process group, so the trap below ends all of it.
 set -m
 hack/native.sh >"$results/native" &
 native=$!

@@ -78,6 +78,6 @@ run_tests() {
 # name_failures: lists the failed tests again, because their output is far above.
 name_failures() {
   ((failed > 0)) || return 0
-  sed -n 's/.*<UnitTestResult .*testName="\([^"]*\)".* outcome="Failed".*/FAILED \1/p' "$results"/*.trx >&2
+  sed -n 's/.*<UnitTestResult .*testName="\([^"]*\)".* outcome="Failed".*/FAILED \1/p' "$results"/*.trx >&2 2>/dev/null
   say "the results are in $results (trx); to run one test again: make test-one NAME=CLASS.METHOD"
 }
