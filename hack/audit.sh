@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks the package feed for known vulnerabilities of the packages in the lock files, those that come along included.
-# Fails on a finding. A feed that does not answer or that has no such data is no finding: then it says that nothing was checked.
+# Asks the package feed for known vulnerabilities of all packages in the lock files, transitive packages included. Fails if
+# there are any. If the feed does not respond or has no vulnerability data, the script says so and succeeds.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,22 +12,22 @@ unchecked() {
   exit 0
 }
 
-# A lock file that does not fit the projects ends it here, where CI=true.
+# With CI=true a lock file that does not match its project ends the script here.
 dotnet restore TokenOperator.sln --verbosity quiet
 report=$(timeout 120 dotnet list TokenOperator.sln package --vulnerable --include-transitive --format json) ||
-  unchecked "the feed did not answer (${report:0:200})"
+  unchecked "the feed did not respond (${report:0:200})"
 
 if grep -q '"vulnerabilities"' <<<"$report"; then
   printf '%s\n' "$report" >&2
   die "the packages above have known vulnerabilities: raise their versions in Directory.Packages.props"
 fi
 
-# No finding is one only where there is something to find.
+# An empty report is proof only if the feed publishes vulnerability data.
 sources=$(grep -o 'https\{0,1\}://[^"]*index\.json' <<<"$report" | sort -u || true)
 for source in $sources; do
   if [[ $(curl --fail --silent --location --max-time 20 "$source") == *VulnerabilityInfo* ]]; then
-    say "no known vulnerabilities, says $source"
+    say "no known vulnerabilities, according to $source"
     exit 0
   fi
 done
-unchecked "${sources:-the feed} has no data about vulnerabilities"
+unchecked "${sources:-the feed} has no vulnerability data"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds Debian's Chromium and its driver for the tests of pages, or installs them where root may, and prints the driver's
-# path (on stdout, alone). Without root it says what is missing: a browser is more than can be unpacked into a folder.
+# Finds Debian's Chromium and its driver for the browser tests, and prints the path of the driver on stdout. Root installs
+# them if they are missing. Other users get an error, because a browser cannot run from an unpacked package.
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh
@@ -9,10 +9,8 @@ set -euo pipefail
 if command -v chromedriver; then
   exit
 elif ((EUID == 0)) && command -v apt-get >/dev/null; then
-  say "no Chromium on this machine: apt-get install chromium chromium-driver"
-  { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium chromium-driver; } >&2 </dev/null ||
-    die "apt-get could not install chromium and chromium-driver: see above"
-  command -v chromedriver || die "chromium-driver is installed, but no chromedriver is on PATH"
+  install_packages chromium chromium-driver
+  command -v chromedriver || die "chromium-driver is installed, but chromedriver is not on PATH"
 else
-  die "no Chromium on this machine: apt-get install chromium chromium-driver (as root)"
+  die "Chromium is missing: apt-get install chromium chromium-driver (as root)"
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Applies config/default to the cluster of the current kubeconfig, with the image named, and makes a key to encrypt refresh
-# tokens with when there is none: deploy.sh IMAGE [NAMESPACES]
-# With NAMESPACES (names with commas between) it applies config/namespaced, for an operator that serves these alone.
+# Applies config/default to the current cluster with the given image, and creates a key for the encryption of tokens if
+# there is none: deploy.sh IMAGE [NAMESPACES]
+# With NAMESPACES, a comma-separated list, it applies config/namespaced. The operator then serves only these namespaces.
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh
@@ -11,12 +11,12 @@ image=${1:-}
 [[ -n $image ]] || die "which image? make deploy IMG=registry/name:tag"
 [[ $image =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*[A-Za-z0-9]$ ]] ||
   die "\"$image\" is not the name of an image: expected registry/name:tag, or registry/name@sha256:..."
-command -v kubectl >/dev/null || die "kubectl is missing: install it, and point KUBECONFIG at the cluster"
+require_kubectl
 kubectl get --raw /version >/dev/null </dev/null ||
-  die "no cluster answers (above): point KUBECONFIG at yours, and see kubectl config current-context"
+  die "no cluster answers (above): point KUBECONFIG at yours, and check kubectl config current-context"
 system=token-operator-system
 
-# The part after the last slash decides: a registry's port has a colon, too.
+# Looks for the tag after the last slash, because the port of a registry has a colon too.
 name=$image reference=
 if [[ $image == *@* ]]; then
   name=${image%%@*} reference="digest: ${image#*@}"
@@ -24,25 +24,25 @@ elif [[ ${image##*/} == *:* ]]; then
   name=${image%:*} reference="newTag: \"${image##*:}\""
 fi
 
-# An overlay of its own: the files of the repository stay as they are. kustomize wants relative paths.
+# A temporary overlay leaves the files of the repository unchanged. kustomize requires relative paths.
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 overlay=$(mktemp -d)
 trap 'rm -rf "$overlay"' EXIT
 config=$(realpath --relative-to="$overlay" "$repository/config")
 bases=("$config/default") resources=()
 
-# restrict NAMESPACES: the overlay is config/namespaced, with these namespaces in place of its example.
+# restrict NAMESPACES: bases the overlay on config/namespaced, with these namespaces instead of its example.
 restrict() {
   local namespace
   bases=("$config/crds" "$config/rbac/own" "$config/manager" "$config/network-policy") resources=(settings.yaml)
   for namespace in ${1//,/ }; do
-    [[ $namespace =~ ^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$ ]] || die "\"$namespace\" is not the name of a namespace"
-    kubectl get namespace "$namespace" >/dev/null || die "nothing was changed: create the namespace $namespace first, or leave it out of NAMESPACES"
+    [[ $namespace =~ ^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$ ]] || die "\"$namespace\" is not the name of a namespace: expected lowercase letters, digits and -"
+    kubectl get namespace "$namespace" >/dev/null || die "nothing was changed: create the namespace $namespace first, or remove it from NAMESPACES"
     mkdir "$overlay/$namespace" 2>/dev/null || die "NAMESPACES names $namespace twice"
     printf 'namespace: %s\nbases:\n  - %s\n' "$namespace" "../$config/namespaced/watched" >"$overlay/$namespace/kustomization.yaml"
     bases+=("$namespace")
   done
-  [[ -n ${namespace:-} ]] || die "NAMESPACES is \"$1\": expected names of namespaces with commas between"
+  [[ -n ${namespace:-} ]] || die "NAMESPACES is \"$1\": expected a comma-separated list of namespaces"
   sed "s/^  Namespaces:.*/  Namespaces: \"$1\"/" "$repository/config/namespaced/settings.yaml" >"$overlay/settings.yaml"
 }
 
@@ -53,25 +53,25 @@ restrict() {
   if [[ ${#resources[@]} != 0 ]]; then printf 'resources:\n' && printf '  - %s\n' "${resources[@]}"; fi
   printf 'images:\n  - name: token-operator\n    newName: %s\n    %s\n' "$name" "$reference"
 } >"$overlay/kustomization.yaml"
-# Rendered apart, so that what kustomize says is shown only where it fails: it calls the form outdated that kubectl 1.20 needs.
-kubectl kustomize "$overlay" >"$overlay/all.yaml" 2>"$overlay/said.txt" || { cat "$overlay/said.txt" >&2; exit 1; }
+# Shows the messages of kustomize only if it fails: it warns about the deprecated field that kubectl 1.20 needs.
+kubectl kustomize "$overlay" >"$overlay/all.yaml" 2>"$overlay/messages.txt" || { cat "$overlay/messages.txt" >&2; exit 1; }
 kubectl apply --filename "$repository/config/manager/namespace.yaml"
 "$repository/hack/new-key.sh" --if-none
 kubectl apply --filename "$overlay/all.yaml"
 
-# there KIND NAME [OUTPUT]: prints its name, or what OUTPUT asks for; nothing when the cluster does not have it.
-there() {
+# lookup KIND NAME [OUTPUT]: prints the name of an object, or what OUTPUT selects; nothing if the object does not exist.
+lookup() {
   kubectl get "$1" "$2" --namespace "$system" --ignore-not-found --output "${3:-name}"
 }
 
-served=$(there configmap token-operator-settings 'jsonpath={.data.Namespaces}')
+served=$(lookup configmap token-operator-settings 'jsonpath={.data.Namespaces}')
 if [[ -z ${2:-} && -n $served ]]; then
-  say "the operator still serves $served alone: to serve all, delete the ConfigMap token-operator-settings and then: kubectl rollout restart deployment/token-operator -n $system"
-elif [[ -n ${2:-} && -n $(there clusterrolebinding token-operator) ]]; then
-  say "the rights of an install for all namespaces are still there; to take them away: kubectl delete clusterrolebinding,clusterrole token-operator"
+  say "the operator still serves $served alone; to serve all namespaces, delete the ConfigMap token-operator-settings, then run: kubectl rollout restart deployment/token-operator -n $system"
+elif [[ -n ${2:-} && -n $(lookup clusterrolebinding token-operator) ]]; then
+  say "the cluster still has the permissions of an install for all namespaces; to remove them: kubectl delete clusterrolebinding,clusterrole token-operator"
 fi
-if [[ -z $(there secret token-operator-postgres) ]]; then
-  say "the pods wait for the Secret token-operator-postgres, which says where Postgres is (docs/install.md); for a trial: kubectl apply -k config/trial"
+if [[ -z $(lookup secret token-operator-postgres) ]]; then
+  say "the pods wait for the Secret token-operator-postgres, which contains the address of Postgres (docs/install.md); for a trial: kubectl apply -k config/trial"
 fi
-say "to see that it runs: kubectl rollout status deployment/token-operator -n $system"
-say "to have alerts and a dashboard, where the Prometheus operator runs: kubectl apply -k config/monitoring"
+say "to follow the rollout: kubectl rollout status deployment/token-operator -n $system"
+say "to add alerts and a dashboard, if the cluster runs the Prometheus operator: kubectl apply -k config/monitoring"

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Installs kubectl oauthtoken for this user, or below PREFIX: the program into PREFIX/lib/token-operator, and into PREFIX/bin
-# kubectl-oauthtoken, which kubectl finds on PATH, and kubectl_complete-oauthtoken, which kubectl asks for completion:
-# install-plugin.sh [FOLDER]. FOLDER has the program built already; without it it is built here.
+# Installs kubectl oauthtoken below PREFIX, by default ~/.local: install-plugin.sh [FOLDER]
+# FOLDER contains a program that is already built. Without FOLDER the script builds it.
+#   PREFIX/lib/token-operator               the program
+#   PREFIX/bin/kubectl-oauthtoken           kubectl finds this on PATH
+#   PREFIX/bin/kubectl_complete-oauthtoken  kubectl runs this for shell completion
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh
@@ -14,7 +16,8 @@ prefix=$(cd "$prefix" && pwd)
 lib=$prefix/lib/token-operator
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Beside the old one and then in its place: a command that runs meanwhile keeps its files, and a failed build changes nothing.
+# The new program replaces the old one only when it is complete. A failed build changes nothing, and running commands keep
+# their files.
 fresh=$(mktemp -d "$prefix/lib/token-operator.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
 if [[ -n $built ]]; then
@@ -27,7 +30,7 @@ chmod 755 "$fresh"
 rm -rf "$lib"
 mv "$fresh" "$lib"
 
-# command_file NAME WORDS...: a file PREFIX/bin/NAME that runs the program with WORDS in front of its own.
+# command_file NAME WORDS...: creates PREFIX/bin/NAME, which runs the program with WORDS before its own arguments.
 command_file() {
   local name=$1
   shift
@@ -40,5 +43,5 @@ command_file kubectl_complete-oauthtoken kubectl-oauthtoken __complete
 say "installed $prefix/bin/kubectl-oauthtoken"
 case ":$PATH:" in
   *":$prefix/bin:"*) say "try: kubectl oauthtoken status -A" ;;
-  *) say "$prefix/bin is not on PATH, so kubectl does not find it yet; add it:  export PATH=\"\$PATH:$prefix/bin\"" ;;
+  *) say "$prefix/bin is not on PATH, so kubectl does not find it yet; to add it: export PATH=\"\$PATH:$prefix/bin\"" ;;
 esac

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# Shared by the scripts of this folder: messages, the cache folder, a lock, and an apt that never touches the system.
-# Sourced, never run.
+# Shared functions: messages, the cache folder, a lock, and an apt that does not change the system.
+# The scripts in this folder source this file.
 
 export LC_ALL=C.UTF-8
 
-# All that the scripts keep between runs. Removing it costs time, nothing else.
+# Everything that the scripts keep between runs. You can delete it; the next run creates it again.
 cache="${TOKEN_OPERATOR_CACHE:-${HOME:?HOME is not set: set it, or TOKEN_OPERATOR_CACHE}/.cache/token-operator}"
 
-# Progress goes to stderr: the stdout of these scripts is for the program that called them.
+# Messages go to stderr, because callers read stdout.
 say() {
   printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2
 }
@@ -17,19 +17,19 @@ die() {
   exit 1
 }
 
-# lock NAME: one run at a time for NAME. Children inherit descriptor 9, so that a build
-# that outlives a killed script still keeps the next run out.
+# lock NAME: allows one run at a time for NAME. Child processes inherit descriptor 9, so a build that outlives a
+# killed script still holds the lock.
 lock() {
   mkdir -p "$cache"
   exec 9>"$cache/.$1.lock"
   if ! flock --nonblock 9; then
-    say "another run is preparing this; waiting for it (remove nothing, it can take minutes)"
+    say "another run is preparing this; waiting for it (this can take minutes; do not remove any files)"
     flock 9
   fi
 }
 
-# run_logged LOG WHAT COMMAND...: runs a long command in a process group of its own, its output in LOG, with a
-# sign of life every 30 s; an interrupted script takes the whole group with it.
+# run_logged LOG WHAT COMMAND...: runs a long command in its own process group, writes its output to LOG, and reports
+# progress every 30 s. An interrupt of the script ends the whole group.
 run_logged() {
   local log=$1 what=$2 started=$SECONDS status=0
   shift 2
@@ -42,21 +42,21 @@ run_logged() {
     done
   ) &
   local ticker=$!
-  # shellcheck disable=SC2064 # the process ids of now are the ones to end
-  trap "kill -TERM -- -$pid 2>/dev/null; kill $ticker 2>/dev/null; say 'interrupted; run again to go on from here'; exit 130" INT TERM HUP
+  # shellcheck disable=SC2064 # expand the process ids now
+  trap "kill -TERM -- -$pid 2>/dev/null; kill $ticker 2>/dev/null; say 'interrupted; run again to go on where it stopped'; exit 130" INT TERM HUP
   wait "$pid" || status=$?
   trap - INT TERM HUP
   kill "$ticker" 2>/dev/null || true
   wait "$ticker" 2>/dev/null || true
   if ((status != 0)); then
-    say "$what failed (exit code $status); the end of $log:"
+    say "$what failed with exit code $status; the last lines of $log:"
     tail -n 20 "$log" >&2
     return 1
   fi
 }
 
-# private_apt FOLDER: defines apt_get and apt_cache, which work on copies of the machine's own sources (with
-# source packages added) and keep lists and downloads in FOLDER. No root, and nothing of the system changes.
+# private_apt FOLDER: prepares apt_get and apt_cache. They use copies of the machine's apt sources, with source packages
+# added, and keep lists and downloads in FOLDER. They need no root and do not change the system.
 private_apt() {
   private_apt_folder=$1
   command -v apt-get >/dev/null || return 1
@@ -71,7 +71,7 @@ private_apt() {
     sed -E -n '/^[[:space:]]*deb[[:space:]]+(\[[^]]*\][[:space:]]+)?[^[:space:]]/{/cdrom:/!{p;s/^[[:space:]]*deb/deb-src/p}}' "$file" \
       >"$1/sources.list.d/$(basename "$file" .list).list"
   done
-  # The hooks of the system's apt (clean-up, desktop indexes) would reach out of the folder.
+  # The hooks of the system's apt (clean-up, desktop indexes) would change files outside the folder.
   cat >"$1/apt.conf" <<CONF
 Dir::State::Lists "$1/lists/";
 Dir::Cache "$1/cache/";
@@ -100,13 +100,54 @@ apt_cache() {
   apt-cache --config-file "$private_apt_folder/apt.conf" "$@"
 }
 
-# program NAME PACKAGE VARIABLE: prints the path of the program NAME, alone on stdout: the value of VARIABLE, else what
-# is on PATH or in /usr/sbin, else from the cache, else from Debian's PACKAGE and the libraries that it needs, unpacked
-# into the cache. Nothing is installed, and nothing needs root.
+# update_package_lists: refreshes the lists of private_apt. An unreadable third-party source is not an error; a package
+# that is really missing fails at its download.
+update_package_lists() {
+  apt_get update || say "some package lists could not be read; continuing with the others"
+}
+
+# install_packages PACKAGE...: installs Debian packages on the system. Needs root.
+install_packages() {
+  say "running: apt-get install $*"
+  { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends "$@"; } >&2 </dev/null ||
+    die "apt-get could not install $*: see above"
+}
+
+# download_and_unpack PACKAGE WORK HINT: downloads Debian's PACKAGE and the libraries that it needs, and unpacks them into
+# WORK/tree/unpacked. WORK/tree/bin is for the launchers. HINT says what to do without apt-get.
+download_and_unpack() {
+  local package=$1 work=$2 hint=$3 deb
+  rm -rf "$work/tree"
+  mkdir -p "$work/tree/unpacked" "$work/tree/bin"
+  private_apt "$work/apt" || die "this machine has neither $package nor apt-get: $hint"
+  say "downloading Debian's package $package into the cache $cache; nothing is installed"
+  update_package_lists
+  apt_get install --download-only --no-install-recommends "$package" ||
+    die "Debian's package $package is not available from the apt sources of this machine: $hint"
+  for deb in "$work"/apt/cache/archives/*.deb; do
+    dpkg -x "$deb" "$work/tree/unpacked"
+  done
+}
+
+# write_launcher FILE READY PROGRAM: writes a script that runs PROGRAM, a path below READY/unpacked, with the libraries
+# that were unpacked with it. READY is the final folder.
+write_launcher() {
+  cat >"$1" <<SH
+#!/bin/sh
+root='$2/unpacked'
+LD_LIBRARY_PATH="\$root/usr/lib/$(uname -m)-linux-gnu:\$root/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH
+exec "\$root$3" "\$@"
+SH
+  chmod +x "$1"
+}
+
+# program NAME PACKAGE VARIABLE: prints the path of the program NAME on stdout. It takes the first of these: the value of
+# VARIABLE, PATH or /usr/sbin, the cache, Debian's PACKAGE unpacked into the cache. It needs no root and installs nothing.
 program() {
   local name=$1 package=$2 variable=$3 ready="$cache/$2" named=${!3:-}
   if [[ -n $named ]]; then
-    [[ -x $named ]] || die "$variable is $named, which is no program: correct it, or unset it"
+    [[ -x $named ]] || die "$variable is $named, which is not a program: correct it or unset it"
     printf '%s\n' "$named"
   elif named=$(PATH="$PATH:/usr/sbin" command -v "$name"); then
     printf '%s\n' "$named"
@@ -120,29 +161,24 @@ program() {
 }
 
 unpack_program() {
-  local name=$1 package=$2 variable=$3 ready=$4 work="$cache/$2.work" deb found
-  local else_do="install it, or set $variable to the program"
-  rm -rf "$work/tree"
-  mkdir -p "$work/tree/unpacked" "$work/tree/bin"
-  private_apt "$work/apt" || die "no $name here, and no apt-get to fetch one: $else_do"
-  say "no $name on this machine: fetching Debian's package $package into $ready (once, nothing is installed)"
-  apt_get update || say "some package lists could not be read; going on with the others"
-  apt_get install --download-only --no-install-recommends "$package" || die "Debian's package $package cannot be had from this machine's apt sources: $else_do"
-  for deb in "$work"/apt/cache/archives/*.deb; do
-    dpkg -x "$deb" "$work/tree/unpacked"
-  done
+  local name=$1 package=$2 variable=$3 ready=$4 work="$cache/$2.work" found
+  local hint="install it, or set $variable to the path of $name"
+  download_and_unpack "$package" "$work" "$hint"
   found=$(find "$work/tree/unpacked" -type f -path "*bin/$name" -perm -u+x -print -quit)
-  [[ -n $found ]] || die "Debian's package $package holds no $name: $else_do"
-  # The libraries that came along are found by their path, which only the finished folder has.
-  cat >"$work/tree/bin/$name" <<SH
-#!/bin/sh
-root='$ready/unpacked'
-LD_LIBRARY_PATH="\$root/usr/lib/$(uname -m)-linux-gnu:\$root/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
-export LD_LIBRARY_PATH
-exec "\$root${found#"$work/tree/unpacked"}" "\$@"
-SH
-  chmod +x "$work/tree/bin/$name"
+  [[ -n $found ]] || die "Debian's package $package does not contain $name: $hint"
+  write_launcher "$work/tree/bin/$name" "$ready" "${found#"$work/tree/unpacked"}"
   rm -rf "$ready"
   mv -T "$work/tree" "$ready"
   rm -rf "$work"
+}
+
+# require_kubectl: fails if kubectl is not installed.
+require_kubectl() {
+  command -v kubectl >/dev/null || die "kubectl is missing: install it, and point KUBECONFIG at the cluster"
+}
+
+# compile ARGUMENT...: runs dotnet with compiler processes that allocate up to 128 MB between two garbage collections.
+# They then need a fifth less CPU time.
+compile() {
+  DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet "$@"
 }

@@ -1,29 +1,30 @@
 #!/usr/bin/env bash
-# Adds a fresh key to the Secret token-operator-keys of the current cluster, and makes the Secret when there is none:
-# new-key.sh [--if-none]. With --if-none a Secret that is there stays as it is. The key is shown to nobody.
+# Adds a new key to the Secret token-operator-keys of the current cluster, and creates the Secret if it does not exist:
+# new-key.sh [--if-none]. With --if-none an existing Secret stays unchanged. The script never prints the key.
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-command -v kubectl >/dev/null || die "kubectl is missing: install it, and point KUBECONFIG at the cluster"
+require_kubectl
 namespace=token-operator-system secret=token-operator-keys
-# The key whose name comes last in order is current: a moment sorts as it passes.
+# The key whose name sorts last is the current key. Timestamps sort by age.
 id=$(date -u +%Y-%m-%d-%H%M%S)
 
-# As the data of a Secret has it: 32 random bytes in base64. printf is of the shell, so no process has it as an argument.
+# manifest: prints the Secret with 32 random bytes in base64. printf is a shell builtin, so the key is not visible in the
+# arguments of a process.
 manifest() {
   printf '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"%s","namespace":"%s"},"type":"Opaque","data":{"%s":"%s"}}\n' \
     "$secret" "$namespace" "$id" "$(head -c 32 /dev/urandom | base64)"
 }
 
-# Asked by name alone: kubectl create below never replaces one that comes meanwhile.
+# A Secret that appears after this check is safe: kubectl create never replaces one.
 found=$(kubectl get secret "$secret" --namespace "$namespace" --ignore-not-found --output name)
 if [[ -z $found ]]; then
   manifest | kubectl create --filename - >&2
-  say "made the key $id; keep a copy of it apart from the backups of Postgres (docs/encryption.md)"
+  say "created the key $id; keep a copy of it, separate from the backups of Postgres (docs/encryption.md)"
 elif [[ ${1:-} != --if-none ]]; then
-  # A field manager of its own for each key, so that no later one takes it away.
+  # Each key has its own field manager, so a later key does not remove it.
   manifest | kubectl apply --server-side --field-manager "token-operator-key-$id" --filename - >&2
-  say "added the key $id; the operator has it within about two minutes: token-operator keys status"
+  say "added the key $id; the operator reads it within about two minutes: token-operator keys status"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds or fetches pgbouncer, behind which Postgres is tested, and prints its path (on stdout, alone).
-# TOKEN_OPERATOR_PGBOUNCER names another.
+# Finds or downloads pgbouncer for the tests, and prints its path on stdout. To use another pgbouncer, set
+# TOKEN_OPERATOR_PGBOUNCER to its path.
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh

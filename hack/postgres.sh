@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Finds or fetches a Postgres server for the tests, and prints the folder with its initdb and postgres (on stdout,
-# alone). Looked for in this order:
-#   1. TOKEN_OPERATOR_PG_BIN, when it is set
-#   2. PATH, then the newest version under /usr/lib/postgresql
-#   3. the cache (TOKEN_OPERATOR_CACHE, by default ~/.cache/token-operator)
-#   4. Debian's packages: unpacked into the cache for an ordinary user; installed with apt-get for root, since
-#      Postgres refuses to run as root and another user could not read root's cache
+# Finds or downloads a Postgres server for the tests, and prints the folder that contains initdb and postgres on stdout.
+# It takes the first of these:
+#   1. TOKEN_OPERATOR_PG_BIN, if set
+#   2. PATH, then the newest version in /usr/lib/postgresql
+#   3. for root: Debian's package, installed with apt-get. Postgres refuses to run as root, and other users cannot read
+#      the cache of root
+#   4. for other users: the cache (TOKEN_OPERATOR_CACHE, by default ~/.cache/token-operator), filled from Debian's package
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh
@@ -13,12 +13,13 @@ set -euo pipefail
 
 ready="$cache/postgres"
 work="$cache/postgres.work"
+hint="install Postgres, or set TOKEN_OPERATOR_PG_BIN to the folder that contains initdb and postgres"
 
 has_server() {
   [[ -x $1/initdb && -x $1/postgres ]]
 }
 
-# newest FOLDER: the bin folder of the newest version under FOLDER, in Debian's layout.
+# newest FOLDER: prints the bin folder of the newest version below FOLDER, in Debian's layout.
 newest() {
   local folder found=
   while read -r folder; do
@@ -38,29 +39,13 @@ installed() {
   fi
 }
 
-unpack_into_cache() {
-  rm -rf "$work/tree"
-  mkdir -p "$work/tree/unpacked" "$work/tree/bin"
-  private_apt "$work/apt" || die "no Postgres here, and no apt-get to fetch one: install it, or set TOKEN_OPERATOR_PG_BIN to the folder of its programs"
-  say "no Postgres on this machine: fetching Debian's packages into $ready (once, nothing is installed)"
-  apt_get update || say "some package lists could not be read; going on with the others"
-  apt_get install --download-only --no-install-recommends postgresql || die "Debian's package postgresql cannot be had from this machine's apt sources"
-  local deb bin program
-  for deb in "$work"/apt/cache/archives/*.deb; do
-    dpkg -x "$deb" "$work/tree/unpacked"
-  done
-  bin=$(newest "$work/tree/unpacked/usr/lib/postgresql") || die "Debian's packages hold no initdb and postgres"
-  # The libraries that came along are found by their path, which only the finished folder has.
+fill_cache() {
+  local bin program
+  download_and_unpack postgresql "$work" "$hint"
+  bin=$(newest "$work/tree/unpacked/usr/lib/postgresql") || die "Debian's package postgresql does not contain initdb and postgres: $hint"
   for program in "$bin"/*; do
     program=$(basename "$program")
-    cat >"$work/tree/bin/$program" <<SH
-#!/bin/sh
-root='$ready/unpacked'
-LD_LIBRARY_PATH="\$root/usr/lib/$(uname -m)-linux-gnu:\$root/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
-export LD_LIBRARY_PATH
-exec "\$root${bin#"$work/tree/unpacked"}/$program" "\$@"
-SH
-    chmod +x "$work/tree/bin/$program"
+    write_launcher "$work/tree/bin/$program" "$ready" "${bin#"$work/tree/unpacked"}/$program"
   done
   rm -rf "$ready"
   mv -T "$work/tree" "$ready"
@@ -68,20 +53,18 @@ SH
 
 if [[ -n ${TOKEN_OPERATOR_PG_BIN:-} ]]; then
   has_server "$TOKEN_OPERATOR_PG_BIN" ||
-    die "TOKEN_OPERATOR_PG_BIN is $TOKEN_OPERATOR_PG_BIN, but initdb and postgres are not both there: correct it, or unset it"
+    die "TOKEN_OPERATOR_PG_BIN is $TOKEN_OPERATOR_PG_BIN, which does not contain both initdb and postgres: correct it or unset it"
   printf '%s\n' "$TOKEN_OPERATOR_PG_BIN"
 elif found=$(installed); then
   printf '%s\n' "$found"
 elif ((EUID == 0)); then
-  command -v apt-get >/dev/null || die "no Postgres here, and no apt-get to fetch one: install it"
-  say "no Postgres on this machine: apt-get install postgresql"
-  { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends postgresql; } >&2 </dev/null ||
-    die "apt-get could not install postgresql: see above"
-  installed || die "postgresql is installed, but its initdb and postgres are not under /usr/lib/postgresql"
+  command -v apt-get >/dev/null || die "this machine has neither Postgres nor apt-get: $hint"
+  install_packages postgresql
+  installed || die "postgresql is installed, but /usr/lib/postgresql does not contain initdb and postgres"
 else
   if ! has_server "$ready/bin"; then
     lock postgres
-    has_server "$ready/bin" || unpack_into_cache
+    has_server "$ready/bin" || fill_cache
     rm -rf "$work"
   fi
   printf '%s\n' "$ready/bin"

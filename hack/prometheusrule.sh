@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints config/monitoring/prometheusrule.yaml, made from config/monitoring/rules.yaml.
+# Prints config/monitoring/prometheusrule.yaml, generated from config/monitoring/rules.yaml.
 set -euo pipefail
 
 cat <<'HEAD'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds or fetches promtool, which tests the alerts, and prints its path (on stdout, alone).
-# TOKEN_OPERATOR_PROMTOOL names another.
+# Finds or downloads promtool for the tests of the alerts, and prints its path on stdout. To use another promtool, set
+# TOKEN_OPERATOR_PROMTOOL to its path.
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh

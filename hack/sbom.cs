@@ -1,6 +1,6 @@
-// Writes what the operator is made of (CycloneDX 1.6, JSON) from its lock file:
+// Writes the software bill of materials of the operator (CycloneDX 1.6, JSON) from its lock file:
 //   dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.lock.json sbom.cdx.json VERSION
-// Nothing but the lock file decides: the same lock file gives the same bytes.
+// The same arguments and the same lock file always produce the same bytes.
 #:property PublishAot=false
 #:property RestorePackagesWithLockFile=false
 #:property RestoreLockedMode=false
@@ -10,12 +10,12 @@ using System.Text.Json.Nodes;
 
 if (args is not [var lockFile, var output, var version])
 {
-    Console.Error.WriteLine("sbom: which lock file, which file to write, and which version of the operator?");
+    Console.Error.WriteLine("sbom: expected three arguments: LOCK-FILE OUTPUT-FILE VERSION");
     return 2;
 }
 
 var frameworks = JsonNode.Parse(File.ReadAllText(lockFile))!["dependencies"]!.AsObject();
-// A part for one platform (net10.0/linux-x64) repeats or adds packages of the framework's part.
+// The section of a platform (net10.0/linux-x64) repeats packages of the framework's section and adds others.
 var packages = new SortedDictionary<string, JsonNode>(StringComparer.OrdinalIgnoreCase);
 foreach (var (name, package) in frameworks.SelectMany(framework => framework.Value!.AsObject()))
 {
