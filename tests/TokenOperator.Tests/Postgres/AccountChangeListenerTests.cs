@@ -6,7 +6,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class AccountChangeListenerTests(PostgresFixture fixture)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

@@ -4,7 +4,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class EncryptedRowTests(PostgresFixture fixture) : IAsyncLifetime
 {
     private static readonly AccountKey Other = new("google", "other");

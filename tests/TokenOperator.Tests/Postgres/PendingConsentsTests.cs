@@ -3,7 +3,7 @@ using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PendingConsentsTests(PostgresFixture fixture)
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);

@@ -8,7 +8,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 namespace TokenOperator.Tests.Postgres;
 
 /// <summary>Behind pgBouncer in transaction mode: two sessions of the server for all clients, another at each statement.</summary>
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PoolerTests(PostgresFixture fixture)
 {
     [Fact]

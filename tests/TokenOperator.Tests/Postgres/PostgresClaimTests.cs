@@ -3,7 +3,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
 {
     private static readonly RefreshFailure Failure = new(FailureKind.RateLimited, "429 slow down", 2, At(1), At(5), "inputs");

@@ -7,7 +7,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 namespace TokenOperator.Tests.Postgres;
 
 /// <summary>A commit that Postgres or the way to it lets down: what was handed out is in the row in the end, once.</summary>
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresFaultTests(PostgresFixture fixture)
 {
     [Theory]

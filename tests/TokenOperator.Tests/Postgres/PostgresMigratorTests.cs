@@ -4,7 +4,7 @@ using TokenOperator.Postgres.Migrations;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresMigratorTests(PostgresFixture fixture)
 {
     private const string ColumnsSql =

@@ -10,7 +10,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresOutageTests(PostgresFixture fixture)
 {
     private const string Secret = "hunter2-never-shown";

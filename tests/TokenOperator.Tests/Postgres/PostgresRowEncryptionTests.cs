@@ -7,7 +7,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsyncLifetime, IDisposable
 {
     private TestKeyring? _keyring;

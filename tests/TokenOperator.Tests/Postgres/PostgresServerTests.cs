@@ -4,7 +4,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresServerTests(PostgresFixture fixture)
 {
     [Fact]

@@ -6,7 +6,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-[Collection(PostgresGroup.Name)]
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLifetime
 {
     private static readonly string[] FirstSeed = ["seed"];

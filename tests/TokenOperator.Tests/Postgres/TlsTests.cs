@@ -7,6 +7,7 @@ using TokenOperator.TestBed;
 namespace TokenOperator.Tests.Postgres;
 
 /// <summary>sslmode means what it says: a Postgres with a certificate of our own making, right and wrong.</summary>
+[Trait("Category", PostgresGroup.Name)]
 public sealed class TlsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("to-tls-").FullName;
