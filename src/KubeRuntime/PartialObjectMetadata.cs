@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
+using KubeRuntime.Client;
 using k8s;
 using k8s.Models;
-using KubeRuntime.Client;
 
 namespace KubeRuntime;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Net;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Api;
@@ -8,6 +7,7 @@ using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Authorization;
+using k8s.Models;
 
 namespace KubectlOAuthToken;
 

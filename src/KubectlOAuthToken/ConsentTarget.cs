@@ -1,12 +1,12 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using k8s.Models;
 
 namespace KubectlOAuthToken;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
+using k8s.Models;
 
 namespace KubectlOAuthToken;
 

@@ -1,11 +1,11 @@
 using System.Net;
 using System.Security.Authentication;
 using System.Text.RegularExpressions;
-using k8s.Exceptions;
 using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Settings;
+using k8s.Exceptions;
 
 namespace KubectlOAuthToken;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using k8s.Models;
 using KubeRuntime.Client;
+using k8s.Models;
 
 namespace KubectlOAuthToken;
 

@@ -1,11 +1,11 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Tokens;
+using k8s.Models;
 
 namespace KubectlOAuthToken;
 

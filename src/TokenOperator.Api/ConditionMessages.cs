@@ -42,6 +42,10 @@ public static class ConditionMessages
     public static string ClientRejectedElsewhere(TokenRequest request) =>
         $"The provider refuses the OAuth client in {request.Client}. {NewClient(request)}";
 
+    /// <summary>The provider has not answered yet.</summary>
+    public static string WaitsForProvider(TokenRequest request) =>
+        $"The refresh of {request.Key} is waiting for its provider, or for its turn: the operator sends a provider at most Concurrency requests at once.";
+
     /// <summary>The operator's own limit.</summary>
     public static string WaitsForRateLimit(TokenRequest request) =>
         $"The refresh of {request.Key} waits for its turn: many accounts are due, and the operator keeps to Providers__{request.Key.Provider}__RequestsPerSecond.";

@@ -75,6 +75,15 @@ public sealed partial record TokenRequest
         };
     }
 
+    /// <summary>Stands for a spec that is not valid: it names the object and its Secret, and asks for nothing.</summary>
+    public static TokenRequest Invalid(V1Alpha1OAuthToken entity) => new()
+    {
+        Owner = entity.Key(),
+        Key = new AccountKey("", ""),
+        Client = new SecretKey(entity.Metadata.NamespaceProperty, "", ""),
+        SecretName = SecretNameOf(entity),
+    };
+
     /// <summary>The Secret's name, also for a spec that is not valid otherwise.</summary>
     public static string SecretNameOf(V1Alpha1OAuthToken entity) =>
         string.IsNullOrEmpty(entity.Spec?.SecretName) ? entity.Metadata.Name : entity.Spec.SecretName;

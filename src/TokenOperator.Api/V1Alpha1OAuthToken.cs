@@ -1,7 +1,7 @@
 // The custom resource as it is on the wire. Holds what users wrote, valid or not; reading it is Controller/TokenRequest.cs.
 using System.Text.Json.Serialization;
-using k8s.Models;
 using KubeRuntime;
+using k8s.Models;
 
 namespace TokenOperator.Api;
 

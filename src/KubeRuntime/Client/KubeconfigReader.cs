@@ -1,8 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using k8s.Exceptions;
-using k8s.KubeConfigModels;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
+using k8s.Exceptions;
+using k8s.KubeConfigModels;
 
 namespace KubeRuntime.Client;
 

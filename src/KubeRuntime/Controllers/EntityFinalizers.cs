@@ -1,8 +1,8 @@
 using System.Net;
-using k8s;
-using k8s.Models;
 using KubeRuntime.Client;
 using KubeRuntime.Watching;
+using k8s;
+using k8s.Models;
 
 namespace KubeRuntime.Controllers;
 
@@ -50,7 +50,8 @@ internal sealed class EntityFinalizers<TEntity>(
         {
             if (entity.Metadata.Finalizers?.Contains(identifier) != true) continue;
             var result = await finalizer.FinalizeAsync(entity, cancellationToken);
-            if (!result.IsSuccess) return result;
+            // A finalizer that asks to be called again has not finished.
+            if (!result.IsSuccess || result.RequeueAfter is not null) return result;
             var left = entity.Metadata.Finalizers.Where(f => f != identifier).ToList();
             if (await WriteAsync(entity, left, cancellationToken) is not { } written)
             {

@@ -1,9 +1,9 @@
 // Keeps local copies of objects true: LIST, then watch, for ever. Calls the API server; never waits for those who use the copies.
 using System.Net;
-using k8s;
-using k8s.Models;
 using KubeRuntime.Client;
 using Microsoft.Extensions.Logging;
+using k8s;
+using k8s.Models;
 
 namespace KubeRuntime.Watching;
 

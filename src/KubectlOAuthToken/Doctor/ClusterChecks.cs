@@ -1,8 +1,8 @@
 using System.Text.Json.Serialization.Metadata;
-using k8s.Models;
 using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 

@@ -1,7 +1,7 @@
-using k8s.Models;
 using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 

@@ -1,9 +1,9 @@
-using k8s.Models;
 using KubeRuntime;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
+using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
 using TokenOperator.Hosting;
+using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Publishing;
@@ -33,7 +34,7 @@ public static class RunCommand
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared);
         builder.Services.AddPostgresStorage(builder.Configuration);
         builder.Services.AddTokenProviders(builder.Configuration);
-        AddRefreshing(builder.Services);
+        AddRefreshing(builder.Services, settings);
         AddOperator(builder.Services, settings);
         Telemetry.Add(builder.Services, builder.Configuration);
         Endpoints.Listen(builder, settings);
@@ -47,21 +48,20 @@ public static class RunCommand
         return Environment.ExitCode;
     }
 
-    private static void AddRefreshing(IServiceCollection services)
+    private static void AddRefreshing(IServiceCollection services, OperatorSettings settings)
     {
         services
             .AddSingleton<ILeadershipGuard, LeadershipGuard>()
-            .AddSingleton<AccountCache>()
             .AddSingleton<AccountLocks>()
+            .AddSingleton<AccountRepository>()
             .AddSingleton<RejectedClients>()
             .AddSingleton<IAccountQueue, AccountQueue>()
-            .AddSingleton<RateLimits>()
-            .AddSingleton<PendingCommits>()
             .AddSingleton<AccountRefresher>()
-            .AddSingleton<AccountImporter>();
-        services.AddSingleton<IDrain, PendingCommitsDrain>();
-        services.AddHostedService(provider => provider.GetRequiredService<PendingCommits>());
-        services.AddHostedService<AccountWatcher>();
+            .AddSingleton<AccountDeleter>()
+            .AddSingleton<AccountSynchronizer>()
+            .AddSingleton(provider => ActivatorUtilities.CreateInstance<RefreshScheduler>(provider, settings.Concurrency));
+        services.AddSingleton<IDrain, RefreshDrain>();
+        services.AddHostedService(provider => provider.GetRequiredService<AccountSynchronizer>());
     }
 
     private static void AddOperator(IServiceCollection services, OperatorSettings settings)
@@ -72,10 +72,13 @@ public static class RunCommand
             .AddSingleton<SelfServiceFlow>()
             .AddSingleton<InputReader>()
             .AddSingleton<ReconcileSchedule>()
+            .AddSingleton<ReconcileInputGatherer>()
+            .AddSingleton<ReconcileActor>()
             .AddSingleton<Watchdog>()
             .AddSingleton<SecretPublisher>()
             .AddSingleton<StatusPublisher>();
         services.AddHostedService(provider => provider.GetRequiredService<Watchdog>());
+        services.AddHostedService<ExpiryWatcher>();
         services.AddKubernetesOperator(options =>
             {
                 options.Name = SecretInfo.Manager;

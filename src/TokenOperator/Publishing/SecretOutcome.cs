@@ -3,23 +3,26 @@ namespace TokenOperator.Publishing;
 /// <summary>What became of the Secret in one reconcile.</summary>
 public enum SecretOutcome
 {
-    /// <summary>It was left as it is: there is no token to write, or nothing may be touched.</summary>
+    /// <summary>It was left as it is: there is no token to write, or nothing may be changed.</summary>
     Untouched,
 
-    /// <summary>There is none of this object's, and none is to be written now.</summary>
+    /// <summary>This object has no Secret, and none is to be written now.</summary>
     Missing,
 
     /// <summary>It holds the account's newest token.</summary>
-    Right,
+    UpToDate,
 
-    /// <summary>A Secret of that name is somebody else's.</summary>
+    /// <summary>A Secret of that name belongs to someone else.</summary>
     Conflict,
 
-    /// <summary>The API server refused it or cannot be reached.</summary>
+    /// <summary>The API server rejected the write or is unavailable.</summary>
     Failed,
+
+    /// <summary>This process no longer leads, so it wrote nothing.</summary>
+    LeadershipLost,
 }
 
-/// <summary>What became of the Secret, with what to say about it.</summary>
-/// <param name="Outcome">What.</param>
-/// <param name="Message">Why, unless it is right.</param>
+/// <summary>What became of the Secret, with the text for its status.</summary>
+/// <param name="Outcome">What became of it.</param>
+/// <param name="Message">Why, unless it is up to date.</param>
 public readonly record struct SecretResult(SecretOutcome Outcome, string Message = "");

@@ -1,48 +1,65 @@
 // Writes Secrets and reads their metadata; never their data.
 using System.Net;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Refreshing;
+using k8s.Models;
 
 namespace TokenOperator.Publishing;
 
 /// <summary>
-/// Brings one Secret to what it should be, with one request when it is not and none when it is. Each write names the version
-/// that was seen before this process made sure that it still leads: a leader that was paused overwrites nothing of its successor.
+/// Brings one Secret to its desired state, with one request if it differs and none if it does not. Each write names the version that was
+/// seen before this process verified that it still leads, so a leader that was paused overwrites nothing of its successor.
 /// </summary>
-public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Alpha1OAuthToken> entities, ILeadershipGuard fence)
+public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Alpha1OAuthToken> entities, ILeadershipGuard guard)
 {
     /// <summary>
-    /// The version of the empty store, which no object ever has. An apply that names it creates a Secret that is not there
-    /// and is refused with 409 for one that is: the only way to create by apply without touching what others made meanwhile
-    /// (registry/generic/registry/store.go, Update; so in 1.20 and in 1.37).
+    /// The version of the empty store, which no object ever has. An apply that names it creates a Secret that does not exist, and fails
+    /// with 409 for one that does. It is the only way to create by apply without changing what others created in the meantime
+    /// (registry/generic/registry/store.go, Update; the same in 1.20 and in 1.37).
     /// </summary>
     private const string OnlyIfAbsent = "1";
 
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
-    /// <summary>Writes the token of <paramref name="token"/> unless the Secret holds it already.</summary>
-    public async Task<SecretResult> PublishAsync(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, CancellationToken ct)
+    /// <summary>Does to the Secret what <paramref name="desired"/> says, and deletes the one that an earlier spec named.</summary>
+    public async Task<SecretResult> PublishAsync(V1Alpha1OAuthToken owner, TokenRequest request, DesiredState desired, CancellationToken cancellationToken)
+    {
+        var name = request.SecretName;
+        var old = owner.Status?.SecretName;
+        var result = desired.Secret switch
+        {
+            SecretAction.Withdraw => await WithdrawAsync(owner, [name, old], cancellationToken),
+            SecretAction.Write => await WriteAsync(owner, request, desired.Account!.Token, cancellationToken),
+            _ => Find(owner, name),
+        };
+        return result.Outcome == SecretOutcome.UpToDate && old is not null && old != name && !await DeleteOwnAsync(owner, old, cancellationToken)
+            ? LeadershipLost
+            : result;
+    }
+
+    private static SecretResult LeadershipLost { get; } = new(SecretOutcome.LeadershipLost);
+
+    /// <summary>Writes the token unless the Secret holds it already.</summary>
+    private async Task<SecretResult> WriteAsync(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, CancellationToken cancellationToken)
     {
         var manifest = new SecretManifest(owner, request, token);
         var known = secrets.Get(manifest.Key);
         if (known is not null && !IsOwn(known, owner))
             return Conflict(manifest.Key, known);
         if (known is { Mark.Intact: true } && known.Mark.ContentHash == manifest.ContentHash)
-            return new SecretResult(SecretOutcome.Right);
+            return new SecretResult(SecretOutcome.UpToDate);
 
         try
         {
-            await ApplyAsync(manifest, owner, known, ct);
-            return new SecretResult(SecretOutcome.Right);
+            return await ApplyAsync(manifest, owner, known, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
-            return await PublishAgainAsync(manifest, owner, ct);
+            return await WriteAgainAsync(manifest, owner, cancellationToken);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
@@ -50,48 +67,54 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
     }
 
-    /// <summary>Says whether the Secret is there, and leaves it as it is.</summary>
-    public SecretResult Look(V1Alpha1OAuthToken owner, string name) =>
+    /// <summary>Says whether the Secret exists, and leaves it as it is.</summary>
+    private SecretResult Find(V1Alpha1OAuthToken owner, string name) =>
         new(secrets.Get(new NamespacedName(owner.Metadata.NamespaceProperty, name)) is { Mark: not null } known && IsOwn(known, owner)
             ? SecretOutcome.Untouched
             : SecretOutcome.Missing);
 
-    /// <summary>Deletes this object's Secrets of these names: their token may not be used any more.</summary>
-    public async Task<SecretResult> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken ct)
+    /// <summary>Deletes this object's Secrets of these names: their token may no longer be used.</summary>
+    private async Task<SecretResult> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken cancellationToken)
     {
         foreach (var name in names.OfType<string>().Distinct())
-            await RetireAsync(owner, name, ct);
+        {
+            if (!await DeleteOwnAsync(owner, name, cancellationToken))
+                return LeadershipLost;
+        }
+
         return new SecretResult(SecretOutcome.Missing);
     }
 
-    /// <summary>Deletes the Secret that an earlier spec named, if it is this object's.</summary>
-    public async Task RetireAsync(V1Alpha1OAuthToken owner, string name, CancellationToken ct)
+    /// <summary>Deletes the Secret of this name if it is this object's. False if this process no longer leads.</summary>
+    private async Task<bool> DeleteOwnAsync(V1Alpha1OAuthToken owner, string name, CancellationToken cancellationToken)
     {
         var key = new NamespacedName(owner.Metadata.NamespaceProperty, name);
         if (secrets.Get(key) is not { Mark: { } mark } known || mark.OwnerUid != owner.Metadata.Uid)
-            return;
-        fence.ThrowIfLost();
+            return true;
+        if (!guard.IsLeader)
+            return false;
         try
         {
-            await api.DeleteAsync(Kind, key, known.Uid, ct);
+            await api.DeleteAsync(Kind, key, known.Uid, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
-            // Another Secret of that name by now: not ours to delete.
+            // Another Secret has that name by now. It is not this object's to delete.
         }
+
+        return true;
     }
 
-    /// <summary>The watch was behind: ask whose the Secret is, once, and act on that.</summary>
-    private async Task<SecretResult> PublishAgainAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, CancellationToken ct)
+    /// <summary>The watch was behind: reads once whose the Secret is, and acts on that.</summary>
+    private async Task<SecretResult> WriteAgainAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, CancellationToken cancellationToken)
     {
         try
         {
-            var there = await api.GetAsync<PartialObjectMetadata>(Kind, manifest.Key, ct);
+            var there = await api.GetAsync<PartialObjectMetadata>(Kind, manifest.Key, cancellationToken);
             var known = there is null ? null : SecretInfo.From(there);
             if (known is not null && !IsOwn(known, owner))
                 return Conflict(manifest.Key, known);
-            await ApplyAsync(manifest, owner, known, ct);
-            return new SecretResult(SecretOutcome.Right);
+            return await ApplyAsync(manifest, owner, known, cancellationToken);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
@@ -99,17 +122,19 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
     }
 
-    private async Task ApplyAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, SecretInfo? known, CancellationToken ct)
+    private async Task<SecretResult> ApplyAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, SecretInfo? known, CancellationToken cancellationToken)
     {
-        fence.ThrowIfLost();
+        if (!guard.IsLeader)
+            return LeadershipLost;
         var body = known is null ? manifest.ToApply(uid: null, OnlyIfAbsent) : manifest.ToApply(known.Uid, known.ResourceVersion);
-        var written = await api.ApplyAsync<PartialObjectMetadata>(Kind, manifest.Key, body, force: true, subresource: null, ct);
+        var written = await api.ApplyAsync<PartialObjectMetadata>(Kind, manifest.Key, body, force: true, subresource: null, cancellationToken);
         secrets.Observe(SecretInfo.From(written), owner.Key());
+        return new SecretResult(SecretOutcome.UpToDate);
     }
 
     /// <summary>
-    /// Made for this object, or for one of the same name that is gone: deleted and created again. While the other one of two
-    /// objects that name the same Secret lives, the Secret is that one's.
+    /// True if the Secret was created for this object, or for one of the same name that was deleted. If two objects name the same Secret,
+    /// it belongs to the one for which it was created, as long as that one exists.
     /// </summary>
     private bool IsOwn(SecretInfo secret, V1Alpha1OAuthToken owner) =>
         secret.Mark is { } mark
@@ -124,5 +149,5 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
             : $"Secret {key} exists and was not made by the operator, so it is left alone. Delete it, or choose another spec.secretName.");
 
     private static SecretResult Failed(NamespacedName key, Exception error) =>
-        new(SecretOutcome.Failed, $"Secret {key} could not be written: {error.Message} Tried again by itself.");
+        new(SecretOutcome.Failed, $"Secret {key} could not be written: {error.Message} The operator retries automatically.");
 }

@@ -1,41 +1,40 @@
-// From a verdict to the status that users see. Pure: values in, value out.
+// From the desired state to the status that users see. Pure: values in, value out.
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Reconcile;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Publishing;
 
-/// <summary>All that a status says.</summary>
-/// <param name="Generation">Generation of the spec that was looked at.</param>
+/// <summary>Everything that a status says.</summary>
+/// <param name="Generation">The generation of the spec that was reconciled.</param>
 /// <param name="SecretName">The Secret that the spec means.</param>
-/// <param name="Scopes">Scopes that the spec asks for.</param>
-/// <param name="DesiredState">What is.</param>
+/// <param name="Scopes">The scopes that the spec asks for.</param>
+/// <param name="Desired">What the status should say.</param>
 /// <param name="Persisted">False while the newest token is not committed in Postgres.</param>
 /// <param name="Secret">What became of the Secret.</param>
-/// <param name="HandledRequest">Value of the refresh annotation that has been acted on, or null.</param>
+/// <param name="HandledRequest">The value of the refresh annotation that has been attended to, or null.</param>
 public sealed record StatusInput(
-    long? Generation, string SecretName, IReadOnlyList<string> Scopes, DesiredState DesiredState, bool Persisted, SecretResult Secret, string? HandledRequest)
+    long? Generation, string SecretName, IReadOnlyList<string> Scopes, DesiredState Desired, bool Persisted, SecretResult Secret, string? HandledRequest)
 {
-    /// <summary>Where a browser can consent, or null.</summary>
+    /// <summary>The link with which the account's owner can consent, or null.</summary>
     public string? AuthorizationUrl { get; init; }
 }
 
 /// <summary>Makes the status.</summary>
 public static class StatusBuilder
 {
-    /// <summary>The status for <paramref name="report"/>; conditions whose status stays keep their transition time from <paramref name="before"/>.</summary>
-    public static EntityStatus Build(EntityStatus? before, StatusInput report, DateTimeOffset now)
+    /// <summary>The status for <paramref name="input"/>; conditions whose status stays keep their transition time from <paramref name="before"/>.</summary>
+    public static EntityStatus Build(EntityStatus? before, StatusInput input, DateTimeOffset now)
     {
-        var (account, problem) = (report.DesiredState.Account, Worst(report));
-        // A token that could not be written is not what the Secret holds: go on speaking of the one it does.
-        var holds = report.Secret.Outcome == SecretOutcome.Right;
-        var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : report.Secret.Outcome == SecretOutcome.Missing ? null : before?.ExpiresAt;
-        var inSecret = holds || (report.Secret.Outcome is SecretOutcome.Untouched or SecretOutcome.Failed && before?.SecretName == report.SecretName);
+        var (account, problem) = (input.Desired.Account, Worst(input));
+        // A token that could not be written is not in the Secret: the status describes the one that is.
+        var holds = input.Secret.Outcome == SecretOutcome.UpToDate;
+        var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : input.Secret.Outcome == SecretOutcome.Missing ? null : before?.ExpiresAt;
+        var inSecret = holds || (input.Secret.Outcome is SecretOutcome.Untouched or SecretOutcome.Failed && before?.SecretName == input.SecretName);
         var valid = inSecret && Timestamps.Parse(expiresAt) > now;
-        var missingScopes = account is not null && RefreshPolicy.MissingScopes(report.Scopes, account.Token).Count > 0;
+        var missingScopes = account is not null && RefreshPolicy.MissingScopes(input.Scopes, account.Token).Count > 0;
         var allowed = problem?.Reason is not (Reasons.AccountNotAllowed or Reasons.UnknownProvider or Reasons.InvalidSpec or Reasons.SecretConflict);
-        // Without a row nobody knows whose token the Secret holds: the spec may have named another account before.
+        // Without a row it is not known whose token the Secret holds: the spec may have named another account before.
         var known = account is not null || problem?.Reason is not Reasons.SeedMissing;
         var ready = valid && allowed && known && !missingScopes;
 
@@ -48,51 +47,72 @@ public static class StatusBuilder
                 Status = status,
                 Reason = reason,
                 Message = message,
-                ObservedGeneration = report.Generation,
+                ObservedGeneration = input.Generation,
                 LastTransitionTime = old?.Status == status ? old.LastTransitionTime : Timestamps.Format(now),
             };
         }
 
         return new EntityStatus
         {
-            ObservedGeneration = report.Generation,
+            ObservedGeneration = input.Generation,
             ExpiresAt = expiresAt,
             LastRefreshTime = Timestamps.Format(account?.LastRefreshAt) ?? before?.LastRefreshTime,
-            NextRefreshTime = Timestamps.Format(report.DesiredState.NextRefresh),
+            NextRefreshTime = Timestamps.Format(input.Desired.NextRefresh),
             Scopes = account is { Token.Scopes.Count: > 0 } ? account.Token.Scopes : null,
-            SecretName = holds ? report.SecretName : before?.SecretName,
+            SecretName = holds ? input.SecretName : before?.SecretName,
             Failures = account?.Failure?.Count ?? 0,
-            LastHandledRefreshRequest = report.HandledRequest,
-            AuthorizationURL = report.AuthorizationUrl,
+            LastHandledRefreshRequest = input.HandledRequest,
+            AuthorizationURL = input.AuthorizationUrl,
             Conditions =
             [
-                ReadyCondition(report, problem, ready, expiresAt, now, Make),
+                ReadyCondition(input, problem, ready, expiresAt, now, Make),
                 RefreshedCondition(account, problem, Make),
-                PersistedCondition(report, Make),
+                PersistedCondition(input, Make),
                 Make(ConditionTypes.Reconciling, Text(problem is { NeedsHuman: false, Reason: not Reasons.Suspended }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? "Nothing to do."),
-                Make(ConditionTypes.Stalled, Text(problem is { NeedsHuman: true }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? "No human is needed."),
+                Make(ConditionTypes.Stalled, Text(problem is { NeedsHuman: true }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? "No action is needed."),
             ],
         };
     }
 
-    /// <summary>A Secret that cannot be written is what the app feels, whatever else is wrong.</summary>
-    private static Problem? Worst(StatusInput report) => report.Secret.Outcome switch
+    /// <summary>Turns Ready to False at the moment of expiry. Nothing else changes.</summary>
+    public static EntityStatus Expire(EntityStatus status, DateTimeOffset now)
     {
-        SecretOutcome.Conflict => new Problem(Reasons.SecretConflict, report.Secret.Message, NeedsHuman: true),
-        SecretOutcome.Failed => new Problem(Reasons.SecretWriteFailed, report.Secret.Message, NeedsHuman: false),
-        _ => report.DesiredState.Problem
-            ?? (report.Persisted ? null : new Problem(Reasons.StoreUnavailable, NotPersisted, NeedsHuman: false)),
+        ArgumentNullException.ThrowIfNull(status);
+        var stalled = status.Find(ConditionTypes.Stalled) is { IsTrue: true } found ? found : null;
+        var cause = status.Find(ConditionTypes.Reconciling) is { IsTrue: true } reconciling ? reconciling.Message : null;
+        return status with
+        {
+            Conditions =
+            [
+                .. (status.Conditions ?? []).Select(condition => condition.Type != ConditionTypes.Ready ? condition : condition with
+                {
+                    Status = "False",
+                    Reason = stalled?.Reason ?? Reasons.TokenExpired,
+                    Message = stalled?.Message ?? Expired(status.SecretName, status.ExpiresAt, cause),
+                    LastTransitionTime = Timestamps.Format(now),
+                }),
+            ],
+        };
+    }
+
+    /// <summary>A Secret that cannot be written affects the app, whatever else is wrong.</summary>
+    private static Problem? Worst(StatusInput input) => input.Secret.Outcome switch
+    {
+        SecretOutcome.Conflict => new Problem(Reasons.SecretConflict, input.Secret.Message, NeedsHuman: true),
+        SecretOutcome.Failed => new Problem(Reasons.SecretWriteFailed, input.Secret.Message, NeedsHuman: false),
+        _ => input.Desired.Problem
+            ?? (input.Persisted ? null : new Problem(Reasons.StoreUnavailable, NotPersisted, NeedsHuman: false)),
     };
 
     private const string NotPersisted =
-        "The newest token is published but not yet committed in Postgres; the operator tries until it is. Do not stop it before, and check Postgres.";
+        "The newest token is published but not yet committed in Postgres. The operator retries until it is. Do not stop the operator before then, and check Postgres.";
 
     private static Condition ReadyCondition(
-        StatusInput report, Problem? problem, bool ready, string? expiresAt, DateTimeOffset now, Func<string, string, string, string, Condition> make)
+        StatusInput input, Problem? problem, bool ready, string? expiresAt, DateTimeOffset now, Func<string, string, string, string, Condition> make)
     {
         if (ready)
         {
-            var holds = $"Secret {report.SecretName} holds a token that is valid until {expiresAt}.";
+            var holds = $"Secret {input.SecretName} holds a token that is valid until {expiresAt}.";
             return make(ConditionTypes.Ready, "True", problem?.Reason ?? Reasons.Refreshed, problem is null ? holds : $"{holds} {problem.Message}");
         }
 
@@ -102,7 +122,7 @@ public static class StatusBuilder
             { NeedsHuman: true } => make(ConditionTypes.Ready, "False", problem.Reason, problem.Message),
             _ when expired => make(
                 ConditionTypes.Ready, "False", Reasons.TokenExpired,
-                $"The token in Secret {report.SecretName} expired at {expiresAt}. {problem?.Message ?? "It is being refreshed."}"),
+                Expired(input.SecretName, expiresAt, problem?.Message)),
             null => make(ConditionTypes.Ready, "False", Reasons.Pending, "The first token has not been written yet."),
             _ => make(ConditionTypes.Ready, "False", problem.Reason, problem.Message),
         };
@@ -115,17 +135,20 @@ public static class StatusBuilder
             (_, { Reason: not (Reasons.Suspended or Reasons.SecretConflict or Reasons.SecretWriteFailed or Reasons.ScopesMissing) })
                 when account?.LastRefreshAt is null || problem.Reason is not Reasons.StoreUnavailable =>
                 make(ConditionTypes.Refreshed, "False", problem.Reason, problem.Message),
-            ({ LastRefreshAt: { } at }, _) => make(ConditionTypes.Refreshed, "True", Reasons.Refreshed, $"The provider handed out a token at {Timestamps.Format(at)}."),
+            ({ LastRefreshAt: { } at }, _) => make(ConditionTypes.Refreshed, "True", Reasons.Refreshed, $"The provider issued a token at {Timestamps.Format(at)}."),
             ({ Token.AccessToken: not null }, _) => make(ConditionTypes.Refreshed, "True", Reasons.Refreshed, "The imported token is still fresh."),
             _ => make(ConditionTypes.Refreshed, "Unknown", Reasons.Pending, "No refresh has been tried yet."),
         };
 
-    private static Condition PersistedCondition(StatusInput report, Func<string, string, string, string, Condition> make) => report switch
+    private static Condition PersistedCondition(StatusInput input, Func<string, string, string, string, Condition> make) => input switch
     {
-        { DesiredState.Account: null } => make(ConditionTypes.Persisted, "Unknown", report.DesiredState.Problem?.Reason ?? Reasons.Pending, "No row of this account is in use."),
+        { Desired.Account: null } => make(ConditionTypes.Persisted, "Unknown", input.Desired.Problem?.Reason ?? Reasons.Pending, "No row of this account is in use."),
         { Persisted: true } => make(ConditionTypes.Persisted, "True", Reasons.Refreshed, "The newest token is committed in Postgres."),
         _ => make(ConditionTypes.Persisted, "False", Reasons.StoreUnavailable, NotPersisted),
     };
+
+    private static string Expired(string? secretName, string? expiresAt, string? cause) =>
+        $"The token in Secret {secretName} expired at {expiresAt}. {cause ?? "It is being refreshed."}";
 
     private static string Text(bool value) => value ? "True" : "False";
 }

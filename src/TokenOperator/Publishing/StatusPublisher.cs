@@ -1,4 +1,4 @@
-// Writes the status of an OAuthToken and tells its story in events.
+// Writes the status of an OAuthToken and the events that go with it.
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -12,29 +12,43 @@ using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Publishing;
 
-/// <summary>Writes a status when it says something new, with one request, and publishes the events that go with the change.</summary>
-public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events, ILeadershipGuard fence)
+/// <summary>What became of a status.</summary>
+public enum StatusWrite
+{
+    /// <summary>The object has it.</summary>
+    Done,
+
+    /// <summary>The object is another one by now. It has to be reconciled again.</summary>
+    Stale,
+
+    /// <summary>This process no longer leads, so it wrote nothing.</summary>
+    LeadershipLost,
+}
+
+/// <summary>Writes a status if it says something new, with one request, and publishes the events that go with the change.</summary>
+public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events, ILeadershipGuard guard)
 {
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
 
     /// <summary>
-    /// Writes <paramref name="status"/> unless it is what stands there already; fenced as the Secret is, see <see cref="SecretPublisher"/>.
-    /// False when the object is another by now, so that it has to be looked at again.
+    /// Writes <paramref name="status"/> unless the object has it already. The write is fenced as that of the Secret is, see
+    /// <see cref="SecretPublisher"/>.
     /// </summary>
-    public async Task<bool> PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken ct)
+    public async Task<StatusWrite> PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken cancellationToken)
     {
         var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, OAuthTokenJson.Default.EntityStatus);
         var after = JsonSerializer.SerializeToUtf8Bytes(status, OAuthTokenJson.Default.EntityStatus);
         if (before.AsSpan().SequenceEqual(after))
-            return true;
+            return StatusWrite.Done;
 
-        // Seen first, and only then is leadership made sure of: whoever leads by the time of the write has made it another.
+        // The version is read before leadership is verified: a leader that follows has changed it.
         var known = entities.Get(entity.Key()) ?? entity;
         var version = known.Metadata.ResourceVersion;
-        fence.ThrowIfLost();
+        if (!guard.IsLeader)
+            return StatusWrite.LeadershipLost;
         try
         {
-            // The uid keeps a status off an object that was deleted and created again under the same name meanwhile.
+            // The uid keeps the status off an object that was deleted and created again under the same name in the meantime.
             var body = new JsonObject
             {
                 ["apiVersion"] = entity.ApiVersion,
@@ -49,23 +63,23 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
                 ["status"] = JsonSerializer.SerializeToNode(status, OAuthTokenJson.Default.EntityStatus),
             };
             var written = await api.ApplyAsync<V1Alpha1OAuthToken>(
-                Kind, entity.Key(), body, force: true, subresource: "status", ct);
+                Kind, entity.Key(), body, force: true, subresource: "status", cancellationToken);
             entities.Observe(written, entity.Key());
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
-            // Deleted, and the watch has not told of it yet, or never will.
+            // Deleted, and the watch has not reported it yet, or never will.
             entities.Forget(known);
-            return false;
+            return StatusWrite.Stale;
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
-            // Created anew or changed meanwhile, and the watch has not told of it yet.
-            return false;
+            // Created again or changed in the meantime, and the watch has not reported it yet.
+            return StatusWrite.Stale;
         }
 
-        foreach (var story in StatusEvent.Between(entity.Status, status))
-            events.Publish(entity, story.Type, story.Reason, story.Action, story.Note);
-        return true;
+        foreach (var change in StatusEvent.Between(entity.Status, status))
+            events.Publish(entity, change.Type, change.Reason, change.Action, change.Note);
+        return StatusWrite.Done;
     }
 }

@@ -7,7 +7,7 @@ using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
 
-/// <summary>Queues every OAuthToken that names the account.</summary>
+/// <summary>Queues the OAuthTokens that name an account.</summary>
 public sealed class AccountQueue(IResourceCache<V1Alpha1OAuthToken> entities, IReconcileQueue<V1Alpha1OAuthToken> queue) : IAccountQueue
 {
     /// <inheritdoc/>
@@ -16,4 +16,7 @@ public sealed class AccountQueue(IResourceCache<V1Alpha1OAuthToken> entities, IR
         foreach (var entity in entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key)))
             queue.Enqueue(entity.Key());
     }
+
+    /// <inheritdoc/>
+    public void Enqueue(NamespacedName owner) => queue.Enqueue(owner);
 }

@@ -1,54 +1,48 @@
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Publishing;
 
 namespace TokenOperator.Reconcile;
 
-/// <summary>The next thing to do for an OAuthToken: either it tells more and a new decision follows, or it settles the matter.</summary>
+/// <summary>What a reconcile does for an OAuthToken. Each reconcile does one thing; a write to the account is followed by another reconcile.</summary>
 public abstract record Decision
 {
     private Decision()
     {
     }
 
-    /// <summary>Look up the account's row.</summary>
-    public sealed record LookUpAccount : Decision;
-
-    /// <summary>Read the client Secret.</summary>
-    public sealed record ReadClient : Decision;
-
-    /// <summary>Read the seed Secret.</summary>
-    public sealed record ReadSeed : Decision;
-
     /// <summary>Import the seed.</summary>
-    /// <param name="Seed">What to import.</param>
+    /// <param name="Seed">The seed.</param>
     /// <param name="Replaces">The row that it replaces, or null to insert one.</param>
     public sealed record Import(Seed Seed, AccountRecord? Replaces) : Decision;
 
-    /// <summary>Give an account that belongs to nobody to this namespace, which has shown that it holds the same refresh token.</summary>
+    /// <summary>Give an account that belongs to no namespace to this one, which has shown that it holds the same refresh token.</summary>
     public sealed record Allow : Decision;
 
-    /// <summary>Ask the provider.</summary>
+    /// <summary>Ask the provider, or go on waiting for it.</summary>
     /// <param name="Account">The row as it was seen.</param>
-    /// <param name="Client">With which client.</param>
-    public sealed record Refresh(AccountRecord Account, OAuthClient Client) : Decision;
+    /// <param name="Client">The client to authenticate as.</param>
+    /// <param name="Meanwhile">What to publish until the response is here; null to leave everything as it is.</param>
+    public sealed record Refresh(AccountRecord Account, OAuthClient Client, DesiredState? Meanwhile = null) : Decision;
 
-    /// <summary>Nothing more to find out or to change at the provider and in Postgres: publish.</summary>
-    /// <param name="DesiredState">What is.</param>
+    /// <summary>Leave everything as it is for a while.</summary>
+    /// <param name="For">How long.</param>
+    public sealed record Wait(TimeSpan For) : Decision;
+
+    /// <summary>Nothing is to be done at the provider and in Postgres: publish.</summary>
+    /// <param name="DesiredState">What to publish.</param>
     public sealed record Publish(DesiredState DesiredState) : Decision;
+
+    /// <summary>Nothing can be decided before this input has been read.</summary>
+    internal sealed record NeedsInput(InputKind Kind) : Decision;
 }
 
-/// <summary>What is to be published.</summary>
-/// <param name="Account">The row whose token goes into the Secret, or null when none may.</param>
-/// <param name="Problem">What is wrong, or null.</param>
-/// <param name="NextRefresh">When the provider is asked next, or null when something else must happen first.</param>
-public sealed record DesiredState(AccountRecord? Account, Problem? Problem, DateTimeOffset? NextRefresh)
+/// <summary>An input that is read only if a decision depends on it, because reading it costs a request.</summary>
+public enum InputKind
 {
-    /// <summary>True while a refresh that was decided on waits for its turn: what asked for it has not been dealt with yet.</summary>
-    public bool IsWaiting { get; init; }
-}
+    /// <summary>The seed Secret.</summary>
+    Seed,
 
-/// <summary>What is wrong.</summary>
-/// <param name="Reason">One of <see cref="Api.Reasons"/>.</param>
-/// <param name="Message">What is wrong, where, and what to do.</param>
-/// <param name="NeedsHuman">False when the operator tries again by itself.</param>
-public sealed record Problem(string Reason, string Message, bool NeedsHuman);
+    /// <summary>The client Secret.</summary>
+    Client,
+}

@@ -1,25 +1,32 @@
-// What deletionPolicy says, done before an OAuthToken goes. May touch the account's row and the provider.
+// Carries out deletionPolicy before an OAuthToken goes. It may use the account's row and the provider.
+using System.Collections.Concurrent;
 using KubeRuntime;
 using KubeRuntime.Controllers;
 using KubeRuntime.Events;
+using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
 
-/// <summary>Deletes, or revokes and deletes, the account's row. Only objects whose deletionPolicy asks for it carry the finalizer.</summary>
+/// <summary>
+/// Deletes, or revokes and deletes, the account's row. Only objects whose deletionPolicy asks for it carry the finalizer. A grant is
+/// revoked within the provider's share of the work, so that no worker waits for the provider.
+/// </summary>
 public sealed class OAuthTokenFinalizer(
-    AccountImporter accounts, ProviderRegistry providers, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events)
-    : IEntityFinalizer<V1Alpha1OAuthToken>
+    AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, IResourceCache<V1Alpha1OAuthToken> entities,
+    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events) : IEntityFinalizer<V1Alpha1OAuthToken>
 {
-    /// <summary>As it stands in <c>metadata.finalizers</c>.</summary>
+    /// <summary>The name in <c>metadata.finalizers</c>.</summary>
     public const string Identifier = V1Alpha1OAuthToken.GroupName + "/account";
 
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RetryBusy = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<string, Task<DeletionOutcome>> _revocations = new();
 
     /// <inheritdoc/>
     public bool IsWanted(V1Alpha1OAuthToken entity) => entity.Spec?.DeletionPolicy is "Delete" or "Revoke";
@@ -27,31 +34,70 @@ public sealed class OAuthTokenFinalizer(
     /// <inheritdoc/>
     public async Task<ReconciliationResult<V1Alpha1OAuthToken>> FinalizeAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
-        // A spec that never was valid has no row, and must not keep its object from going.
+        ArgumentNullException.ThrowIfNull(entity);
+        // A spec that was never valid has no row, and must not keep its object from going.
         if (TokenRequest.From(entity, out _) is not { } request || !providers.Names.Contains(request.Key.Provider))
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
-        try
+        if (entity.Spec.DeletionPolicy != "Revoke")
+            return Conclude(entity, request, await DeleteAsync(entity, request, cancellationToken));
+        return _revocations.TryGetValue(entity.Metadata.Uid, out var running) ? ConcludeRevocation(entity, request, running) : BeginRevocation(entity, request);
+    }
+
+    private ReconciliationResult<V1Alpha1OAuthToken> BeginRevocation(V1Alpha1OAuthToken entity, TokenRequest request)
+    {
+        var outcome = new TaskCompletionSource<DeletionOutcome>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _revocations[entity.Metadata.Uid] = outcome.Task;
+        scheduler.Run(request.Key, request.Owner.Namespace, async () =>
         {
-            return await accounts.DeleteAsync(
-                request.Key, record => IsToGo(entity, request, record), record => RevokeAsync(entity, request, record, cancellationToken), cancellationToken)
-                ? ReconciliationResult<V1Alpha1OAuthToken>.Success(entity)
-                : ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"The row of {request.Key} is being refreshed or was changed by somebody else; it is deleted after that.");
-        }
-        catch (LeadershipLostException e)
+            try
+            {
+                outcome.SetResult(await DeleteAsync(entity, request, CancellationToken.None));
+            }
+#pragma warning disable CA1031 // Whatever went wrong is reported by the reconcile that follows.
+            catch (Exception e)
+            {
+                outcome.SetException(e);
+            }
+#pragma warning restore CA1031
+
+            queue.Enqueue(entity.Key());
+        });
+        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, ReconcilePolicy.MaxRefreshDuration);
+    }
+
+    private ReconciliationResult<V1Alpha1OAuthToken> ConcludeRevocation(V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running)
+    {
+        if (!running.IsCompleted)
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, ReconcilePolicy.MaxRefreshDuration);
+        _revocations.TryRemove(entity.Metadata.Uid, out _);
+        return running.Exception?.InnerException is { } fault
+            ? ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"Revoking the grant of {request.Key} failed: {fault.Message}", fault, Retry)
+            : Conclude(entity, request, running.Result);
+    }
+
+    private Task<DeletionOutcome> DeleteAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken) =>
+        accounts.DeleteAsync(request.Key, record => IsToGo(entity, request, record), record => RevokeAsync(entity, request, record), cancellationToken);
+
+    private ReconciliationResult<V1Alpha1OAuthToken> Conclude(V1Alpha1OAuthToken entity, TokenRequest request, DeletionOutcome outcome)
+    {
+        switch (outcome)
         {
-            return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, e.Message, e, Retry);
-        }
-        catch (UnreadableRowException e) when (e.Rest?.IsOpenTo(request.Owner.Namespace) == false)
-        {
-            // As with a row that can be read: it is not this namespace's to delete, nor to know of.
-            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
-        }
-        catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException or RevocationFailedException)
-        {
-            var message = $"deletionPolicy {entity.Spec.DeletionPolicy} cannot be carried out yet: {e.Message} "
-                + "Tried again by itself; to let the object go and keep the row, set spec.deletionPolicy to Retain.";
-            events.Publish(entity, "Warning", Reasons.CleanupFailed, "Delete", message);
-            return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, e, Retry);
+            case DeletionOutcome.Done:
+            // As for a row that can be read: it is not this namespace's to delete, nor to know of.
+            case DeletionOutcome.Failed { Rest: { } rest } when !rest.IsOpenTo(request.Owner.Namespace):
+                return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+            case DeletionOutcome.Busy:
+                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(
+                    entity, $"The row of {request.Key} is being refreshed, or someone else changed it. The operator deletes it after that.", requeueAfter: RetryBusy);
+            case DeletionOutcome.LeadershipLost:
+                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"This process no longer leads. The row of {request.Key} is left to the one that does.", requeueAfter: Retry);
+            case DeletionOutcome.Failed failed:
+                var message = $"deletionPolicy {entity.Spec.DeletionPolicy} cannot be carried out yet: {failed.Message} "
+                    + "The operator retries automatically. To let the object go and keep the row, set spec.deletionPolicy to Retain.";
+                events.Publish(entity, "Warning", Reasons.CleanupFailed, "Delete", message);
+                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, requeueAfter: Retry);
+            default:
+                throw new InvalidOperationException($"{outcome.GetType().Name} is not a known result of a deletion.");
         }
     }
 
@@ -65,22 +111,22 @@ public sealed class OAuthTokenFinalizer(
         return false;
     }
 
-    private async Task RevokeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record, CancellationToken ct)
+    /// <summary>Revokes the grant if the policy says so. Returns null, or why it could not.</summary>
+    private async Task<string?> RevokeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
         if (entity.Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
-            return;
-        var answer = await providers.Find(request.Key.Provider)!.RevokeAsync(token, ct);
-        if (!answer.Revoked)
-            throw new RevocationFailedException($"The provider did not revoke the grant of {request.Key} ({answer.Detail}).");
+            return null;
+        var response = await providers.Find(request.Key.Provider)!.RevokeAsync(token, CancellationToken.None);
+        if (!response.Revoked)
+            return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";
         events.Publish(entity, "Normal", "Revoked", "Revoke", $"The grant of {request.Key} is revoked at the provider.");
+        return null;
     }
 
-    // An object in a namespace that may not use the account only names it: it neither keeps the row nor is told of.
+    // An object in a namespace that may not use the account only names it: it neither keeps the row nor appears in a message.
     private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord record) => entities
         .ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key))
         .FirstOrDefault(o => o.Metadata.DeletionTimestamp is null && o.Metadata.Uid != entity.Metadata.Uid
             && record.IsOpenTo(o.Metadata.NamespaceProperty))?
         .Key();
-
-    private sealed class RevocationFailedException(string message) : Exception(message);
 }

@@ -2,72 +2,56 @@
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
+using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
 
-/// <summary>All that is known at one moment about one OAuthToken. Looking costs something, so what was not needed was not looked at.</summary>
+/// <summary>Everything that is known of one OAuthToken at one moment.</summary>
 public sealed record ReconcileInput
 {
-    /// <summary>The moment.</summary>
+    /// <summary>The moment, by the account's own time.</summary>
     public required DateTimeOffset Now { get; init; }
 
-    /// <summary>What is asked for.</summary>
+    /// <summary>What the object asks for.</summary>
     public required TokenRequest Request { get; init; }
 
-    /// <summary>Names of the providers there are.</summary>
+    /// <summary>What is wrong with the spec, or null.</summary>
+    public string? SpecError { get; init; }
+
+    /// <summary>The status as it stands, or null.</summary>
+    public V1Alpha1OAuthToken.EntityStatus? Status { get; init; }
+
+    /// <summary>The names of the providers.</summary>
     public required IReadOnlyCollection<string> Providers { get; init; }
 
     /// <summary>The row in Postgres.</summary>
-    public Lookup<AccountRecord> Account { get; init; } = new Lookup<AccountRecord>.NotLooked();
+    public Lookup<AccountRecord> Account { get; init; } = new Lookup<AccountRecord>.NotRead();
 
     /// <summary>The OAuth client.</summary>
-    public Lookup<OAuthClient> Client { get; init; } = new Lookup<OAuthClient>.NotLooked();
+    public Lookup<OAuthClient> Client { get; init; } = new Lookup<OAuthClient>.NotRead();
 
     /// <summary>The seed.</summary>
-    public Lookup<Seed> Seed { get; init; } = new Lookup<Seed>.NotLooked();
+    public Lookup<Seed> Seed { get; init; } = new Lookup<Seed>.NotRead();
 
-    /// <summary>When the client was refused of late, by whichever account: do not ask with it before this moment.</summary>
+    /// <summary>The moment before which the client must not be used, because the provider rejected it for some account; or null.</summary>
     public DateTimeOffset? ClientRejectedUntil { get; init; }
 
-    /// <summary>Why Postgres cannot be used now, or null: nothing that needs it is tried again in this reconcile.</summary>
+    /// <summary>Why Postgres cannot be used now, or null.</summary>
     public string? StoreError { get; init; }
 
-    /// <summary>When the provider's rate limit lets this account through, at the latest; null while that was not asked, or it did.</summary>
-    public DateTimeOffset? PermitAt { get; init; }
+    /// <summary>What is known of the account's refresh.</summary>
+    public RefreshState Refresh { get; init; } = RefreshState.Idle.Instance;
+
+    /// <summary>False while the account's newest token is in memory only.</summary>
+    public bool IsPersisted { get; init; } = true;
 
     /// <summary>The scope and the name under which this process leads.</summary>
     public (string Scope, string Holder) Leader { get; init; }
 
-    /// <summary>A refresh was asked for by annotation and not tried yet.</summary>
+    /// <summary>True if an annotation requests a refresh that was not attempted yet.</summary>
     public bool RefreshRequested { get; init; }
 
-    /// <summary>The spec is another than the one that last failed: one attempt is free.</summary>
+    /// <summary>True if the spec has changed since the last attempt: one attempt needs no backoff.</summary>
     public bool SpecChanged { get; init; }
-}
-
-/// <summary>The outcome of looking for something.</summary>
-/// <typeparam name="T">What was looked for.</typeparam>
-public abstract record Lookup<T>
-    where T : class
-{
-    private Lookup()
-    {
-    }
-
-    /// <summary>Not looked for yet.</summary>
-    public sealed record NotLooked : Lookup<T>;
-
-    /// <summary>It is not there.</summary>
-    /// <param name="Message">Where it was looked for.</param>
-    public sealed record Absent(string Message) : Lookup<T>;
-
-    /// <summary>It is there, or may be, and cannot be used.</summary>
-    /// <param name="Reason">One of <see cref="Api.Reasons"/>.</param>
-    /// <param name="Message">What is wrong, where, and what to do.</param>
-    /// <param name="NeedsHuman">False when it can pass by itself.</param>
-    public sealed record Faulty(string Reason, string Message, bool NeedsHuman) : Lookup<T>;
-
-    /// <summary>Here it is.</summary>
-    /// <param name="Value">It.</param>
-    public sealed record Found(T Value) : Lookup<T>;
 }

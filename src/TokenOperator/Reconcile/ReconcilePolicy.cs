@@ -1,42 +1,110 @@
-// The heart: which step comes next. Pure: no I/O, no clock, no dice; tested by tables.
+// Pure policy: no I/O, clock or randomness. Tables test it.
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
+using TokenOperator.Publishing;
+using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
 
-/// <summary>Decides from a <see cref="ReconcileInput"/> alone. Each step is asked in turn; the first that has an answer decides.</summary>
+/// <summary>Decides from a <see cref="ReconcileInput"/> alone. It asks each check in turn, and the first that has an answer decides.</summary>
 public static class ReconcilePolicy
 {
-    /// <summary>The next step.</summary>
-    public static Decision Decide(ReconcileInput now) =>
-        CheckProvider(now)
+    /// <summary>No refresh takes longer: the provider's timeout is 300 s at most. An object whose refresh was lost is reconciled after this.</summary>
+    public static readonly TimeSpan MaxRefreshDuration = TimeSpan.FromMinutes(10);
+
+    /// <summary>No reconcile takes longer: the runtime ends it.</summary>
+    public static readonly TimeSpan MaxReconcileDuration = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long a problem of the store is reported before the next attempt.</summary>
+    public static readonly TimeSpan RetryStore = TimeSpan.FromSeconds(5);
+
+    /// <summary>The object changed while its status was written.</summary>
+    public static readonly TimeSpan RetryStale = TimeSpan.FromSeconds(1);
+
+    /// <summary>A refresh or another write of the account is running.</summary>
+    public static readonly TimeSpan RetryBusy = TimeSpan.FromSeconds(1);
+
+    /// <summary>The process ends, unless leadership was only in doubt.</summary>
+    public static readonly TimeSpan RetryLeadership = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan RetryConflict = TimeSpan.FromMinutes(1);
+
+    /// <summary>A row that someone fixed sends no notice, nor does a key that is mounted again.</summary>
+    private static readonly TimeSpan RetryRow = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
+
+    /// <summary>What to do next. All inputs that <see cref="Missing"/> names must have been read.</summary>
+    public static Decision Decide(ReconcileInput now) => Check(now) is var decision and not Decision.NeedsInput
+        ? decision
+        : throw new InvalidOperationException($"An input for {now.Request.Owner} was not read.");
+
+    /// <summary>The input on which the decision depends and that was not read yet, or null.</summary>
+    public static InputKind? Missing(ReconcileInput now) => (Check(now) as Decision.NeedsInput)?.Kind;
+
+    /// <summary>Identifies the client and refresh token of an attempt: after a failure, others can be tried at once.</summary>
+    public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
+        Fingerprint.Of(client.Fingerprint, account.Token.RefreshToken?.Reveal());
+
+    /// <summary>What the status says, but for the link.</summary>
+    public static StatusInput StatusInputFor(ReconcileInput now, DesiredState desired, SecretResult secret, long? generation, string? requested)
+    {
+        // What was requested while Postgres is unavailable is done when it is available again.
+        var isHandled = !desired.IsWaiting && desired.Problem?.Reason != Reasons.StoreUnavailable;
+        return new StatusInput(
+            desired.IsWaiting ? now.Status?.ObservedGeneration : generation, now.Request.SecretName, now.Request.Scopes, desired, now.IsPersisted, secret,
+            (isHandled ? requested : null) ?? now.Status?.LastHandledRefreshRequest);
+    }
+
+    /// <summary>The time until the earliest moment at which something can change by time alone; null if nothing can.</summary>
+    public static TimeSpan? RequeueAfter(
+        DesiredState desired, SecretResult secret, V1Alpha1OAuthToken.EntityStatus status, DateTimeOffset? newLinkAt, DateTimeOffset now)
+    {
+        DateTimeOffset?[] moments =
+        [
+            desired.IsWaiting ? now + MaxRefreshDuration : desired.NextRefresh,
+            newLinkAt,
+            Timestamps.Parse(status.ExpiresAt) is { } end && end > now ? end : null,
+            secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
+            secret.Outcome == SecretOutcome.Conflict ? now + RetryConflict : null,
+            desired.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
+            desired.Problem is { Reason: Reasons.StoredTokenInvalid } or { NeedsHuman: true, Reason: Reasons.StoreUnavailable } ? now + RetryRow : null,
+        ];
+        return moments.Min() is { } next ? (next > now ? next - now : TimeSpan.Zero) : null;
+    }
+
+    private static Decision Check(ReconcileInput now) =>
+        CheckSpec(now)
+        ?? CheckProvider(now)
         ?? (Decision?)CheckStore(now)
         ?? (now.Account is Lookup<AccountRecord>.Found { Value: var account } ? ForRow(now, account) : ForNoRow(now));
+
+    private static Decision.Publish? CheckSpec(ReconcileInput now) => now.SpecError is { } error ? Human(now, null, Reasons.InvalidSpec, error) : null;
 
     private static Decision.Publish? CheckProvider(ReconcileInput now) =>
         now.Providers.Contains(now.Request.Key.Provider)
             ? null
-            : Human(null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, now.Providers));
+            : Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, now.Providers));
 
-    /// <summary>While Postgres is away, the token that was last seen goes on being published, and nothing else is tried.</summary>
+    /// <summary>While Postgres is unavailable, the token that was last seen stays published, and nothing else is attempted.</summary>
     private static Decision.Publish? CheckStore(ReconcileInput now) => now.StoreError is not { } error
         ? null
         : Publish(
-            now.Account is Lookup<AccountRecord>.Found { Value: var account } && account.IsOpenTo(now.Request.Owner.Namespace) ? account : null,
-            Reasons.StoreUnavailable, error, needsHuman: false);
+            now, now.Account is Lookup<AccountRecord>.Found { Value: var account } && account.IsOpenTo(now.Request.Owner.Namespace) ? account : null,
+            new Problem(Reasons.StoreUnavailable, error, NeedsHuman: false));
 
     private static Decision ForNoRow(ReconcileInput now) => now switch
     {
-        { Account: Lookup<AccountRecord>.NotLooked } => new Decision.LookUpAccount(),
-        { Account: Lookup<AccountRecord>.Faulty fault } => Publish(null, fault.Reason, fault.Message, fault.NeedsHuman),
-        { Request.Suspended: true } => Publish(null, Reasons.Suspended, ConditionMessages.Suspended, needsHuman: false),
-        { Request.Seed: null } => Human(null, Reasons.SeedMissing, ConditionMessages.NoSeed(now.Request)),
-        { Seed: Lookup<Seed>.NotLooked } => new Decision.ReadSeed(),
-        { Seed: Lookup<Seed>.Absent absent } => Human(null, Reasons.SeedMissing, absent.Message),
-        { Seed: Lookup<Seed>.Faulty fault } => Publish(null, fault.Reason, fault.Message, fault.NeedsHuman),
+        { Account: Lookup<AccountRecord>.Faulty fault } => Publish(now, null, new Problem(fault.Reason, fault.Message, fault.NeedsHuman)),
+        { Request.Suspended: true } => Publish(now, null, Suspended),
+        { Request.Seed: null } => Human(now, null, Reasons.SeedMissing, ConditionMessages.NoSeed(now.Request)),
+        { Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
+        { Seed: Lookup<Seed>.Absent absent } => Human(now, null, Reasons.SeedMissing, absent.Message),
+        { Seed: Lookup<Seed>.Faulty fault } => Publish(now, null, new Problem(fault.Reason, fault.Message, fault.NeedsHuman)),
         { Seed: Lookup<Seed>.Found { Value: var seed } } => CheckSeed(now, seed) ?? new Decision.Import(seed, Replaces: null),
-        _ => throw new InvalidOperationException($"No decision for {now.Request.Owner}."),
+        _ => throw new InvalidOperationException($"There is no decision for {now.Request.Owner}."),
     };
 
     private static Decision ForRow(ReconcileInput now, AccountRecord account) =>
@@ -46,38 +114,37 @@ public static class ReconcilePolicy
         ?? CheckDeadToken(now, account)
         ?? CheckClient(now, account)
         ?? CheckBackoff(now, account)
-        ?? (Decision?)CheckPermit(now, account)
-        ?? new Decision.Refresh(account, ((Lookup<OAuthClient>.Found)now.Client).Value);
+        ?? CheckEndedRefresh(now)
+        ?? (Decision)new Decision.Refresh(account, ClientOf(now), Meanwhile(now, account));
 
     /// <summary>
-    /// A row of nobody goes to the namespace that holds the same refresh token; any other must be given it by an administrator,
-    /// and so must one that was denied it: its seed is most likely there still.
+    /// A row that belongs to no namespace goes to the one that holds the same refresh token. An administrator gives away any other, also
+    /// one that was denied to this namespace: its seed is most likely still there.
     /// </summary>
     private static Decision? CheckNamespace(ReconcileInput now, AccountRecord account) => (account.Namespaces, now) switch
     {
         _ when account.IsOpenTo(now.Request.Owner.Namespace) => null,
         _ when account.DeniedNamespaces.Contains(now.Request.Owner.Namespace) => NotAllowed(now),
         ({ }, _) => Foreign(now),
-        (null, { Request.Seed: not null, Seed: Lookup<Seed>.NotLooked }) => new Decision.ReadSeed(),
+        (null, { Request.Seed: not null, Seed: Lookup<Seed>.NotRead }) => new Decision.NeedsInput(InputKind.Seed),
         (null, { Seed: Lookup<Seed>.Found { Value.Token.RefreshToken: { } proof } }) when proof.Equals(account.Token.RefreshToken) => new Decision.Allow(),
         _ => NotAllowed(now),
     };
 
     /// <summary>
-    /// Step by step the answers of <see cref="ForNoRow"/>, so that nobody learns of an account of others; only a namespace
-    /// that brings a token file of its own, and would otherwise import it, must be told that the name is taken.
+    /// Step by step the answers of <see cref="ForNoRow"/>, so that another namespace's account is indistinguishable from a missing one.
+    /// Only a namespace that brings a token file of its own, and would otherwise import it, must learn that the name is taken.
     /// </summary>
     private static Decision Foreign(ReconcileInput now) =>
         now is { Request: { Suspended: false, Seed: not null }, Seed: Lookup<Seed>.Found { Value: var seed } }
             ? CheckSeed(now, seed) ?? NotAllowed(now)
             : ForNoRow(now with { Account = new Lookup<AccountRecord>.Absent("") });
 
-    private static Decision.Publish NotAllowed(ReconcileInput now) => Human(null, Reasons.AccountNotAllowed, ConditionMessages.NotAllowed(now.Request));
+    private static Decision.Publish NotAllowed(ReconcileInput now) => Human(now, null, Reasons.AccountNotAllowed, ConditionMessages.NotAllowed(now.Request));
 
-    private static Decision.Publish? CheckSuspended(ReconcileInput now, AccountRecord account) =>
-        now.Request.Suspended
-            ? new Decision.Publish(new DesiredState(account, new Problem(Reasons.Suspended, ConditionMessages.Suspended, NeedsHuman: false), NextRefresh: null))
-            : null;
+    private static Problem Suspended { get; } = new(Reasons.Suspended, ConditionMessages.Suspended, NeedsHuman: false);
+
+    private static Decision.Publish? CheckSuspended(ReconcileInput now, AccountRecord account) => now.Request.Suspended ? Publish(now, account, Suspended) : null;
 
     private static Decision? CheckFresh(ReconcileInput now, AccountRecord account)
     {
@@ -87,9 +154,9 @@ public static class ReconcilePolicy
 
         var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
         return missing.Count == 0
-            ? new Decision.Publish(new DesiredState(account, Problem: null, due))
-            : WiderSeed(now, account) ?? new Decision.Publish(new DesiredState(
-                account, new Problem(Reasons.ScopesMissing, ConditionMessages.ScopesMissing(now.Request, missing), NeedsHuman: true), due));
+            ? Publish(now, account, problem: null, due)
+            : WiderSeed(now, account)
+                ?? Publish(now, account, new Problem(Reasons.ScopesMissing, ConditionMessages.ScopesMissing(now.Request, missing), NeedsHuman: true), due);
     }
 
     /// <summary>A token that works is replaced only by a seed that says that it has all of the scopes.</summary>
@@ -99,41 +166,41 @@ public static class ReconcilePolicy
             ? null
             : NewSeed(now, account);
 
-    /// <summary>A refresh token that is missing or dead is replaced by a seed that is another one; an unchanged seed is the dead token itself.</summary>
+    /// <summary>A refresh token that is missing or dead is replaced by a seed that holds another one. An unchanged seed is the dead token itself.</summary>
     private static Decision? CheckDeadToken(ReconcileInput now, AccountRecord account)
     {
-        var dead = account.Token.RefreshToken is null || account.Failure?.Kind.NeedsHuman() == true;
-        if (!dead)
+        var isMissing = account.Token.RefreshToken is null;
+        if (!isMissing && account.Failure?.Kind.NeedsHuman() != true)
             return null;
         return NewSeed(now, account)
-            ?? (account.Token.RefreshToken is null ? Human(account, Reasons.SeedMissing, ConditionMessages.NoRefreshToken(now.Request)) : null);
+            ?? (isMissing ? Human(now, account, Reasons.SeedMissing, ConditionMessages.NoRefreshToken(now.Request)) : null);
     }
 
-    /// <summary>The next step towards a seed that was not imported yet, or null when there is none.</summary>
+    /// <summary>The next step towards a seed that was not imported yet, or null if there is none.</summary>
     private static Decision? NewSeed(ReconcileInput now, AccountRecord account) => now switch
     {
-        { Request.Seed: not null, Seed: Lookup<Seed>.NotLooked } => new Decision.ReadSeed(),
+        { Request.Seed: not null, Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
         { Seed: Lookup<Seed>.Found { Value: var seed } }
             when !account.SeedFingerprints.Contains(seed.Fingerprint) && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken) =>
             CheckSeed(now, seed) ?? new Decision.Import(seed, account),
         _ => null,
     };
 
-    /// <summary>A refresh token works only with the client that obtained it; a file that names another one is a mistake that Google would only call invalid.</summary>
+    /// <summary>A refresh token works only with the client that obtained it. A file that names another one is a mistake that Google only calls invalid.</summary>
     private static Decision? CheckSeed(ReconcileInput now, Seed seed) => (seed.ClientId, now.Client) switch
     {
         (null, _) => null,
-        (_, Lookup<OAuthClient>.NotLooked) => new Decision.ReadClient(),
+        (_, Lookup<OAuthClient>.NotRead) => new Decision.NeedsInput(InputKind.Client),
         ({ } id, Lookup<OAuthClient>.Found { Value: var client }) when client.ClientId != id =>
-            Human(null, Reasons.SeedInvalid, ConditionMessages.SeedOfAnotherClient(now.Request, id, client.ClientId)),
+            Human(now, null, Reasons.SeedInvalid, ConditionMessages.SeedOfAnotherClient(now.Request, id, client.ClientId)),
         _ => null,
     };
 
     private static Decision? CheckClient(ReconcileInput now, AccountRecord account) => now.Client switch
     {
-        Lookup<OAuthClient>.NotLooked => new Decision.ReadClient(),
-        Lookup<OAuthClient>.Absent absent => Human(account, Reasons.ClientSecretMissing, absent.Message),
-        Lookup<OAuthClient>.Faulty fault => Publish(account, fault.Reason, fault.Message, fault.NeedsHuman),
+        Lookup<OAuthClient>.NotRead => new Decision.NeedsInput(InputKind.Client),
+        Lookup<OAuthClient>.Absent absent => Human(now, account, Reasons.ClientSecretMissing, absent.Message),
+        Lookup<OAuthClient>.Faulty fault => Publish(now, account, new Problem(fault.Reason, fault.Message, fault.NeedsHuman)),
         _ => null,
     };
 
@@ -142,45 +209,73 @@ public static class ReconcilePolicy
         if (now.RefreshRequested || IsAbandoned(now, account))
             return null;
 
-        var client = ((Lookup<OAuthClient>.Found)now.Client).Value;
         if (account.Failure is { } failure
             && RefreshPolicy.RetryAt(failure, now.Now) is var retryAt && retryAt > now.Now
             && !now.SpecChanged
-            && failure.InputsFingerprint == InputsFingerprint(client, account))
+            && failure.InputsFingerprint == InputsFingerprint(ClientOf(now), account))
         {
-            return new Decision.Publish(new DesiredState(account, Describe(now.Request, failure), retryAt));
+            return Publish(now, account, Describe(now.Request, failure), retryAt);
         }
 
         return now.ClientRejectedUntil is { } until && until > now.Now
-            ? new Decision.Publish(new DesiredState(
-                account, new Problem(Reasons.ClientRejected, ConditionMessages.ClientRejectedElsewhere(now.Request), NeedsHuman: true), until))
+            ? Publish(now, account, new Problem(Reasons.ClientRejected, ConditionMessages.ClientRejectedElsewhere(now.Request), NeedsHuman: true), until)
             : null;
     }
 
-    /// <summary>While the rate limit of the provider makes it wait, all is as it was; only who has no token at all hears of it.</summary>
-    private static Decision.Publish? CheckPermit(ReconcileInput now, AccountRecord account) => now.PermitAt is not { } at
-        ? null
-        : new Decision.Publish(new DesiredState(account, WhileWaiting(now, account), at) { IsWaiting = true });
+    /// <summary>A refresh that ended without asking the provider is tried again after a while.</summary>
+    private static Decision.Wait? CheckEndedRefresh(ReconcileInput now) => now.Refresh switch
+    {
+        RefreshState.Ended { Outcome: RefreshOutcome.ClaimHeld, Age: var age } when age < RetryHeldClaim => new Decision.Wait(RetryHeldClaim - age),
+        RefreshState.Ended { Outcome: RefreshOutcome.LeadershipLost, Age: var age } when age < RetryLeadership => new Decision.Wait(RetryLeadership - age),
+        RefreshState.Ended { Outcome: RefreshOutcome.Faulted, Age: var age } when age < RetryStore => new Decision.Wait(RetryStore - age),
+        _ => null,
+    };
 
-    private static Problem? WhileWaiting(ReconcileInput now, AccountRecord account) =>
+    /// <summary>
+    /// A refresh that takes less than a second needs no status of its own. During a longer one everything stays as it was, and only an
+    /// object without a token says what it waits for. A token that expires in the meantime is always reported.
+    /// </summary>
+    private static DesiredState? Meanwhile(ReconcileInput now, AccountRecord account)
+    {
+        var running = now.Refresh as RefreshState.Running;
+        var hasExpired = now.Status?.Find(ConditionTypes.Ready)?.IsTrue == true && Timestamps.Parse(now.Status.ExpiresAt) <= now.Now;
+        if (running is not { IsSlow: true } && !hasExpired)
+            return null;
+        var next = running?.WaitsForRate is { } wait ? now.Now + wait
+            : account.Failure is { } failure ? RefreshPolicy.RetryAt(failure, now.Now)
+            : account.Token.AccessToken is null ? (DateTimeOffset?)null
+            : RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore, now.Now);
+        return StateFor(now, account, WhileWaiting(now, account, running), next) with { IsWaiting = true };
+    }
+
+    private static Problem? WhileWaiting(ReconcileInput now, AccountRecord account, RefreshState.Running? running) =>
         account.Failure is { } failure ? Describe(now.Request, failure)
         : account.Token.IsValidAt(now.Now) ? null
-        : new Problem(Reasons.Pending, ConditionMessages.WaitsForRateLimit(now.Request), NeedsHuman: false);
+        : new Problem(
+            Reasons.Pending,
+            running?.WaitsForRate is null ? ConditionMessages.WaitsForProvider(now.Request) : ConditionMessages.WaitsForRateLimit(now.Request),
+            NeedsHuman: false);
 
-    /// <summary>Somebody died in the middle of a refresh: the old refresh token is tried while it may still be good, whatever else was planned.</summary>
+    /// <summary>A process ended in the middle of a refresh: the old refresh token is tried while it may still work, whatever else was planned.</summary>
     private static bool IsAbandoned(ReconcileInput now, AccountRecord account) =>
         account.OpenClaim?.IsAbandoned(now.Leader.Scope, now.Leader.Holder) == true;
 
-    /// <summary>Names the client and refresh token that an attempt is made with: after a failure, others may be tried at once.</summary>
-    public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
-        Fingerprint.Of(client.Fingerprint, account.Token.RefreshToken?.Reveal());
+    private static OAuthClient ClientOf(ReconcileInput now) => ((Lookup<OAuthClient>.Found)now.Client).Value;
 
     private static Problem Describe(TokenRequest request, RefreshFailure failure) =>
         new(failure.Kind.ToString(), ConditionMessages.Failure(request, failure), failure.Kind.NeedsHuman());
 
-    private static Decision.Publish Human(AccountRecord? account, string reason, string message) =>
-        Publish(account, reason, message, needsHuman: true);
+    private static Decision.Publish Human(ReconcileInput now, AccountRecord? account, string reason, string message) =>
+        Publish(now, account, new Problem(reason, message, NeedsHuman: true));
 
-    private static Decision.Publish Publish(AccountRecord? account, string reason, string message, bool needsHuman) =>
-        new(new DesiredState(account, new Problem(reason, message, needsHuman), NextRefresh: null));
+    private static Decision.Publish Publish(ReconcileInput now, AccountRecord? account, Problem? problem, DateTimeOffset? next = null) =>
+        new(StateFor(now, account, problem, next));
+
+    private static DesiredState StateFor(ReconcileInput now, AccountRecord? account, Problem? problem, DateTimeOffset? next) => new(account, problem, next)
+    {
+        // A Secret that may not be used any more is deleted also while the object is suspended.
+        Secret = problem?.Reason == Reasons.AccountNotAllowed ? SecretAction.Withdraw
+            : !now.Request.Suspended && account?.Token.IsValidAt(now.Now) == true ? SecretAction.Write
+            : SecretAction.Keep,
+    };
 }

@@ -4,29 +4,29 @@ using KubeRuntime;
 namespace TokenOperator.Reconcile;
 
 /// <summary>
-/// When each OAuthToken is to be looked at next, as its last reconcile said: what the <see cref="Watchdog"/> holds the queue
-/// to. On the monotonic clock, and apart from the queue, so that nothing that breaks the one breaks the other.
+/// When each OAuthToken is to be reconciled next, as its last reconcile said. The <see cref="Watchdog"/> compares the queue with it. It
+/// runs on the monotonic clock and apart from the queue, so that nothing that breaks the one breaks the other.
 /// </summary>
 public sealed class ReconcileSchedule(TimeProvider time)
 {
     private readonly ConcurrentDictionary<NamespacedName, (long From, TimeSpan? Wait)> _planned = new();
-    private long _lastEntry = time.GetTimestamp();
+    private long _lastRecord = time.GetTimestamp();
 
-    /// <summary>How long nothing has been looked at.</summary>
-    public TimeSpan SinceLastEntry => time.GetElapsedTime(Volatile.Read(ref _lastEntry));
+    /// <summary>How long no reconcile has begun or ended.</summary>
+    public TimeSpan SinceLastRecord => time.GetElapsedTime(Volatile.Read(ref _lastRecord));
 
-    /// <summary>Notes when the object is looked at next; null when nothing but a change of something can bring that about.</summary>
-    public void Enter(NamespacedName key, TimeSpan? after)
+    /// <summary>Records after what time the object is reconciled next; null if only a change can bring that about.</summary>
+    public void Record(NamespacedName key, TimeSpan? after)
     {
         var now = time.GetTimestamp();
         _planned[key] = (now, after);
-        Volatile.Write(ref _lastEntry, now);
+        Volatile.Write(ref _lastRecord, now);
     }
 
     /// <summary>Forgets an object that is gone.</summary>
     public void Remove(NamespacedName key) => _planned.TryRemove(key, out _);
 
-    /// <summary>True when the look is later than <paramref name="margin"/>. One that was never looked at counts from the first question.</summary>
+    /// <summary>True if the reconcile is later than <paramref name="margin"/>. An object that was never reconciled counts from the first call.</summary>
     public bool IsOverdue(NamespacedName key, TimeSpan margin)
     {
         var (from, wait) = _planned.GetOrAdd(key, _ => (time.GetTimestamp(), TimeSpan.Zero));

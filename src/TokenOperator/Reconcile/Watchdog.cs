@@ -28,8 +28,8 @@ public sealed partial class Watchdog : BackgroundService
 
     private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
     private readonly IReconcileQueue<V1Alpha1OAuthToken> _queue;
-    private readonly ReconcileSchedule _agenda;
-    private readonly ILeadershipGuard _fence;
+    private readonly ReconcileSchedule _schedule;
+    private readonly ILeadershipGuard _guard;
     private readonly TimeProvider _time;
     private readonly ILogger<Watchdog> _log;
     private readonly WallClockDrift _drift;
@@ -43,13 +43,13 @@ public sealed partial class Watchdog : BackgroundService
     public Watchdog(
         IResourceCache<V1Alpha1OAuthToken> entities,
         IReconcileQueue<V1Alpha1OAuthToken> queue,
-        ReconcileSchedule agenda,
-        ILeadershipGuard fence,
+        ReconcileSchedule schedule,
+        ILeadershipGuard guard,
         TimeProvider time,
         IMeterFactory meters,
         ILogger<Watchdog> log)
     {
-        (_entities, _queue, _agenda, _fence, _time, _log) = (entities, queue, agenda, fence, time, log);
+        (_entities, _queue, _schedule, _guard, _time, _log) = (entities, queue, schedule, guard, time, log);
         _drift = new WallClockDrift(time);
         _beatAt = time.GetTimestamp();
         _meter = meters.Create(MeterName);
@@ -92,7 +92,7 @@ public sealed partial class Watchdog : BackgroundService
         Volatile.Write(ref _beatAt, _time.GetTimestamp());
         Interlocked.Increment(ref _beats);
         var drift = _drift.SinceLastCall();
-        if (!_fence.Holds)
+        if (!_guard.IsLeader)
         {
             _standsStill = false;
             return;
@@ -106,10 +106,10 @@ public sealed partial class Watchdog : BackgroundService
         }
 
         var overdue = _entities.List()
-            .Where(entity => entity.Metadata.DeletionTimestamp is null && _agenda.IsOverdue(entity.Key(), Margin))
+            .Where(entity => entity.Metadata.DeletionTimestamp is null && _schedule.IsOverdue(entity.Key(), Margin))
             .Select(entity => entity.Key())
             .ToList();
-        _standsStill = overdue.Count > 0 && _agenda.SinceLastEntry > LongestStandstill;
+        _standsStill = overdue.Count > 0 && _schedule.SinceLastRecord > LongestStandstill;
         _overdue.Add(overdue.Count);
         if (overdue.Count == 0)
             return;

@@ -2,24 +2,18 @@ using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Refreshing;
 
-/// <summary>One at a time for each account, in this process. A lock that nobody waits for takes no memory.</summary>
+/// <summary>One lock per account in this process. A lock that nobody holds or waits for takes no memory.</summary>
 public sealed class AccountLocks
 {
     private readonly Dictionary<AccountKey, Entry> _entries = [];
 
-    /// <summary>Waits for the account; dispose the answer to let the next one in.</summary>
-    public async Task<IDisposable> AcquireAsync(AccountKey key, CancellationToken ct)
+    /// <summary>Waits for the lock. Dispose the result to release it.</summary>
+    public async Task<IDisposable> AcquireAsync(AccountKey key, CancellationToken cancellationToken)
     {
-        Entry entry;
-        lock (_entries)
-        {
-            entry = _entries.TryGetValue(key, out var found) ? found : _entries[key] = new Entry();
-            entry.Users++;
-        }
-
+        var entry = Join(key);
         try
         {
-            await entry.Gate.WaitAsync(ct);
+            await entry.Gate.WaitAsync(cancellationToken);
         }
         catch
         {
@@ -28,6 +22,26 @@ public sealed class AccountLocks
         }
 
         return new Holder(this, key, entry);
+    }
+
+    /// <summary>Takes the lock if it is free, without waiting; null if it is not.</summary>
+    public IDisposable? TryAcquire(AccountKey key)
+    {
+        var entry = Join(key);
+        if (entry.Gate.Wait(0))
+            return new Holder(this, key, entry);
+        Leave(key, entry);
+        return null;
+    }
+
+    private Entry Join(AccountKey key)
+    {
+        lock (_entries)
+        {
+            var entry = _entries.TryGetValue(key, out var found) ? found : _entries[key] = new Entry();
+            entry.Users++;
+            return entry;
+        }
     }
 
     private void Leave(AccountKey key, Entry entry)

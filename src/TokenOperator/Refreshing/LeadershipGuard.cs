@@ -3,26 +3,26 @@ using KubeRuntime.LeaderElection;
 namespace TokenOperator.Refreshing;
 
 /// <summary>
-/// The operator may act while it leads. The lease is judged on the monotonic clock, which stands still while the machine
-/// sleeps: when the wall clock has leapt forward, nothing is done until the lease must have been renewed or lost.
+/// The operator may act while it leads. The lease is judged on the monotonic clock, which stops while the machine sleeps. When the
+/// wall clock jumps forward, the operator therefore does nothing until it must have renewed or lost the lease.
 /// </summary>
 public sealed class LeadershipGuard(ILeadership leadership, TimeProvider time) : ILeadershipGuard
 {
-    /// <summary>Longer than the renew deadline.</summary>
-    private static readonly TimeSpan Doubt = TimeSpan.FromSeconds(15);
+    /// <summary>Longer than the renew deadline of the lease.</summary>
+    private static readonly TimeSpan DoubtAfterJump = TimeSpan.FromSeconds(15);
 
     private readonly WallClockDrift _drift = new(time);
     private long _doubtedAt;
 
     /// <inheritdoc/>
-    public bool Holds
+    public bool IsLeader
     {
         get
         {
             if (_drift.SinceLastCall() > WallClockDrift.Tolerance)
                 Volatile.Write(ref _doubtedAt, time.GetTimestamp());
             var doubtedAt = Volatile.Read(ref _doubtedAt);
-            return leadership.IsLeading && (doubtedAt == 0 || time.GetElapsedTime(doubtedAt) > Doubt);
+            return leadership.IsLeading && (doubtedAt == 0 || time.GetElapsedTime(doubtedAt) > DoubtAfterJump);
         }
     }
 

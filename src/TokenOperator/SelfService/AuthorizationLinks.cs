@@ -4,7 +4,7 @@ using System.Text;
 using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Providers.Authorization;
-using TokenOperator.Reconcile;
+using TokenOperator.Publishing;
 
 namespace TokenOperator.SelfService;
 

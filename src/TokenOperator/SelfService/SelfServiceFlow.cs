@@ -7,10 +7,10 @@ using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
-using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.SelfService;
@@ -37,7 +37,7 @@ public sealed record Step(int Status, string Title, string Text)
 /// </summary>
 public sealed partial class SelfServiceFlow(
     SelfServiceSettings settings, AuthorizationLinks links, IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers,
-    ITokenStore store, IPendingAuthorizations pending, AccountImporter importer, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> log)
+    ITokenStore store, IPendingAuthorizations pending, AccountRepository accounts, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> log)
 {
     private static readonly Step Unknown = new(410, "This link is not good", "It has ended, was used, or was never given. The status of the OAuthToken shows the current one: status.authorizationURL.");
     private static readonly Step Foreign = new(403, "Not done", "This consent was begun in another browser, or its time was over, so it was not used and nothing was changed. Begin and end it in one browser, within minutes.");
@@ -104,7 +104,7 @@ public sealed partial class SelfServiceFlow(
         if (ConsentCheck.Refuse(granted, found.Expected, found.Scopes) is { } unfit)
             return NotDone(owner, unfit);
         var seed = new Seed(ConsentCheck.ToTokenSet(granted, askedAt), found.Client.ClientId, null);
-        var stored = await importer.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
+        var stored = await accounts.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
         queue.Enqueue(found.Request.Key);
         if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
             return Changed(owner);

@@ -1,6 +1,6 @@
 using System.Reflection;
-using KubectlOAuthToken;
 using KubeRuntime;
+using KubectlOAuthToken;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;

@@ -1,5 +1,5 @@
-using KubectlOAuthToken;
 using KubeRuntime;
+using KubectlOAuthToken;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 

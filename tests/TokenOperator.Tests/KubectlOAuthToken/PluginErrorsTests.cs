@@ -1,7 +1,7 @@
 using System.Net;
 using System.Security.Authentication;
-using KubectlOAuthToken;
 using KubeRuntime.Client;
+using KubectlOAuthToken;
 using TokenOperator.Core.Cli;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;

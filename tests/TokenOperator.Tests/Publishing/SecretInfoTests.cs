@@ -1,7 +1,7 @@
 using System.Text.Json;
-using k8s;
 using KubeRuntime;
 using TokenOperator.Publishing;
+using k8s;
 
 namespace TokenOperator.Tests.Publishing;
 

@@ -1,4 +1,3 @@
-using k8s.Models;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;
@@ -6,6 +5,7 @@ using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.Refreshing;
+using k8s.Models;
 
 namespace TokenOperator.Tests.Reconcile;
 

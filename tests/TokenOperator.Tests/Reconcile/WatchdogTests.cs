@@ -1,4 +1,3 @@
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Queues;
 using KubeRuntime.Watching;
@@ -7,6 +6,7 @@ using TokenOperator.Api;
 using TokenOperator.Reconcile;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Refreshing;
+using k8s.Models;
 
 namespace TokenOperator.Tests.Reconcile;
 

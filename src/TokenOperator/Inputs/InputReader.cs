@@ -1,6 +1,5 @@
 // Reads the Secrets that users provide: the OAuth client and the seed. The only place that sees their data.
 using System.Collections.Concurrent;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using KubeRuntime.Watching;
@@ -8,8 +7,9 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
+using k8s.Models;
 
-namespace TokenOperator.Reconcile;
+namespace TokenOperator.Inputs;
 
 /// <summary>
 /// Reads input Secrets one by one when they are needed. The watch knows each Secret's version, so a Secret that is not

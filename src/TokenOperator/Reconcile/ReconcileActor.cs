@@ -1,0 +1,69 @@
+using KubeRuntime;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Publishing;
+using TokenOperator.Refreshing;
+using TokenOperator.SelfService;
+
+namespace TokenOperator.Reconcile;
+
+/// <summary>Carries out a decision. It decides nothing: what it publishes and when it looks again comes from <see cref="ReconcilePolicy"/>.</summary>
+public sealed class ReconcileActor(
+    AccountRepository accounts, RefreshScheduler refreshes, SecretPublisher secrets, StatusPublisher statuses, AuthorizationLinks links,
+    IResourceCache<V1Alpha1OAuthToken> entities)
+{
+    /// <summary>Carries out <paramref name="decision"/> and returns after what time to reconcile again; null means only after a change.</summary>
+    public async Task<TimeSpan?> ActAsync(V1Alpha1OAuthToken entity, ReconcileInput input, Decision decision, CancellationToken cancellationToken)
+    {
+        var request = input.Request;
+        switch (decision)
+        {
+            case Decision.Import import:
+                return Again(await accounts.TryImportAsync(request.Key, import.Seed, request.Owner.Namespace, import.Replaces, cancellationToken));
+            case Decision.Allow:
+                return Again(await accounts.TryAllowAsync(request.Key, request.Owner.Namespace, cancellationToken));
+            case Decision.Refresh refresh:
+                refreshes.Start(RequestFor(entity, request, refresh));
+                return refresh.Meanwhile is { } meanwhile
+                    ? await PublishAsync(entity, input, meanwhile, cancellationToken)
+                    : ReconcilePolicy.MaxRefreshDuration;
+            case Decision.Wait wait:
+                return wait.For;
+            case Decision.Publish publish:
+                return await PublishAsync(entity, input, publish.DesiredState, cancellationToken);
+            default:
+                throw new InvalidOperationException($"There is no way to carry out {decision.GetType().Name}.");
+        }
+    }
+
+    private static TimeSpan Again(bool isWritten) => isWritten ? TimeSpan.Zero : ReconcilePolicy.RetryBusy;
+
+    private static RefreshRequest RequestFor(V1Alpha1OAuthToken entity, TokenRequest request, Decision.Refresh refresh) => new(
+        request.Owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account),
+        new RefreshCause(ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation))
+    {
+        HelpsOthers = record => RefreshPolicy.MissingScopes(request.Scopes, record.Token).Count == 0,
+    };
+
+    private async Task<TimeSpan?> PublishAsync(V1Alpha1OAuthToken entity, ReconcileInput input, DesiredState desired, CancellationToken cancellationToken)
+    {
+        if (entities.Get(entity.Key())?.Metadata is not { DeletionTimestamp: null } current || current.Uid != entity.Metadata.Uid)
+            return null;
+        var secret = await secrets.PublishAsync(entity, input.Request, desired, cancellationToken);
+        if (secret.Outcome == SecretOutcome.LeadershipLost)
+            return ReconcilePolicy.RetryLeadership;
+        var statusInput = ReconcilePolicy.StatusInputFor(input, desired, secret, entity.Metadata.Generation, ReconcileInputGatherer.RefreshRequestOf(entity)) with
+        {
+            // An account that may not be used needs no consent.
+            AuthorizationUrl = desired.Account is null ? null : links.For(entity.Status?.AuthorizationURL, entity.Key(), desired.Problem, input.Now),
+        };
+        var status = StatusBuilder.Build(entity.Status, statusInput, input.Now);
+        return await statuses.PublishAsync(entity, status, cancellationToken) switch
+        {
+            StatusWrite.Stale => ReconcilePolicy.RetryStale,
+            StatusWrite.LeadershipLost => ReconcilePolicy.RetryLeadership,
+            _ => ReconcilePolicy.RequeueAfter(desired, secret, status, links.RenewAt(status.AuthorizationURL), input.Now),
+        };
+    }
+}

@@ -1,0 +1,87 @@
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
+using TokenOperator.Providers;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Reconcile;
+
+/// <summary>Gathers what a decision rests on: from memory where possible, and only what the decision depends on.</summary>
+public sealed class ReconcileInputGatherer(
+    AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs)
+{
+    /// <summary>Gathers the input for <paramref name="entity"/>.</summary>
+    public async Task<ReconcileInput> GatherAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        var request = TokenRequest.From(entity, out var error) ?? TokenRequest.Invalid(entity);
+        var input = Begin(entity, request) with { SpecError = error.Length > 0 ? error : null };
+        if (input.SpecError is null && input.Providers.Contains(request.Key.Provider))
+            input = await WithAccountAsync(input, cancellationToken);
+        while (ReconcilePolicy.Missing(input) is { } missing)
+            input = await ReadAsync(input, missing, cancellationToken);
+        return input;
+    }
+
+    /// <summary>The value of the annotation that requests a refresh, or null.</summary>
+    internal static string? RefreshRequestOf(V1Alpha1OAuthToken entity) =>
+        entity.Metadata.Annotations is { } annotations && annotations.TryGetValue(V1Alpha1OAuthToken.RefreshRequestedAnnotation, out var value)
+            ? value
+            : null;
+
+    private ReconcileInput Begin(V1Alpha1OAuthToken entity, TokenRequest request)
+    {
+        var refresh = refreshes.Find(request.Key, request.Owner);
+        var attended = (refresh as RefreshState.Ended)?.Attended;
+        var (requested, generation) = (RefreshRequestOf(entity), entity.Metadata.Generation);
+        return new ReconcileInput
+        {
+            Now = accounts.Now(request.Key),
+            Request = request,
+            Status = entity.Status,
+            Providers = providers.Names,
+            Refresh = refresh,
+            IsPersisted = !accounts.IsPending(request.Key),
+            Leader = (guard.Scope, guard.Holder),
+            RefreshRequested = requested is not null && requested != entity.Status?.LastHandledRefreshRequest && requested != attended?.Annotation,
+            SpecChanged = entity.Status?.ObservedGeneration != generation && !(attended is { Generation: var seen } && seen == generation),
+        };
+    }
+
+    private async Task<ReconcileInput> WithAccountAsync(ReconcileInput input, CancellationToken cancellationToken)
+    {
+        var key = input.Request.Key;
+        var lookup = input.Refresh is RefreshState.Ended { Outcome: RefreshOutcome.NotStored { Lookup: var failure }, Age: var age } && age < ReconcilePolicy.RetryStore
+            ? failure
+            : await accounts.FindAsync(key, cancellationToken);
+        // The row as it was last seen is still good for publishing.
+        var known = accounts.TryGet(key)?.Record;
+        return lookup switch
+        {
+            AccountLookup.Found found => input with { Account = new Lookup<AccountRecord>.Found(found.Record), Now = accounts.Now(key) },
+            AccountLookup.Absent => input with { Account = new Lookup<AccountRecord>.Absent($"No row of {key} is stored.") },
+            AccountLookup.Unavailable unavailable => input with
+            {
+                StoreError = unavailable.Message,
+                Account = known is null ? input.Account : new Lookup<AccountRecord>.Found(known),
+            },
+            AccountLookup.WrongSchema schema => input with { Account = new Lookup<AccountRecord>.Faulty(Reasons.StoreUnavailable, schema.Message, NeedsHuman: true) },
+            // Never disclose another namespace's row: it is decided on as any row of others.
+            AccountLookup.Unreadable { Rest: { } rest } when rest.IsClosedTo(input.Request.Owner.Namespace) => input with { Account = new Lookup<AccountRecord>.Found(rest) },
+            AccountLookup.Unreadable unreadable => input with { Account = new Lookup<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, unreadable.Message, NeedsHuman: true) },
+            _ => throw new InvalidOperationException($"{lookup.GetType().Name} is not a known result of a lookup."),
+        };
+    }
+
+    private async Task<ReconcileInput> ReadAsync(ReconcileInput input, InputKind kind, CancellationToken cancellationToken)
+    {
+        if (kind == InputKind.Seed)
+            return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, cancellationToken) };
+        var client = await inputs.ReadClientAsync(input.Request.Client, cancellationToken);
+        return input with
+        {
+            Client = client,
+            ClientRejectedUntil = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Until(input.Request.Key.Provider, found) : null,
+        };
+    }
+}

@@ -1,0 +1,207 @@
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+
+namespace TokenOperator.Refreshing;
+
+/// <summary>Work that waits for one provider.</summary>
+/// <param name="Key">The account.</param>
+/// <param name="Namespace">The namespace on whose behalf it runs, for its share.</param>
+/// <param name="ExpiresAt">When the account's token expires. Null goes first.</param>
+/// <param name="TakesPermit">True if the work counts against the provider's rate.</param>
+/// <param name="RunAsync">The work. It returns false if no request was sent, so that its permit goes to the next job. It does not throw.</param>
+internal sealed record LaneJob(AccountKey Key, string Namespace, DateTimeOffset? ExpiresAt, bool TakesPermit, Func<Task<bool>> RunAsync);
+
+/// <summary>
+/// One provider's share of the work. At most a fixed number of jobs wait for the provider at once, and no worker waits with them, so a
+/// provider that never answers delays no other provider. Namespaces take turns, and within a namespace the earliest expiry goes first, so
+/// a namespace with many accounts does not delay the others. A token bucket limits the rate. It runs on the monotonic clock: a jump of
+/// the wall clock changes nothing.
+/// </summary>
+internal sealed class ProviderLane : IDisposable
+{
+    /// <summary>Sums of floating-point fractions: a permit that lacks less than this is a permit.</summary>
+    private const double RoundingError = 1e-6;
+
+    private readonly Lock _sync = new();
+    private readonly RequestRate _rate;
+    private readonly int _concurrency;
+    private readonly TimeProvider _time;
+    private readonly ITimer _timer;
+    private readonly Dictionary<string, NamespaceJobs> _namespaces = new(StringComparer.Ordinal);
+    private readonly SortedSet<Turn> _turns = [];
+    private TaskCompletionSource? _idle;
+    private double _permits;
+    private long _filledAt;
+    private long _turn;
+    private int _waiting;
+    private int _running;
+    private bool _isStarting;
+
+    /// <summary>Begins with a full bucket.</summary>
+    /// <param name="rate">How often the provider may be asked.</param>
+    /// <param name="concurrency">How many jobs run at once.</param>
+    /// <param name="time">Measures the rate.</param>
+    public ProviderLane(RequestRate rate, int concurrency, TimeProvider time)
+    {
+        (_rate, _concurrency, _time) = (rate, concurrency, time);
+        _permits = rate.Burst;
+        _filledAt = time.GetTimestamp();
+        _timer = time.CreateTimer(_ => StartDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>How long the jobs that wait take at the provider's rate.</summary>
+    public TimeSpan Backlog
+    {
+        get
+        {
+            lock (_sync)
+            {
+                Fill();
+                return TimeSpan.FromSeconds(Math.Max(0, _waiting - _permits) / _rate.PerSecond);
+            }
+        }
+    }
+
+    /// <summary>Adds a job, and starts it at once if the provider's rate and share allow it.</summary>
+    /// <returns>False if the job has to wait for the rate.</returns>
+    public bool Add(LaneJob job)
+    {
+        lock (_sync)
+        {
+            if (_idle is not null)
+                return true;
+            if (!_namespaces.TryGetValue(job.Namespace, out var jobs))
+                _namespaces[job.Namespace] = jobs = new NamespaceJobs(job.Namespace, _turn);
+            _turns.Remove(jobs.Turn);
+            jobs.Add(job);
+            _turns.Add(jobs.Turn);
+            _waiting++;
+        }
+
+        StartDue();
+        lock (_sync)
+            return _waiting == 0 || _permits >= 1 - RoundingError;
+    }
+
+    /// <summary>Starts no more jobs, and completes when those that run have ended.</summary>
+    public Task CloseAsync()
+    {
+        lock (_sync)
+        {
+            _idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_running == 0)
+                _idle.TrySetResult();
+            return _idle.Task;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _timer.Dispose();
+
+    private void StartDue()
+    {
+        lock (_sync)
+        {
+            // Whoever starts jobs now sees what has changed before it stops.
+            if (_isStarting)
+                return;
+            _isStarting = true;
+        }
+
+        while (TakeNext() is { } job)
+            _ = RunAsync(job);
+    }
+
+    private async Task RunAsync(LaneJob job)
+    {
+        var isSent = await job.RunAsync();
+        lock (_sync)
+        {
+            _running--;
+            if (!isSent && job.TakesPermit)
+                _permits = Math.Min(_rate.Burst, _permits + 1);
+            if (_running == 0)
+                _idle?.TrySetResult();
+        }
+
+        StartDue();
+    }
+
+    private LaneJob? TakeNext()
+    {
+        lock (_sync)
+        {
+            Fill();
+            var job = _idle is null && _waiting > 0 && _running < _concurrency ? _namespaces[_turns.Min.Namespace].Next : null;
+            if (job is { TakesPermit: true } && _permits < 1 - RoundingError)
+            {
+                Arm();
+                job = null;
+            }
+
+            if (job is null)
+            {
+                _isStarting = false;
+                return null;
+            }
+
+            Take(job);
+            return job;
+        }
+    }
+
+    private void Take(LaneJob job)
+    {
+        var jobs = _namespaces[job.Namespace];
+        _turns.Remove(jobs.Turn);
+        _turn = jobs.Turn.Number;
+        jobs.RemoveNext();
+        if (jobs.IsEmpty)
+            _namespaces.Remove(job.Namespace);
+        else
+            _turns.Add(jobs.Turn);
+        _waiting--;
+        _running++;
+        if (job.TakesPermit)
+            _permits--;
+    }
+
+    private void Fill()
+    {
+        var now = _time.GetTimestamp();
+        _permits = Math.Min(_rate.Burst, _permits + (_time.GetElapsedTime(_filledAt, now).TotalSeconds * _rate.PerSecond));
+        _filledAt = now;
+    }
+
+    // Rounded up to the timer's whole milliseconds, so that it does not fire too early and at once again.
+    private void Arm() =>
+        _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, 1 - _permits) / _rate.PerSecond * 1000)), Timeout.InfiniteTimeSpan);
+
+    /// <summary>The place of a namespace in the order: fewest turns first, then the earliest expiry.</summary>
+    private readonly record struct Turn(long Number, DateTimeOffset ExpiresAt, string Namespace) : IComparable<Turn>
+    {
+        public int CompareTo(Turn other) =>
+            (Number, ExpiresAt).CompareTo((other.Number, other.ExpiresAt)) is var order and not 0 ? order : string.CompareOrdinal(Namespace, other.Namespace);
+    }
+
+    /// <summary>The jobs of one namespace that wait. A namespace that was idle has saved up no turns.</summary>
+    private sealed class NamespaceJobs(string name, long turn)
+    {
+        private readonly PriorityQueue<LaneJob, DateTimeOffset> _jobs = new();
+        private long _turn = turn;
+
+        public bool IsEmpty => _jobs.Count == 0;
+
+        public LaneJob Next => _jobs.Peek();
+
+        public Turn Turn => new(_turn, IsEmpty ? DateTimeOffset.MinValue : Next.ExpiresAt ?? DateTimeOffset.MinValue, name);
+
+        public void Add(LaneJob job) => _jobs.Enqueue(job, job.ExpiresAt ?? DateTimeOffset.MinValue);
+
+        public void RemoveNext()
+        {
+            _jobs.Dequeue();
+            _turn++;
+        }
+    }
+}

@@ -1,0 +1,255 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using KubeRuntime;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+
+namespace TokenOperator.Refreshing;
+
+/// <summary>A request to refresh an account.</summary>
+/// <param name="Owner">The object that asks.</param>
+/// <param name="Account">The row on which the decision to refresh was made.</param>
+/// <param name="Client">The OAuth client to authenticate as.</param>
+/// <param name="Inputs">Fingerprint of client and refresh token.</param>
+/// <param name="Cause">What made the object ask.</param>
+public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account, OAuthClient Client, string Inputs, RefreshCause Cause)
+{
+    /// <summary>True if a response with these scopes helps the other objects of the account, too.</summary>
+    public Func<AccountRecord, bool> HelpsOthers { get; init; } = _ => true;
+}
+
+/// <summary>What made an object ask for a refresh. An object whose cause was attended to does not ask for the same again.</summary>
+/// <param name="Annotation">The value of the annotation that requests a refresh, or null.</param>
+/// <param name="Generation">The generation of its spec.</param>
+public readonly record struct RefreshCause(string? Annotation, long? Generation);
+
+/// <summary>What the scheduler knows of an account's refresh.</summary>
+public abstract record RefreshState
+{
+    private RefreshState()
+    {
+    }
+
+    /// <summary>Nothing is running, and nothing has ended of late.</summary>
+    public sealed record Idle : RefreshState
+    {
+        /// <summary>The one instance.</summary>
+        public static Idle Instance { get; } = new();
+    }
+
+    /// <summary>A refresh waits for its turn or for its provider.</summary>
+    /// <param name="IsSlow">True if it has taken longer than a second.</param>
+    /// <param name="WaitsForRate">How long the provider's rate delays it at most; null if the rate does not.</param>
+    public sealed record Running(bool IsSlow, TimeSpan? WaitsForRate) : RefreshState;
+
+    /// <summary>A refresh ended.</summary>
+    /// <param name="Outcome">How.</param>
+    /// <param name="Age">How long ago.</param>
+    /// <param name="Attended">The cause of the object that asks now, if that refresh attended to it.</param>
+    public sealed record Ended(RefreshOutcome Outcome, TimeSpan Age, RefreshCause? Attended) : RefreshState;
+}
+
+/// <summary>
+/// Refreshes accounts outside of the workers that reconcile: a worker hands over a request and goes on. Each provider has a
+/// <see cref="ProviderLane"/>. When a refresh ends, the objects that asked for it are reconciled again.
+/// </summary>
+public sealed partial class RefreshScheduler : IDisposable
+{
+    /// <summary>The meter's name, for the exporter.</summary>
+    public const string MeterName = "TokenOperator.Refreshing";
+
+    private static readonly TimeSpan SlowAfter = TimeSpan.FromSeconds(1);
+
+    private readonly AccountRefresher _refresher;
+    private readonly ProviderRegistry _providers;
+    private readonly IAccountQueue _queue;
+    private readonly ILeadershipGuard _guard;
+    private readonly TimeProvider _time;
+    private readonly ILogger<RefreshScheduler> _logger;
+    private readonly Dictionary<string, ProviderLane> _lanes;
+    private readonly ConcurrentDictionary<AccountKey, Refresh> _refreshes = new();
+    private readonly ConcurrentDictionary<string, long> _rateWaits;
+    private readonly ITimer _slow;
+    private readonly Meter _meter;
+
+    /// <summary>Creates one lane for each provider.</summary>
+    /// <param name="refresher">Refreshes an account.</param>
+    /// <param name="providers">The providers.</param>
+    /// <param name="queue">Reconciles the objects of an account again.</param>
+    /// <param name="guard">Whether this process leads.</param>
+    /// <param name="concurrency">How many requests wait for one provider at once; 1 to 256.</param>
+    /// <param name="time">Measures rates and waits.</param>
+    /// <param name="meters">Creates the meter.</param>
+    /// <param name="logger">Receives faults.</param>
+    public RefreshScheduler(
+        AccountRefresher refresher, ProviderRegistry providers, IAccountQueue queue, ILeadershipGuard guard, int concurrency,
+        TimeProvider time, IMeterFactory meters, ILogger<RefreshScheduler> logger)
+    {
+        (_refresher, _providers, _queue, _guard, _time, _logger) = (refresher, providers, queue, guard, time, logger);
+        _lanes = providers.Names.ToDictionary(name => name, name => new ProviderLane(providers.Find(name)!.Rate, concurrency, time), StringComparer.Ordinal);
+        _rateWaits = new(providers.Names.Select(name => KeyValuePair.Create(name, 0L)), StringComparer.Ordinal);
+        _slow = time.CreateTimer(_ => TellSlow(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _meter = meters.Create(MeterName);
+        _meter.CreateObservableCounter(
+            "tokenoperator_provider_rate_limit_waits",
+            () => _rateWaits.Select(waits => new Measurement<long>(waits.Value, new KeyValuePair<string, object?>("provider", waits.Key))),
+            null,
+            "Refreshes that had to wait for the provider's rate limit.");
+    }
+
+    /// <summary>What is known of the account's refresh, as seen by <paramref name="owner"/>.</summary>
+    public RefreshState Find(AccountKey key, NamespacedName owner) => _refreshes.GetValueOrDefault(key) switch
+    {
+        null => RefreshState.Idle.Instance,
+        { Outcome: { } outcome } ended => new RefreshState.Ended(outcome, _time.GetElapsedTime(ended.EndedAt), ended.CauseOf(owner)),
+        var running => new RefreshState.Running(running.IsSlow, running.WaitsForRate ? _lanes[key.Provider].Backlog : null),
+    };
+
+    /// <summary>Starts a refresh. A refresh of the account that runs already answers this request, too.</summary>
+    public void Start(RefreshRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var key = request.Account.Key;
+        var fresh = new Refresh(_time.GetTimestamp());
+        var refresh = _refreshes.AddOrUpdate(key, fresh, (_, known) => known.Outcome is null ? known : fresh);
+        refresh.Join(request);
+        if (refresh != fresh)
+        {
+            // It can have ended in between, and then it does not wake this object.
+            if (refresh.Outcome is not null)
+                _queue.Enqueue(request.Owner);
+            return;
+        }
+
+        _slow.Change(SlowAfter, Timeout.InfiniteTimeSpan);
+        if (!_lanes[key.Provider].Add(new LaneJob(key, request.Owner.Namespace, request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
+        {
+            fresh.WaitsForRate = true;
+            _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);
+        }
+    }
+
+    /// <summary>Runs other work that waits for a provider, within the provider's share. The work must not throw.</summary>
+    public void Run(AccountKey key, string ns, Func<Task> work) => _lanes[key.Provider].Add(new LaneJob(key, ns, ExpiresAt: null, TakesPermit: false, async () =>
+    {
+        await work();
+        return true;
+    }));
+
+    /// <summary>Waits for the responses to requests that were sent.</summary>
+    public async Task DrainAsync(CancellationToken cancellationToken) =>
+        await Task.WhenAll(_lanes.Values.Select(lane => lane.CloseAsync())).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var lane in _lanes.Values)
+            lane.Dispose();
+        _slow.Dispose();
+        _meter.Dispose();
+    }
+
+    private async Task<bool> RunAsync(Refresh refresh, RefreshRequest request)
+    {
+        var key = request.Account.Key;
+        refresh.WaitsForRate = false;
+        var outcome = await RefreshAsync(request);
+        refresh.End(outcome.WithoutRecord(), _time.GetTimestamp());
+        // A better token helps every object of the account: they can be waiting for someone who helped this one. Anything worse is left
+        // to the schedule of each object, so that two objects with useless seeds do not wake each other forever.
+        if (outcome is RefreshOutcome.Asked { Record: { Failure: null } record } && request.HelpsOthers(record))
+            _queue.Enqueue(key);
+        else
+            refresh.Owners.ForEach(_queue.Enqueue);
+        return outcome.IsSent;
+    }
+
+    private async Task<RefreshOutcome> RefreshAsync(RefreshRequest request)
+    {
+        try
+        {
+            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request.Account, request.Client, request.Inputs, _guard.Term);
+        }
+        catch (OperationCanceledException)
+        {
+            return new RefreshOutcome.LeadershipLost();
+        }
+#pragma warning disable CA1031 // A fault in one refresh must not stop the lane of its provider.
+        catch (Exception e)
+        {
+            LogThrew(e, request.Account.Key.Provider, request.Account.Key.Account);
+            return new RefreshOutcome.Faulted();
+        }
+#pragma warning restore CA1031
+    }
+
+    /// <summary>Has the objects of slow refreshes reconciled, so that their status says what they wait for.</summary>
+    private void TellSlow()
+    {
+        var isAnyFresh = false;
+        foreach (var refresh in _refreshes.Values.Where(refresh => refresh is { Outcome: null, IsSlow: false }))
+        {
+            if (_time.GetElapsedTime(refresh.StartedAt) < SlowAfter)
+            {
+                isAnyFresh = true;
+                continue;
+            }
+
+            refresh.IsSlow = true;
+            refresh.Owners.ForEach(_queue.Enqueue);
+        }
+
+        if (isAnyFresh)
+            _slow.Change(SlowAfter, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>One refresh, from the first request to the next refresh of the account.</summary>
+    private sealed class Refresh(long startedAt)
+    {
+        private readonly Lock _sync = new();
+        private readonly Dictionary<NamespacedName, RefreshCause> _causes = [];
+        private RefreshOutcome? _outcome;
+
+        public long StartedAt => startedAt;
+
+        public bool IsSlow { get; set; }
+
+        public bool WaitsForRate { get; set; }
+
+        /// <summary>How it ended; null while it runs.</summary>
+        public RefreshOutcome? Outcome => Volatile.Read(ref _outcome);
+
+        public long EndedAt { get; private set; }
+
+        public List<NamespacedName> Owners
+        {
+            get
+            {
+                lock (_sync)
+                    return [.. _causes.Keys];
+            }
+        }
+
+        public void Join(RefreshRequest request)
+        {
+            lock (_sync)
+                _causes[request.Owner] = request.Cause;
+        }
+
+        public RefreshCause? CauseOf(NamespacedName owner)
+        {
+            lock (_sync)
+                return _causes.TryGetValue(owner, out var cause) ? cause : null;
+        }
+
+        public void End(RefreshOutcome outcome, long at)
+        {
+            EndedAt = at;
+            Volatile.Write(ref _outcome, outcome);
+        }
+    }
+
+    [LoggerMessage(141, LogLevel.Error, "Refreshing {Provider}/{Account} threw an exception")]
+    private partial void LogThrew(Exception exception, string provider, string account);
+}
