@@ -9,6 +9,15 @@ public abstract record AccountLookup
     {
     }
 
+    /// <summary>Why the account cannot be used, for a person; empty if it was found or does not exist.</summary>
+    public string Explanation => this switch
+    {
+        Unavailable { Message: var message } => message,
+        WrongSchema { Message: var message } => message,
+        Unreadable { Message: var message } => message,
+        _ => "",
+    };
+
     /// <summary>The account's row.</summary>
     public sealed record Found(AccountRecord Record) : AccountLookup;
 

@@ -77,7 +77,8 @@ public sealed partial class AccountRepository(
         foreach (var row in rows)
         {
             var known = before.GetValueOrDefault(row.Key);
-            if (known is null || IsOtherForReaders(known.Record, Merge(row, known)))
+            var record = Merge(row, known);
+            if (known is null || IsOtherForReaders(known.Record, record))
                 changed.Add(row.Key);
         }
 
@@ -207,19 +208,18 @@ public sealed partial class AccountRepository(
     /// <summary>Waits until someone looks up an account in a term whose rows have not been read.</summary>
     internal async Task WaitForTermAsync(CancellationToken cancellationToken) => await _wanted.Reader.ReadAsync(cancellationToken);
 
-    /// <summary>True until the rows of this term have been read.</summary>
-    internal bool IsLoadDue => LoadOfThisTerm() is var load && !(load.Ended.Task is { IsCompletedSuccessfully: true, Result: null });
+    /// <summary>True while this process leads and the rows of its term have not been read.</summary>
+    internal bool IsLoadDue => !guard.Term.IsCancellationRequested && !(LoadOfThisTerm().Ended.Task is { IsCompletedSuccessfully: true, Result: null });
 
     /// <summary>Reads all rows at the beginning of a term, and lets those who wait for it continue.</summary>
-    /// <param name="prepare">Makes the tables ready.</param>
+    /// <param name="obstacle">Why the rows cannot be read, or null.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Why the rows could not be read, or null.</returns>
-    internal async Task<AccountLookup?> LoadAsync(Func<CancellationToken, Task> prepare, CancellationToken cancellationToken)
+    internal async Task<AccountLookup?> LoadAsync(AccountLookup? obstacle, CancellationToken cancellationToken)
     {
         var load = LoadOfThisTerm();
-        var result = await GuardAsync(async () =>
+        var result = obstacle ?? await GuardAsync(async () =>
         {
-            await prepare(cancellationToken);
             await ReloadAsync(cancellationToken);
             return null;
         });

@@ -46,14 +46,25 @@ public sealed partial class AccountSynchronizer(
         }
     }
 
-    /// <summary>Migrates the tables and reads all rows, if this has not been done in this term.</summary>
+    /// <summary>Migrates the tables and reads all rows.</summary>
     /// <returns>Null, or why it could not be done.</returns>
     internal async Task<AccountLookup?> LoadAsync(CancellationToken cancellationToken)
     {
-        var failure = await accounts.LoadAsync(migrator.UpAsync, cancellationToken);
-        if (failure is null)
-            _migrated.TrySetResult();
-        return failure;
+        var failure = await MigrateAsync(cancellationToken);
+        return await accounts.LoadAsync(failure, cancellationToken);
+    }
+
+    private async Task<AccountLookup?> MigrateAsync(CancellationToken cancellationToken)
+    {
+        var result = await AccountRepository.GuardAsync(async () =>
+        {
+            await migrator.UpAsync(cancellationToken);
+            return null;
+        });
+        if (result is not AccountLookup.Absent)
+            return result;
+        _migrated.TrySetResult();
+        return null;
     }
 
     private async Task LoadTermsAsync(CancellationToken cancellationToken)
@@ -61,13 +72,12 @@ public sealed partial class AccountSynchronizer(
         AccountLookup? reported = null;
         while (true)
         {
-            if (accounts.IsLoadDue)
-            {
-                var failure = await LoadAsync(cancellationToken);
-                if (failure is not null && failure != reported)
-                    LogNotLoaded($"{failure}");
-                reported = failure;
-            }
+            var failure = accounts.IsLoadDue ? await LoadAsync(cancellationToken)
+                : _migrated.Task.IsCompleted ? null
+                : await MigrateAsync(cancellationToken);
+            if (failure is not null && failure != reported)
+                LogNotReady(failure.Explanation);
+            reported = failure;
 
             // A term can begin without an object that looks up its account: look for one as often as after a failure.
             using var retry = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -129,6 +139,6 @@ public sealed partial class AccountSynchronizer(
     [LoggerMessage(132, LogLevel.Warning, "{Error}")]
     private partial void LogUnreadable(string error);
 
-    [LoggerMessage(133, LogLevel.Warning, "The accounts could not be read at the beginning of a term; the operator retries every 5 s: {Error}")]
-    private partial void LogNotLoaded(string error);
+    [LoggerMessage(133, LogLevel.Warning, "The tables could not be migrated or read; the operator retries every 5 s: {Error}")]
+    private partial void LogNotReady(string error);
 }

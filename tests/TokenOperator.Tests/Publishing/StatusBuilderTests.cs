@@ -31,7 +31,7 @@ public sealed class StatusBuilderTests
 
     private static RefreshFailure Failure(FailureKind kind) => new(kind, "detail", 2, Now.AddSeconds(-3), Now.AddMinutes(1), "f");
 
-    private static StatusInput StatusInput(AccountRecord? account, Problem? problem = null, SecretOutcome secret = SecretOutcome.Right, bool persisted = true, string[]? scopes = null) =>
+    private static StatusInput StatusInput(AccountRecord? account, Problem? problem = null, SecretOutcome secret = SecretOutcome.UpToDate, bool persisted = true, string[]? scopes = null) =>
         new(4, "marcus-token", scopes ?? [], new DesiredState(account, problem, Now.AddMinutes(35)), persisted, new SecretResult(secret, "secret message"), null);
 
     private static string Row(EntityStatus status) => string.Join(" ", status.Conditions!.Select(c => $"{c.Type}={c.Status}"));

@@ -2,7 +2,10 @@ using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
+using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
+using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Reconcile;
 
@@ -56,23 +59,24 @@ public sealed class ReconcilePolicyTests
         Seed = seed is null ? Empty.Seed : Found(seed),
     };
 
-    private static DesiredState Settled(ReconcileInput situation) => ReconcilePolicy.Decide(situation).Should().BeOfType<Decision.Publish>().Which.DesiredState;
+    private static DesiredState Published(ReconcileInput input) => ReconcilePolicy.Decide(input).Should().BeOfType<Decision.Publish>().Which.DesiredState;
 
     [Fact]
-    public void What_is_not_known_is_looked_up_and_only_when_it_is_needed()
+    public void An_input_is_read_only_if_the_decision_depends_on_it()
     {
-        ReconcilePolicy.Decide(Empty).Should().BeOfType<Decision.LookUpAccount>();
-        ReconcilePolicy.Decide(Empty with { Account = new Lookup<AccountRecord>.Absent("") }).Should().BeOfType<Decision.ReadSeed>();
-        ReconcilePolicy.Decide(With(Row())).Should().BeOfType<Decision.ReadClient>();
+        ReconcilePolicy.Missing(Empty with { Account = new Lookup<AccountRecord>.Absent("") }).Should().Be(InputKind.Seed);
+        ReconcilePolicy.Missing(With(Row())).Should().Be(InputKind.Client);
+        ReconcilePolicy.Missing(With(Row(), Client)).Should().BeNull();
+        FluentActions.Invoking(() => ReconcilePolicy.Decide(With(Row()))).Should().Throw<InvalidOperationException>();
     }
 
     [Fact]
     public void A_fresh_token_is_published_without_reading_anything_else()
     {
-        var verdict = Settled(With(Row(TimeSpan.FromMinutes(50))));
-        verdict.Problem.Should().BeNull();
-        verdict.Account.Should().NotBeNull();
-        verdict.NextRefresh.Should().BeAfter(Now.AddMinutes(33)).And.BeOnOrBefore(Now.AddMinutes(35));
+        var desired = Published(With(Row(TimeSpan.FromMinutes(50))));
+        desired.Problem.Should().BeNull();
+        desired.Account.Should().NotBeNull();
+        desired.NextRefresh.Should().BeAfter(Now.AddMinutes(33)).And.BeOnOrBefore(Now.AddMinutes(35));
     }
 
     [Theory]
@@ -84,7 +88,7 @@ public sealed class ReconcilePolicyTests
 
     [Fact]
     public void A_token_just_outside_its_window_is_not_refreshed() =>
-        Settled(With(Row(TimeSpan.FromMinutes(16.6)), Client)).Problem.Should().BeNull("the window is 15 minutes and at most a tenth of jitter");
+        Published(With(Row(TimeSpan.FromMinutes(16.6)), Client)).Problem.Should().BeNull("the window is 15 minutes and at most a tenth of jitter");
 
     [Theory]
     [InlineData("lease", "an earlier process", false, true)]
@@ -109,19 +113,19 @@ public sealed class ReconcilePolicyTests
     [Fact]
     public void A_seed_is_imported_when_there_is_no_row()
     {
-        var situation = Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = Found(SeedOf("new")) };
-        ReconcilePolicy.Decide(situation).Should().BeOfType<Decision.Import>().Which.Replaces.Should().BeNull();
+        var input = Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = Found(SeedOf("new")) };
+        ReconcilePolicy.Decide(input).Should().BeOfType<Decision.Import>().Which.Replaces.Should().BeNull();
     }
 
     [Fact]
     public void A_seed_of_another_client_is_refused_before_the_provider_can_call_it_invalid()
     {
-        var situation = Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = Found(SeedOf("new", "client-9")) };
-        ReconcilePolicy.Decide(situation).Should().BeOfType<Decision.ReadClient>();
-        var problem = Settled(situation with { Client = Found(Client) }).Problem!;
+        var input = Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = Found(SeedOf("new", "client-9")) };
+        ReconcilePolicy.Missing(input).Should().Be(InputKind.Client);
+        var problem = Published(input with { Client = Found(Client) }).Problem!;
         problem.Reason.Should().Be(Reasons.SeedInvalid);
         problem.Message.Should().Contain("client-9").And.Contain("client-1");
-        ReconcilePolicy.Decide(situation with { Client = Found(new OAuthClient("client-9", new SecretValue("s"))) }).Should().BeOfType<Decision.Import>();
+        ReconcilePolicy.Decide(input with { Client = Found(new OAuthClient("client-9", new SecretValue("s"))) }).Should().BeOfType<Decision.Import>();
     }
 
     [Fact]
@@ -130,24 +134,84 @@ public sealed class ReconcilePolicyTests
         var wanting = With(Row(TimeSpan.FromMinutes(50))) with { Request = Request with { Scopes = ["send", "admin"] } };
         static Seed Granting(params string[] scopes) => new(SeedOf("another").Token with { Scopes = scopes }, null, null);
 
-        ReconcilePolicy.Decide(wanting).Should().BeOfType<Decision.ReadSeed>();
+        ReconcilePolicy.Missing(wanting).Should().Be(InputKind.Seed);
         ReconcilePolicy.Decide(wanting with { Seed = Found(Granting("admin", "send")) }).Should().BeOfType<Decision.Import>();
-        Settled(wanting with { Seed = Found(Granting("send")) }).Problem!.Reason.Should().Be(Reasons.ScopesMissing);
-        Settled(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token that has what is asked for is left alone");
+        Published(wanting with { Seed = Found(Granting("send")) }).Problem!.Reason.Should().Be(Reasons.ScopesMissing);
+        Published(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token that has what is asked for is left alone");
+    }
+
+    private static DesiredState? Meanwhile(ReconcileInput input) => ReconcilePolicy.Decide(input).Should().BeOfType<Decision.Refresh>().Which.Meanwhile;
+
+    [Fact]
+    public void While_the_rate_limit_makes_it_wait_everything_stays_and_what_asked_for_the_refresh_stands()
+    {
+        var waiting = new RefreshState.Running(IsSlow: true, TimeSpan.FromSeconds(30));
+        var healthy = Meanwhile(With(Row(TimeSpan.FromMinutes(10)), Client) with { Refresh = waiting });
+        healthy.Should().BeEquivalentTo(new { IsWaiting = true, NextRefresh = Now.AddSeconds(30), Problem = (Problem?)null });
+        var failing = Meanwhile(With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(-1))), Client) with { Refresh = waiting });
+        failing!.Problem!.Reason.Should().Be(Reasons.ProviderUnavailable);
+        var none = Meanwhile(With(Row(), Client) with { Refresh = waiting, RefreshRequested = true });
+        none!.IsWaiting.Should().BeTrue();
+        none.Problem!.Reason.Should().Be(Reasons.Pending);
+        none.Problem.Message.Should().Contain("Providers__google__RequestsPerSecond");
     }
 
     [Fact]
-    public void While_the_rate_limit_makes_it_wait_all_is_as_it_was_and_what_asked_for_it_stands()
+    public void A_quick_refresh_needs_no_status_of_its_own_and_a_slow_one_says_what_it_waits_for()
     {
-        var at = Now.AddSeconds(30);
-        var healthy = Settled(With(Row(TimeSpan.FromMinutes(10)), Client) with { PermitAt = at });
-        healthy.Should().BeEquivalentTo(new { IsWaiting = true, NextRefresh = at, Problem = (Problem?)null });
-        var failing = Settled(With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(-1))), Client) with { PermitAt = at });
-        failing.Problem!.Reason.Should().Be(Reasons.ProviderUnavailable);
-        var none = Settled(With(Row(), Client) with { PermitAt = at, RefreshRequested = true });
-        none.IsWaiting.Should().BeTrue();
-        none.Problem!.Reason.Should().Be(Reasons.Pending);
-        none.Problem.Message.Should().Contain("Providers__google__RequestsPerSecond");
+        var due = With(Row(), Client);
+        Meanwhile(due).Should().BeNull();
+        Meanwhile(due with { Refresh = new RefreshState.Running(IsSlow: false, WaitsForRate: null) }).Should().BeNull();
+        var slow = Meanwhile(due with { Refresh = new RefreshState.Running(IsSlow: true, WaitsForRate: null) })!;
+        slow.Problem!.Reason.Should().Be(Reasons.Pending);
+        slow.Problem.Message.Should().Contain("is waiting for its provider");
+    }
+
+    [Fact]
+    public void A_token_that_expires_during_a_refresh_is_reported_however_quick_the_refresh_is()
+    {
+        var ready = new V1Alpha1OAuthToken.EntityStatus
+        {
+            ExpiresAt = Timestamps.Format(Now),
+            Conditions = [new V1Alpha1OAuthToken.Condition { Type = ConditionTypes.Ready, Status = "True", Reason = Reasons.Refreshed, Message = "", LastTransitionTime = "" }],
+        };
+        var expired = With(Row(TimeSpan.Zero), Client) with { Status = ready };
+        Meanwhile(expired)!.IsWaiting.Should().BeTrue();
+        Meanwhile(expired with { Now = Now.AddSeconds(-1) }).Should().BeNull();
+    }
+
+    public static TheoryData<RefreshOutcome, double> RefreshesThatAskedNothing => new()
+    {
+        { new RefreshOutcome.ClaimHeld(), 2 },
+        { new RefreshOutcome.LeadershipLost(), 5 },
+        { new RefreshOutcome.Faulted(), 5 },
+    };
+
+    [Theory]
+    [MemberData(nameof(RefreshesThatAskedNothing))]
+    public void A_refresh_that_ended_without_an_answer_is_tried_again_after_seconds(RefreshOutcome outcome, double seconds)
+    {
+        var due = With(Row(), Client);
+        ReconcilePolicy.Decide(due with { Refresh = new RefreshState.Ended(outcome, TimeSpan.FromSeconds(0.5), null) }).Should().Be(new Decision.Wait(TimeSpan.FromSeconds(seconds - 0.5)));
+        ReconcilePolicy.Decide(due with { Refresh = new RefreshState.Ended(outcome, TimeSpan.FromSeconds(seconds), null) }).Should().BeOfType<Decision.Refresh>();
+    }
+
+    [Theory]
+    [InlineData(50, false, SecretAction.Write)]
+    [InlineData(50, true, SecretAction.Keep)]
+    public void The_decision_says_what_happens_to_the_Secret(double minutesLeft, bool suspended, SecretAction action) =>
+        Published(With(Row(TimeSpan.FromMinutes(minutesLeft))) with { Request = Request with { Suspended = suspended } }).Secret.Should().Be(action);
+
+    [Fact]
+    public void A_namespace_that_may_not_use_the_account_any_more_loses_its_Secret_also_while_suspended() =>
+        Published(With(Row() with { DeniedNamespaces = ["mail"] }) with { Request = Request with { Suspended = true } }).Secret.Should().Be(SecretAction.Withdraw);
+
+    [Fact]
+    public void A_spec_that_is_not_valid_is_published_before_anything_else_is_looked_at()
+    {
+        var desired = Published(Empty with { SpecError = "spec.account is empty." });
+        desired.Problem.Should().Be(new Problem(Reasons.InvalidSpec, "spec.account is empty.", NeedsHuman: true));
+        desired.Secret.Should().Be(SecretAction.Keep);
     }
 
     public static TheoryData<string, ReconcileInput> Problems => new()
@@ -177,11 +241,11 @@ public sealed class ReconcilePolicyTests
 
     [Theory]
     [MemberData(nameof(Problems))]
-    public void Each_problem_settles_with_its_reason_and_a_message(string reason, ReconcileInput situation)
+    public void Each_problem_settles_with_its_reason_and_a_message(string reason, ReconcileInput input)
     {
-        var verdict = Settled(situation);
-        verdict.Problem!.Reason.Should().Be(reason);
-        verdict.Problem.Message.Should().NotBeNullOrWhiteSpace();
+        var desired = Published(input);
+        desired.Problem!.Reason.Should().Be(reason);
+        desired.Problem.Message.Should().NotBeNullOrWhiteSpace();
     }
 
     [Theory]
@@ -190,8 +254,8 @@ public sealed class ReconcilePolicyTests
     public void A_namespace_that_may_not_use_an_account_gets_no_token_of_it(string? owner)
     {
         var row = Row(TimeSpan.FromMinutes(50)) with { Namespaces = owner is null ? null : [owner] };
-        Settled(With(row) with { Seed = Found(SeedOf("guess")) }).Account.Should().BeNull();
-        Settled(With(row) with { StoreError = "away" }).Account.Should().BeNull();
+        Published(With(row) with { Seed = Found(SeedOf("guess")) }).Account.Should().BeNull();
+        Published(With(row) with { StoreError = "away" }).Account.Should().BeNull();
     }
 
     public static TheoryData<ReconcileInput> Probes =>
@@ -210,28 +274,30 @@ public sealed class ReconcilePolicyTests
     [MemberData(nameof(Probes))]
     public void A_namespace_without_a_token_file_gets_the_same_answer_for_an_account_of_others_as_for_none(ReconcileInput probe)
     {
-        var none = ReconcilePolicy.Decide(probe with { Account = new Lookup<AccountRecord>.Absent("") });
-
-        ReconcilePolicy.Decide(probe with { Account = new Lookup<AccountRecord>.Found(Row(TimeSpan.FromMinutes(50), namespaces: ["other"])) }).Should().Be(none);
+        var none = probe with { Account = new Lookup<AccountRecord>.Absent("") };
+        var others = probe with { Account = new Lookup<AccountRecord>.Found(Row(TimeSpan.FromMinutes(50), namespaces: ["other"])) };
+        ReconcilePolicy.Missing(others).Should().Be(ReconcilePolicy.Missing(none));
+        if (ReconcilePolicy.Missing(none) is null)
+            ReconcilePolicy.Decide(others).Should().Be(ReconcilePolicy.Decide(none));
     }
 
     [Fact]
     public void A_row_of_nobody_goes_to_the_namespace_whose_seed_holds_the_same_refresh_token()
     {
-        ReconcilePolicy.Decide(With(Row() with { Namespaces = null })).Should().BeOfType<Decision.ReadSeed>();
+        ReconcilePolicy.Missing(With(Row() with { Namespaces = null })).Should().Be(InputKind.Seed);
         ReconcilePolicy.Decide(With(Row() with { Namespaces = null }, seed: SeedOf("refresh"))).Should().BeOfType<Decision.Allow>();
     }
 
     [Fact]
     public void A_seed_with_the_same_refresh_token_gives_no_way_into_a_row_that_belongs_to_somebody() =>
-        Settled(With(Row(namespaces: ["other"]), seed: SeedOf("refresh"))).Problem!.Reason.Should().Be(Reasons.AccountNotAllowed);
+        Published(With(Row(namespaces: ["other"]), seed: SeedOf("refresh"))).Problem!.Reason.Should().Be(Reasons.AccountNotAllowed);
 
     [Fact]
     public void While_Postgres_is_away_the_token_that_was_last_seen_goes_on_being_published()
     {
-        var verdict = Settled(With(Row(TimeSpan.FromMinutes(5))) with { StoreError = "away" });
-        verdict.Account.Should().NotBeNull();
-        verdict.Problem!.NeedsHuman.Should().BeFalse();
+        var desired = Published(With(Row(TimeSpan.FromMinutes(5))) with { StoreError = "away" });
+        desired.Account.Should().NotBeNull();
+        desired.Problem!.NeedsHuman.Should().BeFalse();
     }
 
     [Fact]
@@ -253,7 +319,7 @@ public sealed class ReconcilePolicyTests
     public void Whatever_a_dead_token_waits_for_lets_it_be_tried_again_at_once()
     {
         var dead = Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20)));
-        Settled(With(dead, Client, SeedOf("refresh"))).NextRefresh.Should().Be(Now.AddHours(20), "one probe a day");
+        Published(With(dead, Client, SeedOf("refresh"))).NextRefresh.Should().Be(Now.AddHours(20), "one probe a day");
         ReconcilePolicy.Decide(With(dead, OtherClient, SeedOf("refresh"))).Should().BeOfType<Decision.Refresh>("the client changed");
         ReconcilePolicy.Decide(With(dead, Client, SeedOf("refresh")) with { SpecChanged = true }).Should().BeOfType<Decision.Refresh>("the spec changed");
         ReconcilePolicy.Decide(With(dead, Client, SeedOf("another"))).Should().BeOfType<Decision.Import>("the seed changed").Which.Replaces.Should().Be(dead);
@@ -264,15 +330,14 @@ public sealed class ReconcilePolicyTests
     {
         var seed = SeedOf("old seed");
         var dead = Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20))) with { SeedFingerprints = [seed.Fingerprint, SeedOf("of another object").Fingerprint] };
-        Settled(With(dead, Client, seed)).Problem!.Reason.Should().Be(Reasons.ReauthorizationRequired);
+        Published(With(dead, Client, seed)).Problem!.Reason.Should().Be(Reasons.ReauthorizationRequired);
     }
 
     [Fact]
     public void A_changed_seed_does_not_replace_a_token_that_works() =>
-        Settled(With(Row(TimeSpan.FromMinutes(50)), Client, SeedOf("another"))).Problem.Should().BeNull();
+        Published(With(Row(TimeSpan.FromMinutes(50)), Client, SeedOf("another"))).Problem.Should().BeNull();
 
     [Fact]
     public void A_transient_failure_does_not_make_the_seed_be_read_again() =>
-        ReconcilePolicy.Decide(With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(5)))))
-            .Should().BeOfType<Decision.ReadClient>();
+        ReconcilePolicy.Missing(With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(5))))).Should().Be(InputKind.Client);
 }

@@ -17,14 +17,14 @@ public sealed class WatchdogTests : IDisposable
     private readonly WallClock _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
     private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
     private readonly ForgetfulQueue _queue = new();
-    private readonly SwitchableFence _fence = new();
-    private readonly ReconcileSchedule _agenda;
+    private readonly SwitchableLeadership _leadership = new();
+    private readonly ReconcileSchedule _schedule;
     private readonly Watchdog _watchdog;
 
     public WatchdogTests()
     {
-        _agenda = new ReconcileSchedule(_time);
-        _watchdog = new Watchdog(_entities, _queue, _agenda, _fence, _time, new Meters(), NullLogger<Watchdog>.Instance);
+        _schedule = new ReconcileSchedule(_time);
+        _watchdog = new Watchdog(_entities, _queue, _schedule, _leadership, _time, new Meters(), NullLogger<Watchdog>.Instance);
         _entities.Observe(new V1Alpha1OAuthToken
         {
             Metadata = new V1ObjectMeta { Name = Key.Name, NamespaceProperty = Key.Namespace, ResourceVersion = "1", Uid = "1" },
@@ -34,7 +34,7 @@ public sealed class WatchdogTests : IDisposable
     public void Dispose()
     {
         _watchdog.Dispose();
-        _fence.Dispose();
+        _leadership.Dispose();
     }
 
     /// <summary>As the timer does it: every 10 s.</summary>
@@ -50,14 +50,14 @@ public sealed class WatchdogTests : IDisposable
     [Fact]
     public void A_look_that_the_queue_lost_is_put_back_half_a_minute_after_it_was_due()
     {
-        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        _schedule.Record(Key, TimeSpan.FromMinutes(45));
         _queue.EnqueueAfter(Key, TimeSpan.FromMinutes(45));
         Pass(TimeSpan.FromMinutes(45.5));
         _queue.Queued.Should().BeEmpty("it is late, but not so late that something must be wrong");
         Pass(TimeSpan.FromSeconds(10));
         _queue.Queued.Should().Equal(Key);
 
-        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        _schedule.Record(Key, TimeSpan.FromMinutes(45));
         Pass(TimeSpan.FromMinutes(45));
         _queue.Queued.Should().HaveCount(1, "it was looked at");
     }
@@ -74,7 +74,7 @@ public sealed class WatchdogTests : IDisposable
     [Fact]
     public void An_object_for_which_nothing_is_planned_is_left_alone()
     {
-        _agenda.Enter(Key, after: null);
+        _schedule.Record(Key, after: null);
         Pass(TimeSpan.FromHours(2));
         _queue.Queued.Should().BeEmpty();
     }
@@ -82,7 +82,7 @@ public sealed class WatchdogTests : IDisposable
     [Fact]
     public void Who_does_not_lead_leaves_all_alone_and_lives()
     {
-        _fence.Holds = false;
+        _leadership.IsLeader = false;
         Pass(TimeSpan.FromHours(1));
         _queue.Queued.Should().BeEmpty();
         _watchdog.IsAlive.Should().BeTrue();
@@ -93,7 +93,7 @@ public sealed class WatchdogTests : IDisposable
     [InlineData(-1)]
     public void After_a_jump_of_the_wall_clock_all_are_looked_at_once(int days)
     {
-        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        _schedule.Record(Key, TimeSpan.FromMinutes(45));
         _time.Jump = TimeSpan.FromDays(days);
         Pass(TimeSpan.FromSeconds(30));
         _queue.Queued.Should().Equal(Key);
@@ -102,12 +102,12 @@ public sealed class WatchdogTests : IDisposable
     [Fact]
     public void Workers_that_stand_still_while_something_is_overdue_end_the_process()
     {
-        _agenda.Enter(Key, TimeSpan.FromMinutes(1));
+        _schedule.Record(Key, TimeSpan.FromMinutes(1));
         Pass(TimeSpan.FromMinutes(5));
         _watchdog.IsAlive.Should().BeTrue();
         Pass(TimeSpan.FromMinutes(1));
         _watchdog.IsAlive.Should().BeFalse();
-        _agenda.Enter(Key, TimeSpan.FromMinutes(45));
+        _schedule.Record(Key, TimeSpan.FromMinutes(45));
         Pass(TimeSpan.FromSeconds(10));
         _watchdog.IsAlive.Should().BeTrue();
     }

@@ -19,31 +19,33 @@ public sealed class AccountRefresherTests : IDisposable
     };
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly RefreshingBed _bed;
+    private readonly RefreshingFixture _fixture;
 
-    public AccountRefresherTests() => _bed = new RefreshingBed(Row, _time, new RequestRate(1, 2));
+    public AccountRefresherTests() => _fixture = new RefreshingFixture(Row, _time, new RequestRate(1, 2));
 
-    public void Dispose() => _bed.Dispose();
+    public void Dispose() => _fixture.Dispose();
 
     private static TokenResponse.Granted Granted(string? refreshToken = null, string[]? scopes = null) => ScriptedProvider.Granted(refreshToken, scopes);
 
-    private Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => _bed.Refresher.RefreshAsync(seen ?? Row, Client, "inputs", CancellationToken.None);
+    private Task<RefreshOutcome> AttemptAsync(AccountRecord? seen = null) => _fixture.RefreshAsync(seen ?? Row, Client);
+
+    private async Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => (await AttemptAsync(seen)).Record();
 
     [Fact]
     public async Task A_claim_outlasts_the_longest_answer_of_the_provider()
     {
-        _bed.Provider.TimeLimit = TimeSpan.FromSeconds(300);
+        _fixture.Provider.TimeLimit = TimeSpan.FromSeconds(300);
         await RefreshAsync();
-        _bed.Store.LastClaim!.Duration.Should().Be(TimeSpan.FromSeconds(330));
+        _fixture.Store.LastClaim!.Duration.Should().Be(TimeSpan.FromSeconds(330));
     }
 
     [Fact]
     public async Task A_refresh_claims_asks_once_and_commits_and_nothing_else()
     {
-        _bed.Provider.Answer = Granted();
+        _fixture.Provider.Answer = Granted();
         var after = await RefreshAsync();
-        _bed.Store.Calls.Should().Equal("claim", "commit");
-        _bed.Provider.Asked.Should().Equal("refresh-1");
+        _fixture.Store.Calls.Should().Equal("claim", "commit");
+        _fixture.Provider.Asked.Should().Equal("refresh-1");
         after!.Token.AccessToken!.Reveal().Should().Be("access-1");
         after.Token.ExpiresAt.Should().Be(_time.GetUtcNow().AddHours(1));
         after.Token.IssuedAt.Should().Be(_time.GetUtcNow());
@@ -52,12 +54,12 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_refresh_token_and_scopes_missing_from_the_reply_are_kept_and_new_ones_replace_them()
     {
-        _bed.Provider.Answer = Granted();
+        _fixture.Provider.Answer = Granted();
         var kept = (await RefreshAsync())!;
         kept.Token.RefreshToken!.Reveal().Should().Be("refresh-1");
         kept.Token.Scopes.Should().Equal("old-scope");
 
-        _bed.Provider.Answer = Granted("refresh-2", ["new-scope"]);
+        _fixture.Provider.Answer = Granted("refresh-2", ["new-scope"]);
         var replaced = (await RefreshAsync(kept))!;
         replaced.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
         replaced.Token.Scopes.Should().Equal("new-scope");
@@ -66,130 +68,106 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task What_somebody_else_refreshed_meanwhile_is_used_and_the_provider_not_asked()
     {
-        _bed.Store.Row = Row with { Generation = 8, Token = Row.Token with { AccessToken = new SecretValue("theirs") } };
+        _fixture.Store.Row = Row with { Generation = 8, Token = Row.Token with { AccessToken = new SecretValue("theirs") } };
         (await RefreshAsync())!.Token.AccessToken!.Reveal().Should().Be("theirs");
-        _bed.Provider.Asked.Should().BeEmpty();
+        _fixture.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
     public async Task Somebody_elses_open_claim_is_respected()
     {
-        _bed.Store.IsClaimedElsewhere = true;
-        await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<ClaimHeldException>();
-        _bed.Provider.Asked.Should().BeEmpty();
+        _fixture.Store.IsClaimedElsewhere = true;
+        (await AttemptAsync()).Should().BeOfType<RefreshOutcome.ClaimHeld>();
+        _fixture.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
     public async Task A_process_that_no_longer_leads_does_not_ask()
     {
-        _bed.Fence.Holds = false;
-        await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<OperationCanceledException>();
-        _bed.Provider.Asked.Should().BeEmpty();
-        _bed.Store.Calls.Should().Equal("claim", "release");
+        _fixture.Leadership.IsLeader = false;
+        (await AttemptAsync()).Should().BeOfType<RefreshOutcome.LeadershipLost>();
+        _fixture.Provider.Asked.Should().BeEmpty();
+        _fixture.Store.Calls.Should().Equal("claim", "release");
     }
 
     [Fact]
     public async Task A_refresh_token_that_an_app_wrote_meanwhile_is_not_asked_for_with_the_old_one()
     {
-        _bed.Store.Row = Row with { Token = Row.Token with { RefreshToken = new SecretValue("written by an app") } };
+        _fixture.Store.Row = Row with { Token = Row.Token with { RefreshToken = new SecretValue("written by an app") } };
         (await RefreshAsync())!.Token.RefreshToken!.Reveal().Should().Be("written by an app");
-        _bed.Provider.Asked.Should().BeEmpty();
+        _fixture.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
     public async Task While_the_claim_cannot_be_written_the_provider_is_not_asked()
     {
-        _bed.Store.IsAway = true;
-        await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<StoreUnavailableException>();
-        _bed.Provider.Asked.Should().BeEmpty();
-    }
-
-    [Fact]
-    public async Task While_the_rate_limit_is_reached_nothing_is_claimed_and_the_account_is_called_when_it_is_its_turn()
-    {
-        var first = (await RefreshAsync())!;
-        var second = (await RefreshAsync(first))!;
-        _bed.Store.Calls.Clear();
-        (await FluentActions.Awaiting(() => RefreshAsync(second)).Should().ThrowAsync<PermitPendingException>())
-            .Which.Wait.Should().Be(TimeSpan.FromSeconds(1));
-        _bed.Store.Calls.Should().BeEmpty();
-        _bed.Queue.Called.Should().BeEmpty();
-
-        _time.Advance(TimeSpan.FromSeconds(1));
-        _bed.Queue.Called.Should().Equal(Row.Key);
-        (await RefreshAsync(second))!.Generation.Should().Be(10);
-    }
-
-    [Fact]
-    public async Task A_claim_that_could_not_be_made_costs_nothing_of_the_rate()
-    {
-        _bed.Store.IsAway = true;
-        for (var i = 0; i < 5; i++)
-            await FluentActions.Awaiting(() => RefreshAsync()).Should().ThrowAsync<StoreUnavailableException>();
+        _fixture.Store.IsAway = true;
+        (await AttemptAsync()).Should().BeOfType<RefreshOutcome.NotStored>().Which.Lookup.Should().BeOfType<AccountLookup.Unavailable>();
+        _fixture.Provider.Asked.Should().BeEmpty();
     }
 
     [Fact]
     public async Task A_token_that_cannot_be_committed_is_given_out_and_committed_later()
     {
-        _bed.Provider.Answer = Granted("refresh-2");
-        _bed.Store.BeforeCommit = () => _bed.Store.IsAway = true;
+        _fixture.Provider.Answer = Granted("refresh-2");
+        _fixture.Store.BeforeCommit = () => _fixture.Store.IsAway = true;
         var after = (await RefreshAsync())!;
         after.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
-        _bed.Pending.Contains(Row.Key).Should().BeTrue();
+        _fixture.Accounts.IsPending(Row.Key).Should().BeTrue();
 
-        _bed.Store.BeforeCommit = null;
-        _bed.Store.IsAway = false;
-        await _bed.Pending.FlushAsync(CancellationToken.None);
-        _bed.Pending.Count.Should().Be(0);
-        _bed.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+        _fixture.Store.BeforeCommit = null;
+        _fixture.Store.IsAway = false;
+        await _fixture.Synchronizer.FlushAsync(CancellationToken.None);
+        _fixture.Accounts.PendingCount.Should().Be(0);
+        _fixture.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
     }
 
     [Fact]
     public async Task A_commit_that_a_newer_row_overtook_gives_way_to_it()
     {
-        _bed.Provider.Answer = Granted("refresh-2");
-        _bed.Store.BeforeCommit = () => _bed.Store.Row = Row with { Generation = 9, Token = Row.Token with { AccessToken = new SecretValue("newer") } };
+        _fixture.Provider.Answer = Granted("refresh-2");
+        _fixture.Store.BeforeCommit = () => _fixture.Store.Row = Row with { Generation = 9, Token = Row.Token with { AccessToken = new SecretValue("newer") } };
         (await RefreshAsync())!.Token.AccessToken!.Reveal().Should().Be("newer");
-        _bed.Store.Row!.Generation.Should().Be(9);
+        _fixture.Store.Row!.Generation.Should().Be(9);
     }
 
     [Fact]
     public async Task A_failure_is_recorded_with_its_count_and_the_time_of_the_next_try()
     {
-        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
         var once = (await RefreshAsync())!;
         _time.Advance(TimeSpan.FromMinutes(7));
         var twice = (await RefreshAsync(once))!;
         twice.Failure.Should().BeEquivalentTo(new { Kind = FailureKind.RateLimited, Count = 2, At = _time.GetUtcNow(), RetryAt = _time.GetUtcNow().AddMinutes(7), InputsFingerprint = "inputs" });
-        _bed.Store.Row!.Token.RefreshToken.Should().NotBeNull("no answer deletes a refresh token");
+        _fixture.Store.Row!.Token.RefreshToken.Should().NotBeNull("no answer deletes a refresh token");
     }
 
     [Fact]
     public async Task A_success_forgets_the_failures()
     {
-        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
         var failed = (await RefreshAsync())!;
-        _bed.Provider.Answer = Granted();
+        _fixture.Provider.Answer = Granted();
         (await RefreshAsync(failed))!.Failure.Should().BeNull();
     }
 
     [Fact]
     public async Task A_refused_client_is_remembered_until_it_is_accepted()
     {
-        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ClientRejected, "invalid_client");
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ClientRejected, "invalid_client");
         var failed = (await RefreshAsync())!;
-        _bed.Rejected.Until("google", Client).Should().Be(failed.Failure!.RetryAt);
-        _bed.Provider.Answer = Granted();
+        _fixture.Rejected.Until("google", Client).Should().Be(failed.Failure!.RetryAt);
+        _fixture.Provider.Answer = Granted();
         await RefreshAsync(failed);
-        _bed.Rejected.Until("google", Client).Should().BeNull();
+        _fixture.Rejected.Until("google", Client).Should().BeNull();
     }
 
     [Fact]
     public async Task A_rotated_refresh_token_in_a_reply_of_no_other_use_is_kept()
     {
-        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
         var after = (await RefreshAsync())!;
-        _bed.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+        _fixture.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
         after.Failure!.Kind.Should().Be(FailureKind.InvalidResponse);
     }
 
@@ -197,21 +175,40 @@ public sealed class AccountRefresherTests : IDisposable
     public async Task Many_who_ask_at_once_share_one_refresh()
     {
         var release = new TaskCompletionSource();
-        _bed.Provider.Answer = Granted();
-        _bed.Provider.Until = release.Task;
+        _fixture.Provider.Answer = Granted();
+        _fixture.Provider.Until = release.Task;
         var all = Enumerable.Range(0, 20).Select(_ => RefreshAsync()).ToArray();
         release.SetResult();
         (await Task.WhenAll(all)).Should().OnlyContain(r => r!.Generation == 8);
-        _bed.Provider.Asked.Should().ContainSingle();
+        _fixture.Provider.Asked.Should().ContainSingle();
     }
 
     [Fact]
     public async Task The_rows_are_read_once_in_a_term_and_again_in_the_next()
     {
-        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => _bed.Cache.GetAsync(Row.Key, CancellationToken.None)));
-        _bed.Store.Calls.Should().Equal("migrate", "list");
-        _bed.Fence.Renew();
-        await _bed.Cache.GetAsync(Row.Key, CancellationToken.None);
-        _bed.Store.Calls.Should().Equal("migrate", "list", "migrate", "list");
+        var readers = Enumerable.Range(0, 10).Select(_ => _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None)).ToArray();
+        readers.Should().OnlyContain(reader => !reader.IsCompleted, "the rows of the term are not read yet");
+        (await _fixture.Synchronizer.LoadAsync(CancellationToken.None)).Should().BeNull();
+        (await Task.WhenAll(readers)).Should().OnlyContain(found => found is AccountLookup.Found);
+        _fixture.Store.Calls.Should().Equal("migrate", "list");
+        _fixture.Leadership.Renew();
+        _fixture.Accounts.IsLoadDue.Should().BeTrue();
+        await _fixture.Synchronizer.LoadAsync(CancellationToken.None);
+        await _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None);
+        _fixture.Store.Calls.Should().Equal("migrate", "list", "migrate", "list");
+    }
+
+    [Fact]
+    public async Task A_lookup_never_migrates_and_an_unavailable_Postgres_fails_it_at_once()
+    {
+        _fixture.Store.IsAway = true;
+        await _fixture.Synchronizer.LoadAsync(CancellationToken.None);
+        _fixture.Store.Calls.Clear();
+        (await _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None)).Should().BeOfType<AccountLookup.Unavailable>();
+        _fixture.Store.Calls.Should().BeEmpty();
+
+        _fixture.Store.IsAway = false;
+        await _fixture.Synchronizer.LoadAsync(CancellationToken.None);
+        (await _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None)).Should().BeOfType<AccountLookup.Found>();
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using KubeRuntime;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Refreshing;
@@ -10,7 +11,11 @@ internal sealed class CalledAccounts : IAccountQueue
 {
     public List<AccountKey> Called { get; } = [];
 
+    public List<NamespacedName> Owners { get; } = [];
+
     public void Enqueue(AccountKey key) => Called.Add(key);
+
+    public void Enqueue(NamespacedName owner) => Owners.Add(owner);
 }
 
 /// <summary>Meters that belong to one test.</summary>

@@ -2,6 +2,7 @@ using KubeRuntime;
 using KubeRuntime.LeaderElection;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
 using TokenOperator.Providers;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
@@ -30,26 +31,30 @@ public sealed class ClockTests : IDisposable
     };
 
     private readonly WallClock _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly RefreshingBed _bed;
+    private readonly RefreshingFixture _fixture;
 
-    public ClockTests() => _bed = new RefreshingBed(Row, _time);
+    public ClockTests() => _fixture = new RefreshingFixture(Row, _time);
 
-    public void Dispose() => _bed.Dispose();
+    public void Dispose() => _fixture.Dispose();
+
+    private async Task<AccountRecord> FindAsync() =>
+        _fixture.Accounts.TryGet(Row.Key)?.Record ?? (await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None))!;
 
     /// <summary>One look, and a refresh if that is what it leads to.</summary>
     private async Task<bool> LookAsync()
     {
         var decision = ReconcilePolicy.Decide(new ReconcileInput
         {
-            Now = _bed.Cache.Now(Row.Key),
+            Now = _fixture.Accounts.Now(Row.Key),
             Request = Request,
             Providers = ["google"],
-            Account = new Lookup<AccountRecord>.Found((await _bed.Cache.GetAsync(Row.Key, CancellationToken.None))!),
+            Account = new Lookup<AccountRecord>.Found(await FindAsync()),
             Client = new Lookup<OAuthClient>.Found(Client),
         });
         if (decision is not Decision.Refresh refresh)
             return false;
-        await _bed.Refresher.RefreshAsync(refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account), CancellationToken.None);
+        await _fixture.Refresher.RefreshAsync(
+            _fixture.Provider, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account), CancellationToken.None);
         return true;
     }
 
@@ -71,7 +76,7 @@ public sealed class ClockTests : IDisposable
                 _time.Jump = TimeSpan.FromDays(days);
             // What comes from Postgres again is no younger for it.
             if (minute % 7 == 0)
-                await _bed.Cache.ReadAsync(Row.Key, CancellationToken.None);
+                await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None);
             if (await LookAsync())
             {
                 refreshes++;
@@ -88,17 +93,17 @@ public sealed class ClockTests : IDisposable
     [Fact]
     public async Task A_backoff_does_not_last_a_day_longer_because_the_clock_was_set_back()
     {
-        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
         (await LookAsync()).Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
-        await _bed.Cache.ReadAsync(Row.Key, CancellationToken.None);
+        await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None);
         _time.Advance(TimeSpan.FromMinutes(5));
         (await LookAsync()).Should().BeTrue();
 
-        _bed.Fence.Renew();
-        using var restarted = new AccountCache(_bed.Store, _bed.Store, _bed.Pending, _bed.Fence, _time);
+        _fixture.Leadership.Renew();
+        var restarted = _fixture.NewRepository();
         _time.Jump = TimeSpan.FromDays(-2);
-        var failure = (await restarted.GetAsync(Row.Key, CancellationToken.None))!.Failure!;
+        var failure = (await restarted.ReadAsync(Row.Key, CancellationToken.None))!.Failure!;
         RefreshPolicy.RetryAt(failure, restarted.Now(Row.Key)).Should().BeOnOrBefore(restarted.Now(Row.Key));
     }
 
@@ -106,16 +111,16 @@ public sealed class ClockTests : IDisposable
     public async Task A_failed_refresh_after_the_clock_was_set_back_makes_no_token_live_longer_and_no_storm()
     {
         var end = _time.GetUtcNow().AddHours(1);
-        _bed.Store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
+        _fixture.Store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
         (await LookAsync()).Should().BeFalse();
         _time.Advance(TimeSpan.FromMinutes(50));
         _time.Jump = TimeSpan.FromDays(-1);
-        _bed.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
         (await LookAsync()).Should().BeTrue();
 
         (await LookAsync()).Should().BeFalse("it backs off");
         _time.Advance(TimeSpan.FromMinutes(11));
-        _bed.Cache.Now(Row.Key).Should().BeAfter(end);
+        _fixture.Accounts.Now(Row.Key).Should().BeAfter(end);
         (await LookAsync()).Should().BeTrue("the time to wait is over");
     }
 
@@ -123,18 +128,18 @@ public sealed class ClockTests : IDisposable
     public void A_machine_that_slept_does_nothing_until_its_lease_was_renewed_or_lost()
     {
         var leadership = new SteadyLeadership();
-        var fence = new LeadershipGuard(leadership, _time);
-        fence.Holds.Should().BeTrue();
+        var guard = new LeadershipGuard(leadership, _time);
+        guard.IsLeader.Should().BeTrue();
         _time.Jump = TimeSpan.FromHours(1);
-        fence.Holds.Should().BeFalse("another one may lead since long, and the monotonic clock saw nothing of it");
+        guard.IsLeader.Should().BeFalse("another one may lead since long, and the monotonic clock saw nothing of it");
         _time.Advance(TimeSpan.FromSeconds(14));
-        fence.Holds.Should().BeFalse();
+        guard.IsLeader.Should().BeFalse();
         _time.Advance(TimeSpan.FromSeconds(2));
-        fence.Holds.Should().BeTrue();
+        guard.IsLeader.Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
-        fence.Holds.Should().BeTrue("no machine sleeps backwards");
+        guard.IsLeader.Should().BeTrue("no machine sleeps backwards");
         leadership.IsLeading = false;
-        fence.Holds.Should().BeFalse();
+        guard.IsLeader.Should().BeFalse();
     }
 
     private sealed class SteadyLeadership : ILeadership

@@ -2,6 +2,7 @@ using KubeRuntime;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
 using TokenOperator.Core.Settings;
+using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.SelfService;
 using k8s.Models;

@@ -3,13 +3,13 @@ using TokenOperator.Refreshing;
 namespace TokenOperator.Tests.Refreshing;
 
 /// <summary>Leads as the test says.</summary>
-internal sealed class SwitchableFence : ILeadershipGuard, IDisposable
+internal sealed class SwitchableLeadership : ILeadershipGuard, IDisposable
 {
     private CancellationTokenSource _term = new();
 
     public void Dispose() => _term.Dispose();
 
-    public bool Holds { get; set; } = true;
+    public bool IsLeader { get; set; } = true;
 
     public string Scope => "tests/lease";
 

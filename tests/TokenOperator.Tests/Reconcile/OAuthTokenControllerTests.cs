@@ -1,0 +1,215 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using KubeRuntime;
+using KubeRuntime.Events;
+using KubeRuntime.Watching;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
+using TokenOperator.Providers;
+using TokenOperator.Publishing;
+using TokenOperator.Reconcile;
+using TokenOperator.SelfService;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+using TokenOperator.Tests.Refreshing;
+using k8s;
+using k8s.Models;
+
+namespace TokenOperator.Tests.Reconcile;
+
+/// <summary>The reconcile as a whole, on a fake API server, a row in memory and a provider that answers as the test says.</summary>
+public sealed class OAuthTokenControllerTests : IAsyncLifetime
+{
+    private static readonly AccountRecord Row = new()
+    {
+        Key = new AccountKey("google", "marcus"),
+        Generation = 7,
+        Namespaces = ["mail"],
+        Token = new TokenSet { RefreshToken = new SecretValue("refresh-1") },
+    };
+
+    private readonly ResourceCache<SecretInfo> _secrets = new([""], new CacheOptions<SecretInfo>());
+    private RuntimeFixture? _runtime;
+    private RefreshingFixture? _refreshing;
+    private ResourceCache<V1Alpha1OAuthToken>? _entities;
+
+    private RuntimeFixture Runtime => _runtime ?? throw new InvalidOperationException("Not started.");
+
+    private RefreshingFixture Refreshing => _refreshing ?? throw new InvalidOperationException("Not started.");
+
+    private ResourceCache<V1Alpha1OAuthToken> Entities => _entities ?? throw new InvalidOperationException("Not started.");
+
+    public async Task InitializeAsync()
+    {
+        _runtime = await RuntimeFixture.StartAsync();
+        _refreshing = new RefreshingFixture(Row, _runtime.Time);
+        var options = new CacheOptions<V1Alpha1OAuthToken>();
+        EntityIndexes.Configure(options);
+        _entities = new ResourceCache<V1Alpha1OAuthToken>([""], options);
+        await _refreshing.Synchronizer.LoadAsync(CancellationToken.None);
+    }
+
+    public async Task DisposeAsync()
+    {
+        Refreshing.Dispose();
+        await Runtime.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_reconcile_that_loses_the_lease_ends_without_a_write_and_is_repeated_if_this_process_still_runs()
+    {
+        Refreshing.Leadership.IsLeader = false;
+
+        var requeueAfter = await ReconcileAsync(AddObject(spec: new V1Alpha1OAuthToken.EntitySpec()));
+
+        requeueAfter.Should().Be(ReconcilePolicy.RetryLeadership, "another process leads: that is no failure");
+        Runtime.Server.Requests.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_fresh_token_is_published_by_one_write_of_the_Secret_and_one_of_the_status()
+    {
+        Refreshing.Accounts.Set(Row with
+        {
+            Token = Row.Token with { AccessToken = new SecretValue("access-1"), IssuedAt = Runtime.Time.GetUtcNow(), ExpiresAt = Runtime.Time.GetUtcNow().AddHours(1) },
+        });
+
+        var requeueAfter = await ReconcileAsync(AddObject());
+
+        Writes().Should().Equal("PATCH secrets/marcus-gmail", "PATCH oauthtokens/marcus-gmail/status");
+        requeueAfter.Should().BeGreaterThan(TimeSpan.FromMinutes(43)).And.BeLessThan(TimeSpan.FromMinutes(46));
+        Refreshing.Provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_refresh_runs_outside_of_the_reconcile_which_writes_nothing_until_the_provider_has_answered()
+    {
+        var answer = new TaskCompletionSource();
+        Refreshing.Provider.Until = answer.Task;
+        AddClientSecret();
+
+        (await ReconcileAsync(AddObject())).Should().Be(ReconcilePolicy.MaxRefreshDuration);
+        Refreshing.Provider.Asked.Should().Equal("refresh-1");
+        Writes().Should().BeEmpty();
+
+        answer.SetResult();
+        Refreshing.Queue.Called.Should().Equal(Row.Key);
+        await ReconcileAsync(Entity());
+        Writes().Should().Equal("PATCH secrets/marcus-gmail", "PATCH oauthtokens/marcus-gmail/status");
+    }
+
+    [Fact]
+    public async Task A_refresh_that_an_annotation_requested_is_done_once_and_noted_in_the_status()
+    {
+        AddClientSecret();
+        var entity = AddObject();
+        await ReconcileAsync(entity);
+        await ReconcileAsync(Entity());
+        Refreshing.Provider.Asked.Should().HaveCount(1);
+
+        var asked = Entity();
+        asked.Metadata.Annotations = new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = "now" };
+        await ReconcileAsync(asked);
+        await ReconcileAsync(asked);
+
+        Refreshing.Provider.Asked.Should().HaveCount(2);
+        Entity().Status.LastHandledRefreshRequest.Should().Be("now");
+    }
+
+    [Fact]
+    public async Task A_provider_that_never_answers_delays_neither_the_worker_nor_the_report_that_a_token_has_expired()
+    {
+        var now = Runtime.Time.GetUtcNow();
+        Refreshing.Accounts.Set(Row with { Token = Row.Token with { AccessToken = new SecretValue("access-1"), IssuedAt = now, ExpiresAt = now.AddHours(1) } });
+        AddClientSecret();
+        await ReconcileAsync(AddObject());
+        Refreshing.Provider.Until = new TaskCompletionSource().Task;
+        Runtime.Time.Advance(TimeSpan.FromMinutes(46));
+        await ReconcileAsync(Entity());
+        Refreshing.Provider.Asked.Should().HaveCount(1);
+        using var watcher = new ExpiryWatcher(Entities, Refreshing.Accounts, Statuses(), Refreshing.Leadership, Runtime.Time);
+
+        Runtime.Time.Advance(TimeSpan.FromMinutes(14));
+        (await watcher.CheckAsync(CancellationToken.None)).Should().Be(TimeSpan.FromSeconds(1), "a worker has a second to do it");
+        Ready().Status.Should().Be("True");
+        Runtime.Time.Advance(TimeSpan.FromSeconds(1));
+        await watcher.CheckAsync(CancellationToken.None);
+
+        Ready().Should().Match<V1Alpha1OAuthToken.Condition>(ready => ready.Status == "False" && ready.Reason == Reasons.TokenExpired);
+    }
+
+    [Fact]
+    public async Task A_slow_refresh_of_an_object_without_a_token_says_in_the_status_what_it_waits_for()
+    {
+        Refreshing.Provider.Until = new TaskCompletionSource().Task;
+        AddClientSecret();
+        await ReconcileAsync(AddObject());
+        Runtime.Time.Advance(TimeSpan.FromSeconds(1));
+        Refreshing.Queue.Owners.Should().Equal(new NamespacedName("mail", "marcus-gmail"));
+
+        await ReconcileAsync(Entity());
+
+        Ready().Reason.Should().Be(Reasons.Pending);
+        Ready().Message.Should().Contain("is waiting for its provider");
+    }
+
+    private V1Alpha1OAuthToken AddObject(V1Alpha1OAuthToken.EntitySpec? spec = null)
+    {
+        var entity = new V1Alpha1OAuthToken
+        {
+            ApiVersion = $"{V1Alpha1OAuthToken.GroupName}/v1alpha1",
+            Kind = V1Alpha1OAuthToken.KindName,
+            Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail" },
+            Spec = spec ?? new V1Alpha1OAuthToken.EntitySpec
+            {
+                Provider = "google",
+                Account = "marcus",
+                ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+            },
+        };
+        var created = Runtime.Server.Store.Create("oauthtokens", JsonSerializer.SerializeToNode(entity, OAuthTokenJson.Default.V1Alpha1OAuthToken)!.AsObject());
+        Entities.Observe(created.Deserialize(OAuthTokenJson.Default.V1Alpha1OAuthToken)!);
+        return Entity();
+    }
+
+    private void AddClientSecret()
+    {
+        const string file = """{"installed": {"client_id": "client-1", "client_secret": "secret"}}""";
+        var secret = Runtime.Server.Store.Create("secrets", new JsonObject
+        {
+            ["apiVersion"] = "v1",
+            ["kind"] = "Secret",
+            ["metadata"] = new JsonObject { ["name"] = "client", ["namespace"] = "mail" },
+            ["data"] = new JsonObject { ["credentials.json"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(file)) },
+        });
+        _secrets.Observe(SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>(secret.ToJsonString())));
+    }
+
+    private V1Alpha1OAuthToken Entity() => Entities.Get(new NamespacedName("mail", "marcus-gmail")) ?? throw new InvalidOperationException("There is no such object.");
+
+    private V1Alpha1OAuthToken.Condition Ready() => Entity().Status.Find(ConditionTypes.Ready) ?? throw new InvalidOperationException("The condition was not written.");
+
+    private IEnumerable<string> Writes() => Runtime.Server.Requests.Where(request => request.Method != "GET")
+        .Select(request => $"{request.Method} {request.Path[(request.Path.IndexOf("/mail/", StringComparison.Ordinal) + 6)..]}");
+
+    private StatusPublisher Statuses() => new(
+        Runtime.Client, Entities, new EventPublisher(Runtime.Client, "tests", "tests", Runtime.Time, Runtime.Metrics, NullLogger<EventPublisher>.Instance), Refreshing.Leadership);
+
+    private async Task<TimeSpan?> ReconcileAsync(V1Alpha1OAuthToken entity)
+    {
+        var secrets = new SecretPublisher(Runtime.Client, _secrets, Entities, Refreshing.Leadership);
+        var links = new AuthorizationLinks(new SelfServiceSettings());
+        var controller = new OAuthTokenController(
+            new ReconcileInputGatherer(
+                Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
+                new InputReader(Runtime.Client, _secrets)),
+            new ReconcileActor(Refreshing.Accounts, Refreshing.Scheduler, secrets, Statuses(), links, Entities),
+            new ReconcileSchedule(Runtime.Time),
+            NullLogger<OAuthTokenController>.Instance);
+        var result = await controller.ReconcileAsync(entity, CancellationToken.None);
+        result.IsSuccess.Should().BeTrue();
+        return result.RequeueAfter;
+    }
+}

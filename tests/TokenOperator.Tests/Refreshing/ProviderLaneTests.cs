@@ -1,0 +1,197 @@
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Tests.Refreshing;
+
+public sealed class ProviderLaneTests
+{
+    private static readonly DateTimeOffset Start = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
+
+    private readonly WallClock _time = new(Start);
+    private readonly List<int> _started = [];
+
+    private ProviderLane Lane(double perSecond, int burst, int concurrency = 1000) => new(new RequestRate(perSecond, burst), concurrency, _time);
+
+    private static AccountKey Key(int number) => new("google", $"account-{number}");
+
+    private bool Add(ProviderLane lane, int number, DateTimeOffset? expiresAt = null, string ns = "mail", bool isSent = true, Task? until = null) =>
+        lane.Add(new LaneJob(Key(number), ns, expiresAt, TakesPermit: true, async () =>
+        {
+            _started.Add(number);
+            await (until ?? Task.CompletedTask);
+            return isSent;
+        }));
+
+    [Fact]
+    public void A_burst_starts_at_once_and_the_next_waits_for_the_rate()
+    {
+        using var lane = Lane(2, 3);
+        Enumerable.Range(0, 3).Should().OnlyContain(number => Add(lane, number, Start, "mail", true, null));
+        Add(lane, 3, Start).Should().BeFalse();
+        lane.Backlog.Should().Be(TimeSpan.FromSeconds(0.5));
+        _started.Should().Equal(0, 1, 2);
+
+        _time.Advance(TimeSpan.FromSeconds(0.5));
+        _started.Should().Equal(0, 1, 2, 3);
+    }
+
+    [Fact]
+    public void Of_the_jobs_that_wait_the_earliest_expiry_goes_first_and_none_overtakes()
+    {
+        using var lane = Lane(1, 1);
+        Add(lane, 0).Should().BeTrue();
+        foreach (var minutes in new[] { 30, -10, 5, 20 })
+            Add(lane, minutes, Start.AddMinutes(minutes)).Should().BeFalse();
+        Add(lane, 99, expiresAt: null).Should().BeFalse("an account without a token is the most urgent");
+
+        for (var second = 0; second < 5; second++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            Add(lane, 1000 + second, Start.AddDays(1)).Should().BeFalse("others wait already");
+        }
+
+        _started.Should().Equal(0, 99, -10, 5, 20, 30);
+    }
+
+    [Fact]
+    public void A_permit_that_was_not_used_goes_to_the_next()
+    {
+        using var lane = Lane(1, 1);
+        var claim = new TaskCompletionSource();
+        Add(lane, 0, isSent: false, until: claim.Task);
+        Add(lane, 1, Start).Should().BeFalse();
+        _started.Should().Equal(0);
+        claim.SetResult();
+        _started.Should().Equal(0, 1);
+    }
+
+    [Fact]
+    public void Attempts_that_send_nothing_cost_nothing_of_the_rate()
+    {
+        using var lane = Lane(1, 2);
+        foreach (var number in Enumerable.Range(0, 5))
+            Add(lane, number, isSent: false).Should().BeTrue();
+        _started.Should().HaveCount(5);
+    }
+
+    [Fact]
+    public void After_an_outage_of_an_hour_a_thousand_accounts_recover_spread_out_within_the_rate()
+    {
+        const int accounts = 1000, perSecond = 5, burst = 10;
+        var random = new Random(1);
+        using var lane = Lane(perSecond, burst);
+        var end = Start.AddHours(1);
+        var state = Enumerable.Range(0, accounts).ToDictionary(n => n, n => (ExpiresAt: Start.AddSeconds(n * 3.6), Failures: 0, RetryAt: Start.AddSeconds(n * 3.6).AddMinutes(-15)));
+        var asked = new List<DateTimeOffset>();
+        var recovered = new Dictionary<int, DateTimeOffset>();
+        var waiting = new HashSet<int>();
+
+        void Reconcile(int number)
+        {
+            if (recovered.ContainsKey(number) || state[number].RetryAt > _time.GetUtcNow() || !waiting.Add(number))
+                return;
+            lane.Add(new LaneJob(Key(number), "mail", state[number].ExpiresAt, TakesPermit: true, () =>
+            {
+                var now = _time.GetUtcNow();
+                var (expiresAt, failures, _) = state[number];
+                asked.Add(now);
+                waiting.Remove(number);
+                if (now >= end)
+                    recovered[number] = now;
+                else
+                    state[number] = (expiresAt, failures + 1, now + RefreshPolicy.Backoff(FailureKind.ProviderUnavailable, failures + 1, null, random.NextDouble()));
+                return Task.FromResult(true);
+            }));
+        }
+
+        while (recovered.Count < accounts && _time.GetUtcNow() < end.AddHours(1))
+        {
+            foreach (var number in state.Keys.ToList())
+                Reconcile(number);
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        recovered.Should().HaveCount(accounts);
+        recovered.Values.Max().Should().BeBefore(end.AddMinutes(5).AddSeconds(accounts / perSecond), "the longest backoff is 5 minutes, and all of them take that long at the rate");
+        for (var from = 0; from < asked.Count; from++)
+        {
+            var within = asked.Skip(from).TakeWhile(at => at < asked[from].AddSeconds(10)).Count();
+            within.Should().BeLessThanOrEqualTo(burst + (perSecond * 11), "the outage itself is no reason to ask more often either");
+        }
+    }
+
+    [Fact]
+    public void When_all_are_due_at_once_they_start_in_the_order_of_their_expiry()
+    {
+        using var lane = Lane(10, 10);
+        var shuffled = Enumerable.Range(0, 1000).ToArray();
+        new Random(1).Shuffle(shuffled);
+        foreach (var number in shuffled)
+            Add(lane, number, Start.AddSeconds(number));
+
+        _started.Should().HaveCount(10, "the burst goes to the first that come");
+        for (var second = 1; second <= 99; second++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            _started.Should().HaveCount(10 + (10 * second));
+        }
+
+        _started.Skip(10).Should().BeInAscendingOrder();
+        _started.Should().OnlyHaveUniqueItems().And.HaveCount(1000);
+    }
+
+    [Fact]
+    public void A_jump_of_the_wall_clock_gives_nothing_and_takes_nothing()
+    {
+        using var lane = Lane(1, 1);
+        Add(lane, 0).Should().BeTrue();
+        _time.Jump = TimeSpan.FromDays(1);
+        Add(lane, 1, Start).Should().BeFalse();
+        _started.Should().Equal(0);
+        _time.Jump = TimeSpan.FromDays(-1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _started.Should().Equal(0, 1);
+    }
+
+    [Fact]
+    public void A_provider_that_never_answers_holds_no_more_than_its_share()
+    {
+        using var lane = Lane(1000, 1000, concurrency: 4);
+        var never = new TaskCompletionSource();
+        foreach (var number in Enumerable.Range(0, 200))
+            Add(lane, number, until: never.Task).Should().BeTrue("the rate does not delay it");
+        _started.Should().HaveCount(4);
+    }
+
+    [Fact]
+    public void Namespaces_take_turns_and_one_with_many_accounts_delays_no_other()
+    {
+        using var lane = Lane(1000, 1000, concurrency: 1);
+        var answer = new TaskCompletionSource();
+        Add(lane, -1, until: answer.Task);
+        foreach (var number in Enumerable.Range(0, 100))
+            Add(lane, number, Start.AddMinutes(number), "many");
+        Add(lane, 1000, Start.AddHours(10), "few");
+        Add(lane, 1001, Start.AddHours(11), "few");
+        answer.SetResult();
+        _started.Should().HaveCount(103);
+        _started.IndexOf(1000).Should().BeLessThan(4);
+        _started.IndexOf(1001).Should().BeLessThan(6);
+        _started.Where(number => number is >= 0 and < 1000).Should().BeInAscendingOrder();
+    }
+
+    [Fact]
+    public async Task A_lane_that_closes_waits_for_what_runs_and_starts_nothing_more()
+    {
+        using var lane = Lane(1000, 1000, concurrency: 1);
+        var answer = new TaskCompletionSource();
+        Add(lane, 0, until: answer.Task);
+        Add(lane, 1);
+        var closing = lane.CloseAsync();
+        closing.IsCompleted.Should().BeFalse();
+        answer.SetResult();
+        await closing;
+        _started.Should().Equal(0);
+    }
+}

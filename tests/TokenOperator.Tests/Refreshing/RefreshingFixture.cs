@@ -1,0 +1,70 @@
+using KubeRuntime;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Tests.Refreshing;
+
+/// <summary>All of refreshing, on a row in memory and a provider that answers as the test says.</summary>
+internal sealed class RefreshingFixture : IDisposable
+{
+    private readonly TimeProvider _time;
+
+    public RefreshingFixture(AccountRecord row, TimeProvider time, RequestRate? rate = null, int concurrency = 16)
+    {
+        _time = time;
+        Store = new MemoryStore(row);
+        Provider = new ScriptedProvider(rate);
+        Accounts = NewRepository();
+        Synchronizer = new AccountSynchronizer(Store, Store, Accounts, Queue, time, NullLogger<AccountSynchronizer>.Instance);
+        Refresher = new AccountRefresher(Store, Accounts, Rejected, Leadership, time, new Random(1), NullLogger<AccountRefresher>.Instance);
+        Scheduler = new RefreshScheduler(
+            Refresher, new ProviderRegistry([Provider]), Queue, Leadership, concurrency, time, new Meters(), NullLogger<RefreshScheduler>.Instance);
+    }
+
+    public MemoryStore Store { get; }
+
+    public ScriptedProvider Provider { get; }
+
+    public SwitchableLeadership Leadership { get; } = new();
+
+    public RejectedClients Rejected { get; } = new();
+
+    public CalledAccounts Queue { get; } = new();
+
+    public AccountRepository Accounts { get; }
+
+    public AccountSynchronizer Synchronizer { get; }
+
+    public AccountRefresher Refresher { get; }
+
+    public RefreshScheduler Scheduler { get; }
+
+    /// <summary>A repository that knows nothing yet, as after a restart.</summary>
+    public AccountRepository NewRepository() => new(Store, new AccountLocks(), Leadership, Queue, _time, NullLogger<AccountRepository>.Instance);
+
+    public Task<RefreshOutcome> RefreshAsync(AccountRecord seen, OAuthClient client) =>
+        Refresher.RefreshAsync(Provider, seen, client, "inputs", CancellationToken.None);
+
+    public static RefreshRequest Request(AccountRecord account, OAuthClient client, string owner = "marcus-gmail", string ns = "mail") =>
+        new(new NamespacedName(ns, owner), account, client, "inputs", new RefreshCause(null, 1));
+
+    public void Dispose()
+    {
+        Leadership.Dispose();
+        Synchronizer.Dispose();
+        Scheduler.Dispose();
+    }
+}
+
+internal static class RefreshOutcomes
+{
+    /// <summary>The row after an attempt that found or made one.</summary>
+    public static AccountRecord? Record(this RefreshOutcome outcome) => outcome switch
+    {
+        RefreshOutcome.Asked { Record: var record } => record,
+        RefreshOutcome.Superseded { Record: var record } => record,
+        _ => throw new InvalidOperationException($"The refresh ended with {outcome}."),
+    };
+}
