@@ -1,13 +1,13 @@
-// Postgres: the only room that knows SQL and Npgsql. Nothing of Kubernetes, nothing of providers.
 using System.Data.Common;
 using Microsoft.Extensions.Configuration;
 using Npgsql;
+using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Postgres;
 
 /// <summary>
-/// Reads the address of the database. <c>ConnectionStrings__Postgres</c> is the operator's own setting and wins;
-/// <c>DATABASE_URL</c>, which platforms set for every program, counts when the first is absent or blank.
+/// Reads the address of the database. <c>ConnectionStrings__Postgres</c> is the operator's own setting and takes precedence.
+/// <c>DATABASE_URL</c>, which platforms set for every program, is used when the first one is absent or blank.
 /// </summary>
 public static class ConnectionStrings
 {
@@ -16,20 +16,21 @@ public static class ConnectionStrings
     private const string Forms =
         "postgresql://user:password@host:5432/database or Host=...;Database=...;Username=...;Password=...";
 
-    /// <summary>Reads the settings, either as an Npgsql string or as a <c>postgresql://</c> or <c>postgres://</c> URI.</summary>
-    /// <exception cref="ConnectionSettingException">Neither is set, or the one that counts cannot be used.</exception>
+    /// <summary>Reads the setting, which is an Npgsql connection string or a <c>postgresql://</c> or <c>postgres://</c> URI.</summary>
+    /// <exception cref="InvalidSettingException">Neither setting is set, or the value is invalid. The message does not repeat the value.</exception>
     public static PostgresSettings Read(IConfiguration configuration)
     {
         if (configuration["ConnectionStrings:Postgres"] is { } own && !string.IsNullOrWhiteSpace(own))
             return Parse(OwnSetting, own.Trim());
         if (configuration[CommonSetting] is { } common && !string.IsNullOrWhiteSpace(common))
             return Parse(CommonSetting, common.Trim());
-        throw new ConnectionSettingException($"{OwnSetting} or {CommonSetting}", $"neither is set; expected where Postgres is: {Forms}.");
+        throw new InvalidSettingException($"{OwnSetting} or {CommonSetting}: neither is set; expected the address of Postgres: {Forms}.");
     }
 
     /// <summary>Parses one value.</summary>
-    /// <param name="setting">What messages call it.</param>
-    /// <param name="value">The value, which no message repeats.</param>
+    /// <param name="setting">The name of the setting, for messages.</param>
+    /// <param name="value">The value. No message repeats it.</param>
+    /// <exception cref="InvalidSettingException">The value is invalid.</exception>
     public static PostgresSettings Parse(string setting, string value)
     {
         NpgsqlConnectionStringBuilder settings;
@@ -40,7 +41,7 @@ public static class ConnectionStrings
         }
         catch (FormatException e)
         {
-            throw new ConnectionSettingException(setting, e.Message);
+            throw new InvalidSettingException($"{setting}: {e.Message}");
         }
 
         Complete(settings);
@@ -56,7 +57,7 @@ public static class ConnectionStrings
         }
         catch (ArgumentException)
         {
-            // The exception's own text quotes the value.
+            // The message of that exception quotes the value.
             throw new FormatException($"this is neither a URI nor an Npgsql connection string; expected {Forms}.");
         }
 
@@ -65,9 +66,9 @@ public static class ConnectionStrings
         foreach (string keyword in parts.Keys)
         {
             position++;
-            // An unknown keyword is not repeated: it can be the rest of a password that holds a semicolon.
+            // An unknown keyword is not repeated: it can be the rest of a password that contains a semicolon.
             if (!settings.ContainsKey(keyword))
-                throw new FormatException($"keyword number {position} is none that Npgsql has; put a value that holds ; or = into quotes.");
+                throw new FormatException($"keyword number {position} is not an Npgsql keyword; put quotes around a value that contains ; or =.");
             Set(settings, keyword, parts[keyword], keyword);
         }
 
@@ -75,7 +76,7 @@ public static class ConnectionStrings
     }
 
     /// <summary>Sets one keyword.</summary>
-    /// <exception cref="FormatException">The value does not suit; the message says <paramref name="name"/> and not the value.</exception>
+    /// <exception cref="FormatException">The value is invalid. The message contains <paramref name="name"/> and not the value.</exception>
     internal static void Set(NpgsqlConnectionStringBuilder settings, string keyword, object? value, string name)
     {
         try
@@ -84,16 +85,16 @@ public static class ConnectionStrings
         }
         catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
         {
-            throw new FormatException($"{name} has a value that it cannot have.");
+            throw new FormatException($"{name} has an invalid value.");
         }
     }
 
     private static void Check(NpgsqlConnectionStringBuilder settings)
     {
         if (string.IsNullOrEmpty(settings.Host))
-            throw new FormatException($"it names no host; expected {Forms}.");
+            throw new FormatException($"the host is missing; expected {Forms}.");
         if (string.IsNullOrEmpty(settings.Username))
-            throw new FormatException($"it names no user; expected {Forms}.");
+            throw new FormatException($"the user is missing; expected {Forms}.");
         if (settings.RootCertificate is { } file && !File.Exists(file))
             throw new FormatException("the file with the root certificate (sslrootcert, Root Certificate) does not exist.");
     }
@@ -110,21 +111,21 @@ public static class ConnectionStrings
         Default("Timeout", 5);
         Default("Command Timeout", 10);
         Default("Keepalive", 30);
-        // As many as a running operator has workers, and a few for the command line beside it.
+        // Enough for the workers of a running operator and for a command beside it.
         Default("Maximum Pool Size", 20);
-        // Npgsql 10 tries Kerberos first at each connection, and hangs or floods logs where its library is missing, as in
-        // our image (npgsql/npgsql issues 6416, 6524, 6555).
+        // Npgsql 10 tries Kerberos first for each connection. Where its library is missing, as in the image of the operator,
+        // Npgsql hangs or floods the log (npgsql/npgsql issues 6416, 6524, 6555).
         Default("GSS Encryption Mode", GssEncryptionMode.Disable);
-        // The types of the store's columns are built in. Reading the catalog costs a statement at the first connection, which a
-        // slow server would have to answer within the time for connecting.
+        // The store uses built-in types only. Loading the types costs a statement for the first connection, which a slow server
+        // would have to answer within the timeout for connecting.
         Default("Server Compatibility Mode", ServerCompatibilityMode.NoTypeLoading);
         if (settings.Host!.Contains(','))
             Default("Target Session Attributes", "read-write");
         // A column of type timestamp is read and written as UTC.
         settings.Timezone = "UTC";
-        // The store leaves no state in a session, so there is nothing to reset.
+        // The store leaves no state in a session.
         settings.NoResetOnClose = true;
-        // Any of these lets a token or the password out.
+        // Each of these would reveal a token or the password.
         settings.IncludeErrorDetail = false;
         settings.LogParameters = false;
         settings.PersistSecurityInfo = false;

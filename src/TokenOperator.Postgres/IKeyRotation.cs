@@ -1,37 +1,52 @@
 namespace TokenOperator.Postgres;
 
+/// <summary>The names of the keys that rows are encrypted with. The keys themselves never leave the store.</summary>
+public interface IKeyring
+{
+    /// <summary>All keys that the store can decrypt with, in ascending order.</summary>
+    IReadOnlyList<string> KeyIds { get; }
+
+    /// <summary>The key that the store encrypts with; null when it writes plain text.</summary>
+    string? CurrentKeyId { get; }
+}
+
 /// <summary>
-/// Brings rows that are there under another key, while operators run: each row is replaced in one statement and only as
-/// it was read, so that nothing that was written meanwhile is lost. Throws as <see cref="ITokenStore"/> does; what was done by then stays done.
+/// Rewrites existing rows under another key while operators run. Each row is replaced in one statement, and only if it has not
+/// changed since it was read, so no concurrent write is lost. A method throws <see cref="StoreUnavailableException"/> when the
+/// database cannot be used now; rows that were rewritten by then stay rewritten.
 /// </summary>
 public interface IKeyRotation
 {
-    /// <summary>How many rows are under which key; null stands for plain text.</summary>
-    Task<IReadOnlyList<KeyUse>> CountAsync(CancellationToken ct);
+    /// <summary>Counts the rows of each key.</summary>
+    Task<IReadOnlyList<KeyUsage>> CountAsync(CancellationToken ct);
 
-    /// <summary>Writes the rows chosen anew, as this process would write them now.</summary>
-    Task<RewrittenRows> RewriteAsync(RowChoice choice, CancellationToken ct);
+    /// <summary>Rewrites the selected rows in the form in which this process writes rows.</summary>
+    Task<RewriteResult> RewriteAsync(RowSelection selection, CancellationToken ct);
 }
 
-/// <summary>Which rows.</summary>
-public enum RowChoice
+/// <summary>The rows to rewrite.</summary>
+public enum RowSelection
 {
-    /// <summary>Those in plain text.</summary>
+    /// <summary>Rows in plain text.</summary>
     PlainText,
 
-    /// <summary>Those that are encrypted.</summary>
+    /// <summary>Encrypted rows.</summary>
     Encrypted,
 
-    /// <summary>Those that are not under the current key, in plain text or under another.</summary>
+    /// <summary>Rows that are not encrypted with the current key: those in plain text and those of another key.</summary>
     NotCurrent,
 }
 
-/// <summary>A key in use.</summary>
-/// <param name="KeyId">Its name; null for plain text.</param>
-/// <param name="Rows">How many rows.</param>
-public sealed record KeyUse(string? KeyId, long Rows);
+/// <summary>A key that rows are encrypted with.</summary>
+/// <param name="KeyId">The name of the key; null for plain text. Every name that no key can have is reported as <see cref="InvalidName"/>.</param>
+/// <param name="Rows">The number of rows.</param>
+public sealed record KeyUsage(string? KeyId, long Rows)
+{
+    /// <summary>Stands for names that no key can have. Such rows were not written by an operator.</summary>
+    public const string InvalidName = "(not a name)";
+}
 
-/// <summary>What became of the rows.</summary>
-/// <param name="Count">How many were written anew.</param>
-/// <param name="Problems">A sentence for each row that was left as it is.</param>
-public sealed record RewrittenRows(int Count, IReadOnlyList<string> Problems);
+/// <summary>The result of a rewrite.</summary>
+/// <param name="Count">The number of rows that were rewritten.</param>
+/// <param name="Problems">One sentence for each selected row that was not rewritten.</param>
+public sealed record RewriteResult(int Count, IReadOnlyList<string> Problems);

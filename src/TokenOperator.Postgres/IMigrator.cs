@@ -1,39 +1,40 @@
 namespace TokenOperator.Postgres;
 
 /// <summary>
-/// Brings the tables to the form that this version needs, and back. A method throws <see cref="StoreUnavailableException"/>
-/// when the database cannot be used now and <see cref="SchemaException"/> when its tables do not suit; nothing is changed then.
+/// Migrates the tables to the version that this program needs, and back. A method throws <see cref="StoreUnavailableException"/>
+/// when the database cannot be used now and <see cref="SchemaException"/> when its tables are not as expected. In both cases
+/// nothing was changed.
 /// </summary>
 public interface IMigrator
 {
     /// <summary>
-    /// Goes up to the newest version. One query when it is there already. An <c>oauth_tokens</c> that applications made is
-    /// adopted with its rows. Processes that start together wait for each other.
+    /// Migrates up to the newest version; costs one query when the database has it already. A table <c>oauth_tokens</c> that an
+    /// application created is adopted with its rows. Processes that start at the same time wait for each other.
     /// </summary>
     Task UpAsync(CancellationToken ct);
 
     /// <summary>
-    /// Goes down to <paramref name="toVersion"/> (0: everything) by dropping what up made: an adopted table stays with its
-    /// rows, a table that up made goes with them.
+    /// Migrates down to <paramref name="toVersion"/> (0 to the newest version; 0 undoes everything) by dropping what up created: an
+    /// adopted table stays with its rows, and a table that up created is dropped with them.
     /// </summary>
     Task DownAsync(long toVersion, CancellationToken ct);
 
-    /// <summary>Says where the database stands, and changes nothing.</summary>
+    /// <summary>Reads the version of the database and changes nothing.</summary>
     Task<MigrationStatus> StatusAsync(CancellationToken ct);
 }
 
-/// <summary>Where a database stands.</summary>
-/// <param name="Current">The database's version; 0 when it has none of ours. Above <paramref name="Latest"/> when a newer operator was here.</param>
-/// <param name="Latest">The version that this operator needs.</param>
-/// <param name="Steps">All steps known, in their order.</param>
+/// <summary>The state of a database.</summary>
+/// <param name="Current">The version of the database; 0 when it was never migrated. Above <paramref name="Latest"/> when a newer operator migrated it.</param>
+/// <param name="Latest">The version that this program needs.</param>
+/// <param name="Steps">All steps that this program has, in ascending order.</param>
 public sealed record MigrationStatus(long Current, long Latest, IReadOnlyList<MigrationStep> Steps);
 
 /// <summary>One step.</summary>
-/// <param name="Version">Counted from 1.</param>
-/// <param name="Description">What it does.</param>
-/// <param name="Applied">True when the database has it.</param>
+/// <param name="Version">The version that the step leads to, counted from 1.</param>
+/// <param name="Description">What the step does.</param>
+/// <param name="Applied">True when the database has the step.</param>
 public sealed record MigrationStep(long Version, string Description, bool Applied);
 
-/// <summary>The database's tables do not suit this version; a human has to choose what to do.</summary>
+/// <summary>The tables of the database are not as expected, and someone has to decide what to do.</summary>
 /// <param name="message">What was found, what was expected, what to do.</param>
 public sealed class SchemaException(string message) : Exception(message);

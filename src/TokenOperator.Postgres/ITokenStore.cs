@@ -1,98 +1,121 @@
-// Storage knows rows and tokens, nothing of Kubernetes or providers.
+// Postgres: the only project that knows SQL and Npgsql. It knows nothing of Kubernetes and of providers. This folder holds
+// what other projects use; Rows, Encryption and Migrations implement it and do not use each other, except Rows Encryption.
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Postgres;
 
 /// <summary>
-/// The rows of <c>oauth_tokens</c>. Every method is one statement, so one round trip, but for those that replace a document which
-/// they have not read: what an application keeps in it stays. A method throws
-/// <see cref="StoreUnavailableException"/> when the database cannot be used now (away, read-only, full, too slow),
-/// with a message that names host and database and never a password.
+/// The rows of the table <c>oauth_tokens</c>. Every method is one statement, so one round trip. A method that replaces a document
+/// which it has not read yet needs a second one, to keep what an application stores in the document. A method throws
+/// <see cref="StoreUnavailableException"/> when the database cannot be used now (unreachable, read-only, full, too slow), with a
+/// message that contains host and database and never a password. A method that returns one row throws
+/// <see cref="UnreadableRowException"/> when the row is there and cannot be read.
 /// </summary>
 public interface ITokenStore
 {
-    /// <summary>Every row.</summary>
+    /// <summary>All rows that can be read. The others are logged and left out.</summary>
     Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct);
 
     /// <summary>One row, or null.</summary>
     Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct);
 
     /// <summary>
-    /// Takes the right to ask the provider. Null when the row is gone, its generation is no longer
-    /// <paramref name="expectedGeneration"/>, or somebody else's claim is open. A claim is open until its time is up;
-    /// one of the same scope and of no later term is taken over, since the scope's lease says that its holder is gone.
-    /// The record is the row as it is under the claim.
+    /// Claims the right to send the refresh token to the provider. Null when the row is gone, its generation is not
+    /// <paramref name="expectedGeneration"/>, or another claim is open. A claim is open until it expires. A claim of the same scope
+    /// and of no later term is taken over: the lease of that scope guarantees that its holder has stopped. The record is the row as
+    /// it is under the claim.
     /// </summary>
     Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct);
 
     /// <summary>
-    /// Writes the new tokens and ends the claim, if it still holds. A commit whose answer was lost may be sent again:
-    /// it finds its own work done. Null when another claim or a newer generation stands there.
+    /// Writes new tokens and ends the claim, if it is still open. You may repeat a commit whose answer was lost: it recognizes its
+    /// own work. Null when the row has another claim or a newer generation.
     /// </summary>
     Task<AccountRecord?> CommitAsync(AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct);
 
     /// <summary>
-    /// Writes tokens that were handed out while no claim could be written, and makes the row's generation
-    /// <paramref name="generation"/>: where it is still <paramref name="baseGeneration"/> and no claim of another scope is
-    /// open, or where an earlier commit under the same <paramref name="claim"/> stands. May be sent again. Null when anything else stands there.
+    /// Writes tokens that the provider issued while no claim could be written, and sets the generation of the row to
+    /// <paramref name="generation"/>. The row must have the generation <paramref name="baseGeneration"/> and no open claim of another
+    /// scope, or the result of an earlier commit under the same <paramref name="claim"/>. Null in all other cases. You may repeat it.
     /// </summary>
     Task<AccountRecord?> CommitUnclaimedAsync(
         AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct);
 
-    /// <summary>Records a failure and ends the claim, if it still holds; null when it does not.</summary>
+    /// <summary>Records a failed refresh and ends the claim, if it is still open; null when it is not.</summary>
     Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken ct);
 
     /// <summary>Ends the claim and changes nothing else.</summary>
     Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct);
 
     /// <summary>
-    /// Imports a seed: inserts the row, or, when <paramref name="replacesGeneration"/> is given, replaces the tokens of
-    /// the row at just that generation and forgets its failures; what an application keeps beside them stays. Null when the row is there already (or is another by now).
-    /// <paramref name="ns"/> is recorded on a row that belongs to no namespace.
+    /// Imports a seed. Without <paramref name="replacesGeneration"/>, it inserts the row; null when the row exists. With it, it
+    /// replaces the tokens of the row at exactly that generation and clears its failures; null when the row has another generation.
+    /// What an application stores beside the tokens stays. <paramref name="ns"/> is added to a row that no namespace may use yet.
     /// </summary>
     Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct);
 
     /// <summary>
-    /// Adds <paramref name="ns"/> to the namespaces that may use the account, and ends its denial; null when there is no such
-    /// row. For an administrator. Idempotent.
+    /// Allows <paramref name="ns"/> to use the account and ends its denial; null when there is no such row. Idempotent. For an
+    /// administrator.
     /// </summary>
     Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct);
 
     /// <summary>
-    /// Gives a row that belongs to nobody to <paramref name="ns"/>, which has shown that it holds the same refresh token. Null when
-    /// there is no such row, it belongs to somebody, or the namespace is denied.
+    /// Allows <paramref name="ns"/>, which has proved that it holds the same refresh token, to use an account that no namespace may
+    /// use yet. Null when there is no such row, another namespace may use it, or <paramref name="ns"/> is denied.
     /// </summary>
     Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken ct);
 
     /// <summary>
-    /// Takes <paramref name="ns"/> off the namespaces that may use the account and remembers that it may not, also when it is not
-    /// among them; null when there is no such row. Idempotent. A refresh under way goes on: its commit is not fenced by this.
+    /// Denies the account to <paramref name="ns"/>, also when the namespace was not allowed to use it; null when there is no such row.
+    /// Idempotent. A refresh that is in progress continues and may commit.
     /// </summary>
     Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken ct);
 
-    /// <summary>Takes the row from all its namespaces: it belongs to nobody. Denials stay. Null when there is no such row.</summary>
+    /// <summary>Removes the account from all its namespaces. Denials stay. Null when there is no such row.</summary>
     Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct);
 
-    /// <summary>Deletes the row that stands under this claim; false when another claim stands there, or the row is another by now or gone.</summary>
+    /// <summary>Deletes the row under this claim; false when the claim is not open, or the row is gone or is a new one.</summary>
     Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct);
 
     /// <summary>
-    /// Says which accounts somebody else changed (LISTEN), as it happens; null means that the connection was made anew and
-    /// any may have changed. Ends only with <paramref name="ct"/>; it reconnects by itself.
+    /// The accounts that other processes change, as they change (LISTEN). Null means that any account may have changed, because the
+    /// connection is new. The stream begins when the database has been migrated; until then it waits. It reconnects automatically
+    /// and ends only with <paramref name="ct"/>.
     /// </summary>
     IAsyncEnumerable<AccountKey?> WatchAsync(CancellationToken ct);
 }
 
-/// <summary>The right to ask a provider for one account.</summary>
-/// <param name="Id">Of this claim alone.</param>
-/// <param name="Scope">The lease under which the holder leads, or a name of its own when it leads without one.</param>
-/// <param name="Holder">The process, for a human who looks at the row.</param>
-/// <param name="Duration">How long it lasts unless ended: longer than a request to the provider can take.</param>
+/// <summary>The right to send the refresh token of one account to its provider.</summary>
+/// <param name="Id">Identifies this claim.</param>
+/// <param name="Scope">The lease under which the holder leads; without one, a name of the holder's own.</param>
+/// <param name="Holder">The process, for a person who reads the row.</param>
+/// <param name="Duration">The time after which the claim expires; longer than a request to the provider can take, and at most 1 hour.</param>
 public sealed record Claim(Guid Id, string Scope, string Holder, TimeSpan Duration)
 {
-    /// <summary>Counts the leaders of the scope: the claim of a later one is not taken over by an earlier one that was paused and wakes up.</summary>
+    /// <summary>Counts the leaders of the scope. An earlier leader that was paused cannot take over the claim of a later one.</summary>
     public long Term { get; init; }
 }
 
-/// <summary>The database cannot be used now; trying again later can help.</summary>
+/// <summary>The database cannot be used now. A later attempt can succeed.</summary>
 public sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>A row exists and does not contain what the row of an account contains. It was left unchanged.</summary>
+/// <param name="key">The row.</param>
+/// <param name="problem">What was found and what was expected, without any content of the row.</param>
+/// <param name="advice">What to do.</param>
+public sealed class UnreadableRowException(AccountKey key, string problem, string advice = "Fix it, or delete it and import a token file.")
+    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} It was left as it is. {advice}")
+{
+    /// <summary>The row.</summary>
+    public AccountKey Key { get; } = key;
+
+    /// <summary>What is wrong with the row.</summary>
+    public string Problem { get; } = problem;
+
+    /// <summary>The readable part of the row, without tokens, such as its namespaces; null when it cannot be read either.</summary>
+    public AccountRecord? Rest { get; private init; }
+
+    /// <summary>A copy of this exception with the readable part of the row.</summary>
+    public UnreadableRowException With(AccountRecord rest) => new(Key, Problem, advice) { Rest = rest };
+}

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace TokenOperator.Postgres;
 
-/// <summary>Where the database is and how it is spoken to. Prints without user and password.</summary>
+/// <summary>The address of the database and the options of its connections. Prints without user and password.</summary>
 public sealed class PostgresSettings
 {
     private readonly NpgsqlConnectionStringBuilder _settings;
@@ -14,22 +14,22 @@ public sealed class PostgresSettings
         _settings = settings;
     }
 
-    /// <summary>The setting that it came from, as an environment variable spells it.</summary>
+    /// <summary>The environment variable from which the address was read.</summary>
     public string Setting { get; }
 
-    /// <summary>Longest wait for a statement's answer.</summary>
+    /// <summary>The longest wait for the answer to a statement.</summary>
     public TimeSpan CommandTimeout => TimeSpan.FromSeconds(_settings.CommandTimeout);
 
-    /// <summary>The pool that the store's statements share. Nothing of Npgsql is logged: its log lines hold statements.</summary>
+    /// <summary>Creates the pool that the statements of the store share. Npgsql's log is off, because it contains statements.</summary>
     internal NpgsqlDataSource CreatePool() => new NpgsqlDataSourceBuilder(_settings.ConnectionString).Build();
 
-    /// <summary>A connection of its own, for what must keep its session: LISTEN, a migration.</summary>
+    /// <summary>Creates a connection outside the pool, for work that needs one session: LISTEN, a migration.</summary>
     internal NpgsqlConnection CreateConnection() => new(UnpooledConnectionString());
 
-    /// <summary>For a library that opens its own connections. Holds the password.</summary>
+    /// <summary>The connection string of <see cref="CreateConnection"/>. It contains the password.</summary>
     internal string UnpooledConnectionString() => new NpgsqlConnectionStringBuilder(_settings.ConnectionString) { Pooling = false }.ConnectionString;
 
-    /// <summary>Host and database, as messages name them.</summary>
+    /// <summary>Host and database, for messages.</summary>
     public override string ToString()
     {
         var host = _settings.Host is { } hosts && (hosts.Contains(',') || hosts.StartsWith('/'))

@@ -5,9 +5,9 @@ using Npgsql;
 namespace TokenOperator.Postgres;
 
 /// <summary>
-/// A connection URI as libpq reads it (PostgreSQL manual, section "Connection URIs"): percent-encoding, IPv6 in brackets,
-/// several hosts, a unix socket as <c>host=</c>. Stricter in one point: what can be the rest of a password that was not
-/// percent-encoded is refused, because it would otherwise end up in messages as a host or a database.
+/// Parses a connection URI as libpq does (PostgreSQL manual, section "Connection URIs"): percent-encoding, IPv6 in brackets,
+/// several hosts, a Unix socket as <c>host=</c>. It is stricter in one point: text that can be the rest of a password without
+/// percent-encoding is refused, because messages would otherwise contain it as a host or a database.
 /// </summary>
 internal static partial class PostgresUri
 {
@@ -38,7 +38,7 @@ internal static partial class PostgresUri
     public static bool IsUri(string value) => Scheme().IsMatch(value);
 
     /// <summary>Parses <paramref name="value"/>.</summary>
-    /// <exception cref="FormatException">It is no such URI; the message repeats nothing that can be secret.</exception>
+    /// <exception cref="FormatException">It is not a valid connection URI. The message does not repeat anything that can be secret.</exception>
     public static NpgsqlConnectionStringBuilder Parse(string value)
     {
         var rest = value[Scheme().Match(value).Length..];
@@ -46,7 +46,7 @@ internal static partial class PostgresUri
         var authority = end < 0 ? rest : rest[..end];
         var tail = end < 0 ? "" : rest[end..];
         if (tail.Contains('@'))
-            throw new FormatException("an @ stands behind the host; write the characters / ? @ : % of user and password as %2F %3F %40 %3A %25.");
+            throw new FormatException("there is an @ after the host; in user and password, write the characters / ? @ : % as %2F %3F %40 %3A %25.");
 
         var settings = new NpgsqlConnectionStringBuilder();
         var at = authority.LastIndexOf('@');
@@ -86,7 +86,7 @@ internal static partial class PostgresUri
             return;
         }
 
-        // Npgsql's own form for several: each with its port, IPv6 in brackets.
+        // Npgsql's form for several hosts: each with its port, IPv6 in brackets.
         var all = parts.Select(part => (part.Host.Contains(':') ? $"[{part.Host}]" : part.Host) + (part.Port is { } p ? $":{p}" : ""));
         ConnectionStrings.Set(settings, "Host", string.Join(',', all), "a host");
     }
@@ -95,7 +95,7 @@ internal static partial class PostgresUri
     {
         var match = HostAndPort().Match(text);
         if (!match.Success)
-            throw new FormatException("a host is not of the form name, name:port or [IPv6]:port.");
+            throw new FormatException("a host does not have the form name, name:port or [IPv6]:port.");
         var port = match.Groups["port"].Value;
         if (port.Length > 0 && !(int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and < 65536))
             throw new FormatException("a port is not a number from 1 to 65535.");
@@ -112,10 +112,10 @@ internal static partial class PostgresUri
             var equals = parameter.IndexOf('=', StringComparison.Ordinal);
             var name = Decode(equals < 0 ? parameter : parameter[..equals], "a parameter's name");
             if (!ParameterName().IsMatch(name))
-                throw new FormatException("behind the ? stands something that is not name=value.");
-            // An unknown name is not repeated: it can be the rest of a password that holds an &.
+                throw new FormatException("the part after the ? does not have the form name=value.");
+            // An unknown name is not repeated: it can be the rest of a password that contains an &.
             if (!Keywords.TryGetValue(name, out var keyword))
-                throw new FormatException($"parameter number {position} is not known; known are {string.Join(", ", Keywords.Keys)}. Write an & in a value as %26.");
+                throw new FormatException($"parameter number {position} is unknown; expected one of {string.Join(", ", Keywords.Keys)}. Write an & in a value as %26.");
             if (equals < 0)
                 throw new FormatException($"the parameter {name} has no value.");
             SetParameter(settings, name, keyword, Decode(parameter[(equals + 1)..], $"the parameter {name}"));
@@ -124,17 +124,17 @@ internal static partial class PostgresUri
 
     private static void SetParameter(NpgsqlConnectionStringBuilder settings, string name, string keyword, string value)
     {
-        // libpq's word for the system's own list, which Npgsql takes when it is told nothing.
+        // In libpq, this means the certificates of the system, which are Npgsql's default.
         if (name == "sslrootcert" && value == "system")
             return;
-        // Npgsql's names of choices are libpq's without the dash.
+        // Npgsql spells these values without the dash.
         var isChoice = name is "sslmode" or "sslnegotiation" or "channel_binding" or "gssencmode";
         ConnectionStrings.Set(settings, keyword, isChoice ? value.Replace("-", "", StringComparison.Ordinal) : value, $"the parameter {name}");
     }
 
     private static string Decode(string text, string what) =>
         BrokenEscape().IsMatch(text)
-            ? throw new FormatException($"{what} holds a % that two hexadecimal digits do not follow; write a % as %25.")
+            ? throw new FormatException($"{what} contains a % without two hexadecimal digits after it; write a % as %25.")
             : Uri.UnescapeDataString(text);
 
     [GeneratedRegex("^postgres(ql)?://", RegexOptions.IgnoreCase)]

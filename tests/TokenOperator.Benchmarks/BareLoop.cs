@@ -6,6 +6,7 @@ using System.Threading.Channels;
 using Npgsql;
 using NpgsqlTypes;
 using TokenOperator.Postgres;
+using TokenOperator.Postgres.Rows;
 
 namespace TokenOperator.Benchmarks;
 
@@ -96,8 +97,8 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
         await using var reader = await command.ExecuteReaderAsync(ct);
         if (!await reader.ReadAsync(ct))
             throw new InvalidOperationException($"The row of {work.Account} cannot be claimed.");
-        using var document = JsonDocument.Parse(reader.GetString(2));
-        return (Text(document.RootElement, "refresh_token"), reader.GetInt64(5));
+        using var document = JsonDocument.Parse(reader.GetString(reader.GetOrdinal("token_data")));
+        return (Text(document.RootElement, "refresh_token"), reader.GetInt64(reader.GetOrdinal("generation")));
     }
 
     private async Task<Token> AskAsync(string refreshToken, CancellationToken ct)

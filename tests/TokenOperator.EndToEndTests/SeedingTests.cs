@@ -190,7 +190,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
         var good = await bed.QueryAsync("select token_data from oauth_tokens");
         await bed.QueryAsync("update oauth_tokens set token_data = '[1, 2]'");
         await bed.StartOperatorAsync();
-        (await bed.SeesAsync("edited", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled").Should().Contain("Mend it");
+        (await bed.SeesAsync("edited", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled").Should().Contain("Fix it");
         (await bed.QueryAsync("select token_data from oauth_tokens")).Should().Be("[1, 2]");
 
         await bed.QueryAsync($"update oauth_tokens set token_data = '{good}'");

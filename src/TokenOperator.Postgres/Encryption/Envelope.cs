@@ -5,24 +5,24 @@ using System.Text.Json;
 namespace TokenOperator.Postgres.Encryption;
 
 /// <summary>
-/// An encrypted document as it stands in the column <c>token_data</c>: a JSON object whose members are named as in RFC 7516
-/// (JSON Web Encryption): <c>enc</c>, <c>kid</c>, <c>iv</c>, <c>ciphertext</c>, <c>tag</c>; the last three in base64.
+/// An encrypted document in the column <c>token_data</c>: a JSON object whose members have the names of RFC 7516 (JSON Web
+/// Encryption): <c>enc</c>, <c>kid</c>, <c>iv</c>, <c>ciphertext</c>, <c>tag</c>. The last three are in base64.
 /// </summary>
-/// <param name="KeyId">Which key it is under.</param>
-/// <param name="Iv">12 bytes, another for each encryption.</param>
-/// <param name="Ciphertext">The document.</param>
-/// <param name="Tag">16 bytes that prove that nothing was changed.</param>
+/// <param name="KeyId">The name of the key.</param>
+/// <param name="Iv">The initialization vector of 12 bytes, a new one for each encryption.</param>
+/// <param name="Ciphertext">The encrypted document.</param>
+/// <param name="Tag">The authentication tag of 16 bytes.</param>
 internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte[] Tag)
 {
-    /// <summary>The algorithm, as RFC 7518 section 5.3 names it.</summary>
+    /// <summary>The algorithm (RFC 7518, section 5.3).</summary>
     public const string Algorithm = "A256GCM";
 
     /// <summary>The size that NIST SP 800-38D recommends, in bytes.</summary>
     public const int IvSize = 12;
 
-    /// <summary>True when <paramref name="stored"/> is an encrypted document, of whatever form; false for any other text.</summary>
-    /// <param name="stored">What the column holds.</param>
-    /// <param name="envelope">The parts; null when it is not of the form that this version writes.</param>
+    /// <summary>True when <paramref name="stored"/> is an encrypted document of any form; false for any other text.</summary>
+    /// <param name="stored">The content of the column.</param>
+    /// <param name="envelope">The parts; null when the document does not have the form that this version writes.</param>
     public static bool IsEncrypted(string stored, out Envelope? envelope)
     {
         envelope = null;
@@ -43,12 +43,12 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // Not JSON, or with an escape that is no text: whoever reads token documents says what is wrong with it.
+            // Not JSON, or an escape sequence that is not text. TokenDocument reports what is wrong.
             return false;
         }
     }
 
-    /// <summary>The JSON.</summary>
+    /// <summary>Writes the JSON object.</summary>
     public string Write()
     {
         var buffer = new ArrayBufferWriter<byte>(512);

@@ -1,49 +1,50 @@
 using Microsoft.Extensions.Logging;
+using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Postgres.Encryption;
 
 /// <summary>
-/// The keys of a folder. The one whose name comes last in order (ordinal) is current: new rows are encrypted under it. The folder is
-/// looked at again while it is used, so that a key that is mounted later counts without a restart. While it cannot be
-/// read, or something in it is no key, the keys that were there go on.
+/// The keys of a folder. The key whose name comes last in ordinal order is the current one, which encrypts new rows. The folder is
+/// checked again while the keyring is in use, so a key that is mounted later takes effect without a restart. While the folder
+/// cannot be read, or a file in it is not a key, the previous keys stay in use.
 /// </summary>
-public sealed class Keyring
+internal sealed partial class Keyring
 {
-    // The kubelet takes up to a minute or so to bring a changed Secret into a pod: looking more often finds nothing sooner.
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LookForUnknownEvery = TimeSpan.FromSeconds(1);
+    // The kubelet takes about a minute to update a mounted Secret, so more frequent checks find nothing sooner.
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CheckIntervalForUnknown = TimeSpan.FromSeconds(1);
 
-    private readonly TimeProvider _clock;
-    private readonly ILogger _log;
-    private readonly Lock _looking = new();
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Lock _checking = new();
     private volatile IReadOnlyList<DataKey> _keys;
-    private long _lookedAt;
+    private long _checkedAt;
     private DateTime _changedAt;
     private string? _problem;
 
     /// <summary>Reads the folder.</summary>
-    /// <exception cref="KeyringException">It cannot be used.</exception>
-    public Keyring(string folder, TimeProvider clock, ILogger log)
+    /// <exception cref="InvalidSettingException">The folder cannot be used.</exception>
+    public Keyring(string folder, TimeProvider time, ILogger logger)
     {
-        (Folder, _clock, _log) = (folder, clock, log);
+        (Folder, _time, _logger) = (folder, time, logger);
         _changedAt = Directory.GetLastWriteTimeUtc(folder);
         _keys = KeyFolder.Read(folder);
-        _lookedAt = clock.GetTimestamp();
-        log.KeyringRead(folder, Names(_keys), _keys[^1].Id);
+        _checkedAt = time.GetTimestamp();
+        LogRead(folder, Names(_keys), _keys[^1].Id);
     }
 
-    /// <summary>Where the keys are.</summary>
+    /// <summary>The folder that contains the keys.</summary>
     public string Folder { get; }
 
-    /// <summary>The names of all keys, in their order.</summary>
+    /// <summary>The names of all keys in ascending order.</summary>
     public IReadOnlyList<string> Ids => [.. _keys.Select(key => key.Id)];
 
-    /// <summary>The key to encrypt under.</summary>
+    /// <summary>The key that encrypts new rows.</summary>
     public DataKey Current
     {
         get
         {
-            LookAgain(LookEvery);
+            Check(CheckInterval);
             return _keys[^1];
         }
     }
@@ -51,25 +52,25 @@ public sealed class Keyring
     /// <summary>The key of this name, or null when the folder has none.</summary>
     public DataKey? Find(string id)
     {
-        LookAgain(LookEvery);
-        if (Among(_keys, id) is { } known)
+        Check(CheckInterval);
+        if (Find(_keys, id) is { } known)
             return known;
-        // A key that was added a moment ago is found at once; one that is missing costs a look at the folder's time.
-        LookAgain(Directory.GetLastWriteTimeUtc(Folder) == _changedAt ? LookForUnknownEvery : TimeSpan.Zero);
-        return Among(_keys, id);
+        // A key that was added a moment ago is found immediately. A missing key costs a look at the timestamp of the folder.
+        Check(Directory.GetLastWriteTimeUtc(Folder) == _changedAt ? CheckIntervalForUnknown : TimeSpan.Zero);
+        return Find(_keys, id);
     }
 
     private static string Names(IReadOnlyList<DataKey> keys) => string.Join(", ", keys);
 
-    private static DataKey? Among(IReadOnlyList<DataKey> keys, string id) => keys.FirstOrDefault(key => key.Id == id);
+    private static DataKey? Find(IReadOnlyList<DataKey> keys, string id) => keys.FirstOrDefault(key => key.Id == id);
 
-    private void LookAgain(TimeSpan unlessWithin)
+    private void Check(TimeSpan interval)
     {
-        lock (_looking)
+        lock (_checking)
         {
-            if (_clock.GetElapsedTime(_lookedAt) < unlessWithin)
+            if (_time.GetElapsedTime(_checkedAt) < interval)
                 return;
-            _lookedAt = _clock.GetTimestamp();
+            _checkedAt = _time.GetTimestamp();
             try
             {
                 var before = _keys;
@@ -77,14 +78,20 @@ public sealed class Keyring
                 _keys = KeyFolder.Read(Folder);
                 _problem = null;
                 if (!_keys.Select(key => key.Id).SequenceEqual(before.Select(key => key.Id)) || !_keys.Zip(before).All(pair => pair.First.HasBytesOf(pair.Second)))
-                    _log.KeyringRead(Folder, Names(_keys), _keys[^1].Id);
+                    LogRead(Folder, Names(_keys), _keys[^1].Id);
             }
-            catch (KeyringException e)
+            catch (InvalidSettingException e)
             {
                 if (_problem != e.Message)
-                    _log.KeyringKept(Names(_keys), e.Message);
+                    LogKept(Names(_keys), e.Message);
                 _problem = e.Message;
             }
         }
     }
+
+    [LoggerMessage(4100, LogLevel.Information, "The keyring {Folder} contains the keys {Keys}; rows are encrypted with {Current}")]
+    private partial void LogRead(string folder, string keys, string current);
+
+    [LoggerMessage(4101, LogLevel.Warning, "The keys {Keys} stay in use: {Problem}")]
+    private partial void LogKept(string keys, string problem);
 }

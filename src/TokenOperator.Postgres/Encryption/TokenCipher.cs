@@ -1,33 +1,34 @@
-// Encryption at rest: keys and documents. Knows accounts, nothing of SQL, Kubernetes or providers; the only room that sees a key.
+// Encryption at rest: keys and documents. The only folder that may touch a key. It knows accounts and nothing of SQL.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Postgres.Encryption;
 
 /// <summary>
-/// Encrypts token documents for their rows by AES-256-GCM, and decrypts them. What was encrypted for one account opens in
-/// no other's row and in no other table. A document in plain text, as an earlier application wrote it, is read as it is.
-/// Safe for parallel use.
+/// Encrypts and decrypts the token documents of rows with AES-256-GCM. A document that was encrypted for one account cannot be
+/// decrypted in the row of another account or in another table. A document in plain text, as an application writes it, is read
+/// as it is. Thread-safe.
 /// </summary>
 /// <param name="keyring">The keys; null when there are none.</param>
 /// <param name="writesPlainText">True for <c>Encryption=None</c>.</param>
-public sealed class TokenCipher(Keyring? keyring, bool writesPlainText)
+internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText) : IKeyring
 {
-    // A name of the place, not of the database: a backup opens where it is restored.
+    // The name of the column and not of the database, so that a backup can be decrypted after it is restored elsewhere.
     private const string Place = "oauth_tokens.token_data";
 
-    /// <summary>Stores plain text and knows no key.</summary>
+    /// <summary>Writes plain text and has no keys.</summary>
     public static TokenCipher None { get; } = new(null, writesPlainText: true);
 
-    /// <summary>Name of the key that <see cref="Seal"/> encrypts under; null when it does not encrypt.</summary>
+    /// <inheritdoc/>
     public string? CurrentKeyId => writesPlainText ? null : keyring!.Current.Id;
 
-    /// <summary>The names of all keys.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<string> KeyIds => keyring?.Ids ?? [];
 
-    /// <summary>What to store for <paramref name="document"/>; another text each time.</summary>
+    /// <summary>The text to store for <paramref name="document"/>; a different text each time.</summary>
     public string Seal(AccountKey key, string document)
     {
         if (writesPlainText)
@@ -41,8 +42,8 @@ public sealed class TokenCipher(Keyring? keyring, bool writesPlainText)
         return envelope.Write();
     }
 
-    /// <summary>The document behind what is stored.</summary>
-    /// <exception cref="UnreadableRowException">It is encrypted and cannot be opened; the message says why.</exception>
+    /// <summary>The document of a stored text.</summary>
+    /// <exception cref="UnreadableRowException">The text is encrypted and cannot be decrypted. The message contains the reason.</exception>
     public string Open(AccountKey key, string stored)
     {
         if (!Envelope.IsEncrypted(stored, out var envelope))
@@ -50,7 +51,7 @@ public sealed class TokenCipher(Keyring? keyring, bool writesPlainText)
         if (envelope is null)
         {
             throw new UnreadableRowException(
-                key, $"token_data is encrypted in a form that this version does not know; expected enc {Envelope.Algorithm} with kid, iv, ciphertext and tag.",
+                key, $"token_data is encrypted in a form that this version does not support; expected enc {Envelope.Algorithm} with kid, iv, ciphertext and tag.",
                 "Run the version that wrote it, or restore the row from a backup.");
         }
 
@@ -65,8 +66,8 @@ public sealed class TokenCipher(Keyring? keyring, bool writesPlainText)
         catch (CryptographicException)
         {
             throw new UnreadableRowException(
-                key, $"token_data does not open with the key \"{dataKey.Id}\": it was encrypted for another account or table, or was changed, or another key had that name.",
-                $"Put the right key back into {keyring!.Folder}, or restore the row from a backup.");
+                key, $"token_data cannot be decrypted with the key \"{dataKey.Id}\": it was encrypted for another account or table, it was changed, or another key had that name.",
+                $"Put the correct key back in {keyring!.Folder}, or restore the row from a backup.");
         }
         finally
         {
@@ -83,10 +84,10 @@ public sealed class TokenCipher(Keyring? keyring, bool writesPlainText)
         }
 
         return keyring.Find(keyId) ?? throw new UnreadableRowException(
-            key, $"token_data is encrypted under the key \"{keyId}\", and the keyring {keyring.Folder} has {string.Join(", ", keyring.Ids)}.", "Put that key back; it is looked for again by itself.");
+            key, $"token_data is encrypted under the key \"{keyId}\", and the keyring {keyring.Folder} has {string.Join(", ", keyring.Ids)}.", "Put that key back; the operator detects it automatically.");
     }
 
-    /// <summary>Each part with its length before it, so that no two places give the same bytes.</summary>
+    /// <summary>Each part follows its length, so that different parts never result in the same bytes.</summary>
     private static byte[] AssociatedData(AccountKey key, string keyId)
     {
         string[] parts = [Place, key.Provider, key.Account, Envelope.Algorithm, keyId];
@@ -101,4 +102,7 @@ public sealed class TokenCipher(Keyring? keyring, bool writesPlainText)
 
         return data;
     }
+
+    [LoggerMessage(4102, LogLevel.Warning, "Encryption=None: refresh tokens are stored in plain text. To encrypt them, set Encryption__KeyringPath instead")]
+    internal static partial void LogPlainText(ILogger logger);
 }

@@ -1,8 +1,23 @@
 namespace TokenOperator.Postgres.Migrations;
 
-/// <summary>Decides what an existing table lacks, or that it does not suit. Pure.</summary>
+/// <summary>
+/// Decides which parts an existing table lacks, or that it cannot be adopted. Pure: no I/O. The table
+/// <c>token_operator_made</c> stores the names of the parts, and 0001_create_or_adopt_oauth_tokens.up.sql creates them.
+/// </summary>
 internal static class Adoption
 {
+    /// <summary>The whole table.</summary>
+    public const string Table = "table";
+
+    /// <summary>A unique constraint on (provider, account).</summary>
+    public const string Unique = "unique";
+
+    /// <summary>A default for an <c>id uuid</c> whose values the applications generate themselves.</summary>
+    public const string UuidDefault = "id-default-uuid";
+
+    /// <summary>A default for an <c>id</c> of a text type.</summary>
+    public const string TextDefault = "id-default-text";
+
     private static readonly string[] Texts = ["text", "varchar"];
     private static readonly string[] Moments = ["timestamptz", "timestamp"];
 
@@ -12,34 +27,28 @@ internal static class Adoption
         ("expires_at", Moments), ("created_at", Moments), ("updated_at", Moments),
     ];
 
-    /// <summary>What has to be made, of <see cref="TablePart"/>.</summary>
-    /// <param name="table">As found.</param>
-    /// <exception cref="SchemaException">It does not suit; the message lists everything that was found wrong.</exception>
-    public static IReadOnlySet<string> Plan(ExistingTable table)
+    /// <summary>The parts to create.</summary>
+    /// <exception cref="SchemaException">The table cannot be adopted; the message lists all problems.</exception>
+    public static IReadOnlyList<string> Plan(ExistingTable table)
     {
         if (table.Kind is null)
-            return new HashSet<string> { TablePart.Table };
+            return [Table];
         var problems = Problems(table).ToList();
         if (problems.Count > 0)
         {
             throw new SchemaException(
                 $"The table {table.Schema}.oauth_tokens cannot be adopted: {string.Join("; ", problems)}. Nothing was changed. " +
-                "Mend the table and start again, or let the operator use another database or schema (Search Path in the connection string).");
+                "Fix the table and start again, or let the operator use another database or schema (Search Path in the connection string).");
         }
 
-        var parts = new HashSet<string>();
-        if (!table.IsUnique)
-            parts.Add(TablePart.Unique);
-        if (IdDefault(table) is { } part)
-            parts.Add(part);
-        return parts;
+        return [.. new[] { table.IsUnique ? null : Unique, IdDefault(table) }.OfType<string>()];
     }
 
     private static IEnumerable<string> Problems(ExistingTable table)
     {
         if (table.Kind is not ("r" or "p"))
         {
-            yield return "it is no table but a view or the like, expected a table";
+            yield return "it is a view or another kind of relation, expected a table";
             yield break;
         }
 
@@ -51,22 +60,22 @@ internal static class Adoption
                 yield return $"column {name} has type {column.Type}, expected {string.Join(" or ", types)}";
         }
 
-        foreach (var name in AddedColumns.Names.Where(table.Columns.ContainsKey))
-            yield return $"there is a column {name} already, expected none since the operator adds one of that name";
+        foreach (var name in Migration.AddedColumns.Where(table.Columns.ContainsKey))
+            yield return $"there is a column {name} already, expected none because the operator adds a column of that name";
 
-        // The operator inserts rows, too.
+        // The operator inserts rows and leaves all other columns to their defaults.
         foreach (var column in table.Columns.Values.Where(c => c.NotNull && !c.FillsItself && Expected.All(e => e.Name != c.Name)))
         {
             if (column.Name != "id" || IdDefault(table) is null)
-                yield return $"column {column.Name} is NOT NULL without a default, expected a default since the operator does not know what to put there";
+                yield return $"column {column.Name} is NOT NULL without a default, expected a default because the operator does not know its value";
         }
 
         if (table.Duplicates.Count > 0)
-            yield return $"there are accounts with several rows, expected one each: {string.Join(", ", table.Duplicates)}";
+            yield return $"some accounts have several rows, expected one each: {string.Join(", ", table.Duplicates)}";
     }
 
     private static string? IdDefault(ExistingTable table) =>
         table.Columns.GetValueOrDefault("id") is { NotNull: true, FillsItself: false } id
-            ? id.Type switch { "uuid" => TablePart.UuidDefault, "text" or "varchar" => TablePart.TextDefault, _ => null }
+            ? id.Type switch { "uuid" => UuidDefault, "text" or "varchar" => TextDefault, _ => null }
             : null;
 }

@@ -2,12 +2,12 @@ using Npgsql;
 
 namespace TokenOperator.Postgres.Migrations;
 
-/// <summary>The <c>oauth_tokens</c> that is there before the operator touches it.</summary>
-/// <param name="Schema">Where it is; where it would be made when it is not there.</param>
-/// <param name="Kind">As in <c>pg_class.relkind</c>; null when there is none.</param>
-/// <param name="Columns">By name.</param>
-/// <param name="IsUnique">True when something keeps (provider, account) unique at once and for all rows.</param>
-/// <param name="Duplicates">Up to 5 accounts with several rows; empty when <paramref name="IsUnique"/>.</param>
+/// <summary>The table <c>oauth_tokens</c> as it exists before a migration.</summary>
+/// <param name="Schema">The schema of the table; without a table, the schema in which it would be created.</param>
+/// <param name="Kind">As in <c>pg_class.relkind</c>; null when there is no such relation.</param>
+/// <param name="Columns">The columns by name.</param>
+/// <param name="IsUnique">True when a constraint or an index keeps (provider, account) unique immediately and for all rows.</param>
+/// <param name="Duplicates">Up to 5 accounts that have several rows; empty when <paramref name="IsUnique"/>.</param>
 internal sealed record ExistingTable(
     string Schema, string? Kind, IReadOnlyDictionary<string, ExistingColumn> Columns, bool IsUnique, IReadOnlyList<string> Duplicates)
 {
@@ -34,24 +34,25 @@ internal sealed record ExistingTable(
         "select provider || '/' || account || ' (' || count(*) || ' rows)' from oauth_tokens " +
         "where provider is not null and account is not null group by provider, account having count(*) > 1 order by 1 limit 5";
 
-    /// <summary>Reads the catalog. Keeps no lock on the table, which is about to be altered by another connection.</summary>
-    public static async Task<ExistingTable> ReadAsync(NpgsqlDataSource pool, CancellationToken ct)
+    /// <summary>Reads the catalog and looks for duplicates.</summary>
+    /// <exception cref="SchemaException">No schema of the search path exists.</exception>
+    public static async Task<ExistingTable> ReadAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         var (schema, kind, isUnique) = (await RowsAsync(
-            pool, CatalogSql, r => (Schema: r.IsDBNull(0) ? null : r.GetString(0), Kind: r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2)), ct))[0];
+            connection, CatalogSql, r => (Schema: r.IsDBNull(0) ? null : r.GetString(0), Kind: r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2)), ct))[0];
         if (schema is null)
-            throw new SchemaException("No schema of the search_path exists: create it, or name another with Search Path in the connection string.");
+            throw new SchemaException("No schema of the search_path exists: create one, or name another with Search Path in the connection string.");
         var columns = await RowsAsync(
-            pool, ColumnsSql, r => new ExistingColumn(r.GetString(0), r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)), ct);
+            connection, ColumnsSql, r => new ExistingColumn(r.GetString(0), r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)), ct);
         var byName = columns.ToDictionary(column => column.Name);
         var canBeCounted = kind is "r" or "p" && byName.ContainsKey("provider") && byName.ContainsKey("account");
-        var duplicates = isUnique || !canBeCounted ? [] : await RowsAsync(pool, DuplicatesSql, r => r.GetString(0), ct);
+        var duplicates = isUnique || !canBeCounted ? [] : await RowsAsync(connection, DuplicatesSql, r => r.GetString(0), ct);
         return new ExistingTable(schema, kind, byName, isUnique, duplicates);
     }
 
-    private static async Task<List<T>> RowsAsync<T>(NpgsqlDataSource pool, string sql, Func<NpgsqlDataReader, T> read, CancellationToken ct)
+    private static async Task<List<T>> RowsAsync<T>(NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken ct)
     {
-        await using var command = pool.CreateCommand(sql);
+        await using var command = new NpgsqlCommand(sql, connection);
         await using var reader = await command.ExecuteReaderAsync(ct);
         var rows = new List<T>();
         while (await reader.ReadAsync(ct))
@@ -60,9 +61,9 @@ internal sealed record ExistingTable(
     }
 }
 
-/// <summary>One column.</summary>
-/// <param name="Name">Its name.</param>
+/// <summary>One column of an <see cref="ExistingTable"/>.</summary>
+/// <param name="Name">The name of the column.</param>
 /// <param name="Type">As in <c>pg_type.typname</c>.</param>
-/// <param name="NotNull">True when it refuses null.</param>
-/// <param name="FillsItself">True when it has a default, is an identity or is generated.</param>
+/// <param name="NotNull">True when the column refuses null.</param>
+/// <param name="FillsItself">True when the column has a default, is an identity or is generated.</param>
 internal sealed record ExistingColumn(string Name, string Type, bool NotNull, bool FillsItself);

@@ -5,7 +5,6 @@ using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
-using TokenOperator.Postgres.Encryption;
 using TokenOperator.Providers;
 using k8s.Exceptions;
 
@@ -138,7 +137,7 @@ public static class CommandLine
         {
             return ExitCodes.Interrupted;
         }
-        catch (Exception e) when (e is InvalidSettingException or ConnectionSettingException or KeyringException or ProviderSettingException or InvalidDocumentException or KubeConfigException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is InvalidSettingException or ProviderSettingException or InvalidDocumentException or KubeConfigException or IOException or UnauthorizedAccessException)
         {
             return await FailAsync(e, ExitCodes.BadInput);
         }

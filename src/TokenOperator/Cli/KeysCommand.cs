@@ -34,40 +34,40 @@ public static class KeysCommand
     public static async Task<int> StatusAsync(CancellationToken ct)
     {
         await using var services = await CreateAsync(ct);
-        var cipher = services.GetRequiredService<TokenCipher>();
+        var keyring = services.GetRequiredService<IKeyring>();
         var uses = await services.GetRequiredService<IKeyRotation>().CountAsync(ct);
-        var keys = cipher.KeyIds.Union(uses.Select(use => use.KeyId).OfType<string>()).Order(StringComparer.Ordinal).Cast<string?>().Append(null);
+        var keys = keyring.KeyIds.Union(uses.Select(use => use.KeyId).OfType<string>()).Order(StringComparer.Ordinal).Cast<string?>().Append(null);
         var lines = keys.Select(id => (string[])
         [
-            id is null ? "(plain text)" : KeyFolder.IsName(id) ? id : "(not a name)",
+            id ?? "(plain text)",
             $"{uses.FirstOrDefault(use => use.KeyId == id)?.Rows ?? 0}",
-            id == cipher.CurrentKeyId ? "current" : id is null ? "" : cipher.KeyIds.Contains(id) ? "for reading" : "MISSING: put this key back",
+            id == keyring.CurrentKeyId ? "current" : id is null ? "" : keyring.KeyIds.Contains(id) ? "for reading" : "MISSING: put this key back",
         ]);
         Table.Print([["KEY", "ROWS", "KEYRING"], .. lines]);
-        return uses.All(use => use.KeyId is null || cipher.KeyIds.Contains(use.KeyId)) ? ExitCodes.Ok : ExitCodes.Failed;
+        return uses.All(use => use.KeyId is null || keyring.KeyIds.Contains(use.KeyId)) ? ExitCodes.Ok : ExitCodes.Failed;
     }
 
     /// <summary>Brings all rows under the current key.</summary>
-    public static Task<int> RotateAsync(CancellationToken ct) => RewriteAsync(RowChoice.NotCurrent, ct);
+    public static Task<int> RotateAsync(CancellationToken ct) => RewriteAsync(RowSelection.NotCurrent, ct);
 
     /// <summary>Brings the rows in plain text under the current key.</summary>
-    public static Task<int> EncryptAsync(CancellationToken ct) => RewriteAsync(RowChoice.PlainText, ct);
+    public static Task<int> EncryptAsync(CancellationToken ct) => RewriteAsync(RowSelection.PlainText, ct);
 
     /// <summary>Brings all rows to plain text, if that is what the settings say.</summary>
-    public static Task<int> DecryptAsync(CancellationToken ct) => RewriteAsync(RowChoice.Encrypted, ct);
+    public static Task<int> DecryptAsync(CancellationToken ct) => RewriteAsync(RowSelection.Encrypted, ct);
 
-    private static async Task<int> RewriteAsync(RowChoice choice, CancellationToken ct)
+    private static async Task<int> RewriteAsync(RowSelection selection, CancellationToken ct)
     {
         await using var services = await CreateAsync(ct);
-        var current = services.GetRequiredService<TokenCipher>().CurrentKeyId;
-        if (current is null != (choice == RowChoice.Encrypted))
+        var current = services.GetRequiredService<IKeyring>().CurrentKeyId;
+        if (current is null != (selection == RowSelection.Encrypted))
         {
             throw new InvalidSettingException(current is null
                 ? "Encryption=None is set, so there is no key to encrypt under. Take it away and set Encryption__KeyringPath."
                 : "Decrypting leaves refresh tokens in plain text, and a running operator would encrypt them again: set Encryption=None in its settings and in those of this command first, beside Encryption__KeyringPath.");
         }
 
-        var rows = await services.GetRequiredService<IKeyRotation>().RewriteAsync(choice, ct);
+        var rows = await services.GetRequiredService<IKeyRotation>().RewriteAsync(selection, ct);
         foreach (var problem in rows.Problems)
             await Console.Error.WriteLineAsync($"token-operator: {problem}");
         Console.Out.WriteLine($"{rows.Count} rows were {(current is null ? "decrypted" : $"encrypted under the key {current}")}, {rows.Problems.Count} could not be.");

@@ -72,7 +72,7 @@ public sealed partial class SelfServiceFlow(
             LoginHint = found.Expected.Named,
         });
         var consent = new PendingAuthorization(
-            owner.Namespace, owner.Name, found.Entity.Metadata.Uid, found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
+            new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid), found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
         if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, ct))
             return new Step(429, "Not now", "Too many consents for this OAuthToken are under way. Nothing was changed; try again in a few minutes.");
         LogBegun(owner);
@@ -85,8 +85,8 @@ public sealed partial class SelfServiceFlow(
         var reply = AuthorizationResponse.Read(query);
         if (reply.State is null || await pending.TakeAsync(Hash(reply.State), ct) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
             return Foreign;
-        var owner = new NamespacedName(consent.Namespace, consent.Name);
-        if (entities.Get(owner) is not { } entity || entity.Metadata.Uid != consent.Uid || entity.Metadata.Generation != consent.ObjectGeneration)
+        var owner = new NamespacedName(consent.Owner.Scope, consent.Owner.Name);
+        if (entities.Get(owner) is not { } entity || entity.Metadata.Uid != consent.Owner.Id || entity.Metadata.Generation != consent.OwnerGeneration)
             return Changed(owner);
         var (found, refusal) = await CheckAsync(entity, ct);
         if (found is null)

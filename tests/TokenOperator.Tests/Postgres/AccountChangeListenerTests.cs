@@ -9,16 +9,16 @@ namespace TokenOperator.Tests.Postgres;
 [Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class AccountChangeListenerTests(PostgresFixture fixture)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     [Fact]
-    public async Task What_another_process_imports_allows_and_deletes_is_heard_and_ones_own_is_not()
+    public async Task Changes_by_another_process_are_reported_and_own_changes_are_not()
     {
         await using var database = await fixture.CreateMigratedAsync();
         var store = database.Store();
         var other = database.Store();
         await using var watch = new Watch(store);
-        (await watch.NextAsync()).Should().BeNull("any may have changed before");
+        (await watch.NextAsync()).Should().BeNull("any account may have changed before");
 
         var own = new AccountKey("google", "own");
         await store.ImportAsync(own, Token("t"), "mail", "seed", null, default);
@@ -30,7 +30,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
         await other.CommitAsync(Marcus, claim.Id, 0, Token("u"), At(1), default);
         await other.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         await other.AllowAsync(own, "web", default);
-        (await watch.NextAsync()).Should().Be(own, "claims, commits and imports that changed nothing are not told");
+        (await watch.NextAsync()).Should().Be(own, "claims, commits and imports without effect send no notification");
 
         await other.ClaimAsync(Marcus, claim, 1, default);
         await other.DeleteAsync(Marcus, claim.Id, default);
@@ -38,7 +38,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_notice_by_hand_means_that_any_account_may_have_changed()
+    public async Task A_manual_notification_means_that_any_account_may_have_changed()
     {
         await using var database = await fixture.CreateMigratedAsync();
         await using var watch = new Watch(database.Store());
@@ -50,7 +50,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task After_a_restart_of_the_server_it_listens_again()
+    public async Task After_a_restart_of_the_server_the_listener_reconnects()
     {
         await using var server = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
         await using var database = await CreateMigratedAsync(server);
@@ -61,14 +61,34 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
         await server.StopAsync(crash: true);
         await Eventually.IsTrueAsync(() => Task.FromResult(logger.Lines.Any(line => line.Contains("Cannot listen"))));
         await server.StartAgainAsync();
-        (await watch.NextAsync()).Should().BeNull("it was deaf meanwhile");
+        (await watch.NextAsync()).Should().BeNull("it missed notifications in the meantime");
 
         await database.Store().ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         (await watch.NextAsync()).Should().Be(Marcus);
     }
 
     [Fact]
-    public async Task It_ends_with_its_token_and_leaves_no_connection()
+    public async Task Before_the_migration_the_stream_waits_without_a_warning_and_begins_after_it()
+    {
+        await using var database = await fixture.CreateAsync();
+        var logger = new ListLogger();
+        await using var watch = new Watch(database.Store(logger));
+        var first = watch.NextAsync();
+        await Eventually.IsTrueAsync(() => Task.FromResult(!logger.Lines.IsEmpty));
+        await database.ExecuteAsync("create table oauth_tokens (x int)");
+        first.IsCompleted.Should().BeFalse("the table of an application is not enough");
+        await database.ExecuteAsync("drop table oauth_tokens");
+
+        await database.Migrator().UpAsync(default);
+        (await first).Should().BeNull("any account may have changed before");
+        logger.Lines.Where(line => !line.Contains("Listening for changes")).Should().ContainSingle().Which.Should().Contain("waiting for a migration");
+
+        await database.Store().ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        (await watch.NextAsync()).Should().Be(Marcus);
+    }
+
+    [Fact]
+    public async Task The_stream_ends_with_its_token_and_leaves_no_connection()
     {
         await using var database = await fixture.CreateMigratedAsync();
         await using (var watch = new Watch(database.Store()))
@@ -85,13 +105,13 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
     /// <summary>Reads the stream into a queue, so that a wait for one item can time out.</summary>
     private sealed class Watch : IAsyncDisposable
     {
-        private readonly Channel<AccountKey?> _heard = Channel.CreateUnbounded<AccountKey?>();
+        private readonly Channel<AccountKey?> _received = Channel.CreateUnbounded<AccountKey?>();
         private readonly CancellationTokenSource _stop = new();
         private readonly Task _reading;
 
         public Watch(ITokenStore store) => _reading = ReadAsync(store);
 
-        public async Task<AccountKey?> NextAsync() => await _heard.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        public async Task<AccountKey?> NextAsync() => await _received.Reader.ReadAsync().AsTask().WaitAsync(Timeout);
 
         public async ValueTask DisposeAsync()
         {
@@ -104,7 +124,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
         private async Task ReadAsync(ITokenStore store)
         {
             await foreach (var key in store.WatchAsync(_stop.Token))
-                _heard.Writer.TryWrite(key);
+                _received.Writer.TryWrite(key);
         }
     }
 }

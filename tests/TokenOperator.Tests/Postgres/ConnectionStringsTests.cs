@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Npgsql;
+using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Postgres;
@@ -24,7 +25,7 @@ public sealed class ConnectionStringsTests
     [InlineData("postgresql://marcus@db/app?application_name=mine&connect_timeout=7", "Host=db;Database=app;Username=marcus;Application Name=mine;Timeout=7")]
     [InlineData("postgresql://marcus@db/app?options=-c%20search_path%3Dtokens", "Host=db;Database=app;Username=marcus;Options=-c search_path=tokens")]
     [InlineData("Server=db;User Id=marcus;MaxPoolSize=3;Command Timeout=4", "Host=db;Username=marcus;Maximum Pool Size=3;Command Timeout=4")]
-    public void Each_form_says_where_the_database_is(string value, string same)
+    public void Each_form_is_parsed(string value, string same)
     {
         var read = ConnectionStrings.Parse("DATABASE_URL", value).UnpooledConnectionString();
         new NpgsqlConnectionStringBuilder(read).EquivalentTo(new NpgsqlConnectionStringBuilder(ConnectionStrings.Parse("DATABASE_URL", same).UnpooledConnectionString()))
@@ -36,26 +37,26 @@ public sealed class ConnectionStringsTests
     [InlineData("mysql://u:" + Secret + "@h/d", "neither a URI nor")]
     [InlineData("Host=h;Username=u;Password=" + Secret + ";pass" + Secret + "=1", "keyword number 4")]
     [InlineData("Host=h;Username=u;Password='" + Secret, "neither a URI nor")]
-    [InlineData("Host=h;Username=u;Password=" + Secret + ";Port=" + Secret, "port has a value that it cannot have")]
-    [InlineData("Username=u;Password=" + Secret, "names no host")]
-    [InlineData("Host=h;Password=" + Secret, "names no user")]
-    [InlineData("postgresql://h/d", "names no user")]
-    [InlineData("postgresql://u:" + Secret + "@/d", "names no host")]
-    [InlineData("postgresql://u:1/" + Secret + "@h/d", "an @ stands behind the host")]
-    [InlineData("postgresql://u:1?" + Secret + "=1@h/d", "an @ stands behind the host")]
-    [InlineData("postgresql://u:" + Secret + "%zz@h/d", "the password holds a %")]
+    [InlineData("Host=h;Username=u;Password=" + Secret + ";Port=" + Secret, "port has an invalid value")]
+    [InlineData("Username=u;Password=" + Secret, "the host is missing")]
+    [InlineData("Host=h;Password=" + Secret, "the user is missing")]
+    [InlineData("postgresql://h/d", "the user is missing")]
+    [InlineData("postgresql://u:" + Secret + "@/d", "the host is missing")]
+    [InlineData("postgresql://u:1/" + Secret + "@h/d", "there is an @ after the host")]
+    [InlineData("postgresql://u:1?" + Secret + "=1@h/d", "there is an @ after the host")]
+    [InlineData("postgresql://u:" + Secret + "%zz@h/d", "the password contains a %")]
     [InlineData("postgresql://u:x@" + Secret + ":99999/d", "a port is not a number")]
-    [InlineData("postgresql://u:x@[h/d" + Secret, "a host is not of the form")]
-    [InlineData("postgresql://u:" + Secret + "@h/d?sslmodus=1", "parameter number 1 is not known")]
-    [InlineData("postgresql://h/d?user=u&password=1&" + Secret + "=2", "parameter number 3 is not known")]
-    [InlineData("postgresql://u%00:" + Secret + "@h/d", "the user has a value that it cannot have")]
-    [InlineData("postgresql://u:" + Secret + "@h/d?sslmode=" + Secret, "the parameter sslmode has a value that it cannot have")]
+    [InlineData("postgresql://u:x@[h/d" + Secret, "a host does not have the form")]
+    [InlineData("postgresql://u:" + Secret + "@h/d?sslmodus=1", "parameter number 1 is unknown")]
+    [InlineData("postgresql://h/d?user=u&password=1&" + Secret + "=2", "parameter number 3 is unknown")]
+    [InlineData("postgresql://u%00:" + Secret + "@h/d", "the user has an invalid value")]
+    [InlineData("postgresql://u:" + Secret + "@h/d?sslmode=" + Secret, "the parameter sslmode has an invalid value")]
     [InlineData("postgresql://u:" + Secret + "@h/d?sslmode", "the parameter sslmode has no value")]
     [InlineData("postgresql://u:" + Secret + "@h/d?sslrootcert=/" + Secret, "root certificate")]
-    public void A_wrong_value_is_refused_with_the_settings_name_and_without_the_value(string value, string problem)
+    public void An_invalid_value_is_refused_with_the_name_of_the_setting_and_without_the_value(string value, string problem)
     {
         var parse = () => ConnectionStrings.Parse("DATABASE_URL", value);
-        var error = parse.Should().Throw<ConnectionSettingException>().Which;
+        var error = parse.Should().Throw<InvalidSettingException>().Which;
         error.Message.Should().StartWith("DATABASE_URL: ").And.ContainEquivalentOf(problem);
         error.ToString().Should().NotContain(Secret);
     }
@@ -64,11 +65,11 @@ public sealed class ConnectionStringsTests
     public void Without_any_setting_the_error_names_both()
     {
         var read = () => ConnectionStrings.Read(Configuration());
-        read.Should().Throw<ConnectionSettingException>().WithMessage("*ConnectionStrings__Postgres or DATABASE_URL*");
+        read.Should().Throw<InvalidSettingException>().WithMessage("*ConnectionStrings__Postgres or DATABASE_URL*");
     }
 
     [Fact]
-    public void The_operators_own_setting_wins_over_the_common_one()
+    public void The_operators_own_setting_takes_precedence()
     {
         var both = Configuration(("ConnectionStrings:Postgres", "Host=own;Username=u"), ("DATABASE_URL", "postgresql://u@common"));
         ConnectionStrings.Read(both).ToString().Should().Be("database u at own:5432");
@@ -78,7 +79,7 @@ public sealed class ConnectionStringsTests
     }
 
     [Fact]
-    public void What_would_let_secrets_out_is_off_even_when_it_is_asked_for()
+    public void Options_that_would_reveal_secrets_are_off_even_when_they_are_set()
     {
         var settings = ConnectionStrings.Parse("DATABASE_URL", $"Host=h;Username=u;Password={Secret};Include Error Detail=true;Log Parameters=true;Persist Security Info=true");
         var read = new NpgsqlConnectionStringBuilder(settings.UnpooledConnectionString());
@@ -87,7 +88,7 @@ public sealed class ConnectionStringsTests
     }
 
     [Fact]
-    public void The_operators_defaults_hold_where_the_setting_is_silent()
+    public void The_operators_defaults_apply_where_the_setting_has_no_value()
     {
         var read = new NpgsqlConnectionStringBuilder(ConnectionStrings.Parse("DATABASE_URL", "postgresql://u@h").UnpooledConnectionString());
         read.ApplicationName.Should().Be("token-operator");
@@ -95,8 +96,8 @@ public sealed class ConnectionStringsTests
         read.CommandTimeout.Should().Be(10);
         read.KeepAlive.Should().Be(30);
         read.MaxPoolSize.Should().Be(20);
-        read.MaxAutoPrepare.Should().Be(0, "a pooler may give the next statement another session");
-        read.GssEncryptionMode.Should().Be(GssEncryptionMode.Disable, "its library is not in the image, and looking for it can hang a connection");
+        read.MaxAutoPrepare.Should().Be(0, "a pooler may use another session for the next statement");
+        read.GssEncryptionMode.Should().Be(GssEncryptionMode.Disable, "its library is not in the image, and searching for it can block a connection");
     }
 
     private static IConfiguration Configuration(params (string Key, string Value)[] values) =>

@@ -17,7 +17,7 @@ public sealed class EncryptedRowTests(PostgresFixture fixture) : IAsyncLifetime
     public async Task DisposeAsync() => await Database.DisposeAsync();
 
     [Fact]
-    public async Task No_token_stands_in_a_row_after_an_import_a_commit_or_a_new_seed()
+    public async Task A_row_contains_no_readable_token_after_an_import_a_commit_or_a_new_seed()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("marked-1", "marked-refresh-1"), "mail", "seed", null, default);
@@ -32,7 +32,7 @@ public sealed class EncryptedRowTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_in_plain_text_is_read_and_encrypted_at_its_next_write_with_all_that_the_application_kept_in_it()
+    public async Task A_row_in_plain_text_is_encrypted_at_its_next_write_with_the_applications_own_data()
     {
         await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'marcus', '{"refresh_token": "marked-1", "mine": {"a": [1, 2]}}')""");
         var store = Database.Store();
@@ -46,7 +46,7 @@ public sealed class EncryptedRowTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_that_was_moved_to_another_account_does_not_open_is_reported_and_never_overwritten()
+    public async Task A_row_that_was_moved_to_another_account_is_reported_and_never_overwritten()
     {
         var logger = new ListLogger();
         var store = Database.Store(logger);
@@ -66,7 +66,7 @@ public sealed class EncryptedRowTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_table_of_type_json_takes_encrypted_rows_as_well()
+    public async Task A_column_of_type_json_accepts_encrypted_rows_too()
     {
         await Database.ExecuteAsync("alter table oauth_tokens alter column token_data type json");
         var store = Database.Store();

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using TokenOperator.Postgres;
+using TokenOperator.Postgres.Rows;
 
 namespace TokenOperator.Tests.Postgres;
 
-/// <summary>Keeps what was logged, exceptions included.</summary>
+/// <summary>Collects the lines that were logged, with their exceptions.</summary>
 internal sealed class ListLogger : ILogger<PostgresTokenStore>
 {
     public ConcurrentQueue<string> Lines { get; } = new();

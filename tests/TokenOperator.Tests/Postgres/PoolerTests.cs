@@ -1,18 +1,18 @@
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Postgres;
+using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
 using TokenOperator.Tests.Refreshing;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-/// <summary>Behind pgBouncer in transaction mode: two sessions of the server for all clients, another at each statement.</summary>
+/// <summary>Behind pgBouncer in transaction mode: all clients share two sessions of the server, and each statement may use another one.</summary>
 [Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PoolerTests(PostgresFixture fixture)
 {
     [Fact]
-    public async Task Behind_a_pooler_the_table_is_made_and_accounts_are_refreshed_side_by_side()
+    public async Task Behind_a_pooler_the_table_is_created_and_accounts_are_refreshed_concurrently()
     {
         await using var pooler = await PgBouncer.StartAsync(await fixture.Server.CreateDatabaseAsync());
         await using var database = new TestDatabase(fixture.Server, pooler.Database);
@@ -36,16 +36,16 @@ public sealed class PoolerTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task Behind_a_pooler_which_cannot_be_listened_through_all_accounts_are_looked_at_every_10_s()
+    public async Task Behind_a_pooler_without_LISTEN_any_account_may_have_changed_every_10_s()
     {
         await using var pooler = await PgBouncer.StartAsync(await fixture.Server.CreateDatabaseAsync());
         await using var database = new TestDatabase(fixture.Server, pooler.Database);
         await database.Migrator().UpAsync(default);
         var (time, logger) = (new FakeTimeProvider(), new ListLogger());
-        await using var notices = new AccountChangeListener(database.Settings(), "me", Meters.OfStore, time, logger);
-        (await notices.NextAsync(default)).Should().Equal([null], "any may have changed before");
+        await using var listener = new AccountChangeListener(database.Settings(), "me", Meters.OfStore, time, logger);
+        (await listener.NextAsync(default)).Should().Equal([null], "any account may have changed before");
 
-        var next = notices.NextAsync(default);
+        var next = listener.NextAsync(default);
         time.Advance(TimeSpan.FromSeconds(9));
         next.IsCompleted.Should().BeFalse();
         time.Advance(TimeSpan.FromSeconds(1));

@@ -16,7 +16,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     public async Task DisposeAsync() => await Database.DisposeAsync();
 
     [Fact]
-    public async Task Of_many_claims_at_once_exactly_one_wins()
+    public async Task One_of_several_concurrent_claims_wins()
     {
         var stores = new[] { Database.Store(), Database.Store() };
         await stores[0].ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -37,7 +37,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_claim_is_refused_while_another_is_open_and_given_when_that_is_over()
+    public async Task A_claim_is_refused_while_another_is_open_and_granted_when_that_has_ended()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -50,7 +50,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_expired_claim_is_taken_by_another_and_its_holder_commits_nothing_then()
+    public async Task After_another_process_has_taken_an_expired_claim_its_holder_cannot_commit()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -65,7 +65,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_expired_claim_that_nobody_took_still_commits()
+    public async Task An_expired_claim_that_no_process_has_taken_still_commits()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -75,7 +75,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_claim_from_before_the_servers_clock_was_set_back_holds_nobody_up()
+    public async Task A_claim_from_before_the_clock_of_the_server_was_set_back_blocks_no_other()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -85,12 +85,12 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Tokens_that_came_without_a_claim_are_committed_where_nobody_else_wrote_and_a_late_statement_does_nothing()
+    public async Task Tokens_without_a_claim_are_committed_to_an_unchanged_row_and_a_late_statement_has_no_effect()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         var id = Guid.NewGuid();
-        // The claim whose answer was lost is of the same scope.
+        // The claim whose answer was lost has the same scope.
         await store.ClaimAsync(Marcus, NewClaim("lease"), 0, default);
         Task<AccountRecord?> CommitAsync(Guid by, string scope, long generation, string token) =>
             store.CommitUnclaimedAsync(Marcus, NewClaim(scope) with { Id = by }, 0, generation, Token(token), At((int)generation), default);
@@ -104,7 +104,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
         (await store.FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be("third");
 
         (await store.ClaimAsync(Marcus, NewClaim("lease"), 3, default)).Should().NotBeNull();
-        (await CommitAsync(id, "lease", 5, "late")).Should().BeNull("somebody asks by now");
+        (await CommitAsync(id, "lease", 5, "late")).Should().BeNull("another claim is open by now");
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_leader_that_was_paused_takes_no_claim_from_its_successor()
+    public async Task A_leader_that_was_paused_cannot_take_over_the_claim_of_its_successor()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -137,7 +137,7 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_shows_the_claim_that_stands_on_it_and_none_once_that_has_ended()
+    public async Task A_row_shows_its_open_claim_until_the_claim_has_ended()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);

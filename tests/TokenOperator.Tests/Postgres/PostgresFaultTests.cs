@@ -6,14 +6,14 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-/// <summary>A commit that Postgres or the way to it lets down: what was handed out is in the row in the end, once.</summary>
+/// <summary>Commits that fail because of Postgres or the network: in the end, the issued token is in the row, once.</summary>
 [Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class PostgresFaultTests(PostgresFixture fixture)
 {
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_commit_whose_answer_is_cut_off_finds_its_own_work_when_it_is_sent_again(bool isClaimed)
+    public async Task A_commit_whose_answer_was_lost_recognizes_its_own_work_when_it_is_repeated(bool isClaimed)
     {
         await using var database = await fixture.CreateMigratedAsync();
         await using var proxy = FaultProxy.Start("127.0.0.1", fixture.Server.Port);
@@ -26,7 +26,7 @@ public sealed class PostgresFaultTests(PostgresFixture fixture)
             ? store.CommitAsync(Marcus, claim.Id, 0, Token("new", "rotated"), At(1), default)
             : store.CommitUnclaimedAsync(Marcus, claim, 0, 1, Token("new", "rotated"), At(1), default);
 
-        // The statement arrives and waits for a lock; the way back is gone before it is through.
+        // The statement arrives and waits for a lock. The connection breaks before the answer.
         await using (var other = new NpgsqlConnection(database.Database.ConnectionString + ";Pooling=false"))
         {
             await other.OpenAsync();
@@ -46,7 +46,7 @@ public sealed class PostgresFaultTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_session_that_is_ended_in_the_middle_of_a_commit_leaves_it_to_be_sent_again()
+    public async Task A_commit_can_be_repeated_after_its_session_was_terminated()
     {
         await using var database = await fixture.CreateMigratedAsync();
         var store = database.Store();
@@ -60,7 +60,7 @@ public sealed class PostgresFaultTests(PostgresFixture fixture)
         await Eventually.IsTrueAsync(async () => await database.ScalarAsync(
             $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database.Name}' and wait_event = 'PgSleep'") is true);
         (await FluentActions.Awaiting(() => commit).Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*shutting down*");
-        (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default))!.Generation.Should().Be(1, "three seconds for a statement are slow, not away");
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default))!.Generation.Should().Be(1, "a statement of three seconds is slow and does not time out");
     }
 
     private static async Task<long> WaitersAsync(TestDatabase database) => (long)(await database.ScalarAsync(

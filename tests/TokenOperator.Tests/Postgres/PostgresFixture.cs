@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.Postgres;
 
-/// <summary>One Postgres for all storage tests; each test makes a database of its own.</summary>
+/// <summary>The Postgres that the storage tests share. Each test creates a database of its own.</summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
     private PostgresServer? _server;
@@ -20,7 +20,7 @@ public sealed class PostgresFixture : IAsyncLifetime
     /// <summary>An empty database.</summary>
     internal async Task<TestDatabase> CreateAsync() => new(Server, await Server.CreateDatabaseAsync());
 
-    /// <summary>One that was migrated up.</summary>
+    /// <summary>A database that was migrated up.</summary>
     internal async Task<TestDatabase> CreateMigratedAsync() => new(Server, await Server.CreateDatabaseAsync(_migrated));
 
     public async Task DisposeAsync()

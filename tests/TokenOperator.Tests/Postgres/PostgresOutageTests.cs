@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
 using TokenOperator.Tests.Refreshing;
 using static TokenOperator.Tests.Postgres.TestDatabase;
@@ -29,7 +30,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_database_that_was_never_migrated_says_what_to_run()
+    public async Task The_error_of_a_database_that_was_never_migrated_contains_the_command_to_run()
     {
         await using var database = await fixture.CreateAsync();
         var list = () => database.Store().ListAsync(default);
@@ -37,7 +38,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_missing_right_is_named()
+    public async Task A_missing_privilege_is_named()
     {
         await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync($"create role reader_{database.Database.Name}; alter database {database.Database.Name} set role = reader_{database.Database.Name}");
@@ -61,7 +62,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_stopped_server_is_unavailable_and_comes_back_by_itself()
+    public async Task A_stopped_server_is_unavailable_and_is_used_again_after_its_start()
     {
         await using var server = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
         await using var database = await CreateMigratedAsync(server);
@@ -76,11 +77,11 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         (await commit.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*cannot be reached (ConnectionRefused*");
 
         await server.StartAgainAsync();
-        (await commit()).Should().NotBeNull("the claim stands and the token was held");
+        (await commit()).Should().NotBeNull("the claim is still open");
     }
 
     [Fact]
-    public async Task The_password_is_in_no_error_whatever_is_wrong()
+    public async Task No_error_contains_the_password()
     {
         await using var database = await fixture.CreateAsync();
         var good = new NpgsqlConnectionStringBuilder(database.Database.ConnectionString) { Password = Secret };
@@ -112,7 +113,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_server_that_quotes_parameters_in_its_errors_lets_no_token_out()
+    public async Task A_server_that_quotes_parameters_in_its_errors_reveals_no_token()
     {
         await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync($"alter database {database.Database.Name} set log_parameter_max_length_on_error = -1");
@@ -124,7 +125,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task An_address_as_URI_and_over_the_unix_socket_connects()
+    public async Task A_URI_a_Unix_socket_and_several_hosts_connect()
     {
         await using var database = await fixture.CreateMigratedAsync();
         var socket = database.Database.Uri.Replace($"127.0.0.1:{fixture.Server.Port}", "", StringComparison.Ordinal)
@@ -133,7 +134,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         {
             var settings = ConnectionStrings.Parse("DATABASE_URL", uri);
             await using var pool = settings.CreatePool();
-            var store = new PostgresTokenStore(pool, settings, TestDatabase.Cipher, Meters.OfStore, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
+            var store = new PostgresTokenStore(new StatementRunner(pool, settings, Meters.OfStore), settings, TestDatabase.Cipher, Meters.OfStore, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
             (await store.ListAsync(default)).Should().BeEmpty(uri);
         }
     }

@@ -34,7 +34,7 @@ public sealed class PostgresServerTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_stopped_server_keeps_its_data_and_its_port_and_a_disposed_one_nothing()
+    public async Task A_stopped_server_keeps_its_data_and_its_port_and_a_disposed_server_keeps_nothing()
     {
         var server = await PostgresServer.StartAsync();
         var port = server.Port;
@@ -53,7 +53,7 @@ public sealed class PostgresServerTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_server_that_cannot_start_says_its_last_words_at_once()
+    public async Task A_server_that_cannot_start_fails_immediately_with_its_log()
     {
         var clock = Stopwatch.StartNew();
         var start = () => PostgresServer.StartAsync(new PostgresServerOptions { Settings = new Dictionary<string, string> { ["no_such_setting"] = "1" } });

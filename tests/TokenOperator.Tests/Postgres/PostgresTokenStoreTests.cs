@@ -2,6 +2,7 @@ using FluentAssertions.Extensions;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Rows;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
@@ -22,7 +23,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     public async Task DisposeAsync() => await Database.DisposeAsync();
 
     [Fact]
-    public async Task An_imported_account_is_found_with_all_that_was_written()
+    public async Task An_imported_account_is_found_with_all_its_values()
     {
         var store = Database.Store();
         var token = Token("access") with { RefreshTokenExpiresAt = At(6000) };
@@ -39,12 +40,12 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         });
         (await store.FindAsync(Marcus, default)).Should().BeEquivalentTo(imported);
         (await store.ListAsync(default)).Should().ContainSingle().Which.Should().BeEquivalentTo(imported);
-        (await store.FindAsync(new AccountKey("google", "Marcus"), default)).Should().BeNull("case counts");
+        (await store.FindAsync(new AccountKey("google", "Marcus"), default)).Should().BeNull("names are case-sensitive");
         (await Database.ScalarAsync("select expires_at = '2026-01-31 13:00Z' and created_at = updated_at and created_at > now() - interval '1 min' from oauth_tokens")).Should().Be(true);
     }
 
     [Fact]
-    public async Task A_row_has_one_incarnation_through_all_changes_and_another_one_when_it_is_made_anew()
+    public async Task A_row_keeps_its_incarnation_through_all_changes_and_a_new_row_has_another()
     {
         var store = Database.Store();
         var first = (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default))!;
@@ -58,7 +59,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_second_import_changes_nothing_unless_it_names_the_generation_that_it_replaces()
+    public async Task A_second_import_changes_nothing_unless_it_specifies_the_generation_to_replace()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("first"), null, "seed1", null, default);
@@ -78,7 +79,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_commit_writes_the_token_counts_the_generation_and_forgets_failures()
+    public async Task A_commit_writes_the_token_increments_the_generation_and_clears_failures()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);
@@ -97,7 +98,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_commit_whose_answer_was_lost_finds_its_own_work_when_it_is_sent_again()
+    public async Task A_commit_whose_answer_was_lost_can_be_repeated_also_by_another_process()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);
@@ -109,11 +110,11 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         (await Database.Store().CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().BeEquivalentTo(once);
 
         await store.ClaimAsync(Marcus, NewClaim("b"), 1, default);
-        (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().BeNull("another claim stands there now");
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().BeNull("the row has another claim now");
     }
 
     [Fact]
-    public async Task An_import_during_a_claim_wins_over_its_commit()
+    public async Task An_import_during_a_claim_prevents_its_commit()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);
@@ -126,13 +127,13 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task What_an_application_keeps_in_the_document_survives_a_commit()
+    public async Task A_commit_preserves_the_data_of_an_application_in_the_document()
     {
         var store = Database.Store(cipher: TokenCipher.None);
         await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'marcus', '{"token": "old", "refresh_token": "1//r", "mine": {"a": [1, 2]}}')""");
         var claim = NewClaim("a");
         await store.ClaimAsync(Marcus, claim, 0, default);
-        // The second is another process, which has not read the document.
+        // The second one is another process, which has not read the document.
         foreach (var by in new[] { store, Database.Store(cipher: TokenCipher.None) })
         {
             (await by.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(2), default)).Should().NotBeNull();
@@ -141,7 +142,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task What_an_application_or_a_later_version_keeps_in_the_document_survives_a_new_consent_and_what_the_old_grant_says_does_not()
+    public async Task A_new_consent_preserves_unknown_data_in_the_document_and_removes_that_of_the_old_grant()
     {
         await Database.ExecuteAsync(
             """
@@ -155,7 +156,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_failure_that_a_later_version_recorded_in_its_own_words_is_reported_and_the_row_left_alone()
+    public async Task A_row_with_a_failure_of_an_unknown_kind_is_reported_and_left_unchanged()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -181,7 +182,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
 
         failed.Should().BeEquivalentTo(new { Generation = 0, Failure = Failure });
         failed!.Token.RefreshToken!.Reveal().Should().Be("1//refresh");
-        (await store.FailAsync(Marcus, claim.Id, Failure, default)).Should().BeEquivalentTo(failed, "it may be sent again");
+        (await store.FailAsync(Marcus, claim.Id, Failure, default)).Should().BeEquivalentTo(failed, "it can be repeated");
         (await store.CommitAsync(Marcus, claim.Id, 0, Token("late"), At(2), default)).Should().BeNull();
         (await store.ClaimAsync(Marcus, NewClaim("b"), 0, default))!.Failure.Should().Be(Failure);
     }
@@ -200,7 +201,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_denied_namespace_is_off_the_row_and_only_an_administrator_gets_it_back()
+    public async Task A_denied_namespace_can_be_allowed_again_only_by_an_administrator()
     {
         var store = Database.Store();
         (await store.DenyAsync(Marcus, "mail", default)).Should().BeNull();
@@ -209,20 +210,20 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         var denied = await store.DenyAsync(Marcus, "mail", default);
         denied!.Namespaces.Should().BeNull();
         denied.DeniedNamespaces.Should().Equal("mail");
-        denied.Generation.Should().Be(0, "a refresh under way may still commit");
+        denied.Generation.Should().Be(0, "a refresh in progress may still commit");
         (await store.DenyAsync(Marcus, "mail", default))!.DeniedNamespaces.Should().Equal("mail");
         (await store.AllowByProofAsync(Marcus, "mail", default)).Should().BeNull();
-        (await store.ImportAsync(Marcus, Token("u"), "mail", "seed2", 0, default))!.Namespaces.Should().BeNull("nor does a new seed");
+        (await store.ImportAsync(Marcus, Token("u"), "mail", "seed2", 0, default))!.Namespaces.Should().BeNull("a new seed does not override the denial");
 
         (await store.AllowByProofAsync(Marcus, "web", default))!.Namespaces.Should().Equal("web");
-        (await store.AllowByProofAsync(Marcus, "third", default)).Should().BeNull("it belongs to somebody");
+        (await store.AllowByProofAsync(Marcus, "third", default)).Should().BeNull("another namespace may use it");
         var allowed = await store.AllowAsync(Marcus, "mail", default);
         allowed!.Namespaces.Should().Equal("web", "mail");
         allowed.DeniedNamespaces.Should().BeEmpty();
     }
 
     [Fact]
-    public async Task A_row_that_is_released_belongs_to_nobody_and_keeps_its_denials()
+    public async Task A_released_row_has_no_namespaces_and_keeps_its_denials()
     {
         var store = Database.Store();
         (await store.DisownAsync(Marcus, default)).Should().BeNull();
@@ -236,7 +237,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_leader_that_was_paused_before_its_delete_leaves_what_its_successor_has_claimed_or_made_anew()
+    public async Task A_leader_that_was_paused_before_its_delete_does_not_delete_a_row_that_its_successor_claimed_or_created()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
@@ -271,7 +272,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         var claim = NewClaim("a");
         await fixture.Server.ResetStatementsAsync();
 
-        // The first opens a connection, which takes none.
+        // The first call opens a connection, which costs no statement.
         await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         await store.ClaimAsync(Marcus, claim, 0, default);
         await store.CommitAsync(Marcus, claim.Id, 0, Token("u"), At(1), default);
@@ -286,11 +287,11 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         await store.ClaimAsync(Marcus, claim, 2, default);
         await store.DeleteAsync(Marcus, claim.Id, default);
 
-        (await fixture.Server.StatementsAsync(Database.Database)).Sum(s => s.Calls).Should().Be(13 + 1, "an import in place of another reads what is to be kept");
+        (await fixture.Server.StatementsAsync(Database.Database)).Sum(s => s.Calls).Should().Be(13 + 1, "an import that replaces tokens reads the document first");
     }
 
     [Fact]
-    public async Task A_row_that_cannot_be_read_is_left_out_of_the_list_named_in_the_log_and_kept()
+    public async Task An_unreadable_row_is_skipped_by_the_list_named_in_the_log_and_left_unchanged()
     {
         var logger = new ListLogger();
         var store = Database.Store(logger);
@@ -306,10 +307,10 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         await claim.Should().ThrowAsync<UnreadableRowException>();
         await Database.ExecuteAsync("update oauth_tokens set namespaces = '{mail}' where account = 'marcus'");
         (await find.Should().ThrowAsync<UnreadableRowException>()).Which.Rest.Should().BeEquivalentTo(
-            new AccountRecord { Key = Marcus, Generation = 0, Token = new TokenSet(), Namespaces = ["mail"] }, rest => rest.Excluding(row => row.Incarnation), "whose it is can be read all the same");
+            new AccountRecord { Key = Marcus, Generation = 0, Token = new TokenSet(), Namespaces = ["mail"] }, rest => rest.Excluding(row => row.Incarnation), "its namespaces can be read");
         (await Database.ScalarAsync("""select token_data = '["hunter2-never-shown"]' and claim_expires_at is null from oauth_tokens where account = 'marcus'""")).Should().Be(true);
 
-        (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", 0, default)).Should().NotBeNull("a new seed mends it");
+        (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", 0, default)).Should().NotBeNull("a new seed repairs it");
     }
 
     [Theory]
@@ -317,7 +318,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     [InlineData("'0044-03-15 BC'", "google/marcus*expires_at*")]
     [InlineData("'infinity'", null)]
     [InlineData("null", null)]
-    public async Task A_strange_expiry_spoils_its_own_row_at_most(string expiry, string? warning)
+    public async Task An_invalid_expiry_affects_its_own_row_only(string expiry, string? warning)
     {
         var logger = new ListLogger();
         var store = Database.Store(logger);
@@ -338,7 +339,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_moment_with_an_offset_is_stored_as_the_same_moment()
+    public async Task A_time_with_an_offset_is_stored_as_the_same_time()
     {
         var store = Database.Store();
         var local = At(60).ToOffset(2.Hours());
@@ -370,7 +371,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     [InlineData("42")]
     [InlineData("{\"refresh_token\": 42}")]
     [InlineData("{\"access_token\": \"a\", \"expires_at\": \"soon\"}")]
-    public async Task A_row_that_was_edited_by_hand_into_something_else_is_reported_and_nothing_writes_over_it(string document)
+    public async Task A_row_that_was_edited_manually_and_is_invalid_is_reported_and_never_overwritten(string document)
     {
         await using var database = await fixture.CreateMigratedAsync();
         var store = database.Store();

@@ -14,7 +14,7 @@ public sealed class StoreMetricsTests : IDisposable
     public void Dispose() => _metrics.Dispose();
 
     [Fact]
-    public void The_store_is_down_from_a_failure_to_the_next_success()
+    public void The_store_is_down_from_a_failure_until_the_next_success()
     {
         _metrics.IsUp.Should().BeTrue();
         _metrics.Failed(_metrics.Begin());
@@ -28,7 +28,7 @@ public sealed class StoreMetricsTests : IDisposable
     }
 
     [Fact]
-    public void A_failure_that_nobody_tries_again_does_not_stick()
+    public void A_failure_without_a_retry_expires()
     {
         _metrics.Failed(_metrics.Begin());
         _time.Advance(TimeSpan.FromMinutes(3));

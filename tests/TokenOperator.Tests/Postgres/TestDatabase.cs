@@ -4,12 +4,14 @@ using Npgsql;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Migrations;
+using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
 using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Postgres;
 
-/// <summary>A fresh database of one test, with what the tests ask of it.</summary>
+/// <summary>A new database for one test.</summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
     public static readonly AccountKey Marcus = new("google", "marcus");
@@ -46,31 +48,23 @@ internal sealed class TestDatabase : IAsyncDisposable
     public static Claim NewClaim(string scope, TimeSpan? duration = null, long term = 0) =>
         new(Guid.NewGuid(), scope, "a process", duration ?? TimeSpan.FromMinutes(1)) { Term = term };
 
-    /// <summary>A key of the tests' own.</summary>
+    /// <summary>Encrypts with the key that the tests share.</summary>
     public static TokenCipher Cipher { get; } = new(new Keyring(TestKeyring.Shared.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
     public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "", TokenCipher? cipher = null)
     {
         var settings = Settings(further);
-        return new PostgresTokenStore(Pool(settings), settings, cipher ?? Cipher, Meters.OfStore, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
+        return new PostgresTokenStore(Statements(settings), settings, cipher ?? Cipher, Meters.OfStore, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
     }
 
-    public PostgresRowEncryption Rows(TokenCipher cipher)
-    {
-        var settings = Settings();
-        return new PostgresRowEncryption(Pool(settings), settings, cipher);
-    }
+    public PostgresKeyRotation Rotation(TokenCipher cipher) => new(Statements(Settings()), cipher);
 
-    public PostgresPendingAuthorizations Consents()
-    {
-        var settings = Settings();
-        return new PostgresPendingAuthorizations(Pool(settings), settings);
-    }
+    public PostgresPendingAuthorizations PendingAuthorizations() => new(Statements(Settings()));
 
-    public PostgresMigrator Migrator()
+    public PostgresMigrator Migrator(StoreMetrics? metrics = null)
     {
         var settings = Settings();
-        return new PostgresMigrator(Pool(settings), settings, TimeProvider.System, NullLogger<PostgresMigrator>.Instance);
+        return new PostgresMigrator(Statements(settings, metrics), settings, TimeProvider.System, NullLogger<PostgresMigrator>.Instance);
     }
 
     public PostgresSettings Settings(string further = "") => ConnectionStrings.Parse("DATABASE_URL", Database.ConnectionString + ";" + further);
@@ -91,10 +85,10 @@ internal sealed class TestDatabase : IAsyncDisposable
             await pool.DisposeAsync();
     }
 
-    private NpgsqlDataSource Pool(PostgresSettings settings)
+    private StatementRunner Statements(PostgresSettings settings, StoreMetrics? metrics = null)
     {
         var pool = settings.CreatePool();
         _pools.Add(pool);
-        return pool;
+        return new StatementRunner(pool, settings, metrics ?? Meters.OfStore);
     }
 }

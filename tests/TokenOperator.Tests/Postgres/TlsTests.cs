@@ -1,12 +1,15 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Postgres;
+using TokenOperator.Postgres.Migrations;
 using TokenOperator.TestBed;
+using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Postgres;
 
-/// <summary>sslmode means what it says: a Postgres with a certificate of our own making, right and wrong.</summary>
+/// <summary>The values of sslmode against servers with valid and invalid certificates.</summary>
 [Trait("Category", PostgresGroup.Name)]
 public sealed class TlsTests : IDisposable
 {
@@ -15,7 +18,7 @@ public sealed class TlsTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task A_server_with_a_certificate_of_the_right_authority_for_its_own_host_connects_encrypted()
+    public async Task A_server_with_a_valid_certificate_connects_encrypted()
     {
         using var authority = Authority("ours");
         await using var server = await StartAsync(authority, names => names.AddIpAddress(IPAddress.Loopback));
@@ -33,11 +36,11 @@ public sealed class TlsTests : IDisposable
         await using var server = await StartAsync(other, names => names.AddIpAddress(IPAddress.Loopback));
         foreach (var mode in new[] { "verify-full", "verify-ca" })
             (await RefusalAsync(Settings(server, mode, Save(authority)))).Should().Contain("no secure connection").And.Contain("Check sslmode and sslrootcert in DATABASE_URL");
-        (await RefusalAsync(Settings(server, "verify-full", rootCertificate: null))).Should().Contain("no secure connection", "nobody vouches for it");
+        (await RefusalAsync(Settings(server, "verify-full", rootCertificate: null))).Should().Contain("no secure connection", "no authority is trusted");
     }
 
     [Fact]
-    public async Task A_certificate_for_another_host_is_refused_by_verify_full_and_taken_by_verify_ca()
+    public async Task A_certificate_for_another_host_is_refused_by_verify_full_and_accepted_by_verify_ca()
     {
         using var authority = Authority("ours");
         await using var server = await StartAsync(authority, names => names.AddDnsName("postgres.elsewhere.example"));
@@ -46,7 +49,7 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_without_TLS_is_refused_when_TLS_is_asked_for()
+    public async Task A_server_without_TLS_is_refused_when_TLS_is_required()
     {
         await using var server = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
         (await RefusalAsync(Settings(server, "verify-full", rootCertificate: null))).Should().StartWith("Postgres, database postgres").And.Contain("SSL");
@@ -91,6 +94,6 @@ public sealed class TlsTests : IDisposable
     private static async Task ListAsync(PostgresSettings settings)
     {
         await using var pool = settings.CreatePool();
-        await new PostgresMigrator(pool, settings, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<PostgresMigrator>.Instance).StatusAsync(default);
+        await new PostgresMigrator(new StatementRunner(pool, settings, Meters.OfStore), settings, TimeProvider.System, NullLogger<PostgresMigrator>.Instance).StatusAsync(default);
     }
 }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Core.Settings;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.TestBed;
 
@@ -46,25 +47,25 @@ public sealed class KeyringTests : IDisposable
     [InlineData("0123456789abcdef0123456789abcdef")]
     [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     [InlineData("????????????????????????????????????????????")]
-    public void What_is_no_key_is_refused_with_its_file_and_not_repeated(string content)
+    public void A_file_without_a_key_is_refused_with_its_name_and_without_its_content(string content)
     {
         _keys.Add("good");
         File.WriteAllText(Path.Combine(_keys.Folder, "wrong"), content);
-        FluentActions.Invoking(Open).Should().Throw<KeyringException>()
-            .WithMessage($"The key file {_keys.Folder}/wrong is no key; expected 32 random bytes, or their base64*")
+        FluentActions.Invoking(Open).Should().Throw<InvalidSettingException>()
+            .WithMessage($"The key file {_keys.Folder}/wrong does not contain a key; expected 32 random bytes, or their base64*")
             .Which.ToString().Should().NotContain("marked");
     }
 
     [Fact]
     public void A_folder_that_is_missing_or_empty_is_refused_with_its_setting()
     {
-        FluentActions.Invoking(Open).Should().Throw<KeyringException>().WithMessage("*Encryption__KeyringPath*is empty*");
+        FluentActions.Invoking(Open).Should().Throw<InvalidSettingException>().WithMessage("*Encryption__KeyringPath*is empty*");
         _keys.Dispose();
-        FluentActions.Invoking(Open).Should().Throw<KeyringException>().WithMessage("*Encryption__KeyringPath*does not exist*keys new --folder*");
+        FluentActions.Invoking(Open).Should().Throw<InvalidSettingException>().WithMessage("*Encryption__KeyringPath*does not exist*keys new --folder*");
     }
 
     [Fact]
-    public void The_links_and_folders_of_a_mounted_Secret_are_no_keys()
+    public void The_links_and_folders_of_a_mounted_Secret_are_not_keys()
     {
         var version = Directory.CreateDirectory(Path.Combine(_keys.Folder, "..2026_01_01"));
         File.WriteAllText(Path.Combine(version.FullName, "2026-01-01"), DataKey.NewText());
@@ -74,13 +75,13 @@ public sealed class KeyringTests : IDisposable
     }
 
     [Fact]
-    public void A_key_that_comes_later_counts_without_a_restart()
+    public void A_key_that_is_added_later_takes_effect_without_a_restart()
     {
         _keys.Add("1");
         var keyring = Open();
         _keys.Add("2");
-        keyring.Current.Id.Should().Be("1", "the folder was looked at a moment ago");
-        keyring.Find("2")!.Id.Should().Be("2", "a row asks for it");
+        keyring.Current.Id.Should().Be("1", "the folder was checked a moment ago");
+        keyring.Find("2")!.Id.Should().Be("2", "a row needs it");
         keyring.Current.Id.Should().Be("2");
         _keys.Add("3");
         _time.Advance(TimeSpan.FromSeconds(5));
@@ -91,7 +92,7 @@ public sealed class KeyringTests : IDisposable
     }
 
     [Fact]
-    public void While_the_folder_cannot_be_used_the_keys_that_there_were_go_on()
+    public void While_the_folder_cannot_be_used_the_previous_keys_stay_in_use()
     {
         _keys.Add("1");
         var keyring = Open();
@@ -102,7 +103,7 @@ public sealed class KeyringTests : IDisposable
             keyring.Current.Id.Should().Be("1");
         }
 
-        _log.Lines.Should().ContainSingle(line => line.Contains("go on being used", StringComparison.Ordinal)).Which.Should().NotContain("half a key");
+        _log.Lines.Should().ContainSingle(line => line.Contains("stay in use", StringComparison.Ordinal)).Which.Should().NotContain("half a key");
         _keys.Remove("2");
         _keys.Remove("1");
         _time.Advance(TimeSpan.FromSeconds(5));
@@ -112,11 +113,11 @@ public sealed class KeyringTests : IDisposable
     [Theory]
     [InlineData(null, null, "There is no key*Encryption__KeyringPath=DIR*Encryption=None*")]
     [InlineData("", " ", "There is no key*")]
-    [InlineData("true", null, "The setting Encryption has a value that it cannot have; expected None*")]
-    [InlineData("true", "/keys", "The setting Encryption has a value*")]
-    public void Without_a_key_it_must_be_said_in_so_many_words(string? encryption, string? path, string message)
+    [InlineData("true", null, "The setting Encryption has an invalid value; expected None*")]
+    [InlineData("true", "/keys", "The setting Encryption has an invalid value*")]
+    public void Plain_text_must_be_requested_explicitly(string? encryption, string? path, string message)
     {
-        FluentActions.Invoking(() => Read(encryption, path)).Should().Throw<KeyringException>().WithMessage(message);
+        FluentActions.Invoking(() => Read(encryption, path)).Should().Throw<InvalidSettingException>().WithMessage(message);
     }
 
     [Fact]

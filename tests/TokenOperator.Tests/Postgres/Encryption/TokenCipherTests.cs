@@ -18,7 +18,7 @@ public sealed class TokenCipherTests : IDisposable
     public void Dispose() => _keys.Dispose();
 
     [Fact]
-    public void What_is_sealed_opens_again_shows_nothing_and_is_another_text_each_time()
+    public void A_document_is_decrypted_again_and_its_stored_text_is_unreadable_and_different_each_time()
     {
         var cipher = Cipher();
         var (one, two) = (cipher.Seal(Marcus, Document), cipher.Seal(Marcus, Document));
@@ -35,35 +35,35 @@ public sealed class TokenCipherTests : IDisposable
     [InlineData("other", "marcus")]
     [InlineData("googlem", "arcus")]
     [InlineData("google", "Marcus")]
-    public void What_is_sealed_for_one_account_opens_for_no_other(string provider, string account)
+    public void A_document_of_one_account_cannot_be_decrypted_for_another(string provider, string account)
     {
         var cipher = Cipher();
         var other = new AccountKey(provider, account);
         Refusal(() => cipher.Open(other, cipher.Seal(Marcus, Document)))
-            .Should().Contain($"The row {other} of table oauth_tokens cannot be read: token_data does not open with the key \"2026-01-01\"").And.Contain("left as it is");
+            .Should().Contain($"The row {other} of table oauth_tokens cannot be read: token_data cannot be decrypted with the key \"2026-01-01\"").And.Contain("left as it is");
     }
 
     [Theory]
     [InlineData("iv")]
     [InlineData("ciphertext")]
     [InlineData("tag")]
-    public void One_changed_bit_is_noticed(string part)
+    public void A_changed_bit_is_detected(string part)
     {
         var cipher = Cipher();
         var sealedDocument = JsonNode.Parse(cipher.Seal(Marcus, Document))!;
         var bytes = Convert.FromBase64String((string)sealedDocument[part]!);
         bytes[0] ^= 1;
         sealedDocument[part] = Convert.ToBase64String(bytes);
-        Refusal(() => cipher.Open(Marcus, sealedDocument.ToJsonString())).Should().Contain("does not open");
+        Refusal(() => cipher.Open(Marcus, sealedDocument.ToJsonString())).Should().Contain("cannot be decrypted");
     }
 
     [Fact]
-    public void The_name_of_the_key_is_bound_too()
+    public void The_name_of_the_key_is_authenticated_too()
     {
         File.Copy(Path.Combine(_keys.Folder, "2026-01-01"), Path.Combine(_keys.Folder, "2026-02-02"));
         var cipher = Cipher();
         var renamed = cipher.Seal(Marcus, Document).Replace("2026-02-02", "2026-01-01", StringComparison.Ordinal);
-        Refusal(() => cipher.Open(Marcus, renamed)).Should().Contain("does not open");
+        Refusal(() => cipher.Open(Marcus, renamed)).Should().Contain("cannot be decrypted");
     }
 
     [Theory]
@@ -73,9 +73,9 @@ public sealed class TokenCipherTests : IDisposable
     [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
     [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAA"}""")]
     [InlineData("""{"ciphertext": "?", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
-    public void An_envelope_of_a_form_that_is_not_ours_is_called_so_and_not_taken_for_plain_text(string stored)
+    public void An_envelope_of_an_unknown_form_is_reported_and_not_read_as_plain_text(string stored)
     {
-        Refusal(() => Cipher().Open(Marcus, stored)).Should().Contain("form that this version does not know").And.NotContain("no name!");
+        Refusal(() => Cipher().Open(Marcus, stored)).Should().Contain("form that this version does not support").And.NotContain("no name!");
     }
 
     [Theory]
@@ -83,13 +83,13 @@ public sealed class TokenCipherTests : IDisposable
     [InlineData("[]")]
     [InlineData("not JSON")]
     [InlineData("""{"ciphertext\ud800": 1}""")]
-    public void Whatever_else_an_application_stored_is_handed_on_as_it_is(string stored)
+    public void Any_other_text_that_an_application_stored_is_returned_as_it_is(string stored)
     {
         Cipher().Open(Marcus, stored).Should().Be(stored);
     }
 
     [Fact]
-    public void A_key_that_the_keyring_does_not_have_is_named_with_those_that_it_has()
+    public void A_missing_key_is_named_together_with_the_existing_keys()
     {
         var stored = Cipher().Seal(Marcus, Document);
         _keys.Remove("2026-01-01");
@@ -99,7 +99,7 @@ public sealed class TokenCipherTests : IDisposable
     }
 
     [Fact]
-    public void With_encryption_none_plain_text_is_written_and_what_is_encrypted_is_still_read()
+    public void With_Encryption_None_plain_text_is_written_and_encrypted_documents_are_still_read()
     {
         var keyring = new Keyring(_keys.Folder, TimeProvider.System, NullLogger.Instance);
         var cipher = new TokenCipher(keyring, writesPlainText: true);
@@ -108,7 +108,7 @@ public sealed class TokenCipherTests : IDisposable
     }
 
     [Fact]
-    public async Task Many_at_once_do_not_disturb_each_other()
+    public async Task The_cipher_is_thread_safe()
     {
         var cipher = Cipher();
         var opened = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Task.Run(() =>

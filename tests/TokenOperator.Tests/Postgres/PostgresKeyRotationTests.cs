@@ -2,13 +2,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
 [Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
-public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsyncLifetime, IDisposable
+public sealed class PostgresKeyRotationTests(PostgresFixture fixture) : IAsyncLifetime, IDisposable
 {
     private TestKeyring? _keyring;
     private TestDatabase? _database;
@@ -29,7 +30,7 @@ public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsync
     public void Dispose() => _keyring?.Dispose();
 
     [Fact]
-    public async Task Rotating_brings_all_rows_under_the_current_key_so_that_the_old_one_can_be_dropped()
+    public async Task After_a_rotation_all_rows_are_under_the_current_key_and_the_old_key_can_be_removed()
     {
         var old = Database.Store(cipher: Cipher());
         foreach (var account in Enumerable.Range(0, 450))
@@ -37,41 +38,41 @@ public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsync
         await PlainRowAsync("plain");
         Keys.Add("2");
 
-        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse("1", 450), new KeyUse(null, 1)]);
-        (await Rows().RewriteAsync(RowChoice.NotCurrent, default)).Should().BeEquivalentTo(new RewrittenRows(451, []));
-        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse("2", 451)]);
-        (await Rows().RewriteAsync(RowChoice.NotCurrent, default)).Count.Should().Be(0);
+        (await Rotation().CountAsync(default)).Should().BeEquivalentTo([new KeyUsage("1", 450), new KeyUsage(null, 1)]);
+        (await Rotation().RewriteAsync(RowSelection.NotCurrent, default)).Should().BeEquivalentTo(new RewriteResult(451, []));
+        (await Rotation().CountAsync(default)).Should().BeEquivalentTo([new KeyUsage("2", 451)]);
+        (await Rotation().RewriteAsync(RowSelection.NotCurrent, default)).Count.Should().Be(0);
 
         Keys.Remove("1");
         var records = await Database.Store(cipher: Cipher()).ListAsync(default);
         records.Should().HaveCount(451);
         records.Single(record => record.Key.Account == "a449").Token.AccessToken!.Reveal().Should().Be("t449");
-        (await Database.ScalarAsync("select count(*) from oauth_tokens where generation <> 0 or updated_at <> created_at")).Should().Be(0L, "tokens are as they were");
+        (await Database.ScalarAsync("select count(*) from oauth_tokens where generation <> 0 or updated_at <> created_at")).Should().Be(0L, "the tokens are the same");
     }
 
     [Fact]
-    public async Task Encrypting_touches_plain_text_alone_and_decrypting_undoes_it()
+    public async Task Encrypting_changes_only_rows_in_plain_text_and_decrypting_undoes_it()
     {
         await Database.Store(cipher: Cipher()).ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         await PlainRowAsync("plain");
         Keys.Add("2");
-        (await Rows().RewriteAsync(RowChoice.PlainText, default)).Count.Should().Be(1);
-        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse("1", 1), new KeyUse("2", 1)]);
+        (await Rotation().RewriteAsync(RowSelection.PlainText, default)).Count.Should().Be(1);
+        (await Rotation().CountAsync(default)).Should().BeEquivalentTo([new KeyUsage("1", 1), new KeyUsage("2", 1)]);
 
-        (await Rows(Cipher(writesPlainText: true)).RewriteAsync(RowChoice.Encrypted, default)).Count.Should().Be(2);
-        (await Rows().CountAsync(default)).Should().BeEquivalentTo([new KeyUse(null, 2)]);
+        (await Rotation(Cipher(writesPlainText: true)).RewriteAsync(RowSelection.Encrypted, default)).Count.Should().Be(2);
+        (await Rotation().CountAsync(default)).Should().BeEquivalentTo([new KeyUsage(null, 2)]);
         (await Database.ScalarAsync("select token_data->'mine'->>'a' from oauth_tokens where account = 'plain'")).Should().Be("1");
     }
 
     [Fact]
-    public async Task What_cannot_be_read_is_named_and_stays_as_it_is()
+    public async Task Unreadable_rows_are_named_and_left_unchanged()
     {
         await Database.Store(cipher: Cipher()).ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
         await Database.ExecuteAsync("insert into oauth_tokens (provider, account, token_data) select 'google', 'moved', token_data from oauth_tokens");
         await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'foreign', '["marked-4711"]')""");
         Keys.Add("2");
 
-        var rewritten = await Rows().RewriteAsync(RowChoice.NotCurrent, default);
+        var rewritten = await Rotation().RewriteAsync(RowSelection.NotCurrent, default);
 
         rewritten.Count.Should().Be(1);
         rewritten.Problems.Should().HaveCount(2).And.Contain(problem => problem.Contains("google/moved")).And.Contain(problem => problem.Contains("google/foreign"));
@@ -80,7 +81,7 @@ public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsync
     }
 
     [Fact]
-    public async Task While_rows_are_rotated_refreshes_go_on_and_none_is_lost()
+    public async Task Refreshes_during_a_rotation_continue_and_none_is_lost()
     {
         const int accounts = 20;
         AccountKey Key(int i) => new("google", $"a{i}");
@@ -91,9 +92,9 @@ public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsync
         using var done = new CancellationTokenSource();
         var rotating = Task.Run(async () =>
         {
-            // Each time to the other key, so that there is always something to write.
+            // Alternates between the keys, so that there is always something to write.
             for (var round = 0; !done.IsCancellationRequested; round++)
-                await Rows(round % 2 == 0 ? Cipher() : Cipher(writesPlainText: true)).RewriteAsync(round % 2 == 0 ? RowChoice.NotCurrent : RowChoice.Encrypted, default);
+                await Rotation(round % 2 == 0 ? Cipher() : Cipher(writesPlainText: true)).RewriteAsync(round % 2 == 0 ? RowSelection.NotCurrent : RowSelection.Encrypted, default);
             return true;
         });
 
@@ -117,7 +118,7 @@ public sealed class PostgresRowEncryptionTests(PostgresFixture fixture) : IAsync
     private Task PlainRowAsync(string account) => Database.ExecuteAsync(
         $$$"""insert into oauth_tokens (provider, account, token_data, created_at, updated_at) values ('google', '{{{account}}}', '{"refresh_token": "r", "mine": {"a": 1}}', now(), now())""");
 
-    private PostgresRowEncryption Rows(TokenCipher? cipher = null) => Database.Rows(cipher ?? Cipher());
+    private PostgresKeyRotation Rotation(TokenCipher? cipher = null) => Database.Rotation(cipher ?? Cipher());
 
     private TokenCipher Cipher(bool writesPlainText = false) => new(new Keyring(Keys.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText);
 }

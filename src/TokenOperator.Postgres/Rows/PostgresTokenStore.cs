@@ -2,26 +2,26 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using NpgsqlTypes;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres.Encryption;
+using static TokenOperator.Postgres.SqlValue;
 
-namespace TokenOperator.Postgres;
+namespace TokenOperator.Postgres.Rows;
 
-/// <summary>The rows in Postgres. Safe for parallel use; every method is one statement of <see cref="AccountSql"/>.</summary>
-internal sealed class PostgresTokenStore(
-    NpgsqlDataSource pool, PostgresSettings settings, TokenCipher cipher, StoreMetrics metrics, TimeProvider clock, ILogger<PostgresTokenStore> logger)
+/// <summary>The rows in Postgres. Thread-safe. Every method is one statement of <see cref="AccountSql"/>.</summary>
+internal sealed partial class PostgresTokenStore(
+    StatementRunner statements, PostgresSettings settings, TokenCipher cipher, StoreMetrics metrics, TimeProvider time, ILogger<PostgresTokenStore> logger)
     : ITokenStore
 {
     private readonly string _writer = Guid.NewGuid().ToString("N");
 
-    // What an application keeps in the document beside the tokens has to survive a commit. The claim has read it already,
-    // so it is held until the claim ends: one for each account at most.
+    // A commit must preserve what an application stores in the document beside the tokens. The claim has already read the
+    // document, so it stays here until the claim ends: at most one for each account.
     private readonly ConcurrentDictionary<AccountKey, (Guid Claim, string Document)> _claimed = new();
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => RunAsync<IReadOnlyList<AccountRecord>>(
+    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => statements.QueryAsync<IReadOnlyList<AccountRecord>>(
         AccountSql.List,
         async reader =>
         {
@@ -34,7 +34,7 @@ internal sealed class PostgresTokenStore(
                 }
                 catch (UnreadableRowException e)
                 {
-                    logger.RowLeftOut(e.Key, e.Problem);
+                    LogUnreadable(e.Key, e.Problem);
                 }
             }
 
@@ -57,7 +57,7 @@ internal sealed class PostgresTokenStore(
         }
         catch (UnreadableRowException)
         {
-            // The claim was taken by then, and nobody would end it.
+            // The statement has written the claim, and the caller cannot end it.
             await ReleaseAsync(key, claim.Id, ct);
             throw;
         }
@@ -67,14 +67,14 @@ internal sealed class PostgresTokenStore(
     public async Task<AccountRecord?> CommitAsync(
         AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct)
     {
-        // Read only for a claim that another instance took, or one whose commit was answered already.
+        // The document is read only for a claim of another instance, or after an earlier commit.
         var previous = _claimed.TryGetValue(key, out var claimed) && claimed.Claim == claimId
             ? claimed.Document
             : (await RowAsync(AccountSql.Find, key, ct))?.Document;
         var row = await RowAsync(
             AccountSql.Commit, key, ct,
             Document(key, token, previous), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
-        Forget(key, claimId);
+        EndClaim(key, claimId);
         return row?.Record;
     }
 
@@ -86,7 +86,7 @@ internal sealed class PostgresTokenStore(
         var row = await RowAsync(
             AccountSql.CommitUnclaimed, key, ct,
             Document(key, token, previous), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
-        Forget(key, claim.Id);
+        EndClaim(key, claim.Id);
         return row?.Record;
     }
 
@@ -95,17 +95,17 @@ internal sealed class PostgresTokenStore(
     {
         var row = await RowAsync(
             AccountSql.Fail, key, ct,
-            Of(claimId), new NpgsqlParameter<int> { TypedValue = failure.Count }, Of(failure.Kind.ToString()), Of(failure.Detail),
+            Of(claimId), Of(failure.Count), Of(failure.Kind.ToString()), Of(failure.Detail),
             Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint));
-        Forget(key, claimId);
+        EndClaim(key, claimId);
         return row?.Record;
     }
 
     /// <inheritdoc/>
     public async Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct)
     {
-        await RunAsync(AccountSql.Release, _ => Task.FromResult(true), ct, Keyed(key, Of(claimId)));
-        Forget(key, claimId);
+        await statements.ExecuteAsync(AccountSql.Release, ct, Keyed(key, Of(claimId)));
+        EndClaim(key, claimId);
     }
 
     /// <inheritdoc/>
@@ -138,23 +138,23 @@ internal sealed class PostgresTokenStore(
     /// <inheritdoc/>
     public async Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct)
     {
-        var isDeleted = await RunAsync(AccountSql.Delete, reader => reader.ReadAsync(ct), ct, Keyed(key, Of(claimId), Of(_writer)));
-        Forget(key, claimId);
+        var isDeleted = await statements.QueryAsync(AccountSql.Delete, reader => reader.ReadAsync(ct), ct, Keyed(key, Of(claimId), Of(_writer)));
+        EndClaim(key, claimId);
         return isDeleted;
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken ct)
     {
-        await using var notices = new AccountChangeListener(settings, _writer, metrics, clock, logger);
+        await using var listener = new AccountChangeListener(settings, _writer, metrics, time, logger);
         while (true)
         {
-            foreach (var key in await notices.NextAsync(ct))
+            foreach (var key in await listener.NextAsync(ct))
                 yield return key;
         }
     }
 
-    /// <summary>What stands in the row; null also for what nobody can read, since a new seed mends it.</summary>
+    /// <summary>The document of the row; null also when it cannot be read, because a new seed repairs the row.</summary>
     private async Task<string?> ReadableDocumentAsync(AccountKey key, CancellationToken ct)
     {
         try
@@ -168,28 +168,9 @@ internal sealed class PostgresTokenStore(
     }
 
     private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken ct, params NpgsqlParameter[] further) =>
-        RunAsync(sql, async reader => await reader.ReadAsync(ct) ? AccountRow.Read(reader, cipher) : null, ct, Keyed(key, further));
+        statements.QueryAsync(sql, async reader => await reader.ReadAsync(ct) ? AccountRow.Read(reader, cipher) : null, ct, Keyed(key, further));
 
-    private async Task<T> RunAsync<T>(string sql, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct, params NpgsqlParameter[] parameters)
-    {
-        var started = metrics.Begin();
-        try
-        {
-            await using var command = pool.CreateCommand(sql);
-            command.Parameters.AddRange(parameters);
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            var result = await read(reader);
-            metrics.Succeeded(started);
-            return result;
-        }
-        catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
-        {
-            metrics.Failed(started);
-            throw PostgresErrors.Translate(e, settings);
-        }
-    }
-
-    private void Forget(AccountKey key, Guid claimId)
+    private void EndClaim(AccountKey key, Guid claimId)
     {
         if (_claimed.TryGetValue(key, out var claimed) && claimed.Claim == claimId)
             _claimed.TryRemove(new(key, claimed));
@@ -197,20 +178,9 @@ internal sealed class PostgresTokenStore(
 
     private static NpgsqlParameter[] Keyed(AccountKey key, params NpgsqlParameter[] further) => [Of(key.Provider), Of(key.Account), .. further];
 
-    // Of no declared type: the server takes it as the column's, json or jsonb.
-    internal static NpgsqlParameter<string> Json(string text) => new() { TypedValue = text, NpgsqlDbType = NpgsqlDbType.Unknown };
-
-    private NpgsqlParameter<string> Document(AccountKey key, TokenSet token, string? previous, bool isNewGrant = false) =>
+    private NpgsqlParameter Document(AccountKey key, TokenSet token, string? previous, bool isNewGrant = false) =>
         Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant)));
 
-    private static NpgsqlParameter<long> Of(long value) => new() { TypedValue = value };
-
-    private static NpgsqlParameter<Guid> Of(Guid value) => new() { TypedValue = value };
-
-    private static NpgsqlParameter<TimeSpan> Of(TimeSpan value) => new() { TypedValue = value };
-
-    private static NpgsqlParameter Of(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
-
-    private static NpgsqlParameter Of(DateTimeOffset? value) =>
-        new() { Value = (object?)value?.ToUniversalTime() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
+    [LoggerMessage(4000, LogLevel.Warning, "Row {Account} of table oauth_tokens is skipped: {Problem}")]
+    private partial void LogUnreadable(AccountKey account, string problem);
 }

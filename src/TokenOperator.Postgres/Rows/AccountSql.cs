@@ -1,67 +1,66 @@
-namespace TokenOperator.Postgres;
+namespace TokenOperator.Postgres.Rows;
 
 /// <summary>
-/// The store's statements, for READ COMMITTED: an UPDATE that waited for another sees the row as that one left it and tests
-/// its WHERE again, so of many claims one wins. A claim is open while <c>claim_expires_at</c> is set; an ended one
-/// leaves its <c>claim_id</c> behind, by which a commit whose answer was lost knows its own work.
+/// The statements of <see cref="PostgresTokenStore"/>. They rely on READ COMMITTED: an UPDATE that waited for another one sees
+/// the row as that one left it and evaluates its WHERE again, so one of several concurrent claims wins. A claim is open while
+/// <c>claim_expires_at</c> is set. A claim that has ended leaves its <c>claim_id</c> in the row, so that a repeated commit whose
+/// answer was lost recognizes its own work. In all statements $1 is the provider and $2 the account.
 /// </summary>
 internal static class AccountSql
 {
     /// <summary>The channel of LISTEN and NOTIFY.</summary>
     public const string Channel = "token_operator";
 
-    /// <summary>In the order that <see cref="AccountRow"/> reads. The casts serve tables of applications: json, timestamp.</summary>
-    private const string Columns =
-        "provider, account, token_data::text, expires_at::timestamptz, namespaces, generation, last_refresh_at, " +
-        "failures, failure_reason, failure_detail, failed_at, retry_at, failure_inputs, seed_fingerprint, denied_namespaces, " +
-        "claim_scope, claimed_by, claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour', created_at::text";
+    /// <summary>No claim is made for so long: this one was written before the server's clock was set back, so it does not count.</summary>
+    public const string ClaimIsTooLong = "claim_expires_at > now() + interval '1 hour'";
 
-    private const string ForgetFailure =
+    private static readonly string Columns = AccountRow.Columns;
+
+    private const string ClearFailure =
         "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null";
 
-    /// <summary>Eight fingerprints of 32 digits, with blanks between: two objects with dead seeds must not import them in turn for ever.</summary>
-    private const string AndEarlier = "right(concat_ws(' ', seed_fingerprint, $6), 8 * 32 + 7)";
+    /// <summary>Keeps eight fingerprints of 32 digits, separated by blanks, so that two objects with revoked seeds do not import them alternately forever.</summary>
+    private const string AddFingerprint = "right(concat_ws(' ', seed_fingerprint, $6), 8 * 32 + 7)";
 
     private const string EndClaim = "claim_scope = null, claimed_by = null, claim_term = null, claim_expires_at = null";
 
-    /// <summary>Applications select by expires_at and may have it NOT NULL: no known expiry counts as expired.</summary>
+    /// <summary>Applications select by expires_at, and it may be NOT NULL: a token without a known expiry counts as expired.</summary>
     private const string Expiry = "coalesce($4::timestamptz, now())";
 
     /// <summary>No parameters.</summary>
-    public const string List = $"select {Columns} from oauth_tokens";
+    public static readonly string List = $"select {Columns} from oauth_tokens";
 
-    /// <summary>$1 provider, $2 account (so everywhere).</summary>
-    public const string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";
+    /// <summary>No further parameters.</summary>
+    public static readonly string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";
 
     /// <summary>
-    /// $3 generation, $4 claim, $5 scope, $6 holder, $7 duration, $8 term. All on the server's clock; a claim with more left than any
-    /// is given was made before that clock was set back, and is over.
+    /// $3 generation, $4 claim, $5 scope, $6 holder, $7 duration, $8 term. Only the clock of the server counts.
     /// </summary>
-    public const string Claim = $"""
+    public static readonly string Claim = $"""
         update oauth_tokens
         set claim_id = $4, claim_scope = $5, claimed_by = $6, claim_expires_at = now() + $7, claim_term = $8
         where provider = $1 and account = $2 and generation = $3
-          and (claim_expires_at is null or claim_expires_at <= now() or claim_expires_at > now() + interval '1 hour'
+          and (claim_expires_at is null or claim_expires_at <= now() or {ClaimIsTooLong}
             or claim_scope = $5 and coalesce(claim_term, 0) <= $8)
         returning {Columns}
         """;
 
-    /// <summary>$3 token_data, $4 expires_at, $5 claim, $6 generation, $7 refreshed at. Sent twice, it writes the same twice.</summary>
-    public const string Commit = $"""
+    /// <summary>$3 token_data, $4 expires_at, $5 claim, $6 generation, $7 refreshed at. Idempotent.</summary>
+    public static readonly string Commit = $"""
         update oauth_tokens
-        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $6 + 1, last_refresh_at = $7, {ForgetFailure}, {EndClaim}
+        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $6 + 1, last_refresh_at = $7, {ClearFailure}, {EndClaim}
         where provider = $1 and account = $2 and claim_id = $5
           and (generation = $6 and claim_expires_at is not null or generation = $6 + 1 and claim_expires_at is null)
         returning {Columns}
         """;
 
     /// <summary>
-    /// $3 token_data, $4 expires_at, $5 id, $6 generation that is built on, $7 refreshed at, $8 scope, $9 new generation, $10 term. A late
-    /// statement finds a higher generation than its own and does nothing.
+    /// $3 token_data, $4 expires_at, $5 id, $6 base generation, $7 refreshed at, $8 scope, $9 new generation, $10 term. A
+    /// statement that arrives late finds a higher generation than its own and does nothing.
     /// </summary>
-    public const string CommitUnclaimed = $"""
+    public static readonly string CommitUnclaimed = $"""
         update oauth_tokens
-        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $9, last_refresh_at = $7, {ForgetFailure}, claim_id = $5, {EndClaim}
+        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $9, last_refresh_at = $7, {ClearFailure}, claim_id = $5, {EndClaim}
         where provider = $1 and account = $2
           and (generation = $6 and (claim_expires_at is null or claim_expires_at <= now() or claim_scope = $8 and coalesce(claim_term, 0) <= $10)
             or generation > $6 and generation <= $9 and claim_id = $5 and claim_expires_at is null)
@@ -69,7 +68,7 @@ internal static class AccountSql
         """;
 
     /// <summary>$3 claim, $4 failures, $5 reason, $6 detail, $7 at, $8 retry at, $9 inputs.</summary>
-    public const string Fail = $"""
+    public static readonly string Fail = $"""
         update oauth_tokens
         set updated_at = now(), failures = $4, failure_reason = $5, failure_detail = $6, failed_at = $7, retry_at = $8, failure_inputs = $9, {EndClaim}
         where provider = $1 and account = $2 and claim_id = $3 and (claim_expires_at is not null or failed_at = $7)
@@ -89,19 +88,19 @@ internal static class AccountSql
           values ($1, $2, $3, {Expiry}, now(), now(), case when $5::text is null then null else array[$5::text] end, $6)
           on conflict (provider, account) do nothing
           returning *)
-        select {Columns}, {Noticed(7)} from written
+        select {Columns}, {Notify(7)} from written
         """;
 
-    /// <summary>As <see cref="Insert"/>, and $8 generation.</summary>
+    /// <summary>The parameters of <see cref="Insert"/>, and $8 generation.</summary>
     public static readonly string Replace = $"""
         with written as (
           update oauth_tokens
-          set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = generation + 1, seed_fingerprint = {AndEarlier},
+          set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = generation + 1, seed_fingerprint = {AddFingerprint},
             namespaces = case when $5::text is null or cardinality(namespaces) > 0 or $5::text = any(denied_namespaces) then namespaces else array[$5::text] end,
-            {ForgetFailure}, claim_id = null, {EndClaim}
+            {ClearFailure}, claim_id = null, {EndClaim}
           where provider = $1 and account = $2 and generation = $8
           returning *)
-        select {Columns}, {Noticed(7)} from written
+        select {Columns}, {Notify(7)} from written
         """;
 
     /// <summary>$3 namespace, $4 writer.</summary>
@@ -112,16 +111,16 @@ internal static class AccountSql
             denied_namespaces = array_remove(denied_namespaces, $3), updated_at = now()
           where provider = $1 and account = $2
           returning *)
-        select {Columns}, {Noticed(4)} from written
+        select {Columns}, {Notify(4)} from written
         """;
 
-    /// <summary>As <see cref="Allow"/>, without an administrator: a row of nobody, and not against a denial.</summary>
+    /// <summary>The parameters of <see cref="Allow"/>. Changes only a row that no namespace may use, and never overrides a denial.</summary>
     public static readonly string AllowByProof = $"""
         with written as (
           update oauth_tokens set namespaces = array[$3], updated_at = now()
           where provider = $1 and account = $2 and coalesce(cardinality(namespaces), 0) = 0 and ($3 = any(denied_namespaces)) is not true
           returning *)
-        select {Columns}, {Noticed(4)} from written
+        select {Columns}, {Notify(4)} from written
         """;
 
     /// <summary>$3 namespace, $4 writer.</summary>
@@ -132,7 +131,7 @@ internal static class AccountSql
             denied_namespaces = case when $3 = any(denied_namespaces) then denied_namespaces else array_append(denied_namespaces, $3) end
           where provider = $1 and account = $2
           returning *)
-        select {Columns}, {Noticed(4)} from written
+        select {Columns}, {Notify(4)} from written
         """;
 
     /// <summary>$3 writer.</summary>
@@ -140,7 +139,7 @@ internal static class AccountSql
         with written as (
           update oauth_tokens set namespaces = null, updated_at = now() where provider = $1 and account = $2
           returning *)
-        select {Columns}, {Noticed(3)} from written
+        select {Columns}, {Notify(3)} from written
         """;
 
     /// <summary>$3 claim, $4 writer.</summary>
@@ -148,10 +147,10 @@ internal static class AccountSql
         with written as (
           delete from oauth_tokens where provider = $1 and account = $2 and claim_id = $3 and claim_expires_at is not null
           returning provider, account)
-        select {Noticed(4)} from written
+        select {Notify(4)} from written
         """;
 
-    // Only what a person or another controller does is told to others: a notice costs a lock at commit.
-    private static string Noticed(int writer) =>
+    // Only changes by people and by other controllers notify other processes: a notification costs a lock at commit.
+    private static string Notify(int writer) =>
         $"pg_notify('{Channel}', json_build_object('provider', provider, 'account', account, 'by', ${writer}::text)::text)";
 }

@@ -1,0 +1,15 @@
+alter table oauth_tokens
+  drop column namespaces,
+  drop column generation,
+  drop column last_refresh_at,
+  drop column claim_id,
+  drop column claim_scope,
+  drop column claimed_by,
+  drop column claim_expires_at,
+  drop column failures,
+  drop column failure_reason,
+  drop column failure_detail,
+  drop column failed_at,
+  drop column retry_at,
+  drop column failure_inputs,
+  drop column seed_fingerprint;

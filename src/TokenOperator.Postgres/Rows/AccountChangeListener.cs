@@ -1,0 +1,171 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Postgres.Rows;
+
+/// <summary>
+/// Listens for changed accounts on a connection of its own. It reconnects after 1 s when the connection breaks, and waits longer
+/// each time, up to 30 s, while the database is unreachable. Npgsql's keepalive (30 s unless configured) detects a dead
+/// connection. Behind a pooler that assigns a session for one transaction at a time no notification arrives, so there any account
+/// may have changed every 10 s.
+/// </summary>
+/// <param name="settings">The address of the database.</param>
+/// <param name="ownWriter">The writer whose notifications are skipped.</param>
+/// <param name="metrics">Records whether the connection is established.</param>
+/// <param name="time">Measures the waits.</param>
+/// <param name="logger">Receives the failures.</param>
+internal sealed partial class AccountChangeListener(PostgresSettings settings, string ownWriter, StoreMetrics metrics, TimeProvider time, ILogger logger) : IAsyncDisposable
+{
+    private static readonly TimeSpan MinDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan SchemaPollInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(10);
+
+    private readonly List<AccountKey?> _changed = [];
+    private NpgsqlConnection? _connection;
+    private TimeSpan _delay = MinDelay;
+    private bool _pollOnly;
+
+    /// <summary>
+    /// Waits for the next changes. Null means that any account may have changed: a new connection has missed earlier notifications,
+    /// and a notification in an unknown form does not say what changed. Until the database has been migrated, it waits.
+    /// </summary>
+    public async Task<IReadOnlyList<AccountKey?>> NextAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            ct.ThrowIfCancellationRequested();
+            try
+            {
+                if (_pollOnly)
+                {
+                    await Task.Delay(PollInterval, time, ct);
+                    return [null];
+                }
+
+                if (_connection is null)
+                {
+                    await ConnectAsync(ct);
+                    return [null];
+                }
+
+                while (_changed.Count == 0)
+                    await _connection.WaitAsync(ct);
+                _delay = MinDelay;
+                AccountKey?[] changed = [.. _changed];
+                _changed.Clear();
+                return changed;
+            }
+            catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
+            {
+                await DisconnectAsync();
+                metrics.Listening(good: false);
+                LogFailed(_delay, PostgresErrors.Translate(e, settings).Message);
+                await Task.Delay(_delay, time, ct);
+                _delay = _delay * 2 < MaxDelay ? _delay * 2 : MaxDelay;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await DisconnectAsync();
+
+    private async Task ConnectAsync(CancellationToken ct)
+    {
+        var connection = settings.CreateConnection();
+        try
+        {
+            connection.Notification += (_, e) => OnNotification(e.Payload);
+            await connection.OpenAsync(ct);
+            await WaitForSchemaAsync(connection, ct);
+            if (await IsPooledAsync(connection, ct))
+            {
+                _pollOnly = true;
+                LogPollOnly(settings, PollInterval);
+                return;
+            }
+
+            await using var listen = new NpgsqlCommand($"listen {AccountSql.Channel}", connection);
+            await listen.ExecuteNonQueryAsync(ct);
+            (_connection, connection) = (connection, null);
+        }
+        finally
+        {
+            if (connection is not null)
+                await connection.DisposeAsync();
+        }
+
+        metrics.Listening(good: true);
+        LogListening(settings);
+    }
+
+    /// <summary>A migration creates the table of versions in the same transaction as everything else.</summary>
+    private async Task WaitForSchemaAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand("select to_regclass('oauth_tokens') is not null and to_regclass('token_operator_versions') is not null", connection);
+        for (var isFirst = true; !(bool)(await command.ExecuteScalarAsync(ct))!; isFirst = false)
+        {
+            if (isFirst)
+                LogWaitingForSchema(settings);
+            await Task.Delay(SchemaPollInterval, time, ct);
+        }
+    }
+
+    /// <summary>True when the process that works for this session is not the one that accepted the connection: a pooler is in between.</summary>
+    private static async Task<bool> IsPooledAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand("select pg_backend_pid()", connection);
+        return (int)(await command.ExecuteScalarAsync(ct))! != connection.ProcessID;
+    }
+
+    private async Task DisconnectAsync()
+    {
+        _changed.Clear();
+        if (_connection is { } connection)
+        {
+            _connection = null;
+            await connection.DisposeAsync();
+        }
+    }
+
+    private void OnNotification(string payload)
+    {
+        var notification = Parse(payload);
+        if (notification?.By == ownWriter)
+            return;
+        _changed.Add(notification is { Provider: { } provider, Account: { } account } ? new AccountKey(provider, account) : null);
+    }
+
+    private static Change? Parse(string payload)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(payload, ChangeJson.Default.Change);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private sealed record Change(string? Provider, string? Account, string? By);
+
+    [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+    [JsonSerializable(typeof(Change))]
+    private sealed partial class ChangeJson : JsonSerializerContext;
+
+    [LoggerMessage(4001, LogLevel.Warning, "Cannot listen for changes of accounts, next attempt in {Delay}: {Problem}")]
+    private partial void LogFailed(TimeSpan delay, string problem);
+
+    [LoggerMessage(4002, LogLevel.Debug, "Listening for changes of accounts in {Database}")]
+    private partial void LogListening(PostgresSettings database);
+
+    [LoggerMessage(4003, LogLevel.Warning, "{Database} is behind a connection pooler that does not support LISTEN, so the operator looks for changes every {Interval}. To see changes immediately, connect to Postgres directly")]
+    private partial void LogPollOnly(PostgresSettings database, TimeSpan interval);
+
+    [LoggerMessage(4004, LogLevel.Information, "{Database} has no table oauth_tokens of the operator yet; waiting for a migration")]
+    private partial void LogWaitingForSchema(PostgresSettings database);
+}

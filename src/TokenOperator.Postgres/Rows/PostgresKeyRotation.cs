@@ -1,0 +1,114 @@
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres.Encryption;
+
+namespace TokenOperator.Postgres.Rows;
+
+/// <summary>Reads the rows in batches, in the order of their keys, and replaces each row in a statement of its own.</summary>
+internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCipher cipher) : IKeyRotation
+{
+    private const int BatchSize = 200;
+
+    /// <summary>The most passes over the table. Another pass follows when other processes changed rows during one.</summary>
+    private const int MaxPasses = 10;
+
+    private const string KeyId = "case when token_data -> 'ciphertext' is not null then token_data ->> 'kid' end";
+
+    private const string CountSql = $"select {KeyId}, count(*) from oauth_tokens group by 1 order by 1";
+
+    private const string NextSql = $"""
+        select provider, account, token_data::text, xmin::text from oauth_tokens
+        where (provider, account) > ($1, $2) and token_data is not null
+          and case $3 when 'PlainText' then token_data -> 'ciphertext' is null
+                      when 'Encrypted' then token_data -> 'ciphertext' is not null
+                      else {KeyId} is distinct from $4 end
+        order by provider, account limit $5
+        """;
+
+    // xmin identifies the transaction that wrote the row. Every later write changes it, also the write of an application
+    // that does not know generations.
+    private const string ReplaceSql = "update oauth_tokens set token_data = $3 where provider = $1 and account = $2 and xmin::text = $4";
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<KeyUsage>> CountAsync(CancellationToken ct) => statements.QueryAsync<IReadOnlyList<KeyUsage>>(
+        CountSql,
+        async reader =>
+        {
+            var counts = new List<KeyUsage>();
+            while (await reader.ReadAsync(ct))
+                counts.Add(new KeyUsage(reader.IsDBNull(0) ? null : KeyFolder.IsName(reader.GetString(0)) ? reader.GetString(0) : KeyUsage.InvalidName, reader.GetInt64(1)));
+            return [.. counts.GroupBy(count => count.KeyId).Select(rows => new KeyUsage(rows.Key, rows.Sum(row => row.Rows)))];
+        },
+        ct);
+
+    /// <inheritdoc/>
+    public async Task<RewriteResult> RewriteAsync(RowSelection selection, CancellationToken ct)
+    {
+        var count = 0;
+        for (var pass = 1; ; pass++)
+        {
+            var (done, problems) = await RewriteAllAsync(selection, ct);
+            count += done;
+            if (problems.All(problem => problem is not null) || pass == MaxPasses)
+                return new RewriteResult(count, [.. problems.Select(problem => problem ?? "A row changed repeatedly in the meantime. Run the command again.")]);
+        }
+    }
+
+    /// <summary>One pass over the table. A problem that is null is a row that another process changed in the meantime.</summary>
+    private async Task<(int Done, List<string?> Problems)> RewriteAllAsync(RowSelection selection, CancellationToken ct)
+    {
+        var (done, problems) = (0, new List<string?>());
+        var last = new AccountKey("", "");
+        while (await NextAsync(selection, last, ct) is { Count: > 0 } rows)
+        {
+            foreach (var row in rows)
+            {
+                var (isDone, problem) = await RewriteRowAsync(row, ct);
+                if (isDone)
+                    done++;
+                else
+                    problems.Add(problem);
+            }
+
+            last = rows[^1].Key;
+        }
+
+        return (done, problems);
+    }
+
+    private Task<List<Row>> NextAsync(RowSelection selection, AccountKey after, CancellationToken ct) => statements.QueryAsync(
+        NextSql,
+        async reader =>
+        {
+            var rows = new List<Row>();
+            while (await reader.ReadAsync(ct))
+                rows.Add(new Row(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3)));
+            return rows;
+        },
+        ct, SqlValue.Of(after.Provider), SqlValue.Of(after.Account), SqlValue.Of(selection.ToString()), SqlValue.Of(cipher.CurrentKeyId ?? ""), SqlValue.Of(BatchSize));
+
+    private async Task<(bool Done, string? Problem)> RewriteRowAsync(Row row, CancellationToken ct)
+    {
+        string document;
+        try
+        {
+            document = cipher.Open(row.Key, row.Stored);
+            // A document without tokens was not written by an operator, and stays as it is.
+            TokenDocument.Read(document);
+        }
+        catch (UnreadableRowException e)
+        {
+            return (false, e.Message);
+        }
+        catch (InvalidDocumentException e)
+        {
+            return (false, new UnreadableRowException(row.Key, e.Message).Message);
+        }
+
+        var replaced = await statements.ExecuteAsync(
+            ReplaceSql, ct, SqlValue.Of(row.Key.Provider), SqlValue.Of(row.Key.Account), SqlValue.Json(cipher.Seal(row.Key, document)), SqlValue.Of(row.Version));
+        return (replaced == 1, null);
+    }
+
+    private sealed record Row(AccountKey Key, string Stored, string Version);
+}

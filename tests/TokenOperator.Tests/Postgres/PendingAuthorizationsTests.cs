@@ -1,0 +1,52 @@
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+using TokenOperator.Postgres.Rows;
+
+namespace TokenOperator.Tests.Postgres;
+
+[Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
+public sealed class PendingAuthorizationsTests(PostgresFixture fixture)
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+    private static readonly PendingAuthorization Authorization = new(new("mail", "marcus", "uid-1"), 3, 7, "browser", new SecretValue("verifier"));
+
+    [Fact]
+    public async Task One_of_several_concurrent_callers_gets_an_authorization()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        (await pending.AddAsync("state", Authorization, Lifetime, default)).Should().BeTrue();
+
+        var taken = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => pending.TakeAsync("state", default)));
+
+        taken.OfType<PendingAuthorization>().Should().Equal(Authorization);
+        (await pending.TakeAsync("state", default)).Should().BeNull();
+        (await pending.TakeAsync("never", default)).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task An_expired_authorization_is_not_returned_and_is_deleted()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        await pending.AddAsync("late", Authorization, TimeSpan.Zero, default);
+        await pending.AddAsync("later", Authorization, TimeSpan.Zero, default);
+
+        (await pending.TakeAsync("late", default)).Should().BeNull();
+        await pending.AddAsync("new", Authorization, Lifetime, default);
+
+        (await database.ScalarAsync("select string_agg(state_hash, ',') from token_operator_consents")).Should().Be("new");
+    }
+
+    [Fact]
+    public async Task Each_owner_has_its_own_limit()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        for (var i = 0; i < PostgresPendingAuthorizations.MaxPending; i++)
+            (await pending.AddAsync($"state-{i}", Authorization, Lifetime, default)).Should().BeTrue();
+
+        (await pending.AddAsync("one more", Authorization, Lifetime, default)).Should().BeFalse();
+        (await pending.AddAsync("of another", Authorization with { Owner = Authorization.Owner with { Name = "other" } }, Lifetime, default)).Should().BeTrue();
+    }
+}
