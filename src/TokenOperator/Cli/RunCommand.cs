@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
 using TokenOperator.Hosting;
 using TokenOperator.Postgres;
-using TokenOperator.Providers;
+using TokenOperator.Providers.OAuth2;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;

@@ -23,7 +23,7 @@ public sealed partial class AccountRefresher(
     Random dice,
     ILogger<AccountRefresher> log)
 {
-    /// <summary>How much longer than the provider's time limit a claim holds: a claim and a commit take 10 s each at most.</summary>
+    /// <summary>How much longer than the provider's timeout a claim holds: a claim and a commit take 10 s each at most.</summary>
     public static readonly TimeSpan ClaimMargin = TimeSpan.FromSeconds(30);
 
     /// <summary>Asks the provider unless somebody was faster.</summary>
@@ -57,7 +57,7 @@ public sealed partial class AccountRefresher(
 
     private async Task<AccountRecord?> ClaimAndAskAsync(AccountRecord seen, OAuthClient client, string inputs, Action sending, CancellationToken ct)
     {
-        var claim = fence.NewClaim(providers.Find(seen.Key.Provider)!.TimeLimit + ClaimMargin);
+        var claim = fence.NewClaim(providers.Find(seen.Key.Provider)!.Timeout + ClaimMargin);
         AccountRecord? claimed;
         try
         {

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using KubeRuntime;
 using TokenOperator.Api;
-using TokenOperator.Providers.Authorization;
+using TokenOperator.Core.Text;
 using TokenOperator.Reconcile;
 
 namespace TokenOperator.SelfService;

@@ -32,7 +32,7 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_claim_outlasts_the_longest_answer_of_the_provider()
     {
-        _bed.Provider.TimeLimit = TimeSpan.FromSeconds(300);
+        _bed.Provider.Timeout = TimeSpan.FromSeconds(300);
         await RefreshAsync();
         _bed.Store.LastClaim!.Duration.Should().Be(TimeSpan.FromSeconds(330));
     }
