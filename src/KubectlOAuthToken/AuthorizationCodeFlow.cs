@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
@@ -32,13 +33,13 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan p
             Pkce = Pkce.New(),
             LoginHint = expected.LoginHint,
         };
-        var address = provider.AddressFor(request)!;
+        var address = provider.AuthorizationUri(request);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(patience);
         try
         {
-            var reply = listener is null ? await PasteAsync(address, request.State, limit.Token) : await BrowseAsync(listener, address, limit.Token);
-            var granted = await ExchangeAsync(provider, client, request, reply, expected, ct);
+            var response = listener is null ? await PasteAsync(address, request.State, limit.Token) : await BrowseAsync(listener, address, limit.Token);
+            var granted = await ExchangeAsync(provider, client, request, response, expected, ct);
             var used = await use(granted);
             if (listener is not null)
                 await listener.AnswerAsync(good: true, $"The consent{(granted.Identity is { } who ? $" of {who}" : "")} is kept, and the operator goes on with it. You can close this page.");
@@ -76,19 +77,19 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan p
     }
 
     private async Task<CodeExchangeResponse.Granted> ExchangeAsync(
-        IAuthorizationProvider provider, OAuthClient client, AuthorizationRequest request, AuthorizationResponse reply, ExpectedIdentity expected, CancellationToken ct)
+        IAuthorizationProvider provider, OAuthClient client, AuthorizationRequest request, AuthorizationResponse response, ExpectedIdentity expected, CancellationToken ct)
     {
-        if ((reply.State is not null || reply.Code is not null) && !reply.Answers(request.State))
-            throw Refused(ConsentCheck.StateMismatch);
-        if (ConsentCheck.Refuse(reply) is { } useless)
+        if ((response.State is not null || response.Code is not null) && !response.MatchesState(request.State))
+            throw Refused(ConsentValidator.StateMismatch);
+        if (ConsentValidator.FindError(response) is { } useless)
             throw Refused(useless);
         AskedAt = TimeProvider.System.GetUtcNow();
-        var answer = await provider.ExchangeCodeAsync(client, reply.Code!, request.Pkce, request.RedirectUri, ct);
+        var answer = await provider.ExchangeCodeAsync(client, response.Code!, request.Pkce, request.RedirectUri, ct);
         if (answer is not CodeExchangeResponse.Granted granted)
             throw Refused($"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again; if it stays so, look at the OAuth client in the provider's console");
-        if (ConsentCheck.Refuse(granted, expected, request.Scopes) is not { } reason)
+        if (ConsentValidator.FindError(granted, expected, request.Scopes) is not { } reason)
             return granted;
-        var who = granted.Identity is { } got && expected.IsKnown && !expected.IsMetBy(got) ? $" (it is of {got}, expected is {expected.LoginHint})" : "";
+        var who = granted.Identity is { } got && expected.IsKnown && !expected.Matches(got) ? $" (it is of {got}, expected is {expected.LoginHint})" : "";
         throw Refused(reason + who);
     }
 

@@ -6,7 +6,9 @@ using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.OAuth2;
 using k8s.Models;
 
 namespace KubectlOAuthToken;
@@ -59,7 +61,8 @@ internal static class AuthorizeVerb
         var request = TokenRequest.From(entity, out var error)
             ?? throw new PluginException($"The OAuthToken {cluster.Namespace}/{name} is not valid: {error}", ExitCodes.BadInput);
         CheckThatItHelps(entity, request);
-        using var provider = LocalProvider.Create(request.Key.Provider, authorizationEndpoint, tokenEndpoint);
+        using var endpoints = new TokenEndpointClient(TimeProvider.System);
+        var provider = new OAuth2AuthorizationProvider(LocalProvider.Read(request.Key.Provider, authorizationEndpoint, tokenEndpoint), endpoints, TimeProvider.System);
         var client = await ReadClientAsync(cluster, request, ct);
         var target = new ConsentTarget(cluster, entity, request);
         await target.CheckRightsAsync(ct);
@@ -69,7 +72,7 @@ internal static class AuthorizeVerb
             : throw new PluginException($"spec.scopes of {request.Owner} is empty, so there is nothing to ask consent for. Set it, such as [https://mail.google.com/] for Gmail.", ExitCodes.BadInput);
 
         var where = await dialog.AskAsync(
-            provider, client, scopes, expected, consent => target.WriteAsync(ConsentCheck.ToTokenSet(consent, dialog.AskedAt), client.ClientId, ct), ct);
+            provider, client, scopes, expected, consent => target.WriteAsync(consent.ToTokenSet(dialog.AskedAt), client.ClientId, ct), ct);
         return await SeedSecret.WaitAsync(cluster, entity, where, timeout, ct);
     }
 

@@ -97,7 +97,7 @@ public sealed partial record TokenRequest
         : !DisplayText.IsPrintable(spec.Account) ? "spec.account has a control character; expected printable characters."
         : string.IsNullOrEmpty(spec.ClientSecretRef?.Name) ? "spec.clientSecretRef.name is empty; expected the name of the Secret with the OAuth client."
         : spec.SeedSecretRef is { Name: null or "" } ? "spec.seedSecretRef.name is empty; expected the name of the Secret with the token file."
-        : spec.Identity is { } identity && (string.IsNullOrWhiteSpace(identity) || identity.Length > Core.Tokens.Identity.Longest || !DisplayText.IsPrintable(identity))
+        : spec.Identity is { } identity && (string.IsNullOrWhiteSpace(identity) || identity.Length > Core.Tokens.Identity.MaxLength || !DisplayText.IsPrintable(identity))
             ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as the provider's id_token has it."
         : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
         ?? (spec.DeletionPolicy is null or "Retain" or "Delete" or "Revoke"

@@ -3,21 +3,24 @@ using TokenOperator.Providers.Authorization;
 
 namespace TokenOperator.Providers;
 
-/// <summary>An authorization server that asks a person in a browser: the code grant (RFC 6749 section 4.1) with PKCE (RFC 7636).</summary>
+/// <summary>An authorization server that a person consents at in a browser: the code grant (RFC 6749 section 4.1) with PKCE (RFC 7636).</summary>
 public interface IAuthorizationProvider
 {
-    /// <summary>True when the provider's settings name an authorization endpoint.</summary>
-    bool CanAsk { get; }
-
-    /// <summary>Where to send the browser; null when the provider's settings name no authorization endpoint.</summary>
-    Uri? AddressFor(AuthorizationRequest request);
+    /// <summary>The address that the browser opens (RFC 6749 section 4.1.1).</summary>
+    Uri AuthorizationUri(AuthorizationRequest request);
 
     /// <summary>
-    /// Exchanges the code that came back, once. Never retries and never throws for an answer. The addresses are the settings'
-    /// alone, and the answer comes straight from the provider over TLS, so that its id_token needs no signature; issuer, audience
-    /// and end are looked at (OpenID Connect Core section 3.1.3.7).
+    /// Exchanges the code once (RFC 6749 section 4.1.3). Never retries, and returns every response as a value. The response comes
+    /// from the settings' token endpoint over TLS, so the id_token's signature is not checked; its issuer, audience and expiry
+    /// are (OpenID Connect Core section 3.1.3.7).
     /// </summary>
-    Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken ct);
+    /// <param name="client">The OAuth client that the code was issued to.</param>
+    /// <param name="code">From the <see cref="AuthorizationResponse"/>.</param>
+    /// <param name="pkce">Of the <see cref="AuthorizationRequest"/>.</param>
+    /// <param name="redirectUri">Of the <see cref="AuthorizationRequest"/>.</param>
+    /// <param name="cancellationToken">Counts until the request is sent.</param>
+    /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
+    Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken);
 }
 
 /// <summary>What a code was exchanged for.</summary>
@@ -28,10 +31,25 @@ public abstract record CodeExchangeResponse
     }
 
     /// <summary>A token, and who consented.</summary>
-    /// <param name="Token">As after a refresh; its refresh token can be missing.</param>
-    /// <param name="Identity">Null when the provider did not say so that it counts.</param>
-    /// <param name="Unidentified">Why it is null, in words that are safe to show.</param>
-    public sealed record Granted(TokenResponse.Granted Token, Identity? Identity, string? Unidentified = null) : CodeExchangeResponse;
+    /// <param name="Token">As after a refresh, but possibly without a refresh token.</param>
+    /// <param name="Identity">Null if the id_token does not prove one.</param>
+    /// <param name="Unidentified">Why it is null; safe to show.</param>
+    public sealed record Granted(TokenResponse.Granted Token, Identity? Identity, string? Unidentified = null) : CodeExchangeResponse
+    {
+        /// <summary>The tokens to store.</summary>
+        /// <param name="requestedAt">When the code was exchanged: lifetimes count from here.</param>
+        public TokenSet ToTokenSet(DateTimeOffset requestedAt) => new()
+        {
+            AccessToken = Token.AccessToken,
+            RefreshToken = Token.RefreshToken,
+            TokenType = Token.TokenType,
+            Scopes = Token.Scopes ?? [],
+            IssuedAt = requestedAt,
+            ExpiresAt = requestedAt + Token.ExpiresIn,
+            RefreshTokenExpiresAt = requestedAt + Token.RefreshTokenExpiresIn,
+            Identity = Identity,
+        };
+    }
 
     /// <summary>No token.</summary>
     /// <param name="Kind">What it means.</param>

@@ -4,10 +4,10 @@ using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers;
 
-/// <summary>How the providers answer. The result is <c>Refreshed</c> or the name of a <see cref="FailureKind"/>; each is there, as 0, from the start.</summary>
+/// <summary>The providers' responses to refreshes. The result is <c>Refreshed</c> or the name of a <see cref="FailureKind"/>; each is exported as 0 from the start.</summary>
 public sealed class ProviderMetrics : IDisposable
 {
-    /// <summary>The meter's name, for the exporter.</summary>
+    /// <summary>The name of the meter.</summary>
     public const string MeterName = "TokenOperator.Providers";
 
     private const string Success = "Refreshed";
@@ -18,27 +18,27 @@ public sealed class ProviderMetrics : IDisposable
     private readonly Meter _meter;
     private readonly Histogram<double> _duration;
 
-    /// <summary>Makes the instruments.</summary>
+    /// <summary>Creates the instruments.</summary>
     public ProviderMetrics(IMeterFactory meters)
     {
         _meter = meters.Create(MeterName);
-        _duration = _meter.CreateHistogram("tokenoperator_provider_refresh_duration", "s", "Time until the provider answered.", null, Buckets);
+        _duration = _meter.CreateHistogram("tokenoperator_provider_refresh_duration", "s", "How long the provider took to respond.", null, Buckets);
         _meter.CreateObservableCounter(
             "tokenoperator_provider_refreshes",
             () => _results.Select(result => new Measurement<long>(result.Value, new("provider", result.Key.Provider), new KeyValuePair<string, object?>("result", result.Key.Result))),
             null,
-            "Refreshes that a provider was asked for, by result.");
+            "Refreshes requested from the provider, by result.");
     }
 
-    /// <summary>Exports the provider's results as 0 until it is asked.</summary>
+    /// <summary>Exports the provider's results as 0 until its first refresh.</summary>
     public void Add(string provider)
     {
         foreach (var result in Enum.GetNames<FailureKind>().Append(Success))
             _results.TryAdd((provider, result), 0);
     }
 
-    /// <summary>Counts one answer; <paramref name="failure"/> is null for a token.</summary>
-    public void Answered(string provider, FailureKind? failure, TimeSpan elapsed)
+    /// <summary>Counts one refresh; <paramref name="failure"/> is null if it brought a token.</summary>
+    public void Record(string provider, FailureKind? failure, TimeSpan elapsed)
     {
         _results.AddOrUpdate((provider, failure?.ToString() ?? Success), 1, (_, count) => count + 1);
         _duration.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("provider", provider));

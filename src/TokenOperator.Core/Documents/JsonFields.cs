@@ -28,13 +28,12 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
     public string? Text(string name) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.String } value => value.GetString() is { Length: > 0 } text ? text : null,
+        { ValueKind: JsonValueKind.String } => json.Text(name),
         _ => throw Wrong(name, "a string"),
     };
 
-    /// <summary>A short string without control characters; null when absent or anything else, since applications use the field as they like.</summary>
-    public string? Name(string name) =>
-        Find(name) is { ValueKind: JsonValueKind.String } value && value.GetString() is { Length: > 0 and <= Identity.Longest } text && !text.Any(char.IsControl) ? text : null;
+    /// <summary>A subject or an address; null for anything else, because applications use the field for their own names.</summary>
+    public string? Name(string name) => json.Text(name) is { } text && Identity.IsValid(text) ? text : null;
 
     /// <summary>A string of printable ASCII, as RFC 6749 appendix A has tokens and client credentials (VSCHAR), or null.</summary>
     public string? Credential(string name)
@@ -63,14 +62,7 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
     }
 
     /// <summary>A number, or a string that holds one.</summary>
-    public decimal? Number(string name) => Find(name) switch
-    {
-        null => null,
-        { ValueKind: JsonValueKind.Number } value when value.TryGetDecimal(out var number) => number,
-        { ValueKind: JsonValueKind.String } value
-            when decimal.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) => number,
-        _ => throw Wrong(name, "a number"),
-    };
+    public decimal? Number(string name) => Find(name) is null ? null : json.Number(name) ?? throw Wrong(name, "a number");
 
     /// <summary>A positive span in seconds of at most 10 years; null when absent or out of that range.</summary>
     public TimeSpan? Seconds(string name) =>

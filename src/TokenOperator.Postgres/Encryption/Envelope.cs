@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using TokenOperator.Core.Documents;
 
 namespace TokenOperator.Postgres.Encryption;
 
@@ -32,7 +33,7 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
             var root = json.RootElement;
             if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("ciphertext", out var ciphertext))
                 return false;
-            if (Text(root, "enc") == Algorithm && Text(root, "kid") is { } keyId && KeyFolder.IsName(keyId)
+            if (root.Text("enc") == Algorithm && root.Text("kid") is { } keyId && KeyFolder.IsName(keyId)
                 && Bytes(root, "iv") is { Length: IvSize } iv && Bytes(root, "tag") is { Length: DataKey.TagSizeInBytes } tag
                 && ciphertext.ValueKind == JsonValueKind.String && ciphertext.TryGetBytesFromBase64(out var encrypted))
             {
@@ -65,9 +66,6 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
-
-    private static string? Text(JsonElement root, string name) =>
-        root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static byte[]? Bytes(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out var bytes) ? bytes : null;

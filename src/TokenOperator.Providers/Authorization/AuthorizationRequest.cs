@@ -1,40 +1,48 @@
+// The messages that go through a browser. Pure values.
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
+
 namespace TokenOperator.Providers.Authorization;
 
-/// <summary>What a person is asked for.</summary>
+/// <summary>A request for a person's consent (RFC 6749 section 4.1.1).</summary>
 public sealed record AuthorizationRequest
 {
-    /// <summary>Which application asks.</summary>
+    /// <summary>The application that asks.</summary>
     public required string ClientId { get; init; }
 
-    /// <summary>Where the browser comes back to.</summary>
+    /// <summary>The address that the browser returns to.</summary>
     public required Uri RedirectUri { get; init; }
 
-    /// <summary>What the token shall be good for.</summary>
+    /// <summary>What the token must allow.</summary>
     public required IReadOnlyList<string> Scopes { get; init; }
 
-    /// <summary>Comes back with the answer (RFC 6749 section 10.12).</summary>
+    /// <summary>Comes back with the response (RFC 6749 section 10.12).</summary>
     public required string State { get; init; }
 
-    /// <summary>Of this request alone.</summary>
+    /// <summary>Used for this request only.</summary>
     public required Pkce Pkce { get; init; }
 
-    /// <summary>Which account to offer first, or null. A wish: whether the right one consented is looked at afterwards.</summary>
+    /// <summary>The account for the provider to preselect, or null. The person can still choose another (OpenID Connect Core section 3.1.2.1).</summary>
     public string? LoginHint { get; init; }
 
-    /// <summary>The address at <paramref name="endpoint"/>, which may have a query of its own. Scopes that stand in both lists are asked for once.</summary>
-    public Uri AddressAt(Uri endpoint, IEnumerable<string> furtherScopes)
+    /// <summary>The address to open.</summary>
+    /// <param name="endpoint">The authorization endpoint; it may have a query.</param>
+    /// <param name="additionalScopes">Requested after <see cref="Scopes"/>, without duplicates.</param>
+    internal Uri ToUri(Uri endpoint, IEnumerable<string> additionalScopes)
     {
-        ArgumentNullException.ThrowIfNull(endpoint);
         (string Name, string? Value)[] parameters =
         [
             ("response_type", "code"),
             ("client_id", ClientId),
             ("redirect_uri", RedirectUri.AbsoluteUri),
-            ("scope", string.Join(' ', Scopes.Concat(furtherScopes).Distinct(StringComparer.Ordinal))),
+            ("scope", string.Join(' ', Scopes.Concat(additionalScopes).Distinct(StringComparer.Ordinal))),
             ("state", State),
             ("code_challenge", Pkce.Challenge),
             ("code_challenge_method", "S256"),
-            // Google hands out a refresh token only for the first, and only at a consent that was really asked for.
+            // Google issues a refresh token only with access_type=offline, and again only with prompt=consent.
             ("access_type", "offline"),
             ("prompt", "consent"),
             ("login_hint", LoginHint),
@@ -42,4 +50,15 @@ public sealed record AuthorizationRequest
         var query = string.Join('&', parameters.Where(parameter => parameter.Value is not null).Select(parameter => $"{parameter.Name}={Uri.EscapeDataString(parameter.Value!)}"));
         return new Uri($"{endpoint.AbsoluteUri}{(endpoint.Query.Length > 0 ? '&' : '?')}{query}");
     }
+}
+
+/// <summary>Proof Key for Code Exchange (RFC 7636): an authorization code is useless to someone who intercepts it.</summary>
+/// <param name="Verifier">Leaves this process only in the exchange of the code.</param>
+public sealed record Pkce(SecretValue Verifier)
+{
+    /// <summary>By the method S256 (RFC 7636 section 4.2).</summary>
+    public string Challenge => Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier.Reveal())));
+
+    /// <summary>A random verifier.</summary>
+    public static Pkce New() => new(new SecretValue(RandomText.New()));
 }

@@ -1,79 +1,76 @@
 using System.Buffers.Text;
 using System.Text.Json;
+using TokenOperator.Core.Documents;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers.OAuth2;
 
 /// <summary>
-/// Reads who consented out of an id_token that came straight from the token endpoint: TLS has proven where it is from, in place
-/// of its signature (OpenID Connect Core section 3.1.3.7, step 6). Never used on one that came by a browser.
+/// Reads who consented from an id_token that came directly from the token endpoint: TLS proves its origin, in place of its
+/// signature (OpenID Connect Core section 3.1.3.7, step 6). Never use it for an id_token from a browser.
 /// </summary>
 internal static class IdToken
 {
-    /// <summary>How far two clocks may be apart.</summary>
-    private static readonly TimeSpan Leeway = TimeSpan.FromMinutes(5);
+    /// <summary>How far two clocks may differ.</summary>
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
-    /// <summary>Who consented; null when there is no id_token or it is not a good one, and <paramref name="trouble"/> then says why.</summary>
-    /// <param name="idToken">What came.</param>
-    /// <param name="clientId">Whom it must be meant for.</param>
-    /// <param name="issuers">One of whom it must be from; empty when they are not known.</param>
-    /// <param name="now">When it must not have ended.</param>
-    /// <param name="trouble">In words that are safe to show, with what to do.</param>
-    public static Identity? Read(SecretValue? idToken, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now, out string? trouble)
+    /// <summary>Who consented; null if there is no valid id_token, and <paramref name="error"/> then says why.</summary>
+    /// <param name="idToken">The id_token, or null.</param>
+    /// <param name="clientId">The audience that it must have.</param>
+    /// <param name="issuers">The issuers that it may have. Empty: not checked.</param>
+    /// <param name="now">Compared with its expiry.</param>
+    /// <param name="error">Safe to show, with what to do.</param>
+    public static Identity? Read(SecretValue? idToken, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now, out string? error)
     {
-        trouble = idToken is null
-            ? "there is no id_token in its answer. The scopes openid and email bring one: see the setting ConsentScopes of the provider"
+        error = idToken is null
+            ? "the response has no id_token. Request one with the scopes openid and email: see the provider's setting ConsentScopes"
             : "its id_token cannot be read";
         if (idToken?.Reveal().Split('.') is not [_, { Length: > 0 } payload, _])
             return null;
         try
         {
-            using var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(payload), new JsonDocumentOptions { MaxDepth = 16 });
-            var root = claims.RootElement;
-            if (root.ValueKind != JsonValueKind.Object || Text(root, "sub") is not { } subject)
+            using var document = JsonDocument.Parse(Base64Url.DecodeFromChars(payload), new JsonDocumentOptions { MaxDepth = 16 });
+            var claims = document.RootElement;
+            if (claims.ValueKind != JsonValueKind.Object || Name(claims, "sub") is not { } subject)
                 return null;
-            trouble = Refuse(root, clientId, issuers, now);
-            return trouble is null ? new Identity(subject, IsVerified(root) ? Text(root, "email") : null) : null;
+            error = FindError(claims, clientId, issuers, now);
+            return error is null ? new Identity(subject, IsVerified(claims) ? Name(claims, "email") : null) : null;
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
-            // Whatever it is, it names nobody.
+            // Not base64url, not JSON, or a string whose escapes are not valid text.
             return null;
         }
     }
 
-    private static string? Refuse(JsonElement claims, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now)
+    private static string? FindError(JsonElement claims, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now)
     {
         if (!IsFor(claims, clientId))
             return "its id_token is for another client";
-        if (Text(claims, "iss") is not { } issuer)
-            return "its id_token does not say whom it is from (iss)";
+        if (Name(claims, "iss") is not { } issuer)
+            return "its id_token does not name its issuer (iss)";
         if (issuers.Count > 0 && !issuers.Contains(issuer, StringComparer.Ordinal))
-            return $"its id_token is from {Redactor.Of(issuer)}, expected {issuers[0]}. See the setting Issuer of the provider";
-        // Compared as numbers: not each of them is a moment that DateTimeOffset can hold.
-        if (!claims.TryGetProperty("exp", out var end) || end.ValueKind != JsonValueKind.Number)
-            return "its id_token does not say when it ends (exp)";
-        return end.GetDouble() > (now - Leeway).ToUnixTimeSeconds() ? null
-            : $"its id_token has ended by the clock of this machine, which is at {Timestamps.Format(now)}. See that the clock is right";
+            return $"its id_token is from {Redactor.Of(issuer)}, expected {issuers[0]}. Check the provider's setting Issuer";
+        // Compared as numbers, because not every number is a valid DateTimeOffset.
+        if (!claims.TryGetProperty("exp", out var expiry) || expiry.ValueKind != JsonValueKind.Number)
+            return "its id_token does not say when it expires (exp)";
+        return expiry.GetDouble() > (now - ClockSkew).ToUnixTimeSeconds() ? null
+            : $"its id_token has expired by the clock of this machine, which says {Timestamps.Format(now)}. Check the clock";
     }
 
-    // With several audiences azp says which of them asked.
+    // With several audiences, azp names the client that asked (OpenID Connect Core section 2).
     private static bool IsFor(JsonElement claims, string clientId) => claims.TryGetProperty("aud", out var audience) && audience.ValueKind switch
     {
         JsonValueKind.String => audience.ValueEquals(clientId),
         JsonValueKind.Array when audience.GetArrayLength() == 1 => audience[0].ValueKind == JsonValueKind.String && audience[0].ValueEquals(clientId),
-        JsonValueKind.Array => Text(claims, "azp") == clientId,
+        JsonValueKind.Array => claims.Text("azp") == clientId,
         _ => false,
     };
 
-    // Some servers write the flag as a text.
+    // Some servers write the flag as a string.
     private static bool IsVerified(JsonElement claims) => claims.TryGetProperty("email_verified", out var verified)
         && (verified.ValueKind == JsonValueKind.True || (verified.ValueKind == JsonValueKind.String && verified.ValueEquals("true")));
 
-    private static string? Text(JsonElement claims, string name) =>
-        claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
-        && value.GetString() is { Length: > 0 and <= Identity.Longest } text && !text.Any(char.IsControl)
-            ? text
-            : null;
+    private static string? Name(JsonElement claims, string name) => claims.Text(name) is { } text && Identity.IsValid(text) ? text : null;
 }

@@ -9,7 +9,7 @@ using TokenOperator.Api;
 using TokenOperator.Hosting;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
-using TokenOperator.Providers;
+using TokenOperator.Providers.OAuth2;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;

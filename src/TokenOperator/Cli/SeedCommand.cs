@@ -4,6 +4,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Settings;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
@@ -16,7 +17,7 @@ public static class SeedCommand
     /// <summary>Reads, checks and imports.</summary>
     public static async Task<int> ExecuteAsync(string file, AccountKey key, string? ns, bool replace, CancellationToken ct)
     {
-        if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.MaxAccountLength || key.Account.Any(char.IsControl))
+        if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.MaxAccountLength || !DisplayText.IsPrintable(key.Account))
             throw new InvalidSettingException($"--account must have 1 to {TokenRequest.MaxAccountLength} printable characters.");
 
         NamespaceName.Check(ns);

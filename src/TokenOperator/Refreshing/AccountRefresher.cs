@@ -35,7 +35,7 @@ public sealed partial class AccountRefresher(
         using var turn = await accounts.LockAsync(seen.Key, cancellationToken);
         if (accounts.TryGet(seen.Key)?.Record is { } current && IsNewer(current, seen))
             return new RefreshOutcome.Superseded(current);
-        var attempt = new Attempt(provider, client, inputs, guard.NewClaim(provider.TimeLimit + ClaimMargin));
+        var attempt = new Attempt(provider, client, inputs, guard.NewClaim(provider.Timeout + ClaimMargin));
         var claimed = await ClaimAsync(attempt, seen, cancellationToken);
         return claimed.Ended ?? await AskAsync(attempt, claimed.Row!, claimed.IsWritten, cancellationToken);
     }

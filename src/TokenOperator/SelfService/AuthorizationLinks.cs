@@ -3,8 +3,10 @@ using System.Security.Cryptography;
 using System.Text;
 using KubeRuntime;
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 using TokenOperator.Providers.Authorization;
 using TokenOperator.Publishing;
+using TokenOperator.Reconcile;
 
 namespace TokenOperator.SelfService;
 

@@ -6,6 +6,7 @@ using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
@@ -61,7 +62,7 @@ public sealed partial class SelfServiceFlow(
         if (found is null)
             return refusal!;
         var (state, browser, pkce) = (RandomText.New(), RandomText.New(), Pkce.New());
-        var address = found.Provider.AddressFor(new AuthorizationRequest
+        var address = found.Provider.AuthorizationUri(new AuthorizationRequest
         {
             ClientId = found.Client.ClientId,
             RedirectUri = settings.RedirectUri!,
@@ -82,8 +83,8 @@ public sealed partial class SelfServiceFlow(
     /// <summary>Ends: what came back is used once, by the browser that began, for the object that it was begun for as that is now.</summary>
     public Task<Step> EndAsync(string query, string? browser, CancellationToken ct) => GuardedAsync(async () =>
     {
-        var reply = AuthorizationResponse.Read(query);
-        if (reply.State is null || await pending.TakeAsync(Hash(reply.State), ct) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
+        var response = AuthorizationResponse.Read(query);
+        if (response.State is null || await pending.TakeAsync(Hash(response.State), ct) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
             return Foreign;
         var owner = new NamespacedName(consent.Owner.Scope, consent.Owner.Name);
         if (entities.Get(owner) is not { } entity || entity.Metadata.Uid != consent.Owner.Id || entity.Metadata.Generation != consent.OwnerGeneration)
@@ -93,17 +94,17 @@ public sealed partial class SelfServiceFlow(
             return refusal!;
         if (found.Row.Generation != consent.RowGeneration)
             return Changed(owner);
-        if (ConsentCheck.Refuse(reply) is { } useless)
+        if (ConsentValidator.FindError(response) is { } useless)
             return NotDone(owner, useless);
 
         // From here on the browser may leave: what the provider hands out is kept.
         var askedAt = time.GetUtcNow();
-        var answer = await found.Provider.ExchangeCodeAsync(found.Client, reply.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
+        var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
             return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Begin again with the link");
-        if (ConsentCheck.Refuse(granted, found.Expected, found.Scopes) is { } unfit)
+        if (ConsentValidator.FindError(granted, found.Expected, found.Scopes) is { } unfit)
             return NotDone(owner, unfit);
-        var seed = new Seed(ConsentCheck.ToTokenSet(granted, askedAt), found.Client.ClientId, null);
+        var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId, null);
         var stored = await accounts.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
         queue.Enqueue(found.Request.Key);
         if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
@@ -135,7 +136,7 @@ public sealed partial class SelfServiceFlow(
             return (null, new Step(403, "Not possible", $"There is nothing to ask consent for: whoever looks after {request.Owner} has to set spec.scopes."));
         if (await inputs.ReadClientAsync(request.Client, ct) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read: its status says why. Nothing was changed."));
-        return providers.Find(request.Key.Provider) is IAuthorizationProvider { CanAsk: true } provider
+        return providers.Find(request.Key.Provider)?.Authorization is { } provider
             ? (new Found(entity, request, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
     }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Providers;
+using TokenOperator.Providers.OAuth2;
 
 namespace TokenOperator.Tests.Providers;
 

@@ -34,7 +34,7 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_claim_outlasts_the_longest_answer_of_the_provider()
     {
-        _fixture.Provider.TimeLimit = TimeSpan.FromSeconds(300);
+        _fixture.Provider.Timeout = TimeSpan.FromSeconds(300);
         await RefreshAsync();
         _fixture.Store.LastClaim!.Duration.Should().Be(TimeSpan.FromSeconds(330));
     }

@@ -10,9 +10,11 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
 
     public RequestRate Rate { get; } = rate ?? RequestRate.Default;
 
-    public TimeSpan TimeLimit { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
 
     public bool RotatesRefreshTokens { get; set; } = true;
+
+    public IAuthorizationProvider? Authorization => null;
 
     public TokenResponse Answer { get; set; } = Granted();
 
@@ -23,12 +25,12 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
     public static TokenResponse.Granted Granted(string? refreshToken = null, string[]? scopes = null, string accessToken = "access-1") => new(
         new SecretValue(accessToken), TimeSpan.FromHours(1), "Bearer", scopes, SecretValue.From(refreshToken), null);
 
-    public async Task<TokenResponse> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken ct)
+    public async Task<TokenResponse> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken cancellationToken)
     {
         Asked.Add(refreshToken.Reveal());
         await Until;
         return Answer;
     }
 
-    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken ct) => Task.FromResult(new RevocationResponse(true, ""));
+    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) => Task.FromResult(new RevocationResponse(true, ""));
 }

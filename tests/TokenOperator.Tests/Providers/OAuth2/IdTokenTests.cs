@@ -18,7 +18,7 @@ public sealed class IdTokenTests
     [InlineData("""{"aud": "c", "sub": "1", "email": "a@b.example"}""", "1", null)]
     [InlineData("""{"aud": ["c"], "sub": "1"}""", "1", null)]
     [InlineData("""{"aud": ["c", "other"], "azp": "c", "sub": "1"}""", "1", null)]
-    public void It_says_who_consented_and_an_address_only_when_it_is_verified(string claims, string subject, string? email) =>
+    public void It_names_who_consented_and_an_address_only_if_it_is_verified(string claims, string subject, string? email) =>
         Read(Valid(claims), out _).Should().Be(new Identity(subject, email));
 
     [Theory]
@@ -32,13 +32,14 @@ public sealed class IdTokenTests
     [InlineData("""{"aud": "c", "sub": ""}""")]
     [InlineData("""{"aud": "c", "sub": 1}""")]
     [InlineData("""{"aud": "c", "sub": "1\n2"}""")]
+    [InlineData("""{"aud": "c", "sub": "1\u202e2"}""")]
     [InlineData("""{"aud": "c", "sub": "\ud800"}""")]
     [InlineData("""[1]""")]
     [InlineData("""{""")]
-    public void One_that_is_for_another_client_or_cannot_be_read_names_nobody(string claims)
+    public void An_id_token_for_another_client_or_an_unreadable_one_names_nobody(string claims)
     {
-        Read(Valid(claims), out var trouble).Should().BeNull();
-        trouble.Should().MatchRegex("for another client|cannot be read");
+        Read(Valid(claims), out var error).Should().BeNull();
+        error.Should().MatchRegex("for another client|cannot be read");
     }
 
     [Theory]
@@ -47,15 +48,15 @@ public sealed class IdTokenTests
     [InlineData("""{"exp": 1777640400, "aud": "c", "sub": "1"}""", "*(iss)")]
     [InlineData("""{"iss": "https://login.example", "aud": "c", "sub": "1"}""", "*(exp)")]
     [InlineData("""{"iss": "https://login.example", "exp": "1777640400", "aud": "c", "sub": "1"}""", "*(exp)")]
-    [InlineData("""{"iss": "https://login.example", "exp": 1777636500, "aud": "c", "sub": "1"}""", "*has ended by the clock of this machine, which is at 2026-05-01T12:00:00Z*")]
-    public void Neither_does_one_of_another_issuer_or_one_that_has_ended(string claims, string expected)
+    [InlineData("""{"iss": "https://login.example", "exp": 1777636500, "aud": "c", "sub": "1"}""", "*has expired by the clock of this machine, which says 2026-05-01T12:00:00Z*")]
+    public void An_id_token_from_another_issuer_or_an_expired_one_names_nobody(string claims, string expected)
     {
-        Read(Jwt(claims), out var trouble).Should().BeNull();
-        trouble.Should().Match(expected);
+        Read(Jwt(claims), out var error).Should().BeNull();
+        error.Should().Match(expected);
     }
 
     [Fact]
-    public void Clocks_may_be_five_minutes_apart_and_an_issuer_that_is_not_known_is_not_looked_at()
+    public void Clocks_may_differ_by_five_minutes_and_without_known_issuers_any_is_accepted()
     {
         Read(Jwt("""{"iss": "https://login.example", "exp": 1777636501, "aud": "c", "sub": "1"}"""), out _).Should().NotBeNull();
         IdToken.Read(Jwt("""{"iss": "https://evil.example", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", [], Now, out _).Should().NotBeNull();
@@ -65,7 +66,7 @@ public sealed class IdTokenTests
     [InlineData("https://accounts.google.com", true)]
     [InlineData("accounts.google.com", true)]
     [InlineData("http://accounts.google.com", false)]
-    public void Google_writes_itself_in_two_ways(string issuer, bool good) =>
+    public void Google_has_two_issuers(string issuer, bool good) =>
         (IdToken.Read(Jwt($$"""{"iss": "{{issuer}}", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", ProviderOptions.Google.Issuers, Now, out _) is not null).Should().Be(good);
 
     [Theory]
@@ -74,18 +75,18 @@ public sealed class IdTokenTests
     [InlineData("a.!!!.c")]
     [InlineData("..")]
     [InlineData("a.b.c.d.e")]
-    public void Neither_does_a_text_that_is_no_token(string text) => Read(new SecretValue(text), out _).Should().BeNull();
+    public void Text_that_is_not_a_token_names_nobody(string text) => Read(new SecretValue(text), out _).Should().BeNull();
 
     [Fact]
-    public void Neither_does_none()
+    public void A_missing_id_token_names_nobody()
     {
-        Read(null, out var trouble).Should().BeNull();
-        trouble.Should().Contain("ConsentScopes");
+        Read(null, out var error).Should().BeNull();
+        error.Should().Contain("ConsentScopes");
     }
 
-    private static Identity? Read(SecretValue? idToken, out string? trouble) => IdToken.Read(idToken, "c", [Issuer], Now, out trouble);
+    private static Identity? Read(SecretValue? idToken, out string? error) => IdToken.Read(idToken, "c", [Issuer], Now, out error);
 
-    /// <summary>With an issuer and an end that are good.</summary>
+    /// <summary>With a valid issuer and expiry.</summary>
     private static SecretValue Valid(string claims) => Jwt(claims.StartsWith("{\"", StringComparison.Ordinal) ? $$"""{"iss": "{{Issuer}}", "exp": 1777640400, {{claims[1..]}}""" : claims);
 
     private static SecretValue Jwt(string claims) => new($"e30.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.c2ln");

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
@@ -16,17 +15,17 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
 
     private readonly FakeTimeProvider _time = new();
     private ScriptedTokenServer _server = null!;
-    private OAuth2TokenProvider _provider = null!;
+    private TestProvider _test = null!;
 
     public async Task InitializeAsync()
     {
         _server = await ScriptedTokenServer.StartAsync(new TokenServerBehaviour { Client = (Client.ClientId, Client.ClientSecret.Reveal()) });
-        _provider = ProviderFor(_server.TokenEndpoint, _server.RevocationEndpoint);
+        _test = ProviderFor(_server.TokenEndpoint, _server.RevocationEndpoint);
     }
 
     public async Task DisposeAsync()
     {
-        _provider.Dispose();
+        _test.Dispose();
         await _server.DisposeAsync();
     }
 
@@ -63,14 +62,14 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_wish_to_cancel_after_the_request_was_sent_still_brings_the_answer()
+    public async Task A_cancellation_after_the_request_is_sent_still_returns_the_response()
     {
         var grant = _server.AddAccount("marcus");
         var release = new TaskCompletionSource();
         _server.Next("marcus", ScriptedAnswer.Held(release.Task));
         using var cancel = new CancellationTokenSource();
 
-        var refresh = _provider.RefreshAsync(Client, new(grant.RefreshToken), cancel.Token);
+        var refresh = _test.Provider.RefreshAsync(Client, new(grant.RefreshToken), cancel.Token);
         await Until(() => _server.AskedFor(grant.RefreshToken) == 1);
         await cancel.CancelAsync();
         release.SetResult();
@@ -79,17 +78,17 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_wish_to_cancel_before_the_request_is_sent_ends_it()
+    public async Task A_cancellation_before_the_request_is_sent_ends_it()
     {
-        var cancelled = () => _provider.RefreshAsync(Client, new("1//any"), new CancellationToken(canceled: true));
+        var cancelled = () => _test.Provider.RefreshAsync(Client, new("1//any"), new CancellationToken(canceled: true));
         await cancelled.Should().ThrowAsync<OperationCanceledException>();
 
-        // A proxy's or server's TLS handshake that never ends: connected, but nothing of the request was sent.
+        // A TLS handshake that never ends: connected, but nothing of the request was sent.
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
-        using var provider = ProviderFor(new Uri($"https://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/token"));
+        using var test = ProviderFor(new Uri($"https://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/token"));
         using var cancel = new CancellationTokenSource();
-        var refresh = provider.RefreshAsync(Client, new("1//any"), cancel.Token);
+        var refresh = test.Provider.RefreshAsync(Client, new("1//any"), cancel.Token);
         using var connection = await silent.AcceptTcpClientAsync();
         await cancel.CancelAsync();
 
@@ -122,7 +121,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     [InlineData(429)]
     [InlineData(500)]
     [InlineData(503)]
-    public async Task A_passing_failure_is_asked_once_and_its_Retry_After_handed_on(int status)
+    public async Task A_transient_failure_is_requested_once_and_its_Retry_After_is_returned(int status)
     {
         _server.Always(ScriptedTokenServer.Everyone, ScriptedAnswer.RateLimited(TimeSpan.FromSeconds(17)) with { Status = status });
 
@@ -146,7 +145,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     [InlineData(200)]
     [InlineData(400)]
     [InlineData(504)]
-    public async Task An_empty_body_is_an_answer_like_any_other(int status)
+    public async Task An_empty_body_is_a_failed_response(int status)
     {
         _server.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Json("", status));
 
@@ -178,11 +177,11 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
 
         var failed = (TokenResponse.Failed)await refresh.WaitAsync(Limit);
         failed.Kind.Should().Be(FailureKind.ProviderUnavailable);
-        failed.Detail.Should().EndWith("gave no complete answer within 30 s");
+        failed.Detail.Should().EndWith("sent no complete response within 30 s");
     }
 
     [Fact]
-    public async Task A_timeout_that_comes_after_the_reply_was_read_does_not_throw_the_token_away()
+    public async Task A_timeout_after_the_reply_was_read_does_not_discard_the_token()
     {
         var grant = _server.AddAccount("marcus");
         var release = new TaskCompletionSource();
@@ -191,7 +190,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
 
         var refresh = RefreshAsync(grant.RefreshToken);
         await Until(() => _server.Requests.Count == 1);
-        // Comparing the date with the clock is the last thing done with a reply, and the clock jumps there.
+        // Comparing the date with the clock is the last thing that happens to a reply, and the clock jumps there.
         _time.AutoAdvanceAmount = TimeSpan.FromSeconds(31);
         release.SetResult();
 
@@ -199,7 +198,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_cut_connection_and_an_absent_server_are_transient()
+    public async Task A_cut_connection_and_a_missing_server_are_transient()
     {
         _server.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Cut);
         var cut = (TokenResponse.Failed)await RefreshAsync("1//any");
@@ -207,17 +206,17 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         var absent = (TokenResponse.Failed)await RefreshAsync("1//any");
 
         cut.Kind.Should().Be(FailureKind.ProviderUnavailable);
-        _server.Requests.Should().ContainSingle("a request whose answer was lost is not sent again by itself");
+        _server.Requests.Should().ContainSingle("a request whose response was lost is not repeated");
         absent.Kind.Should().Be(FailureKind.ProviderUnavailable);
         absent.Detail.Should().Contain("127.0.0.1").And.Contain("Connection refused");
     }
 
     [Fact]
-    public async Task A_certificate_that_nobody_vouches_for_gets_no_secret()
+    public async Task A_server_without_a_valid_TLS_handshake_receives_no_secret()
     {
-        using var provider = ProviderFor(new Uri($"https://127.0.0.1:{_server.Address.Port}/token"));
+        using var test = ProviderFor(new Uri($"https://127.0.0.1:{_server.Address.Port}/token"));
 
-        var failed = (TokenResponse.Failed)await provider.RefreshAsync(Client, new("1//any"), CancellationToken.None).WaitAsync(Limit);
+        var failed = (TokenResponse.Failed)await test.Provider.RefreshAsync(Client, new("1//any"), CancellationToken.None).WaitAsync(Limit);
 
         failed.Kind.Should().Be(FailureKind.ProviderUnavailable);
         _server.Requests.Should().BeEmpty();
@@ -241,7 +240,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Many_refreshes_at_once_each_get_their_own_answer_over_few_connections()
+    public async Task Each_of_many_concurrent_refreshes_gets_its_own_response_over_few_connections()
     {
         var tokens = Enumerable.Range(0, 200).Select(number => _server.AddAccount($"account-{number}").RefreshToken).ToArray();
         _server.Next(tokens[7], ScriptedAnswer.InvalidGrant);
@@ -256,17 +255,17 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_is_revoked_in_the_body_and_a_dead_one_counts_as_revoked()
+    public async Task A_token_is_revoked_in_the_body_and_an_invalid_one_counts_as_revoked()
     {
         var grant = _server.AddAccount("marcus");
 
-        (await _provider.RevokeAsync(new(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
-        (await _provider.RevokeAsync(new(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
+        (await _test.Provider.RevokeAsync(new(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
+        (await _test.Provider.RevokeAsync(new(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
         _server.Requests[0].Form.Should().Equal(new Dictionary<string, string> { ["token"] = grant.RefreshToken });
         (await RefreshAsync(grant.RefreshToken)).Should().BeOfType<TokenResponse.Failed>();
 
         _server.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.ServerError());
-        var failed = await _provider.RevokeAsync(new("1//marked-refresh-token"), CancellationToken.None);
+        var failed = await _test.Provider.RevokeAsync(new("1//marked-refresh-token"), CancellationToken.None);
         failed.Revoked.Should().BeFalse();
         failed.Detail.Should().Be("HTTP 503: internal_failure");
     }
@@ -274,9 +273,9 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     [Fact]
     public async Task A_provider_without_revocation_endpoint_says_so()
     {
-        using var provider = ProviderFor(_server.TokenEndpoint);
+        using var test = ProviderFor(_server.TokenEndpoint);
 
-        (await provider.RevokeAsync(new("1//any"), CancellationToken.None)).Detail.Should().Contain("Providers:google:RevocationEndpoint");
+        (await test.Provider.RevokeAsync(new("1//any"), CancellationToken.None)).Detail.Should().Contain("Providers:google:RevocationEndpoint");
     }
 
     private static async Task Until(Func<bool> condition)
@@ -286,10 +285,9 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
             await Task.Delay(1, limit.Token);
     }
 
-    private Task<TokenResponse> RefreshAsync(string refreshToken) => _provider.RefreshAsync(Client, new(refreshToken), CancellationToken.None);
+    private Task<TokenResponse> RefreshAsync(string refreshToken) => _test.Provider.RefreshAsync(Client, new(refreshToken), CancellationToken.None);
 
-    private OAuth2TokenProvider ProviderFor(Uri tokenEndpoint, Uri? revocationEndpoint = null) => new(
+    private TestProvider ProviderFor(Uri tokenEndpoint, Uri? revocationEndpoint = null) => new(
         new ProviderOptions { Name = "google", TokenEndpoint = tokenEndpoint, RevocationEndpoint = revocationEndpoint },
-        _time,
-        NullLogger<OAuth2TokenProvider>.Instance);
+        _time);
 }

@@ -60,7 +60,7 @@ public sealed class TokenResponseClassifierTests
     [InlineData(400, """{"error":"something_new"}""", FailureKind.InvalidResponse)]
     [InlineData(400, """{"error":{"code":400}}""", FailureKind.InvalidResponse)]
     [InlineData(404, "<html>", FailureKind.InvalidResponse)]
-    public void Each_refusal_has_its_meaning(int status, string body, FailureKind kind)
+    public void Each_error_response_is_classified(int status, string body, FailureKind kind)
     {
         var failed = Classify(status, body).Should().BeOfType<TokenResponse.Failed>().Subject;
 
@@ -73,24 +73,24 @@ public sealed class TokenResponseClassifierTests
     [InlineData("""{"access_token":"a","expires_in":"3599","scope":["x","y"]}""", 3599)]
     [InlineData("""{"access_token":"a","expires_in":0.5,"scope":" x  y ","token_type":7,"refresh_token":""}""", 0.5)]
     [InlineData("""{"access_token":"a","expires_in":315360000,"scope":"x y","refresh_token":null,"unknown":{}}""", 315360000)]
-    public void A_token_is_granted_in_each_way_of_writing_it(string body, double seconds)
+    public void A_token_is_granted_in_every_notation(string body, double seconds)
     {
         Classify(200, body).Should().BeEquivalentTo(
             new TokenResponse.Granted(new("a"), TimeSpan.FromSeconds(seconds), "Bearer", ["x", "y"], null, null));
     }
 
     [Fact]
-    public void What_the_library_drops_is_read()
+    public void A_new_refresh_token_and_its_lifetime_are_read()
     {
         var granted = (TokenResponse.Granted)Classify(200, """{"access_token":"a","expires_in":60,"refresh_token":"new","refresh_token_expires_in":604799}""");
 
         granted.RefreshToken!.Reveal().Should().Be("new");
         granted.RefreshTokenExpiresIn.Should().Be(TimeSpan.FromSeconds(604799));
-        granted.Scopes.Should().BeNull("the reply does not say");
+        granted.Scopes.Should().BeNull("the reply names none");
     }
 
     [Fact]
-    public void A_new_refresh_token_in_a_reply_of_no_use_is_handed_on()
+    public void A_new_refresh_token_in_a_useless_reply_is_returned()
     {
         var failed = (TokenResponse.Failed)Classify(200, """{"access_token":"a","refresh_token":"new-refresh-token"}""");
 
@@ -100,15 +100,15 @@ public sealed class TokenResponseClassifierTests
     [Theory]
     [InlineData(20, 20)]
     [InlineData(86400, 3600)]
-    public void Retry_After_is_handed_on_up_to_an_hour(int asked, int given)
+    public void Retry_After_is_returned_up_to_an_hour(int asked, int given)
     {
-        var reply = TokenReply.Read(503, TimeSpan.FromSeconds(asked), default);
+        var reply = TokenEndpointReply.Read(503, TimeSpan.FromSeconds(asked), default);
 
         ((TokenResponse.Failed)TokenResponseClassifier.Classify(reply)).RetryAfter.Should().Be(TimeSpan.FromSeconds(given));
     }
 
     [Fact]
-    public void The_detail_holds_what_the_server_said()
+    public void The_detail_contains_the_servers_error()
     {
         var failed = (TokenResponse.Failed)Classify(400, """{"error":"invalid_grant","error_subtype":"invalid_rapt","error_description":"reauth related error"}""");
 
@@ -121,7 +121,7 @@ public sealed class TokenResponseClassifierTests
     [InlineData("token 1//marked-refr... is dead")]
     [InlineData("GOCSPX-MARKED/client+secret")]
     [InlineData("GOCSPX-marked%2Fclient%2Bsecret")]
-    public void A_server_that_echoes_a_secret_or_a_piece_of_it_is_not_repeated(string description)
+    public void An_echoed_secret_or_part_of_one_is_redacted(string description)
     {
         var failed = (TokenResponse.Failed)Classify(400, $$"""{"error":"invalid_grant","error_description":"{{description}}","id_token":"x"}""");
 
@@ -129,7 +129,7 @@ public sealed class TokenResponseClassifierTests
     }
 
     [Fact]
-    public void A_detail_is_printable_and_short_whatever_was_sent()
+    public void A_detail_is_always_printable_and_short()
     {
         var failed = (TokenResponse.Failed)Classify(400, """{"error":"a\u0000\u001b[31m\u202e\ud83d\ude00\r\nb","error_description":"LONG"}""".Replace("LONG", new string('x', 5000)));
 
@@ -143,14 +143,23 @@ public sealed class TokenResponseClassifierTests
     [InlineData(400, """{"error":"invalid_request"}""", false)]
     [InlineData(503, "", false)]
     [InlineData(302, "", false)]
-    public void A_token_that_is_dead_already_counts_as_revoked(int status, string body, bool revoked)
+    public void An_invalid_token_counts_as_revoked(int status, string body, bool revoked)
     {
-        var answer = TokenResponseClassifier.ClassifyRevocation(TokenReply.Read(status, null, Encoding.UTF8.GetBytes(body)));
+        var answer = TokenResponseClassifier.ClassifyRevocation(TokenEndpointReply.Read(status, null, Encoding.UTF8.GetBytes(body)));
 
         answer.Revoked.Should().Be(revoked);
         answer.Detail.Length.Should().BeInRange(revoked ? 0 : 1, revoked ? 0 : 300);
     }
 
+    [Fact]
+    public void No_reply_means_that_the_provider_is_unavailable_and_shows_no_secret()
+    {
+        var none = new TokenEndpointResult.NoReply("the request to provider.example failed: 1//marked-refresh-token");
+
+        TokenResponseClassifier.Classify(none, RefreshToken).Should().Be(new TokenResponse.Failed(FailureKind.ProviderUnavailable, "the request to provider.example failed: ***"));
+        TokenResponseClassifier.ClassifyRevocation(none, RefreshToken).Should().Be(new RevocationResponse(false, "the request to provider.example failed: ***"));
+    }
+
     private static TokenResponse Classify(int status, string body) =>
-        TokenResponseClassifier.Classify(TokenReply.Read(status, null, Encoding.UTF8.GetBytes(body)), RefreshToken, ClientSecret);
+        TokenResponseClassifier.Classify(TokenEndpointReply.Read(status, null, Encoding.UTF8.GetBytes(body)), RefreshToken, ClientSecret);
 }

@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace TokenOperator.Providers.OAuth2;
+
+/// <summary>Registers the providers.</summary>
+public static class OAuth2ServiceCollectionExtensions
+{
+    /// <summary>Adds <see cref="ProviderRegistry"/> with Google and every provider that <paramref name="configuration"/> names.</summary>
+    /// <exception cref="ProviderSettingException">A setting is not valid.</exception>
+    public static IServiceCollection AddTokenProviders(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<ProviderMetrics>().AddSingleton<TokenEndpointClient>().AddSingleton<ProviderRegistry>();
+        foreach (var options in ProviderSettings.Read(configuration))
+            services.AddSingleton<ITokenProvider>(provider => ActivatorUtilities.CreateInstance<OAuth2TokenProvider>(provider, options));
+        return services;
+    }
+}

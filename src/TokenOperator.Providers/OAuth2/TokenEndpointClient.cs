@@ -1,0 +1,171 @@
+// The one way to call a token or revocation endpoint. Opens connections to the addresses it is given; knows no accounts and logs nothing.
+using System.Buffers;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Security.Authentication;
+
+namespace TokenOperator.Providers.OAuth2;
+
+/// <summary>
+/// Posts a form once, without redirects, retries or cookies, and reads a reply of at most
+/// <see cref="TokenEndpointReply.MaxBytes"/> bytes. One client and its connections serve all providers.
+/// </summary>
+public sealed class TokenEndpointClient : IDisposable
+{
+    private readonly TimeProvider _time;
+    private readonly HttpClient _http;
+
+    /// <summary>Opens no connection yet.</summary>
+    public TokenEndpointClient(TimeProvider time)
+        : this(time, CreateTransport())
+    {
+    }
+
+    /// <summary>For tests: sends through <paramref name="transport"/>, which it disposes of.</summary>
+    internal TokenEndpointClient(TimeProvider time, HttpMessageHandler transport)
+    {
+        _time = time;
+        _http = new HttpClient(transport) { Timeout = Timeout.InfiniteTimeSpan };
+        _http.DefaultRequestHeaders.UserAgent.ParseAdd("token-operator");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>
+    /// Posts <paramref name="form"/> once. A cancellation counts until the first byte of the body is written. After that only
+    /// <paramref name="timeout"/> ends the request, because the reply can hold a rotated refresh token.
+    /// </summary>
+    /// <param name="endpoint">Where secrets are sent: an address from the settings, never from a document or a reply.</param>
+    /// <param name="form">The fields of the body.</param>
+    /// <param name="timeout">From the beginning to the last byte of the reply.</param>
+    /// <param name="cancellationToken">Cancels the request until it is sent.</param>
+    /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
+    internal async Task<TokenEndpointResult> PostAsync(
+        Uri endpoint, IEnumerable<KeyValuePair<string, string>> form, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var cancellation = new SendCancellation(timeout, _time, cancellationToken);
+        using var request = new HttpRequestMessage(HttpMethod.Post, endpoint)
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            Content = new ObservedForm(form, cancellation.BeginSending),
+        };
+        try
+        {
+            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation.Token);
+            var body = await ReadBodyAsync(response.Content, cancellation.Token);
+            return new TokenEndpointResult.Replied(TokenEndpointReply.Read((int)response.StatusCode, RetryAfter(response.Headers), body));
+        }
+        // .NET 10 throws a bare SocketException if a new connection breaks right after it is made.
+        catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException)
+        {
+            if (cancellation.IsCanceledUnsent)
+                throw new OperationCanceledException("The request was canceled before it was sent.", e, cancellationToken);
+            return new TokenEndpointResult.NoReply(cancellation.Token.IsCancellationRequested
+                ? string.Create(CultureInfo.InvariantCulture, $"{endpoint.Authority} sent no complete response within {timeout.TotalSeconds} s")
+                : $"the request to {endpoint.Authority} failed: {Reason(e)}");
+        }
+    }
+
+    private static SocketsHttpHandler CreateTransport() => new()
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        // Providers change their IP addresses, and only a new connection looks them up.
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        MaxConnectionsPerServer = 32,
+        // Closes the connection instead of reading the rest of an oversized body.
+        MaxResponseDrainSize = 0,
+    };
+
+    // The exceptions around these two say only that there is an inner exception.
+    private static string Reason(Exception e) => e.InnerException is AuthenticationException or TimeoutException ? e.InnerException.Message : e.Message;
+
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        var body = new ArrayBufferWriter<byte>(2048);
+        await using var stream = await content.ReadAsStreamAsync(cancellationToken);
+        while (body.WrittenCount <= TokenEndpointReply.MaxBytes)
+        {
+            var count = await stream.ReadAsync(body.GetMemory(1024), cancellationToken);
+            if (count == 0)
+                break;
+            body.Advance(count);
+        }
+
+        return body.WrittenMemory;
+    }
+
+    private TimeSpan? RetryAfter(HttpResponseHeaders headers)
+    {
+        var wait = headers.RetryAfter?.Delta ?? headers.RetryAfter?.Date - _time.GetUtcNow();
+        return wait > TimeSpan.Zero ? wait : null;
+    }
+
+    /// <summary>Ends a request by its timeout and, until its body is sent, by its caller.</summary>
+    private sealed class SendCancellation : IDisposable
+    {
+        private readonly CancellationTokenSource _source;
+        private readonly CancellationToken _caller;
+        private readonly CancellationTokenRegistration _registration;
+        private volatile bool _isSent;
+
+        public SendCancellation(TimeSpan timeout, TimeProvider time, CancellationToken caller)
+        {
+            _source = new CancellationTokenSource(timeout, time);
+            _caller = caller;
+            _registration = caller.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
+        }
+
+        public CancellationToken Token => _source.Token;
+
+        public bool IsCanceledUnsent => !_isSent && _caller.IsCancellationRequested;
+
+        /// <summary>The last moment at which the caller's cancellation counts.</summary>
+        public void BeginSending()
+        {
+            // Waits for a callback that is running, so a cancellation either stops the request here or never.
+            _registration.Dispose();
+            _source.Token.ThrowIfCancellationRequested();
+            _isSent = true;
+        }
+
+        public void Dispose()
+        {
+            _registration.Dispose();
+            _source.Dispose();
+        }
+    }
+
+    /// <summary>A form that reports the moment before its first byte is written.</summary>
+    private sealed class ObservedForm(IEnumerable<KeyValuePair<string, string>> fields, Action beginSending) : FormUrlEncodedContent(fields)
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            beginSending();
+            return base.SerializeToStreamAsync(stream, context);
+        }
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
+            SerializeToStreamAsync(stream, context);
+    }
+}
+
+/// <summary>What came of a call.</summary>
+internal abstract record TokenEndpointResult
+{
+    private TokenEndpointResult()
+    {
+    }
+
+    /// <summary>A reply of any status and content was read.</summary>
+    public sealed record Replied(TokenEndpointReply Reply) : TokenEndpointResult;
+
+    /// <summary>No reply. The endpoint may still have carried out the request.</summary>
+    /// <param name="Detail">Names the host and the cause; not yet redacted.</param>
+    public sealed record NoReply(string Detail) : TokenEndpointResult;
+}

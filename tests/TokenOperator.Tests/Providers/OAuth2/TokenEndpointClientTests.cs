@@ -1,0 +1,185 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Providers.OAuth2;
+
+namespace TokenOperator.Tests.Providers.OAuth2;
+
+/// <summary>The promises of the client, on a transport that each test scripts. OAuth2TokenProviderTests has them on real connections.</summary>
+public sealed class TokenEndpointClientTests
+{
+    private static readonly Uri Endpoint = new("https://provider.example/token");
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+
+    private readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public async Task A_body_without_end_is_read_up_to_the_limit_and_no_further()
+    {
+        using var body = new EndlessStream();
+
+        var reply = await RepliedAsync((_, _) => Task.FromResult(new HttpResponseMessage { Content = new StreamContent(body) }));
+
+        reply.Body.Should().Be(ReplyBody.TooLong);
+        body.Read64K.Should().BeInRange(1, 2);
+    }
+
+    [Theory]
+    [InlineData(200)]
+    [InlineData(307)]
+    [InlineData(400)]
+    [InlineData(503)]
+    public async Task A_reply_of_any_status_is_read_as_it_is(int status)
+    {
+        var reply = await RepliedAsync((_, _) => Task.FromResult(new HttpResponseMessage((HttpStatusCode)status) { Content = new StringContent("""{"error": "invalid_grant"}""") }));
+
+        reply.Should().BeEquivalentTo(new { Status = status, Error = "invalid_grant" });
+    }
+
+    [Fact]
+    public async Task A_request_is_one_form_by_HTTP_2_or_lower()
+    {
+        var sent = new List<string>();
+
+        await RepliedAsync(async (request, cancellationToken) =>
+        {
+            (request.Version, request.VersionPolicy).Should().Be((HttpVersion.Version20, HttpVersionPolicy.RequestVersionOrLower));
+            request.Content!.Headers.ContentType!.MediaType.Should().Be("application/x-www-form-urlencoded");
+            sent.Add($"{request.Method} {request.RequestUri} {await request.Content.ReadAsStringAsync(cancellationToken)}");
+            return new HttpResponseMessage(HttpStatusCode.ServiceUnavailable);
+        });
+
+        sent.Should().Equal("POST https://provider.example/token token=a+b%26");
+    }
+
+    [Fact]
+    public async Task A_cancellation_before_the_first_byte_of_the_body_stops_the_request()
+    {
+        using var cancel = new CancellationTokenSource();
+        using var wire = new MemoryStream();
+
+        var post = () => PostAsync(
+            async (request, _) =>
+            {
+                await cancel.CancelAsync();
+                await request.Content!.CopyToAsync(wire, CancellationToken.None);
+                return new HttpResponseMessage();
+            },
+            cancel.Token);
+
+        (await post.Should().ThrowAsync<OperationCanceledException>()).Which.CancellationToken.Should().Be(cancel.Token);
+        wire.Length.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task A_cancellation_after_the_first_byte_of_the_body_has_no_effect()
+    {
+        using var cancel = new CancellationTokenSource();
+
+        var result = await PostAsync(
+            async (request, cancellationToken) =>
+            {
+                await request.Content!.CopyToAsync(Stream.Null, cancellationToken);
+                await cancel.CancelAsync();
+                cancellationToken.ThrowIfCancellationRequested();
+                return new HttpResponseMessage();
+            },
+            cancel.Token);
+
+        result.Should().BeOfType<TokenEndpointResult.Replied>();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_timeout_ends_the_request_whether_or_not_it_was_sent(bool sent)
+    {
+        var result = await PostAsync(async (request, cancellationToken) =>
+        {
+            if (sent)
+                await request.Content!.CopyToAsync(Stream.Null, cancellationToken);
+            _time.Advance(Timeout);
+            cancellationToken.ThrowIfCancellationRequested();
+            return new HttpResponseMessage();
+        });
+
+        result.Should().Be(new TokenEndpointResult.NoReply("provider.example sent no complete response within 30 s"));
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_as_soon_as_it_is_made_is_a_failed_request_like_any_other()
+    {
+        using var client = new TokenEndpointClient(_time, new BrokenConnection());
+
+        (await client.PostAsync(Endpoint, [], Timeout, CancellationToken.None)).Should().BeOfType<TokenEndpointResult.NoReply>();
+    }
+
+    [Fact]
+    public async Task A_TLS_error_is_named()
+    {
+        var result = await PostAsync((_, _) => throw new HttpRequestException(
+            "The SSL connection could not be established, see inner exception.", new AuthenticationException("The remote certificate is invalid: UntrustedRoot")));
+
+        result.Should().Be(new TokenEndpointResult.NoReply("the request to provider.example failed: The remote certificate is invalid: UntrustedRoot"));
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_not_made_in_time_is_a_failed_request_like_any_other()
+    {
+        // The TLS handshake never ends.
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        using var client = new TokenEndpointClient(TimeProvider.System, new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromMilliseconds(50) });
+
+        var result = await client.PostAsync(new Uri($"https://{silent.LocalEndpoint}/token"), [], Timeout, CancellationToken.None);
+
+        result.Should().BeOfType<TokenEndpointResult.NoReply>().Which.Detail.Should().StartWith($"the request to {silent.LocalEndpoint} failed: ").And.Contain("ConnectTimeout");
+    }
+
+    private async Task<TokenEndpointReply> RepliedAsync(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> transport) =>
+        (await PostAsync(transport)).Should().BeOfType<TokenEndpointResult.Replied>().Subject.Reply;
+
+    private async Task<TokenEndpointResult> PostAsync(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> transport, CancellationToken cancellationToken = default)
+    {
+        using var client = new TokenEndpointClient(_time, new ScriptedTransport(transport));
+        return await client.PostAsync(Endpoint, [new("token", "a b&")], Timeout, cancellationToken);
+    }
+
+    private sealed class ScriptedTransport(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => send(request, cancellationToken);
+    }
+
+    private sealed class EndlessStream : Stream
+    {
+        private long _read;
+
+        public long Read64K => _read / 65536;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => _read; set => throw new NotSupportedException(); }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            buffer.AsSpan(offset, count).Fill((byte)' ');
+            _read += count;
+            return count;
+        }
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
