@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
@@ -28,7 +29,7 @@ internal static class LocalProvider
                     $"This machine does not know the provider \"{DisplayText.Of(name, 63)}\". Name its addresses by --authorization-endpoint and --token-endpoint, as the operator's settings have them.",
                     ExitCodes.BadInput);
         }
-        catch (ProviderSettingException e)
+        catch (InvalidSettingException e)
         {
             throw new PluginException(e.Message, ExitCodes.BadInput);
         }

@@ -2,6 +2,7 @@
 using System.Data.Common;
 using Microsoft.Extensions.Configuration;
 using Npgsql;
+using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Postgres;
 
@@ -11,20 +12,40 @@ namespace TokenOperator.Postgres;
 /// </summary>
 public static class ConnectionStrings
 {
-    private const string OwnSetting = "ConnectionStrings__Postgres";
-    private const string CommonSetting = "DATABASE_URL";
     private const string Forms =
         "postgresql://user:password@host:5432/database or Host=...;Database=...;Username=...;Password=...";
 
+    private static readonly Setting<string?> OwnSetting = Setting.Text(
+        "ConnectionStrings__Postgres", "How to connect to Postgres: an Npgsql connection string or a `postgresql://` URI.", expected: "a connection string")
+        with { IsSecret = true };
+
+    private static readonly Setting<string?> CommonSetting = Setting.Text(
+        "DATABASE_URL", "The same. Used when `ConnectionStrings__Postgres` is not set.", expected: "a connection string")
+        with { IsSecret = true };
+
+    /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
+    public static IReadOnlyList<SettingInfo> All { get; } = [OwnSetting, CommonSetting];
+
     /// <summary>Reads the settings, either as an Npgsql string or as a <c>postgresql://</c> or <c>postgres://</c> URI.</summary>
-    /// <exception cref="ConnectionSettingException">Neither is set, or the one that counts cannot be used.</exception>
-    public static PostgresSettings Read(IConfiguration configuration)
+    /// <exception cref="InvalidSettingException">Neither is set, or the one that counts cannot be used.</exception>
+    public static PostgresSettings Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read)!;
+
+    /// <summary>The same; records what is wrong in <paramref name="reader"/>, and answers null then.</summary>
+    public static PostgresSettings? Read(SettingsReader reader)
     {
-        if (configuration["ConnectionStrings:Postgres"] is { } own && !string.IsNullOrWhiteSpace(own))
-            return Parse(OwnSetting, own.Trim());
-        if (configuration[CommonSetting] is { } common && !string.IsNullOrWhiteSpace(common))
-            return Parse(CommonSetting, common.Trim());
-        throw new ConnectionSettingException($"{OwnSetting} or {CommonSetting}", $"neither is set; expected where Postgres is: {Forms}.");
+        var setting = reader.IsAbsent(OwnSetting) ? CommonSetting : OwnSetting;
+        try
+        {
+            if (reader.Get(setting) is { } value)
+                return Parse(setting.Name, value);
+            reader.Reject($"{OwnSetting.Name} or {CommonSetting.Name}: neither is set; expected where Postgres is: {Forms}.");
+        }
+        catch (InvalidSettingException e)
+        {
+            reader.Reject(e.Message);
+        }
+
+        return null;
     }
 
     /// <summary>Parses one value.</summary>
@@ -40,7 +61,7 @@ public static class ConnectionStrings
         }
         catch (FormatException e)
         {
-            throw new ConnectionSettingException(setting, e.Message);
+            throw new InvalidSettingException($"{setting}: {e.Message}");
         }
 
         Complete(settings);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using TokenOperator.Core.Settings;
 using TokenOperator.Providers.OAuth2;
 
 namespace TokenOperator.Providers;
@@ -21,12 +22,16 @@ public sealed class ProviderRegistry(IEnumerable<ITokenProvider> providers)
 public static class ProviderServices
 {
     /// <summary>Adds <see cref="ProviderRegistry"/> with Google and every provider that <paramref name="configuration"/> names.</summary>
-    /// <exception cref="ProviderSettingException">A setting cannot be used.</exception>
-    public static IServiceCollection AddTokenProviders(this IServiceCollection services, IConfiguration configuration)
+    /// <exception cref="InvalidSettingException">A setting is not valid.</exception>
+    public static IServiceCollection AddTokenProviders(this IServiceCollection services, IConfiguration configuration) =>
+        SettingsReader.Read(configuration, services.AddTokenProviders);
+
+    /// <summary>The same; records what is wrong in <paramref name="reader"/>.</summary>
+    public static IServiceCollection AddTokenProviders(this IServiceCollection services, SettingsReader reader)
     {
         services.AddMetrics();
         services.AddSingleton<ProviderMetrics>();
-        foreach (var options in ProviderSettings.Read(configuration))
+        foreach (var options in ProviderSettings.Read(reader))
         {
             services.AddSingleton<ITokenProvider>(scope => new OAuth2TokenProvider(
                 options,

@@ -6,8 +6,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
+using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Postgres;
+using TokenOperator.Postgres.Encryption;
 using TokenOperator.Providers;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
@@ -27,15 +29,19 @@ public static class RunCommand
     {
         // Settings are read once: nothing needs to watch a file for them.
         var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
-        var settings = OperatorSettings.From(builder.Configuration);
-        Logs.Configure(builder.Logging, builder.Configuration);
+        var reader = new SettingsReader(builder.Configuration);
+        var settings = OperatorSettings.Read(reader);
+        Logs.Configure(builder.Logging, reader);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared);
-        builder.Services.AddPostgresStorage(builder.Configuration);
-        builder.Services.AddTokenProviders(builder.Configuration);
+        builder.Services.AddPostgresStorage(reader);
+        builder.Services.AddTokenProviders(reader);
+        // The store reads them when it is made; an error in them is reported with the others.
+        EncryptionSettings.Read(reader);
+        reader.ThrowIfInvalid();
         AddRefreshing(builder.Services);
         AddOperator(builder.Services, settings);
-        Telemetry.Add(builder.Services, builder.Configuration);
+        Telemetry.Add(builder.Services, reader);
         Endpoints.Listen(builder, settings);
 
         await using var app = builder.Build();

@@ -13,7 +13,7 @@ public sealed class ReasonInfoTests
 
     [Fact]
     public Task The_documentation_shows_the_table() => DocumentTable.CheckAsync(
-        "docs/conditions.md",
+        "docs/conditions.md", "# Conditions and reasons",
         ["Reason", "Who acts", "What it means", "What to do"],
         ReasonInfo.All.Select(info => new[] { $"`{info.Name}`", Who(info.Actor), info.Meaning, info.WhatToDo }));
 

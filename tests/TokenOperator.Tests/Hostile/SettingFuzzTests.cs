@@ -1,4 +1,5 @@
 using System.Text;
+using TokenOperator.Core.Settings;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 
@@ -23,7 +24,7 @@ public sealed class SettingFuzzTests
             {
                 ConnectionStrings.Parse("DATABASE_URL", Encoding.UTF8.GetString(content));
             }
-            catch (ConnectionSettingException e)
+            catch (InvalidSettingException e)
             {
                 Fuzz.RefuseEcho(e.ToString());
                 Fuzz.RequireShowable(e.Message, 600);

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Core.Settings;
 using TokenOperator.Api;
 using TokenOperator.Hosting;
 using TokenOperator.Tests.KubeRuntime.Fakes;
@@ -24,7 +25,7 @@ internal sealed class ScrapedOperator : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(o => o.ListenLocalhostFreePort(null));
         builder.Services.AddSingleton<TimeProvider>(Time).AddSingleton<IResourceCache<V1Alpha1OAuthToken>>(_cache);
-        Telemetry.Add(builder.Services, builder.Configuration);
+        Telemetry.Add(builder.Services, new SettingsReader(builder.Configuration));
         _app = builder.Build();
         _app.MapPrometheusScrapingEndpoint("/metrics");
     }

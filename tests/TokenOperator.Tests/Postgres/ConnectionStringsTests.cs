@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Npgsql;
+using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Postgres;
@@ -55,7 +56,7 @@ public sealed class ConnectionStringsTests
     public void A_wrong_value_is_refused_with_the_settings_name_and_without_the_value(string value, string problem)
     {
         var parse = () => ConnectionStrings.Parse("DATABASE_URL", value);
-        var error = parse.Should().Throw<ConnectionSettingException>().Which;
+        var error = parse.Should().Throw<InvalidSettingException>().Which;
         error.Message.Should().StartWith("DATABASE_URL: ").And.ContainEquivalentOf(problem);
         error.ToString().Should().NotContain(Secret);
     }
@@ -64,7 +65,7 @@ public sealed class ConnectionStringsTests
     public void Without_any_setting_the_error_names_both()
     {
         var read = () => ConnectionStrings.Read(Configuration());
-        read.Should().Throw<ConnectionSettingException>().WithMessage("*ConnectionStrings__Postgres or DATABASE_URL*");
+        read.Should().Throw<InvalidSettingException>().WithMessage("*ConnectionStrings__Postgres or DATABASE_URL*");
     }
 
     [Fact]

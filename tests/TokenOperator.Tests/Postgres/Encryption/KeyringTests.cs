@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Core.Settings;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.TestBed;
 
@@ -112,11 +113,11 @@ public sealed class KeyringTests : IDisposable
     [Theory]
     [InlineData(null, null, "There is no key*Encryption__KeyringPath=DIR*Encryption=None*")]
     [InlineData("", " ", "There is no key*")]
-    [InlineData("true", null, "The setting Encryption has a value that it cannot have; expected None*")]
-    [InlineData("true", "/keys", "The setting Encryption has a value*")]
+    [InlineData("true", null, "The setting Encryption cannot be used; expected None*")]
+    [InlineData("true", "/keys", "The setting Encryption cannot be used*")]
     public void Without_a_key_it_must_be_said_in_so_many_words(string? encryption, string? path, string message)
     {
-        FluentActions.Invoking(() => Read(encryption, path)).Should().Throw<KeyringException>().WithMessage(message);
+        FluentActions.Invoking(() => Read(encryption, path)).Should().Throw<InvalidSettingException>().WithMessage(message);
     }
 
     [Fact]
