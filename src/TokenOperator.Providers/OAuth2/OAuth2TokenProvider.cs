@@ -176,6 +176,6 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider, IAuthorization
         MaxResponseDrainSize = 0,
     };
 
-    [LoggerMessage(EventId = 200, Level = LogLevel.Debug, Message = "Provider {Provider} was asked for a token; failure {Failure}, took {Elapsed}")]
+    [LoggerMessage(EventId = 400, Level = LogLevel.Debug, Message = "Provider {Provider} was asked for a token; failure {Failure}, took {Elapsed}")]
     private partial void LogAnswered(string provider, FailureKind? failure, TimeSpan elapsed);
 }

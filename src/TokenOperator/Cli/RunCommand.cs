@@ -53,7 +53,7 @@ public static class RunCommand
         return Environment.ExitCode;
     }
 
-    private static void AddRefreshing(IServiceCollection services)
+    internal static void AddRefreshing(IServiceCollection services)
     {
         services
             .AddSingleton<ILeadershipGuard, LeadershipGuard>()
@@ -70,7 +70,7 @@ public static class RunCommand
         services.AddHostedService<AccountWatcher>();
     }
 
-    private static void AddOperator(IServiceCollection services, OperatorSettings settings)
+    internal static void AddOperator(IServiceCollection services, OperatorSettings settings)
     {
         services
             .AddSingleton(settings.SelfService)

@@ -6,7 +6,7 @@ using TokenOperator.Monitoring;
 
 namespace TokenOperator.Hosting;
 
-/// <summary>Where the metrics go: to whoever asks for <c>/metrics</c>, and by OTLP, with traces, when a setting says where to.</summary>
+/// <summary>Exports metrics at <c>/metrics</c>, and metrics and traces by OTLP when a setting names the address.</summary>
 public static class Telemetry
 {
     private static readonly Setting<string?> OtlpEndpoint = Setting.Text(
@@ -17,7 +17,7 @@ public static class Telemetry
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } = [OtlpEndpoint];
 
-    /// <summary>Adds it. Traces cost something at each request, so without OTLP there are none.</summary>
+    /// <summary>Adds the exporters. Spans cost time at each request, so there are none without OTLP.</summary>
     public static void Add(IServiceCollection services, SettingsReader reader)
     {
         var isExported = !reader.IsAbsent(OtlpEndpoint);
@@ -33,13 +33,13 @@ public static class Telemetry
             {
                 var tokens = provider.GetRequiredService<OAuthTokenMetrics>();
                 deferred.AddView(instrument => instrument.Meter.Name == OAuthTokenMetrics.MeterName
-                    ? new MetricStreamConfiguration { CardinalityLimit = tokens.Room }
+                    ? new MetricStreamConfiguration { CardinalityLimit = tokens.CardinalityLimit }
                     : null);
             });
             if (isExported)
                 metrics.AddOtlpExporter();
         });
         if (isExported)
-            telemetry.WithTracing(traces => traces.AddSource(SafeSpans.Sources).AddProcessor(_ => new SafeSpans()).AddOtlpExporter());
+            telemetry.WithTracing(traces => traces.AddSource(SpanRedactor.Sources).AddProcessor(_ => new SpanRedactor()).AddOtlpExporter());
     }
 }
