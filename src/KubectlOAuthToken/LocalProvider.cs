@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
 
@@ -26,7 +27,7 @@ internal static class LocalProvider
                     $"This machine does not know the provider \"{DisplayText.Of(name, 63)}\". Set its addresses with --authorization-endpoint and --token-endpoint, as in the operator's settings.",
                     ExitCodes.BadInput);
         }
-        catch (ProviderSettingException e)
+        catch (InvalidSettingException e)
         {
             throw new PluginException(e.Message, ExitCodes.BadInput);
         }

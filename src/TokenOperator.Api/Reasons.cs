@@ -1,80 +1,306 @@
+// The one table of reasons. To add a reason: a constant and an entry here, the place that decides it, and its test; no I/O.
+// docs/conditions.md is generated from this table: TOKEN_OPERATOR_WRITE_DOCS=1 make test-one NAME=ReasonInfoTests
+using System.Collections.Frozen;
+
 namespace TokenOperator.Api;
 
-/// <summary>The fixed set of reasons in conditions and events; docs/conditions.md says what to do about each.</summary>
+/// <summary>The names of all reasons, for patterns and comparisons; <see cref="ReasonInfo"/> holds what each one means.</summary>
 public static class Reasons
 {
-    /// <summary>All is well.</summary>
+#pragma warning disable CS1591 // Each meaning stands in ReasonInfo.All.
     public const string Refreshed = nameof(Refreshed);
-
-    /// <summary>Nothing has been tried yet.</summary>
     public const string Pending = nameof(Pending);
-
-    /// <summary>There is no refresh token and nowhere to import one from.</summary>
     public const string SeedMissing = nameof(SeedMissing);
-
-    /// <summary>The seed Secret cannot be understood.</summary>
     public const string SeedInvalid = nameof(SeedInvalid);
-
-    /// <summary>The client Secret, or its key, is not there.</summary>
     public const string ClientSecretMissing = nameof(ClientSecretMissing);
-
-    /// <summary>The client Secret cannot be understood.</summary>
     public const string ClientSecretInvalid = nameof(ClientSecretInvalid);
-
-    /// <summary>The provider refuses the OAuth client.</summary>
     public const string ClientRejected = nameof(ClientRejected);
-
-    /// <summary>The provider refuses the request as it stands.</summary>
     public const string RequestRejected = nameof(RequestRejected);
-
-    /// <summary>The refresh token is dead: a human must consent again.</summary>
     public const string ReauthorizationRequired = nameof(ReauthorizationRequired);
-
-    /// <summary>The organisation's session length ended: a human must sign in again.</summary>
     public const string SessionPolicyReauth = nameof(SessionPolicyReauth);
-
-    /// <summary>An administrator blocks the application.</summary>
     public const string AdminPolicyBlocked = nameof(AdminPolicyBlocked);
-
-    /// <summary>Fewer scopes were granted than <c>spec.scopes</c> asks for.</summary>
     public const string ScopesMissing = nameof(ScopesMissing);
-
-    /// <summary>The provider asks for fewer requests.</summary>
     public const string RateLimited = nameof(RateLimited);
-
-    /// <summary>The provider cannot be reached or is at fault.</summary>
     public const string ProviderUnavailable = nameof(ProviderUnavailable);
-
-    /// <summary>The provider's answer cannot be understood.</summary>
     public const string InvalidResponse = nameof(InvalidResponse);
-
-    /// <summary>Postgres cannot be used.</summary>
     public const string StoreUnavailable = nameof(StoreUnavailable);
-
-    /// <summary>The row in Postgres cannot be understood.</summary>
     public const string StoredTokenInvalid = nameof(StoredTokenInvalid);
-
-    /// <summary>A Secret of that name exists that is not this object's.</summary>
     public const string SecretConflict = nameof(SecretConflict);
-
-    /// <summary>The API server refused the Secret.</summary>
     public const string SecretWriteFailed = nameof(SecretWriteFailed);
-
-    /// <summary>The account belongs to other namespaces.</summary>
     public const string AccountNotAllowed = nameof(AccountNotAllowed);
-
-    /// <summary><c>spec.provider</c> names no provider.</summary>
     public const string UnknownProvider = nameof(UnknownProvider);
-
-    /// <summary>The spec is not valid.</summary>
     public const string InvalidSpec = nameof(InvalidSpec);
-
-    /// <summary>The token in the Secret has expired.</summary>
     public const string TokenExpired = nameof(TokenExpired);
-
-    /// <summary><c>spec.suspend</c> is true.</summary>
     public const string Suspended = nameof(Suspended);
-
-    /// <summary>The finalizer could not delete or revoke.</summary>
     public const string CleanupFailed = nameof(CleanupFailed);
+    public const string FirstToken = nameof(FirstToken);
+    public const string Recovered = nameof(Recovered);
+    public const string AccountKept = nameof(AccountKept);
+    public const string Revoked = nameof(Revoked);
+#pragma warning restore CS1591
+}
+
+/// <summary>How bad a reason is; it decides <c>Reconciling</c>, <c>Stalled</c> and the type of the event.</summary>
+public enum ReasonSeverity
+{
+    /// <summary>Nothing is wrong: no condition is abnormal, and an event is <c>Normal</c>.</summary>
+    None,
+
+    /// <summary>The operator is at work or retries automatically: <c>Reconciling</c> is True.</summary>
+    Retrying,
+
+    /// <summary>Someone must act: <c>Stalled</c> is True.</summary>
+    Stalled,
+}
+
+/// <summary>Who must act.</summary>
+public enum ReasonActor
+{
+    /// <summary>Nobody: nothing is wrong, or the operator retries automatically.</summary>
+    Nobody,
+
+    /// <summary>The person whose account it is: only they can consent.</summary>
+    AccountOwner,
+
+    /// <summary>Whoever manages the OAuthToken and its Secrets in the namespace.</summary>
+    NamespaceUser,
+
+    /// <summary>Whoever runs the operator, its database and the cluster.</summary>
+    OperatorAdministrator,
+
+    /// <summary>The administrator of the organization at the provider.</summary>
+    ProviderAdministrator,
+}
+
+/// <summary>The kind of step that helps; the plugin has a command for each.</summary>
+public enum ReasonRemedy
+{
+    /// <summary>Nothing to do.</summary>
+    None,
+
+    /// <summary>Wait, and read the operator's log if it takes long.</summary>
+    ReadLogs,
+
+    /// <summary>Check whether the operator runs.</summary>
+    Diagnose,
+
+    /// <summary>Consent again; the operator offers <c>status.authorizationURL</c>.</summary>
+    Authorize,
+
+    /// <summary>Provide a token file.</summary>
+    Seed,
+
+    /// <summary>Correct what the message names; the operator notices the change.</summary>
+    Fix,
+
+    /// <summary>Correct what the message names at the provider, then request a refresh: the operator cannot notice the change.</summary>
+    FixThenRefresh,
+
+    /// <summary>Have an administrator allow the account for the namespace.</summary>
+    AllowAccount,
+
+    /// <summary>Set <c>spec.suspend</c> to false.</summary>
+    Resume,
+}
+
+/// <summary>What one reason means: status, events, metrics, the plugin and docs/conditions.md take it from <see cref="All"/>.</summary>
+/// <param name="Name">One of <see cref="Reasons"/>.</param>
+/// <param name="Severity">
+/// How bad it is. A decision may raise <see cref="ReasonSeverity.Retrying"/> to <see cref="ReasonSeverity.Stalled"/> for its case, as for
+/// <see cref="Reasons.StoreUnavailable"/> when the table is not the operator's.
+/// </param>
+/// <param name="Actor">Who must act.</param>
+/// <param name="Remedy">Which kind of step helps.</param>
+/// <param name="Meaning">What it means, for docs/conditions.md.</param>
+/// <param name="WhatToDo">What to do, for docs/conditions.md.</param>
+public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActor Actor, ReasonRemedy Remedy, string Meaning, string WhatToDo)
+{
+    /// <summary>Every reason, in the order of docs/conditions.md.</summary>
+    public static IReadOnlyList<ReasonInfo> All { get; } =
+    [
+        new(Reasons.Refreshed, ReasonSeverity.None, ReasonActor.Nobody, ReasonRemedy.None,
+            "Everything works.",
+            "Nothing.")
+        {
+            DefaultMessage = "Nothing to do.",
+        },
+        new(Reasons.Pending, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.Diagnose,
+            "The operator has not tried anything yet.",
+            "Wait a second. If the reason does not change, check that the operator is running.")
+        {
+            DefaultMessage = "The first token has not been written yet.",
+        },
+        new(Reasons.SeedMissing, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Seed,
+            "No refresh token is stored that the namespace may use, and there is nowhere to import one from.",
+            "Create the Secret and key that the message names, or run `token-operator seed`.")
+        {
+            SeedHelps = true,
+        },
+        new(Reasons.SeedInvalid, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Seed,
+            "The seed Secret cannot be read, or belongs to another OAuth client.",
+            "Replace its content with the file that the message asks for.")
+        {
+            SeedHelps = true,
+        },
+        new(Reasons.ClientSecretMissing, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "The client Secret or its key does not exist.",
+            "Create it."),
+        new(Reasons.ClientSecretInvalid, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "The client Secret cannot be read.",
+            "Replace its content with the credentials.json from the Google console."),
+        new(Reasons.ClientRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
+            "The provider rejects the OAuth client. All accounts of this client wait.",
+            "Compare the client ID and secret with the provider's console."),
+        new(Reasons.RequestRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
+            "The provider rejects the request in its current form.",
+            "Check that the client and the token file belong together.")
+        {
+            SeedHelps = true,
+        },
+        new(Reasons.ReauthorizationRequired, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
+            "The refresh token no longer works.",
+            "Authorize the account again with `kubectl oauthtoken authorize` or the link in `status.authorizationURL` ([authorize.md](authorize.md)), or put a new token file in the seed Secret.")
+        {
+            SeedHelps = true,
+        },
+        new(Reasons.SessionPolicyReauth, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
+            "The session length that the organization allows has ended.",
+            "Sign in again, and have the application exempted.")
+        {
+            SeedHelps = true,
+        },
+        new(Reasons.AdminPolicyBlocked, ReasonSeverity.Stalled, ReasonActor.ProviderAdministrator, ReasonRemedy.FixThenRefresh,
+            "An administrator blocks the application.",
+            "Have the application allowed in the admin console."),
+        new(Reasons.ScopesMissing, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
+            "The account granted fewer scopes than `spec.scopes` requests. The operator publishes the token that it has.",
+            "Authorize the account again with all scopes.")
+        {
+            SeedHelps = true,
+            KeepsReady = false,
+            IsAboutRefresh = false,
+        },
+        new(Reasons.RateLimited, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
+            "The provider asks for fewer requests.",
+            "Nothing. The operator retries automatically."),
+        new(Reasons.ProviderUnavailable, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
+            "The provider cannot be reached or has an error.",
+            "Nothing, if the failure is temporary. Otherwise, check the network and the provider's status page."),
+        new(Reasons.InvalidResponse, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
+            "The provider's response cannot be understood.",
+            "Nothing, if the failure is temporary. Otherwise, look for a proxy between the operator and the provider."),
+        new(Reasons.StoreUnavailable, ReasonSeverity.Retrying, ReasonActor.OperatorAdministrator, ReasonRemedy.ReadLogs,
+            "The operator cannot use Postgres. The token in the Secret stays.",
+            "Check Postgres.")
+        {
+            DefaultMessage = "The newest token is published but not yet committed in Postgres. The operator retries until it is. Do not stop it before then, and check Postgres.",
+        },
+        new(Reasons.StoredTokenInvalid, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.Fix,
+            "The row in Postgres cannot be read or decrypted.",
+            "Follow the message: restore the key that it names, fix the row, or delete the row and seed the account again."),
+        new(Reasons.SecretConflict, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "A Secret of that name exists, and the object does not own it.",
+            "Delete that Secret, or choose another `secretName`.")
+        {
+            KeepsReady = false,
+            IsAboutRefresh = false,
+        },
+        new(Reasons.SecretWriteFailed, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
+            "The API server rejected the Secret or is unavailable.",
+            "Read the message. The operator retries automatically.")
+        {
+            IsAboutRefresh = false,
+        },
+        new(Reasons.AccountNotAllowed, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.AllowAccount,
+            "The account belongs to other namespaces, or this namespace was denied access to it. There is no Secret.",
+            "Ask an administrator to run `token-operator accounts allow`.")
+        {
+            KeepsReady = false,
+        },
+        new(Reasons.UnknownProvider, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "`spec.provider` does not name a known provider.",
+            "Correct the name.")
+        {
+            KeepsReady = false,
+        },
+        new(Reasons.InvalidSpec, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "The spec is not valid.",
+            "Correct the field that the message names.")
+        {
+            KeepsReady = false,
+        },
+        new(Reasons.TokenExpired, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.Diagnose,
+            "The token in the Secret has expired, and refreshes fail.",
+            "Find the cause in the condition `Refreshed`.")
+        {
+            EventAction = "Publish",
+        },
+        new(Reasons.Suspended, ReasonSeverity.None, ReasonActor.NamespaceUser, ReasonRemedy.Resume,
+            "`spec.suspend` is true.",
+            "Set it to false.")
+        {
+            DefaultMessage = ConditionMessages.Suspended,
+            IsAboutRefresh = false,
+        },
+        new(Reasons.CleanupFailed, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
+            "(Events only.) The operator cannot carry out `deletionPolicy` yet.",
+            "Read the message.")
+        {
+            EventAction = "Delete",
+        },
+        new(Reasons.FirstToken, ReasonSeverity.None, ReasonActor.Nobody, ReasonRemedy.None,
+            "(Events only.) The Secret holds its first token.",
+            "Nothing.")
+        {
+            EventAction = "Publish",
+        },
+        new(Reasons.Recovered, ReasonSeverity.None, ReasonActor.Nobody, ReasonRemedy.None,
+            "(Events only.) An earlier problem is gone. The message names its reason.",
+            "Nothing."),
+        new(Reasons.AccountKept, ReasonSeverity.None, ReasonActor.Nobody, ReasonRemedy.None,
+            "(Events only.) The OAuthToken is deleted, but the account's row stays because another OAuthToken uses it.",
+            "Nothing.")
+        {
+            EventAction = "Delete",
+        },
+        new(Reasons.Revoked, ReasonSeverity.None, ReasonActor.Nobody, ReasonRemedy.None,
+            "(Events only.) The OAuthToken is deleted, and the provider has revoked the grant.",
+            "Nothing.")
+        {
+            EventAction = "Revoke",
+        },
+    ];
+
+    private static readonly FrozenDictionary<string, ReasonInfo> ByName = All.ToFrozenDictionary(info => info.Name);
+
+    /// <summary>True when someone must act: <c>Stalled</c> is True.</summary>
+    public bool NeedsHuman => Severity is ReasonSeverity.Stalled;
+
+    /// <summary>True when a new consent replaces the account's token, so that the status offers <c>authorizationURL</c>.</summary>
+    public bool ConsentHelps => Remedy is ReasonRemedy.Authorize;
+
+    /// <summary>True when a new token file in the seed Secret helps, so that the plugin's <c>authorize</c> and <c>seed</c> are of use.</summary>
+    public bool SeedHelps { get; init; }
+
+    /// <summary>False when a token in the Secret does not make the object Ready, however long it is still valid.</summary>
+    public bool KeepsReady { get; init; } = true;
+
+    /// <summary>False when the reason says nothing about whether a refresh works, so that <c>Refreshed</c> does not take it over.</summary>
+    public bool IsAboutRefresh { get; init; } = true;
+
+    /// <summary>What the operator was doing, for events (<c>action</c> of events.k8s.io/v1).</summary>
+    public string EventAction { get; init; } = "Refresh";
+
+    /// <summary><c>Normal</c> or <c>Warning</c>, for events.</summary>
+    public string EventType => Severity is ReasonSeverity.None ? "Normal" : "Warning";
+
+    /// <summary>The message where a decision has nothing more exact to say.</summary>
+    public string DefaultMessage { get => field ?? Meaning; init; }
+
+    /// <summary>The entry of <paramref name="reason"/>.</summary>
+    /// <exception cref="ArgumentException">There is no such reason.</exception>
+    public static ReasonInfo Of(string reason) => Find(reason) ?? throw new ArgumentException($"\"{reason}\" is not declared in ReasonInfo.All.", nameof(reason));
+
+    /// <summary>The entry of <paramref name="reason"/>, or null for one that another version of the operator wrote.</summary>
+    public static ReasonInfo? Find(string? reason) => reason is not null && ByName.TryGetValue(reason, out var info) ? info : null;
 }

@@ -11,20 +11,40 @@ namespace TokenOperator.Postgres;
 /// </summary>
 public static class ConnectionStrings
 {
-    private const string OwnSetting = "ConnectionStrings__Postgres";
-    private const string CommonSetting = "DATABASE_URL";
     private const string Forms =
         "postgresql://user:password@host:5432/database or Host=...;Database=...;Username=...;Password=...";
 
-    /// <summary>Reads the setting, which is an Npgsql connection string or a <c>postgresql://</c> or <c>postgres://</c> URI.</summary>
-    /// <exception cref="InvalidSettingException">Neither setting is set, or the value is invalid. The message does not repeat the value.</exception>
-    public static PostgresSettings Read(IConfiguration configuration)
+    private static readonly Setting<string?> OwnSetting = Setting.Text(
+        "ConnectionStrings__Postgres", "How to connect to Postgres: an Npgsql connection string or a `postgresql://` URI.", expected: "a connection string")
+        with { IsSecret = true };
+
+    private static readonly Setting<string?> CommonSetting = Setting.Text(
+        "DATABASE_URL", "The same. Used when `ConnectionStrings__Postgres` is not set.", expected: "a connection string")
+        with { IsSecret = true };
+
+    /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
+    public static IReadOnlyList<SettingInfo> All { get; } = [OwnSetting, CommonSetting];
+
+    /// <summary>Reads the settings, either as an Npgsql string or as a <c>postgresql://</c> or <c>postgres://</c> URI.</summary>
+    /// <exception cref="InvalidSettingException">Neither is set, or the one that counts cannot be used.</exception>
+    public static PostgresSettings Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read)!;
+
+    /// <summary>The same; records what is wrong in <paramref name="reader"/>, and answers null then.</summary>
+    public static PostgresSettings? Read(SettingsReader reader)
     {
-        if (configuration["ConnectionStrings:Postgres"] is { } own && !string.IsNullOrWhiteSpace(own))
-            return Parse(OwnSetting, own.Trim());
-        if (configuration[CommonSetting] is { } common && !string.IsNullOrWhiteSpace(common))
-            return Parse(CommonSetting, common.Trim());
-        throw new InvalidSettingException($"{OwnSetting} or {CommonSetting}: neither is set; expected the address of Postgres: {Forms}.");
+        var setting = reader.IsAbsent(OwnSetting) ? CommonSetting : OwnSetting;
+        try
+        {
+            if (reader.Get(setting) is { } value)
+                return Parse(setting.Name, value);
+            reader.Reject($"{OwnSetting.Name} or {CommonSetting.Name}: neither is set; expected where Postgres is: {Forms}.");
+        }
+        catch (InvalidSettingException e)
+        {
+            reader.Reject(e.Message);
+        }
+
+        return null;
     }
 
     /// <summary>Parses one value.</summary>

@@ -18,16 +18,21 @@ public static class PostgresStorage
     /// <see cref="IMigrator"/> for the database that <see cref="ConnectionStrings"/> reads from the settings. It does not connect yet.
     /// The keys are read when a service that needs them is first resolved; <see cref="IMigrator"/> needs none.
     /// </summary>
-    /// <exception cref="InvalidSettingException">The address of Postgres is missing or invalid.</exception>
-    public static IServiceCollection AddPostgresStorage(this IServiceCollection services, IConfiguration configuration)
+    /// <exception cref="InvalidSettingException">No setting says where Postgres is, or the one that does cannot be used.</exception>
+    public static IServiceCollection AddPostgresStorage(this IServiceCollection services, IConfiguration configuration) =>
+        SettingsReader.Read(configuration, services.AddPostgresStorage);
+
+    /// <summary>The same; records what is wrong in <paramref name="reader"/>.</summary>
+    public static IServiceCollection AddPostgresStorage(this IServiceCollection services, SettingsReader reader)
     {
-        services.AddSingleton(ConnectionStrings.Read(configuration));
+        if (ConnectionStrings.Read(reader) is { } settings)
+            services.AddSingleton(settings);
         services.TryAddSingleton(TimeProvider.System);
         services.AddMetrics();
         services.AddSingleton<StoreMetrics>();
         services.AddSingleton(provider => provider.GetRequiredService<PostgresSettings>().CreatePool());
         services.AddSingleton<StatementRunner>();
-        services.AddSingleton(provider => EncryptionSettings.Read(configuration)
+        services.AddSingleton(provider => EncryptionSettings.Read(reader.Configuration)
             .CreateCipher(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenCipher>>()));
         services.AddSingleton<IKeyring>(provider => provider.GetRequiredService<TokenCipher>());
         services.AddSingleton<ITokenStore, PostgresTokenStore>();

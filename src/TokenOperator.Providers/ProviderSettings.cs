@@ -1,109 +1,117 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
+using TokenOperator.Core.Settings;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers;
 
-/// <summary>A setting under <c>Providers:</c> cannot be used. The message names it and repeats no value.</summary>
-public sealed class ProviderSettingException(string message) : Exception(message);
-
-/// <summary>Reads and checks the configuration section <c>Providers</c>.</summary>
+/// <summary>Reads the settings <c>Providers__NAME__*</c>.</summary>
 public static partial class ProviderSettings
 {
-    /// <summary>Google, whether configured or not, and every other provider that has a section.</summary>
-    /// <exception cref="ProviderSettingException">A name, an address or a number cannot be used.</exception>
-    public static IReadOnlyList<ProviderOptions> Read(IConfiguration configuration)
+    private const string Prefix = "Providers__";
+
+    private static readonly Setting<Uri?> TokenEndpoint = Setting.Address(
+        Prefix + "NAME__TokenEndpoint",
+        "Address for refresh requests. It adds a provider `NAME` that uses the same protocol, or moves `google` to a compatible server.",
+        "google: Google's", "an absolute address that begins with https://");
+
+    private static readonly Setting<Uri?> RevocationEndpoint = Setting.Address(
+        Prefix + "NAME__RevocationEndpoint", "Address for revocation requests.", "google: Google's", TokenEndpoint.Expected);
+
+    private static readonly Setting<Uri?> AuthorizationEndpoint = Setting.Address(
+        Prefix + "NAME__AuthorizationEndpoint", "Address where a person gives consent: [authorize.md](authorize.md).", "google: Google's", TokenEndpoint.Expected);
+
+    private static readonly Setting<IReadOnlyList<string>> ConsentScopes = Setting.List(
+        Prefix + "NAME__ConsentScopes", "Scopes to request at a consent in addition to `spec.scopes`.", ' ', "scopes, separated by spaces",
+        CredentialSyntax.IsScope, "`openid email offline_access`; google without the last");
+
+    private static readonly Setting<string?> Issuer = Setting.Text(
+        Prefix + "NAME__Issuer", "The value that `iss` of an id_token must have after a consent. If it is not set, `iss` is not checked.")
+        with { DefaultText = "google's at Google's token endpoint" };
+
+    private static readonly Setting<int> TimeoutSeconds = Setting.Number(
+        Prefix + "NAME__TimeoutSeconds",
+        "Longest wait for a response. Keep it much shorter than `refreshBefore`: a request on a connection that died silently takes this long before the operator sends it again.",
+        (int)ProviderOptions.Google.Timeout.TotalSeconds, 1, 300);
+
+    private static readonly Setting<bool> RotatesRefreshTokens = Setting.Flag(
+        Prefix + "NAME__RotatesRefreshTokens",
+        "Whether the provider sends new refresh tokens. While Postgres is unavailable, the operator asks only providers that do not, because it could not store a new refresh token.",
+        true) with { DefaultText = "`true`; google `false`" };
+
+    private static readonly Setting<double> RequestsPerSecond = Setting.Number(
+        Prefix + "NAME__RequestsPerSecond",
+        "Average number of requests per second, over all accounts. When requests must wait, the account with the earliest expiry goes first.",
+        RequestRate.Default.PerSecond, 0.01, 10_000);
+
+    private static readonly Setting<int> Burst = Setting.Number(
+        Prefix + "NAME__Burst", "Number of requests that the operator can send at once after a pause.", RequestRate.Default.Burst, 1, 10_000);
+
+    private static readonly Setting<bool> AllowInsecureHttp = Setting.Flag(
+        Prefix + "NAME__AllowInsecureHttp", "`true` allows an `http://` address that is not on the same machine.", false);
+
+    /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
+    public static IReadOnlyList<SettingInfo> All { get; } =
+    [
+        TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
+    ];
+
+    /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>
+    /// <exception cref="InvalidSettingException">A name, an address or a number is not valid.</exception>
+    public static IReadOnlyList<ProviderOptions> Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read);
+
+    /// <summary>The same; records what is wrong in <paramref name="reader"/> and leaves out a provider without an address.</summary>
+    public static IReadOnlyList<ProviderOptions> Read(SettingsReader reader)
     {
-        var sections = configuration.GetSection("Providers").GetChildren().ToDictionary(section => section.Key.ToLowerInvariant());
-        var others = sections.Where(section => section.Key != ProviderOptions.Google.Name).Select(section => Read(section.Key, section.Value, null));
-        var google = sections.TryGetValue(ProviderOptions.Google.Name, out var own)
-            ? Read(ProviderOptions.Google.Name, own, ProviderOptions.Google)
-            : ProviderOptions.Google;
-        return [google, .. others.OrderBy(options => options.Name, StringComparer.Ordinal)];
+        var names = reader.NamesUnder(Prefix).ToDictionary(name => name.ToLowerInvariant());
+        var google = Read(reader, names.GetValueOrDefault(ProviderOptions.Google.Name, ProviderOptions.Google.Name), ProviderOptions.Google);
+        var others = names.Where(name => name.Key != ProviderOptions.Google.Name).OrderBy(name => name.Key, StringComparer.Ordinal).Select(name => Read(reader, name.Value, null));
+        return [.. others.Prepend(google).OfType<ProviderOptions>()];
     }
 
-    private static ProviderOptions Read(string name, IConfigurationSection section, ProviderOptions? defaults)
+    private static ProviderOptions? Read(SettingsReader reader, string name, ProviderOptions? defaults)
     {
-        if (!NamePattern().IsMatch(name))
+        if (!NamePattern().IsMatch(name.ToLowerInvariant()))
         {
-            throw new ProviderSettingException(
-                $"Setting {Name(section)}: a provider's name is expected to be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
+            reader.Reject($"The setting {Prefix}{name} has a name that no provider can have; expected 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
+            return null;
         }
 
-        var endpoint = Address(section, "TokenEndpoint");
-        return new ProviderOptions
+        var allowsHttp = reader.Get(AllowInsecureHttp, name);
+        var endpoint = Address(reader, TokenEndpoint, name, allowsHttp);
+        if (endpoint is null && defaults is null && reader.IsAbsent(TokenEndpoint, name))
+            reader.Reject(TokenEndpoint, name, "is missing; expected the address of the provider's token endpoint");
+        var issuer = reader.Get(Issuer, name);
+        var options = new ProviderOptions
         {
-            Name = name,
-            TokenEndpoint = endpoint ?? defaults?.TokenEndpoint
-                ?? throw new ProviderSettingException($"Setting {Name(section)}__TokenEndpoint is missing: the address of the provider's token endpoint is expected."),
-            AuthorizationEndpoint = Address(section, "AuthorizationEndpoint") ?? defaults?.AuthorizationEndpoint,
-            ConsentScopes = Scopes(section) ?? defaults?.ConsentScopes ?? ["openid", "email", "offline_access"],
-            // Who answers at another address is not the default's issuer.
-            Issuers = section["Issuer"] is { Length: > 0 } issuer ? [issuer] : endpoint is null ? defaults?.Issuers ?? [] : [],
-            RevocationEndpoint = Address(section, "RevocationEndpoint") ?? defaults?.RevocationEndpoint,
-            Timeout = Timeout(section),
-            RotatesRefreshTokens = Flag(section, "RotatesRefreshTokens") ?? defaults?.RotatesRefreshTokens ?? true,
-            Rate = new RequestRate(
-                Number(section, "RequestsPerSecond", RequestRate.Default.PerSecond, 0.01, 10_000),
-                (int)Number(section, "Burst", RequestRate.Default.Burst, 1, 10_000, NumberStyles.None)),
+            Name = name.ToLowerInvariant(),
+            TokenEndpoint = (endpoint ?? defaults?.TokenEndpoint)!,
+            AuthorizationEndpoint = Address(reader, AuthorizationEndpoint, name, allowsHttp) ?? defaults?.AuthorizationEndpoint,
+            ConsentScopes = reader.Get(ConsentScopes, name, defaults?.ConsentScopes ?? ["openid", "email", "offline_access"]),
+            // Another address than the default's has another issuer.
+            Issuers = issuer is not null ? [issuer] : endpoint is null ? defaults?.Issuers ?? [] : [],
+            RevocationEndpoint = Address(reader, RevocationEndpoint, name, allowsHttp) ?? defaults?.RevocationEndpoint,
+            Timeout = TimeSpan.FromSeconds(reader.Get(TimeoutSeconds, name)),
+            RotatesRefreshTokens = reader.Get(RotatesRefreshTokens, name, defaults?.RotatesRefreshTokens ?? true),
+            Rate = new RequestRate(reader.Get(RequestsPerSecond, name), reader.Get(Burst, name)),
         };
+        return options.TokenEndpoint is null ? null : options;
     }
 
-    private static Uri? Address(IConfigurationSection section, string key)
+    private static Uri? Address(SettingsReader reader, Setting<Uri?> setting, string name, bool allowsHttp)
     {
-        if (section[key] is not { Length: > 0 } text)
+        if (reader.Get(setting, name) is not { } address)
             return null;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.Host.Length == 0)
-            throw Refused(section, key, "is not an absolute address that begins with https://");
         if (address.UserInfo.Length > 0 || address.Fragment.Length > 0)
-            throw Refused(section, key, "holds a user name, a password or a fragment (#), which an endpoint must not have");
-        if (address.Scheme == "http" && !address.IsLoopback && Flag(section, "AllowInsecureHttp") != true)
+            reader.Reject(setting, name, "has a user name, a password or a fragment (#); expected an address without them");
+        else if (address.Scheme == Uri.UriSchemeHttp && !address.IsLoopback && !allowsHttp)
         {
-            throw Refused(section, key, "is plain http: client secrets and refresh tokens would cross the network unencrypted. "
-                + $"Use https://, or set {Name(section)}__AllowInsecureHttp=true if that network is trusted");
+            reader.Reject(setting, name, "is plain http: client secrets and refresh tokens would cross the network unencrypted. "
+                + $"Use https://, or set {AllowInsecureHttp.NameFor(name)}=true if you trust the network");
         }
 
         return address;
     }
-
-    private static string[]? Scopes(IConfigurationSection section)
-    {
-        if (section["ConsentScopes"] is not { Length: > 0 } text)
-            return null;
-        var scopes = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return Array.TrueForAll(scopes, CredentialSyntax.IsScope) ? scopes : throw Refused(section, "ConsentScopes", "is no list of scopes with blanks between");
-    }
-
-    private static bool? Flag(IConfigurationSection section, string key) =>
-        section[key] is not { Length: > 0 } text ? null
-        : bool.TryParse(text, out var value) ? value
-        : throw Refused(section, key, "is neither true nor false");
-
-    private static TimeSpan Timeout(IConfigurationSection section)
-    {
-        if (section["TimeoutSeconds"] is not { Length: > 0 } text)
-            return ProviderOptions.Google.Timeout;
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 1 and <= 300
-            ? TimeSpan.FromSeconds(seconds)
-            : throw Refused(section, "TimeoutSeconds", "is not a whole number from 1 to 300");
-    }
-
-    private static double Number(
-        IConfigurationSection section, string key, double otherwise, double least, double most, NumberStyles style = NumberStyles.AllowDecimalPoint)
-    {
-        if (section[key] is not { Length: > 0 } text)
-            return otherwise;
-        return double.TryParse(text, style, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
-            ? number
-            : throw Refused(section, key, string.Create(
-                CultureInfo.InvariantCulture, $"is not a {(style == NumberStyles.None ? "whole number" : "number")} from {least} to {most}"));
-    }
-
-    private static ProviderSettingException Refused(IConfigurationSection section, string key, string what) => new($"Setting {Name(section)}__{key} {what}.");
-
-    /// <summary>As an environment variable is called.</summary>
-    private static string Name(IConfigurationSection section) => section.Path.Replace(":", "__", StringComparison.Ordinal);
 
     [GeneratedRegex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();

@@ -120,7 +120,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         await _bed.WriteSecretAsync("mine-keys", "2026-05-01", "not shown");
         var mended = await DoctorInAsync(new() { ["Providers__google__TokenEndpoint"] = "banana" }, cluster.Plane.AdminKubeconfig);
         mended.Output.Should().MatchRegex("(?m)^ok +leader +operator-a_1234 leads").And.MatchRegex("(?m)^ok +key ")
-            .And.MatchRegex("(?m)^warn +provider +is not looked for from this machine. Setting Providers__google__TokenEndpoint");
+            .And.MatchRegex("(?m)^warn +provider +is not looked for from this machine. The setting Providers__google__TokenEndpoint");
     }
 
     [Fact]

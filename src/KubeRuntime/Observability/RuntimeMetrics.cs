@@ -43,12 +43,12 @@ public sealed class RuntimeMetrics : IDisposable
         _requests = _meter.CreateCounter<long>("rest_client_requests", null, "Requests to the API server.");
         _reconciles = _meter.CreateCounter<long>("controller_runtime_reconcile", null, "Reconciles by result.");
         _reconcileErrors = _meter.CreateCounter<long>("controller_runtime_reconcile_errors", null, "Reconciles that failed.");
-        _reconcileTime = _meter.CreateHistogram("controller_runtime_reconcile_time", "s", "Time of a reconcile.", null, ReconcileBuckets);
-        _activeWorkers = _meter.CreateUpDownCounter<long>("controller_runtime_active_workers", null, "Workers that reconcile now.");
+        _reconcileTime = _meter.CreateHistogram("controller_runtime_reconcile_time", "s", "Duration of a reconcile.", null, ReconcileBuckets);
+        _activeWorkers = _meter.CreateUpDownCounter<long>("controller_runtime_active_workers", null, "Workers that are reconciling now.");
         _adds = _meter.CreateCounter<long>("workqueue_adds", null, "Keys added to the queue.");
         _retries = _meter.CreateCounter<long>("workqueue_retries", null, "Keys added again after a failure.");
-        _queueDuration = _meter.CreateHistogram("workqueue_queue_duration", "s", "Time from added to taken.", null, QueueBuckets);
-        _workDuration = _meter.CreateHistogram("workqueue_work_duration", "s", "Time from taken to done.", null, QueueBuckets);
+        _queueDuration = _meter.CreateHistogram("workqueue_queue_duration", "s", "Time from adding a key to taking it.", null, QueueBuckets);
+        _workDuration = _meter.CreateHistogram("workqueue_work_duration", "s", "Time from taking a key to finishing it.", null, QueueBuckets);
         _droppedEvents = _meter.CreateCounter<long>("events_dropped", null, "Kubernetes events that were not written.");
     }
 
@@ -92,11 +92,11 @@ public sealed class RuntimeMetrics : IDisposable
     internal void Watch(WorkQueue queue)
     {
         var tags = new[] { new KeyValuePair<string, object?>("name", queue.Name) };
-        _meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(queue.Depth, tags), null, "Keys that wait.");
+        _meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(queue.Depth, tags), null, "Keys that wait for a worker.");
         _meter.CreateObservableGauge(
-            "workqueue_unfinished_work", () => new Measurement<double>(queue.UnfinishedWork.TotalSeconds, tags), "s", "Work so far of all keys in work.");
+            "workqueue_unfinished_work", () => new Measurement<double>(queue.UnfinishedWork.TotalSeconds, tags), "s", "Sum of the time that the keys in work have taken so far.");
         _meter.CreateObservableGauge(
-            "workqueue_longest_running_processor", () => new Measurement<double>(queue.LongestRunning.TotalSeconds, tags), "s", "The longest of them.");
+            "workqueue_longest_running_processor", () => new Measurement<double>(queue.LongestRunning.TotalSeconds, tags), "s", "Time that the oldest key in work has taken so far.");
     }
 
     internal void WatchLeadership(string lease, Func<bool> isLeading)

@@ -1,6 +1,7 @@
 using KubeRuntime;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
+using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
 using k8s.Models;
@@ -35,7 +36,7 @@ internal static class TokenChecks
             foreach (var provider in known.Where(provider => used.Contains(provider.Name)))
                 findings.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, ct));
         }
-        catch (ProviderSettingException e)
+        catch (InvalidSettingException e)
         {
             findings.Add(CheckResult.Warning($"is not looked for from this machine. {e.Message}"));
         }

@@ -1,4 +1,17 @@
 namespace TokenOperator.Core.Settings;
 
-/// <summary>A setting is missing or wrong. The message names the setting and what was expected, and never a secret value.</summary>
-public sealed class InvalidSettingException(string message) : Exception(message);
+/// <summary>
+/// Settings or arguments of the command line are missing or wrong. Each error names the setting and what was expected, and never
+/// repeats a secret. The message has one error to a line.
+/// </summary>
+public sealed class InvalidSettingException(IReadOnlyList<string> errors) : Exception(string.Join('\n', errors))
+{
+    /// <summary>One error.</summary>
+    public InvalidSettingException(string error)
+        : this([error])
+    {
+    }
+
+    /// <summary>One sentence each, at least one.</summary>
+    public IReadOnlyList<string> Errors { get; } = errors;
+}

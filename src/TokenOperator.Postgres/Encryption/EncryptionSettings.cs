@@ -4,30 +4,45 @@ using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Postgres.Encryption;
 
-/// <summary>The settings <c>Encryption__KeyringPath</c> and <c>Encryption</c>, at least one of which must be set.</summary>
-/// <param name="KeyringPath">The folder with the keys, or null.</param>
-/// <param name="IsNone">True for <c>Encryption=None</c>: rows are written in plain text. With a keyring, encrypted rows can still be read.</param>
-internal sealed record EncryptionSettings(string? KeyringPath, bool IsNone)
+/// <summary>How what is stored is encrypted: by the keyring at <c>Encryption__KeyringPath</c>, or, in so many words, <c>Encryption=None</c>.</summary>
+/// <param name="KeyringPath">A folder with keys, or null.</param>
+/// <param name="IsNone">True: written in plain text. With a keyring all the same, what is encrypted can still be read.</param>
+public sealed record EncryptionSettings(string? KeyringPath, bool IsNone)
 {
-    /// <summary>Reads the settings.</summary>
-    /// <exception cref="InvalidSettingException">Neither is set, or <c>Encryption</c> has another value.</exception>
-    public static EncryptionSettings Read(IConfiguration configuration)
+    private static readonly Setting<string?> KeyringPathSetting = Setting.Text(
+        "Encryption__KeyringPath",
+        "Folder with the keys that encrypt tokens, one key per file. The last file in alphabetical order is the current key: [encryption.md](encryption.md).",
+        expected: "a folder");
+
+    private static readonly Setting<string?> ModeSetting = Setting.Text(
+        "Encryption", "`None` stores tokens in plain text. With neither this setting nor a key, the operator does not start.",
+        expected: "None, or no value and a folder with keys in Encryption__KeyringPath", isValid: text => text.Equals("None", StringComparison.OrdinalIgnoreCase))
+        with { IsSecret = true };
+
+    /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
+    public static IReadOnlyList<SettingInfo> All { get; } = [KeyringPathSetting, ModeSetting];
+
+    /// <summary>Reads them.</summary>
+    /// <exception cref="InvalidSettingException">Neither is set, or <c>Encryption</c> is something else.</exception>
+    public static EncryptionSettings Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read);
+
+    /// <summary>The same; records what is wrong in <paramref name="reader"/>.</summary>
+    public static EncryptionSettings Read(SettingsReader reader)
     {
-        var path = configuration["Encryption:KeyringPath"] is { } text && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
-        var mode = configuration["Encryption"];
-        if (!string.IsNullOrWhiteSpace(mode) && !mode.Trim().Equals("None", StringComparison.OrdinalIgnoreCase))
-            throw new InvalidSettingException("The setting Encryption has an invalid value; expected None, or no value and a folder with keys in Encryption__KeyringPath.");
-        var isNone = !string.IsNullOrWhiteSpace(mode);
-        return path is not null || isNone
-            ? new EncryptionSettings(path, isNone)
-            : throw new InvalidSettingException(
-                "There is no key to encrypt refresh tokens with: Encryption__KeyringPath is not set. Create a key (token-operator keys new --folder DIR) "
-                + "and set Encryption__KeyringPath=DIR; to store refresh tokens in plain text, set Encryption=None.");
+        var settings = new EncryptionSettings(reader.Get(KeyringPathSetting), IsNone: reader.Get(ModeSetting) is not null);
+        if (settings is { KeyringPath: null, IsNone: false } && reader.IsAbsent(ModeSetting))
+        {
+            reader.Reject(
+                "There is no key to encrypt refresh tokens with: Encryption__KeyringPath is not set. Make a key (token-operator keys new --folder DIR) "
+                + "and set Encryption__KeyringPath=DIR. To store refresh tokens in plain text, set Encryption=None.");
+        }
+
+        return settings;
     }
 
     /// <summary>Reads the keys.</summary>
-    /// <exception cref="InvalidSettingException">The keyring cannot be used.</exception>
-    public TokenCipher CreateCipher(TimeProvider time, ILogger<TokenCipher> logger)
+    /// <exception cref="InvalidSettingException">They cannot be used.</exception>
+    internal TokenCipher CreateCipher(TimeProvider time, ILogger<TokenCipher> logger)
     {
         if (IsNone)
             TokenCipher.LogPlainText(logger);

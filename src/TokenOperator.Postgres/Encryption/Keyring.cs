@@ -89,9 +89,9 @@ internal sealed partial class Keyring
         }
     }
 
-    [LoggerMessage(4100, LogLevel.Information, "The keyring {Folder} contains the keys {Keys}; rows are encrypted with {Current}")]
+    [LoggerMessage(6100, LogLevel.Information, "The keyring {Folder} contains the keys {Keys}; rows are encrypted with {Current}")]
     private partial void LogRead(string folder, string keys, string current);
 
-    [LoggerMessage(4101, LogLevel.Warning, "The keys {Keys} stay in use: {Problem}")]
+    [LoggerMessage(6101, LogLevel.Warning, "The keys {Keys} stay in use: {Problem}")]
     private partial void LogKept(string keys, string problem);
 }

@@ -103,6 +103,6 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
         return data;
     }
 
-    [LoggerMessage(4102, LogLevel.Warning, "Encryption=None: refresh tokens are stored in plain text. To encrypt them, set Encryption__KeyringPath instead")]
+    [LoggerMessage(6102, LogLevel.Warning, "Encryption=None: refresh tokens are stored in plain text. To encrypt them, set Encryption__KeyringPath instead")]
     internal static partial void LogPlainText(ILogger logger);
 }

@@ -159,12 +159,12 @@ internal sealed partial class PostgresMigrator(
         }
     });
 
-    [LoggerMessage(4010, LogLevel.Information, "Migrating {Database} from version {From} to {To}")]
+    [LoggerMessage(6010, LogLevel.Information, "Migrating {Database} from version {From} to {To}")]
     private partial void LogMigrating(PostgresSettings database, long from, long to);
 
-    [LoggerMessage(4011, LogLevel.Information, "{Database} is at version {Version}")]
+    [LoggerMessage(6011, LogLevel.Information, "{Database} is at version {Version}")]
     private partial void LogMigrated(PostgresSettings database, long version);
 
-    [LoggerMessage(4012, LogLevel.Warning, "Another session has locked the table oauth_tokens; the migration is retried in {Delay}")]
+    [LoggerMessage(6012, LogLevel.Warning, "Another session has locked the table oauth_tokens; the migration is retried in {Delay}")]
     private partial void LogTableLocked(TimeSpan delay);
 }

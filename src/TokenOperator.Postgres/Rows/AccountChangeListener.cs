@@ -157,15 +157,15 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
     [JsonSerializable(typeof(Change))]
     private sealed partial class ChangeJson : JsonSerializerContext;
 
-    [LoggerMessage(4001, LogLevel.Warning, "Cannot listen for changes of accounts, next attempt in {Delay}: {Problem}")]
+    [LoggerMessage(6001, LogLevel.Warning, "Cannot listen for changes of accounts, next attempt in {Delay}: {Problem}")]
     private partial void LogFailed(TimeSpan delay, string problem);
 
-    [LoggerMessage(4002, LogLevel.Debug, "Listening for changes of accounts in {Database}")]
+    [LoggerMessage(6002, LogLevel.Debug, "Listening for changes of accounts in {Database}")]
     private partial void LogListening(PostgresSettings database);
 
-    [LoggerMessage(4003, LogLevel.Warning, "{Database} is behind a connection pooler that does not support LISTEN, so the operator looks for changes every {Interval}. To see changes immediately, connect to Postgres directly")]
+    [LoggerMessage(6003, LogLevel.Warning, "{Database} is behind a connection pooler that does not support LISTEN, so the operator looks for changes every {Interval}. To see changes immediately, connect to Postgres directly")]
     private partial void LogPollOnly(PostgresSettings database, TimeSpan interval);
 
-    [LoggerMessage(4004, LogLevel.Information, "{Database} has no table oauth_tokens of the operator yet; waiting for a migration")]
+    [LoggerMessage(6004, LogLevel.Information, "{Database} has no table oauth_tokens of the operator yet; waiting for a migration")]
     private partial void LogWaitingForSchema(PostgresSettings database);
 }

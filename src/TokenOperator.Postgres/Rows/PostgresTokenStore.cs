@@ -181,6 +181,6 @@ internal sealed partial class PostgresTokenStore(
     private NpgsqlParameter Document(AccountKey key, TokenSet token, string? previous, bool isNewGrant = false) =>
         Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant)));
 
-    [LoggerMessage(4000, LogLevel.Warning, "Row {Account} of table oauth_tokens is skipped: {Problem}")]
+    [LoggerMessage(6000, LogLevel.Warning, "Row {Account} of table oauth_tokens is skipped: {Problem}")]
     private partial void LogUnreadable(AccountKey account, string problem);
 }

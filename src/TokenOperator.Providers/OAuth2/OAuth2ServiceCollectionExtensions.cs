@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Providers.OAuth2;
 
@@ -8,13 +9,17 @@ namespace TokenOperator.Providers.OAuth2;
 public static class OAuth2ServiceCollectionExtensions
 {
     /// <summary>Adds <see cref="ProviderRegistry"/> with Google and every provider that <paramref name="configuration"/> names.</summary>
-    /// <exception cref="ProviderSettingException">A setting is not valid.</exception>
-    public static IServiceCollection AddTokenProviders(this IServiceCollection services, IConfiguration configuration)
+    /// <exception cref="InvalidSettingException">A setting is not valid.</exception>
+    public static IServiceCollection AddTokenProviders(this IServiceCollection services, IConfiguration configuration) =>
+        SettingsReader.Read(configuration, services.AddTokenProviders);
+
+    /// <summary>The same; records what is wrong in <paramref name="reader"/>.</summary>
+    public static IServiceCollection AddTokenProviders(this IServiceCollection services, SettingsReader reader)
     {
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ProviderMetrics>().AddSingleton<TokenEndpointClient>().AddSingleton<ProviderRegistry>();
-        foreach (var options in ProviderSettings.Read(configuration))
+        foreach (var options in ProviderSettings.Read(reader))
             services.AddSingleton<ITokenProvider>(provider => ActivatorUtilities.CreateInstance<OAuth2TokenProvider>(provider, options));
         return services;
     }

@@ -137,7 +137,7 @@ public static class CommandLine
         {
             return ExitCodes.Interrupted;
         }
-        catch (Exception e) when (e is InvalidSettingException or ProviderSettingException or InvalidDocumentException or KubeConfigException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is InvalidSettingException or InvalidDocumentException or KubeConfigException or IOException or UnauthorizedAccessException)
         {
             return await FailAsync(e, ExitCodes.BadInput);
         }
@@ -153,7 +153,8 @@ public static class CommandLine
 
     private static async Task<int> FailAsync(Exception error, int code)
     {
-        await Console.Error.WriteLineAsync($"token-operator: {error.Message}");
+        foreach (var sentence in error is InvalidSettingException { Errors: var errors } ? errors : [error.Message])
+            await Console.Error.WriteLineAsync($"token-operator: {sentence}");
         return code;
     }
 }

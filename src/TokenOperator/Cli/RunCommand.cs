@@ -6,9 +6,12 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
+using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
+using TokenOperator.Postgres.Encryption;
+using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
@@ -28,15 +31,19 @@ public static class RunCommand
     {
         // Settings are read once: nothing needs to watch a file for them.
         var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
-        var settings = OperatorSettings.From(builder.Configuration);
-        Logs.Configure(builder.Logging, builder.Configuration);
+        var reader = new SettingsReader(builder.Configuration);
+        var settings = OperatorSettings.Read(reader);
+        Logs.Configure(builder.Logging, reader);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared);
-        builder.Services.AddPostgresStorage(builder.Configuration);
-        builder.Services.AddTokenProviders(builder.Configuration);
+        builder.Services.AddPostgresStorage(reader);
+        builder.Services.AddTokenProviders(reader);
+        // The store reads them when it is made; an error in them is reported with the others.
+        EncryptionSettings.Read(reader);
+        reader.ThrowIfInvalid();
         AddRefreshing(builder.Services, settings);
         AddOperator(builder.Services, settings);
-        Telemetry.Add(builder.Services, builder.Configuration);
+        Telemetry.Add(builder.Services, reader);
         Endpoints.Listen(builder, settings);
 
         await using var app = builder.Build();
@@ -48,7 +55,7 @@ public static class RunCommand
         return Environment.ExitCode;
     }
 
-    private static void AddRefreshing(IServiceCollection services, OperatorSettings settings)
+    internal static void AddRefreshing(IServiceCollection services, OperatorSettings settings)
     {
         services
             .AddSingleton<ILeadershipGuard, LeadershipGuard>()
@@ -64,7 +71,7 @@ public static class RunCommand
         services.AddHostedService(provider => provider.GetRequiredService<AccountSynchronizer>());
     }
 
-    private static void AddOperator(IServiceCollection services, OperatorSettings settings)
+    internal static void AddOperator(IServiceCollection services, OperatorSettings settings)
     {
         services
             .AddSingleton(settings.SelfService)

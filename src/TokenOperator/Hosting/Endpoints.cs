@@ -12,14 +12,14 @@ using TokenOperator.SelfService;
 
 namespace TokenOperator.Hosting;
 
-/// <summary>What the operator serves: probes and metrics.</summary>
+/// <summary>The HTTP endpoints of the operator: probes, metrics and self-service pages.</summary>
 public static class Endpoints
 {
     /// <summary>
-    /// Says where, and takes the ports now: one that cannot be had stops the start before anything is done, with a sentence.
-    /// Kestrel would find out after the operator has begun to work, and print a stack.
+    /// Binds the ports now: one that is not available stops the start before the operator does anything, with one sentence.
+    /// Kestrel would notice only after the operator has begun to work, and print a stack trace.
     /// </summary>
-    /// <exception cref="InvalidSettingException">An address or a port cannot be had.</exception>
+    /// <exception cref="InvalidSettingException">An address or a port is not available.</exception>
     public static void Listen(WebApplicationBuilder builder, OperatorSettings settings)
     {
         var sockets = new Dictionary<EndPoint, Socket>();
@@ -42,34 +42,34 @@ public static class Endpoints
         try
         {
             sockets[endpoint] = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            // Or another that is bound and does not listen yet would get it.
+            // Otherwise another socket that is bound and does not listen yet could take the port.
             sockets[endpoint].Listen();
         }
         catch (SocketException e)
         {
             throw new InvalidSettingException(
-                $"The setting {setting} is {port}, and that port of Http__Address \"{settings.HttpAddress}\" cannot be had: {e.Message}. Choose another, or stop the program that has it.");
+                $"The setting {setting} is {port}, and that port of Http__Address \"{settings.HttpAddress}\" is not available: {e.Message}. Choose another port, or stop the program that uses it.");
         }
     }
 
     private static IPAddress AddressOf(string where) =>
-        where == "*" ? Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any
-        : IPAddress.TryParse(where, out var address) ? address
-        : throw new InvalidSettingException($"The setting Http__Address is \"{where}\"; expected an IP address, or * for all.");
+        where != "*" ? IPAddress.Parse(where)
+        : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any
+        : IPAddress.Any;
 
-    /// <summary>Says what.</summary>
+    /// <summary>Maps probes, metrics and self-service pages.</summary>
     public static void Map(WebApplication app, OperatorSettings settings)
     {
         SelfServiceEndpoints.Map(app, settings.SelfService);
         var health = app.Services.GetRequiredService<OperatorHealth>();
         var watchdog = app.Services.GetRequiredService<Watchdog>();
         app.MapGet("/healthz", context => AnswerAsync(
-            context, health.IsAlive && watchdog.IsAlive, "alive", "a watch, the election, a reconcile or the scheduler stands still"));
+            context, health.IsAlive && watchdog.IsAlive, "alive", "a watch, the election, a reconcile or the scheduler does not make progress"));
         app.MapGet("/readyz", context => AnswerAsync(context, health.CachesSynced, "ready", "the caches are not filled yet"));
         app.MapPrometheusScrapingEndpoint("/metrics");
     }
 
-    // Plain delegates: one with a result of its own would have code made for it at each start.
+    // Plain RequestDelegates: a handler that returns a value would need code that is generated at each start.
     private static Task AnswerAsync(HttpContext context, bool good, string yes, string no)
     {
         context.Response.StatusCode = good ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;

@@ -1,32 +1,32 @@
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Hosting;
 
-/// <summary>How the operator logs: JSON for machines, one readable line for a person at a terminal.</summary>
+/// <summary>How the operator logs: JSON for programs, one readable line at a terminal.</summary>
 public static partial class Logs
 {
-    /// <summary>Reads <c>Logging__Format</c> (<c>auto</c>, <c>json</c>, <c>text</c>) and the usual <c>Logging__LogLevel__*</c>.</summary>
-    public static void Configure(ILoggingBuilder logging, IConfiguration configuration)
+    private static readonly Setting<string?> Format = Setting.Text(
+        "Logging__Format", "`json`, `text`, or `auto`: text in a terminal, JSON elsewhere.", "auto", "auto, json or text", text => text is "auto" or "json" or "text");
+
+    private static readonly Setting<LogLevel> Level = Setting.Choice(
+        LevelPrefix + SettingInfo.Placeholder, "The least severe level to log of a category, such as `Default` or `TokenOperator`.", LogLevel.Information);
+
+    /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
+    public static IReadOnlyList<SettingInfo> All { get; } = [Format, Level];
+
+    private const string LevelPrefix = "Logging__LogLevel__";
+
+    /// <summary>Configures logging as the settings have it. ASP.NET applies the levels; this checks them.</summary>
+    public static void Configure(ILoggingBuilder logging, SettingsReader reader)
     {
-        var format = configuration["Logging:Format"] ?? "auto";
-        var json = format switch
-        {
-            "json" => true,
-            "text" => false,
-            "auto" => Console.IsOutputRedirected,
-            _ => throw new InvalidSettingException($"The setting Logging__Format is \"{format}\"; expected auto, json or text."),
-        };
-        foreach (var level in configuration.GetSection("Logging:LogLevel").GetChildren())
-        {
-            if (!Enum.TryParse<LogLevel>(level.Value, ignoreCase: true, out _))
-                throw new InvalidSettingException($"The setting Logging__LogLevel__{level.Key} is \"{level.Value}\"; expected one of {string.Join(", ", Enum.GetNames<LogLevel>())}.");
-        }
+        var json = reader.Get(Format) is var format && format == "json" || (format == "auto" && Console.IsOutputRedirected);
+        foreach (var category in reader.NamesUnder(LevelPrefix))
+            reader.Get(Level, category);
 
         logging.ClearProviders();
-        // The framework's own chatter says nothing about tokens.
+        // What the framework logs below this level says nothing about tokens.
         logging.AddFilter("Microsoft", LogLevel.Warning);
         if (json)
             logging.AddJsonConsole(console =>
@@ -45,6 +45,6 @@ public static partial class Logs
             });
     }
 
-    [LoggerMessage(301, LogLevel.Warning, "Postgres cannot be used yet; the operator starts all the same and tries again: {Error}")]
+    [LoggerMessage(301, LogLevel.Warning, "Postgres cannot be used yet. The operator starts anyway and retries automatically: {Error}")]
     internal static partial void StoreAway(ILogger log, string error);
 }

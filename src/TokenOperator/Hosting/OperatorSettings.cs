@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Settings;
@@ -5,60 +6,71 @@ using TokenOperator.SelfService;
 
 namespace TokenOperator.Hosting;
 
-/// <summary>The operator's own settings; docs/configuration.md has all of them.</summary>
+/// <summary>The operator's own settings.</summary>
 public sealed record OperatorSettings
 {
-    /// <summary><c>Namespaces</c>: those to watch, with commas between; none for all.</summary>
+    // A name that no namespace can have would leave the operator waiting forever for its first list.
+    private static readonly Setting<IReadOnlyList<string>> NamespacesSetting = Setting.List(
+        "Namespaces", "Namespaces to watch.", ',', "names of namespaces, separated by commas", NamespaceName.IsValid, "all");
+
+    private static readonly Setting<int> ConcurrencySetting = Setting.Number(
+        "Concurrency", "Number of OAuthTokens to process at the same time.", 16, 1, 256);
+
+    private static readonly Setting<bool> LeaderElectionSetting = Setting.Flag(
+        "LeaderElection__Enabled", "Set to `false` only if there is never more than one replica.", true);
+
+    private static readonly Setting<string?> LeaseNameSetting = Setting.Text("LeaderElection__LeaseName", "Name of the Lease.") with { DefaultText = "`token-operator`" };
+
+    private static readonly Setting<string?> LeaseNamespaceSetting = Setting.Text("LeaderElection__LeaseNamespace", "Namespace of the Lease.") with { DefaultText = "the pod's" };
+
+    private static readonly Setting<string?> HttpAddressSetting = Setting.Text(
+        "Http__Address", "Address that serves probes and metrics.", "*", "an IP address, or * for all", text => text == "*" || IPAddress.TryParse(text, out _));
+
+    private static readonly Setting<int> HttpPortSetting = Setting.Number(
+        "Http__Port", "Port for probes and metrics. 0 selects a free port.", 8080, 0, 65535);
+
+    /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
+    public static IReadOnlyList<SettingInfo> All { get; } =
+        [NamespacesSetting, ConcurrencySetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
+
+    /// <summary>The namespaces to watch; empty for all.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
 
-    /// <summary><c>Concurrency</c>: OAuthTokens worked on at once, 1 to 256.</summary>
-    public int Concurrency { get; init; } = 16;
+    /// <summary>How many OAuthTokens are processed at the same time, 1 to 256.</summary>
+    public int Concurrency { get; init; } = ConcurrencySetting.Default;
 
-    /// <summary><c>LeaderElection__Enabled</c>.</summary>
+    /// <summary>False when there is never more than one replica.</summary>
     public bool LeaderElection { get; init; } = true;
 
-    /// <summary><c>LeaderElection__LeaseName</c>.</summary>
+    /// <summary>The Lease's name, or null for the default.</summary>
     public string? LeaseName { get; init; }
 
-    /// <summary><c>LeaderElection__LeaseNamespace</c>; by default the pod's own.</summary>
+    /// <summary>The Lease's namespace, or null for the pod's own.</summary>
     public string? LeaseNamespace { get; init; }
 
-    /// <summary><c>Http__Address</c>: where probes and metrics are served; <c>*</c> for all addresses.</summary>
+    /// <summary>The IP address that serves probes and metrics; <c>*</c> for all addresses.</summary>
     public string HttpAddress { get; init; } = "*";
 
-    /// <summary><c>Http__Port</c>, 0 for a free one.</summary>
-    public int HttpPort { get; init; } = 8080;
+    /// <summary>The port that serves probes and metrics; 0 for a free one.</summary>
+    public int HttpPort { get; init; } = HttpPortSetting.Default;
 
-    /// <summary><c>SelfService__*</c>: pages for people, off by default.</summary>
+    /// <summary>The self-service pages, off by default.</summary>
     public SelfServiceSettings SelfService { get; init; } = new();
 
     /// <summary>Reads them.</summary>
-    /// <exception cref="InvalidSettingException">One is not of its form.</exception>
-    public static OperatorSettings From(IConfiguration configuration) => new()
+    /// <exception cref="InvalidSettingException">One is not valid.</exception>
+    public static OperatorSettings Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read);
+
+    /// <summary>Reads them, and records what is wrong in <paramref name="reader"/>.</summary>
+    public static OperatorSettings Read(SettingsReader reader) => new()
     {
-        Namespaces = NamespaceList(configuration["Namespaces"] ?? ""),
-        Concurrency = Number(configuration, "Concurrency", 16, 1, 256),
-        LeaderElection = configuration["LeaderElection:Enabled"] is not { Length: > 0 } enabled
-            || (bool.TryParse(enabled, out var value) ? value : throw Wrong("LeaderElection__Enabled", enabled, "true or false")),
-        LeaseName = configuration["LeaderElection:LeaseName"],
-        LeaseNamespace = configuration["LeaderElection:LeaseNamespace"],
-        HttpAddress = configuration["Http:Address"] is { Length: > 0 } address ? address : "*",
-        HttpPort = Number(configuration, "Http:Port", 8080, 0, 65535),
-        SelfService = SelfServiceSettings.From(configuration),
+        Namespaces = reader.Get(NamespacesSetting),
+        Concurrency = reader.Get(ConcurrencySetting),
+        LeaderElection = reader.Get(LeaderElectionSetting),
+        LeaseName = reader.Get(LeaseNameSetting),
+        LeaseNamespace = reader.Get(LeaseNamespaceSetting),
+        HttpAddress = reader.Get(HttpAddressSetting)!,
+        HttpPort = reader.Get(HttpPortSetting),
+        SelfService = SelfServiceSettings.Read(reader),
     };
-
-    private static string[] NamespaceList(string text)
-    {
-        var names = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        // A name that nothing can have would leave the operator waiting for ever for its first look at it.
-        return Array.TrueForAll(names, NamespaceName.IsValid) ? names : throw Wrong("Namespaces", text, "names of namespaces with commas between");
-    }
-
-    private static int Number(IConfiguration configuration, string key, int otherwise, int least, int most) =>
-        configuration[key] is not { Length: > 0 } text ? otherwise
-        : int.TryParse(text, out var number) && number >= least && number <= most ? number
-        : throw Wrong(key.Replace(":", "__", StringComparison.Ordinal), text, $"a number from {least} to {most}");
-
-    private static InvalidSettingException Wrong(string setting, string found, string expected) =>
-        new($"The setting {setting} is \"{(found.Length > 40 ? found[..40] + "..." : found)}\"; expected {expected}.");
 }

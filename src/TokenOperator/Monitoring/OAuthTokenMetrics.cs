@@ -1,4 +1,4 @@
-// What monitoring sees of each OAuthToken. Reads the cache of objects and the clock, nothing else.
+// The gauges of each OAuthToken. Reads the cache of objects and the clock, and nothing else.
 using System.Diagnostics.Metrics;
 using KubeRuntime;
 using KubeRuntime.Watching;
@@ -9,16 +9,16 @@ using static TokenOperator.Api.V1Alpha1OAuthToken;
 namespace TokenOperator.Monitoring;
 
 /// <summary>
-/// Gauges of each OAuthToken, with the labels namespace, name and provider; never the account. They are computed from the
-/// object's status and the clock at each scrape, so none outlives its object. Every replica exports them alike, since each
-/// watches the objects: no alert loses sight of one while the lease moves, or while nobody leads.
+/// Gauges of each OAuthToken, with the labels namespace, name and provider, and never the account. They are computed from the
+/// object's status and the clock at each scrape, so no series outlives its object. Every replica watches the objects and exports the
+/// same values, so alerts see each object while the lease moves and while no replica leads.
 /// </summary>
 public sealed class OAuthTokenMetrics : IDisposable
 {
     /// <summary>The meter's name, for the exporter.</summary>
     public const string MeterName = "TokenOperator.OAuthTokens";
 
-    private const int LeastRoom = 2000;
+    private const int MinCardinalityLimit = 2000;
 
     private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
     private readonly TimeProvider _time;
@@ -28,18 +28,18 @@ public sealed class OAuthTokenMetrics : IDisposable
     private bool _isFull;
     private bool _isDisposed;
 
-    /// <summary>Makes the gauges.</summary>
+    /// <summary>Creates the gauges.</summary>
     public OAuthTokenMetrics(IResourceCache<V1Alpha1OAuthToken> entities, TimeProvider time)
     {
         (_entities, _time) = (entities, time);
-        _meter = MakeMeter();
+        _meter = CreateMeter();
     }
 
     /// <summary>
-    /// How many series of one gauge an exporter needs room for. OpenTelemetry takes the room when a gauge is made, gives a new
-    /// label set a place of its own for ever, and lumps together what finds none: so the gauges are made anew before that.
+    /// How many series of one gauge an exporter must hold. OpenTelemetry reads the limit when a gauge is created, never frees the place of
+    /// a label set, and aggregates the label sets beyond the limit. The gauges are therefore created again before the limit is reached.
     /// </summary>
-    public int Room { get; private set; } = LeastRoom;
+    public int CardinalityLimit { get; private set; } = MinCardinalityLimit;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -51,51 +51,51 @@ public sealed class OAuthTokenMetrics : IDisposable
         }
     }
 
-    private Meter MakeMeter()
+    private Meter CreateMeter()
     {
         var meter = new Meter(new MeterOptions(MeterName) { Scope = this });
         void Gauge(string name, string? unit, string help, Func<EntityStatus, double?> value) =>
             meter.CreateObservableGauge(name, () => Measure(value), unit, help);
 
         meter.CreateObservableGauge("tokenoperator_oauthtoken_ready", MeasureReady, null, "1 while the Secret holds a token that is valid now.");
-        Gauge("tokenoperator_oauthtoken_expiry_timestamp", "s", "When the token in the Secret ends.", status => Moment(status.ExpiresAt));
-        Gauge("tokenoperator_oauthtoken_next_refresh_timestamp", "s", "When the provider is asked next.", status => Moment(status.NextRefreshTime));
+        Gauge("tokenoperator_oauthtoken_expiry_timestamp", "s", "When the token in the Secret expires.", status => Moment(status.ExpiresAt));
+        Gauge("tokenoperator_oauthtoken_next_refresh_timestamp", "s", "When the operator next requests a token from the provider.", status => Moment(status.NextRefreshTime));
         Gauge("tokenoperator_oauthtoken_last_success_timestamp", "s", "When the provider last handed out a token.", status => Moment(status.LastRefreshTime));
-        Gauge("tokenoperator_oauthtoken_needs_human", null, "1 while a human must act.", status => Is(status, ConditionTypes.Stalled, "True"));
+        Gauge("tokenoperator_oauthtoken_needs_human", null, "1 while someone must act.", status => Is(status, ConditionTypes.Stalled, "True"));
         Gauge("tokenoperator_oauthtoken_persisted", null, "0 while the newest token is not committed in Postgres.", status => 1 - Is(status, ConditionTypes.Persisted, "False"));
-        Gauge("tokenoperator_oauthtoken_failures", null, "Refreshes that failed in a row.", status => status.Failures ?? 0);
+        Gauge("tokenoperator_oauthtoken_failures", null, "Number of consecutive failed refreshes.", status => status.Failures ?? 0);
         meter.CreateObservableGauge("tokenoperator_oauthtoken_suspended", MeasureSuspended, null, "1 while spec.suspend is true.");
-        meter.CreateObservableGauge("tokenoperator_oauthtoken_problem", MeasureProblems, null, "1 with the reason of what is wrong.");
+        meter.CreateObservableGauge("tokenoperator_oauthtoken_problem", MeasureProblems, null, "1, with the reason of the problem; absent when there is no problem.");
         return meter;
     }
 
     private IEnumerable<Measurement<double>> MeasureReady()
     {
-        KeepRoom();
+        EnsureCapacity();
         var now = _time.GetUtcNow();
         return Measure(status => status.Find(ConditionTypes.Ready)?.IsTrue == true && Timestamps.Parse(status.ExpiresAt) > now ? 1 : 0);
     }
 
     private IEnumerable<Measurement<double>> MeasureSuspended() =>
-        Living().Select(entity => new Measurement<double>(entity.Spec.Suspend == true ? 1 : 0, Labels(entity)));
+        Active().Select(entity => new Measurement<double>(entity.Spec.Suspend == true ? 1 : 0, Labels(entity)));
 
     private IEnumerable<Measurement<double>> MeasureProblems() =>
-        from entity in Living()
+        from entity in Active()
         let reason = ProblemOf(entity)
         where reason is not null
         select new Measurement<double>(1, [.. Labels(entity), new("reason", reason)]);
 
     private IEnumerable<Measurement<double>> Measure(Func<EntityStatus, double?> value)
     {
-        foreach (var entity in Living())
+        foreach (var entity in Active())
         {
             if (value(entity.Status ?? new EntityStatus()) is { } measured)
                 yield return new Measurement<double>(measured, Labels(entity));
         }
     }
 
-    /// <summary>What is being deleted keeps nobody awake.</summary>
-    private IEnumerable<V1Alpha1OAuthToken> Living() => _entities.List().Where(entity => entity.Metadata.DeletionTimestamp is null);
+    /// <summary>The objects that are not being deleted: no alert needs the others.</summary>
+    private IEnumerable<V1Alpha1OAuthToken> Active() => _entities.List().Where(entity => entity.Metadata.DeletionTimestamp is null);
 
     private static KeyValuePair<string, object?>[] Labels(V1Alpha1OAuthToken entity) =>
         [new("namespace", entity.Metadata.NamespaceProperty), new("name", entity.Metadata.Name), new("provider", entity.Spec.Provider ?? "")];
@@ -109,23 +109,23 @@ public sealed class OAuthTokenMetrics : IDisposable
 
     private static double Is(EntityStatus status, string condition, string value) => status.Find(condition)?.Status == value ? 1 : 0;
 
-    private void KeepRoom()
+    private void EnsureCapacity()
     {
         lock (_sync)
         {
             var count = _seen.Count;
-            foreach (var entity in Living())
+            foreach (var entity in Active())
                 _seen.Add((entity.Key(), entity.Spec.Provider, ProblemOf(entity)));
-            if (_isFull || _seen.Count == count || _seen.Count <= Room / 4 * 3)
+            if (_isFull || _seen.Count == count || _seen.Count <= CardinalityLimit / 4 * 3)
                 return;
             _isFull = true;
         }
 
-        // Not from within a scrape, which is reading these very gauges.
-        ThreadPool.UnsafeQueueUserWorkItem(static metrics => metrics.MakeRoom(), this, preferLocal: false);
+        // Not during the scrape that reads these gauges.
+        ThreadPool.UnsafeQueueUserWorkItem(static metrics => metrics.RaiseLimit(), this, preferLocal: false);
     }
 
-    private void MakeRoom()
+    private void RaiseLimit()
     {
         lock (_sync)
         {
@@ -133,9 +133,9 @@ public sealed class OAuthTokenMetrics : IDisposable
                 return;
             _seen.Clear();
             _isFull = false;
-            Room = Math.Max(LeastRoom, _entities.List().Count * 4);
+            CardinalityLimit = Math.Max(MinCardinalityLimit, _entities.List().Count * 4);
             _meter.Dispose();
-            _meter = MakeMeter();
+            _meter = CreateMeter();
         }
     }
 }

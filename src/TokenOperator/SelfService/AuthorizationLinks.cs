@@ -16,13 +16,10 @@ namespace TokenOperator.SelfService;
 /// </summary>
 public sealed class AuthorizationLinks(SelfServiceSettings settings)
 {
-    /// <summary>Reasons against which a consent helps.</summary>
-    private static readonly string[] Helps = [Reasons.ReauthorizationRequired, Reasons.SessionPolicyReauth, Reasons.ScopesMissing];
-
     /// <summary>The link for the status: the one that stands there while more than half of its life is left, else a new one; null when no consent is needed.</summary>
     public string? For(string? before, NamespacedName owner, Problem? problem, DateTimeOffset now)
     {
-        if (settings.PublicUrl is null || problem is not { NeedsHuman: true } || !Helps.Contains(problem.Reason))
+        if (settings.PublicUrl is null || problem is not { NeedsHuman: true } || !ReasonInfo.Of(problem.Reason).ConsentHelps)
             return null;
         var prefix = Prefix(owner);
         if (before is not null && before.StartsWith(prefix, StringComparison.Ordinal) && EndOf(before[prefix.Length..]) is { } end && end - now > settings.LinkLifetime / 2 && end - now <= settings.LinkLifetime)

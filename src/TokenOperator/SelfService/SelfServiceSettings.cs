@@ -1,55 +1,63 @@
-using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Core.Settings;
-using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.SelfService;
 
-/// <summary>Whether and where people may consent by a link in the status. Off without a public address.</summary>
+/// <summary>Whether and where people can consent by a link in the status. Off without a public address.</summary>
 public sealed record SelfServiceSettings
 {
-    /// <summary><c>SelfService__PublicUrl</c>: what a browser reaches <see cref="Port"/> by; ends with a slash. Null: off.</summary>
+    private static readonly Setting<Uri?> PublicUrlSetting = Setting.Address(
+        "SelfService__PublicUrl",
+        "Address at which a browser reaches the self-service pages, such as `https://tokens.example.com`. Without it, there are no pages: [authorize.md](authorize.md#by-a-link).",
+        expected: "an https:// address without user, query or fragment (http:// for this machine only)");
+
+    private static readonly Setting<int> PortSetting = Setting.Number(
+        "SelfService__Port", "Port of these pages. Nothing else is served on this port.", 8081, 1, 65535);
+
+    private static readonly Setting<TimeSpan> LinkLifetimeSetting = Setting.Duration(
+        "SelfService__LinkLifetime", "How long a link in a status is valid. A new link replaces it after half of this time.",
+        TimeSpan.FromHours(1), TimeSpan.FromSeconds(2), TimeSpan.FromDays(7));
+
+    /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
+    public static IReadOnlyList<SettingInfo> All { get; } = [PublicUrlSetting, PortSetting, LinkLifetimeSetting];
+
+    /// <summary>The address at which a browser reaches <see cref="Port"/>; ends with a slash. Null: off.</summary>
     public Uri? PublicUrl { get; init; }
 
-    /// <summary><c>SelfService__Port</c>: nothing else is served there.</summary>
-    public int Port { get; init; } = 8081;
+    /// <summary>The port of the pages; nothing else is served there.</summary>
+    public int Port { get; init; } = PortSetting.Default;
 
-    /// <summary><c>SelfService__LinkLifetime</c>; a new link is made at half of it.</summary>
-    public TimeSpan LinkLifetime { get; init; } = TimeSpan.FromHours(1);
+    /// <summary>How long a link is valid; a new link replaces it after half of this time.</summary>
+    public TimeSpan LinkLifetime { get; init; } = LinkLifetimeSetting.Default;
 
     /// <summary>How long a person may take at the provider.</summary>
     public TimeSpan ConsentLifetime { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>What is to be entered as redirect address in the provider's console.</summary>
+    /// <summary>The redirect URI to register in the provider's console.</summary>
     public Uri? RedirectUri => PublicUrl is null ? null : new Uri(PublicUrl, "authorize/callback");
 
     /// <summary>Reads them.</summary>
-    /// <exception cref="InvalidSettingException">One is not of its form.</exception>
-    public static SelfServiceSettings From(IConfiguration configuration) => new()
+    /// <exception cref="InvalidSettingException">One is not valid.</exception>
+    public static SelfServiceSettings Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read);
+
+    /// <summary>Reads them, and records what is wrong in <paramref name="reader"/>.</summary>
+    public static SelfServiceSettings Read(SettingsReader reader) => new()
     {
-        PublicUrl = PublicAddress(configuration["SelfService:PublicUrl"]),
-        Port = Read(configuration, "Port", 8081, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= 65535 ? port : null, "a port from 1 to 65535"),
-        LinkLifetime = Read(
-            configuration, "LinkLifetime", TimeSpan.FromHours(1),
-            text => DurationText.TryParse(text, out var lifetime) && lifetime >= TimeSpan.FromSeconds(2) && lifetime <= TimeSpan.FromDays(7) ? lifetime : null,
-            "a duration from 2s to 168h, such as 1h"),
+        PublicUrl = ReadPublicUrl(reader),
+        Port = reader.Get(PortSetting),
+        LinkLifetime = reader.Get(LinkLifetimeSetting),
     };
 
-    private static Uri? PublicAddress(string? text)
+    private static Uri? ReadPublicUrl(SettingsReader reader)
     {
-        if (string.IsNullOrEmpty(text))
+        if (reader.Get(PublicUrlSetting) is not { } address)
             return null;
-        if (!Uri.TryCreate(text.TrimEnd('/') + "/", UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http")
-            || (address.Scheme == "http" && !address.IsLoopback) || address.UserInfo.Length > 0 || address.Query.Length > 0 || address.Fragment.Length > 0)
+        if ((address.Scheme == Uri.UriSchemeHttp && !address.IsLoopback) || address.UserInfo.Length > 0 || address.Query.Length > 0 || address.Fragment.Length > 0)
         {
-            throw new InvalidSettingException("The setting SelfService__PublicUrl is expected to be an address such as https://tokens.example.com, without user, query or fragment; plain http for this machine alone.");
+            reader.Reject(PublicUrlSetting, null, $"cannot be used; expected {PublicUrlSetting.Expected}");
+            return null;
         }
 
-        return address;
+        return new Uri(address.AbsoluteUri.TrimEnd('/') + "/");
     }
-
-    private static T Read<T>(IConfiguration configuration, string key, T otherwise, Func<string, T?> parse, string expected)
-        where T : struct =>
-        configuration[$"SelfService:{key}"] is not { Length: > 0 } text ? otherwise
-        : parse(text) ?? throw new InvalidSettingException($"The setting SelfService__{key} is \"{(text.Length > 40 ? text[..40] + "..." : text)}\"; expected {expected}.");
 }

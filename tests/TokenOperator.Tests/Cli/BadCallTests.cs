@@ -17,7 +17,7 @@ public sealed class BadCallTests
     [InlineData("mail_x")]
     [InlineData("-mail")]
     [InlineData("")]
-    public async Task A_name_that_no_namespace_can_have_is_refused(string ns)
+    public async Task An_invalid_namespace_name_is_rejected(string ns)
     {
         await FluentActions.Awaiting(() => SeedCommand.ExecuteAsync("token.json", Marcus, ns, replace: false, CancellationToken.None))
             .Should().ThrowAsync<InvalidSettingException>().WithMessage("--namespace *expected 1 to 63 of a-z*");
@@ -26,7 +26,7 @@ public sealed class BadCallTests
     }
 
     [Fact]
-    public async Task A_seed_that_is_a_folder_or_missing_is_called_so()
+    public async Task A_token_file_that_is_a_folder_or_missing_is_rejected_with_a_reason()
     {
         var folder = Path.GetTempPath();
         await FluentActions.Awaiting(() => SeedCommand.ExecuteAsync(folder, Marcus, null, replace: false, CancellationToken.None))
@@ -36,10 +36,14 @@ public sealed class BadCallTests
     }
 
     [Fact]
-    public void A_log_level_that_there_is_not_stops_the_start_with_its_setting()
+    public void An_unknown_log_level_is_rejected_with_the_name_of_its_setting()
     {
         var settings = new ConfigurationBuilder().AddInMemoryCollection([new("Logging:LogLevel:TokenOperator", "Loud")]).Build();
-        FluentActions.Invoking(() => LoggerFactory.Create(logging => Logs.Configure(logging, settings)))
+        FluentActions.Invoking(() => LoggerFactory.Create(logging => SettingsReader.Read(settings, reader =>
+            {
+                Logs.Configure(logging, reader);
+                return true;
+            })))
             .Should().Throw<InvalidSettingException>().WithMessage("The setting Logging__LogLevel__TokenOperator is \"Loud\"; expected one of Trace,*");
     }
 }

@@ -4,13 +4,13 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.Cli;
 
-/// <summary>The operator as a process of its own that cannot start: a sentence, an exit code, and no stack.</summary>
+/// <summary>The operator as a separate process that cannot start: it prints sentences, exits with a code, and prints no stack trace.</summary>
 public sealed class BadStartTests
 {
     [Theory]
     [InlineData("Http__Port")]
     [InlineData("SelfService__Port")]
-    public async Task A_port_that_is_taken_stops_the_start_with_one_sentence_that_names_its_setting(string setting)
+    public async Task A_port_in_use_is_reported_in_one_sentence_that_names_its_setting(string setting)
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
@@ -21,14 +21,33 @@ public sealed class BadStartTests
         result.ExitCode.Should().Be(2);
         result.Output.Should().BeEmpty();
         result.Errors.Trim().Should().Be(
-            $"token-operator: The setting {setting} is {port}, and that port of Http__Address \"127.0.0.1\" cannot be had: Address already in use. Choose another, or stop the program that has it.");
+            $"token-operator: The setting {setting} is {port}, and that port of Http__Address \"127.0.0.1\" is not available: Address already in use. Choose another port, or stop the program that uses it.");
+    }
+
+    [Fact]
+    public async Task All_invalid_settings_are_reported_together_one_to_a_line()
+    {
+        var result = await RunAsync(
+            ("Concurrency", "many"), ("Logging__Format", "xml"), ("Providers__acme__TokenEndpoint", "http://marked-secret@acme.example"),
+            ("SelfService__LinkLifetime", "1s"), ("DATABASE_URL", "postgresql://u:marked-secret@"), ("Encryption", "marked-secret"));
+
+        result.ExitCode.Should().Be(2);
+        result.Output.Should().BeEmpty();
+        result.Errors.Should().NotContain("marked-secret");
+        result.Errors.Trim().Split('\n').Should().SatisfyRespectively(
+            line => line.Should().Be("token-operator: The setting Concurrency is \"many\"; expected a whole number from 1 to 256."),
+            line => line.Should().Be("token-operator: The setting SelfService__LinkLifetime is \"1s\"; expected a duration from 2s to 168h."),
+            line => line.Should().Be("token-operator: The setting Logging__Format is \"xml\"; expected auto, json or text."),
+            line => line.Should().StartWith("token-operator: DATABASE_URL: "),
+            line => line.Should().Be("token-operator: The setting Providers__acme__TokenEndpoint has a user name, a password or a fragment (#); expected an address without them."),
+            line => line.Should().Be("token-operator: The setting Encryption cannot be used; expected None, or no value and a folder with keys in Encryption__KeyringPath."));
     }
 
     [Theory]
     [InlineData("a: [b", "* see its line 2")]
     [InlineData("{}", "*")]
     [InlineData(null, "there is no such file")]
-    public async Task A_kubeconfig_that_cannot_be_used_is_named(string? content, string trouble)
+    public async Task An_invalid_kubeconfig_is_reported_with_its_path(string? content, string trouble)
     {
         var folder = Directory.CreateTempSubdirectory();
         var file = Path.Combine(folder.FullName, "kubeconfig");
@@ -44,7 +63,7 @@ public sealed class BadStartTests
 
     private static Task<CommandResult> RunAsync(params (string Name, string Value)[] settings)
     {
-        var environment = new Dictionary<string, string?> { ["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing", ["Http__Address"] = "127.0.0.1" };
+        var environment = new Dictionary<string, string?> { ["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing", ["Http__Address"] = "127.0.0.1", ["Encryption"] = "None" };
         foreach (var (name, value) in settings)
             environment[name] = value;
         return Command.RunAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "token-operator.dll"), "run"], environment: environment);

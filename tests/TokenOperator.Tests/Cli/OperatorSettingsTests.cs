@@ -11,19 +11,19 @@ public sealed class OperatorSettingsTests
     [InlineData("")]
     [InlineData("mail", "mail")]
     [InlineData(" mail, calendar,,", "mail", "calendar")]
-    public void Namespaces_are_named_with_commas_between(string? setting, params string[] namespaces) =>
+    public void Namespaces_are_separated_by_commas(string? setting, params string[] namespaces) =>
         Read(setting).Namespaces.Should().Equal(namespaces);
 
     [Theory]
     [InlineData("mail calendar")]
     [InlineData("mail,*")]
     [InlineData("mail,Calendar")]
-    public void A_name_that_no_namespace_can_have_stops_the_start(string setting)
+    public void An_invalid_namespace_name_is_rejected(string setting)
     {
         var read = () => Read(setting);
-        read.Should().Throw<InvalidSettingException>().WithMessage("The setting Namespaces is *expected names of namespaces with commas between.");
+        read.Should().Throw<InvalidSettingException>().WithMessage("The setting Namespaces is *expected names of namespaces, separated by commas.");
     }
 
     private static OperatorSettings Read(string? namespaces) =>
-        OperatorSettings.From(new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Namespaces", namespaces)]).Build());
+        OperatorSettings.Read(new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Namespaces", namespaces)]).Build());
 }

@@ -5,6 +5,7 @@ using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;
 
+[Collection(MetersGroup.Name)]
 public sealed class OAuthTokenMetricsTests : IAsyncLifetime
 {
     private const string Labels = """{name="marcus-gmail",namespace="mail",provider="google"}""";

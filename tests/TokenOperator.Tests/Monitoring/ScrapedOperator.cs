@@ -5,12 +5,23 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Api;
+using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.Monitoring;
 
-/// <summary>The operator's telemetry alone, over a cache that the test fills, scraped as Prometheus does it.</summary>
+/// <summary>
+/// Tests that must not run at the same time: an exporter listens to the meters of the whole process by their names, and drops a metric when
+/// any meter of that name is disposed.
+/// </summary>
+[CollectionDefinition(Name)]
+public sealed class MetersGroup
+{
+    internal const string Name = "Meters";
+}
+
+/// <summary>The operator's telemetry without the rest, over a cache that the test fills, scraped as Prometheus does.</summary>
 internal sealed class ScrapedOperator : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -24,7 +35,7 @@ internal sealed class ScrapedOperator : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(o => o.ListenLocalhostFreePort(null));
         builder.Services.AddSingleton<TimeProvider>(Time).AddSingleton<IResourceCache<V1Alpha1OAuthToken>>(_cache);
-        Telemetry.Add(builder.Services, builder.Configuration);
+        Telemetry.Add(builder.Services, new SettingsReader(builder.Configuration));
         _app = builder.Build();
         _app.MapPrometheusScrapingEndpoint("/metrics");
     }
@@ -38,7 +49,7 @@ internal sealed class ScrapedOperator : IAsyncDisposable
         return scraped;
     }
 
-    /// <summary>These are all that there are.</summary>
+    /// <summary>Replaces all objects of the cache.</summary>
     public void Set(params V1Alpha1OAuthToken[] entities)
     {
         var version = $"{++_version}";
@@ -47,7 +58,7 @@ internal sealed class ScrapedOperator : IAsyncDisposable
         _cache.Replace("", entities, version);
     }
 
-    /// <summary>The samples of the OAuthTokens, one a line.</summary>
+    /// <summary>The samples of the OAuthTokens, one to a line.</summary>
     public async Task<IReadOnlyList<string>> ScrapeAsync()
     {
         var text = await _http.GetStringAsync(new Uri($"{_app.Urls.Single()}/metrics"));

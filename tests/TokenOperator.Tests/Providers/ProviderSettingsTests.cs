@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Core.Settings;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 
@@ -41,16 +42,16 @@ public sealed class ProviderSettingsTests
     }
 
     [Theory]
-    [InlineData("TokenEndpoint", "login.acme.example/token", "*not an absolute address*")]
-    [InlineData("TokenEndpoint", "/token", "*not an absolute address*")]
-    [InlineData("TokenEndpoint", "ftp://login.acme.example/token", "*not an absolute address*")]
+    [InlineData("TokenEndpoint", "login.acme.example/token", "*expected an absolute address*")]
+    [InlineData("TokenEndpoint", "/token", "*expected an absolute address*")]
+    [InlineData("TokenEndpoint", "ftp://login.acme.example/token", "*expected an absolute address*")]
     [InlineData("TokenEndpoint", "https://user:marked-secret@login.acme.example/token", "*user name*")]
     [InlineData("TokenEndpoint", "https://login.acme.example/token#marked-secret", "*fragment*")]
     [InlineData("TokenEndpoint", "http://login.acme.example/token", "*plain http*Providers__acme__AllowInsecureHttp=true*")]
-    [InlineData("RevocationEndpoint", "banana", "*not an absolute address*")]
-    [InlineData("AuthorizationEndpoint", "banana", "*not an absolute address*")]
+    [InlineData("RevocationEndpoint", "banana", "*expected an absolute address*")]
+    [InlineData("AuthorizationEndpoint", "banana", "*expected an absolute address*")]
     [InlineData("AuthorizationEndpoint", "http://login.acme.example/authorize", "*plain http*")]
-    [InlineData("ConsentScopes", "open\"id", "*no list of scopes*")]
+    [InlineData("ConsentScopes", "open\"id", "*expected scopes, separated by spaces*")]
     [InlineData("TimeoutSeconds", "0", "*1 to 300*")]
     [InlineData("TimeoutSeconds", "-1", "*1 to 300*")]
     [InlineData("TimeoutSeconds", "banana", "*1 to 300*")]
@@ -58,7 +59,7 @@ public sealed class ProviderSettingsTests
     [InlineData("RequestsPerSecond", "banana", "*0.01 to 10000*")]
     [InlineData("Burst", "0", "*whole number from 1 to 10000*")]
     [InlineData("Burst", "1.5", "*whole number from 1 to 10000*")]
-    [InlineData("AllowInsecureHttp", "banana", "*true nor false*")]
+    [InlineData("AllowInsecureHttp", "banana", "*expected true or false*")]
     public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value, string message)
     {
         var settings = Configuration(("Providers:acme:TokenEndpoint", "http://acme.example/token"), ("Providers:acme:AllowInsecureHttp", "true"));
@@ -69,7 +70,7 @@ public sealed class ProviderSettingsTests
             settings["Providers:acme:TokenEndpoint"] = "https://acme.example/token";
         var read = () => ProviderSettings.Read(settings);
 
-        read.Should().Throw<ProviderSettingException>().WithMessage($"Setting Providers__acme__{key} *").WithMessage(message)
+        read.Should().Throw<InvalidSettingException>().WithMessage($"The setting Providers__acme__{key} *").WithMessage(message)
             .Which.Message.Should().NotContain("marked-secret");
     }
 
@@ -78,7 +79,7 @@ public sealed class ProviderSettingsTests
     {
         var read = () => ProviderSettings.Read(Configuration(("Providers:acme:TimeoutSeconds", "5")));
 
-        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers__acme__TokenEndpoint is missing*");
+        read.Should().Throw<InvalidSettingException>().WithMessage("The setting Providers__acme__TokenEndpoint is missing*");
     }
 
     [Fact]
@@ -86,7 +87,7 @@ public sealed class ProviderSettingsTests
     {
         var read = () => ProviderSettings.Read(Configuration(("Providers:a_b:TokenEndpoint", "https://acme.example/token")));
 
-        read.Should().Throw<ProviderSettingException>().WithMessage("Setting Providers__a_b: a provider's name*");
+        read.Should().Throw<InvalidSettingException>().WithMessage("The setting Providers__a_b has a name that no provider can have*");
     }
 
     [Fact]

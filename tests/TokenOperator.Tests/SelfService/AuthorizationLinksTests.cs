@@ -69,7 +69,7 @@ public sealed class AuthorizationLinksTests
     [InlineData("LinkLifetime", "banana")]
     public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value)
     {
-        var read = () => SelfServiceSettings.From(Settings(key, value));
+        var read = () => SelfServiceSettings.Read(Settings(key, value));
 
         read.Should().Throw<InvalidSettingException>().WithMessage($"The setting SelfService__{key} *").Which.Message.Should().NotContain("marked-secret");
     }
@@ -79,7 +79,7 @@ public sealed class AuthorizationLinksTests
     [InlineData("https://example.com/tokens/", "https://example.com/tokens/authorize/callback")]
     [InlineData("http://127.0.0.1:8081", "http://127.0.0.1:8081/authorize/callback")]
     public void The_redirect_address_follows_from_the_public_one(string address, string redirect) =>
-        SelfServiceSettings.From(Settings("PublicUrl", address)).RedirectUri.Should().Be(new Uri(redirect));
+        SelfServiceSettings.Read(Settings("PublicUrl", address)).RedirectUri.Should().Be(new Uri(redirect));
 
     private static string Ticket(string link) => link[(link.LastIndexOf('/') + 1)..];
 

@@ -4,12 +4,12 @@ using OpenTelemetry;
 namespace TokenOperator.Monitoring;
 
 /// <summary>
-/// Keeps out of the traces what does not belong there. Statements come without their parameters and addresses without their
-/// query; but an error of Postgres can quote parameters (<c>log_parameter_max_length_on_error</c>), and those hold tokens.
+/// Removes error texts and the connection string from spans. Statements have no parameters and addresses no query, but an error of
+/// Postgres can quote parameters (<c>log_parameter_max_length_on_error</c>), which hold tokens.
 /// </summary>
-internal sealed class SafeSpans : BaseProcessor<Activity>
+internal sealed class SpanRedactor : BaseProcessor<Activity>
 {
-    /// <summary>Npgsql's own source, and that of the HTTP client: the provider and the API server.</summary>
+    /// <summary>The activity sources of Npgsql and of the HTTP client (the provider and the API server).</summary>
     public static readonly string[] Sources = ["Npgsql", "System.Net.Http"];
 
     private const string ConnectionString = "db.npgsql.data_source";
@@ -19,13 +19,13 @@ internal sealed class SafeSpans : BaseProcessor<Activity>
         ShouldListenTo = source => Sources.Contains(source.Name),
         ExceptionRecorder = static (Activity _, Exception exception, ref TagList tags) =>
         {
-            tags.Add("exception.message", "The operator's log has a sentence about it.");
+            tags.Add("exception.message", "See the operator's log.");
             tags.Add("exception.stacktrace", exception.StackTrace ?? "");
         },
     };
 
-    /// <summary>Takes effect at once.</summary>
-    public SafeSpans() => ActivitySource.AddActivityListener(_listener);
+    /// <summary>Takes effect immediately.</summary>
+    public SpanRedactor() => ActivitySource.AddActivityListener(_listener);
 
     /// <inheritdoc/>
     public override void OnEnd(Activity data) => data.SetTag(ConnectionString, null);
