@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/lib.sh
 
 command -v clang >/dev/null || command -v gcc >/dev/null ||
-  die "the native program cannot be linked: neither clang nor gcc is installed (apt-get install clang)"
+  die "the native program cannot be linked: neither clang nor gcc is installed (Debian, Ubuntu: apt-get install clang zlib1g-dev; Fedora: dnf install clang zlib-devel)"
 case $(uname -m) in
   x86_64) platform=linux-x64 ;;
   aarch64) platform=linux-arm64 ;;
