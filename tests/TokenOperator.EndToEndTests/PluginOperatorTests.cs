@@ -45,7 +45,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         result.ExitCode.Should().Be(0, result.Errors);
         result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(": ")[1]).Should().Equal("first", "second", "third", "fourth");
         result.Output.Should().Contain("[operator-a] Information: first");
-        result.Errors.Should().Contain("the log of pod").And.Contain("operator-new");
+        result.Errors.Should().Contain("the log of the pod").And.Contain("operator-new");
 
         var administrator = await PluginBed.RunAsAsync(cluster.Plane.AdminKubeconfig, "logs", "marcus", "-n", Namespace, "--operator-namespace", Namespace);
         administrator.Output.Should().Contain("[operator-b (leader)] Information: second");

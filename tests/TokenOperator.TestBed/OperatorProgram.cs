@@ -40,11 +40,15 @@ internal static class BuiltProgram
     {
         if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } named)
             return named;
-        // The tests refer to the programs, so the build puts both beside them. For the test bed alone they are in src, under the same
-        // path below their projects, such as bin/Release/net10.0.
-        var root = TestAssets.RepositoryRoot();
-        var build = Path.GetRelativePath(Path.Combine(root, "tests", "TokenOperator.TestBed"), AppContext.BaseDirectory);
-        string[] folders = [AppContext.BaseDirectory, Path.GetFullPath(Path.Combine(root, "src", project, build))];
+        // A program needs its own output folder. In that of the tests it lacks the assemblies that the tests take from ASP.NET.
+        var tests = new DirectoryInfo(AppContext.BaseDirectory);
+        string[] folders =
+        [
+            // tests/TESTS/bin/Release/net10.0 and src/PROJECT/bin/Release/net10.0
+            Path.Combine(TestAssets.RepositoryRoot(), "src", project, "bin", tests.Parent!.Name, tests.Name),
+            // With --artifacts-path FOLDER: FOLDER/bin/TESTS/release and FOLDER/bin/PROJECT/release
+            Path.Combine(tests.Parent.Parent!.FullName, project, tests.Name),
+        ];
         return folders.Select(folder => Path.Combine(folder, assembly)).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException($"The program has not been built: {assembly} is neither in {string.Join(" nor in ", folders)}. Run: make build");
     }
