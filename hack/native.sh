@@ -8,11 +8,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/lib.sh
 
 command -v clang >/dev/null || command -v gcc >/dev/null ||
-  die "the native program cannot be linked: neither clang nor gcc is installed (apt-get install clang)"
-case $(uname -m) in
-  x86_64) platform=linux-x64 ;;
-  aarch64) platform=linux-arm64 ;;
-  *) die "the native program is not available for $(uname -m)" ;;
+  die "the native program cannot be linked: neither clang nor gcc is installed (Debian, Ubuntu: apt-get install clang zlib1g-dev; Fedora: dnf install clang zlib-devel)"
+case $(uname -sm) in
+  "Linux x86_64") platform=linux-x64 ;;
+  "Linux aarch64") platform=linux-arm64 ;;
+  "Darwin x86_64") platform=osx-x64 ;;
+  "Darwin arm64") platform=osx-arm64 ;;
+  *) die "the native program is not available for $(uname -sm)" ;;
 esac
 name=${1:-token-operator}
 case $name in

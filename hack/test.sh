@@ -20,29 +20,36 @@ export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_O
 
 rm -rf "$results"
 mkdir -p "$results"
-# The end-to-end tests run the program that the image contains. It compiles during the build and the unit tests, which
-# run at a lower priority. It has its own process group, so the trap below ends all of it.
+# compile_native: compiles both native programs, and writes the path of each to a file.
+compile_native() {
+  local status=0
+  hack/native.sh token-operator >"$results/native-operator" || status=1
+  hack/native.sh kubectl-oauthtoken >"$results/native-plugin" || status=1
+  return "$status"
+}
+
+# The end-to-end tests run the program that the image contains, and the plugin that users install. They compile during the
+# build and the unit tests, which run at a lower priority. They have their own process group, so the trap below ends all
+# of it.
 set -m
-hack/native.sh >"$results/native" &
+compile_native &
 native=$!
 set +m
 trap 'kill -- "-$native" 2>/dev/null' EXIT
 
 build_tests TokenOperator.sln
 
-# use_native: waits for the native program and passes it to the tests. Without it the run fails in CI.
+# use_native: waits for the native programs and passes them to the tests. If one is missing, the run fails in CI.
 use_native() {
   local status=0
   wait "$native" || status=$?
   trap - EXIT
-  if ((status == 0)); then
-    TOKEN_OPERATOR_PROGRAM=$(<"$results/native")
-    export TOKEN_OPERATOR_PROGRAM
-  elif [[ -n ${CI:-} ]]; then
-    give_up "the native program could not be built: see above"
-  else
-    say "the end-to-end tests run the program of this build instead of the native one: see above"
-  fi
+  TOKEN_OPERATOR_PROGRAM=$(<"$results/native-operator")
+  TOKEN_OPERATOR_PLUGIN=$(<"$results/native-plugin")
+  export TOKEN_OPERATOR_PROGRAM TOKEN_OPERATOR_PLUGIN
+  ((status != 0)) || return 0
+  [[ -z ${CI:-} ]] || give_up "a native program could not be built: see above"
+  say "the end-to-end tests run a program of this build instead of the native one: see above"
 }
 
 run_with=(nice)

@@ -1,31 +1,34 @@
-// kubectl oauthtoken: what a person with a kubeconfig does. May touch the API server through Runtime/Client, Entities, and the
-// readers of token documents; never Postgres.
+// kubectl oauthtoken: the command line. Below it: Verbs, then Doctor, then Kubernetes and Consent, then Output.
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
-using KubectlOAuthToken.Doctor;
+using KubectlOAuthToken.Output;
+using KubectlOAuthToken.Verbs;
 using TokenOperator.Core.Cli;
 
 namespace KubectlOAuthToken;
 
-/// <summary>The same program as a kubectl plugin: its verbs, and who parses them.</summary>
+/// <summary>Parses the command line of the kubectl plugin and runs a verb.</summary>
 public static class PluginCommandLine
 {
     /// <summary>The file name by which kubectl finds the plugin for <c>kubectl oauthtoken</c>.</summary>
-    public const string ProgramName = "kubectl-oauthtoken";
+    private const string ProgramName = "kubectl-oauthtoken";
 
     private const string Typed = "kubectl oauthtoken";
 
-    /// <summary>Runs the verb that <paramref name="words"/> name.</summary>
-    /// <returns>One of <see cref="ExitCodes"/>.</returns>
-    public static async Task<int> RunAsync(string[] words)
+    /// <summary>Runs the verb that <paramref name="args"/> name.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="time">The clock of this machine.</param>
+    /// <returns>One of <see cref="ExitCodes"/>, or 141 if the reader of the output closed it.</returns>
+    public static async Task<int> RunAsync(string[] args, TimeProvider time)
     {
-        PluginOutput.Open();
-        var parsed = Build().Parse(words);
-        if (parsed.Errors.Count > 0)
+        StandardOutput.Open();
+        var parsed = Build(time).Parse(args);
+        var errors = Errors(parsed);
+        if (errors.Count > 0)
         {
-            foreach (var error in Errors(parsed))
+            foreach (var error in errors)
                 await Console.Error.WriteLineAsync($"{Typed}: {error}");
             await Console.Error.WriteLineAsync($"Run: {PathOf(parsed.CommandResult)} --help");
             return ExitCodes.BadInput;
@@ -35,22 +38,22 @@ public static class PluginCommandLine
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
-        catch (IOException e) when (PluginOutput.IsGone(e))
+        catch (IOException e) when (StandardOutput.IsClosed(e))
         {
-            return PluginOutput.Gone;
+            return StandardOutput.ClosedExitCode;
         }
     }
 
-    internal static Command Build()
+    internal static Command Build(TimeProvider time)
     {
-        var options = new ClusterOptions();
+        var options = new ClusterOptions(time);
         var root = new Verb(
             ProgramName,
-            "Shows how the OAuthTokens of a cluster are, and mends what is not good: docs/kubectl-plugin.md.",
+            "Inspect and fix the OAuthTokens in a cluster. Documentation: docs/kubectl-plugin.md",
             "status -A",
             "seed marcus-gmail -n mail --from-file token.json")
         {
-            new HelpOption { Action = new HelpForPlugin() },
+            new HelpOption { Action = new PluginHelp() },
             StatusVerb.Build(options),
             RefreshVerb.Build(options),
             SeedVerb.Build(options),
@@ -60,40 +63,33 @@ public static class PluginCommandLine
             LogsVerb.Build(options),
             DoctorVerb.Build(options),
             CompletionVerb.Build(),
-            CompletionVerb.BuildComplete(Build),
+            CompletionVerb.BuildComplete(() => Build(time)),
         };
         options.AddTo(root);
-        root.SetAction(parsed => new HelpForPlugin().Invoke(parsed));
+        root.SetAction(parsed => new PluginHelp().Invoke(parsed));
         return root;
     }
 
-    /// <summary>The options that the verb of an argument takes.</summary>
-    internal static IEnumerable<string> OptionsOf(SymbolResult argument)
+    /// <summary>What is wrong with the command line. An unknown option is reported alone, because it causes more errors.</summary>
+    internal static IReadOnlyList<string> Errors(ParseResult parsed)
     {
-        for (var result = argument.Parent; result is CommandResult { Command: var command }; result = result.Parent)
-        {
-            foreach (var option in command.Options)
-                yield return option.Name;
-        }
-    }
-
-    /// <summary>What is wrong with the words of the call.</summary>
-    internal static IEnumerable<string> Errors(ParseResult parsed)
-    {
+        if (parsed.Action is PluginHelp)
+            return [];
+        if (parsed.CommandResult.Command is Verb && ClusterOptions.UnknownOption(parsed) is { } option)
+            return [$"The option {option} does not exist.{DidYouMean.Suggest(option, ClusterOptions.OptionNames(parsed))}"];
         if (parsed is { CommandResult: { Parent: null, Command: var root }, UnmatchedTokens: [var verb, ..] })
-            return [$"There is no verb {verb}.{DidYouMean.Ask(verb, root.Subcommands.Where(command => !command.Hidden).Select(command => command.Name))}"];
-        // Lists of what is allowed come on several lines. What follows a mistyped option is only too much because of it.
-        var errors = parsed.Errors.Select(error => string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))).ToList();
-        return errors.Find(error => error.StartsWith(ClusterOptions.NoSuchOption, StringComparison.Ordinal)) is { } mistyped ? [mistyped] : errors;
+            return [$"The verb {verb} does not exist.{DidYouMean.Suggest(verb, root.Subcommands.Where(command => !command.Hidden).Select(command => command.Name))}"];
+        // System.CommandLine lists allowed values on several lines.
+        return [.. parsed.Errors.Select(error => string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))];
     }
 
     private static string PathOf(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : Typed;
 
-    /// <summary>Help that shows the command as it is typed; a command's own name cannot have a space.</summary>
-    private sealed class HelpForPlugin : SynchronousCommandLineAction
+    /// <summary>Help that shows the command as users type it. The name of a command cannot contain a space.</summary>
+    private sealed class PluginHelp : SynchronousCommandLineAction
     {
-        private readonly HelpOption _usual = new();
+        private readonly HelpOption _help = new();
 
         public override bool ClearsParseErrors => true;
 
@@ -101,7 +97,7 @@ public static class PluginCommandLine
         {
             using var text = new StringWriter();
             parseResult.InvocationConfiguration.Output = text;
-            var code = ((SynchronousCommandLineAction)_usual.Action!).Invoke(parseResult);
+            var code = ((SynchronousCommandLineAction)_help.Action!).Invoke(parseResult);
             Console.Out.Write(text.ToString().Replace($"  {ProgramName}", $"  {Typed}", StringComparison.Ordinal));
             if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
                 Console.Out.WriteLine($"Examples:\n  {string.Join("\n  ", examples.Select(example => $"{Typed} {example}"))}\n");

@@ -1,4 +1,3 @@
-// The kubectl plugin: its verbs, and nothing else.
 using KubectlOAuthToken;
 
-return await PluginCommandLine.RunAsync(args);
+return await PluginCommandLine.RunAsync(args, TimeProvider.System);

@@ -20,9 +20,9 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             var back = await browser.ConsentAsync(await run.AddressAsync(), "marcus");
             var page = await browser.OpenAsync(back);
             (await run.EndAsync()).Should().Be(0, run.Output);
-            page.Text.Should().Contain("The consent of marcus@example.com is kept").And.NotContain(back.Query);
+            page.Text.Should().Contain("The consent of marcus@example.com was saved").And.NotContain(back.Query);
             page.Headers["Content-Security-Policy"].Should().StartWith("default-src 'none'");
-            run.Output.Should().Contain("Ready: Secret");
+            run.Output.Should().Contain("Ready: the Secret");
         }
 
         await bed.Operators.SeesAsync("marcus", "Stalled", "False");
@@ -38,7 +38,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             var page = await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "eve"));
             (await run.EndAsync()).Should().Be(5, run.Output);
             page.Status.Should().Be(403);
-            run.Output.Should().Contain("another account").And.Contain("it is of eve@example.com, expected is marcus@example.com");
+            run.Output.Should().Contain("another account").And.Contain("the consent is from eve@example.com, but marcus@example.com is expected");
         }
 
         (await bed.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a consent that is refused changes nothing");
@@ -139,7 +139,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         await using (var run = bed.Authorize(person.Kubeconfig, "first"))
         {
             (await run.EndAsync()).Should().Be(5);
-            run.Output.Should().Contain("needs no human, so nothing is done");
+            run.Output.Should().Contain("needs no human action, so nothing was changed");
         }
     }
 
@@ -156,7 +156,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         await using (var run = bed.Authorize(kubeconfig, "guarded"))
         {
             (await run.EndAsync()).Should().Be(5);
-            run.Output.Should().Contain("You may not read Secret").And.Contain("/client");
+            run.Output.Should().Contain("You cannot read the Secret").And.Contain("/client");
         }
 
         await bed.Operators.Kubectl.RunAsync(["create", "role", "-n", bed.Operators.Namespace, "secrets", "--verb=get", "--resource=secrets"]);
@@ -164,7 +164,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         await using (var run = bed.Authorize(kubeconfig, "guarded"))
         {
             (await run.EndAsync()).Should().Be(5);
-            run.Output.Should().Contain("You may not patch secrets guarded-seed").And.NotContain("http");
+            run.Output.Should().Contain("You cannot patch secrets guarded-seed").And.NotContain("http");
         }
     }
 }

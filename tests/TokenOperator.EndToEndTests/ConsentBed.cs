@@ -81,8 +81,8 @@ public sealed partial class ConsentBed : IAsyncDisposable
         // A pipe that stays open, so that something can be pasted later.
         var process = ChildProcess.Start(new ChildProcessOptions(
             "/bin/sh",
-            ["-c", "mkfifo \"$1\"; exec 3<>\"$1\"; shift; exec \"$@\" <&3", "sh", input, OperatorProgram.Starter, OperatorProgram.Path,
-                "kubectl-oauthtoken", "authorize", name, "-n", Operators.Namespace, .. words])
+            ["-c", "mkfifo \"$1\"; exec 3<>\"$1\"; shift; exec \"$@\" <&3", "sh", input, PluginProgram.Starter, PluginProgram.Path,
+                "authorize", name, "-n", Operators.Namespace, .. words])
         {
             LogFile = log,
             Environment = environment,

@@ -16,14 +16,14 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
     public async Task DisposeAsync() => await _bed.DisposeAsync();
 
     [Fact]
-    public async Task Refresh_asks_once_and_reports_what_came_of_it()
+    public async Task Refresh_requests_one_refresh_and_reports_the_result()
     {
         var grant = await _bed.AddAccountAsync("asked");
         await _bed.ReadyAsync("asked");
         var before = _bed.Tokens.AskedFor(grant.RefreshToken);
         var good = await _person.RunAsync("refresh", "asked", "--wait");
         good.ExitCode.Should().Be(0, good.Errors);
-        good.Output.Should().StartWith($"Refreshed: Secret {_bed.Namespace}/asked holds a token that is valid until");
+        good.Output.Should().StartWith($"Refreshed: the Secret {_bed.Namespace}/asked holds a token that is valid until");
         _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(before + 1);
 
         grant.IsRevoked = true;
@@ -34,18 +34,18 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Refresh_that_nobody_acts_on_says_so_after_its_time_limit()
+    public async Task Refresh_reports_a_timeout_when_no_operator_acts()
     {
         await _bed.AddAccountAsync("unheard");
         await _bed.ReadyAsync("unheard");
         await _bed.Operator.StopAsync();
         var result = await _person.RunAsync("refresh", "unheard", "--wait", "--timeout", "1s");
         result.ExitCode.Should().Be(1);
-        result.Errors.Should().Contain("has not acted on it within 1s").And.Contain("kubectl oauthtoken doctor");
+        result.Errors.Should().Contain("did not refresh the token within 1s").And.Contain("kubectl oauthtoken doctor");
     }
 
     [Fact]
-    public async Task Suspend_stops_the_refreshing_and_resume_takes_it_up_again()
+    public async Task Suspend_stops_refreshing_and_resume_starts_it_again()
     {
         await _bed.AddAccountAsync("resting");
         await _bed.ReadyAsync("resting");
@@ -56,15 +56,15 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
         suspended.Output.Should().Contain($"Next: kubectl oauthtoken resume resting -n {_bed.Namespace}");
         (await _person.RunAsync("refresh", "resting")).ExitCode.Should().Be(5);
         (await _bed.GetAsync("resting")).Json["metadata"]!["annotations"]?["tokenoperator.dev/refresh-requested-at"].Should().BeNull("what is refused changes nothing");
-        (await _person.RunAsync("suspend", "resting")).Output.Should().Contain("is suspended already");
+        (await _person.RunAsync("suspend", "resting")).Output.Should().Contain("is already suspended");
 
         (await _person.RunAsync("resume", "resting")).ExitCode.Should().Be(0);
         await _bed.SeesAsync("resting", "Ready", "True", "Refreshed");
-        (await _person.RunAsync("suspend", "no-such")).Errors.Should().Contain($"There is no OAuthToken {_bed.Namespace}/no-such");
+        (await _person.RunAsync("suspend", "no-such")).Errors.Should().Contain($"The OAuthToken {_bed.Namespace}/no-such does not exist.");
     }
 
     [Fact]
-    public async Task Seed_mends_an_account_whose_refresh_token_is_dead()
+    public async Task Seed_fixes_an_account_whose_refresh_token_is_dead()
     {
         var grant = await _bed.AddAccountAsync("dead");
         await _bed.ReadyAsync("dead");
@@ -76,12 +76,12 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
         var result = await _person.RunAsync("seed", "dead", "--from-file", await FileAsync(consented.RefreshToken));
         result.ExitCode.Should().Be(0, result.Output + result.Errors);
         result.Output.Should().Contain("Ready: ").And.NotContain(consented.RefreshToken);
-        result.Errors.Should().Contain("Waiting until");
+        result.Errors.Should().Contain("Waiting up to 1m until");
         (await _bed.GetAsync("dead")).Status("Refreshed").Should().Be("True");
     }
 
     [Fact]
-    public async Task Seed_makes_the_Secret_and_names_it_in_an_object_that_names_none()
+    public async Task Seed_creates_the_Secret_and_names_it_in_an_object_that_names_none()
     {
         await _bed.ApplyAsync("bare", spec => spec.Remove("seedSecretRef"));
         await _bed.SeesAsync("bare", "Stalled", "True", "SeedMissing");
@@ -91,11 +91,11 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
 
         var again = await _person.RunAsync("seed", "bare", "--from-file", await FileAsync("another"));
         again.ExitCode.Should().Be(0);
-        again.Output.Should().Contain("is Ready with the refresh token that it has");
+        again.Output.Should().Contain("is Ready with its current refresh token");
     }
 
     [Fact]
-    public async Task Seed_that_is_dead_itself_says_so_and_does_not_wait_for_its_time_limit()
+    public async Task A_dead_seed_is_reported_before_the_timeout()
     {
         await _bed.ApplyAsync("hopeless");
         await _bed.SeesAsync("hopeless", "Stalled", "True", "SeedMissing");
@@ -107,7 +107,7 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Seed_refuses_what_is_no_token_file_and_a_Secret_that_is_not_for_it_and_writes_nothing()
+    public async Task Seed_refuses_a_file_without_a_token_and_a_Secret_of_another_use_and_writes_nothing()
     {
         await _bed.ApplyAsync("strict", spec => spec.Remove("seedSecretRef"));
         var file = _person.File("wrong.json");

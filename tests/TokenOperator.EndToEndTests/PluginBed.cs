@@ -3,10 +3,10 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>A person at the command line: in the namespace of an <see cref="OperatorBed"/> with the rights of the built-in role edit, and elsewhere with none.</summary>
+/// <summary>A user at the command line, with the rights of the built-in role edit in the namespace of an <see cref="OperatorBed"/>, and no rights elsewhere.</summary>
 public sealed class PluginBed
 {
-    /// <summary>What edit allows of which the plugin makes use, beside OAuthTokens; the test bed has no controller that fills in the built-in roles.</summary>
+    /// <summary>The rights of edit that the plugin uses, except those for OAuthTokens. The test bed has no controller that aggregates the built-in roles.</summary>
     private const string Edit =
         """
         {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "edit-of-the-test", "namespace": "NAMESPACE"}, "rules": [
@@ -18,13 +18,13 @@ public sealed class PluginBed
 
     private PluginBed(OperatorBed bed, string kubeconfig, string folder) => (Bed, Kubeconfig, _folder) = (bed, kubeconfig, folder);
 
-    /// <summary>The namespace, and the operator if there is one.</summary>
+    /// <summary>The namespace, and its operator if there is one.</summary>
     public OperatorBed Bed { get; }
 
-    /// <summary>The person's.</summary>
+    /// <summary>The kubeconfig of the user.</summary>
     public string Kubeconfig { get; }
 
-    /// <summary>A person in the namespace of <paramref name="bed"/>.</summary>
+    /// <summary>Creates a user in the namespace of <paramref name="bed"/>.</summary>
     public static async Task<PluginBed> CreateAsync(ClusterFixture cluster, OperatorBed bed)
     {
         ArgumentNullException.ThrowIfNull(cluster);
@@ -37,7 +37,7 @@ public sealed class PluginBed
         return new PluginBed(bed, kubeconfig, cluster.Plane.Folder);
     }
 
-    /// <summary>Gives a ServiceAccount of a namespace what a role allows there.</summary>
+    /// <summary>Binds a role to a ServiceAccount of a namespace.</summary>
     public static Task BindAsync(ControlPlane plane, string ns, string account, string kind, string role)
     {
         ArgumentNullException.ThrowIfNull(plane);
@@ -52,15 +52,15 @@ public sealed class PluginBed
     /// <summary>Runs a verb in the bed's namespace.</summary>
     public Task<CommandResult> RunAsync(params string[] words) => RunAsAsync(Kubeconfig, [.. words, "-n", Bed.Namespace]);
 
-    /// <summary>Runs a verb with another kubeconfig, just as it stands.</summary>
+    /// <summary>Runs a verb with another kubeconfig, without adding a namespace.</summary>
     public static Task<CommandResult> RunAsAsync(string kubeconfig, params string[] words) => Command.RunAsync(
-        OperatorProgram.Starter,
-        [OperatorProgram.Path, "kubectl-oauthtoken", .. words],
+        PluginProgram.Starter,
+        [PluginProgram.Path, .. words],
         environment: new Dictionary<string, string?> { ["KUBECONFIG"] = kubeconfig });
 
-    /// <summary>Starts a verb in the bed's namespace and lets it run; what it prints goes to <paramref name="logFile"/>.</summary>
+    /// <summary>Starts a verb in the bed's namespace. Its output goes to <paramref name="logFile"/>.</summary>
     public ChildProcess Start(string logFile, params string[] words) => ChildProcess.Start(
-        new ChildProcessOptions("/usr/bin/env", [OperatorProgram.Starter, OperatorProgram.Path, "kubectl-oauthtoken", .. words, "-n", Bed.Namespace])
+        new ChildProcessOptions("/usr/bin/env", [PluginProgram.Starter, PluginProgram.Path, .. words, "-n", Bed.Namespace])
         {
             LogFile = logFile,
             Environment = new Dictionary<string, string?> { ["KUBECONFIG"] = Kubeconfig },

@@ -2,21 +2,21 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>The plugin as <c>make install-plugin</c> lays it out.</summary>
+/// <summary>The plugin as <c>make install-plugin</c> installs it.</summary>
 public sealed class InstalledPlugin : IAsyncLifetime
 {
     private readonly string _prefix = Path.Combine(Path.GetTempPath(), $"plugin {Guid.NewGuid():N}");
 
-    /// <summary>What PATH is with it.</summary>
+    /// <summary>PATH with the plugin on it.</summary>
     public string SearchPath { get; private set; } = "";
 
-    /// <summary>What the script said.</summary>
+    /// <summary>The output of the script.</summary>
     public CommandResult Installation { get; private set; } = new(-1, "", "");
 
     public async Task InitializeAsync()
     {
         var script = Path.Combine(TestAssets.RepositoryRoot(), "hack", "install-plugin.sh");
-        Installation = await Command.RunAsync("bash", [script, AppContext.BaseDirectory], environment: new Dictionary<string, string?> { ["PREFIX"] = _prefix });
+        Installation = await Command.RunAsync("bash", [script, Path.GetDirectoryName(PluginProgram.Path)!], environment: new Dictionary<string, string?> { ["PREFIX"] = _prefix });
         var kubectl = (await TestAssets.FindAsync()).Kubectl;
         SearchPath = $"{Path.Combine(_prefix, "bin")}:{Path.GetDirectoryName(kubectl)}:{Environment.GetEnvironmentVariable("PATH")}";
     }
@@ -28,7 +28,7 @@ public sealed class InstalledPlugin : IAsyncLifetime
     }
 }
 
-/// <summary>The plugin as it is installed: called by kubectl, completed by shells, coloured on a terminal.</summary>
+/// <summary>The installed plugin: called by kubectl, completed by shells, with colors on a terminal.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin installed) : IClassFixture<InstalledPlugin>, IAsyncLifetime
 {
@@ -43,14 +43,14 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     public async Task DisposeAsync() => await _person.Bed.DisposeAsync();
 
     [Fact]
-    public void The_script_says_what_is_missing_for_kubectl_to_find_it()
+    public void The_script_says_that_the_folder_is_not_on_PATH()
     {
         installed.Installation.ExitCode.Should().Be(0, installed.Installation.Errors);
         installed.Installation.Errors.Should().Contain("is not on PATH, so kubectl does not find it yet");
     }
 
     [Fact]
-    public async Task kubectl_finds_it_and_passes_on_words_and_exit_code()
+    public async Task kubectl_finds_it_and_passes_arguments_and_the_exit_code()
     {
         var result = await ShellAsync($"kubectl oauthtoken status -n {_person.Bed.Namespace}");
         result.ExitCode.Should().Be(1, result.Errors);
@@ -60,7 +60,7 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     }
 
     [Fact]
-    public async Task A_terminal_gets_colours_unless_NO_COLOR_is_set()
+    public async Task A_terminal_gets_colors_unless_NO_COLOR_is_set()
     {
         var status = $"kubectl-oauthtoken status -n {_person.Bed.Namespace}";
         (await ShellAsync($"TERM=xterm script -qec '{status}' /dev/null")).Output.Should().Contain("\e[31m");
@@ -69,7 +69,7 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     }
 
     [Fact]
-    public async Task Verbs_options_and_the_names_of_objects_complete()
+    public async Task Verbs_options_and_object_names_are_completed()
     {
         (await ShellAsync("kubectl_complete-oauthtoken su")).Output.Should().Be("suspend\n:4\n");
         (await ShellAsync($"kubectl_complete-oauthtoken status -n {_person.Bed.Namespace} mar")).Output.Should().Be("marcus-gmail\n:4\n");
@@ -83,7 +83,7 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     [InlineData("fish", "complete --do-complete 'kubectl-oauthtoken sus'")]
     [InlineData("zsh", "compadd() { shift; print -l -- ${(P)1}; }; words=(kubectl-oauthtoken sus); CURRENT=2; _kubectl_oauthtoken")]
     [InlineData("powershell", "")]
-    public async Task Each_shell_has_a_script_and_those_that_are_here_complete_with_it(string shell, string asked)
+    public async Task Each_shell_has_a_completion_script_that_works_if_the_shell_is_installed(string shell, string asked)
     {
         var script = await ShellAsync($"kubectl-oauthtoken completion {shell}");
         script.ExitCode.Should().Be(0, script.Errors);

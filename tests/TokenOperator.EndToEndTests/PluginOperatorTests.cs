@@ -4,7 +4,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>The verbs of kubectl oauthtoken that look at the operator's pods. There is no real node: the pods are objects, with a log from <see cref="FakeKubelet"/>.</summary>
+/// <summary>The verbs of kubectl oauthtoken that read the operator's pods. There is no real node: the pods are only objects, with logs from <see cref="FakeKubelet"/>.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
 {
@@ -32,7 +32,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Logs_shows_the_lines_about_one_object_from_all_replicas_in_the_order_of_time()
+    public async Task Logs_shows_the_lines_of_all_replicas_about_one_object_oldest_first()
     {
         await AddPodAsync("operator-a");
         await AddPodAsync("operator-b");
@@ -45,24 +45,24 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         result.ExitCode.Should().Be(0, result.Errors);
         result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(": ")[1]).Should().Equal("first", "second", "third", "fourth");
         result.Output.Should().Contain("[operator-a] Information: first");
-        result.Errors.Should().Contain("the log of pod").And.Contain("operator-new");
+        result.Errors.Should().Contain("the log of the pod").And.Contain("operator-new");
 
         var administrator = await PluginBed.RunAsAsync(cluster.Plane.AdminKubeconfig, "logs", "marcus", "-n", Namespace, "--operator-namespace", Namespace);
         administrator.Output.Should().Contain("[operator-b (leader)] Information: second");
 
         var others = await _person.RunAsync("logs", "marcus");
         others.ExitCode.Should().Be(5);
-        others.Errors.Should().Contain("its logs are for those who run it").And.Contain($"kubectl describe oauthtoken marcus -n {Namespace}");
+        others.Errors.Should().Contain("Only the operator's administrators can read its logs").And.Contain($"kubectl describe oauthtoken marcus -n {Namespace}");
     }
 
     [Fact]
-    public async Task Logs_that_follow_show_each_line_once_as_it_is_written_and_hear_a_replica_that_starts_later()
+    public async Task Following_logs_shows_each_new_line_once_and_those_of_a_replica_that_starts_later()
     {
         await AddPodAsync("operator-a");
         _kubelet.Logs["operator-a"] = Log((1, "first"));
         await using var logs = _person.Start(_person.File("follow.log"), "logs", "marcus", "-f", "--operator-namespace", Namespace);
         await ShowsAsync("first");
-        // Within the second of the line before, from which on the log is asked for again.
+        // In the same second as the previous line, from which the log is requested again.
         _kubelet.Logs["operator-a"] += Log((1, "second")).Replace(":01.0", ":01.7", StringComparison.Ordinal);
         await ShowsAsync("second");
         await AddPodAsync("operator-b");
@@ -77,7 +77,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Doctor_finds_nothing_wrong_where_nothing_is_and_the_mount_that_is_never_updated()
+    public async Task Doctor_passes_on_a_healthy_install_and_finds_a_mount_that_never_updates()
     {
         await InstallAsync();
         var healthy = await DoctorAsync(cluster.Plane.AdminKubeconfig);
@@ -89,11 +89,11 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         await AddPodAsync("app", mount: """{"name": "token", "mountPath": "/token/access_token", "subPath": "access_token"}""");
         var frozen = await DoctorAsync(cluster.Plane.AdminKubeconfig);
         frozen.ExitCode.Should().Be(1);
-        frozen.Output.Should().Contain("Secret marcus is mounted by subPath in pod app");
+        frozen.Output.Should().Contain("The Secret marcus is mounted with subPath in pod app");
     }
 
     [Fact]
-    public async Task Doctor_looks_for_what_the_Deployment_names_and_says_of_each_part_that_it_is_missing()
+    public async Task Doctor_uses_the_names_in_the_Deployment_and_reports_each_missing_part()
     {
         await cluster.Plane.ApplyJsonAsync(
             $$"""
@@ -110,27 +110,27 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         var result = await DoctorInAsync(
             new() { ["Providers__google__TokenEndpoint"] = $"http://{nobody}" }, cluster.Plane.AdminKubeconfig);
         result.ExitCode.Should().Be(1);
-        result.Output.Should().MatchRegex($"(?m)^FAIL +operator's rights +The ServiceAccount {Namespace}/mine may not list oauthtokens, .*patch oauthtokens/status")
-            .And.MatchRegex("(?m)^FAIL +operator +There is no pod .*kubectl describe deployment mine ")
-            .And.MatchRegex($"(?m)^FAIL +leader +No operator leads: nobody holds the lease {Namespace}/mine-lease")
-            .And.MatchRegex($"(?m)^warn +key +There is no Secret {Namespace}/mine-keys")
-            .And.MatchRegex("(?m)^warn +provider +google is not reached from this machine");
+        result.Output.Should().MatchRegex($"(?m)^FAIL +operator's rights +The ServiceAccount {Namespace}/mine cannot list oauthtokens, .*patch oauthtokens/status")
+            .And.MatchRegex("(?m)^FAIL +operator +The namespace .* has no operator pods.*kubectl describe deployment mine ")
+            .And.MatchRegex($"(?m)^FAIL +leader +No operator leads: no one holds the lease {Namespace}/mine-lease")
+            .And.MatchRegex($"(?m)^warn +key +The Secret {Namespace}/mine-keys does not exist")
+            .And.MatchRegex("(?m)^warn +provider +This machine cannot reach google");
 
         await HoldLeaseAsync("operator-a_1234", "mine-lease");
         await _bed.WriteSecretAsync("mine-keys", "2026-05-01", "not shown");
-        var mended = await DoctorInAsync(new() { ["Providers__google__TokenEndpoint"] = "banana" }, cluster.Plane.AdminKubeconfig);
-        mended.Output.Should().MatchRegex("(?m)^ok +leader +operator-a_1234 leads").And.MatchRegex("(?m)^ok +key ")
-            .And.MatchRegex("(?m)^warn +provider +is not looked for from this machine. The setting Providers__google__TokenEndpoint");
+        var repaired = await DoctorInAsync(new() { ["Providers__google__TokenEndpoint"] = "banana" }, cluster.Plane.AdminKubeconfig);
+        repaired.Output.Should().MatchRegex("(?m)^ok +leader +operator-a_1234 leads").And.MatchRegex("(?m)^ok +key ")
+            .And.MatchRegex("(?m)^warn +provider +The connection from this machine was not checked. Setting Providers__google__TokenEndpoint");
     }
 
     [Fact]
-    public async Task Doctor_fails_without_an_operator_and_leaves_open_what_the_person_may_not_see()
+    public async Task Doctor_fails_without_an_operator_and_warns_about_checks_that_the_user_has_no_rights_for()
     {
         var result = await _person.RunAsync("doctor", "--operator-namespace", Namespace);
         result.ExitCode.Should().Be(1);
-        result.Output.Should().MatchRegex("(?m)^FAIL +operator +There is no pod of the operator")
-            .And.MatchRegex("(?m)^warn +CRD +cannot be checked, since you may not")
-            .And.MatchRegex("(?m)^ok +your rights").And.MatchRegex("(?m)^warn +leader +cannot be checked");
+        result.Output.Should().MatchRegex("(?m)^FAIL +operator +The namespace .* has no operator pods")
+            .And.MatchRegex("(?m)^warn +CRD +This cannot be checked: .*403 Forbidden")
+            .And.MatchRegex("(?m)^ok +your rights").And.MatchRegex("(?m)^warn +leader +This cannot be checked");
     }
 
     private Task<CommandResult> DoctorAsync(string kubeconfig, params string[] more) => DoctorInAsync([], kubeconfig, more);
@@ -141,10 +141,10 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         environment.TryAdd("DATABASE_URL", _bed.Database.Uri);
         environment.TryAdd(TestKeyring.Setting, _bed.Keyring.Folder);
         environment.TryAdd("Providers__google__TokenEndpoint", _bed.Tokens.TokenEndpoint.ToString());
-        return Command.RunAsync(OperatorProgram.Starter, [OperatorProgram.Path, "kubectl-oauthtoken", "doctor", "-n", Namespace, "--operator-namespace", Namespace, .. more], environment: environment);
+        return Command.RunAsync(PluginProgram.Starter, [PluginProgram.Path, "doctor", "-n", Namespace, "--operator-namespace", Namespace, .. more], environment: environment);
     }
 
-    /// <summary>All that an operator leaves in its namespace.</summary>
+    /// <summary>Creates all objects of an operator in its namespace.</summary>
     private async Task InstallAsync()
     {
         await AddPodAsync("operator-a", ready: true);

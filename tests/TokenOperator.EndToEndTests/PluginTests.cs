@@ -3,12 +3,12 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>kubectl oauthtoken as a person types it, with that person's own rights.</summary>
+/// <summary>kubectl oauthtoken on the command line, with the rights of the user.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class PluginTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task Status_shows_what_is_good_and_what_is_not_with_the_cause_and_the_next_step()
+    public async Task Status_shows_healthy_and_broken_tokens_with_the_cause_and_the_next_step()
     {
         await using var bed = await OperatorBed.StartAsync(cluster);
         var person = await PluginBed.CreateAsync(cluster, bed);
@@ -16,7 +16,7 @@ public sealed class PluginTests(ClusterFixture cluster)
         await bed.ReadyAsync("good");
         var good = await person.RunAsync("status");
         good.ExitCode.Should().Be(0, good.Errors);
-        good.Output.Should().Contain("good").And.Contain("Refreshed").And.NotContain("\e[", "a pipe gets no colours");
+        good.Output.Should().Contain("good").And.Contain("Refreshed").And.NotContain("\e[", "a pipe gets no colors");
 
         await bed.ApplyAsync("bad");
         await bed.SeesAsync("bad", "Stalled", "True", "SeedMissing");
@@ -29,7 +29,7 @@ public sealed class PluginTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Status_that_watches_shows_a_change_as_soon_as_it_is_there()
+    public async Task Watching_status_shows_a_change_at_once()
     {
         await using var bed = await OperatorBed.StartAsync(cluster);
         var person = await PluginBed.CreateAsync(cluster, bed);
@@ -38,12 +38,12 @@ public sealed class PluginTests(ClusterFixture cluster)
         await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("SeedMissing", StringComparison.Ordinal));
         await bed.WriteSeedAsync("late", bed.Tokens.AddAccount("late").RefreshToken);
         await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("\"health\":\"Ok\"", StringComparison.Ordinal));
-        // Not INT, as Ctrl-C sends it: where the tests run in the background of a shell, their children ignore that one.
+        // Not INT, as Ctrl-C sends it: children of a background shell job ignore INT.
         (await watch.StopAsync()).Should().BeOneOf(130, 143);
     }
 
     [Fact]
-    public async Task Status_that_watches_shows_what_only_time_changes_and_prints_its_header_once()
+    public async Task Watching_status_shows_an_expiry_and_prints_the_header_once()
     {
         await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(20) });
         var person = await PluginBed.CreateAsync(cluster, bed);
@@ -56,26 +56,27 @@ public sealed class PluginTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Output_that_nobody_reads_any_more_ends_the_verb()
+    public async Task A_closed_output_ends_the_verb()
     {
-        var result = await Command.RunAsync("/bin/bash", ["-c", "\"$@\" kubectl-oauthtoken --help | true; echo ${PIPESTATUS[0]}", "bash", OperatorProgram.Starter, OperatorProgram.Path]);
-        result.Output.Trim().Should().Be("141", "as of a program that SIGPIPE has ended: {0}", result.Errors);
+        var result = await Command.RunAsync("/bin/bash", ["-c", "\"$@\" --help | true; echo ${PIPESTATUS[0]}", "bash", PluginProgram.Starter, PluginProgram.Path]);
+        result.Output.Trim().Should().Be("141", "like a program that SIGPIPE ended: {0}", result.Errors);
         result.Errors.Should().BeEmpty();
     }
 
     [Fact]
-    public async Task What_goes_wrong_is_told_in_a_sentence_with_what_to_do()
+    public async Task Errors_are_one_sentence_that_says_what_to_do()
     {
         var bed = await cluster.SharedBedAsync();
         var person = await PluginBed.CreateAsync(cluster, bed);
         await bed.AddAccountAsync("plugin-typed");
 
         await FailsAsync(person.RunAsync("status", "plugin-tpyed"), 4, "Did you mean plugin-typed?");
-        await FailsAsync(person.RunAsync("status", "-A"), 5, "You may not do this: list oauthtokens");
-        await FailsAsync(person.RunAsync("status", "--context", "elsewhere"), 2, "has no context elsewhere; it has test-bed");
-        await FailsAsync(PluginBed.RunAsAsync("/does/not/exist", "status"), 2, "There is no kubeconfig /does/not/exist");
+        await FailsAsync(person.RunAsync("status", "-A"), 5, "You cannot do this: list oauthtokens");
+        await FailsAsync(person.RunAsync("status", "--context", "elsewhere"), 2, "has no context elsewhere. It has: test-bed");
+        await FailsAsync(PluginBed.RunAsAsync("/does/not/exist", "status"), 2, "The kubeconfig /does/not/exist does not exist");
         await FailsAsync(person.RunAsync("staus"), 2, "Did you mean status?");
-        await FailsAsync(PluginBed.RunAsAsync(cluster.Plane.AdminKubeconfig, "status", "-n", "no-such-namespace"), 4, "There is no namespace no-such-namespace.");
+        await FailsAsync(person.RunAsync("doctor", "--postgres"), 2, "token-operator migrate status");
+        await FailsAsync(PluginBed.RunAsAsync(cluster.Plane.AdminKubeconfig, "status", "-n", "no-such-namespace"), 4, "The namespace no-such-namespace does not exist.");
         await FailsAsync(person.RunAsync("status", "--output", "xml"), 2, "xml");
         var stranger = await cluster.Plane.WriteKubeconfigAsync($"{bed.Namespace}.stranger", "no-such-token");
         await FailsAsync(PluginBed.RunAsAsync(stranger, "status"), 5, "Sign in to the cluster again");

@@ -1,28 +1,58 @@
 namespace TokenOperator.TestBed;
 
 /// <summary>
-/// The program that is tested: the one that TOKEN_OPERATOR_PROGRAM names, which <c>make test</c> and <c>make soak</c> set to the native
-/// one of the image; else that of the same build as this.
+/// The operator's program: the one that TOKEN_OPERATOR_PROGRAM names, which <c>make test</c> and <c>make soak</c> set to the native
+/// program of the image, or else the one of this build.
 /// </summary>
 public static class OperatorProgram
 {
-    private const string Variable = "TOKEN_OPERATOR_PROGRAM";
-    private const string Assembly = "token-operator.dll";
-
     /// <summary>An executable, or <c>token-operator.dll</c>.</summary>
     /// <exception cref="InvalidOperationException">It has not been built.</exception>
-    public static string Path => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : OfThisBuild();
+    public static string Path => BuiltProgram.Find("TOKEN_OPERATOR_PROGRAM", "TokenOperator", "token-operator.dll");
 
-    /// <summary>What starts it, with <see cref="Path"/> as its first word.</summary>
-    public static string Starter => Path.EndsWith(".dll", StringComparison.Ordinal) ? "dotnet" : "/usr/bin/env";
+    /// <summary>The command that starts it, with <see cref="Path"/> as its first argument.</summary>
+    public static string Starter => BuiltProgram.Starter(Path);
+}
 
-    // Beside the tests, which refer to it; for the test bed alone in src, under the same path below its project: bin/Release/net10.0.
-    private static string OfThisBuild()
+/// <summary>
+/// The kubectl plugin's program: the one that TOKEN_OPERATOR_PLUGIN names, which <c>make test</c> sets to the native program, or else
+/// the one of this build.
+/// </summary>
+public static class PluginProgram
+{
+    /// <summary>An executable, or <c>kubectl-oauthtoken.dll</c>.</summary>
+    /// <exception cref="InvalidOperationException">It has not been built.</exception>
+    public static string Path => BuiltProgram.Find("TOKEN_OPERATOR_PLUGIN", "KubectlOAuthToken", "kubectl-oauthtoken.dll");
+
+    /// <summary>The command that starts it, with <see cref="Path"/> as its first argument.</summary>
+    public static string Starter => BuiltProgram.Starter(Path);
+}
+
+/// <summary>Finds a program to test.</summary>
+internal static class BuiltProgram
+{
+    /// <summary>The program that the environment variable names, or else the assembly of this build.</summary>
+    /// <param name="variable">The environment variable.</param>
+    /// <param name="project">The project's folder in src.</param>
+    /// <param name="assembly">The file name of the assembly.</param>
+    /// <exception cref="InvalidOperationException">It has not been built.</exception>
+    public static string Find(string variable, string project, string assembly)
     {
-        var root = TestAssets.RepositoryRoot();
-        var build = System.IO.Path.GetRelativePath(System.IO.Path.Combine(root, "tests", "TokenOperator.TestBed"), AppContext.BaseDirectory);
-        string[] places = [AppContext.BaseDirectory, System.IO.Path.GetFullPath(System.IO.Path.Combine(root, "src", "TokenOperator", build))];
-        return places.Select(place => System.IO.Path.Combine(place, Assembly)).FirstOrDefault(File.Exists)
-            ?? throw new InvalidOperationException($"The operator has not been built: there is no {Assembly} in {string.Join(" or ", places)}. Run: make build");
+        if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } named)
+            return named;
+        // A program needs its own output folder. In that of the tests it lacks the assemblies that the tests take from ASP.NET.
+        var tests = new DirectoryInfo(AppContext.BaseDirectory);
+        string[] folders =
+        [
+            // tests/TESTS/bin/Release/net10.0 and src/PROJECT/bin/Release/net10.0
+            Path.Combine(TestAssets.RepositoryRoot(), "src", project, "bin", tests.Parent!.Name, tests.Name),
+            // With --artifacts-path FOLDER: FOLDER/bin/TESTS/release and FOLDER/bin/PROJECT/release
+            Path.Combine(tests.Parent.Parent!.FullName, project, tests.Name),
+        ];
+        return folders.Select(folder => Path.Combine(folder, assembly)).FirstOrDefault(File.Exists)
+            ?? throw new InvalidOperationException($"The program has not been built: {assembly} is neither in {string.Join(" nor in ", folders)}. Run: make build");
     }
+
+    /// <summary>The command that starts the program at <paramref name="path"/>.</summary>
+    public static string Starter(string path) => path.EndsWith(".dll", StringComparison.Ordinal) ? "dotnet" : "/usr/bin/env";
 }

@@ -10,6 +10,19 @@ using k8s.KubeConfigModels;
 
 namespace KubeRuntime.Client;
 
+/// <summary>The program by which a kubeconfig signs in gave no credentials. The message never contains its output.</summary>
+/// <param name="command">The program.</param>
+/// <param name="isStarted">False if the program could not be started.</param>
+/// <param name="message">What went wrong.</param>
+public sealed class ExecPluginException(string command, bool isStarted, string message) : KubeConfigException(message)
+{
+    /// <summary>The program.</summary>
+    public string Command { get; } = command;
+
+    /// <summary>False if the program could not be started.</summary>
+    public bool IsStarted { get; } = isStarted;
+}
+
 /// <summary>
 /// A sign-in by a program, such as gke-gcloud-auth-plugin or aws: client.authentication.k8s.io, as kubectl does it. What the
 /// program says on stderr goes to the terminal. Run again 30 s before its token ends.
@@ -29,15 +42,15 @@ internal sealed class ExecCredentials(ExternalExecution program, TimeProvider cl
     internal sealed record Credentials(string? Token, string? Certificate, string? Key, DateTimeOffset? ExpiresAt);
 
     /// <summary>Runs the program and waits for it: a person may have to sign in.</summary>
-    /// <exception cref="KubeConfigException">It cannot be started, or gives nothing that can be used. Never with what it gave.</exception>
+    /// <exception cref="ExecPluginException">It cannot be started, or gives nothing that can be used. Never with what it gave.</exception>
     public Credentials Run()
     {
         using var process = Start();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
-            throw new KubeConfigException($"{program.Command} ended with exit code {process.ExitCode}");
-        return _last = Read(output) ?? throw new KubeConfigException($"{program.Command} gave no ExecCredential of {program.ApiVersion} with a token or a client certificate");
+            throw new ExecPluginException(program.Command, isStarted: true, $"{program.Command} ended with exit code {process.ExitCode}");
+        return _last = Read(output) ?? throw new ExecPluginException(program.Command, isStarted: true, $"{program.Command} gave no ExecCredential of {program.ApiVersion} with a token or a client certificate");
     }
 
     /// <inheritdoc/>
@@ -70,7 +83,7 @@ internal sealed class ExecCredentials(ExternalExecution program, TimeProvider cl
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException)
         {
-            throw new KubeConfigException(e.Message);
+            throw new ExecPluginException(program.Command ?? "", isStarted: false, e.Message);
         }
     }
 

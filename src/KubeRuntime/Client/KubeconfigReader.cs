@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
+using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
 
@@ -12,6 +13,14 @@ namespace KubeRuntime.Client;
 /// </summary>
 public static class KubeconfigReader
 {
+    /// <summary>Whether the environment variable KUBECONFIG names a file.</summary>
+    public static bool IsNamed => FromEnvironment().Length > 0;
+
+    /// <summary>The files that kubectl reads: <paramref name="path"/>, or those that KUBECONFIG names, or <c>~/.kube/config</c>. They need not exist.</summary>
+    /// <param name="path">A file that the user named, or null.</param>
+    public static IReadOnlyList<string> Paths(string? path = null) =>
+        path is not null ? [path] : IsNamed ? FromEnvironment() : [KubernetesClientConfiguration.KubeConfigDefaultLocation];
+
     /// <summary>Reads several files as kubectl does: of what is in more than one of them the first counts.</summary>
     /// <param name="paths">The files; all of them exist.</param>
     /// <exception cref="KubeConfigException">One of them is no kubeconfig.</exception>
@@ -50,6 +59,8 @@ public static class KubeconfigReader
 
         return config;
     }
+
+    private static string[] FromEnvironment() => Environment.GetEnvironmentVariable("KUBECONFIG")?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Its model has lists and dictionaries of classes and strings only, whose code is always there; Trimming.xml keeps the classes.")]
     private static K8SConfiguration Parse(string path)

@@ -20,16 +20,14 @@ public static class KubernetesClientFactory
     /// <exception cref="KubeConfigException">None of them is there, or it cannot be read.</exception>
     public static KubernetesClientConfiguration LoadConfiguration()
     {
-        var named = Environment.GetEnvironmentVariable("KUBECONFIG")?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
-        if (named.Length == 0 && KubernetesClientConfiguration.IsInCluster()) return KubernetesClientConfiguration.InClusterConfig();
-        var usual = KubernetesClientConfiguration.KubeConfigDefaultLocation;
-        if (named.Length == 0 && !File.Exists(usual))
-            throw new KubeConfigException($"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {usual} does not exist. Set KUBECONFIG to a kubeconfig file.");
-        string[] paths = named.Length > 0 ? named : [usual];
+        if (!KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster()) return KubernetesClientConfiguration.InClusterConfig();
+        var paths = KubeconfigReader.Paths();
+        if (!KubeconfigReader.IsNamed && !File.Exists(paths[0]))
+            throw new KubeConfigException($"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {paths[0]} does not exist. Set KUBECONFIG to a kubeconfig file.");
         try
         {
             // As kubectl: of several files some may be missing.
-            var files = Array.FindAll(paths, File.Exists);
+            string[] files = [.. paths.Where(File.Exists)];
             if (files.Length == 0) throw new KubeConfigException("there is no such file");
             return KubeconfigContext.Resolve(KubeconfigReader.Read(files));
         }

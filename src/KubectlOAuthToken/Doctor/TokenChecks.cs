@@ -1,56 +1,47 @@
 using KubeRuntime;
+using KubectlOAuthToken.Output;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
-using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
 using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 
-/// <summary>What the tokens hang on: Postgres, the provider, and how the apps read them.</summary>
+/// <summary>Checks what the tokens depend on: Postgres, the provider, and how apps read the Secrets.</summary>
 internal static class TokenChecks
 {
-    private const int Most = 5;
-    private static readonly TimeSpan ProviderPatience = TimeSpan.FromSeconds(5);
+    private const int MaxNames = 5;
+    private static readonly TimeSpan ProviderTimeout = TimeSpan.FromSeconds(5);
 
-    public static IReadOnlyList<CheckResult> Postgres(DoctorContext patient) =>
-    [
-        Said(patient, Reasons.StoreUnavailable) is { } trouble
-            ? CheckResult.Fail($"The operator says: {trouble}")
-            : CheckResult.Ok("No OAuthToken of the namespace tells of trouble with it."),
-    ];
+    /// <summary>What the OAuthTokens report about Postgres.</summary>
+    public static CheckResult Postgres(DoctorContext context) => Reported(context, Reasons.StoreUnavailable);
 
-    public static async Task<IReadOnlyList<CheckResult>> ProviderAsync(DoctorContext patient, CancellationToken ct)
+    public static async Task<IReadOnlyList<CheckResult>> ProviderAsync(DoctorContext context, CancellationToken ct)
     {
-        var findings = new List<CheckResult>
-        {
-            Said(patient, Reasons.ProviderUnavailable) is { } trouble
-                ? CheckResult.Fail($"The operator says: {trouble}")
-                : CheckResult.Ok("No OAuthToken of the namespace tells of trouble with it."),
-        };
-        var used = patient.Tokens.Select(token => token.Spec?.Provider).ToHashSet();
+        var results = new List<CheckResult> { Reported(context, Reasons.ProviderUnavailable) };
+        var used = context.Tokens.Select(token => token.Spec?.Provider).ToHashSet();
         try
         {
             var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
             foreach (var provider in known.Where(provider => used.Contains(provider.Name)))
-                findings.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, ct));
+                results.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, ct));
         }
-        catch (InvalidSettingException e)
+        catch (ProviderSettingException e)
         {
-            findings.Add(CheckResult.Warning($"is not looked for from this machine. {e.Message}"));
+            results.Add(CheckResult.Warning($"The connection from this machine was not checked. {e.Message}"));
         }
 
-        return findings;
+        return results;
     }
 
-    public static async Task<IReadOnlyList<CheckResult>> MountsAsync(DoctorContext patient, CancellationToken ct) =>
-        Mounts(patient.Tokens, await patient.Cluster.Api.ListAsync<V1Pod>(ResourceKind.Of<V1Pod>(), patient.Cluster.Namespace, null, ct));
+    public static async Task<IReadOnlyList<CheckResult>> MountsAsync(DoctorContext context, CancellationToken ct) =>
+        Mounts(context.Tokens, await context.Cluster.Api.ListAsync<V1Pod>(ResourceKind.Of<V1Pod>(), context.Cluster.Namespace, null, ct));
 
-    /// <summary>Who reads which Secret, and who reads it in a way that never shows a new token (Kubernetes, "Mounted Secrets are updated automatically").</summary>
+    /// <summary>Which pods read which Secret. Some ways of reading never show a new token (Kubernetes documentation, "Mounted Secrets are updated automatically").</summary>
     internal static IReadOnlyList<CheckResult> Mounts(IEnumerable<V1Alpha1OAuthToken> tokens, IReadOnlyList<V1Pod> pods)
     {
-        var findings = new List<CheckResult>();
+        var results = new List<CheckResult>();
         foreach (var secret in tokens.Select(TokenRequest.SecretNameOf).Distinct().Order(StringComparer.Ordinal))
         {
             var good = new List<string>();
@@ -60,33 +51,33 @@ internal static class TokenChecks
                 foreach (var container in pod.Spec.Containers)
                 {
                     var mounts = (container.VolumeMounts ?? []).Where(mount => volumes.Contains(mount.Name)).ToList();
-                    var who = $"pod {pod.Metadata.Name}, container {container.Name}";
+                    var where = $"pod {pod.Metadata.Name}, container {container.Name}";
                     if (mounts.Exists(mount => !string.IsNullOrEmpty(mount.SubPath) || !string.IsNullOrEmpty(mount.SubPathExpr)))
-                        findings.Add(CheckResult.Fail($"Secret {secret} is mounted by subPath in {who}: such a file is never updated, and the token in it ends. Mount the Secret as a directory: docs/use-the-token.md."));
+                        results.Add(CheckResult.Fail($"The Secret {secret} is mounted with subPath in {where}. Kubernetes never updates such a file, so its token expires. Mount the Secret as a directory: docs/use-the-token.md"));
                     else if (mounts.Count > 0)
                         good.Add(pod.Metadata.Name);
                     if (IsInEnvironment(container, secret))
-                        findings.Add(CheckResult.Fail($"Secret {secret} is in the environment of {who}, which is never updated: the token in it ends. Mount the Secret as a directory: docs/use-the-token.md."));
+                        results.Add(CheckResult.Fail($"The Secret {secret} is in the environment of {where}. Kubernetes never updates the environment, so the token expires. Mount the Secret as a directory: docs/use-the-token.md"));
                 }
             }
 
             if (good.Count > 0)
-                findings.Add(CheckResult.Ok($"Secret {secret} is mounted as a directory by {string.Join(", ", good.Distinct())}."));
+                results.Add(CheckResult.Ok($"The Secret {secret} is mounted as a directory by {string.Join(", ", good.Distinct())}."));
         }
 
-        return findings.Count > 0 ? findings : [CheckResult.Ok("No pod of the namespace reads a Secret of an OAuthToken.")];
+        return results.Count > 0 ? results : [CheckResult.Ok("No pod of the namespace reads a Secret of an OAuthToken.")];
     }
 
-    /// <summary>What <c>status</c> says, in a line.</summary>
+    /// <summary>The output of <c>status</c> in one line.</summary>
     internal static CheckResult Tokens(IReadOnlyList<V1Alpha1OAuthToken> tokens, string ns, DateTimeOffset now)
     {
         if (tokens.Count == 0)
-            return CheckResult.Warning($"There are none in {ns}; kubectl oauthtoken status -A shows those of all namespaces.");
-        var bad = StatusVerb.Sorted(tokens, now).Where(item => item.Health != Health.Ok).ToList();
-        return bad.Count == 0 ? CheckResult.Ok($"{tokens.Count} of {tokens.Count} are as they should be.")
+            return CheckResult.Warning($"The namespace {ns} has none. To list those of all namespaces, run: kubectl oauthtoken status -A");
+        var bad = TokenStatus.Sorted(tokens, now).Where(item => item.Health != Health.Ok).ToList();
+        return bad.Count == 0 ? CheckResult.Ok($"All {tokens.Count} are healthy.")
             : new CheckResult(
                 bad.Max(item => item.Health),
-                $"{bad.Count} of {tokens.Count} are not as they should be ({string.Join(", ", bad.Take(Most).Select(item => $"{item.Name}: {item.Reason}"))}{(bad.Count > Most ? ", ..." : "")}). kubectl oauthtoken status -n {ns} says why, and what to do.");
+                $"{bad.Count} of {tokens.Count} have a problem ({string.Join(", ", bad.Take(MaxNames).Select(item => $"{item.Name}: {item.Reason}"))}{(bad.Count > MaxNames ? ", ..." : "")}). To see the cause and the next step, run: kubectl oauthtoken status -n {ns}");
     }
 
     private static bool Holds(V1Volume volume, string secret) =>
@@ -96,22 +87,25 @@ internal static class TokenChecks
         container.Env?.Any(variable => variable.ValueFrom?.SecretKeyRef?.Name == secret) == true
         || container.EnvFrom?.Any(source => source.SecretRef?.Name == secret) == true;
 
-    private static string? Said(DoctorContext patient, string reason) => patient.Tokens
+    /// <summary>Fails if an OAuthToken reports <paramref name="reason"/>.</summary>
+    private static CheckResult Reported(DoctorContext context, string reason) => context.Tokens
         .SelectMany(token => (token.Status?.Conditions ?? []).Where(condition => condition.Reason == reason).Select(condition => $"{token.Metadata.Name}: {DisplayText.Of(condition.Message, 500)}"))
-        .FirstOrDefault();
+        .FirstOrDefault() is { } problem
+            ? CheckResult.Fail($"The operator reports: {problem}")
+            : CheckResult.Ok("No OAuthToken of the namespace reports a problem with it.");
 
-    /// <summary>Any answer will do: what is asked here is whether there is a way.</summary>
+    /// <summary>Checks that the endpoint responds. Any response counts.</summary>
     internal static async Task<CheckResult> ReachAsync(string provider, Uri endpoint, CancellationToken ct)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = ProviderPatience };
+        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = ProviderTimeout };
         try
         {
             using var answer = await http.GetAsync(endpoint, HttpCompletionOption.ResponseHeadersRead, ct);
-            return CheckResult.Ok($"{provider} is reached from this machine ({endpoint.Host}).");
+            return CheckResult.Ok($"This machine can reach {provider} ({endpoint.Host}).");
         }
         catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !ct.IsCancellationRequested))
         {
-            return CheckResult.Warning($"{provider} is not reached from this machine ({endpoint.Host}: {e.InnerException?.Message ?? e.Message}). The operator's own way may be another.");
+            return CheckResult.Warning($"This machine cannot reach {provider} ({endpoint.Host}: {e.InnerException?.Message ?? e.Message}). The operator can have another route.");
         }
     }
 }

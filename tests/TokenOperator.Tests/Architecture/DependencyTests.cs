@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Json;
 using KubeRuntime;
 using KubectlOAuthToken;
 using TokenOperator.Api;
@@ -38,4 +39,20 @@ public sealed class DependencyTests
     public void A_project_knows_nothing_of_these_packages(string project, string packages) =>
         Projects[project].GetReferencedAssemblies().Select(reference => reference.Name!)
             .Where(name => packages.Split(' ').Any(package => name == package || name.StartsWith(package + ".", StringComparison.Ordinal))).Should().BeEmpty();
+
+    [Theory]
+    [InlineData("packages.lock.json")]
+    [InlineData("packages.linux-x64.lock.json")]
+    [InlineData("packages.linux-arm64.lock.json")]
+    public void The_plugin_is_published_without_a_database_driver_migrations_and_a_web_server(string lockFile)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(Repository.File($"src/KubectlOAuthToken/{lockFile}")));
+        var packages = document.RootElement.GetProperty("dependencies").EnumerateObject().SelectMany(target => target.Value.EnumerateObject()).Select(package => package.Name).ToList();
+        packages.Should().Contain("System.CommandLine").And.NotContain(
+            name => name.StartsWith("Npgsql", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("FluentMigrator", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("Microsoft.AspNetCore", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("TokenOperator.Postgres", StringComparison.OrdinalIgnoreCase));
+        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "kubectl-oauthtoken.runtimeconfig.json")).Should().Contain("Microsoft.NETCore.App").And.NotContain("Microsoft.AspNetCore.App");
+    }
 }

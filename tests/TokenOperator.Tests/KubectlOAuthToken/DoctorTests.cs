@@ -1,5 +1,6 @@
-using KubectlOAuthToken;
 using KubectlOAuthToken.Doctor;
+using KubectlOAuthToken.Kubernetes;
+using KubectlOAuthToken.Output;
 using TokenOperator.Api;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.TokenServers;
@@ -14,22 +15,22 @@ public sealed class DoctorTests
     private static readonly V1Alpha1OAuthToken[] Tokens = [TokenStatusTests.Token()];
 
     [Fact]
-    public void A_Secret_that_is_mounted_as_a_directory_is_good()
+    public void A_Secret_mounted_as_a_directory_passes()
     {
-        var finding = TokenChecks.Mounts(Tokens, [Pod("app", SecretVolume(), new V1VolumeMount { Name = "token", MountPath = "/token" })]).Should().ContainSingle().Subject;
-        finding.Health.Should().Be(Health.Ok);
-        finding.Text.Should().Contain("marcus-token").And.Contain("app");
+        var result = TokenChecks.Mounts(Tokens, [Pod("app", SecretVolume(), new V1VolumeMount { Name = "token", MountPath = "/token" })]).Should().ContainSingle().Subject;
+        result.Health.Should().Be(Health.Ok);
+        result.Text.Should().Contain("marcus-token").And.Contain("app");
     }
 
     [Fact]
-    public void A_Secret_that_is_mounted_by_subPath_fails_also_through_a_projected_volume()
+    public void A_Secret_mounted_with_subPath_fails_also_in_a_projected_volume()
     {
         var projected = new V1Volume { Name = "token", Projected = new V1ProjectedVolumeSource { Sources = [new V1VolumeProjection { Secret = new V1SecretProjection { Name = "marcus-token" } }] } };
         foreach (var volume in new[] { SecretVolume(), projected })
         {
-            var finding = TokenChecks.Mounts(Tokens, [Pod("app", volume, new V1VolumeMount { Name = "token", MountPath = "/token/file", SubPath = "access_token" })]).Should().ContainSingle().Subject;
-            finding.Health.Should().Be(Health.Critical);
-            finding.Text.Should().Contain("by subPath in pod app, container main").And.Contain("docs/use-the-token.md");
+            var result = TokenChecks.Mounts(Tokens, [Pod("app", volume, new V1VolumeMount { Name = "token", MountPath = "/token/file", SubPath = "access_token" })]).Should().ContainSingle().Subject;
+            result.Health.Should().Be(Health.Critical);
+            result.Text.Should().Contain("with subPath in pod app, container main").And.Contain("docs/use-the-token.md");
         }
     }
 
@@ -40,11 +41,11 @@ public sealed class DoctorTests
         byKey.Spec.Containers[0].Env = [new V1EnvVar { Name = "T", ValueFrom = new V1EnvVarSource { SecretKeyRef = new V1SecretKeySelector { Name = "marcus-token", Key = "access_token" } } }];
         var whole = Pod("whole");
         whole.Spec.Containers[0].EnvFrom = [new V1EnvFromSource { SecretRef = new V1SecretEnvSource { Name = "marcus-token" } }];
-        TokenChecks.Mounts(Tokens, [byKey, whole]).Should().HaveCount(2).And.OnlyContain(finding => finding.Health == Health.Critical && finding.Text.Contains("environment"));
+        TokenChecks.Mounts(Tokens, [byKey, whole]).Should().HaveCount(2).And.OnlyContain(result => result.Health == Health.Critical && result.Text.Contains("environment"));
     }
 
     [Fact]
-    public void A_Secret_that_is_nobodys_token_is_nobodys_business()
+    public void A_Secret_of_no_OAuthToken_is_ignored()
     {
         var other = SecretVolume();
         other.Secret.SecretName = "other";
@@ -53,7 +54,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public void A_lease_that_is_renewed_has_a_leader_and_one_that_is_not_has_none()
+    public void Only_a_renewed_lease_has_a_leader()
     {
         Leader(Lease("operator-a_1", Now.AddSeconds(-3))).Should().Be(CheckResult.Ok("operator-a_1 leads."));
         Leader(Lease("operator-a_1", Now.AddMinutes(-5))).Text.Should().StartWith("No operator leads: operator-a_1 has not renewed the lease for 5m");
@@ -62,9 +63,9 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public void A_clock_that_is_off_is_told_with_the_direction()
+    public void A_leader_with_a_clock_ahead_is_a_warning()
     {
-        Leader(Lease("operator-a_1", Now.AddMinutes(2))).Should().Match<CheckResult>(finding => finding.Health == Health.Warning && finding.Text.Contains("2m ahead"));
+        Leader(Lease("operator-a_1", Now.AddMinutes(2))).Should().Match<CheckResult>(result => result.Health == Health.Warning && result.Text.Contains("2m ahead"));
     }
 
     [Theory]
@@ -72,19 +73,19 @@ public sealed class DoctorTests
     [InlineData(30, Health.Ok, "*its clock agrees with this machine's.")]
     [InlineData(90, Health.Warning, "This machine's clock is 1m30s ahead of the API server's*NTP.")]
     [InlineData(-3600, Health.Warning, "This machine's clock is 1h behind the API server's*NTP.")]
-    public void Clocks_that_differ_are_told_with_the_direction(int seconds, Health health, string text) =>
-        ClusterChecks.Server(new("https://k8s.example"), Now, Now.AddSeconds(seconds)).Should().Match<CheckResult>(finding => finding.Health == health).And.Subject
+    public void A_clock_difference_is_reported_with_its_direction(int seconds, Health health, string text) =>
+        ClusterChecks.Server(new("https://k8s.example"), Now, Now.AddSeconds(seconds)).Should().Match<CheckResult>(result => result.Health == health).And.Subject
             .As<CheckResult>().Text.Should().Match(text);
 
     [Fact]
-    public void A_server_that_does_not_tell_its_time_is_a_warning() =>
-        ClusterChecks.Server(new("https://k8s.example"), null, Now).Should().Be(CheckResult.Warning("https://k8s.example/ answers, and does not tell its time."));
+    public void A_server_that_does_not_report_its_time_is_a_warning() =>
+        ClusterChecks.Server(new("https://k8s.example"), null, Now).Should().Be(CheckResult.Warning("https://k8s.example/ responds, but does not report its time."));
 
     [Fact]
-    public void A_CRD_that_is_missing_does_not_serve_the_version_or_lacks_fields_fails_and_says_what_to_apply()
+    public void A_CRD_that_is_missing_unserved_or_old_fails_and_names_what_to_apply()
     {
         ClusterChecks.Definition(Definition()).Health.Should().Be(Health.Ok);
-        ClusterChecks.Definition(null).Should().Be(CheckResult.Fail("The CRD oauthtokens.tokenoperator.dev does not serve v1alpha1: kubectl apply -k config/crds"));
+        ClusterChecks.Definition(null).Should().Be(CheckResult.Fail("The CRD oauthtokens.tokenoperator.dev does not serve v1alpha1. Run: kubectl apply -k config/crds"));
         var unserved = Definition();
         unserved.Spec.Versions[0].Served = false;
         ClusterChecks.Definition(unserved).Text.Should().Contain("does not serve v1alpha1");
@@ -92,62 +93,61 @@ public sealed class DoctorTests
         older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties.Remove("identity");
         older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"].Properties.Remove("authorizationURL");
         ClusterChecks.Definition(older).Should().Be(CheckResult.Fail(
-            "The CRD oauthtokens.tokenoperator.dev is of another version: it lacks spec.identity, status.authorizationURL. kubectl apply -k config/crds"));
+            "The CRD oauthtokens.tokenoperator.dev has another version: it lacks spec.identity, status.authorizationURL. Run: kubectl apply -k config/crds"));
     }
 
     [Fact]
-    public void Pods_that_are_not_ready_fail_when_all_of_them_are_and_say_what_they_wait_for()
+    public void Pods_fail_when_none_is_ready_and_are_named_with_what_they_wait_for()
     {
         var install = new OperatorInstall("system");
-        OperatorChecks.Pods([], install).Should().Match<CheckResult>(finding => finding.Health == Health.Critical && finding.Text.Contains("kubectl describe deployment token-operator -n system"));
+        OperatorChecks.Pods([], install).Should().Match<CheckResult>(result => result.Health == Health.Critical && result.Text.Contains("kubectl describe deployment token-operator -n system"));
         OperatorChecks.Pods([OperatorPod("a", null), OperatorPod("b", null)], install).Should().Be(CheckResult.Ok("2 of 2 pods are ready."));
         OperatorChecks.Pods([OperatorPod("a", null), OperatorPod("b", "ImagePullBackOff")], install).Should().Be(
-            CheckResult.Warning("1 of 2 pods are ready (b: ImagePullBackOff). kubectl logs -n system deployment/token-operator --previous"));
+            CheckResult.Warning("1 of 2 pods are ready (b: ImagePullBackOff). Run: kubectl logs -n system deployment/token-operator --previous"));
         OperatorChecks.Pods([OperatorPod("b", "CrashLoopBackOff")], install).Health.Should().Be(Health.Critical);
     }
 
     [Theory]
     [InlineData(Reasons.StoreUnavailable)]
     [InlineData(Reasons.ProviderUnavailable)]
-    public async Task What_an_OAuthToken_says_of_Postgres_or_of_the_provider_fails(string reason)
+    public async Task A_problem_that_an_OAuthToken_reports_fails(string reason)
     {
-        var patient = new DoctorContext(null!, new OperatorInstall("system"), Now, Now, [TokenStatusTests.Token(("Refreshed", "False", reason))]);
-        var postgres = TokenChecks.Postgres(patient);
-        postgres.Should().ContainSingle().Which.Health.Should().Be(reason == Reasons.StoreUnavailable ? Health.Critical : Health.Ok);
-        var provider = await TokenChecks.ProviderAsync(patient with { Tokens = [.. patient.Tokens.Select(Elsewhere)] }, CancellationToken.None);
+        var context = new DoctorContext(null!, new OperatorInstall("system"), Now, Now, [TokenStatusTests.Token(("Refreshed", "False", reason))]);
+        TokenChecks.Postgres(context).Health.Should().Be(reason == Reasons.StoreUnavailable ? Health.Critical : Health.Ok);
+        var provider = await TokenChecks.ProviderAsync(context with { Tokens = [.. context.Tokens.Select(Elsewhere)] }, CancellationToken.None);
         provider.Should().ContainSingle().Which.Health.Should().Be(reason == Reasons.ProviderUnavailable ? Health.Critical : Health.Ok);
     }
 
     [Fact]
-    public async Task A_provider_that_answers_is_reached_whatever_it_says_and_one_that_does_not_is_a_warning()
+    public async Task A_provider_passes_with_any_response_and_is_a_warning_without_one()
     {
         await using var server = await ScriptedTokenServer.StartAsync();
-        (await TokenChecks.ReachAsync("google", server.TokenEndpoint, CancellationToken.None)).Should().Be(CheckResult.Ok("google is reached from this machine (127.0.0.1)."));
+        (await TokenChecks.ReachAsync("google", server.TokenEndpoint, CancellationToken.None)).Should().Be(CheckResult.Ok("This machine can reach google (127.0.0.1)."));
         (await TokenChecks.ReachAsync("google", new($"http://127.0.0.1:{Ports.Free()}/token"), CancellationToken.None)).Should().Match<CheckResult>(
-            finding => finding.Health == Health.Warning && finding.Text.StartsWith("google is not reached from this machine (127.0.0.1: "));
+            result => result.Health == Health.Warning && result.Text.StartsWith("This machine cannot reach google (127.0.0.1: "));
     }
 
     [Fact]
-    public void OAuthTokens_that_are_not_good_are_named_with_the_reason()
+    public void OAuthTokens_with_a_problem_are_named_with_the_reason()
     {
         var dead = TokenStatusTests.Token(("Ready", "False", Reasons.SeedMissing));
         TokenChecks.Tokens([], "mail", Now).Health.Should().Be(Health.Warning);
-        TokenChecks.Tokens(Tokens, "mail", Now).Should().Be(CheckResult.Ok("1 of 1 are as they should be."));
+        TokenChecks.Tokens(Tokens, "mail", Now).Should().Be(CheckResult.Ok("All 1 are healthy."));
         TokenChecks.Tokens([.. Tokens, dead], "mail", Now).Should().Be(
-            CheckResult.Fail("1 of 2 are not as they should be (marcus: SeedMissing). kubectl oauthtoken status -n mail says why, and what to do."));
+            CheckResult.Fail("1 of 2 have a problem (marcus: SeedMissing). To see the cause and the next step, run: kubectl oauthtoken status -n mail"));
     }
 
     [Fact]
-    public void The_operators_names_are_those_of_its_Deployment()
+    public void The_names_of_the_operators_objects_come_from_its_Deployment()
     {
-        var usual = KubernetesYaml.Deserialize<V1Deployment>(File.ReadAllText(Repository.File("config/manager/deployment.yaml")));
-        OperatorPods.AreOf(usual).Should().BeTrue();
-        OperatorInstall.From(usual, new Dictionary<string, string>()).Should().Be(new OperatorInstall("token-operator-system"));
+        var deployment = KubernetesYaml.Deserialize<V1Deployment>(File.ReadAllText(Repository.File("config/manager/deployment.yaml")));
+        OperatorPods.AreOf(deployment).Should().BeTrue();
+        OperatorInstall.From(deployment, new Dictionary<string, string>()).Should().Be(new OperatorInstall("token-operator-system"));
 
-        usual.Metadata.Name = "mine-token-operator";
-        usual.Spec.Template.Spec.ServiceAccountName = "mine";
-        usual.Spec.Template.Spec.Volumes[0].Secret.SecretName = "mine-keys";
-        OperatorInstall.From(usual, new Dictionary<string, string> { ["LeaderElection__LeaseName"] = "mine-lease" }).Should().Be(new OperatorInstall("token-operator-system")
+        deployment.Metadata.Name = "mine-token-operator";
+        deployment.Spec.Template.Spec.ServiceAccountName = "mine";
+        deployment.Spec.Template.Spec.Volumes[0].Secret.SecretName = "mine-keys";
+        OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__LeaseName"] = "mine-lease" }).Should().Be(new OperatorInstall("token-operator-system")
         {
             Deployment = "mine-token-operator",
             ServiceAccount = "mine",
@@ -155,8 +155,8 @@ public sealed class DoctorTests
             KeySecret = "mine-keys",
         });
 
-        usual.Spec.Template.Spec.Volumes.Clear();
-        OperatorInstall.From(usual, new Dictionary<string, string> { ["LeaderElection__Enabled"] = "false" })
+        deployment.Spec.Template.Spec.Volumes.Clear();
+        OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__Enabled"] = "false" })
             .Should().Match<OperatorInstall>(install => install.KeySecret == null && install.Lease == null);
     }
 
@@ -165,7 +165,7 @@ public sealed class DoctorTests
     private static V1CustomResourceDefinition Definition() =>
         KubernetesYaml.Deserialize<V1CustomResourceDefinition>(File.ReadAllText(Repository.File("config/crds/tokenoperator.dev_oauthtokens.yaml")));
 
-    /// <summary>Of a provider that this machine does not know, so that nobody is called.</summary>
+    /// <summary>With a provider that this machine does not know, so that the check calls no endpoint.</summary>
     private static V1Alpha1OAuthToken Elsewhere(V1Alpha1OAuthToken token) => new() { Metadata = token.Metadata, Spec = token.Spec with { Provider = "elsewhere" }, Status = token.Status };
 
     private static V1Pod OperatorPod(string name, string? waiting) => new()

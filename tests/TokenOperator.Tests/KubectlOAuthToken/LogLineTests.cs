@@ -1,5 +1,5 @@
 using KubeRuntime;
-using KubectlOAuthToken;
+using KubectlOAuthToken.Output;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 
@@ -13,7 +13,7 @@ public sealed class LogLineTests
     [InlineData("""{"LogLevel":"Warning","Message":"mail/marcus: it failed.","State":{}}""")]
     [InlineData("""{"LogLevel":"Warning","Message":"It failed.","State":{"Key":"mail/marcus"}}""")]
     [InlineData("12:00:00 info: TokenOperator[1] Refreshed mail/marcus.")]
-    public void A_line_that_names_the_object_in_any_form_is_about_it(string line) =>
+    public void A_line_that_names_the_object_is_about_it(string line) =>
         LogLine.Read($"2026-05-01T12:00:00.1Z {line}")!.IsAbout(Marcus).Should().BeTrue();
 
     [Theory]
@@ -22,11 +22,11 @@ public sealed class LogLineTests
     [InlineData("12:00:00 info: Refreshed mail/marcus-2.")]
     [InlineData("12:00:00 info: Refreshed mail/marcus.example.")]
     [InlineData("12:00:00 info: Refreshed e-mail/marcus.")]
-    public void A_line_about_an_object_of_a_similar_name_is_not(string line) =>
+    public void A_line_that_names_a_similar_object_is_not_about_it(string line) =>
         LogLine.Read($"2026-05-01T12:00:00.1Z {line}")!.IsAbout(Marcus).Should().BeFalse();
 
     [Fact]
-    public void JSON_is_shown_as_level_and_message_and_nothing_steers_the_terminal()
+    public void JSON_becomes_level_and_message_without_control_characters()
     {
         LogLine.Read("""2026-05-01T12:00:00.1Z {"LogLevel":"Warning","Message":"a\u001b[2Jb"}""")!.Text.Should().Be("Warning: a?[2Jb");
         LogLine.Read("2026-05-01T12:00:00.1Z not json")!.Text.Should().Be("not json");

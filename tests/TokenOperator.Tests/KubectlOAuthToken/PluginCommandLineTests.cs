@@ -1,4 +1,6 @@
 using KubectlOAuthToken;
+using KubectlOAuthToken.Output;
+using KubectlOAuthToken.Verbs;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 
@@ -8,25 +10,41 @@ public sealed class PluginCommandLineTests
     [InlineData("marcus-gmial", "marcus-gmail")]
     [InlineData("marcus", "marcus-gmail")]
     [InlineData("completely-different", "")]
-    public void A_mistyped_name_is_answered_with_those_that_are_near(string typed, string near) =>
-        DidYouMean.Of(typed, ["marcus-gmail", "billing", "reports"]).Should().Equal(near.Length == 0 ? [] : [near]);
+    public void A_mistyped_name_gets_similar_names_as_suggestions(string typed, string near) =>
+        DidYouMean.Near(typed, ["marcus-gmail", "billing", "reports"]).Should().Equal(near.Length == 0 ? [] : [near]);
 
     [Theory]
-    [InlineData("staus", "There is no verb staus. Did you mean status?")]
-    [InlineData("fly", "There is no verb fly.")]
-    [InlineData("status --wacth", "There is no option --wacth. Did you mean --watch?")]
-    [InlineData("refresh --wiat marcus", "There is no option --wiat. Did you mean --wait?")]
-    [InlineData("status --contxet=x", "There is no option --contxet. Did you mean --context?")]
-    [InlineData("status oauthtoken/marcus", "\"oauthtoken/marcus\" is no name; the name alone is expected, such as marcus.")]
+    [InlineData("staus", "The verb staus does not exist. Did you mean status?")]
+    [InlineData("fly", "The verb fly does not exist.")]
+    [InlineData("status --wacth", "The option --wacth does not exist. Did you mean --watch?")]
+    [InlineData("refresh --wiat marcus", "The option --wiat does not exist. Did you mean --wait?")]
+    [InlineData("status --contxet=x", "The option --contxet does not exist. Did you mean --context?")]
+    [InlineData("status oauthtoken/marcus", "\"oauthtoken/marcus\" is not a name. Enter the name alone, such as marcus.")]
     [InlineData("status -o josn", "Argument 'josn' not recognized. Must be one of: 'table' 'wide' 'json' 'yaml'")]
+    [InlineData("doctor --wacth", "The option --wacth does not exist.")]
+    [InlineData("doctor --postgres", "The plugin does not connect to Postgres. To check the connection and the table, run: token-operator migrate status")]
+    [InlineData("refresh --timeout soon marcus", "--timeout is \"soon\". Enter a duration such as 90s or 5m.")]
+    [InlineData("authorize marcus --port 70000", "--port must be a number from 1 to 65535.")]
     [InlineData("refresh", "Required argument 'NAME' missing for command: 'refresh'.")]
-    public void Words_that_are_not_right_are_answered_with_one_line_that_names_them(string words, string error) =>
-        PluginCommandLine.Errors(PluginCommandLine.Build().Parse(words.Split(' '))).Should().Equal(error);
+    public void A_wrong_command_line_gets_one_line_that_names_the_wrong_word(string words, string error) =>
+        PluginCommandLine.Errors(PluginCommandLine.Build(TimeProvider.System).Parse(words.Split(' '))).Should().Equal(error);
 
     [Fact]
     public void Each_verb_has_an_example()
     {
-        PluginCommandLine.Build().Subcommands.Where(verb => !verb.Hidden).Should().AllSatisfy(
+        PluginCommandLine.Build(TimeProvider.System).Subcommands.Where(verb => !verb.Hidden).Should().AllSatisfy(
             verb => verb.Should().BeOfType<Verb>().Which.Examples.Should().NotBeEmpty().And.OnlyContain(example => example.StartsWith(verb.Name, StringComparison.Ordinal)));
     }
+
+    [Theory]
+    [InlineData("doctor -n mail")]
+    [InlineData("refresh --wiat --help")]
+    [InlineData("__complete status --all")]
+    [InlineData("seed marcus --from-file -")]
+    public void A_valid_command_line_and_a_call_for_help_or_completion_have_no_errors(string words) =>
+        PluginCommandLine.Errors(PluginCommandLine.Build(TimeProvider.System).Parse(words.Split(' '))).Should().BeEmpty();
+
+    [Fact]
+    public void A_hidden_option_is_not_completed() =>
+        CompletionVerb.Complete(PluginCommandLine.Build(TimeProvider.System), ["doctor", "--"]).Should().Contain("--operator-namespace").And.NotContain("--postgres");
 }

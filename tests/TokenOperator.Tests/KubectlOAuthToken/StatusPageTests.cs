@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KubectlOAuthToken;
+using KubectlOAuthToken.Output;
 using TokenOperator.Api;
 using YamlDotNet.Serialization;
 
@@ -14,7 +14,7 @@ public sealed class StatusPageTests
         TokenStatus.From(TokenStatusTests.Token(("Ready", "False", Reasons.SeedMissing), ("Stalled", "True", Reasons.SeedMissing)), Now);
 
     [Fact]
-    public void A_good_object_takes_one_line()
+    public void A_healthy_object_takes_one_line()
     {
         StatusPage.Render("table", [Good], withNamespace: true, Plain, Now).Should().Be(
             """
@@ -24,7 +24,7 @@ public sealed class StatusPageTests
     }
 
     [Fact]
-    public void What_is_not_good_says_below_the_table_why_and_what_comes_next()
+    public void Problems_are_listed_below_the_table_with_the_next_step()
     {
         StatusPage.Render("table", [Good, Bad], withNamespace: false, Plain, Now).Should().EndWith(
             """
@@ -36,28 +36,28 @@ public sealed class StatusPageTests
     }
 
     [Fact]
-    public void Wide_shows_what_is_behind_it()
+    public void Wide_adds_the_account_the_Secret_and_the_last_refresh()
     {
         StatusPage.Render("wide", [Good], withNamespace: false, Plain, Now)
             .Should().Contain("ACCOUNT").And.Contain("marcus@example.com").And.Contain("marcus-token").And.Contain("15m ago");
     }
 
     [Fact]
-    public void What_follows_another_page_has_no_header_and_its_columns_stand_below_it()
+    public void Later_rows_have_no_header_and_keep_the_columns()
     {
         StatusPage.RenderNext("table", [Good], withNamespace: true, Plain, Now).Should().Be("mail        marcus   True    Refreshed   in 45m    in 30m");
     }
 
     [Fact]
-    public void Colours_are_about_what_is_good_and_move_no_column()
+    public void Colors_show_the_health_and_do_not_move_columns()
     {
-        var coloured = StatusPage.Render("table", [Good, Bad], withNamespace: false, new AnsiStyle(IsOn: true), Now);
-        coloured.Should().Contain("\e[32mTrue ").And.Contain("\e[31mFalse");
-        System.Text.RegularExpressions.Regex.Replace(coloured, "\e\\[[0-9]*m", "").Should().Be(StatusPage.Render("table", [Good, Bad], withNamespace: false, Plain, Now));
+        var colored = StatusPage.Render("table", [Good, Bad], withNamespace: false, new AnsiStyle(IsOn: true), Now);
+        colored.Should().Contain("\e[32mTrue ").And.Contain("\e[31mFalse");
+        System.Text.RegularExpressions.Regex.Replace(colored, "\e\\[[0-9]*m", "").Should().Be(StatusPage.Render("table", [Good, Bad], withNamespace: false, Plain, Now));
     }
 
     [Fact]
-    public void Json_and_yaml_have_the_fields_that_are_promised()
+    public void Json_and_yaml_have_the_documented_fields()
     {
         string[] promised =
         [
@@ -70,7 +70,7 @@ public sealed class StatusPageTests
         json.GetProperty("ready").GetBoolean().Should().BeFalse();
         var yaml = new DeserializerBuilder().Build().Deserialize<Dictionary<string, List<Dictionary<string, string>>>>(StatusPage.Render("yaml", [Bad], withNamespace: false, Plain, Now));
         yaml["items"][0].Keys.Should().BeEquivalentTo(promised);
-        StatusPage.Render("yaml", [Bad], withNamespace: false, Plain, Now).Should().Contain("expiresAt: \"2026-05-01T12:45:30Z\"", "it is a text");
+        StatusPage.Render("yaml", [Bad], withNamespace: false, Plain, Now).Should().Contain("expiresAt: \"2026-05-01T12:45:30Z\"", "it is text");
         yaml["items"][0]["expiresAt"].Should().Be("2026-05-01T12:45:30Z");
         var docs = File.ReadAllText(Repository.File("docs/kubectl-plugin.md"));
         promised.Should().OnlyContain(field => docs.Contains($"`{field}`", StringComparison.Ordinal));
@@ -83,5 +83,5 @@ public sealed class StatusPageTests
     [InlineData("2026-04-01T12:00:00Z", "30d ago")]
     [InlineData("soon", "-")]
     [InlineData(null, "-")]
-    public void Moments_are_told_as_people_count(string? moment, string told) => StatusPage.Ago(moment, Now).Should().Be(told);
+    public void Times_are_shown_relative_to_now(string? time, string shown) => StatusPage.Ago(time, Now).Should().Be(shown);
 }

@@ -1,4 +1,4 @@
-using KubectlOAuthToken;
+using KubectlOAuthToken.Output;
 using TokenOperator.Api;
 using k8s.Models;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
@@ -10,7 +10,7 @@ public sealed class TokenStatusTests
     private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void A_token_that_is_valid_and_fresh_is_good_and_has_no_next_step()
+    public void A_valid_and_fresh_token_is_healthy_and_has_no_next_step()
     {
         var status = TokenStatus.From(Token(), Now);
         status.Health.Should().Be(Health.Ok);
@@ -29,7 +29,7 @@ public sealed class TokenStatusTests
     }
 
     [Fact]
-    public void A_dead_refresh_token_needs_a_human_and_names_the_command_that_helps()
+    public void A_dead_refresh_token_needs_a_human_and_names_the_next_command()
     {
         var status = TokenStatus.From(Token(("Refreshed", "False", Reasons.ReauthorizationRequired), ("Stalled", "True", Reasons.ReauthorizationRequired)), Now);
         status.NeedsHuman.Should().BeTrue();
@@ -37,18 +37,18 @@ public sealed class TokenStatusTests
     }
 
     [Fact]
-    public void A_token_that_has_expired_is_not_called_ready_because_a_dead_operator_has_not_said_so()
+    public void An_expired_token_is_not_ready_even_if_a_stopped_operator_has_not_reported_it()
     {
         var status = TokenStatus.From(Token(), Now.AddHours(1));
         status.Health.Should().Be(Health.Critical);
         status.Ready.Should().BeFalse();
         status.Reason.Should().Be(Reasons.TokenExpired);
-        status.Message.Should().Contain("does not run");
+        status.Message.Should().Contain("is not running");
         status.NextStep.Should().Be("kubectl oauthtoken doctor -n mail");
     }
 
     [Fact]
-    public void A_refresh_that_is_overdue_shows_that_nobody_is_at_work()
+    public void An_overdue_refresh_is_a_warning()
     {
         var status = TokenStatus.From(Token(), Now.AddMinutes(40));
         status.Health.Should().Be(Health.Warning);
@@ -59,7 +59,7 @@ public sealed class TokenStatusTests
     }
 
     [Fact]
-    public void An_object_that_nobody_has_looked_at_is_not_ready_and_points_to_the_doctor()
+    public void An_unprocessed_object_is_not_ready_and_points_to_doctor()
     {
         var token = Token();
         token.Status = new EntityStatus();
@@ -70,7 +70,7 @@ public sealed class TokenStatusTests
     }
 
     [Fact]
-    public void A_spec_that_nobody_has_looked_at_is_a_warning()
+    public void An_unprocessed_spec_change_is_a_warning()
     {
         var token = Token();
         token.Metadata.Generation = 2;
@@ -78,7 +78,7 @@ public sealed class TokenStatusTests
     }
 
     [Fact]
-    public void What_other_people_wrote_cannot_steer_the_terminal_or_the_shell()
+    public void Text_from_other_people_cannot_control_the_terminal_or_the_shell()
     {
         var token = Token(("Ready", "False", Reasons.AccountNotAllowed));
         token.Spec = token.Spec with { Account = "a\e[2Jb; rm x" };

@@ -1,0 +1,126 @@
+// The authorization code flow on the user's machine: browser, redirect, token endpoint. No calls to the cluster.
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using KubectlOAuthToken.Output;
+using TokenOperator.Core.Cli;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+using TokenOperator.Providers.Authorization;
+
+namespace KubectlOAuthToken.Consent;
+
+/// <summary>One consent, from the address that the browser opens to the tokens (RFC 8252: the user's own browser, a loopback redirect, PKCE).</summary>
+/// <param name="noBrowser">True to print the address, and to read the redirect from standard input.</param>
+/// <param name="port">The port of the redirect; 0 for a free one.</param>
+/// <param name="timeout">How long the user may take.</param>
+/// <param name="time">Measures the timeout.</param>
+internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan timeout, TimeProvider time)
+{
+    /// <summary>Asks for consent, passes the tokens to <paramref name="save"/>, and shows the result in the browser.</summary>
+    /// <param name="provider">The provider.</param>
+    /// <param name="client">The OAuth client.</param>
+    /// <param name="scopes">The scopes to ask for. The tokens must have all of them.</param>
+    /// <param name="expected">Whose consent it must be.</param>
+    /// <param name="save">Saves the tokens.</param>
+    /// <param name="ct">Stops waiting.</param>
+    /// <returns>What <paramref name="save"/> returned.</returns>
+    /// <exception cref="PluginException">The consent was denied, belongs to another account, or is incomplete.</exception>
+    public async Task<T> RunAsync<T>(
+        IAuthorizationProvider provider, OAuthClient client, IReadOnlyList<string> scopes, ExpectedIdentity expected, Func<TokenSet, Task<T>> save, CancellationToken ct)
+    {
+        await using var listener = noBrowser ? null : LoopbackListener.Start(port);
+        var request = new AuthorizationRequest
+        {
+            ClientId = client.ClientId,
+            // Nothing needs to listen there: the user copies the address that the browser could not open.
+            RedirectUri = listener?.Address ?? new Uri($"http://127.0.0.1:{(port > 0 ? port : RandomNumberGenerator.GetInt32(49152, 65536))}/"),
+            Scopes = scopes,
+            State = RandomText.New(),
+            Pkce = Pkce.New(),
+            LoginHint = expected.LoginHint,
+        };
+        var address = provider.AddressFor(request)!;
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        try
+        {
+            var response = listener is null ? await PasteAsync(address, request.State, either.Token) : await BrowseAsync(listener, address, either.Token);
+            var token = await ExchangeAsync(provider, client, request, response, expected, ct);
+            var saved = await save(token);
+            if (listener is not null)
+                await listener.AnswerAsync(isGood: true, $"The consent{(token.Identity is { } owner ? $" of {owner}" : "")} was saved, and the operator will use it. You can close this page.");
+            return saved;
+        }
+        catch (Exception e) when (listener is not null && PluginErrors.IsExpected(e))
+        {
+            await listener.AnswerAsync(isGood: false, PluginErrors.Explain(e).Message);
+            throw;
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            throw new PluginException($"The browser did not return within {DurationText.Format(timeout)}. Start again, and use a browser on this machine. If that is not possible, use --no-browser.");
+        }
+    }
+
+    private static async Task<AuthorizationResponse> BrowseAsync(LoopbackListener listener, Uri address, CancellationToken ct)
+    {
+        var opened = TryOpenBrowser(address);
+        await Console.Error.WriteLineAsync($"{(opened ? "Opening your browser. If no page appears, open this address" : "This machine has no browser. Open this address")}:\n\n  {address.AbsoluteUri}\n");
+        return await listener.ResponseAsync(ct);
+    }
+
+    /// <summary>Opens <paramref name="address"/> with the program in BROWSER, or with the system's default. Returns false if that fails.</summary>
+    private static bool TryOpenBrowser(Uri address)
+    {
+        var start = Environment.GetEnvironmentVariable("BROWSER") is { Length: > 0 } program ? new ProcessStartInfo(program, [address.AbsoluteUri])
+            : OperatingSystem.IsWindows() ? new ProcessStartInfo(address.AbsoluteUri) { UseShellExecute = true }
+            : new ProcessStartInfo(OperatingSystem.IsMacOS() ? "open" : "xdg-open", [address.AbsoluteUri]);
+        // Keep the browser's own output off this terminal.
+        (start.RedirectStandardOutput, start.RedirectStandardError) = (!start.UseShellExecute, !start.UseShellExecute);
+        try
+        {
+            using var process = Process.Start(start);
+            return true;
+        }
+        catch (Exception e) when (e is Win32Exception or FileNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<AuthorizationResponse> PasteAsync(Uri address, string state, CancellationToken ct)
+    {
+        await Console.Error.WriteLineAsync(
+            $"Open this address in a browser:\n\n  {address.AbsoluteUri}\n\n"
+            + "At the end, the browser fails to open a page at http://127.0.0.1. Copy the whole address of that page (or the code in it) and paste it here:");
+        var pasted = (await Console.In.ReadLineAsync(ct))?.Trim()
+            ?? throw new PluginException("Standard input ended before an address or a code was pasted.", ExitCodes.BadInput);
+        // A code alone does not name the request that it answers, but it is useless with the verifier of another request.
+        return pasted.Contains('=', StringComparison.Ordinal) || pasted.Length == 0 || !CredentialSyntax.IsValid(pasted)
+            ? AuthorizationResponse.Read(pasted)
+            : new AuthorizationResponse(state, new SecretValue(pasted), null);
+    }
+
+    private async Task<TokenSet> ExchangeAsync(
+        IAuthorizationProvider provider, OAuthClient client, AuthorizationRequest request, AuthorizationResponse response, ExpectedIdentity expected, CancellationToken ct)
+    {
+        if ((response.State is not null || response.Code is not null) && !response.Answers(request.State))
+            throw Refused(ConsentCheck.StateMismatch);
+        if (ConsentCheck.Refuse(response) is { } useless)
+            throw Refused(useless);
+        var askedAt = time.GetUtcNow();
+        var answer = await provider.ExchangeCodeAsync(client, response.Code!, request.Pkce, request.RedirectUri, ct);
+        if (answer is not CodeExchangeResponse.Granted granted)
+            throw Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
+        if (ConsentCheck.Refuse(granted, expected, request.Scopes) is { } reason)
+        {
+            var whose = granted.Identity is { } owner && expected.IsKnown && !expected.IsMetBy(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
+            throw Refused(reason + whose);
+        }
+
+        return ConsentCheck.ToTokenSet(granted, askedAt);
+    }
+
+    private static PluginException Refused(string sentence) => new($"{sentence}.", ExitCodes.Refused);
+}

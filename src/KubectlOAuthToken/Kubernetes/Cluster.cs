@@ -1,0 +1,157 @@
+// The cluster of the user's kubeconfig, with the user's own rights: the only folder that makes a connection to the API server.
+using System.Net;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using KubeRuntime;
+using KubeRuntime.Client;
+using KubectlOAuthToken.Output;
+using TokenOperator.Api;
+using TokenOperator.Core.Cli;
+using k8s.Exceptions;
+using k8s.Models;
+
+namespace KubectlOAuthToken.Kubernetes;
+
+/// <summary>The cluster that a context of the kubeconfig names.</summary>
+internal sealed class Cluster : IDisposable
+{
+    private const string FieldManager = "kubectl-oauthtoken";
+    private static readonly ResourceKind Tokens = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private static readonly ResourceKind Namespaces = ResourceKind.Of<V1Namespace>();
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
+    private readonly ApiConnection _connection;
+    private readonly TimeProvider _time;
+
+    private Cluster(ApiConnection connection, string ns, TimeProvider time)
+    {
+        _connection = connection;
+        _time = time;
+        Api = new ResourceClient(_connection, [OAuthTokenJson.Default, PluginJson.Default], FieldManager, time);
+        Namespace = ns;
+    }
+
+    /// <summary>The client for all calls.</summary>
+    public ResourceClient Api { get; }
+
+    /// <summary>The namespace of the command line, or of the context.</summary>
+    public string Namespace { get; }
+
+    /// <summary>The API server's address.</summary>
+    public Uri Server => _connection.Address;
+
+    /// <summary>Reads the kubeconfig and prepares the connection. Sends nothing to the API server.</summary>
+    /// <param name="kubeconfig">The path of the kubeconfig, or null for the default.</param>
+    /// <param name="context">The context, or null for the current one.</param>
+    /// <param name="ns">The namespace, or null for that of the context.</param>
+    /// <param name="time">Measures timeouts.</param>
+    /// <exception cref="KubeConfigException">The kubeconfig or the context does not exist, or cannot be used.</exception>
+    public static Cluster Connect(string? kubeconfig, string? context, string? ns, TimeProvider time)
+    {
+        NamespaceName.Check(ns);
+        var (connection, contextNamespace) = Kubeconfig.Connect(kubeconfig, context);
+        return new Cluster(connection, ns ?? contextNamespace, time);
+    }
+
+    /// <summary>All OAuthTokens of a namespace; an empty name means all namespaces.</summary>
+    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, CancellationToken ct) =>
+        RequireCrdAsync(() => Api.ListAsync<V1Alpha1OAuthToken>(Tokens, ns, null, ct));
+
+    /// <summary>The OAuthToken of this name in <see cref="Namespace"/>.</summary>
+    /// <exception cref="PluginException">It does not exist. The message suggests similar names.</exception>
+    public async Task<V1Alpha1OAuthToken> GetAsync(string name, CancellationToken ct) =>
+        await Api.GetAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), ct) ?? throw await MissingAsync(name, ct);
+
+    /// <summary>Changes fields of an OAuthToken with a merge patch.</summary>
+    /// <exception cref="PluginException">It does not exist.</exception>
+    public async Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken ct)
+    {
+        try
+        {
+            return await Api.MergePatchAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), patch, ct);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            throw await MissingAsync(name, ct);
+        }
+    }
+
+    /// <summary>Polls an OAuthToken until <paramref name="until"/> is true of it.</summary>
+    /// <returns>The last version of the object, and whether the condition came true within <paramref name="timeout"/>.</returns>
+    public async Task<(V1Alpha1OAuthToken Token, bool InTime)> WaitAsync(string name, Func<V1Alpha1OAuthToken, bool> until, TimeSpan timeout, CancellationToken ct)
+    {
+        var started = _time.GetTimestamp();
+        while (true)
+        {
+            var token = await GetAsync(name, ct);
+            if (until(token))
+                return (token, true);
+            if (_time.GetElapsedTime(started) > timeout)
+                return (token, false);
+            await Task.Delay(PollInterval, _time, ct);
+        }
+    }
+
+    /// <summary>Checks that <see cref="Namespace"/> exists. Passes if the user cannot read namespaces.</summary>
+    /// <exception cref="PluginException">The namespace does not exist.</exception>
+    public async Task CheckNamespaceAsync(CancellationToken ct)
+    {
+        try
+        {
+            if (await Api.GetAsync<PartialObjectMetadata>(Namespaces, new("", Namespace), ct) is null)
+                throw new PluginException($"The namespace {Namespace} does not exist. To list the namespaces, run: kubectl get namespaces", ExitCodes.NotFound);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
+        {
+            // Most users do not have this right.
+        }
+    }
+
+    /// <summary>The API server's clock, in whole seconds; null if the server does not report it.</summary>
+    public async Task<DateTimeOffset?> ServerTimeAsync(CancellationToken ct)
+    {
+        using var response = await RequireCrdAsync(() => Api.OpenAsync(new ApiRequest("list", HttpMethod.Get, Tokens, new(Namespace, "")) { Query = "limit=1" }, ct));
+        return response.Headers.Date;
+    }
+
+    /// <summary>Runs <paramref name="list"/>, a call that lists OAuthTokens. The API server answers such a call with 404 only if it does not have the CRD.</summary>
+    /// <exception cref="PluginException">The CRD is not installed.</exception>
+    public static async Task<T> RequireCrdAsync<T>(Func<Task<T>> list)
+    {
+        try
+        {
+            return await list();
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            throw new PluginException(
+                "This cluster does not have the resource OAuthToken. Install the operator (docs/install.md), or check that this is the right cluster: kubectl config current-context",
+                ExitCodes.NotFound);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _connection.Dispose();
+
+    private async Task<PluginException> MissingAsync(string name, CancellationToken ct)
+    {
+        var names = (await ListAsync(Namespace, ct)).Select(token => token.Metadata.Name).ToList();
+        if (names.Count == 0)
+            await CheckNamespaceAsync(ct);
+        return new PluginException(
+            $"The OAuthToken {Namespace}/{name} does not exist."
+            + (DidYouMean.Suggest(name, names) is { Length: > 0 } suggestion ? suggestion
+                : names.Count == 0 ? $" The namespace {Namespace} has no OAuthTokens. To list those of all namespaces, run: kubectl oauthtoken status -A"
+                : $" To list those of the namespace, run: kubectl oauthtoken status -n {Namespace}"),
+            ExitCodes.NotFound);
+    }
+}
+
+/// <summary>Source-generated JSON of the types, other than OAuthTokens, that the verbs read.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(V1ConfigMap))]
+[JsonSerializable(typeof(V1CustomResourceDefinition))]
+[JsonSerializable(typeof(ResourceList<V1Deployment>))]
+[JsonSerializable(typeof(ResourceList<V1Pod>))]
+[JsonSerializable(typeof(V1SelfSubjectAccessReview))]
+[JsonSerializable(typeof(V1SubjectAccessReview))]
+internal sealed partial class PluginJson : JsonSerializerContext;

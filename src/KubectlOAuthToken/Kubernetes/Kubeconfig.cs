@@ -1,0 +1,58 @@
+using System.Security.Cryptography;
+using KubeRuntime.Client;
+using k8s;
+using k8s.Exceptions;
+using k8s.KubeConfigModels;
+
+namespace KubectlOAuthToken.Kubernetes;
+
+/// <summary>Finds the user's kubeconfig, in one or more files, as kubectl does.</summary>
+internal static class Kubeconfig
+{
+    /// <summary>
+    /// Prepares a connection, and signs in if the kubeconfig names a program for that. Sends nothing to the API server. Reads
+    /// <paramref name="path"/>, or the files that KUBECONFIG names, or a pod's service account, or <c>~/.kube/config</c>.
+    /// </summary>
+    /// <returns>The connection, and the namespace of the context.</returns>
+    /// <exception cref="KubeConfigException">The kubeconfig or the context does not exist, or cannot be used.</exception>
+    public static (ApiConnection Connection, string Namespace) Connect(string? path, string? context)
+    {
+        if (path is null && context is null && !KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
+            return Connect(KubernetesClientConfiguration.InClusterConfig());
+
+        var paths = KubeconfigReader.Paths(path);
+        // Like kubectl, ignore missing files if there are several.
+        string[] files = [.. paths.Where(File.Exists).Select(Path.GetFullPath)];
+        if (files.Length == 0)
+            throw new KubeConfigException($"The kubeconfig {string.Join(" or ", paths)} does not exist. Name a kubeconfig with --kubeconfig, or set KUBECONFIG.");
+        var config = KubeconfigReader.Read(files);
+        var shown = string.Join(" and ", files);
+        var chosen = context ?? config.CurrentContext;
+        if (string.IsNullOrEmpty(chosen) || config.Contexts.All(one => one.Name != chosen))
+        {
+            var known = config.Contexts.Select(one => one.Name).ToList();
+            throw new KubeConfigException(
+                $"The kubeconfig {shown} has no {(string.IsNullOrEmpty(chosen) ? "current context" : $"context {chosen}")}"
+                + (known.Count == 0 ? ", and no other context." : $". It has: {string.Join(", ", known)}. Choose one with --context."));
+        }
+
+        try
+        {
+            return Connect(KubeconfigContext.Resolve(config, chosen));
+        }
+        catch (ExecPluginException e)
+        {
+            throw new KubeConfigException(
+                $"The context {chosen} of the kubeconfig {shown} signs in with the program {e.Command}, which "
+                + (e.IsStarted ? "returned no credentials. See its output above, or run it yourself." : "could not be started. Install it, or add its folder to PATH."),
+                e);
+        }
+        catch (Exception e) when (e is KubeConfigException or CryptographicException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new KubeConfigException($"The context {chosen} of the kubeconfig {shown} cannot be used: {e.Message.Split('\n')[0].TrimEnd('.', '\r')}.", e);
+        }
+    }
+
+    private static (ApiConnection Connection, string Namespace) Connect(KubernetesClientConfiguration configuration) =>
+        (KubernetesClientFactory.Create(configuration), string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace);
+}

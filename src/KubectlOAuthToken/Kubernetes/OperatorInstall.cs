@@ -1,0 +1,77 @@
+using System.Net;
+using KubeRuntime;
+using KubeRuntime.Client;
+using TokenOperator.Core.Cli;
+using k8s.Models;
+
+namespace KubectlOAuthToken.Kubernetes;
+
+/// <summary>
+/// The names of the operator's objects. They come from its Deployment, or from config/ if there is no Deployment or the user cannot
+/// read it.
+/// </summary>
+/// <param name="Namespace">The namespace that the operator runs in.</param>
+internal sealed record OperatorInstall(string Namespace)
+{
+    private const string DefaultName = "token-operator";
+    private static readonly ResourceKind Deployments = ResourceKind.Of<V1Deployment>();
+    private static readonly ResourceKind ConfigMaps = ResourceKind.Of<V1ConfigMap>();
+
+    /// <summary>The Deployment.</summary>
+    public string Deployment { get; init; } = DefaultName;
+
+    /// <summary>The ServiceAccount of the pods.</summary>
+    public string ServiceAccount { get; init; } = DefaultName;
+
+    /// <summary>The Lease of the leader election; null if leader election is off.</summary>
+    public NamespacedName? Lease { get; init; } = new(Namespace, DefaultName);
+
+    /// <summary>The Secret with the encryption keys; null if the pods mount none.</summary>
+    public string? KeySecret { get; init; } = "token-operator-keys";
+
+    /// <summary>Looks for the operator's Deployment in the namespace <paramref name="ns"/>.</summary>
+    public static async Task<OperatorInstall> FindAsync(Cluster cluster, string ns, CancellationToken ct)
+    {
+        NamespaceName.Check(ns, "--operator-namespace");
+        try
+        {
+            var deployments = await cluster.Api.ListAsync<V1Deployment>(Deployments, ns, null, ct);
+            return deployments.FirstOrDefault(OperatorPods.AreOf) is { } own ? From(own, await SettingsAsync(cluster, own, ct)) : new OperatorInstall(ns);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
+        {
+            return new OperatorInstall(ns);
+        }
+    }
+
+    /// <summary>The names in <paramref name="deployment"/> and in <paramref name="settings"/>, which are those of its ConfigMaps.</summary>
+    internal static OperatorInstall From(V1Deployment deployment, IReadOnlyDictionary<string, string> settings)
+    {
+        var (ns, pod) = (deployment.Metadata.NamespaceProperty, deployment.Spec.Template.Spec);
+        var own = (pod.Containers[0].Env ?? []).Where(variable => variable.Value is not null).ToDictionary(variable => variable.Name, variable => variable.Value);
+        string? Setting(string name) => (own.GetValueOrDefault(name) ?? settings.GetValueOrDefault(name)) is { Length: > 0 } value ? value : null;
+        var keyring = Setting("Encryption__KeyringPath");
+        var volume = (pod.Containers[0].VolumeMounts ?? []).FirstOrDefault(mount => mount.MountPath == keyring)?.Name;
+        return new OperatorInstall(ns)
+        {
+            Deployment = deployment.Metadata.Name,
+            ServiceAccount = pod.ServiceAccountName ?? "default",
+            Lease = string.Equals(Setting("LeaderElection__Enabled"), "false", StringComparison.OrdinalIgnoreCase) ? null
+                : new(Setting("LeaderElection__LeaseNamespace") ?? ns, Setting("LeaderElection__LeaseName") ?? DefaultName),
+            KeySecret = (pod.Volumes ?? []).FirstOrDefault(one => one.Name == volume)?.Secret?.SecretName,
+        };
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(Cluster cluster, V1Deployment deployment, CancellationToken ct)
+    {
+        var settings = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var name in (deployment.Spec.Template.Spec.Containers[0].EnvFrom ?? []).Select(source => source.ConfigMapRef?.Name).OfType<string>())
+        {
+            // Like the kubelet, let a later ConfigMap override an earlier one.
+            foreach (var (key, value) in (await cluster.Api.GetAsync<V1ConfigMap>(ConfigMaps, new(deployment.Metadata.NamespaceProperty, name), ct))?.Data ?? new Dictionary<string, string>())
+                settings[key] = value;
+        }
+
+        return settings;
+    }
+}

@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using KubeRuntime;
+using KubeRuntime.Client;
+using k8s.Models;
+
+namespace KubectlOAuthToken.Kubernetes;
+
+/// <summary>Reads the logs of pods.</summary>
+internal static class PodLog
+{
+    private static readonly ResourceKind Pods = ResourceKind.Of<V1Pod>();
+
+    /// <summary>Reads the log of a container line by line. Each line begins with its time (RFC 3339).</summary>
+    /// <param name="api">The client.</param>
+    /// <param name="pod">The pod.</param>
+    /// <param name="container">The container.</param>
+    /// <param name="follow">True to continue until the log ends.</param>
+    /// <param name="since">Return lines from this second on (RFC 3339), or null for all lines.</param>
+    /// <param name="ct">Stops reading.</param>
+    /// <exception cref="ApiUnavailableException">The connection broke.</exception>
+    public static async IAsyncEnumerable<string> ReadAsync(
+        ResourceClient api, NamespacedName pod, string container, bool follow, string? since, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var query = $"container={container}&timestamps=true&follow={(follow ? "true" : "false")}{(since is null ? "" : $"&sinceTime={Uri.EscapeDataString(since)}")}";
+        using var response = await api.OpenAsync(new ApiRequest("get", HttpMethod.Get, Pods, pod) { Subresource = "log", Query = query, Accept = "*/*" }, ct);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(ct));
+        while (await ReadLineAsync(reader, ct) is { } line)
+            yield return line;
+    }
+
+    private static async ValueTask<string?> ReadLineAsync(StreamReader reader, CancellationToken ct)
+    {
+        try
+        {
+            return await reader.ReadLineAsync(ct);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw new ApiUnavailableException($"the connection broke: {e.InnerException?.Message ?? e.Message}", e);
+        }
+    }
+}

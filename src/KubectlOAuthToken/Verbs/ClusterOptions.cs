@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using KubectlOAuthToken.Kubernetes;
+using KubectlOAuthToken.Output;
+using TokenOperator.Core.Tokens;
+
+namespace KubectlOAuthToken.Verbs;
+
+/// <summary>The options and arguments that verbs share, under kubectl's names.</summary>
+/// <param name="time">The clock of this machine.</param>
+internal sealed class ClusterOptions(TimeProvider time)
+{
+    /// <summary>How long a verb waits without <c>--timeout</c>.</summary>
+    public static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(1);
+
+    private const string DefaultOperatorNamespace = "token-operator-system";
+    private static readonly TimeSpan CompletionTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly Option<string?> _kubeconfig = new("--kubeconfig") { Description = "Path of the kubeconfig. Default: KUBECONFIG, or ~/.kube/config.", Recursive = true };
+    private readonly Option<string?> _context = new("--context") { Description = "The context of the kubeconfig. Default: the current context.", Recursive = true };
+    private readonly Option<string?> _namespace = new("--namespace", "-n") { Description = "The namespace. Default: that of the context, or \"default\".", Recursive = true };
+
+    /// <summary>Adds the options of all verbs to <paramref name="root"/>.</summary>
+    public void AddTo(Command root)
+    {
+        root.Options.Add(_kubeconfig);
+        root.Options.Add(_context);
+        root.Options.Add(_namespace);
+    }
+
+    /// <summary>Makes <paramref name="command"/> connect to the cluster and run <paramref name="run"/>. Expected errors become a message and an exit code.</summary>
+    public void Bind(Command command, Func<VerbContext, ParseResult, CancellationToken, Task<int>> run) =>
+        command.SetAction((parsed, ct) => PluginErrors.GuardAsync(
+            async () =>
+            {
+                using var cluster = Connect(parsed);
+                return await run(new VerbContext(cluster, time, AnsiStyle.ForOutput()), parsed, ct);
+            },
+            ct));
+
+    /// <summary>The argument NAME of a verb. The shell completes it with names from the cluster.</summary>
+    public Argument<T> Name<T>()
+    {
+        var name = new Argument<T>("NAME") { Description = "The name of the OAuthToken." };
+        name.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var typed }, ..] && typed.Contains('/', StringComparison.Ordinal))
+                result.AddError($"\"{typed}\" is not a name. Enter the name alone, such as {typed[(typed.LastIndexOf('/') + 1)..]}.");
+        });
+        name.CompletionSources.Add(context => NamesFor(context.ParseResult));
+        return name;
+    }
+
+    /// <summary>The option <c>--timeout</c> of a verb that waits. Without it the verb uses a default.</summary>
+    public static Option<TimeSpan?> Timeout(string description = "How long to wait, such as 90s or 5m. Default: 1m.") => new("--timeout")
+    {
+        Description = description,
+        HelpName = "duration",
+        CustomParser = result =>
+        {
+            if (!DurationText.TryParse(result.Tokens[0].Value, out var duration))
+                result.AddError($"--timeout is \"{result.Tokens[0].Value}\". Enter a duration such as 90s or 5m.");
+            return duration;
+        },
+    };
+
+    /// <summary>The option <c>--operator-namespace</c>.</summary>
+    public static Option<string> OperatorNamespace() => new("--operator-namespace")
+    {
+        Description = "The namespace that the operator runs in.",
+        HelpName = "namespace",
+        DefaultValueFactory = _ => DefaultOperatorNamespace,
+    };
+
+    /// <summary>The first word of the command line that looks like an option but is none, or null.</summary>
+    public static string? UnknownOption(ParseResult parsed)
+    {
+        // The parser takes such a word for an argument if the verb has one.
+        var arguments = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(result => result.Tokens).Select(token => token.Value);
+        return arguments.Concat(parsed.UnmatchedTokens).FirstOrDefault(word => word.StartsWith('-') && word.Length > 1)?.Split('=')[0];
+    }
+
+    /// <summary>The names of the options that the verb of the command line takes.</summary>
+    public static IEnumerable<string> OptionNames(ParseResult parsed)
+    {
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult { Command: var command }; result = result.Parent)
+        {
+            foreach (var option in command.Options.Where(option => !option.Hidden))
+                yield return option.Name;
+        }
+    }
+
+    private Cluster Connect(ParseResult parsed) => Cluster.Connect(parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace), time);
+
+    /// <summary>Names for completion. Errors give none: a message would break the command line that the user is typing.</summary>
+    private IEnumerable<string> NamesFor(ParseResult parsed)
+    {
+        try
+        {
+            using var cluster = Connect(parsed);
+            using var deadline = new CancellationTokenSource(CompletionTimeout, time);
+            // System.CommandLine has no asynchronous completion.
+            return [.. cluster.ListAsync(cluster.Namespace, deadline.Token).GetAwaiter().GetResult().Select(token => token.Metadata.Name)];
+        }
+        catch (Exception e) when (PluginErrors.IsExpected(e) || e is OperationCanceledException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using KubeRuntime;
+using KubeRuntime.Client;
+using KubectlOAuthToken.Kubernetes;
+using KubectlOAuthToken.Output;
+using TokenOperator.Api;
+using TokenOperator.Core.Cli;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Tokens;
+using k8s.Models;
+
+namespace KubectlOAuthToken.Verbs;
+
+/// <summary>The seed Secret of an OAuthToken, which receives the tokens of a consent.</summary>
+internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, TokenRequest request)
+{
+    private static readonly ResourceKind Secrets = ResourceKind.Of<V1Secret>();
+
+    /// <summary>Who consented to the tokens that are there now; null if the Secret does not say or cannot be read.</summary>
+    public async Task<Identity?> RecordedIdentityAsync(CancellationToken ct)
+    {
+        if (request.Seed is not { } where)
+            return null;
+        try
+        {
+            var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, where.Secret, ct);
+            return secret?.Data is { } data && data.TryGetValue(where.Key, out var content) ? SeedFileReader.Read(content, where.ToString()).Token.Identity : null;
+        }
+        catch (Exception e) when (e is InvalidDocumentException or ApiException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Checks the rights to write the Secret, before anyone is asked to consent.</summary>
+    /// <exception cref="PluginException">A right is missing.</exception>
+    public async Task CheckRightsAsync(CancellationToken ct)
+    {
+        AccessRight[] needed =
+        [
+            request.Seed is { } named
+                ? new("patch", "", "secrets") { Name = named.Name }
+                : new("patch", V1Alpha1OAuthToken.GroupName, "oauthtokens") { Name = request.Owner.Name },
+            new("create", "", "secrets"),
+        ];
+        var missing = await AccessReview.MissingAsync(cluster, request.Owner.Namespace, needed, ct);
+        if (missing.Count > 0)
+        {
+            throw new PluginException(
+                $"You cannot {string.Join(" or ", missing)} in the namespace {request.Owner.Namespace}, so the consent could not be saved. Ask for the right, or ask someone who has it to run this command.",
+                ExitCodes.Refused);
+        }
+    }
+
+    /// <summary>Writes the tokens to the Secret.</summary>
+    public async Task<SecretKey> WriteAsync(TokenSet token, string clientId, CancellationToken ct)
+    {
+        var file = TokenDocument.Write(token, new JsonObject { ["client_id"] = clientId }.ToJsonString());
+        var where = await SeedSecret.PutAsync(cluster, entity, Encoding.UTF8.GetBytes(file), ct);
+        await Console.Error.WriteLineAsync(request.Seed is not null
+            ? $"Saved the consent in {where}."
+            : $"Saved the consent in {where}. spec.seedSecretRef was not set and now names this Secret. Add it to your copy of the manifest.");
+        return where;
+    }
+}

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using TokenOperator.Core.Cli;
+using TokenOperator.Core.Documents;
+
+namespace KubectlOAuthToken.Verbs;
+
+/// <summary><c>seed</c>: writes a token file to the seed Secret of an OAuthToken.</summary>
+internal static class SeedVerb
+{
+    public static Command Build(ClusterOptions options)
+    {
+        var name = options.Name<string>();
+        var file = new Option<string>("--from-file", "-f") { Description = "A token file (token.json of google-auth, gcloud, rclone, Node googleapis and others), or - for standard input.", Required = true };
+        var timeout = ClusterOptions.Timeout();
+        var command = new Verb(
+            "seed",
+            "Write a token file to the Secret that spec.seedSecretRef names, and wait until the token is Ready.",
+            "seed marcus-gmail -n mail --from-file token.json",
+            "seed marcus-gmail -n mail --from-file - <token.json")
+        {
+            name, file, timeout,
+        };
+        options.Bind(command, (context, parsed, ct) =>
+            ExecuteAsync(context, parsed.GetRequiredValue(name), parsed.GetRequiredValue(file), parsed.GetValue(timeout) ?? ClusterOptions.DefaultTimeout, ct));
+        return command;
+    }
+
+    private static async Task<int> ExecuteAsync(VerbContext context, string name, string file, TimeSpan timeout, CancellationToken ct)
+    {
+        // The operator uses the same reader, so a file that it would reject is rejected before anything is written.
+        var content = await TokenFile.ReadAsync(file, ct);
+        SeedFileReader.Read(content.Span, TokenFile.Shown(file));
+        var token = await context.Cluster.GetAsync(name, ct);
+        return await SeedSecret.PutAndWaitAsync(context, token, content, timeout, ct);
+    }
+}

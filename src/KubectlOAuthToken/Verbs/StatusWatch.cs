@@ -1,0 +1,123 @@
+using System.Net;
+using KubeRuntime;
+using KubeRuntime.Client;
+using KubectlOAuthToken.Kubernetes;
+using KubectlOAuthToken.Output;
+using TokenOperator.Api;
+
+namespace KubectlOAuthToken.Verbs;
+
+/// <summary><c>status --watch</c>: redraws the page on a terminal; elsewhere prints the rows that changed.</summary>
+/// <param name="context">The cluster, the clock and the colors.</param>
+/// <param name="name">The OAuthToken, or null for all.</param>
+/// <param name="ns">The namespace; empty for all namespaces.</param>
+/// <param name="format">One of <see cref="StatusPage.Formats"/>.</param>
+internal sealed class StatusWatch(VerbContext context, string? name, string ns, string format)
+{
+    private const string ClearScreen = "\e[H\e[2J\e[3J";
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxWatch = TimeSpan.FromMinutes(5);
+    private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
+
+    /// <summary>How often the page is computed again without a change in the cluster: a token can expire while the operator is not running.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(5);
+
+    private readonly ResourceScope _scope = new(Kind, ns, null);
+    private readonly Dictionary<NamespacedName, TokenStatus> _shown = [];
+    private readonly Lock _lock = new();
+    private Dictionary<NamespacedName, V1Alpha1OAuthToken> _seen = [];
+    private bool _begun;
+
+    /// <summary>Runs until it is canceled.</summary>
+    public async Task RunAsync(CancellationToken ct)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var ticking = TickAsync(end.Token);
+        try
+        {
+            await FollowAsync(ct);
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task TickAsync(CancellationToken ct)
+    {
+        using var timer = new PeriodicTimer(Tick, context.Time);
+        while (await timer.WaitForNextTickAsync(ct))
+        {
+            lock (_lock)
+            {
+                if (_begun)
+                    Show();
+            }
+        }
+    }
+
+    private async Task FollowAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            var all = new List<V1Alpha1OAuthToken>();
+            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, "", all.AddRange, passOver: null, ct));
+            lock (_lock)
+            {
+                _seen = all.Where(IsWanted).ToDictionary(token => token.Key());
+                Show();
+            }
+
+            try
+            {
+                await foreach (var change in context.Cluster.Api.WatchAsync<V1Alpha1OAuthToken>(_scope, version, MaxWatch, ct))
+                {
+                    if (change.Type == WatchEventKind.Error)
+                        break;
+                    if (change.Resource is not { } token || change.Type == WatchEventKind.Bookmark || !IsWanted(token))
+                        continue;
+                    lock (_lock)
+                    {
+                        if (change.Type == WatchEventKind.Deleted)
+                            _seen.Remove(token.Key());
+                        else
+                            _seen[token.Key()] = token;
+                        Show();
+                    }
+                }
+            }
+            catch (Exception e) when (e is ApiUnavailableException or ApiException { StatusCode: HttpStatusCode.Gone })
+            {
+                // The watch is too old, or the connection broke. The next list fails if the server is gone.
+            }
+
+            await Task.Delay(RetryDelay, context.Time, ct);
+        }
+    }
+
+    private bool IsWanted(V1Alpha1OAuthToken token) => name is null || token.Metadata.Name == name;
+
+    private void Show()
+    {
+        var (now, style) = (context.Now, context.Style);
+        var items = TokenStatus.Sorted(_seen.Values, now);
+        if (!Console.IsOutputRedirected)
+        {
+            Console.Out.WriteLine(ClearScreen + StatusPage.Render(format, items, ns.Length == 0, style, now));
+            _begun = true;
+            return;
+        }
+
+        var changed = items.Where(item => !_shown.TryGetValue(new(item.Namespace, item.Name), out var before) || before != item).ToList();
+        _shown.Clear();
+        foreach (var item in items)
+            _shown[new(item.Namespace, item.Name)] = item;
+        if (changed.Count == 0)
+            return;
+        Console.Out.WriteLine(_begun || format is "json" or "yaml"
+            ? StatusPage.RenderNext(format, changed, ns.Length == 0, style, now)
+            : StatusPage.Render(format, changed, ns.Length == 0, style, now));
+        _begun = true;
+    }
+}
