@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
-using TokenOperator.Providers.OAuth2;
 using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.Tests.Providers.OAuth2;
