@@ -2,14 +2,14 @@ using System.Diagnostics.Metrics;
 
 namespace TokenOperator.Postgres;
 
-/// <summary>How the database answers.</summary>
+/// <summary>Metrics of the statements in Postgres.</summary>
 public sealed class StoreMetrics : IDisposable
 {
-    /// <summary>The meter's name, for the exporter.</summary>
+    /// <summary>The name of the meter, for the exporter.</summary>
     public const string MeterName = "TokenOperator.Storage";
 
-    /// <summary>What fails is tried again sooner than this, so an older failure is of something that nobody wants any more.</summary>
-    private static readonly TimeSpan FailureCounts = TimeSpan.FromMinutes(2);
+    /// <summary>Failed work is retried sooner than this. An older failure belongs to work that is no longer needed.</summary>
+    private static readonly TimeSpan FailureLifetime = TimeSpan.FromMinutes(2);
 
     private static readonly InstrumentAdvice<double> Buckets = new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30] };
 
@@ -20,37 +20,37 @@ public sealed class StoreMetrics : IDisposable
     private long _failedAt;
     private volatile bool _failed;
 
-    /// <summary>Makes the instruments.</summary>
+    /// <summary>Creates the instruments.</summary>
     public StoreMetrics(TimeProvider time, IMeterFactory meters)
     {
         _time = time;
         _meter = meters.Create(MeterName);
-        _duration = _meter.CreateHistogram("tokenoperator_store_statement_duration", "s", "Duration of a statement in Postgres, also of one that fails.", null, Buckets);
+        _duration = _meter.CreateHistogram("tokenoperator_store_statement_duration", "s", "Duration of a statement in Postgres, whether it succeeds or fails.", null, Buckets);
         _meter.CreateObservableCounter("tokenoperator_store_errors", () => Volatile.Read(ref _errors), null, "Failed statements and failed LISTEN connections.");
         _meter.CreateObservableGauge("tokenoperator_store_up", () => IsUp ? 1 : 0, null, "0 while requests to Postgres fail.");
     }
 
-    /// <summary>False from a failure until something succeeds.</summary>
-    public bool IsUp => !_failed || _time.GetElapsedTime(Volatile.Read(ref _failedAt)) > FailureCounts;
+    /// <summary>False from a failure to the next success, or for 2 minutes.</summary>
+    public bool IsUp => !_failed || _time.GetElapsedTime(Volatile.Read(ref _failedAt)) > FailureLifetime;
 
-    /// <summary>Begins a statement.</summary>
+    /// <summary>Begins a statement and returns its timestamp.</summary>
     public long Begin() => _time.GetTimestamp();
 
-    /// <summary>A statement that was begun at <paramref name="started"/> has its answer.</summary>
+    /// <summary>Records that the statement that began at <paramref name="started"/> succeeded.</summary>
     public void Succeeded(long started)
     {
         _failed = false;
         _duration.Record(_time.GetElapsedTime(started).TotalSeconds);
     }
 
-    /// <summary>A statement that was begun at <paramref name="started"/> failed because of the database.</summary>
+    /// <summary>Records that the statement that began at <paramref name="started"/> failed because of the database.</summary>
     public void Failed(long started)
     {
         Count();
         _duration.Record(_time.GetElapsedTime(started).TotalSeconds);
     }
 
-    /// <summary>The connection that notices come on was made, or could not be or broke.</summary>
+    /// <summary>Records that the LISTEN connection was established, or that it failed.</summary>
     public void Listening(bool good)
     {
         if (good)

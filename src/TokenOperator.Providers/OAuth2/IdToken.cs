@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Text.Json;
-using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers.OAuth2;
@@ -73,7 +72,7 @@ internal static class IdToken
 
     private static string? Text(JsonElement claims, string name) =>
         claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
-        && value.GetString() is { Length: > 0 and <= Identity.Longest } text && !text.Any(char.IsControl)
+        && value.GetString() is { Length: > 0 and <= Identity.MaxLength } text && !text.Any(char.IsControl)
             ? text
             : null;
 }

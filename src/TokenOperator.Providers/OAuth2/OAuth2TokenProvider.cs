@@ -4,7 +4,6 @@ using System.Security.Authentication;
 using Google.Apis.Auth.OAuth2.Requests;
 using Google.Apis.Util;
 using Microsoft.Extensions.Logging;
-using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Authorization;
 

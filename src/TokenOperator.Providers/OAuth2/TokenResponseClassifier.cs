@@ -1,5 +1,4 @@
 // The table of answers: what a reply of the token endpoint means. Pure.
-using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers.OAuth2;

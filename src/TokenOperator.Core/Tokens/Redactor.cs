@@ -1,22 +1,21 @@
-using System.Globalization;
 using System.Text;
-using TokenOperator.Core.Tokens;
+using TokenOperator.Core.Text;
 
-namespace TokenOperator.Core.Text;
+namespace TokenOperator.Core.Tokens;
 
-/// <summary>Makes a text that a server wrote fit for conditions, events and logs.</summary>
+/// <summary>Makes text that a server wrote safe for conditions, events and logs.</summary>
 public static class Redactor
 {
-    /// <summary>The longest text that <see cref="Of"/> gives, in characters.</summary>
+    /// <summary>The maximum length of what <see cref="Of"/> returns, in characters.</summary>
     public const int MaxLength = 300;
 
-    // Long enough not to blank out ordinary words, short enough that what stays visible of a token is of no use.
+    // Long enough to keep ordinary words, short enough that what stays visible of a token is useless.
     private const int PieceLength = 8;
     private const int MaxInput = 4096;
 
     /// <summary>
     /// <paramref name="text"/> in printable characters, at most <see cref="MaxLength"/> of them, with <c>***</c> for every
-    /// stretch of 8 characters or more that is also found in one of <paramref name="secrets"/>, as it is or percent-encoded.
+    /// run of 8 or more characters that also occurs in one of <paramref name="secrets"/>, as it is or percent-encoded.
     /// </summary>
     public static string Of(string text, params ReadOnlySpan<SecretValue?> secrets)
     {
@@ -24,15 +23,13 @@ public static class Redactor
         return safe.Length <= MaxLength ? safe : string.Concat(safe.AsSpan(0, MaxLength - 3), "...");
     }
 
+    // A surrogate is not a rune, so characters outside the basic plane are left out and no cut divides one.
     private static string Printable(string text)
     {
         var result = new StringBuilder(Math.Min(text.Length, MaxInput));
         foreach (var c in text.AsSpan(0, Math.Min(text.Length, MaxInput)))
         {
-            var printable = char.GetUnicodeCategory(c) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
-                or UnicodeCategory.PrivateUse or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.OtherNotAssigned
-                or UnicodeCategory.SpaceSeparator);
-            if (printable)
+            if (!char.IsWhiteSpace(c) && Rune.TryCreate(c, out var rune) && DisplayText.IsPrintable(rune))
                 result.Append(c);
             else if (result.Length > 0 && result[^1] != ' ')
                 result.Append(' ');
