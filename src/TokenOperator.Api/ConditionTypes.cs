@@ -3,7 +3,7 @@ namespace TokenOperator.Api;
 /// <summary>The condition types of an OAuthToken.</summary>
 public static class ConditionTypes
 {
-    /// <summary>The Secret holds an access token that is valid now, with the scopes asked for.</summary>
+    /// <summary>The Secret contains an access token that is valid now and has the requested scopes.</summary>
     public const string Ready = nameof(Ready);
 
     /// <summary>The last attempt to refresh succeeded.</summary>
@@ -12,9 +12,9 @@ public static class ConditionTypes
     /// <summary>The newest token is committed in Postgres.</summary>
     public const string Persisted = nameof(Persisted);
 
-    /// <summary>kstatus: the operator is at work, or tries again by itself.</summary>
+    /// <summary>kstatus: the operator is working, or will retry automatically.</summary>
     public const string Reconciling = nameof(Reconciling);
 
-    /// <summary>kstatus: a human must act.</summary>
+    /// <summary>kstatus: someone must act.</summary>
     public const string Stalled = nameof(Stalled);
 }

@@ -3,7 +3,7 @@ using KubeRuntime.Client;
 
 namespace TokenOperator.Api;
 
-/// <summary>The JSON of an OAuthToken, by code that is made when this is built.</summary>
+/// <summary>JSON serialization of OAuthTokens, source-generated.</summary>
 [JsonSourceGenerationOptions(
     GenerationMode = JsonSourceGenerationMode.Metadata,
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

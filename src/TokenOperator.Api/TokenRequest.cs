@@ -1,4 +1,4 @@
-// Reads a spec: what was written becomes what is meant, or one sentence about what is wrong. No I/O.
+// Reads a spec: fills in defaults, or reports what is not valid in one sentence. No I/O.
 using System.Text.RegularExpressions;
 using KubeRuntime;
 using TokenOperator.Core.Text;
@@ -9,49 +9,49 @@ namespace TokenOperator.Api;
 /// <summary>A valid spec with its defaults filled in.</summary>
 public sealed partial record TokenRequest
 {
-    /// <summary>Most characters that an account's name may have.</summary>
+    /// <summary>The maximum length of an account's name, in characters.</summary>
     public const int MaxAccountLength = 256;
 
-    private const int LongestProvider = 63;
+    private const int MaxProviderLength = 63;
 
-    /// <summary>The object that asks.</summary>
+    /// <summary>The OAuthToken.</summary>
     public required NamespacedName Owner { get; init; }
 
-    /// <summary>Whose token.</summary>
+    /// <summary>The account.</summary>
     public required AccountKey Key { get; init; }
 
-    /// <summary>Where the OAuth client is.</summary>
+    /// <summary>The key with the OAuth client.</summary>
     public required SecretKey Client { get; init; }
 
-    /// <summary>Where a seed is, or null.</summary>
+    /// <summary>The key with the seed, or null.</summary>
     public SecretKey? Seed { get; init; }
 
     /// <summary>Scopes that the token must have.</summary>
     public IReadOnlyList<string> Scopes { get; init; } = [];
 
-    /// <summary>Whose consent it must be, or null.</summary>
+    /// <summary>Who must have consented, or null.</summary>
     public string? Identity { get; init; }
 
-    /// <summary>How much lifetime is left at a refresh.</summary>
+    /// <summary>The lifetime that is left when a refresh is due.</summary>
     public TimeSpan RefreshBefore { get; init; } = RefreshPolicy.DefaultRefreshBefore;
 
-    /// <summary>The Secret to write, in the object's namespace.</summary>
+    /// <summary>The name of the Secret to write, in the namespace of the object.</summary>
     public required string SecretName { get; init; }
 
-    /// <summary>Labels for it.</summary>
-    public IReadOnlyDictionary<string, string> Labels { get; init; } = Nothing;
+    /// <summary>Labels for the Secret.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = None;
 
-    /// <summary>Annotations for it.</summary>
-    public IReadOnlyDictionary<string, string> Annotations { get; init; } = Nothing;
+    /// <summary>Annotations for the Secret.</summary>
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = None;
 
-    /// <summary>True: touch nothing.</summary>
+    /// <summary>True: change nothing.</summary>
     public bool Suspended { get; init; }
 
-    private static readonly Dictionary<string, string> Nothing = [];
+    private static readonly Dictionary<string, string> None = [];
 
-    /// <summary>Reads the spec of <paramref name="entity"/>. The CRD refuses most of this already, but not on every server and not for objects older than it.</summary>
+    /// <summary>Reads the spec of <paramref name="entity"/>. The CRD already rejects most errors, but not on every server and not for objects that are older than it.</summary>
     /// <param name="entity">The object.</param>
-    /// <param name="error">When the answer is null: which field, what was found, what was expected.</param>
+    /// <param name="error">When the result is null: which field, what was found and what was expected.</param>
     public static TokenRequest? From(V1Alpha1OAuthToken entity, out string error)
     {
         var spec = entity.Spec;
@@ -69,8 +69,8 @@ public sealed partial record TokenRequest
             Identity = spec.Identity,
             RefreshBefore = DurationText.TryParse(spec.RefreshBefore, out var before) ? before : RefreshPolicy.DefaultRefreshBefore,
             SecretName = SecretNameOf(entity),
-            Labels = spec.SecretTemplate?.Labels ?? Nothing,
-            Annotations = spec.SecretTemplate?.Annotations ?? Nothing,
+            Labels = spec.SecretTemplate?.Labels ?? None,
+            Annotations = spec.SecretTemplate?.Annotations ?? None,
             Suspended = spec.Suspend ?? false,
         };
     }
@@ -84,21 +84,21 @@ public sealed partial record TokenRequest
         SecretName = SecretNameOf(entity),
     };
 
-    /// <summary>The Secret's name, also for a spec that is not valid otherwise.</summary>
+    /// <summary>The name of the Secret, also for a spec that is otherwise not valid.</summary>
     public static string SecretNameOf(V1Alpha1OAuthToken entity) =>
         string.IsNullOrEmpty(entity.Spec?.SecretName) ? entity.Metadata.Name : entity.Spec.SecretName;
 
     private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec) =>
         spec is null ? "spec is missing."
         : string.IsNullOrEmpty(spec.Provider) ? "spec.provider is empty; expected the name of a provider, such as google."
-        : !DisplayText.IsPrintable(spec.Provider) || spec.Provider.Length > LongestProvider ? $"spec.provider is \"{Shown(spec.Provider)}\"; expected the name of a provider, such as google."
+        : !DisplayText.IsPrintable(spec.Provider) || spec.Provider.Length > MaxProviderLength ? $"spec.provider is \"{Shown(spec.Provider)}\"; expected the name of a provider, such as google."
         : string.IsNullOrWhiteSpace(spec.Account) ? "spec.account is empty; expected the account's name, such as marcus."
         : spec.Account.Length > MaxAccountLength ? $"spec.account has {spec.Account.Length} characters; expected at most {MaxAccountLength}."
         : !DisplayText.IsPrintable(spec.Account) ? "spec.account has a control character; expected printable characters."
         : string.IsNullOrEmpty(spec.ClientSecretRef?.Name) ? "spec.clientSecretRef.name is empty; expected the name of the Secret with the OAuth client."
         : spec.SeedSecretRef is { Name: null or "" } ? "spec.seedSecretRef.name is empty; expected the name of the Secret with the token file."
         : spec.Identity is { } identity && (string.IsNullOrWhiteSpace(identity) || identity.Length > Core.Tokens.Identity.MaxLength || !DisplayText.IsPrintable(identity))
-            ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as the provider's id_token has it."
+            ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as in the provider's id_token."
         : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
         ?? (spec.DeletionPolicy is null or "Retain" or "Delete" or "Revoke"
             ? null
@@ -114,14 +114,14 @@ public sealed partial record TokenRequest
     {
         foreach (var (field, entries) in new[] { ("labels", template?.Labels), ("annotations", template?.Annotations) })
         {
-            foreach (var (name, value) in entries ?? Nothing)
+            foreach (var (name, value) in entries ?? None)
             {
                 if (name.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal) || name == "app.kubernetes.io/managed-by")
                     return $"spec.secretTemplate.{field} sets \"{Shown(name)}\", which the operator sets itself; remove it.";
                 if (!QualifiedName().IsMatch(name))
                     return $"spec.secretTemplate.{field} has the name \"{Shown(name)}\"; expected a Kubernetes name such as example.com/team.";
                 if (value is null)
-                    return $"spec.secretTemplate.{field}[\"{Shown(name)}\"] has no value; expected a text.";
+                    return $"spec.secretTemplate.{field}[\"{Shown(name)}\"] has no value; expected text.";
                 if (field == "labels" && !LabelValue().IsMatch(value))
                     return $"spec.secretTemplate.labels[\"{Shown(name)}\"] is \"{Shown(value)}\"; expected at most 63 letters, digits, '-', '_' or '.'.";
             }

@@ -1,4 +1,4 @@
-// The custom resource as it is on the wire. Holds what users wrote, valid or not; reading it is Controller/TokenRequest.cs.
+// The custom resource as the API server stores it, valid or not. TokenRequest reads and checks it. No I/O.
 using System.Text.Json.Serialization;
 using KubeRuntime;
 using k8s.Models;
@@ -6,8 +6,8 @@ using k8s.Models;
 namespace TokenOperator.Api;
 
 /// <summary>
-/// Asks for one Secret with an OAuth access token that is always fresh. The field descriptions for users are those of
-/// <c>config/crds/tokenoperator.dev_oauthtokens.yaml</c>; a test holds the two together.
+/// Requests one Secret with an OAuth access token that is always valid. The descriptions for users are in
+/// <c>config/crds/tokenoperator.dev_oauthtokens.yaml</c>; a test checks that both have the same fields.
 /// </summary>
 [KubernetesEntity(Group = GroupName, ApiVersion = "v1alpha1", Kind = KindName, PluralName = "oauthtokens")]
 public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthToken.EntitySpec, V1Alpha1OAuthToken.EntityStatus>
@@ -18,34 +18,34 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
     /// <summary>The kind.</summary>
     public const string KindName = "OAuthToken";
 
-    /// <summary>Any new value of this annotation refreshes now, once, past any backoff.</summary>
+    /// <summary>Each new value of this annotation requests one refresh now, without waiting for a backoff.</summary>
     public const string RefreshRequestedAnnotation = "tokenoperator.dev/refresh-requested-at";
 
-    /// <summary>What the user asks for.</summary>
+    /// <summary>The requested state.</summary>
     public sealed record EntitySpec
     {
         /// <summary>Name of a provider.</summary>
         public string? Provider { get; init; }
 
-        /// <summary>The account's name; with the provider it is the key of the row in Postgres.</summary>
+        /// <summary>The account's name. Provider and account are the key of the row in Postgres.</summary>
         public string? Account { get; init; }
 
-        /// <summary>Where the OAuth client is; key <c>credentials.json</c> by default.</summary>
+        /// <summary>The OAuth client; key <c>credentials.json</c> by default.</summary>
         public SecretKeyRef? ClientSecretRef { get; init; }
 
-        /// <summary>Where a token file to import once is; key <c>token.json</c> by default.</summary>
+        /// <summary>The token file to import once; key <c>token.json</c> by default.</summary>
         public SecretKeyRef? SeedSecretRef { get; init; }
 
         /// <summary>Scopes that the token must have.</summary>
         public IReadOnlyList<string>? Scopes { get; init; }
 
-        /// <summary>Whose consent it must be: an address or a subject.</summary>
+        /// <summary>Who must have consented: an address or a subject.</summary>
         public string? Identity { get; init; }
 
         /// <summary>Refresh when this much lifetime is left, such as <c>15m</c>.</summary>
         public string? RefreshBefore { get; init; }
 
-        /// <summary>The Secret to write; the object's name by default.</summary>
+        /// <summary>The name of the Secret to write; the name of the object by default.</summary>
         public string? SecretName { get; init; }
 
         /// <summary>Labels and annotations for that Secret.</summary>
@@ -54,7 +54,7 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary><c>Retain</c>, <c>Delete</c> or <c>Revoke</c>.</summary>
         public string? DeletionPolicy { get; init; }
 
-        /// <summary>True: nothing is refreshed and nothing touched.</summary>
+        /// <summary>True: the operator refreshes and changes nothing.</summary>
         public bool? Suspend { get; init; }
     }
 
@@ -68,7 +68,7 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         public string? Key { get; init; }
     }
 
-    /// <summary>What users add to the Secret's metadata.</summary>
+    /// <summary>Labels and annotations that users add to the Secret.</summary>
     public sealed record Template
     {
         /// <summary>Labels.</summary>
@@ -78,22 +78,22 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         public IReadOnlyDictionary<string, string>? Annotations { get; init; }
     }
 
-    /// <summary>What is. Times are RFC 3339 in UTC with whole seconds.</summary>
+    /// <summary>The observed state. Times are RFC 3339 in UTC with whole seconds.</summary>
     public sealed record EntityStatus
     {
-        /// <summary>Generation of the spec that this status speaks of.</summary>
+        /// <summary>Generation of the spec that this status describes.</summary>
         public long? ObservedGeneration { get; init; }
 
-        /// <summary>When the access token in the Secret ends.</summary>
+        /// <summary>When the access token in the Secret expires.</summary>
         public string? ExpiresAt { get; init; }
 
         /// <summary>When the provider last handed out a token.</summary>
         public string? LastRefreshTime { get; init; }
 
-        /// <summary>When the provider is asked next.</summary>
+        /// <summary>When the operator next requests a token from the provider.</summary>
         public string? NextRefreshTime { get; init; }
 
-        /// <summary>Scopes that were granted.</summary>
+        /// <summary>The granted scopes.</summary>
         public IReadOnlyList<string>? Scopes { get; init; }
 
         /// <summary>The Secret that was written.</summary>
@@ -105,7 +105,7 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary>Value of the annotation <see cref="RefreshRequestedAnnotation"/> that was last acted on.</summary>
         public string? LastHandledRefreshRequest { get; init; }
 
-        /// <summary>Where a browser can consent, while a human is needed and the operator serves people.</summary>
+        /// <summary>Where a browser can consent, while a consent is needed and self-service pages are enabled.</summary>
         public string? AuthorizationURL { get; init; }
 
         /// <summary>Ready, Refreshed, Persisted, Reconciling, Stalled.</summary>
@@ -115,7 +115,7 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         public Condition? Find(string type) => Conditions?.FirstOrDefault(c => c.Type == type);
     }
 
-    /// <summary>A condition as Kubernetes' API conventions have it.</summary>
+    /// <summary>A condition as the Kubernetes API conventions define it.</summary>
     public sealed record Condition
     {
         /// <summary>One of <see cref="ConditionTypes"/>.</summary>
@@ -127,13 +127,13 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary>One of <see cref="Reasons"/>.</summary>
         public required string Reason { get; init; }
 
-        /// <summary>For a person; never holds a token, a secret or a piece of one.</summary>
+        /// <summary>A message for people; never contains a token, a secret or a part of one.</summary>
         public required string Message { get; init; }
 
         /// <summary>When <see cref="Status"/> last changed.</summary>
         public required string LastTransitionTime { get; init; }
 
-        /// <summary>Generation of the spec that this condition speaks of.</summary>
+        /// <summary>Generation of the spec that this condition describes.</summary>
         public long? ObservedGeneration { get; init; }
 
         /// <summary>True when <see cref="Status"/> is <c>True</c>.</summary>

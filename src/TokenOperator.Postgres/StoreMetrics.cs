@@ -25,7 +25,7 @@ public sealed class StoreMetrics : IDisposable
     {
         _time = time;
         _meter = meters.Create(MeterName);
-        _duration = _meter.CreateHistogram("tokenoperator_store_statement_duration", "s", "Duration of a statement in Postgres, also of one that fails.", null, Buckets);
+        _duration = _meter.CreateHistogram("tokenoperator_store_statement_duration", "s", "Duration of a statement in Postgres, whether it succeeds or fails.", null, Buckets);
         _meter.CreateObservableCounter("tokenoperator_store_errors", () => Volatile.Read(ref _errors), null, "Failed statements and failed LISTEN connections.");
         _meter.CreateObservableGauge("tokenoperator_store_up", () => IsUp ? 1 : 0, null, "0 while requests to Postgres fail.");
     }

@@ -2,10 +2,10 @@ using System.Reflection;
 
 namespace TokenOperator.Core.Cli;
 
-/// <summary>What this program is.</summary>
+/// <summary>The version of this program.</summary>
 public static class BuildInfo
 {
-    /// <summary>Its version, with the commit when the build knew it.</summary>
+    /// <summary>The version, with the commit if the build knew it.</summary>
     public static string Version { get; } =
         typeof(BuildInfo).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 }

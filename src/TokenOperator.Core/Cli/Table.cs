@@ -1,16 +1,16 @@
 namespace TokenOperator.Core.Cli;
 
-/// <summary>Rows of cells on standard output, as kubectl prints them.</summary>
+/// <summary>Tables on standard output, in the format of kubectl.</summary>
 public static class Table
 {
-    /// <summary>Prints them; the first is the header, and all have as many cells as it.</summary>
+    /// <summary>Prints the rows. The first is the header, and all have the same number of cells.</summary>
     public static void Print(IReadOnlyList<string[]> rows)
     {
         foreach (var line in Lines(rows, (_, _, cell) => cell))
             Console.Out.WriteLine(line);
     }
 
-    /// <summary>The lines, with each cell, padded to its column, as <paramref name="paint"/> (row, column, cell) makes it.</summary>
+    /// <summary>The lines of the table. <paramref name="paint"/> (row, column, padded cell) can add color to each cell.</summary>
     public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows, Func<int, int, string, string> paint)
     {
         var last = rows[0].Length - 1;

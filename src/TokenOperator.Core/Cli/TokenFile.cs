@@ -2,23 +2,23 @@ using TokenOperator.Core.Documents;
 
 namespace TokenOperator.Core.Cli;
 
-/// <summary>A file that is named on the command line; <c>-</c> is standard input.</summary>
+/// <summary>A token file that is named on the command line; <c>-</c> is standard input.</summary>
 public static class TokenFile
 {
-    /// <summary>How messages call it.</summary>
+    /// <summary>The name of the file in messages.</summary>
     public static string Shown(string file) => file == "-" ? "standard input" : $"file {file}";
 
-    /// <summary>Its content, a little more of it than a token file can have, so that a wrong file is not read to its end.</summary>
+    /// <summary>Its content. At most one byte more than a token file can have is read, so that a wrong file is not read to its end.</summary>
     /// <exception cref="InvalidDocumentException">There is no such file.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(string file, CancellationToken ct)
     {
         if (Directory.Exists(file))
-            throw new InvalidDocumentException($"file {file}: it is a folder, a token file was expected.");
+            throw new InvalidDocumentException($"file {file}: it is a folder; expected a token file.");
         if (file != "-" && !File.Exists(file))
             throw new InvalidDocumentException($"file {file}: it does not exist.");
-        var most = new byte[(64 * 1024) + 1];
+        var content = new byte[JsonInput.MaxFileBytes + 1];
         await using var stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
-        var length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, ct);
-        return most.AsMemory(0, length);
+        var length = await stream.ReadAtLeastAsync(content, content.Length, throwOnEndOfStream: false, ct);
+        return content.AsMemory(0, length);
     }
 }

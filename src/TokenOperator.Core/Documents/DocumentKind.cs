@@ -1,10 +1,10 @@
 namespace TokenOperator.Core.Documents;
 
-/// <summary>Recognises documents that are mistaken for a client or token file, so that the refusal can name what was found.</summary>
+/// <summary>Recognizes documents that are mistaken for a client or token file, so that the message can name what was found.</summary>
 internal static class DocumentKind
 {
-    /// <summary>Refuses Google's other kinds of credentials.</summary>
-    public static void RefuseOtherCredentials(JsonFields fields, string source, string expected)
+    /// <summary>Rejects Google's other kinds of credentials.</summary>
+    public static void RejectOtherCredentials(JsonFields fields, string source, string expected)
     {
         var type = fields.Has("type") ? fields.Text("type") : null;
         var found = type switch

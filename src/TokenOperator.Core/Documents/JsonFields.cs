@@ -5,15 +5,15 @@ using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Core.Documents;
 
-/// <summary>Typed reading of one JSON object's fields. A field that is null counts as absent.</summary>
+/// <summary>Strict reading of the fields of one JSON object. A field that is null counts as absent.</summary>
 /// <param name="json">The object.</param>
-/// <param name="source">What messages call the document.</param>
-/// <param name="path">What messages put before a field's name, such as <c>installed.</c>.</param>
+/// <param name="source">The name of the document in messages.</param>
+/// <param name="path">The prefix of field names in messages, such as <c>installed.</c>.</param>
 internal readonly partial struct JsonFields(JsonElement json, string source, string path = "")
 {
-    // Go writes its zero time when there is no expiry; nothing of OAuth 2.0 is older than this either.
-    private static readonly DateTimeOffset Earliest = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly DateTimeOffset Latest = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    // Go writes its zero time when there is no expiry. No OAuth 2.0 token is older than this.
+    private static readonly DateTimeOffset MinTime = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset MaxTime = new(2200, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     public bool Has(string name) => Find(name) is not null;
 
@@ -40,13 +40,13 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
     {
         var text = Text(name);
         if (text is not null && !CredentialSyntax.IsValid(text))
-            throw Wrong(name, "printable ASCII characters alone; a line break or a blank at an end was perhaps copied along");
+            throw Wrong(name, "only printable ASCII characters; perhaps a line break or a space at an end was copied too");
         return text;
     }
 
     public SecretValue? Secret(string name) => SecretValue.From(Credential(name));
 
-    /// <summary>A list of strings or one string with blanks between; null when absent.</summary>
+    /// <summary>A list of strings, or one string with spaces between them; null when absent.</summary>
     public IReadOnlyList<string>? Scopes(string name)
     {
         if (Find(name) is not { } value)
@@ -56,9 +56,9 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
             JsonValueKind.String => value.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries),
             JsonValueKind.Array when value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String) =>
                 value.EnumerateArray().Select(item => item.GetString()!).ToArray(),
-            _ => throw Wrong(name, "a list of strings, or one string with blanks between the scopes"),
+            _ => throw Wrong(name, "a list of strings, or one string with spaces between the scopes"),
         };
-        return parts.All(CredentialSyntax.IsScope) ? parts : throw Wrong(name, "scopes of printable ASCII characters without blanks");
+        return parts.All(CredentialSyntax.IsScope) ? parts : throw Wrong(name, "scopes of printable ASCII characters without spaces");
     }
 
     /// <summary>A number, or a string that holds one.</summary>
@@ -68,29 +68,29 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
     public TimeSpan? Seconds(string name) =>
         Number(name) is { } seconds and > 0 and <= 10 * 365 * 86400 ? TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond)) : null;
 
-    /// <summary>A moment in unix time, counted in <paramref name="unitsPerSecond"/> units to the second; null when absent or 0.</summary>
+    /// <summary>A unix time with <paramref name="unitsPerSecond"/> units per second; null when absent or 0.</summary>
     public DateTimeOffset? UnixTime(string name, int unitsPerSecond = 1)
     {
-        // An app may have put a text there where another puts a number.
-        if (Find(name) is { ValueKind: JsonValueKind.String } text && IsoMoment().IsMatch(text.GetString()!))
+        // Some applications write text where others write a number.
+        if (Find(name) is { ValueKind: JsonValueKind.String } text && IsoPattern().IsMatch(text.GetString()!))
             return IsoTime(name);
         if (Number(name) is not { } number || number == 0)
             return null;
         var seconds = number / unitsPerSecond;
-        return seconds >= Earliest.ToUnixTimeSeconds() && seconds <= Latest.ToUnixTimeSeconds()
+        return seconds >= MinTime.ToUnixTimeSeconds() && seconds <= MaxTime.ToUnixTimeSeconds()
             ? DateTimeOffset.UnixEpoch.AddTicks((long)(seconds * TimeSpan.TicksPerSecond))
             : throw Wrong(name, unitsPerSecond == 1 ? "unix time in seconds" : "unix time in milliseconds");
     }
 
-    /// <summary>An ISO 8601 moment; UTC when it names no offset, since google-auth writes UTC so.</summary>
+    /// <summary>An ISO 8601 time; UTC when it has no offset, because google-auth writes UTC this way.</summary>
     public DateTimeOffset? IsoTime(string name)
     {
         const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
         if (Text(name) is not { } text)
             return null;
-        if (!IsoMoment().IsMatch(text) || !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out var moment) || moment > Latest)
-            throw Wrong(name, "a moment such as 2026-01-31T12:00:00Z");
-        return moment < Earliest ? null : moment;
+        if (!IsoPattern().IsMatch(text) || !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out var moment) || moment > MaxTime)
+            throw Wrong(name, "a time such as 2026-01-31T12:00:00Z");
+        return moment < MinTime ? null : moment;
     }
 
     public InvalidDocumentException Wrong(string name, string expected) => new($"{source}: field {path}{name}: expected {expected}.");
@@ -99,5 +99,5 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
         json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     [GeneratedRegex(@"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$", RegexOptions.CultureInvariant)]
-    private static partial Regex IsoMoment();
+    private static partial Regex IsoPattern();
 }

@@ -1,27 +1,27 @@
-// Seeding reads documents that others wrote. It does no I/O, trusts nothing and repeats nothing of what it read.
+// Documents: client files, token files and the stored document, written by others. No I/O; trusts nothing, and no message repeats content.
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
 namespace TokenOperator.Core.Documents;
 
-/// <summary>Turns bytes into one JSON object, or says in a sentence at which line and column they stop being one.</summary>
+/// <summary>Parses bytes as one JSON object, or reports the line and column at which they are not one.</summary>
 internal static class JsonInput
 {
-    /// <summary>More than any real client or token file holds, in bytes.</summary>
+    /// <summary>The maximum size of a client or token file, in bytes: more than any real one has.</summary>
     public const int MaxFileBytes = 64 * 1024;
 
     private const int MaxDepth = 16;
 
-    /// <summary>Reads one object. It is detached from <paramref name="content"/>.</summary>
-    /// <exception cref="InvalidDocumentException">The content is anything else.</exception>
+    /// <summary>Reads one object. It does not refer to <paramref name="content"/>.</summary>
+    /// <exception cref="InvalidDocumentException">The content is not one JSON object, or is too long.</exception>
     public static JsonElement ReadObject(ReadOnlySpan<byte> content, string source, int maxBytes = MaxFileBytes)
     {
         if (content.Length > maxBytes)
             throw new InvalidDocumentException($"{source}: more than {maxBytes} bytes found: this is not a client or token file.");
         if (content.StartsWith("\uFEFF"u8))
             content = content[3..];
-        RefuseOtherEncodings(content, source);
+        RejectOtherEncodings(content, source);
         content = content.TrimEnd(" \t\r\n"u8);
         if (content.IsEmpty)
             throw new InvalidDocumentException($"{source}: it is empty, a JSON object was expected.");
@@ -35,7 +35,7 @@ internal static class JsonInput
     public static JsonElement ReadObject(string content, string source, int maxBytes = MaxFileBytes) =>
         ReadObject(Encoding.UTF8.GetBytes(content), source, maxBytes);
 
-    private static void RefuseOtherEncodings(ReadOnlySpan<byte> content, string source)
+    private static void RejectOtherEncodings(ReadOnlySpan<byte> content, string source)
     {
         // Pickle protocols 2 to 5 begin with PROTO (0x80) and the protocol's number.
         if (content.Length > 1 && content[0] == 0x80 && content[1] is >= 2 and <= 5)
@@ -50,7 +50,7 @@ internal static class JsonInput
             throw new InvalidDocumentException($"{source}: {Place(content, ValidPrefix(content))}: the bytes are not UTF-8. Save the file as UTF-8.");
     }
 
-    // Finds what JsonDocument would accept or could not place: duplicates, depth, escapes that are no text.
+    // Finds what JsonDocument accepts or does not locate: duplicate fields, depth, escapes that are not text.
     private static void Check(ReadOnlySpan<byte> content, string source)
     {
         var reader = new Utf8JsonReader(content, new JsonReaderOptions { MaxDepth = 1024 });
@@ -88,11 +88,11 @@ internal static class JsonInput
         }
         catch (InvalidOperationException)
         {
-            throw Fault("this escape is no text", content, (int)reader.TokenStartIndex, source);
+            throw Fault("this escape is not text", content, (int)reader.TokenStartIndex, source);
         }
     }
 
-    /// <summary>True when more could follow that makes it JSON.</summary>
+    /// <summary>True when the content is the beginning of valid JSON.</summary>
     private static bool IsBeginning(ReadOnlySpan<byte> content)
     {
         var reader = new Utf8JsonReader(content, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = 1024 }));

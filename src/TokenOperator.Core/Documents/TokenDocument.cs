@@ -7,9 +7,9 @@ using TokenOperator.Core.Tokens;
 namespace TokenOperator.Core.Documents;
 
 /// <summary>
-/// The JSON in the column <c>token_data</c>: the raw token reply (RFC 6749 section 5.1) with the moments
-/// <c>issued_at</c>, <c>expires_at</c> and <c>refresh_token_expires_at</c> in unix seconds (fractions down to 1 µs),
-/// so that an application that has this table today goes on reading it.
+/// The JSON in the column <c>token_data</c>: the token response (RFC 6749 section 5.1) with the times <c>issued_at</c>,
+/// <c>expires_at</c> and <c>refresh_token_expires_at</c> in unix seconds (fractions down to 1 µs), so that an application that already
+/// has this table can still read it.
 /// </summary>
 public static class TokenDocument
 {
@@ -17,18 +17,18 @@ public static class TokenDocument
     private const int MaxBytes = 1024 * 1024;
 
     /// <summary>Reads what <see cref="Write"/> wrote, or any format of a token file. A missing refresh token is allowed.</summary>
-    /// <exception cref="InvalidDocumentException">It is no token document, or a field of it cannot be read.</exception>
+    /// <exception cref="InvalidDocumentException">It is not a token document, or a field cannot be read.</exception>
     public static TokenSet Read(string document) => TokenFields.Read(new JsonFields(JsonInput.ReadObject(document, Source, MaxBytes), Source));
 
     /// <summary>
-    /// Writes <paramref name="token"/>. Members of <paramref name="previousDocument"/> that it does not know are kept, and
-    /// those by which another format says the same (<c>token</c>, <c>expiry</c> and their like) follow along. A token
-    /// without refresh token leaves the one that is there: nothing but a newer one replaces a refresh token.
+    /// Writes <paramref name="token"/>. Unknown members of <paramref name="previousDocument"/> are kept, and members of other formats with the
+    /// same meaning (such as <c>token</c> and <c>expiry</c>) are updated. A token without a refresh token keeps the previous one: only a
+    /// newer refresh token replaces a refresh token.
     /// </summary>
     /// <param name="token">The tokens.</param>
-    /// <param name="previousDocument">What stands there, or null.</param>
-    /// <param name="isNewGrant">True when somebody consented anew: what the old grant says of itself does not hold any more.</param>
-    /// <exception cref="InvalidDocumentException"><paramref name="previousDocument"/> is no JSON object.</exception>
+    /// <param name="previousDocument">The document that is replaced, or null.</param>
+    /// <param name="isNewGrant">True after a new consent: what the document says about the old grant is no longer true.</param>
+    /// <exception cref="InvalidDocumentException"><paramref name="previousDocument"/> is not a JSON object.</exception>
     public static string Write(TokenSet token, string? previousDocument, bool isNewGrant = false)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
@@ -70,7 +70,7 @@ public static class TokenDocument
             {
                 case "refresh_token" when token.RefreshToken is not null:
                 case "access_token" or "token_type" or "scope" or "expires_in" or "issued_at" or "expires_at" or "refresh_token_expires_at":
-                // Counted from the reply that brought it, which is over; refresh_token_expires_at says the same.
+                // Counted from the response that brought it; refresh_token_expires_at has the same information.
                 case "refresh_token_expires_in":
                     break;
                 case "account" when token.Identity?.Email is not null:
@@ -128,7 +128,7 @@ public static class TokenDocument
             writer.WriteNumber(name, (value - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond / 1_000_000m);
     }
 
-    // google-auth reads just this form: it cuts the Z off and the fraction after the point.
+    // google-auth reads only this form: it cuts off the Z and the fraction.
     private static string? Iso(DateTimeOffset? moment) =>
         moment?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 }

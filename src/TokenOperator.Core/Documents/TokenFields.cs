@@ -2,15 +2,15 @@ using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Core.Documents;
 
-/// <summary>The fields by which applications keep one account's tokens, whichever of the known formats they use.</summary>
+/// <summary>The fields in which applications keep the tokens of one account, in any of the known formats.</summary>
 internal static class TokenFields
 {
-    /// <summary>Reads what is there; a missing refresh token is the caller's affair.</summary>
-    /// <exception cref="InvalidDocumentException">A field that is there cannot be read.</exception>
+    /// <summary>Reads the tokens. The caller checks whether the refresh token is missing.</summary>
+    /// <exception cref="InvalidDocumentException">A field cannot be read.</exception>
     public static TokenSet Read(JsonFields fields)
     {
         var accessToken = fields.Secret("access_token") ?? fields.Secret("token");
-        var (issuedAt, expiresAt) = Lifetime(fields);
+        var (issuedAt, expiresAt) = ReadLifetime(fields);
         return new TokenSet
         {
             RefreshToken = fields.Secret("refresh_token"),
@@ -19,13 +19,13 @@ internal static class TokenFields
             Scopes = fields.Scopes("scope") ?? fields.Scopes("scopes") ?? [],
             IssuedAt = accessToken is null ? null : issuedAt,
             ExpiresAt = accessToken is null ? null : expiresAt,
-            Identity = WhoConsented(fields),
+            Identity = ReadIdentity(fields),
             RefreshTokenExpiresAt = fields.UnixTime("refresh_token_expires_at") ?? issuedAt + fields.Seconds("refresh_token_expires_in"),
         };
     }
 
-    // account: google-auth and gcloud, often empty; other applications keep names of their own there.
-    private static Identity? WhoConsented(JsonFields fields) => (fields.Name("subject"), fields.Name("account")) switch
+    // account: google-auth and gcloud, often empty. Other applications keep their own names there.
+    private static Identity? ReadIdentity(JsonFields fields) => (fields.Name("subject"), fields.Name("account")) switch
     {
         (null, { } email) when !email.Contains('@', StringComparison.Ordinal) => null,
         (null, null) => null,
@@ -33,7 +33,7 @@ internal static class TokenFields
     };
 
     // expires_at: gmail-sdk and the stored document. expiry: google-auth and rclone. expiry_date: Node. IssuedUtc: .NET.
-    private static (DateTimeOffset? IssuedAt, DateTimeOffset? ExpiresAt) Lifetime(JsonFields fields)
+    private static (DateTimeOffset? IssuedAt, DateTimeOffset? ExpiresAt) ReadLifetime(JsonFields fields)
     {
         var issuedAt = fields.UnixTime("issued_at") ?? fields.IsoTime("IssuedUtc") ?? fields.IsoTime("Issued");
         var expiresAt = fields.UnixTime("expires_at") ?? fields.IsoTime("expiry") ?? fields.UnixTime("expiry_date", 1000);

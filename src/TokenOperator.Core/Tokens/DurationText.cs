@@ -6,7 +6,9 @@ namespace TokenOperator.Core.Tokens;
 /// <summary>Durations as Kubernetes users write them: <c>15m</c>, <c>1h30m</c>, <c>90s</c> (the h, m and s of Go's time.ParseDuration).</summary>
 public static partial class DurationText
 {
-    /// <summary>Reads <paramref name="text"/>; false for anything else, signs and fractions included, and for more than 10 years.</summary>
+    private static readonly TimeSpan MaxDuration = TimeSpan.FromDays(3650);
+
+    /// <summary>Reads <paramref name="text"/>; false for anything else, including signs, fractions and more than 10 years.</summary>
     public static bool TryParse(string? text, out TimeSpan duration)
     {
         duration = TimeSpan.Zero;
@@ -14,14 +16,14 @@ public static partial class DurationText
             return false;
 
         var seconds = (Part(match, "h") * 3600) + (Part(match, "m") * 60) + Part(match, "s");
-        if (seconds > TimeSpan.FromDays(3650).TotalSeconds)
+        if (seconds > MaxDuration.TotalSeconds)
             return false;
 
         duration = TimeSpan.FromSeconds(seconds);
         return true;
     }
 
-    /// <summary>The shortest such text for whole seconds: <c>0s</c>, <c>1h30m</c>.</summary>
+    /// <summary>The shortest text for a number of whole seconds, such as <c>0s</c> or <c>1h30m</c>.</summary>
     public static string Format(TimeSpan duration)
     {
         var seconds = (long)Math.Max(0, Math.Round(duration.TotalSeconds));

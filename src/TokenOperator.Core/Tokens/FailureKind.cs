@@ -1,40 +1,40 @@
 namespace TokenOperator.Core.Tokens;
 
 /// <summary>
-/// What a failed refresh means, whatever words the provider used. The names are those of the condition reasons
-/// and of the column <c>failure_reason</c>; the table of answers behind them is in docs/failures.md.
+/// What a failed refresh means, independent of how the provider words it. The names are those of the condition reasons and of the
+/// column <c>failure_reason</c>. docs/failures.md lists the responses behind them.
 /// </summary>
 public enum FailureKind
 {
-    /// <summary>The provider is unreachable, slow or says that it is at fault: it may pass.</summary>
+    /// <summary>The provider is unreachable, slow or reports an error of its own: temporary.</summary>
     ProviderUnavailable,
 
-    /// <summary>The provider asks for fewer requests: it passes.</summary>
+    /// <summary>The provider asks for fewer requests: temporary.</summary>
     RateLimited,
 
-    /// <summary>The answer is not one that RFC 6749 section 5 allows: tried again as a transient failure.</summary>
+    /// <summary>The response is not one that RFC 6749 section 5 allows: retried like a temporary failure.</summary>
     InvalidResponse,
 
-    /// <summary><c>invalid_grant</c>: the refresh token is dead and a human must consent again.</summary>
+    /// <summary><c>invalid_grant</c>: the refresh token no longer works, and someone must consent again.</summary>
     ReauthorizationRequired,
 
-    /// <summary><c>invalid_grant</c> with subtype <c>invalid_rapt</c> or <c>rapt_required</c>: the organisation's session length ended.</summary>
+    /// <summary><c>invalid_grant</c> with subtype <c>invalid_rapt</c> or <c>rapt_required</c>: the session length that the organization allows has ended.</summary>
     SessionPolicyReauth,
 
     /// <summary><c>admin_policy_enforced</c>: an administrator blocks the application.</summary>
     AdminPolicyBlocked,
 
-    /// <summary>The client itself is refused: every account of it fails.</summary>
+    /// <summary>The provider rejects the client: every account of it fails.</summary>
     ClientRejected,
 
-    /// <summary><c>invalid_request</c>, <c>invalid_scope</c> and their like: asking again in the same words cannot help.</summary>
+    /// <summary>Such as <c>invalid_request</c> or <c>invalid_scope</c>: the same request cannot succeed.</summary>
     RequestRejected,
 }
 
-/// <summary>What follows from a <see cref="FailureKind"/>.</summary>
+/// <summary>What a <see cref="FailureKind"/> implies.</summary>
 public static class FailureKinds
 {
-    /// <summary>True when a human must act: the operator stops asking but for one probe a day.</summary>
+    /// <summary>True when someone must act: the operator retries only once a day.</summary>
     public static bool NeedsHuman(this FailureKind kind) => kind is
         FailureKind.ReauthorizationRequired or FailureKind.SessionPolicyReauth or FailureKind.AdminPolicyBlocked
         or FailureKind.ClientRejected or FailureKind.RequestRejected;

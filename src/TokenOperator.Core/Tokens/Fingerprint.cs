@@ -4,12 +4,12 @@ using System.Text;
 namespace TokenOperator.Core.Tokens;
 
 /// <summary>
-/// A short, one-way name for a set of texts, to notice that an input has changed without keeping it.
-/// Half of a SHA-256 over the length-prefixed parts: equal parts give equal prints, and no other way back.
+/// A short one-way hash of texts, to notice that an input has changed without storing it: half of a SHA-256 over the length-prefixed
+/// parts.
 /// </summary>
 public static class Fingerprint
 {
-    /// <summary>32 lower-case hexadecimal digits for <paramref name="parts"/>, in their order; null and empty differ.</summary>
+    /// <summary>32 lower-case hexadecimal digits for <paramref name="parts"/>. The order matters, and null differs from empty.</summary>
     public static string Of(params ReadOnlySpan<string?> parts)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -1,3 +1,5 @@
+using TokenOperator.Core.Text;
+
 namespace TokenOperator.Core.Tokens;
 
 /// <summary>Who consented, as the provider identifies them (OpenID Connect Core section 2).</summary>

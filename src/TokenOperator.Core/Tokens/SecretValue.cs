@@ -1,12 +1,12 @@
-// The domain: no I/O. What may never be printed is held in this type alone.
+// Tokens: the domain, without I/O. Only this type holds text that must never be printed.
 using System.Security.Cryptography;
 using System.Text;
 
 namespace TokenOperator.Core.Tokens;
 
 /// <summary>
-/// A text that must not be shown: a token, a client secret. It prints as <c>***</c> wherever it is
-/// formatted, logged or put into an exception; only <see cref="Reveal"/> gives the text.
+/// Text that must not be shown, such as a token or a client secret. It prints as <c>***</c> wherever it is formatted, logged or put
+/// into an exception. Only <see cref="Reveal"/> returns the text.
 /// </summary>
 public sealed class SecretValue : IEquatable<SecretValue>
 {
@@ -19,10 +19,10 @@ public sealed class SecretValue : IEquatable<SecretValue>
         _text = text;
     }
 
-    /// <summary>The text itself. Call it only where the text leaves the process on purpose.</summary>
+    /// <summary>The text. Call this only where the text is meant to leave the process.</summary>
     public string Reveal() => _text;
 
-    /// <summary>Wraps <paramref name="text"/>, or gives null when there is nothing to wrap.</summary>
+    /// <summary>Wraps <paramref name="text"/>; null for null or empty.</summary>
     public static SecretValue? From(string? text) => string.IsNullOrEmpty(text) ? null : new SecretValue(text);
 
     /// <inheritdoc/>

@@ -1,30 +1,30 @@
 namespace TokenOperator.Core.Tokens;
 
-/// <summary>All that is known of one account's tokens: what is stored in Postgres and what a Secret is made from.</summary>
+/// <summary>The tokens of one account: what Postgres stores and what a Secret is made from.</summary>
 public sealed record TokenSet
 {
-    /// <summary>The long-lived token; null only for a row that was adopted without one.</summary>
+    /// <summary>The long-lived token; null only for an adopted row without one.</summary>
     public SecretValue? RefreshToken { get; init; }
 
     /// <summary>The short-lived token, or null before the first refresh.</summary>
     public SecretValue? AccessToken { get; init; }
 
-    /// <summary>How the access token is presented: <c>Bearer</c> (RFC 6750).</summary>
+    /// <summary>How the access token is used: <c>Bearer</c> (RFC 6750).</summary>
     public string TokenType { get; init; } = "Bearer";
 
-    /// <summary>Scopes that were granted, in the provider's order; empty when the provider never said.</summary>
+    /// <summary>The granted scopes, in the order of the provider; empty if the provider never named them.</summary>
     public IReadOnlyList<string> Scopes { get; init; } = [];
 
-    /// <summary>When the access token was handed out, or null when that is not known.</summary>
+    /// <summary>When the access token was issued; null if unknown.</summary>
     public DateTimeOffset? IssuedAt { get; init; }
 
-    /// <summary>When the access token stops being valid; null together with <see cref="AccessToken"/>, or when unknown.</summary>
+    /// <summary>When the access token expires; null without <see cref="AccessToken"/>, or if unknown.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>When the refresh token itself ends (Google's <c>refresh_token_expires_in</c>), or null when it has no known end.</summary>
+    /// <summary>When the refresh token expires (Google's <c>refresh_token_expires_in</c>); null if unknown.</summary>
     public DateTimeOffset? RefreshTokenExpiresAt { get; init; }
 
-    /// <summary>Who consented to it, as recorded at the consent or in the token file; null when that is not known.</summary>
+    /// <summary>Who consented, as recorded at the consent or in the token file; null if unknown.</summary>
     public Identity? Identity { get; init; }
 
     /// <summary>True when there is an access token that is valid at <paramref name="now"/>.</summary>

@@ -104,7 +104,7 @@ public sealed partial class SelfServiceFlow(
             return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Begin again with the link");
         if (ConsentValidator.FindError(granted, found.Expected, found.Scopes) is { } unfit)
             return NotDone(owner, unfit);
-        var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId, null);
+        var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId);
         var stored = await accounts.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
         queue.Enqueue(found.Request.Key);
         if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))

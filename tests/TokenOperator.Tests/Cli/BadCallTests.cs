@@ -30,7 +30,7 @@ public sealed class BadCallTests
     {
         var folder = Path.GetTempPath();
         await FluentActions.Awaiting(() => SeedCommand.ExecuteAsync(folder, Marcus, null, replace: false, CancellationToken.None))
-            .Should().ThrowAsync<InvalidDocumentException>().WithMessage("*is a folder, a token file was expected.");
+            .Should().ThrowAsync<InvalidDocumentException>().WithMessage("*is a folder; expected a token file.");
         await FluentActions.Awaiting(() => SeedCommand.ExecuteAsync(Path.Combine(folder, "no such file"), Marcus, null, replace: false, CancellationToken.None))
             .Should().ThrowAsync<InvalidDocumentException>().WithMessage("*does not exist*");
     }

@@ -28,7 +28,7 @@ public sealed class ReconcilePolicyTests
     private static readonly ReconcileInput Empty = new() { Now = Now, Request = Request, Providers = ["google"] };
 
     private static Seed SeedOf(string refreshToken, string? clientId = null) =>
-        new(new TokenSet { RefreshToken = new SecretValue(refreshToken) }, clientId, null);
+        new(new TokenSet { RefreshToken = new SecretValue(refreshToken) }, clientId);
 
     private static AccountRecord Row(TimeSpan? left = null, RefreshFailure? failure = null, string[]? namespaces = null, string? refreshToken = "refresh") => new()
     {
@@ -132,7 +132,7 @@ public sealed class ReconcilePolicyTests
     public void A_token_without_all_scopes_is_replaced_by_a_new_seed_that_has_them()
     {
         var wanting = With(Row(TimeSpan.FromMinutes(50))) with { Request = Request with { Scopes = ["send", "admin"] } };
-        static Seed Granting(params string[] scopes) => new(SeedOf("another").Token with { Scopes = scopes }, null, null);
+        static Seed Granting(params string[] scopes) => new(SeedOf("another").Token with { Scopes = scopes }, null);
 
         ReconcilePolicy.Missing(wanting).Should().Be(InputKind.Seed);
         ReconcilePolicy.Decide(wanting with { Seed = Found(Granting("admin", "send")) }).Should().BeOfType<Decision.Import>();
