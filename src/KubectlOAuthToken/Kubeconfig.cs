@@ -57,7 +57,7 @@ internal sealed class Kubeconfig
     {
         try
         {
-            var configuration = _config is null ? KubernetesClientConfiguration.InClusterConfig() : KubeconfigContext.Resolve(_config, _context);
+            var configuration = _config is null ? KubernetesClientConfiguration.InClusterConfig() : KubeconfigContext.Resolve(_config, _context, TimeProvider.System);
             return (KubernetesClientFactory.Create(configuration), string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace);
         }
         catch (Exception e) when (_config is not null && e is KubeConfigException or CryptographicException or FormatException or IOException or UnauthorizedAccessException)

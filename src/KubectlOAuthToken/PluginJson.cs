@@ -10,6 +10,7 @@ namespace KubectlOAuthToken;
 [JsonSerializable(typeof(V1CustomResourceDefinition))]
 [JsonSerializable(typeof(ResourceList<V1Deployment>))]
 [JsonSerializable(typeof(ResourceList<V1Pod>))]
+[JsonSerializable(typeof(V1Secret))]
 [JsonSerializable(typeof(V1SelfSubjectAccessReview))]
 [JsonSerializable(typeof(V1SubjectAccessReview))]
 internal sealed partial class PluginJson : JsonSerializerContext;

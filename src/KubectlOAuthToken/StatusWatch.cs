@@ -56,7 +56,7 @@ internal sealed class StatusWatch(Cluster cluster, string? name, string ns, stri
         while (true)
         {
             var all = new List<V1Alpha1OAuthToken>();
-            var version = await cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, "", all.AddRange, passOver: null, ct);
+            var version = await cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, "", all.AddRange, skip: null, ct);
             lock (_lock)
             {
                 _seen = all.Where(IsWanted).ToDictionary(token => token.Key());

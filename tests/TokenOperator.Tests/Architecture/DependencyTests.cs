@@ -17,6 +17,11 @@ public sealed class DependencyTests
         typeof(NamespacedName), typeof(AccountKey), typeof(V1Alpha1OAuthToken), typeof(ProviderRegistry), typeof(ITokenStore), typeof(OAuthTokenController), typeof(PluginCommandLine),
     }.Select(type => type.Assembly).ToDictionary(assembly => assembly.GetName().Name!);
 
+    /// <summary>The projects whose namespaces still use each other in a cycle. Remove a project from here once it has none.</summary>
+    private static readonly string[] NotYetWithoutCycles = ["TokenOperator.Core", "TokenOperator.Api", "TokenOperator.Providers", "TokenOperator.Postgres", "token-operator", "kubectl-oauthtoken"];
+
+    public static TheoryData<string> ProjectsWithoutCycles => [.. Projects.Keys.Except(NotYetWithoutCycles)];
+
     [Theory]
     [InlineData("KubeRuntime", "")]
     [InlineData("TokenOperator.Core", "")]
@@ -38,4 +43,19 @@ public sealed class DependencyTests
     public void A_project_knows_nothing_of_these_packages(string project, string packages) =>
         Projects[project].GetReferencedAssemblies().Select(reference => reference.Name!)
             .Where(name => packages.Split(' ').Any(package => name == package || name.StartsWith(package + ".", StringComparison.Ordinal))).Should().BeEmpty();
+
+    [Theory]
+    [MemberData(nameof(ProjectsWithoutCycles))]
+    public void The_namespaces_of_a_project_form_no_cycle(string project) =>
+        NamespaceGraph.FindCycle(Projects[project]).Should().BeEmpty("namespaces of {0} must not use each other in a cycle", project);
+
+    [Fact]
+    public void The_check_for_cycles_sees_signatures_and_method_bodies()
+    {
+        var uses = NamespaceGraph.UsesIn(typeof(NamespacedName).Assembly).Select(use => use.ToString()).ToList();
+
+        uses.Should().Contain("KubeRuntime.Queues -> KubeRuntime (WorkQueue uses NamespacedName)", "it is in signatures")
+            .And.Contain(use => use.StartsWith("KubeRuntime.Client -> KubeRuntime.Observability (", StringComparison.Ordinal))
+            .And.Contain("KubeRuntime.Queues -> KubeRuntime.RateLimiting (WorkQueue uses ExponentialBackoff)");
+    }
 }

@@ -1,4 +1,3 @@
-using k8s;
 using k8s.Models;
 using KubectlOAuthToken;
 using KubectlOAuthToken.Doctor;
@@ -140,7 +139,7 @@ public sealed class DoctorTests
     [Fact]
     public void The_operators_names_are_those_of_its_Deployment()
     {
-        var usual = KubernetesYaml.Deserialize<V1Deployment>(File.ReadAllText(Repository.File("config/manager/deployment.yaml")));
+        var usual = Repository.Manifest<V1Deployment>("config/manager/deployment.yaml");
         OperatorPods.AreOf(usual).Should().BeTrue();
         OperatorInstall.From(usual, new Dictionary<string, string>()).Should().Be(new OperatorInstall("token-operator-system"));
 
@@ -163,7 +162,7 @@ public sealed class DoctorTests
     private static CheckResult Leader(V1Lease? lease) => OperatorChecks.Leader(lease, new("system", "token-operator"), Now);
 
     private static V1CustomResourceDefinition Definition() =>
-        KubernetesYaml.Deserialize<V1CustomResourceDefinition>(File.ReadAllText(Repository.File("config/crds/tokenoperator.dev_oauthtokens.yaml")));
+        Repository.Manifest<V1CustomResourceDefinition>("config/crds/tokenoperator.dev_oauthtokens.yaml");
 
     /// <summary>Of a provider that this machine does not know, so that nobody is called.</summary>
     private static V1Alpha1OAuthToken Elsewhere(V1Alpha1OAuthToken token) => new() { Metadata = token.Metadata, Spec = token.Spec with { Provider = "elsewhere" }, Status = token.Status };

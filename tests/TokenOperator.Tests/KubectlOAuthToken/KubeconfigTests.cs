@@ -12,8 +12,8 @@ public sealed class KubeconfigTests : IDisposable
     [Theory]
     [InlineData("", "The kubeconfig FILE has no current context and no other either.")]
     [InlineData("# nothing", "The kubeconfig FILE has no current context and no other either.")]
-    [InlineData("a: b: c", "FILE is no kubeconfig: see its line 1.")]
-    [InlineData("hello", "FILE is no kubeconfig: see its line 1.")]
+    [InlineData("a: b: c", "FILE is not a kubeconfig: see line 1.")]
+    [InlineData("hello", "FILE is not a kubeconfig: see line 1.")]
     public void A_file_that_is_no_kubeconfig_or_an_empty_one_is_named(string content, string message) => Fails(content, message);
 
     [Theory]
