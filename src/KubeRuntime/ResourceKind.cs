@@ -3,11 +3,11 @@ using k8s.Models;
 
 namespace KubeRuntime;
 
-/// <summary>What the API server needs to find a kind of object.</summary>
+/// <summary>Identifies a kind of object to the API server.</summary>
 /// <param name="Group">The API group; empty for the core group.</param>
 /// <param name="Version">The version within the group, such as <c>v1</c>.</param>
-/// <param name="Kind">The kind as it stands in a manifest.</param>
-/// <param name="Plural">The plural as it stands in a URL.</param>
+/// <param name="Kind">The kind, as in a manifest.</param>
+/// <param name="Plural">The plural, as in a URL.</param>
 public sealed record ResourceKind(string Group, string Version, string Kind, string Plural)
 {
     /// <summary><c>group/version</c>, or the version alone in the core group.</summary>
@@ -29,6 +29,6 @@ public sealed record ResourceKind(string Group, string Version, string Kind, str
         return new(attribute.Group ?? "", attribute.ApiVersion, attribute.Kind ?? typeof(T).Name, attribute.PluralName);
     }
 
-    /// <summary><c>plural.group</c>, as kubectl writes it.</summary>
+    /// <summary><c>plural.group</c>, as kubectl prints it.</summary>
     public override string ToString() => Group.Length == 0 ? Plural : $"{Plural}.{Group}";
 }

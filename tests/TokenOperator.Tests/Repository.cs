@@ -1,3 +1,6 @@
+using YamlDotNet.Serialization;
+using k8s;
+
 namespace TokenOperator.Tests;
 
 /// <summary>The checkout that the tests run in.</summary>
@@ -5,6 +8,13 @@ internal static class Repository
 {
     /// <summary>Full path of a file that is named from the repository's top.</summary>
     public static string File(string path) => Path.Combine(Top, path);
+
+    /// <summary>Reads a manifest as an object of the Kubernetes API.</summary>
+    public static T Manifest<T>(string path)
+    {
+        var yaml = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build().Deserialize<object>(System.IO.File.ReadAllText(File(path)));
+        return KubernetesJson.Deserialize<T>(new SerializerBuilder().JsonCompatible().Build().Serialize(yaml));
+    }
 
     private static string Top { get; } = FindTop();
 

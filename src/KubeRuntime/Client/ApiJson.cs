@@ -8,19 +8,19 @@ using k8s.Models;
 namespace KubeRuntime.Client;
 
 /// <summary>
-/// JSON as KubernetesClient reads and writes it, but without <c>metadata.managedFields</c>, which is often the larger half of
-/// an object and which nobody here reads but of <see cref="PartialObjectMetadata"/>; and by code that is made when this is
-/// built: a published operator is trimmed, and what is looked at only as it runs could be missing.
+/// JSON as KubernetesClient reads and writes it, with two differences. It skips <c>metadata.managedFields</c>, often the larger half of
+/// an object, except in <see cref="PartialObjectMetadata"/>. And it uses source-generated code only, because reflection could miss
+/// members that trimming removed.
 /// </summary>
 internal sealed class ApiJson
 {
-    /// <param name="entities">The source-generated JSON of all other types that are read or written, and of <see cref="ResourceList{T}"/> of those that are listed.</param>
-    public ApiJson(params IEnumerable<IJsonTypeInfoResolver> entities)
+    /// <param name="types">The source-generated JSON of all other types that are read or written, and of <see cref="ResourceList{T}"/> of those that are listed.</param>
+    public ApiJson(params IEnumerable<IJsonTypeInfoResolver> types)
     {
         Options = CreateOptions();
         Options.TypeInfoResolver = JsonTypeInfoResolver
-            .Combine([RuntimeJson.Default, .. entities])
-            .WithAddedModifier(DropManagedFields);
+            .Combine([RuntimeJson.Default, .. types])
+            .WithAddedModifier(AdjustMetadata);
         Options.MakeReadOnly();
     }
 
@@ -37,17 +37,16 @@ internal sealed class ApiJson
         Converters = { new KubernetesJson.KubernetesDateTimeConverter(), new KubernetesJson.KubernetesDateTimeOffsetConverter() },
     };
 
-    private static void DropManagedFields(JsonTypeInfo info)
+    private static void AdjustMetadata(JsonTypeInfo info)
     {
-        if (info.Type != typeof(V1ObjectMeta)) return;
-        for (var i = info.Properties.Count - 1; i >= 0; i--)
-        {
-            if (info.Properties[i].Name == "managedFields") info.Properties.RemoveAt(i);
-        }
+        if (info.Type == typeof(V1ObjectMeta) && info.Properties.FirstOrDefault(property => property.Name == "managedFields") is { } managedFields)
+            info.Properties.Remove(managedFields);
+        if (info.Type == typeof(PartialObjectMetadata))
+            info.Properties.Single(property => property.Name == "metadata").CustomConverter = new WholeMetadataConverter();
     }
 
-    /// <summary>Metadata with all of its fields, for objects that are asked for because of their metadata.</summary>
-    internal sealed class WholeMetadataConverter : JsonConverter<V1ObjectMeta>
+    /// <summary>Reads metadata with all of its fields.</summary>
+    private sealed class WholeMetadataConverter : JsonConverter<V1ObjectMeta>
     {
         private static readonly JsonTypeInfo<V1ObjectMeta> Info = CreateInfo();
 
@@ -66,13 +65,12 @@ internal sealed class ApiJson
     }
 }
 
-/// <summary>What each operator reads and writes, whatever its entities are.</summary>
+/// <summary>The types that every operator reads and writes, whatever its entities are.</summary>
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(V1ObjectMeta))]
 [JsonSerializable(typeof(V1Status))]
 [JsonSerializable(typeof(V1DeleteOptions))]
 [JsonSerializable(typeof(V1Lease))]
-[JsonSerializable(typeof(V1Secret))]
 [JsonSerializable(typeof(Eventsv1Event))]
 [JsonSerializable(typeof(PartialObjectMetadata))]
 [JsonSerializable(typeof(ResourceList<PartialObjectMetadata>))]
@@ -81,3 +79,17 @@ internal sealed class ApiJson
 [JsonSerializable(typeof(List<string>))]
 [JsonSerializable(typeof(JsonObject))]
 internal sealed partial class RuntimeJson : JsonSerializerContext;
+
+/// <summary>Times for fields of type MicroTime, as Lease and Event have them.</summary>
+internal static class MicroTime
+{
+    /// <summary>
+    /// <paramref name="time"/> in UTC. Adds a tick to a whole second: KubernetesClient would write it without a fraction, and the
+    /// server rejects a MicroTime without one (400).
+    /// </summary>
+    public static DateTime From(DateTimeOffset time)
+    {
+        var utc = time.UtcDateTime;
+        return utc.Ticks % TimeSpan.TicksPerSecond == 0 ? utc.AddTicks(1) : utc;
+    }
+}

@@ -10,8 +10,8 @@ using k8s.Models;
 namespace KubeRuntime.Client;
 
 /// <summary>
-/// Sends a request until it is answered: waits and tries again when the server asks for it by Retry-After (429 and 5xx, up to
-/// 10 times, as client-go rest/request.go does), gives each try a time limit, and turns a refusal into an exception.
+/// Sends a request until the server responds: waits and retries when the server asks for that by Retry-After (429 and 5xx, up to 10
+/// times, as client-go rest/request.go does), limits the time of each attempt, and turns a rejection into an exception.
 /// </summary>
 internal sealed class ApiTransport(ApiConnection connection, ApiJson json, RuntimeMetrics? metrics, TimeProvider time, Version? version = null)
 {
@@ -20,10 +20,10 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromSeconds(60);
 
-    /// <summary>How bodies are read and written.</summary>
+    /// <summary>Reads and writes bodies.</summary>
     public ApiJson Json => json;
 
-    /// <summary>The whole exchange within the time limit: headers and body.</summary>
+    /// <summary>Sends a request and reads the whole response within the timeout.</summary>
     public async Task<T> SendAsync<T>(ApiRequest request, CancellationToken cancellationToken)
     {
         for (var attempt = 0; ; attempt++)
@@ -35,9 +35,11 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
                 try
                 {
                     using var response = await SendOnceAsync(request, both.Token);
-                    if (response.IsSuccessStatusCode) return await ReadAsync<T>(request, response, both.Token);
+                    if (response.IsSuccessStatusCode)
+                        return await ReadAsync<T>(request, response, both.Token);
                     var error = await ReadErrorAsync(request, response, both.Token);
-                    if (!IsRetryable(error, attempt)) throw error;
+                    if (!IsRetryable(error, attempt))
+                        throw error;
                     wait = error.RetryAfter!.Value;
                 }
                 catch (Exception e) when (IsFault(e, cancellationToken))
@@ -50,7 +52,7 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         }
     }
 
-    /// <summary>Only up to the headers, for a body that has no end. The caller disposes of the answer.</summary>
+    /// <summary>Sends a request and reads only the headers of the response, for a body without an end. The caller disposes of the response.</summary>
     public async Task<HttpResponseMessage> OpenAsync(ApiRequest request, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(RequestTimeout, time);
@@ -58,8 +60,10 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         try
         {
             var response = await SendOnceAsync(request, both.Token);
-            if (response.IsSuccessStatusCode) return response;
-            using (response) throw await ReadErrorAsync(request, response, both.Token);
+            if (response.IsSuccessStatusCode)
+                return response;
+            using (response)
+                throw await ReadErrorAsync(request, response, both.Token);
         }
         catch (Exception e) when (IsFault(e, cancellationToken))
         {
@@ -71,10 +75,10 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         attempt < MaxRetries && error.RetryAfter is not null
         && (error.StatusCode == HttpStatusCode.TooManyRequests || (int)error.StatusCode >= 500);
 
-    private static bool IsFault(Exception e, CancellationToken callers) =>
-        e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !callers.IsCancellationRequested);
+    private static bool IsFault(Exception e, CancellationToken cancellationToken) =>
+        e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 
-    private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool late) => late
+    private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool isTimeout) => isTimeout
         ? new($"{request}: the API server {connection.Address} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
         : new($"{request}: the API server {connection.Address} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
 
@@ -92,14 +96,15 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
             message.Content.Headers.ContentType = new MediaTypeHeaderValue(request.ContentType);
         }
 
-        if (connection.Credentials is not null) await connection.Credentials.ProcessHttpRequestAsync(message, cancellationToken);
+        if (connection.Credentials is not null)
+            await connection.Credentials.ProcessHttpRequestAsync(message, cancellationToken);
         try
         {
             var response = await connection.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             metrics?.CountRequest(((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), request.Method.Method, connection.Address.Authority);
             return response;
         }
-        // SocketsHttpHandler lets a bare SocketException out when a new connection breaks in the moment after it was made (.NET 10).
+        // SocketsHttpHandler throws a bare SocketException when a new connection breaks immediately after it was opened (.NET 10).
         catch (Exception e) when (e is HttpRequestException or SocketException)
         {
             metrics?.CountRequest("<error>", request.Method.Method, connection.Address.Authority);
@@ -113,12 +118,12 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         try
         {
             return await JsonSerializer.DeserializeAsync(body, json.Info<T>(), cancellationToken)
-                ?? throw new ApiException(response.StatusCode, "", $"{request}: the API server answered null");
+                ?? throw new ApiException(response.StatusCode, "", $"{request}: the API server returned null");
         }
         catch (Exception e) when (WatchStream.IsUnreadable(e))
         {
-            // The exception's own text can quote the answer, so only its position is told.
-            throw new ApiException(response.StatusCode, "", $"{request}: the answer cannot be read as {typeof(T).Name}{(e is JsonException { Path: { } path } ? $" at {path}" : "")}");
+            // The exception's own text can quote the response, so the message contains only the position.
+            throw new ApiException(response.StatusCode, "", $"{request}: the response cannot be read as {typeof(T).Name}{(e is JsonException { Path: { } path } ? $" at {path}" : "")}");
         }
     }
 
@@ -133,19 +138,17 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
-            // Not from the API server but from something in front of it: its own words have to do.
+            // The response comes from something in front of the API server: its text becomes the message.
         }
 
-        var said = status?.Message ?? Encoding.UTF8.GetString(text.AsSpan(0, Math.Min(text.Length, 200))).Trim();
-        var reason = status?.Reason ?? "";
-        var code = (int)response.StatusCode;
         var retryAfter = response.Headers.RetryAfter switch
         {
             { Delta: { } delta } => delta,
             { Date: { } date } when response.Headers.Date is { } now => date > now ? date - now : TimeSpan.Zero,
             _ => (TimeSpan?)null,
         };
-        return new(response.StatusCode, reason, $"{request}: {code}{(reason.Length == 0 ? "" : " ")}{reason}: {said}", retryAfter);
+        var start = Encoding.UTF8.GetString(text.AsSpan(0, Math.Min(text.Length, 200))).Trim();
+        return ApiException.From(request.ToString(), response.StatusCode, status, start, retryAfter);
     }
 
     private static async Task<byte[]> ReadStartAsync(HttpResponseMessage response, CancellationToken cancellationToken)

@@ -24,25 +24,25 @@ public sealed class ExecPluginException(string command, bool isStarted, string m
 }
 
 /// <summary>
-/// A sign-in by a program, such as gke-gcloud-auth-plugin or aws: client.authentication.k8s.io, as kubectl does it. What the
-/// program says on stderr goes to the terminal. Run again 30 s before its token ends.
+/// Credentials from a program, such as gke-gcloud-auth-plugin or aws: client.authentication.k8s.io, as in kubectl. The stderr of the
+/// program goes to the terminal. The program runs again 30 s before its token expires.
 /// </summary>
-/// <param name="program">The exec of a kubeconfig's user.</param>
-/// <param name="clock">Tells when a token has ended.</param>
-internal sealed class ExecCredentials(ExternalExecution program, TimeProvider clock) : ITokenProvider
+/// <param name="program">The <c>exec</c> section of a user in a kubeconfig.</param>
+/// <param name="time">The clock by which a token expires.</param>
+internal sealed class ExecCredentials(ExternalExecution program, TimeProvider time) : ITokenProvider
 {
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private Credentials? _last;
 
-    /// <summary>What the program gave.</summary>
+    /// <summary>The credentials that the program returned.</summary>
     /// <param name="Token">The bearer token.</param>
     /// <param name="Certificate">The client certificate (PEM).</param>
     /// <param name="Key">Its key (PEM).</param>
-    /// <param name="ExpiresAt">When they end; null when the program does not say.</param>
+    /// <param name="ExpiresAt">When they expire; null when the program does not say.</param>
     internal sealed record Credentials(string? Token, string? Certificate, string? Key, DateTimeOffset? ExpiresAt);
 
-    /// <summary>Runs the program and waits for it: a person may have to sign in.</summary>
-    /// <exception cref="ExecPluginException">It cannot be started, or gives nothing that can be used. Never with what it gave.</exception>
+    /// <summary>Runs the program and waits until it ends, because a person may have to sign in.</summary>
+    /// <exception cref="ExecPluginException">The program cannot be started or does not return usable credentials. The message never contains its output.</exception>
     public Credentials Run()
     {
         using var process = Start();
@@ -57,7 +57,7 @@ internal sealed class ExecCredentials(ExternalExecution program, TimeProvider cl
     public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
     {
         var credentials = _last;
-        if (credentials is null || credentials.ExpiresAt - Margin <= clock.GetUtcNow())
+        if (credentials is null || credentials.ExpiresAt - Margin <= time.GetUtcNow())
             credentials = await Task.Run(Run, cancellationToken);
         return new AuthenticationHeaderValue("Bearer", credentials.Token);
     }

@@ -8,20 +8,22 @@ using k8s.KubeConfigModels;
 namespace KubeRuntime.Client;
 
 /// <summary>
-/// Makes a connection's settings of one context of a kubeconfig. KubernetesClient's own way needs reflection over all of its
-/// types for a sign-in by a program, which a native program has not.
+/// Turns one context of a kubeconfig into the settings of a connection. Unlike KubernetesClient, it passes the arguments of a
+/// credential program unchanged, and its messages never contain the output of that program.
 /// </summary>
 public static class KubeconfigContext
 {
-    /// <summary>Looks up the context, its cluster and its user, and signs in where the user names a program for that.</summary>
+    /// <summary>Looks up the context, its cluster and its user, and signs in if the user names a program for that.</summary>
     /// <param name="config">The kubeconfig.</param>
-    /// <param name="context">The context's name; the current one when it is null.</param>
+    /// <param name="context">The name of the context; null for the current one.</param>
+    /// <param name="time">The clock by which credentials expire.</param>
     /// <exception cref="KubeConfigException">Something is missing, or cannot be used.</exception>
-    public static KubernetesClientConfiguration Resolve(K8SConfiguration config, string? context = null)
+    public static KubernetesClientConfiguration Resolve(K8SConfiguration config, string? context, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(config);
         context ??= config.CurrentContext;
-        if (string.IsNullOrEmpty(context)) throw new KubeConfigException("it has no current context");
+        if (string.IsNullOrEmpty(context))
+            throw new KubeConfigException("it has no current context");
         var details = config.Contexts?.FirstOrDefault(one => one.Name == context)?.ContextDetails ?? throw new KubeConfigException($"it has no context {context}");
         var cluster = config.Clusters?.FirstOrDefault(one => one.Name == details.Cluster)?.ClusterEndpoint
             ?? throw new KubeConfigException($"it has no cluster {details.Cluster}, which the context {context} names");
@@ -43,20 +45,20 @@ public static class KubeconfigContext
             ClientCertificateKeyData = user.ClientKeyData,
             ClientKeyFilePath = user.ClientKey,
         };
-        SignIn(settings, user);
+        SignIn(settings, user, time);
         return HasCredentials(settings) ? settings : throw new KubeConfigException($"its user {details.User} has no token, client certificate, password or program to sign in by");
     }
 
-    private static void SignIn(KubernetesClientConfiguration settings, UserCredentials user)
+    private static void SignIn(KubernetesClientConfiguration settings, UserCredentials user, TimeProvider time)
     {
         if (!string.IsNullOrEmpty(user.UserName) && !string.IsNullOrEmpty(user.Password))
             (settings.Username, settings.Password) = (user.UserName, user.Password);
-        // Whoever wrote it there renews it.
+        // The program that wrote the token there renews it.
         if (user.AuthProvider is { Name: "oidc", Config: { } oidc } && oidc.TryGetValue("id-token", out var idToken))
             settings.AccessToken = idToken;
         if (user.ExternalExecution is not { } program)
             return;
-        var signIn = new ExecCredentials(program, TimeProvider.System);
+        var signIn = new ExecCredentials(program, time);
         var first = signIn.Run();
         if (first.Token is not null)
             settings.TokenProvider = signIn;
@@ -88,7 +90,7 @@ public static class KubeconfigContext
             authorities.Clear();
         }
 
-        // Without one the machine's own authorities would be trusted.
+        // With an empty collection, the authorities of the machine would be trusted.
         return authorities.Count > 0 ? authorities
             : throw new KubeConfigException("its certificate authority cannot be read; expected PEM, and in certificate-authority-data as base64");
     }

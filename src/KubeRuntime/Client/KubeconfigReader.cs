@@ -1,6 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
 using YamlDotNet.Core;
-using YamlDotNet.Serialization;
 using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
@@ -8,8 +6,7 @@ using k8s.KubeConfigModels;
 namespace KubeRuntime.Client;
 
 /// <summary>
-/// Reads kubeconfig files into the model of KubernetesClient. Not by its own reader: that one first looks at each property of
-/// all of its 1,500 types, which a trimmed program does not have.
+/// Reads kubeconfig files into the model of KubernetesClient, and merges several files as kubectl does.
 /// </summary>
 public static class KubeconfigReader
 {
@@ -21,40 +18,43 @@ public static class KubeconfigReader
     public static IReadOnlyList<string> Paths(string? path = null) =>
         path is not null ? [path] : IsNamed ? FromEnvironment() : [KubernetesClientConfiguration.KubeConfigDefaultLocation];
 
-    /// <summary>Reads several files as kubectl does: of what is in more than one of them the first counts.</summary>
-    /// <param name="paths">The files; all of them exist.</param>
-    /// <exception cref="KubeConfigException">One of them is no kubeconfig.</exception>
+    /// <summary>Reads several files. When several of them define the same entry, the first one counts.</summary>
+    /// <param name="paths">The files, all of which exist.</param>
+    /// <exception cref="KubeConfigException">One of them is not a kubeconfig.</exception>
     public static K8SConfiguration Read(IReadOnlyList<string> paths)
     {
         var all = paths.Select(Read).ToList();
         return new K8SConfiguration
         {
             CurrentContext = all.Select(one => one.CurrentContext).FirstOrDefault(current => !string.IsNullOrEmpty(current)),
-            // Whoever looks something up takes the first of that name.
+            // A lookup takes the first entry of a name.
             Contexts = [.. all.SelectMany(one => one.Contexts ?? [])],
             Clusters = [.. all.SelectMany(one => one.Clusters ?? [])],
             Users = [.. all.SelectMany(one => one.Users ?? [])],
         };
     }
 
-    /// <summary>Reads one file; paths in it, which are relative to its folder, become absolute.</summary>
-    /// <exception cref="KubeConfigException">It is no kubeconfig.</exception>
+    /// <summary>Reads one file. Paths in it, which are relative to its folder, become absolute.</summary>
+    /// <exception cref="KubeConfigException">It is not a kubeconfig.</exception>
     public static K8SConfiguration Read(string path)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         var config = Parse(path);
         foreach (var cluster in config.Clusters ?? [])
         {
-            if (cluster.ClusterEndpoint is { } endpoint) endpoint.CertificateAuthority = Absolute(folder, endpoint.CertificateAuthority);
+            if (cluster.ClusterEndpoint is { } endpoint)
+                endpoint.CertificateAuthority = Absolute(folder, endpoint.CertificateAuthority);
         }
 
         foreach (var user in config.Users ?? [])
         {
-            if (user.UserCredentials is not { } credentials) continue;
+            if (user.UserCredentials is not { } credentials)
+                continue;
             credentials.ClientCertificate = Absolute(folder, credentials.ClientCertificate);
             credentials.ClientKey = Absolute(folder, credentials.ClientKey);
-            // One without a folder is looked for on PATH.
-            if (credentials.ExternalExecution is { Command: { } command } program && command.Contains('/', StringComparison.Ordinal)) program.Command = Absolute(folder, command);
+            // A command without a folder is searched for on PATH.
+            if (credentials.ExternalExecution is { Command: { } command } program && command.Contains('/', StringComparison.Ordinal))
+                program.Command = Absolute(folder, command);
         }
 
         return config;
@@ -62,20 +62,22 @@ public static class KubeconfigReader
 
     private static string[] FromEnvironment() => Environment.GetEnvironmentVariable("KUBECONFIG")?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
 
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Its model has lists and dictionaries of classes and strings only, whose code is always there; Trimming.xml keeps the classes.")]
     private static K8SConfiguration Parse(string path)
     {
         try
         {
-            using var reader = File.OpenText(path);
-            var deserializer = new DeserializerBuilder().IgnoreUnmatchedProperties().Build();
-            // An empty file is a kubeconfig with nothing in it.
-            return deserializer.Deserialize<K8SConfiguration?>(reader) ?? new K8SConfiguration();
+            // An empty file is an empty kubeconfig.
+            return KubernetesClientConfiguration.LoadKubeConfig(new FileInfo(path), useRelativePaths: false) ?? new K8SConfiguration();
         }
         catch (YamlException e)
         {
             // The exception's own text can quote the file.
-            throw new KubeConfigException($"{path} is no kubeconfig: see its line {e.Start.Line}.");
+            throw new KubeConfigException($"{path} is not a kubeconfig: see line {e.Start.Line}.");
+        }
+        catch (InvalidCastException)
+        {
+            // The whole document is a text or a list.
+            throw new KubeConfigException($"{path} is not a kubeconfig: see line 1.");
         }
     }
 

@@ -7,7 +7,7 @@ using k8s.Exceptions;
 
 namespace KubeRuntime.Client;
 
-/// <summary>Finds the API server and connects to it.</summary>
+/// <summary>Finds the API server and prepares a connection to it.</summary>
 public static class KubernetesClientFactory
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
@@ -15,34 +15,38 @@ public static class KubernetesClientFactory
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// The files that KUBECONFIG names, or else the pod's service account, or else <c>~/.kube/config</c>: the order of controller-runtime.
+    /// Loads the files that KUBECONFIG names, or else the service account of the pod, or else <c>~/.kube/config</c>: the order of
+    /// controller-runtime.
     /// </summary>
-    /// <exception cref="KubeConfigException">None of them is there, or it cannot be read.</exception>
-    public static KubernetesClientConfiguration LoadConfiguration()
+    /// <param name="time">The clock by which credentials expire.</param>
+    /// <exception cref="KubeConfigException">None of them exists, or it cannot be read.</exception>
+    public static KubernetesClientConfiguration LoadConfiguration(TimeProvider time)
     {
-        if (!KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster()) return KubernetesClientConfiguration.InClusterConfig();
+        if (!KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
+            return KubernetesClientConfiguration.InClusterConfig();
         var paths = KubeconfigReader.Paths();
         if (!KubeconfigReader.IsNamed && !File.Exists(paths[0]))
-            throw new KubeConfigException($"No cluster: KUBECONFIG is not set, this is no pod with a service account, and {paths[0]} does not exist. Set KUBECONFIG to a kubeconfig file.");
+            throw new KubeConfigException($"No cluster: KUBECONFIG is not set, this is not a pod with a service account, and {paths[0]} does not exist. Set KUBECONFIG to a kubeconfig file.");
         try
         {
-            // As kubectl: of several files some may be missing.
+            // As in kubectl, some of several files may be missing.
             string[] files = [.. paths.Where(File.Exists)];
-            if (files.Length == 0) throw new KubeConfigException("there is no such file");
-            return KubeconfigContext.Resolve(KubeconfigReader.Read(files));
+            if (files.Length == 0)
+                throw new KubeConfigException("there is no such file");
+            return KubeconfigContext.Resolve(KubeconfigReader.Read(files), context: null, time);
         }
         catch (KubeConfigException e)
         {
-            throw new KubeConfigException($"The kubeconfig {string.Join(" and ", paths)} cannot be used: {e.Message.TrimEnd('.')}. Mend it, or set KUBECONFIG to another.");
+            throw new KubeConfigException($"The kubeconfig {string.Join(" and ", paths)} cannot be used: {e.Message.TrimEnd('.')}. Fix it, or set KUBECONFIG to another one.");
         }
     }
 
     /// <summary>
-    /// Connects as <paramref name="configuration"/> says, and verifies the server's chain against the cluster's CA and its host name
-    /// against the address: with a CA given, the client of KubernetesClient 21.0.8 takes any host's certificate. A service account's
-    /// token is read again every minute.
+    /// Prepares the connection that <paramref name="configuration"/> describes. It verifies the server's certificate chain against the
+    /// cluster's CA and the host name against the address (given a CA, KubernetesClient 21.0.8 accepts the certificate of any host). The
+    /// token of a service account is read again every minute.
     /// </summary>
-    /// <exception cref="KubeConfigException">The server's address is none.</exception>
+    /// <exception cref="KubeConfigException">The server's address is not an absolute URI.</exception>
     public static ApiConnection Create(KubernetesClientConfiguration configuration)
     {
         if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var address))
@@ -55,22 +59,27 @@ public static class KubernetesClientFactory
             KeepAlivePingTimeout = PingTimeout,
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             EnableMultipleHttp2Connections = true,
-            // A redirect would carry the token elsewhere.
+            // A redirect would send the credentials elsewhere.
             AllowAutoRedirect = false,
         };
         var tls = handler.SslOptions;
-#pragma warning disable CA5359 // Whoever writes insecure-skip-tls-verify into a kubeconfig asks for just that.
-        if (configuration.SkipTlsVerify) tls.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning disable CA5359 // insecure-skip-tls-verify in a kubeconfig asks for exactly this.
+        if (configuration.SkipTlsVerify)
+            tls.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
-        else if (configuration.SslCaCerts is { Count: > 0 } authorities) tls.CertificateChainPolicy = TrustOnly(authorities);
-        // By a callback: of a collection none is shown to a server that does not name its authority.
-        if (CertificateOf(configuration) is { } certificate) tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+        else if (configuration.SslCaCerts is { Count: > 0 } authorities)
+            tls.CertificateChainPolicy = TrustOnly(authorities);
+        // A callback, because a certificate in a collection is not sent to a server that does not name its authority.
+        if (CertificateOf(configuration) is { } certificate)
+            tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
         configuration.FirstMessageHandlerSetup?.Invoke(handler);
 
         var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
-        // The name that the certificate is checked for follows the Host header.
-        if (!string.IsNullOrEmpty(configuration.TlsServerName)) http.DefaultRequestHeaders.Host = configuration.TlsServerName;
-        if (!string.IsNullOrEmpty(configuration.UserAgent)) http.DefaultRequestHeaders.TryAddWithoutValidation("User-Agent", configuration.UserAgent);
+        // The certificate is checked against the name in the Host header.
+        if (!string.IsNullOrEmpty(configuration.TlsServerName))
+            http.DefaultRequestHeaders.Host = configuration.TlsServerName;
+        if (!string.IsNullOrEmpty(configuration.UserAgent))
+            http.DefaultRequestHeaders.TryAddWithoutValidation("User-Agent", configuration.UserAgent);
         return new ApiConnection(address, http, CredentialsOf(configuration));
     }
 
@@ -86,11 +95,12 @@ public static class KubernetesClientFactory
     {
         try
         {
-            if (Pem(configuration.ClientCertificateData, configuration.ClientCertificateFilePath) is not { } certificate) return null;
+            if (Pem(configuration.ClientCertificateData, configuration.ClientCertificateFilePath) is not { } certificate)
+                return null;
             var key = Pem(configuration.ClientCertificateKeyData, configuration.ClientKeyFilePath)
                 ?? throw new KubeConfigException("The kubeconfig has a client certificate without its key. Add client-key or client-key-data to the user.");
             using var read = X509Certificate2.CreateFromPem(certificate, key);
-            // Windows shows no certificate whose key is in memory alone.
+            // Windows does not send a certificate whose key is only in memory.
             return X509CertificateLoader.LoadPkcs12(read.Export(X509ContentType.Pkcs12), null);
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
@@ -118,4 +128,26 @@ public static class KubernetesClientFactory
         policy.CustomTrustStore.AddRange(authorities);
         return policy;
     }
+}
+
+/// <summary>
+/// The address of the API server, the HTTP connections to it and their credentials. It replaces the <c>Kubernetes</c> class of
+/// KubernetesClient, whose methods and JSON for every operation of the API would cost memory and start time.
+/// </summary>
+public sealed class ApiConnection : IDisposable
+{
+    internal ApiConnection(Uri address, HttpClient http, ServiceClientCredentials? credentials) =>
+        (Address, Http, Credentials) = (address, http, credentials);
+
+    /// <summary>The address of the server, which can have a path in front of the API.</summary>
+    public Uri Address { get; }
+
+    /// <summary>The connections, without a timeout of their own.</summary>
+    internal HttpClient Http { get; }
+
+    /// <summary>Adds the bearer token or the password to a request; null when a client certificate is enough.</summary>
+    internal ServiceClientCredentials? Credentials { get; }
+
+    /// <inheritdoc/>
+    public void Dispose() => Http.Dispose();
 }

@@ -1,5 +1,5 @@
-// Talks to the API server: the only folder that knows HTTP. A thin layer of its own over the connection that
-// KubernetesClientFactory sets up, for exact control of time limits, retries and of what the server is asked to send.
+// Talks to the API server; the only namespace that knows HTTP. A thin layer over the connection that KubernetesClientFactory prepares,
+// for exact control of timeouts, retries and what the server sends.
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -10,8 +10,9 @@ using k8s.Models;
 namespace KubeRuntime.Client;
 
 /// <summary>
-/// All calls to the API server. Each throws <see cref="ApiException"/> when the server refuses, <see cref="ApiUnavailableException"/>
-/// when it does not answer (each try has 30 s). For <see cref="PartialObjectMetadata"/> only metadata is asked for.
+/// Calls to the API server. Each throws <see cref="ApiException"/> when the server rejects the request and
+/// <see cref="ApiUnavailableException"/> when it does not respond (30 s for each attempt). For <see cref="PartialObjectMetadata"/>, the
+/// server sends metadata only.
 /// </summary>
 public sealed class ResourceClient
 {
@@ -19,11 +20,11 @@ public sealed class ResourceClient
     private readonly ApiTransport _transport;
     private readonly string _fieldManager;
 
-    /// <summary>A client outside of an operator's host, which counts nothing.</summary>
-    /// <param name="connection">The API server.</param>
-    /// <param name="json">The source-generated JSON of all types that are read or written, and of <see cref="ResourceList{T}"/> of those that are listed.</param>
-    /// <param name="fieldManager">The name under which it writes.</param>
-    /// <param name="time">Measures time limits.</param>
+    /// <summary>Creates a client outside the host of an operator. Its requests are not counted in the metrics.</summary>
+    /// <param name="connection">The connection to the API server.</param>
+    /// <param name="json">The source-generated JSON of each type that the client reads or writes, and of <see cref="ResourceList{T}"/> of each type that it lists.</param>
+    /// <param name="fieldManager">The field manager of all writes.</param>
+    /// <param name="time">The clock for timeouts.</param>
     public ResourceClient(ApiConnection connection, IEnumerable<IJsonTypeInfoResolver> json, string fieldManager, TimeProvider time)
         : this(new ApiTransport(connection, new ApiJson(json), metrics: null, time), fieldManager)
     {
@@ -35,7 +36,7 @@ public sealed class ResourceClient
         _fieldManager = Uri.EscapeDataString(fieldManager);
     }
 
-    /// <summary>Reads one object; null when there is none.</summary>
+    /// <summary>Reads one object; null when it does not exist.</summary>
     public async Task<T?> GetAsync<T>(ResourceKind kind, NamespacedName name, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
@@ -50,21 +51,21 @@ public sealed class ResourceClient
         }
     }
 
-    /// <summary>Reads all objects of a kind, page by page, as they are now.</summary>
+    /// <summary>Reads the current state of all objects of a kind, page by page.</summary>
     /// <param name="kind">The kind.</param>
     /// <param name="ns">The namespace; empty means all.</param>
-    /// <param name="labelSelector">Only objects with these labels.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="labelSelector">Reads only objects with these labels.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
     public async Task<IReadOnlyList<T>> ListAsync<T>(
         ResourceKind kind, string ns, string? labelSelector, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var all = new List<T>();
-        await ListAsync<T>(new(kind, ns, labelSelector), "", all.AddRange, passOver: null, cancellationToken);
+        await ListAsync<T>(new(kind, ns, labelSelector), "", all.AddRange, skip: null, cancellationToken);
         return all;
     }
 
-    /// <summary>Creates an object; a 409 says that it is there already.</summary>
+    /// <summary>Creates an object; a 409 means that it exists already.</summary>
     public Task<T> CreateAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         _transport.SendAsync<T>(
@@ -76,7 +77,7 @@ public sealed class ResourceClient
             },
             cancellationToken);
 
-    /// <summary>Replaces an object; a 409 says that it changed since it was read.</summary>
+    /// <summary>Replaces an object; a 409 means that it has changed since it was read.</summary>
     public Task<T> ReplaceAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         _transport.SendAsync<T>(
@@ -88,7 +89,7 @@ public sealed class ResourceClient
             },
             cancellationToken);
 
-    /// <summary>Deletes an object; false when there is none. With <paramref name="uid"/> just that one, else a 409.</summary>
+    /// <summary>Deletes an object; false when it does not exist. With a <paramref name="uid"/>, a 409 means that another object has its name by now.</summary>
     public async Task<bool> DeleteAsync(ResourceKind kind, NamespacedName name, string? uid, CancellationToken cancellationToken)
     {
         var options = new V1DeleteOptions { Preconditions = uid is null ? null : new V1Preconditions { Uid = uid } };
@@ -105,8 +106,8 @@ public sealed class ResourceClient
     }
 
     /// <summary>
-    /// Server-side apply: <paramref name="body"/> holds just the fields that are ours (with apiVersion, kind and name). A 409 names
-    /// the fields that others own, unless <paramref name="force"/> takes them over.
+    /// Applies an object on the server: <paramref name="body"/> contains only the fields that this field manager owns, with apiVersion,
+    /// kind and name. A 409 names fields that other managers own; <paramref name="force"/> takes these over.
     /// </summary>
     public Task<T> ApplyAsync<T>(
         ResourceKind kind, NamespacedName name, object body, bool force, string? subresource, CancellationToken cancellationToken)
@@ -122,7 +123,7 @@ public sealed class ResourceClient
             },
             cancellationToken);
 
-    /// <summary>JSON patch (RFC 6902); a failed test is a 422, or a 409 where it concerned the resourceVersion.</summary>
+    /// <summary>Applies a JSON patch (RFC 6902). A failed test is a 422, or a 409 if it tested the resourceVersion.</summary>
     public Task<T> JsonPatchAsync<T>(
         ResourceKind kind, NamespacedName name, IReadOnlyList<JsonPatchOperation> operations, string? subresource,
         CancellationToken cancellationToken)
@@ -138,10 +139,10 @@ public sealed class ResourceClient
             },
             cancellationToken);
 
-    /// <summary>Sends a request that no other method covers, and returns once the headers are here. The caller disposes of the response.</summary>
+    /// <summary>Sends a request that no other method covers, and returns once the headers have arrived. The caller disposes of the response.</summary>
     public Task<HttpResponseMessage> OpenAsync(ApiRequest request, CancellationToken cancellationToken) => _transport.OpenAsync(request, cancellationToken);
 
-    /// <summary>JSON merge patch (RFC 7386): fields of <paramref name="patch"/> replace those of the object.</summary>
+    /// <summary>Applies a JSON merge patch (RFC 7386): the fields of <paramref name="patch"/> replace those of the object.</summary>
     public Task<T> MergePatchAsync<T>(ResourceKind kind, NamespacedName name, object patch, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         _transport.SendAsync<T>(
@@ -155,26 +156,27 @@ public sealed class ResourceClient
             cancellationToken);
 
     /// <summary>
-    /// Reads all pages and gives each to <paramref name="page"/>; answers the version of the collection. From version "0" the server's
-    /// cache answers (in one page), from a version on whatever it holds that is no older, from "" the state of now. An object that
-    /// does not fit its class goes to <paramref name="passOver"/>; without that it fails the whole.
+    /// Reads all pages, passes each to <paramref name="page"/> and returns the version of the collection. With version "0" the server
+    /// returns what its cache holds, in one page; with another version, a state that is not older; with "", the current state. The key
+    /// of an object that does not fit its class goes to <paramref name="skip"/>; without that, such an object fails the call.
     /// </summary>
     public async Task<string> ListAsync<T>(
-        ResourceScope scope, string resourceVersion, Action<List<T>> page, Action<NamespacedName>? passOver, CancellationToken cancellationToken)
+        ResourceScope scope, string resourceVersion, Action<List<T>> page, Action<NamespacedName>? skip, CancellationToken cancellationToken)
     {
-        // A limit beside a version would make the server read etcd in place of its cache (client-go tools/cache/reflector.go).
+        // With a limit and a version, the server would read etcd instead of its cache (client-go tools/cache/reflector.go).
         var limit = resourceVersion is "" or "0" ? $"limit={PageSize}" : "limit=0";
         var query = $"{limit}{scope.Selector}{(resourceVersion is "" ? "" : $"&resourceVersion={resourceVersion}")}";
         while (true)
         {
-            var list = await ReadPageAsync<T>(Collection<T>("list", scope, query, list: true), passOver, cancellationToken);
+            var list = await ReadPageAsync<T>(Collection<T>("list", scope, query, list: true), skip, cancellationToken);
             page(list.Items ?? []);
-            if (string.IsNullOrEmpty(list.Metadata.ContinueProperty)) return list.Metadata.ResourceVersion ?? "";
+            if (string.IsNullOrEmpty(list.Metadata.ContinueProperty))
+                return list.Metadata.ResourceVersion ?? "";
             query = $"limit={PageSize}{scope.Selector}&continue={Uri.EscapeDataString(list.Metadata.ContinueProperty)}";
         }
     }
 
-    /// <summary>Streams what changes after <paramref name="resourceVersion"/>; ends when the server ends it.</summary>
+    /// <summary>Streams the changes after <paramref name="resourceVersion"/>; ends when the server ends the watch.</summary>
     public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
         ResourceScope scope, string resourceVersion, TimeSpan timeout, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -182,24 +184,27 @@ public sealed class ResourceClient
             + $"&resourceVersion={resourceVersion}";
         using var response = await _transport.OpenAsync(Collection<T>("watch", scope, query, list: false), cancellationToken);
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-        await foreach (var change in WatchStream.ReadAsync<T>(body, _transport.Json, cancellationToken)) yield return change;
+        await foreach (var change in WatchStream.ReadAsync<T>(body, _transport.Json, cancellationToken))
+            yield return change;
     }
 
-    private async Task<ResourceList<T>> ReadPageAsync<T>(ApiRequest request, Action<NamespacedName>? passOver, CancellationToken cancellationToken)
+    private async Task<ResourceList<T>> ReadPageAsync<T>(ApiRequest request, Action<NamespacedName>? skip, CancellationToken cancellationToken)
     {
         try
         {
             return await _transport.SendAsync<ResourceList<T>>(request, cancellationToken);
         }
-        catch (ApiException e) when (e.StatusCode == HttpStatusCode.OK && passOver is not null)
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.OK && skip is not null)
         {
-            // It was answered and cannot be read as a whole: once more, object by object.
+            // The response cannot be read as a whole: request it again and read it object by object.
             var page = await _transport.SendAsync<ResourceList<JsonElement>>(request, cancellationToken);
             var items = new List<T>();
             foreach (var item in page.Items ?? [])
             {
-                if (TryRead<T>(item) is { } fits) items.Add(fits);
-                else passOver(TryRead<PartialObjectMetadata>(item)?.Key() ?? new("", "an object without a name"));
+                if (TryRead<T>(item) is { } fits)
+                    items.Add(fits);
+                else
+                    skip(TryRead<PartialObjectMetadata>(item)?.Key() ?? new("", "an object without a name"));
             }
 
             return new() { Metadata = page.Metadata, Items = items };

@@ -3,20 +3,20 @@ using k8s.Models;
 namespace KubeRuntime.Client;
 
 /// <summary>One page of a LIST.</summary>
-/// <typeparam name="T">What its items are read as.</typeparam>
+/// <typeparam name="T">The type of the items.</typeparam>
 public sealed class ResourceList<T>
 {
-    /// <summary>Its version, and where the next page begins.</summary>
+    /// <summary>The version of the collection, and the token for the next page.</summary>
     public V1ListMeta Metadata { get; set; } = new();
 
-    /// <summary>An empty list of metadata comes with <c>null</c> (seen on Kubernetes 1.20).</summary>
+    /// <summary>The items; null for an empty list of metadata (seen on Kubernetes 1.20).</summary>
     public List<T>? Items { get; set; }
 }
 
-/// <summary>What a LIST or a watch is to cover.</summary>
+/// <summary>The scope of a LIST or a watch.</summary>
 /// <param name="Kind">The kind.</param>
 /// <param name="Namespace">The namespace; empty means all.</param>
-/// <param name="LabelSelector">Only objects with these labels.</param>
+/// <param name="LabelSelector">Covers only objects with these labels; null for all.</param>
 public sealed record ResourceScope(ResourceKind Kind, string Namespace, string? LabelSelector)
 {
     /// <summary>The label selector as a query parameter; empty for none.</summary>

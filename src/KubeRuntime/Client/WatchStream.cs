@@ -6,10 +6,10 @@ using k8s.Models;
 
 namespace KubeRuntime.Client;
 
-/// <summary>What happened to an object.</summary>
+/// <summary>The type of a watch event.</summary>
 public enum WatchEventKind
 {
-    /// <summary>The object was created, or was there already.</summary>
+    /// <summary>The object was created, or existed already.</summary>
     Added,
 
     /// <summary>The object was changed.</summary>
@@ -18,27 +18,27 @@ public enum WatchEventKind
     /// <summary>The object was deleted.</summary>
     Deleted,
 
-    /// <summary>Only the resource version moved on.</summary>
+    /// <summary>Only the resource version increased.</summary>
     Bookmark,
 
-    /// <summary>The server ends the watch with a status.</summary>
+    /// <summary>The server ended the watch with a status.</summary>
     Error,
 
-    /// <summary>An object that does not fit its class; only its metadata is known.</summary>
+    /// <summary>The object does not fit its class; only its metadata could be read.</summary>
     Unreadable,
 }
 
-/// <summary>One line of a watch.</summary>
+/// <summary>One event of a watch.</summary>
 public readonly record struct WatchEvent<T>(WatchEventKind Type, T? Resource, V1ObjectMeta? Metadata = null, V1Status? Error = null);
 
 /// <summary>
-/// Reads a watch line by line (API concepts, "Efficient detection of changes"). The type of a line is read first, since an ERROR
-/// carries a Status in place of an object.
+/// Reads a watch line by line (API concepts, "Efficient detection of changes"). It reads the type of a line first, because an ERROR
+/// contains a Status instead of an object.
 /// </summary>
 internal static class WatchStream
 {
-    /// <summary>Many times what the API server stores of one object (a request may have 3 MiB), in bytes.</summary>
-    public const int LongestLine = 16 * 1024 * 1024;
+    /// <summary>The maximum length of a line, in bytes: several times the largest object that the API server accepts (3 MiB).</summary>
+    public const int MaxLine = 16 * 1024 * 1024;
 
     public static async IAsyncEnumerable<WatchEvent<T>> ReadAsync<T>(
         Stream stream, ApiJson json, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -52,13 +52,16 @@ internal static class WatchStream
             {
                 var line = buffer.Slice(0, end);
                 buffer = buffer.Slice(buffer.GetPosition(1, end));
-                if (!line.IsEmpty) yield return Parse<T>(line, json);
+                if (!line.IsEmpty)
+                    yield return Parse<T>(line, json);
             }
 
-            if (buffer.Length > LongestLine) throw new ApiUnavailableException($"a line of the watch is longer than {LongestLine} bytes");
+            if (buffer.Length > MaxLine)
+                throw new ApiUnavailableException($"a line of the watch is longer than {MaxLine} bytes");
             pipe.AdvanceTo(buffer.Start, buffer.End);
-            // What is left without an end of line was cut off: the watch that follows brings it again.
-            if (read.IsCompleted) yield break;
+            // A rest without a line break was cut off: the next watch delivers it again.
+            if (read.IsCompleted)
+                yield break;
         }
     }
 
@@ -91,7 +94,7 @@ internal static class WatchStream
         }
         catch (Exception e) when (IsUnreadable(e))
         {
-            // The exception's own text can quote the line, and so can that of an exception inside of this one.
+            // The text of the exception and of its inner exceptions can quote the line.
             throw new ApiUnavailableException("a line of the watch cannot be read as an event");
         }
     }
@@ -108,8 +111,8 @@ internal static class WatchStream
         }
     }
 
-    /// <summary>True for all that reading an object from JSON can throw because of what it reads.</summary>
-    // FormatException and its like: the converters of KubernetesClient let them through. InvalidOperationException: an escape that is no text.
+    /// <summary>True for every exception that reading an object can throw because of its JSON.</summary>
+    // The converters of KubernetesClient throw FormatException and others. An escape that is not valid text throws InvalidOperationException.
     public static bool IsUnreadable(Exception e) =>
         e is JsonException or FormatException or InvalidOperationException or ArgumentException or OverflowException or NotSupportedException;
 
@@ -125,15 +128,16 @@ internal static class WatchStream
         return Find(ref reader, "type"u8) ? reader.GetString() : null;
     }
 
-    /// <summary>Goes to the value of a property of the line; false when the line has none of that name.</summary>
+    /// <summary>Moves to the value of a property of the line; false when the line has no property of that name.</summary>
     private static bool Find(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
     {
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isIt = reader.ValueTextEquals(name);
+            var isMatch = reader.ValueTextEquals(name);
             reader.Read();
-            if (isIt) return true;
+            if (isMatch)
+                return true;
             reader.Skip();
         }
 

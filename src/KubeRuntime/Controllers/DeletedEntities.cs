@@ -3,7 +3,7 @@ using k8s.Models;
 
 namespace KubeRuntime.Controllers;
 
-/// <summary>The last known states of entities that are gone, until their deletion has been handled.</summary>
+/// <summary>The last known states of deleted entities, kept until the controller has handled the deletion.</summary>
 internal sealed class DeletedEntities<TEntity>
     where TEntity : class, IKubernetesObject<V1ObjectMeta>
 {
@@ -14,22 +14,25 @@ internal sealed class DeletedEntities<TEntity>
     {
         lock (_sync)
         {
-            if (!_gone.TryGetValue(entity.Key(), out var queue)) _gone[entity.Key()] = queue = new(1);
+            if (!_gone.TryGetValue(entity.Key(), out var queue))
+                _gone[entity.Key()] = queue = new(1);
             queue.Enqueue(entity);
         }
     }
 
-    /// <summary>The oldest one of that key; it stays until <see cref="Remove"/>.</summary>
+    /// <summary>The oldest state of that key; it is kept until <see cref="Remove"/>.</summary>
     public TEntity? Peek(NamespacedName key)
     {
-        lock (_sync) return _gone.TryGetValue(key, out var queue) ? queue.Peek() : null;
+        lock (_sync)
+            return _gone.TryGetValue(key, out var queue) ? queue.Peek() : null;
     }
 
     public void Remove(NamespacedName key)
     {
         lock (_sync)
         {
-            if (_gone.TryGetValue(key, out var queue) && queue.TryDequeue(out _) && queue.Count == 0) _gone.Remove(key);
+            if (_gone.TryGetValue(key, out var queue) && queue.TryDequeue(out _) && queue.Count == 0)
+                _gone.Remove(key);
         }
     }
 }

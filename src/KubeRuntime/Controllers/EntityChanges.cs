@@ -2,13 +2,13 @@ using k8s.Models;
 
 namespace KubeRuntime.Controllers;
 
-/// <summary>Which changes of an entity are worth a reconcile.</summary>
+/// <summary>Decides which changes of an entity trigger a reconcile.</summary>
 internal static class EntityChanges
 {
     /// <summary>
-    /// True when anything but the status changed: a controller that hears of its own status writes never comes to rest. An
-    /// entity without a generation has no status apart, so each change of it counts. Of the finalizers only one that was taken from
-    /// a live entity counts: it may have to be put back.
+    /// True when anything but the status changed: a controller that is triggered by its own status writes never comes to rest. For an
+    /// entity without a generation (no status subresource), every change counts. A change of the finalizers counts only if one was
+    /// removed from an entity that is not being deleted, because it may have to be added again.
     /// </summary>
     public static bool Matter(IMetadata<V1ObjectMeta> before, IMetadata<V1ObjectMeta> after)
     {

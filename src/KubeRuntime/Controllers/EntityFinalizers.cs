@@ -6,13 +6,13 @@ using k8s.Models;
 
 namespace KubeRuntime.Controllers;
 
-/// <summary>A finalizer under its identifier.</summary>
+/// <summary>A finalizer and its identifier.</summary>
 internal sealed record NamedFinalizer<TEntity>(string Identifier, IEntityFinalizer<TEntity> Finalizer)
     where TEntity : IKubernetesObject<V1ObjectMeta>;
 
 /// <summary>
-/// Puts finalizers on entities and takes them off. Each write is a JSON patch that tests the resourceVersion, so it changes only the
-/// state that was looked at; finalizers of others stay where they are.
+/// Adds finalizers to entities and removes them. Each write is a JSON patch that tests the resourceVersion, so it applies only to the
+/// state that was read. The finalizers of other controllers are left unchanged.
 /// </summary>
 internal sealed class EntityFinalizers<TEntity>(
     IEnumerable<NamedFinalizer<TEntity>> finalizers, ResourceClient client, ResourceCache<TEntity> cache)
@@ -21,37 +21,43 @@ internal sealed class EntityFinalizers<TEntity>(
     private readonly NamedFinalizer<TEntity>[] _known = [.. finalizers];
 
     /// <summary>
-    /// Adds what is wanted and removes what no longer is, in one write or none. Null when the entity has changed or gone meanwhile:
-    /// then the watch brings news.
+    /// Adds the finalizers that are wanted and removes those that no longer are, in at most one write. Null when the entity has
+    /// changed or was deleted meanwhile: the watch reports the new state.
     /// </summary>
     public Task<TEntity?> AdjustAsync(TEntity entity, CancellationToken cancellationToken)
     {
-        if (_known.Length == 0) return Task.FromResult<TEntity?>(entity);
+        if (_known.Length == 0)
+            return Task.FromResult<TEntity?>(entity);
         var present = entity.Metadata.Finalizers ?? [];
         var wanted = present.ToList();
         foreach (var (identifier, finalizer) in _known)
         {
             var isPresent = present.Contains(identifier);
-            if (finalizer.IsWanted(entity) == isPresent) continue;
-            if (isPresent) wanted.Remove(identifier);
-            else wanted.Add(identifier);
+            if (finalizer.IsWanted(entity) == isPresent)
+                continue;
+            if (isPresent)
+                wanted.Remove(identifier);
+            else
+                wanted.Add(identifier);
         }
 
         return wanted.SequenceEqual(present) ? Task.FromResult<TEntity?>(entity) : WriteAsync(entity, wanted, cancellationToken);
     }
 
     /// <summary>
-    /// Runs our finalizers of an entity that is marked for deletion, wherever they stand in the list, and removes each one that
-    /// succeeded. The first failure ends it.
+    /// Runs the registered finalizers of an entity that is being deleted, wherever they are in its list, and removes each one that
+    /// succeeds. Stops at the first failure.
     /// </summary>
     public async Task<ReconciliationResult<TEntity>> FinalizeAsync(TEntity entity, CancellationToken cancellationToken)
     {
         foreach (var (identifier, finalizer) in _known)
         {
-            if (entity.Metadata.Finalizers?.Contains(identifier) != true) continue;
+            if (entity.Metadata.Finalizers?.Contains(identifier) != true)
+                continue;
             var result = await finalizer.FinalizeAsync(entity, cancellationToken);
             // A finalizer that asks to be called again has not finished.
-            if (!result.IsSuccess || result.RequeueAfter is not null) return result;
+            if (!result.IsSuccess || result.RequeueAfter is not null)
+                return result;
             var left = entity.Metadata.Finalizers.Where(f => f != identifier).ToList();
             if (await WriteAsync(entity, left, cancellationToken) is not { } written)
             {
@@ -74,7 +80,7 @@ internal sealed class EntityFinalizers<TEntity>(
         try
         {
             var written = await client.JsonPatchAsync<TEntity>(ResourceKind.Of<TEntity>(), entity.Key(), patch, null, cancellationToken);
-            // Nobody needs to hear of it: the test proves that nothing else has changed.
+            // No subscriber needs this change: the test in the patch proves that nothing else has changed.
             cache.ObserveSilently(written);
             return written;
         }

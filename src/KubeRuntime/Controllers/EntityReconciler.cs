@@ -6,23 +6,24 @@ using k8s.Models;
 
 namespace KubeRuntime.Controllers;
 
-/// <summary>How a reconcile ended, in the words of controller-runtime's metric.</summary>
-internal enum Verdict
+/// <summary>How a reconcile ended, which decides when its key is processed again.</summary>
+/// <param name="Label">The value of the label <c>result</c> of controller-runtime's metric.</param>
+internal abstract record ReconcileOutcome(string Label)
 {
-    Success,
-    RequeueAfter,
+    /// <summary>Nothing to do until something changes.</summary>
+    public sealed record Success() : ReconcileOutcome("success");
 
-    /// <summary>The entity was not as the cache had it: nothing is wrong, but it has to be looked at again.</summary>
-    Requeue,
-    Error,
+    /// <summary>The reconcile succeeded and asks to run again after <paramref name="Delay"/>.</summary>
+    public sealed record RequeueAfter(TimeSpan Delay) : ReconcileOutcome("requeue_after");
+
+    /// <summary>The entity was no longer as the cache had it. Nothing is wrong; it is reconciled again with backoff.</summary>
+    public sealed record Requeue() : ReconcileOutcome("requeue");
+
+    /// <summary>The reconcile failed; it is retried after <paramref name="RetryAfter"/>, or with backoff when that is null.</summary>
+    public sealed record Error(TimeSpan? RetryAfter = null) : ReconcileOutcome("error");
 }
 
-/// <summary>What is to become of a key after its reconcile.</summary>
-/// <param name="Verdict">How it ended.</param>
-/// <param name="RequeueAfter">When to look again; null leaves it to the backoff, where one is due.</param>
-internal readonly record struct Outcome(Verdict Verdict, TimeSpan? RequeueAfter = null);
-
-/// <summary>Reconciles one key: finds out whether its entity is there, going or gone, and calls the one who is to deal with that.</summary>
+/// <summary>Reconciles one key: finds out whether its entity exists, is being deleted or is gone, and calls the controller or the finalizers.</summary>
 internal sealed partial class EntityReconciler<TEntity>(
     IEntityController<TEntity> controller,
     EntityFinalizers<TEntity> finalizers,
@@ -38,8 +39,8 @@ internal sealed partial class EntityReconciler<TEntity>(
     private static readonly Func<ILogger, string, string, Guid, IDisposable?> BeginScope =
         LoggerMessage.DefineScope<string, string, Guid>("{Namespace}/{Name} {ReconcileId}");
 
-    /// <summary>Never throws but for the cancellation of <paramref name="cancellationToken"/>.</summary>
-    public async Task<Outcome> ReconcileAsync(NamespacedName key, CancellationToken cancellationToken)
+    /// <summary>Never throws, except when <paramref name="cancellationToken"/> is cancelled.</summary>
+    public async Task<ReconcileOutcome> ReconcileAsync(NamespacedName key, CancellationToken cancellationToken)
     {
         using var scope = BeginScope(logger, key.Namespace, key.Name, Guid.NewGuid());
         using var limit = new CancellationTokenSource(timeout, time);
@@ -47,29 +48,33 @@ internal sealed partial class EntityReconciler<TEntity>(
         var started = time.GetTimestamp();
         var outcome = await TryAsync(key, both.Token, cancellationToken);
         var elapsed = time.GetElapsedTime(started);
-        if (logger.IsEnabled(LogLevel.Debug)) LogReconciled(logger, Kind.Kind, key, outcome.Verdict, elapsed, outcome.RequeueAfter);
+        if (logger.IsEnabled(LogLevel.Debug))
+            LogReconciled(logger, Kind.Kind, key, outcome.Label, elapsed);
         return outcome;
     }
 
-    private async Task<Outcome> TryAsync(NamespacedName key, CancellationToken limited, CancellationToken cancellationToken)
+    private async Task<ReconcileOutcome> TryAsync(NamespacedName key, CancellationToken limited, CancellationToken cancellationToken)
     {
         try
         {
             while (deleted.Peek(key) is { } gone)
             {
-                if (Judge(key, await controller.DeletedAsync(gone, limited)) is { Verdict: Verdict.Error } failed) return failed;
+                if (ToOutcome(key, await controller.DeletedAsync(gone, limited)) is ReconcileOutcome.Error failed)
+                    return failed;
                 deleted.Remove(key);
             }
 
-            if (cache.Get(key) is not { } entity) return new(Verdict.Success);
-            if (entity.Metadata.DeletionTimestamp is not null) return Judge(key, await finalizers.FinalizeAsync(entity, limited));
+            if (cache.Get(key) is not { } entity)
+                return new ReconcileOutcome.Success();
+            if (entity.Metadata.DeletionTimestamp is not null)
+                return ToOutcome(key, await finalizers.FinalizeAsync(entity, limited));
             if (await finalizers.AdjustAsync(entity, limited) is not { } current)
             {
                 LogConflict(logger, Kind.Kind, key);
-                return new(Verdict.Requeue);
+                return new ReconcileOutcome.Requeue();
             }
 
-            return Judge(key, await controller.ReconcileAsync(current, limited));
+            return ToOutcome(key, await controller.ReconcileAsync(current, limited));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -78,39 +83,40 @@ internal sealed partial class EntityReconciler<TEntity>(
         catch (OperationCanceledException) when (limited.IsCancellationRequested)
         {
             LogFailed(logger, Kind.Kind, key, $"not done within {timeout}");
-            return new(Verdict.Error);
+            return new ReconcileOutcome.Error();
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
             LogFailed(logger, Kind.Kind, key, e.Message);
-            return new(Verdict.Error);
+            return new ReconcileOutcome.Error();
         }
-#pragma warning disable CA1031 // A fault in one reconcile must not stop the worker for all the others.
+#pragma warning disable CA1031 // A fault in one reconcile must not stop the worker, which serves all other entities.
         catch (Exception e)
         {
             LogThrew(logger, e, Kind.Kind, key);
-            return new(Verdict.Error);
+            return new ReconcileOutcome.Error();
         }
 #pragma warning restore CA1031
     }
 
-    private Outcome Judge(NamespacedName key, ReconciliationResult<TEntity> result)
+    private ReconcileOutcome ToOutcome(NamespacedName key, ReconciliationResult<TEntity> result)
     {
-        if (result.IsSuccess) return new(result.RequeueAfter is null ? Verdict.Success : Verdict.RequeueAfter, result.RequeueAfter);
-        LogFailed(logger, Kind.Kind, key, result.ErrorMessage ?? result.Error?.Message ?? "");
-        return new(Verdict.Error, result.RequeueAfter);
+        if (result.ErrorMessage is not { } message)
+            return result.RequeueAfter is { } delay ? new ReconcileOutcome.RequeueAfter(delay) : new ReconcileOutcome.Success();
+        LogFailed(logger, Kind.Kind, key, message);
+        return new ReconcileOutcome.Error(result.RequeueAfter);
     }
 
-    [LoggerMessage(EventId = 4001, Level = LogLevel.Debug, Message = "Reconciled {Kind} {Key}: {Verdict} in {Elapsed}, again after {RequeueAfter}", SkipEnabledCheck = true)]
+    [LoggerMessage(EventId = 4001, Level = LogLevel.Debug, Message = "Reconciled {Kind} {Key} in {Elapsed}: {Result}", SkipEnabledCheck = true)]
     private static partial void LogReconciled(
-        ILogger logger, string kind, NamespacedName key, Verdict verdict, TimeSpan elapsed, TimeSpan? requeueAfter);
+        ILogger logger, string kind, NamespacedName key, string result, TimeSpan elapsed);
 
     [LoggerMessage(EventId = 4002, Level = LogLevel.Warning, Message = "{Kind} {Key}: {Trouble}")]
     private static partial void LogFailed(ILogger logger, string kind, NamespacedName key, string trouble);
 
-    [LoggerMessage(EventId = 4003, Level = LogLevel.Error, Message = "{Kind} {Key}: the reconcile threw")]
+    [LoggerMessage(EventId = 4003, Level = LogLevel.Error, Message = "{Kind} {Key}: the reconcile threw an exception")]
     private static partial void LogThrew(ILogger logger, Exception exception, string kind, NamespacedName key);
 
-    [LoggerMessage(EventId = 4004, Level = LogLevel.Debug, Message = "{Kind} {Key} changed while its finalizers were adjusted, trying again")]
+    [LoggerMessage(EventId = 4004, Level = LogLevel.Debug, Message = "{Kind} {Key} changed while its finalizers were adjusted; retrying")]
     private static partial void LogConflict(ILogger logger, string kind, NamespacedName key);
 }

@@ -1,9 +1,10 @@
-// Tells the users of the cluster what happened. Writes Event objects through the client, always in the background.
+// Reports to the users of the cluster what happened. Writes Event objects through the client, always in the background.
 using System.Net;
 using System.Text;
 using System.Threading.Channels;
 using KubeRuntime.Client;
 using KubeRuntime.Observability;
+using KubeRuntime.RateLimiting;
 using Microsoft.Extensions.Logging;
 using k8s;
 using k8s.Models;
@@ -11,18 +12,18 @@ using k8s.Models;
 namespace KubeRuntime.Events;
 
 /// <summary>
-/// Writes events (events.k8s.io/v1) in the background, at most 10 a second after a burst of 20. Repetition becomes a count, and what does
-/// not fit is dropped and counted in the metric <c>events_dropped</c>: an event is never worth a delay of real work.
+/// Writes events (events.k8s.io/v1) in the background, at most 10 per second after a burst of 20. A repeated event increases a count.
+/// Events beyond the limits are dropped and counted in the metric <c>events_dropped</c>, so that events never delay a reconcile.
 /// </summary>
 public sealed partial class EventPublisher
 {
     private const int MaxQueued = 1000;
     private const int MaxNote = 1024;
     private const int MaxInstance = 128;
-    private const int MaxTries = 3;
+    private const int MaxAttempts = 3;
     private static readonly ResourceKind Events = ResourceKind.Of<Eventsv1Event>();
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan FlushTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
 
     private readonly ResourceClient _client;
     private readonly string _controller;
@@ -37,7 +38,7 @@ public sealed partial class EventPublisher
     private volatile bool _isFlushing;
 
     internal EventPublisher(
-        ResourceClient client, string controller, string instance, TimeProvider time, RuntimeMetrics metrics, ILogger<EventPublisher> logger)
+        ResourceClient client, string controller, string instance, TimeProvider time, Random random, RuntimeMetrics metrics, ILogger<EventPublisher> logger)
     {
         _client = client;
         _controller = controller;
@@ -46,19 +47,19 @@ public sealed partial class EventPublisher
         _metrics = metrics;
         _logger = logger;
         _spam = new EventSpamFilter(time);
-        _correlator = new EventCorrelator(time);
+        _correlator = new EventCorrelator(time, random);
         _pace = new TokenBucket(10, 20, time);
         _queue = Channel.CreateBounded<PendingEvent>(
             new BoundedChannelOptions(MaxQueued) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true },
             _ => _metrics.CountDroppedEvent("queue_full"));
     }
 
-    /// <summary>Takes a note of an event and returns at once; it never blocks and never fails.</summary>
-    /// <param name="regarding">The object that it is about.</param>
+    /// <summary>Queues an event and returns immediately; never blocks and never fails.</summary>
+    /// <param name="regarding">The object that the event is about.</param>
     /// <param name="type"><c>Normal</c> or <c>Warning</c>.</param>
-    /// <param name="reason">Why, in one CamelCase word for machines; at most 128 characters.</param>
-    /// <param name="action">What was done or tried, in one CamelCase word; at most 128 characters.</param>
-    /// <param name="note">For humans; cut at 1 kB.</param>
+    /// <param name="reason">Why it happened, as one CamelCase word for machines; at most 128 characters.</param>
+    /// <param name="action">What was done or attempted, as one CamelCase word; at most 128 characters.</param>
+    /// <param name="note">A message for people; truncated to 1 kB.</param>
     public void Publish(IKubernetesObject<V1ObjectMeta> regarding, string type, string reason, string action, string note)
     {
         var key = regarding.Key();
@@ -81,29 +82,31 @@ public sealed partial class EventPublisher
         _queue.Writer.TryWrite(new(reference, type, reason, action, note, _time.GetUtcNow()));
     }
 
-    /// <summary>Sends until cancelled or until <see cref="FlushAsync"/>.</summary>
+    /// <summary>Sends events until cancelled or until <see cref="FlushAsync"/>.</summary>
     internal async Task RunAsync(CancellationToken cancellationToken)
     {
         try
         {
             await foreach (var pending in _queue.Reader.ReadAllAsync(cancellationToken))
             {
-                while (!_isFlushing && _pace.Take() is { Ticks: > 0 } wait) await Task.Delay(wait, _time, cancellationToken);
+                while (!_isFlushing && !_pace.TryTake())
+                    await Task.Delay(_pace.TimeUntilNext, _time, cancellationToken);
                 await SendAsync(pending, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            for (; _queue.Reader.TryRead(out _);) _metrics.CountDroppedEvent("shutdown");
+            for (; _queue.Reader.TryRead(out _);)
+                _metrics.CountDroppedEvent("shutdown");
         }
     }
 
-    /// <summary>Takes no more events and gives those that wait 2 s to go out.</summary>
+    /// <summary>Accepts no more events and waits up to 2 s until the queued ones are sent.</summary>
     internal async Task FlushAsync(Task sender, CancellationTokenSource stopSender)
     {
         _isFlushing = true;
         _queue.Writer.TryComplete();
-        await Task.WhenAny(sender, Task.Delay(FlushTime, _time));
+        await Task.WhenAny(sender, Task.Delay(FlushTimeout, _time));
         await stopSender.CancelAsync();
         await sender;
     }
@@ -118,7 +121,7 @@ public sealed partial class EventPublisher
                 await WriteAsync(pending, correlated, cancellationToken);
                 return;
             }
-            catch (ApiUnavailableException) when (attempt < MaxTries)
+            catch (ApiUnavailableException) when (attempt < MaxAttempts)
             {
                 await Task.Delay(RetryDelay, _time, cancellationToken);
             }
@@ -133,7 +136,8 @@ public sealed partial class EventPublisher
 
     private async Task WriteAsync(PendingEvent pending, CorrelatedEvent correlated, CancellationToken cancellationToken)
     {
-        if (correlated.Count > 1 && await TryCountAsync(pending, correlated, cancellationToken)) return;
+        if (correlated.Count > 1 && await TryCountAsync(pending, correlated, cancellationToken))
+            return;
         var reference = pending.Regarding;
         var body = new Eventsv1Event
         {
@@ -145,14 +149,14 @@ public sealed partial class EventPublisher
             Type = pending.Type,
             Reason = pending.Reason,
             Action = pending.Action,
-            Note = Cut(correlated.Note),
+            Note = Truncate(correlated.Note),
             ReportingController = _controller,
             ReportingInstance = _instance,
         };
         await _client.CreateAsync(Events, body, cancellationToken);
     }
 
-    /// <summary>False when the event that was to be counted up has expired on the server.</summary>
+    /// <summary>False when the event whose count is to be increased has expired on the server.</summary>
     private async Task<bool> TryCountAsync(PendingEvent pending, CorrelatedEvent correlated, CancellationToken cancellationToken)
     {
         var series = new Eventsv1EventSeries { Count = correlated.Count, LastObservedTime = MicroTime.From(pending.At) };
@@ -168,16 +172,18 @@ public sealed partial class EventPublisher
         }
     }
 
-    private static string Cut(string note)
+    private static string Truncate(string note)
     {
         var bytes = Encoding.UTF8.GetBytes(note);
-        if (bytes.Length <= MaxNote) return note;
+        if (bytes.Length <= MaxNote)
+            return note;
         var end = MaxNote;
-        while ((bytes[end] & 0xC0) == 0x80) end--;
+        while ((bytes[end] & 0xC0) == 0x80)
+            end--;
         return Encoding.UTF8.GetString(bytes, 0, end);
     }
 
-    // Events about what lies in no namespace go to "default", as client-go has it.
+    // Events about cluster-scoped objects go to the namespace "default", as in client-go.
     private static string NamespaceOf(V1ObjectReference regarding) => regarding.NamespaceProperty ?? "default";
 
     [LoggerMessage(EventId = 5001, Level = LogLevel.Debug, Message = "An event was not written: {Trouble}")]

@@ -1,6 +1,8 @@
+using KubeRuntime.RateLimiting;
+
 namespace KubeRuntime.Events;
 
-/// <summary>For each object 25 events at once, then one in 5 minutes (client-go tools/record/events_cache.go). Safe for several threads.</summary>
+/// <summary>Lets pass 25 events at once for each object, then one in 5 minutes (client-go tools/record/events_cache.go). Thread-safe.</summary>
 internal sealed class EventSpamFilter(TimeProvider time)
 {
     private const int Burst = 25;
@@ -16,12 +18,13 @@ internal sealed class EventSpamFilter(TimeProvider time)
         {
             if (!_buckets.TryGetValue((key, uid), out var bucket))
             {
-                // Forgetting means no more than some events too many.
-                if (_buckets.Count >= MaxObjects) _buckets.Clear();
+                // Forgetting them costs at most some extra events.
+                if (_buckets.Count >= MaxObjects)
+                    _buckets.Clear();
                 _buckets[(key, uid)] = bucket = new TokenBucket(PerSecond, Burst, time);
             }
 
-            return bucket.Take() == TimeSpan.Zero;
+            return bucket.TryTake();
         }
     }
 }

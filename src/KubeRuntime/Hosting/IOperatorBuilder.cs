@@ -7,14 +7,14 @@ using k8s.Models;
 
 namespace KubeRuntime.Hosting;
 
-/// <summary>Says what the operator does. Everything that is added lives as long as the host, one instance each.</summary>
+/// <summary>Configures what the operator does. Everything that you add is a singleton that lives as long as the host.</summary>
 public interface IOperatorBuilder
 {
     /// <summary>The services that the operator is added to.</summary>
     IServiceCollection Services { get; }
 
     /// <summary>
-    /// Adds the controller of a kind. Its entities are cached as <see cref="IResourceCache{TItem}"/> and its queue is
+    /// Adds the controller of a kind. Registers a cache of the entities as <see cref="IResourceCache{TItem}"/> and their queue as
     /// <see cref="Queues.IReconcileQueue{TEntity}"/>.
     /// </summary>
     IOperatorBuilder AddController<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TController, TEntity>(Action<CacheOptions<TEntity>>? configure = null)
@@ -22,20 +22,20 @@ public interface IOperatorBuilder
         where TEntity : class, IKubernetesObject<V1ObjectMeta>;
 
     /// <summary>Adds a finalizer of a kind that has a controller.</summary>
-    /// <param name="identifier">As it stands in <c>metadata.finalizers</c>: a domain, a slash and a name.</param>
+    /// <param name="identifier">The entry in <c>metadata.finalizers</c>: a domain, a slash and a name.</param>
     IOperatorBuilder AddFinalizer<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TFinalizer, TEntity>(string identifier)
         where TFinalizer : class, IEntityFinalizer<TEntity>
         where TEntity : class, IKubernetesObject<V1ObjectMeta>;
 
     /// <summary>
-    /// Watches another kind for the sake of a controller's. The items are cached as <see cref="IResourceCache{TItem}"/>,
-    /// so <typeparamref name="TItem"/> must be a type of its own for each watch.
+    /// Watches another kind and reconciles the entities that its changes affect. Registers a cache of the items as
+    /// <see cref="IResourceCache{TItem}"/>, so each watch needs its own type <typeparamref name="TItem"/>.
     /// </summary>
-    /// <param name="kind">What to watch; needed since <see cref="PartialObjectMetadata"/> can be of any kind.</param>
-    /// <param name="project">The little that is kept of an object; null when nothing is.</param>
-    /// <param name="map">Which entities a change (old, new; null for absent) concerns. Runs in the watch: no I/O.</param>
-    /// <param name="labelSelector">Only objects with these labels.</param>
-    /// <param name="configure">Indexes of the cache.</param>
+    /// <param name="kind">The kind to watch, because <see cref="PartialObjectMetadata"/> can be of any kind.</param>
+    /// <param name="project">Returns the part of an object to keep; null to keep nothing.</param>
+    /// <param name="map">Returns the entities that a change affects, from the old and the new item (null when absent). Runs in the watch: no I/O.</param>
+    /// <param name="labelSelector">Watches only objects with these labels.</param>
+    /// <param name="configure">Adds indexes to the cache.</param>
     IOperatorBuilder AddWatch<TResource, TItem, TEntity>(
         ResourceKind kind,
         Func<TResource, TItem?> project,
@@ -45,4 +45,14 @@ public interface IOperatorBuilder
         where TResource : class, IKubernetesObject<V1ObjectMeta>
         where TItem : class
         where TEntity : class, IKubernetesObject<V1ObjectMeta>;
+}
+
+/// <summary>
+/// Work to finish while this process still leads, after its workers have stopped. The lease is released only afterwards. Register each
+/// implementation as a service of this type.
+/// </summary>
+public interface IDrain
+{
+    /// <summary>Finishes the work. Gives up without throwing when <paramref name="cancellationToken"/> is cancelled.</summary>
+    Task DrainAsync(CancellationToken cancellationToken);
 }

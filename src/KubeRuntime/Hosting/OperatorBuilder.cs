@@ -48,6 +48,7 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
             sp.GetRequiredService<EntityQueue<TEntity>>(),
             new RunnerOptions(options.Concurrency, options.ReconcileTimeout, options.ResyncPeriod),
             sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<Random>(),
             sp.GetRequiredService<RuntimeMetrics>()));
         services.AddSingleton<IResourceWatch>(sp => Watch<TEntity, TEntity>(sp, ResourceKind.Of<TEntity>(), entity => entity, null));
         return this;
@@ -90,7 +91,7 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
     {
         if (services.Any(s => s.ServiceType == typeof(ResourceCache<TItem>)))
         {
-            throw new InvalidOperationException($"{typeof(TItem).Name} is cached already: each watch and each controller needs a type of its own.");
+            throw new InvalidOperationException($"{typeof(TItem).Name} is cached already: each watch and each controller needs its own type.");
         }
 
         _ = ResourceCache<TItem>.IdentityOf();
@@ -112,6 +113,7 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
             project,
             cache,
             sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<Random>(),
             sp.GetRequiredService<ILogger<Reflector<TResource, TItem>>>()));
         return new(cache, [.. reflectors]);
     }

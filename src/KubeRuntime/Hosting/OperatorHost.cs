@@ -1,17 +1,33 @@
 using KubeRuntime.Controllers;
 using KubeRuntime.Events;
 using KubeRuntime.LeaderElection;
-using KubeRuntime.Observability;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace KubeRuntime.Hosting;
 
+/// <summary>The state of the operator, for the probes of its pod and for its exit code. All members return immediately.</summary>
+public abstract class OperatorHealth
+{
+    /// <summary>Ready: all caches hold everything that existed at the start. A standby is ready, too.</summary>
+    public abstract bool CachesSynced { get; }
+
+    /// <summary>
+    /// Alive: the watches and the leader election run, and no reconcile hangs far beyond its timeout. When this is false, only a
+    /// restart helps.
+    /// </summary>
+    public abstract bool IsAlive { get; }
+
+    /// <summary>True once this process has lost the lease: the host stops, and the process should exit with a code other than 0.</summary>
+    public abstract bool HasLostLeadership { get; }
+}
+
 /// <summary>
-/// Runs the parts in their order. Start: watches and election at once, workers when both are through. Stop: workers are drained, then
-/// what they left, then the watches end, then the lease is released, then the events go out. When the lease is lost, work in progress is
-/// broken off and the host ends with exit code 1, so that nothing of an old term survives.
+/// Starts and stops the parts in order. At the start, the watches and the election run at once; the workers start when the caches are
+/// filled and this process leads. At the stop, the workers are drained, then the registered <see cref="IDrain"/>s run, then the watches
+/// end, then the lease is released, then the queued events are sent. When the lease is lost, work in progress is aborted and the host
+/// stops, so that nothing of an old term goes on.
 /// </summary>
 internal sealed partial class OperatorHost(
     IEnumerable<IResourceWatch> watches,
@@ -23,8 +39,6 @@ internal sealed partial class OperatorHost(
     IHostApplicationLifetime lifetime,
     ILogger<OperatorHost> logger) : OperatorHealth, IHostedService, IDisposable
 {
-    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(3);
-
     private readonly IResourceWatch[] _watches = [.. watches];
     private readonly IControllerRunner[] _runners = [.. runners];
     private readonly CancellationTokenSource _stopWork = new();
@@ -35,12 +49,15 @@ internal sealed partial class OperatorHost(
     private Task _electing = Task.CompletedTask;
     private Task _working = Task.CompletedTask;
     private Task _publishing = Task.CompletedTask;
+    private volatile bool _hasLostLeadership;
 
     public override bool CachesSynced => Array.TrueForAll(_watches, w => w.Synced.IsCompletedSuccessfully);
 
     public override bool IsAlive =>
         _stopWork.IsCancellationRequested
         || (election.IsAlive && !_watching.IsCompleted && !_working.IsFaulted && Array.TrueForAll(_runners, r => r.IsAlive));
+
+    public override bool HasLostLeadership => _hasLostLeadership;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -63,13 +80,9 @@ internal sealed partial class OperatorHost(
         await _watching;
         await _stopElection.CancelAsync();
         await _electing;
-        // A reconcile that could not be stopped may still be writing: then the next leader has to wait for the end of the lease.
+        // A reconcile that did not stop may still write, so the next leader must wait until the lease expires.
         if (Array.TrueForAll(drained, d => d))
-        {
-            using var limit = new CancellationTokenSource(ReleaseTimeout);
-            await election.ReleaseAsync(limit.Token);
-        }
-
+            await election.ReleaseAsync(CancellationToken.None);
         await events.FlushAsync(_publishing, _stopEvents);
         LogStopped(logger, options.Name);
     }
@@ -84,12 +97,13 @@ internal sealed partial class OperatorHost(
 
     private async Task ElectAsync()
     {
-        // The first request is as good as the last in finding out that something is wrong, so the start does not wait for it.
+        // The start does not wait for the first request.
         await Task.Yield();
         await election.RunAsync(_stopElection.Token);
-        if (_stopElection.IsCancellationRequested) return;
+        if (_stopElection.IsCancellationRequested)
+            return;
         LogLost(logger, election.Scope);
-        Environment.ExitCode = 1;
+        _hasLostLeadership = true;
         lifetime.StopApplication();
     }
 
@@ -106,7 +120,8 @@ internal sealed partial class OperatorHost(
         }
 
         LogLeading(logger, election.Scope);
-        foreach (var runner in _runners) runner.Start(election.Term);
+        foreach (var runner in _runners)
+            runner.Start(election.Term);
     }
 
     [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "{Operator} started as {Identity}, watching namespaces: {Namespaces}")]
@@ -115,12 +130,12 @@ internal sealed partial class OperatorHost(
     [LoggerMessage(EventId = 1002, Level = LogLevel.Information, Message = "Leading {Scope}")]
     private static partial void LogLeading(ILogger logger, string scope);
 
-    [LoggerMessage(EventId = 1005, Level = LogLevel.Information, Message = "{Operator} is stopping: what is in work is finished first")]
-    private static partial void LogStopping(ILogger logger, string @operator);
-
     [LoggerMessage(EventId = 1003, Level = LogLevel.Information, Message = "{Operator} stopped")]
     private static partial void LogStopped(ILogger logger, string @operator);
 
-    [LoggerMessage(EventId = 1004, Level = LogLevel.Error, Message = "Lost the lease {Scope}: another may lead now, so this process ends")]
+    [LoggerMessage(EventId = 1004, Level = LogLevel.Error, Message = "Lost the lease {Scope}: another process may lead now, so this one stops")]
     private static partial void LogLost(ILogger logger, string scope);
+
+    [LoggerMessage(EventId = 1005, Level = LogLevel.Information, Message = "{Operator} is stopping: it finishes work in progress first")]
+    private static partial void LogStopping(ILogger logger, string @operator);
 }

@@ -14,10 +14,11 @@ namespace KubeRuntime.Hosting;
 public static class OperatorServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds the runtime: caches run on every replica, workers only where this process leads. The host ends with exit code 1 when the
-    /// lease is lost. Registered for use: <see cref="ResourceClient"/>, <see cref="EventPublisher"/>, <see cref="ILeadership"/>,
-    /// <see cref="OperatorHealth"/>. A <see cref="KubernetesClientConfiguration"/>, an <see cref="ApiConnection"/> or a
-    /// <see cref="TimeProvider"/> that is registered already is used; else <see cref="KubernetesClientFactory"/> finds the cluster.
+    /// Adds the runtime. Caches run on every replica, workers only on the leader. The host stops when the lease is lost (see
+    /// <see cref="OperatorHealth.HasLostLeadership"/>). For your use it registers <see cref="ResourceClient"/>,
+    /// <see cref="EventPublisher"/>, <see cref="ILeadership"/> and <see cref="OperatorHealth"/>. It uses a
+    /// <see cref="KubernetesClientConfiguration"/>, <see cref="ApiConnection"/>, <see cref="TimeProvider"/> or (thread-safe)
+    /// <see cref="Random"/> that is registered already; otherwise <see cref="KubernetesClientFactory"/> finds the cluster.
     /// </summary>
     public static IOperatorBuilder AddKubernetesOperator(this IServiceCollection services, Action<OperatorOptions>? configure = null)
     {
@@ -26,8 +27,9 @@ public static class OperatorServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton<RuntimeMetrics>();
-        services.TryAddSingleton(_ => KubernetesClientFactory.LoadConfiguration());
+        services.TryAddSingleton(sp => KubernetesClientFactory.LoadConfiguration(sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new ApiJson(options.Json));
         services.TryAddSingleton(sp => Connect(sp.GetRequiredService<KubernetesClientConfiguration>(), options));
         services.AddSingleton(sp => Client(sp, options, HttpVersion.Version20));
@@ -36,6 +38,7 @@ public static class OperatorServiceCollectionExtensions
             options.Name,
             options.Identity,
             sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<Random>(),
             sp.GetRequiredService<RuntimeMetrics>(),
             sp.GetRequiredService<ILogger<EventPublisher>>()));
         services.AddSingleton(sp => Election(sp, options));
@@ -60,15 +63,17 @@ public static class OperatorServiceCollectionExtensions
     private static IElection Election(IServiceProvider sp, OperatorOptions options)
     {
         var election = options.LeaderElection;
-        if (!election.Enabled) return new AlwaysLeading(options.Identity);
+        if (!election.Enabled)
+            return new AlwaysLeading(options.Identity);
         var ns = election.LeaseNamespace ?? sp.GetRequiredService<KubernetesClientConfiguration>().Namespace?.Trim();
         var elector = new LeaseElector(
-            // A connection of its own, which a request that is given up takes along; with HTTP/2 the next would hang on the same one.
+            // HTTP/1.1: a request that is given up closes its connection. With HTTP/2, the next request would hang on the same connection.
             Client(sp, options, HttpVersion.Version11),
             new NamespacedName(string.IsNullOrEmpty(ns) ? "default" : ns, election.LeaseName ?? options.Name),
             options.Identity,
             new LeaseTimes(election.LeaseDuration, election.RenewDeadline, election.RetryPeriod),
             sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<Random>(),
             sp.GetRequiredService<ILogger<LeaseElector>>());
         sp.GetRequiredService<RuntimeMetrics>().WatchLeadership(election.LeaseName ?? options.Name, () => elector.IsLeading);
         return elector;

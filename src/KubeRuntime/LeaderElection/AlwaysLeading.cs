@@ -1,6 +1,6 @@
 namespace KubeRuntime.LeaderElection;
 
-/// <summary>Leadership without an election: from the start to the stop of the process, under a scope that no other process has.</summary>
+/// <summary>Leadership without an election: this process leads from start to stop, under a scope that no other process has.</summary>
 internal sealed class AlwaysLeading(string identity) : IElection, IDisposable
 {
     private readonly CancellationTokenSource _term = new();

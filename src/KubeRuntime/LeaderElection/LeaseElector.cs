@@ -5,27 +5,30 @@ using k8s.Models;
 
 namespace KubeRuntime.LeaderElection;
 
-/// <summary>The times of an election (client-go: 15, 10 and 2 s).</summary>
+/// <summary>The durations of an election (client-go: 15, 10 and 2 s).</summary>
 internal sealed record LeaseTimes(TimeSpan LeaseDuration, TimeSpan RenewDeadline, TimeSpan RetryPeriod);
 
 /// <summary>
-/// Leader election on a Lease, after client-go (tools/leaderelection): another's lease is over when it has not changed for its duration
-/// on our own monotonic clock, so clocks need not agree. Beyond client-go the term ends by itself at the renew deadline, counted
-/// from before the last successful request was sent. There is one term to a process: after it, the process has to end.
+/// Leader election on a Lease, after client-go (tools/leaderelection): the lease of another process has expired when it has not changed
+/// for its duration on the local monotonic clock, so the clocks of the processes need not agree. Beyond client-go, the term ends at the
+/// renew deadline whatever else hangs; the deadline counts from the moment before the last successful request was sent. A process has
+/// one term: when the term is over, the process must end.
 /// </summary>
 internal sealed partial class LeaseElector : IElection, IDisposable
 {
-    // client-go has 1.2, so that hundreds do not come at once; with a few, a free lease is taken within 3 s.
+    // client-go uses 1.2, for hundreds of candidates; with a few, a free lease is taken within 3 s.
     private const double JitterFactor = 0.2;
 
-    // Of the renew deadline: a request that hangs on a dead connection leaves time for another on a new one.
-    private const double TryShare = 0.4;
+    // The share of the renew deadline for one attempt: after a request on a dead connection, there is time for another on a new one.
+    private const double AttemptShare = 0.4;
+    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(3);
     private static readonly ResourceKind Leases = ResourceKind.Of<V1Lease>();
 
     private readonly ResourceClient _client;
     private readonly NamespacedName _lease;
     private readonly LeaseTimes _times;
     private readonly TimeProvider _time;
+    private readonly Random _random;
     private readonly ILogger<LeaseElector> _logger;
     private readonly CancellationTokenSource _term;
     private readonly TaskCompletionSource _acquired = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -39,7 +42,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     private string _lastTrouble = "";
 
     public LeaseElector(
-        ResourceClient client, NamespacedName lease, string identity, LeaseTimes times, TimeProvider time, ILogger<LeaseElector> logger)
+        ResourceClient client, NamespacedName lease, string identity, LeaseTimes times, TimeProvider time, Random random, ILogger<LeaseElector> logger)
     {
         if (times.RenewDeadline >= times.LeaseDuration || times.RetryPeriod >= times.RenewDeadline)
         {
@@ -52,6 +55,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         _lease = lease;
         _times = times;
         _time = time;
+        _random = random;
         _logger = logger;
         Identity = identity;
         _term = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
@@ -78,7 +82,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         {
             while (await TryAsync(cancellationToken) != Attempt.Held)
             {
-                var delay = _times.RetryPeriod * (1 + (JitterFactor * Random.Shared.NextDouble()));
+                var delay = _times.RetryPeriod * (1 + (JitterFactor * _random.NextDouble()));
                 await Task.Delay(delay, _time, cancellationToken);
             }
 
@@ -87,7 +91,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Asked to stop: the term goes on until it is released or runs out, so that work in progress may end.
+            // The host stops: the term goes on until it is released or expires, so that work in progress can finish.
         }
         finally
         {
@@ -99,17 +103,20 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     {
         var held = IsLeading ? _known : null;
         EndTerm();
-        if (held is null) return;
+        if (held is null)
+            return;
+        using var limit = new CancellationTokenSource(ReleaseTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            // One second in place of zero, which the server refuses.
+            // One second, because the server rejects zero.
             (held.Spec.HolderIdentity, held.Spec.LeaseDurationSeconds) = ("", 1);
             held.Spec.RenewTime = held.Spec.AcquireTime = MicroTime.From(_time.GetUtcNow());
-            await _client.ReplaceAsync(Leases, held, cancellationToken);
+            await _client.ReplaceAsync(Leases, held, either.Token);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException or OperationCanceledException)
         {
-            LogTrouble(_logger, $"the lease could not be released, the next leader has to wait for its end: {e.Message}");
+            LogTrouble(_logger, $"the lease could not be released, so the next leader waits until it expires: {e.Message}");
         }
     }
 
@@ -122,8 +129,10 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _term.Token);
             try
             {
-                if (!_hung) await Task.Delay(_times.RetryPeriod, _time, both.Token);
-                if (await TryAsync(both.Token) != Attempt.HeldByOther && IsLeading) continue;
+                if (!_hung)
+                    await Task.Delay(_times.RetryPeriod, _time, both.Token);
+                if (await TryAsync(both.Token) != Attempt.HeldByOther && IsLeading)
+                    continue;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -135,12 +144,12 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         }
     }
 
-    /// <summary>Takes or renews the lease if it may; tells whether it is ours now.</summary>
+    /// <summary>Takes or renews the lease if this process may.</summary>
     private async Task<Attempt> TryAsync(CancellationToken cancellationToken)
     {
-        // On a new connection an API server that is only slow gets all the time that there is: greeting it, looking and writing
-        // take three exchanges.
-        var limit = _hung ? _times.RenewDeadline : _times.RenewDeadline * TryShare;
+        // After an attempt that hung, a slow API server gets all the time that is left: the handshake, the read and the write take
+        // three round trips.
+        var limit = _hung ? _times.RenewDeadline : _times.RenewDeadline * AttemptShare;
         using var limited = new CancellationTokenSource(limit, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limited.Token);
         try
@@ -162,8 +171,9 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         var sentAt = _time.GetTimestamp();
         try
         {
-            // A leader knows its lease and needs one request; anybody else looks first.
-            if (_known is null || _known.Spec?.HolderIdentity != Identity) _known = await _client.GetAsync<V1Lease>(Leases, _lease, cancellationToken);
+            // A leader knows its lease and needs one request; a candidate reads the lease first.
+            if (_known?.Spec?.HolderIdentity != Identity)
+                _known = await _client.GetAsync<V1Lease>(Leases, _lease, cancellationToken);
             if (_known is null)
             {
                 _known = await _client.CreateAsync(Leases, Claim(null), cancellationToken);
@@ -179,9 +189,10 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
-            // After a conflict and after a lost answer alike it is unknown what stands there now.
+            // After a conflict, and after a response that was lost, the state of the lease is unknown.
             _known = null;
-            if (e is not ApiException { StatusCode: HttpStatusCode.Conflict }) LogTrouble(_logger, Once(e.Message));
+            if (e is not ApiException { StatusCode: HttpStatusCode.Conflict })
+                LogTrouble(_logger, Once(e.Message));
             return Attempt.Failed;
         }
 
@@ -191,7 +202,8 @@ internal sealed partial class LeaseElector : IElection, IDisposable
 
     private bool IsHeldByOther(V1LeaseSpec? spec)
     {
-        if (string.IsNullOrEmpty(spec?.HolderIdentity) || spec.HolderIdentity == Identity) return false;
+        if (string.IsNullOrEmpty(spec?.HolderIdentity) || spec.HolderIdentity == Identity)
+            return false;
         if (_observed.Holder != spec.HolderIdentity || _observed.Renewed != spec.RenewTime)
         {
             _observed = (spec.HolderIdentity, spec.RenewTime, _time.GetTimestamp());
@@ -224,8 +236,9 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     private bool BeginOrExtendTerm(long sentAt)
     {
         var left = _times.RenewDeadline - _time.GetElapsedTime(sentAt);
-        // What has seen the term end must not see it go on.
-        if (left <= TimeSpan.Zero || (_acquired.Task.IsCompleted && !IsLeading)) return false;
+        // Once a caller has seen the term end, the term must not continue.
+        if (left <= TimeSpan.Zero || (_acquired.Task.IsCompleted && !IsLeading))
+            return false;
         Volatile.Write(ref _renewedAt, sentAt);
         Interlocked.Exchange(ref _termNumber, _known?.Spec?.LeaseTransitions ?? 0);
         _isOver = false;
@@ -251,7 +264,8 @@ internal sealed partial class LeaseElector : IElection, IDisposable
 
     private static void LogTrouble(ILogger logger, string trouble)
     {
-        if (trouble.Length > 0) LogTroubleCore(logger, trouble);
+        if (trouble.Length > 0)
+            LogTroubleCore(logger, trouble);
     }
 
     private enum Attempt

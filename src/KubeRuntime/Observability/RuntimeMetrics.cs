@@ -1,18 +1,16 @@
-// What the runtime tells monitoring and probes.
+// What the runtime reports to monitoring. Knows instruments only; the other parts of the runtime call it.
 using System.Diagnostics.Metrics;
-using KubeRuntime.Controllers;
-using KubeRuntime.Queues;
 
 namespace KubeRuntime.Observability;
 
 /// <summary>
-/// The metrics of controller-runtime and client-go under their own names, so that their dashboards and alerts fit. The Prometheus
-/// exporter appends <c>_total</c> to counters and the unit to the rest.
+/// The metrics of controller-runtime and client-go under their own names, so that existing dashboards and alerts work. The Prometheus
+/// exporter appends <c>_total</c> to counters and the unit to other instruments.
 /// </summary>
 public sealed class RuntimeMetrics : IDisposable
 {
-    /// <summary>The meter's name, for the exporter.</summary>
-    public const string MeterName = "TokenOperator.Runtime";
+    /// <summary>The name of the meter, to enable it in an exporter.</summary>
+    public const string MeterName = "KubeRuntime";
 
     private static readonly InstrumentAdvice<double> ReconcileBuckets = new()
     {
@@ -36,7 +34,7 @@ public sealed class RuntimeMetrics : IDisposable
     private readonly Histogram<double> _workDuration;
     private readonly Counter<long> _droppedEvents;
 
-    /// <summary>Makes the instruments.</summary>
+    /// <summary>Creates the instruments.</summary>
     public RuntimeMetrics(IMeterFactory factory)
     {
         _meter = factory.Create(MeterName);
@@ -62,22 +60,19 @@ public sealed class RuntimeMetrics : IDisposable
 
     internal void ReconcileStarted(string controller) => _activeWorkers.Add(1, new KeyValuePair<string, object?>("controller", controller));
 
-    internal void ReconcileEnded(string controller, Verdict verdict, TimeSpan elapsed)
+    /// <param name="controller">The name of the controller.</param>
+    /// <param name="result">The result in the terms of controller-runtime, such as <c>requeue_after</c>.</param>
+    /// <param name="isError">Whether the reconcile failed.</param>
+    /// <param name="elapsed">How long it took.</param>
+    internal void ReconcileEnded(string controller, string result, bool isError, TimeSpan elapsed)
     {
         var tag = new KeyValuePair<string, object?>("controller", controller);
         _activeWorkers.Add(-1, tag);
-        _reconciles.Add(1, tag, new("result", ResultOf(verdict)));
+        _reconciles.Add(1, tag, new("result", result));
         _reconcileTime.Record(elapsed.TotalSeconds, tag);
-        if (verdict == Verdict.Error) _reconcileErrors.Add(1, tag);
+        if (isError)
+            _reconcileErrors.Add(1, tag);
     }
-
-    private static string ResultOf(Verdict verdict) => verdict switch
-    {
-        Verdict.Success => "success",
-        Verdict.RequeueAfter => "requeue_after",
-        Verdict.Requeue => "requeue",
-        _ => "error",
-    };
 
     internal void QueueAdded(string queue) => _adds.Add(1, new KeyValuePair<string, object?>("name", queue));
 
@@ -89,14 +84,14 @@ public sealed class RuntimeMetrics : IDisposable
     internal void QueueDone(string queue, TimeSpan worked) =>
         _workDuration.Record(worked.TotalSeconds, new KeyValuePair<string, object?>("name", queue));
 
-    internal void Watch(WorkQueue queue)
+    internal void WatchQueue(string queue, Func<long> depth, Func<TimeSpan> unfinishedWork, Func<TimeSpan> longestRunning)
     {
-        var tags = new[] { new KeyValuePair<string, object?>("name", queue.Name) };
-        _meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(queue.Depth, tags), null, "Keys that wait for a worker.");
+        var tags = new[] { new KeyValuePair<string, object?>("name", queue) };
+        _meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(depth(), tags), null, "Keys that wait for a worker.");
         _meter.CreateObservableGauge(
-            "workqueue_unfinished_work", () => new Measurement<double>(queue.UnfinishedWork.TotalSeconds, tags), "s", "Sum of the time that the keys in work have taken so far.");
+            "workqueue_unfinished_work", () => new Measurement<double>(unfinishedWork().TotalSeconds, tags), "s", "Sum of the time that the keys in work have taken so far.");
         _meter.CreateObservableGauge(
-            "workqueue_longest_running_processor", () => new Measurement<double>(queue.LongestRunning.TotalSeconds, tags), "s", "Time that the oldest key in work has taken so far.");
+            "workqueue_longest_running_processor", () => new Measurement<double>(longestRunning().TotalSeconds, tags), "s", "Time that the oldest key in work has taken so far.");
     }
 
     internal void WatchLeadership(string lease, Func<bool> isLeading)

@@ -1,9 +1,9 @@
 namespace KubeRuntime.Watching;
 
-/// <summary>What a cache needs of an item that is no Kubernetes object itself but a small projection of one.</summary>
+/// <summary>An item of a cache that is not a Kubernetes object but a small projection of one.</summary>
 public interface ICachedItem
 {
-    /// <summary>Namespace and name of the object.</summary>
+    /// <summary>The namespace and name of the object.</summary>
     NamespacedName Key { get; }
 
     /// <summary>The object's <c>metadata.resourceVersion</c>.</summary>
@@ -11,37 +11,51 @@ public interface ICachedItem
 }
 
 /// <summary>
-/// The objects of one kind as the watch last saw them. All reads are local. Items are shared: never change one.
+/// The objects of one kind as the watch last saw them. All reads are local. Items are shared: do not change them.
 /// </summary>
 /// <typeparam name="TItem">A Kubernetes object or an <see cref="ICachedItem"/>.</typeparam>
 public interface IResourceCache<TItem>
     where TItem : class
 {
-    /// <summary>True once everything that existed at the start is here.</summary>
-    bool HasSynced { get; }
-
-    /// <summary>The item, or null.</summary>
+    /// <summary>The item; null when there is none.</summary>
     TItem? Get(NamespacedName key);
 
-    /// <summary>All items as they are now, in no order.</summary>
+    /// <summary>All current items, in no particular order.</summary>
     IReadOnlyCollection<TItem> List();
 
-    /// <summary>The items for which the index function of that name gave <paramref name="value"/>.</summary>
+    /// <summary>The items for which the index function of that name returned <paramref name="value"/>.</summary>
     /// <exception cref="ArgumentException">There is no index of that name.</exception>
     IEnumerable<TItem> ByIndex(string index, string value);
 
     /// <summary>
-    /// Reads your own writes: stores the server's answer to a write unless something newer is known already. When the watch
-    /// brings the same version later, that is no change.
+    /// Lets you read your own writes: stores the server's response to a write, unless the cache has a newer version already. The same
+    /// version from the watch is no further change.
     /// </summary>
-    /// <param name="item">The answer of the server, projected as the watch projects it.</param>
-    /// <param name="by">The entity in whose reconcile this was written: it is not enqueued for its own write, others are.</param>
+    /// <param name="item">The response of the server, projected as the watch projects it.</param>
+    /// <param name="by">The entity whose reconcile wrote the item: its own write does not enqueue it, but it does enqueue other entities.</param>
     void Observe(TItem item, NamespacedName? by = null);
 
     /// <summary>
-    /// The server answered that there is no such object: forgets it as a delete would, whether the watch tells of that later or
-    /// has left it out. Nothing happens when <paramref name="item"/> is not what stands here any more.
+    /// Removes an object of which the server says that it does not exist, as if the watch had reported its deletion. Does nothing when
+    /// the cache holds something other than <paramref name="item"/> by now.
     /// </summary>
-    /// <param name="item">As <see cref="Get"/> gave it before the request.</param>
+    /// <param name="item">The item that <see cref="Get"/> returned before the request.</param>
     void Forget(TItem item);
+}
+
+/// <summary>The settings of a cache.</summary>
+/// <typeparam name="TItem">A Kubernetes object or an <see cref="ICachedItem"/>.</typeparam>
+public sealed class CacheOptions<TItem>
+    where TItem : class
+{
+    internal Dictionary<string, Func<TItem, IEnumerable<string>>> Indexes { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Adds an index for <see cref="IResourceCache{TItem}.ByIndex"/>.</summary>
+    /// <param name="name">The name of the index.</param>
+    /// <param name="values">The values under which an item is found; a pure function without I/O.</param>
+    public CacheOptions<TItem> AddIndex(string name, Func<TItem, IEnumerable<string>> values)
+    {
+        Indexes.Add(name, values);
+        return this;
+    }
 }

@@ -1,6 +1,7 @@
-// Keeps local copies of objects true: LIST, then watch, for ever. Calls the API server; never waits for those who use the copies.
+// Keeps local copies of objects up to date: LIST, then watch, forever. Calls the API server; never waits for users of the copies.
 using System.Net;
 using KubeRuntime.Client;
+using KubeRuntime.RateLimiting;
 using Microsoft.Extensions.Logging;
 using k8s;
 using k8s.Models;
@@ -8,9 +9,10 @@ using k8s.Models;
 namespace KubeRuntime.Watching;
 
 /// <summary>
-/// One LIST and watch into a cache, as client-go does it (tools/cache/reflector.go). A watch that ends goes on from the version that it
-/// had come to; everything is listed again when the server has forgotten that version, when a watch ended at once, and after half an
-/// hour in any case: a watch that left out an event looks like any other.
+/// One LIST and watch into a cache, as in client-go (tools/cache/reflector.go). After a watch ends, the next one continues from the
+/// version that it reached. Everything is listed again when the server no longer has that version, when a watch ended immediately, and
+/// every half hour, because a watch that missed an event looks like any other. Failures are retried with the backoff of client-go: 800 ms
+/// doubled to 30 s, each with up to as much again at random, reset after 2 minutes without a failure.
 /// </summary>
 internal sealed partial class Reflector<TResource, TItem>(
     ResourceClient client,
@@ -18,6 +20,7 @@ internal sealed partial class Reflector<TResource, TItem>(
     Func<TResource, TItem?> project,
     ResourceCache<TItem> cache,
     TimeProvider time,
+    Random random,
     ILogger logger)
     where TResource : class, IKubernetesObject<V1ObjectMeta>
     where TItem : class
@@ -26,13 +29,16 @@ internal sealed partial class Reflector<TResource, TItem>(
     private static readonly TimeSpan WatchdogGrace = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RelistPeriod = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan BackoffReset = TimeSpan.FromMinutes(2);
+    private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromMilliseconds(800), TimeSpan.FromSeconds(30));
 
-    private readonly ReflectorBackoff _backoff = new(time);
+    private int _failures;
+    private long? _failedAt;
     private string _version = "0";
     private bool _mustList = true;
     private long _listedAt;
 
-    /// <summary>Runs until cancelled; no failure ends it.</summary>
+    /// <summary>Runs until cancelled; no failure stops it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
@@ -41,9 +47,11 @@ internal sealed partial class Reflector<TResource, TItem>(
             Exception? fault = null;
             try
             {
-                if (_mustList || time.GetElapsedTime(_listedAt) > RelistPeriod) await ListAsync(cancellationToken);
-                if (await WatchAsync(cancellationToken)) continue;
-                trouble = "the watch ended at once";
+                if (_mustList || time.GetElapsedTime(_listedAt) > RelistPeriod)
+                    await ListAsync(cancellationToken);
+                if (await WatchAsync(cancellationToken))
+                    continue;
+                trouble = "the watch ended immediately";
                 _mustList = true;
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -59,14 +67,14 @@ internal sealed partial class Reflector<TResource, TItem>(
             {
                 trouble = e.Message;
             }
-#pragma warning disable CA1031 // A cache that stopped for ever would be worse than any failure of one round.
+#pragma warning disable CA1031 // A cache that is never updated again would be worse than any failure of one round.
             catch (Exception e)
             {
                 (trouble, fault) = (e.Message, e);
             }
 #pragma warning restore CA1031
 
-            var delay = _backoff.Next();
+            var delay = NextDelay();
             LogTrouble(logger, fault, scope, trouble, delay);
             try
             {
@@ -81,7 +89,7 @@ internal sealed partial class Reflector<TResource, TItem>(
 
     private async Task ListAsync(CancellationToken cancellationToken)
     {
-        var (items, passedOver) = (new List<TItem>(), new List<NamespacedName>());
+        var (items, skipped) = (new List<TItem>(), new List<NamespacedName>());
         var listed = await client.ListAsync<TResource>(
             scope,
             _version,
@@ -89,16 +97,17 @@ internal sealed partial class Reflector<TResource, TItem>(
             {
                 foreach (var resource in page)
                 {
-                    if (Project(resource) is { } item) items.Add(item);
+                    if (Project(resource) is { } item)
+                        items.Add(item);
                 }
             },
             key =>
             {
                 LogUnreadable(logger, scope, key);
-                passedOver.Add(key);
+                skipped.Add(key);
             },
             cancellationToken);
-        cache.Replace(scope.Namespace, items, listed, passedOver);
+        cache.Replace(scope.Namespace, items, listed, skipped);
         _version = listed;
         _mustList = false;
         _listedAt = time.GetTimestamp();
@@ -109,9 +118,9 @@ internal sealed partial class Reflector<TResource, TItem>(
     private async Task<bool> WatchAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        var timeout = TimeSpan.FromSeconds(Random.Shared.Next(MinWatchSeconds, 2 * MinWatchSeconds));
+        var timeout = TimeSpan.FromSeconds(random.Next(MinWatchSeconds, 2 * MinWatchSeconds));
         var sawAny = false;
-        // A connection can die without a word, and a server can forget to end a watch: neither may leave the cache stale for ever.
+        // A connection can die silently, and a server can fail to end a watch: neither may leave the cache stale forever.
         using var watchdog = new CancellationTokenSource(timeout + WatchdogGrace, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
         try
@@ -135,12 +144,12 @@ internal sealed partial class Reflector<TResource, TItem>(
     {
         if (change.Type == WatchEventKind.Error)
         {
-            var code = (HttpStatusCode)(change.Error?.Code ?? 500);
-            throw new ApiException(code, change.Error?.Reason ?? "", $"watch {scope}: {(int)code} {change.Error?.Reason}: {change.Error?.Message}");
+            throw ApiException.From($"watch {scope}", (HttpStatusCode)(change.Error?.Code ?? 500), change.Error);
         }
 
         var metadata = change.Resource?.Metadata ?? change.Metadata;
-        if (metadata is null) return;
+        if (metadata is null)
+            return;
         var key = new NamespacedName(metadata.NamespaceProperty ?? "", metadata.Name ?? "");
         switch (change.Type)
         {
@@ -158,18 +167,20 @@ internal sealed partial class Reflector<TResource, TItem>(
                 break;
         }
 
-        if (!string.IsNullOrEmpty(metadata.ResourceVersion)) _version = metadata.ResourceVersion;
+        if (!string.IsNullOrEmpty(metadata.ResourceVersion))
+            _version = metadata.ResourceVersion;
     }
 
     private TItem? Project(TResource resource)
     {
-        // The items of a list of a built-in kind come without these two.
-        if (string.IsNullOrEmpty(resource.Kind)) (resource.ApiVersion, resource.Kind) = (scope.Kind.ApiVersion, scope.Kind.Kind);
+        // The items of a list of a built-in kind have neither.
+        if (string.IsNullOrEmpty(resource.Kind))
+            (resource.ApiVersion, resource.Kind) = (scope.Kind.ApiVersion, scope.Kind.Kind);
         try
         {
             return project(resource);
         }
-#pragma warning disable CA1031 // One object that cannot be projected must not blind the operator for all others.
+#pragma warning disable CA1031 // One object that cannot be projected must not stop the watch for all others.
         catch (Exception e)
         {
             LogProjectionFailed(logger, e, scope, resource.Key());
@@ -178,17 +189,24 @@ internal sealed partial class Reflector<TResource, TItem>(
 #pragma warning restore CA1031
     }
 
+    private TimeSpan NextDelay()
+    {
+        if (_failedAt is { } last && time.GetElapsedTime(last) > BackoffReset)
+            _failures = 0;
+        _failedAt = time.GetTimestamp();
+        return Backoff.DelayAfter(_failures++) * (1 + random.NextDouble());
+    }
+
     private void ChooseVersionAfter(ApiException e)
     {
-        if (e.StatusCode == HttpStatusCode.Gone || e.Reason is "Expired" or "Gone"
-            || e.Message.Contains("Too large resource version", StringComparison.Ordinal))
+        if (e.IsExpired || e.IsResourceVersionTooLarge)
         {
             _mustList = true;
             _version = "";
         }
         else if ((int)e.StatusCode is >= 400 and < 500 && e.StatusCode != HttpStatusCode.TooManyRequests)
         {
-            // Refused for another reason: the watch has no version to go on from that is known to be good.
+            // Rejected for another reason: no version is known to be good to continue from.
             _mustList = true;
         }
     }
@@ -196,15 +214,36 @@ internal sealed partial class Reflector<TResource, TItem>(
     [LoggerMessage(EventId = 2001, Level = LogLevel.Debug, Message = "Listed {Count} {Scope} at version {Version}")]
     private static partial void LogListed(ILogger logger, ResourceScope scope, int count, string version);
 
-    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Watching {Scope} failed, trying again in {Delay}: {Trouble}")]
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Watching {Scope} failed; retrying in {Delay}: {Trouble}")]
     private static partial void LogTrouble(ILogger logger, Exception? fault, ResourceScope scope, string trouble, TimeSpan delay);
 
-    [LoggerMessage(EventId = 2003, Level = LogLevel.Debug, Message = "The watch of {Scope} did not end after {Timeout}, starting another")]
+    [LoggerMessage(EventId = 2003, Level = LogLevel.Debug, Message = "The watch of {Scope} did not end after {Timeout}; starting another one")]
     private static partial void LogWatchdog(ILogger logger, ResourceScope scope, TimeSpan timeout);
 
-    [LoggerMessage(EventId = 2004, Level = LogLevel.Error, Message = "{Key} of {Scope} does not fit its class and is passed over")]
+    [LoggerMessage(EventId = 2004, Level = LogLevel.Error, Message = "{Key} of {Scope} does not fit its class and is skipped")]
     private static partial void LogUnreadable(ILogger logger, ResourceScope scope, NamespacedName key);
 
-    [LoggerMessage(EventId = 2005, Level = LogLevel.Error, Message = "{Key} of {Scope} cannot be projected and is passed over")]
+    [LoggerMessage(EventId = 2005, Level = LogLevel.Error, Message = "{Key} of {Scope} cannot be projected and is skipped")]
     private static partial void LogProjectionFailed(ILogger logger, Exception exception, ResourceScope scope, NamespacedName key);
+}
+
+/// <summary>A cache together with what fills it.</summary>
+internal interface IResourceWatch
+{
+    /// <summary>Completes when the cache holds everything that existed at the start.</summary>
+    Task Synced { get; }
+
+    /// <summary>Runs until cancelled.</summary>
+    Task RunAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>A cache and its reflectors, one for each namespace.</summary>
+internal sealed class ResourceWatch<TResource, TItem>(
+    ResourceCache<TItem> cache, IReadOnlyList<Reflector<TResource, TItem>> reflectors) : IResourceWatch
+    where TResource : class, IKubernetesObject<V1ObjectMeta>
+    where TItem : class
+{
+    public Task Synced => cache.Synced;
+
+    public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(reflectors.Select(r => r.RunAsync(cancellationToken)));
 }

@@ -4,15 +4,15 @@ using k8s.Models;
 namespace KubeRuntime.Watching;
 
 /// <summary>A change of the cache.</summary>
-/// <param name="Key">Of the object.</param>
-/// <param name="Old">What was there; null for a new object.</param>
-/// <param name="New">What is there now; null for one that is gone.</param>
-/// <param name="By">In whose reconcile it was written, when the cache was told by that.</param>
+/// <param name="Key">The key of the object.</param>
+/// <param name="Old">The previous item; null for a new object.</param>
+/// <param name="New">The current item; null for a deleted object.</param>
+/// <param name="By">The entity whose reconcile made the change, if <see cref="IResourceCache{TItem}.Observe"/> reported it.</param>
 internal readonly record struct CacheChange<TItem>(NamespacedName Key, TItem? Old, TItem? New, NamespacedName? By = null);
 
 /// <summary>
-/// The cache behind the reflectors. Versions decide what is newer: a version that a reflector has passed is known already, so neither
-/// a late event nor the answer to an own write can bring an old state or a deleted object back.
+/// The cache that the reflectors fill. The resource version decides what is newer: the cache knows every version that a reflector has
+/// passed, so neither a late event nor the response to a write can bring back an old state or a deleted object.
 /// </summary>
 internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     where TItem : class
@@ -26,29 +26,31 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     private readonly Func<TItem, (NamespacedName Key, string? Version)> _identify = IdentityOf();
     private readonly HashSet<string> _scopes;
 
-    /// <param name="scopes">The namespaces that are watched; one empty string for all.</param>
+    /// <param name="scopes">The watched namespaces; one empty string for all namespaces.</param>
     /// <param name="options">The indexes.</param>
     public ResourceCache(IEnumerable<string> scopes, CacheOptions<TItem> options)
     {
         _scopes = scopes.ToHashSet(StringComparer.Ordinal);
-        foreach (var (name, values) in options.Indexes) _indexes.Add(name, new Index(values));
+        foreach (var (name, values) in options.Indexes)
+            _indexes.Add(name, new Index(values));
     }
 
-    public bool HasSynced => _synced.Task.IsCompleted;
-
+    /// <summary>Completes when the cache holds everything that existed at the start.</summary>
     public Task Synced => _synced.Task;
 
-    /// <summary>Before the reflectors start. A subscriber runs in the watch: it must be quick and must not throw.</summary>
+    /// <summary>Call this before the reflectors start. A subscriber runs in the watch: it must return quickly and must not throw.</summary>
     public void Subscribe(Action<CacheChange<TItem>> subscriber) => _subscribers.Add(subscriber);
 
     public TItem? Get(NamespacedName key)
     {
-        lock (_sync) return _entries.TryGetValue(key, out var entry) ? entry.Item : null;
+        lock (_sync)
+            return _entries.TryGetValue(key, out var entry) ? entry.Item : null;
     }
 
     public IReadOnlyCollection<TItem> List()
     {
-        lock (_sync) return [.. _entries.Values.Select(e => e.Item)];
+        lock (_sync)
+            return [.. _entries.Values.Select(e => e.Item)];
     }
 
     public IEnumerable<TItem> ByIndex(string index, string value)
@@ -58,12 +60,14 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
             throw new ArgumentException($"The cache of {typeof(TItem).Name} has no index \"{index}\"; it has: {string.Join(", ", _indexes.Keys)}.", nameof(index));
         }
 
-        lock (_sync) return found.Keys.TryGetValue(value, out var keys) ? [.. keys.Select(key => _entries[key].Item)] : [];
+        lock (_sync)
+            return found.Keys.TryGetValue(value, out var keys) ? [.. keys.Select(key => _entries[key].Item)] : [];
     }
 
     public void Observe(TItem item, NamespacedName? by = null)
     {
-        if (Store(item) is { } old) Publish(new(_identify(item).Key, old.Item, item, by));
+        if (Store(item) is { } old)
+            Publish(new(_identify(item).Key, old.Item, item, by));
     }
 
     public void Forget(TItem item)
@@ -71,34 +75,37 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         var key = _identify(item).Key;
         lock (_sync)
         {
-            if (!_entries.TryGetValue(key, out var entry) || !ReferenceEquals(entry.Item, item)) return;
+            if (!_entries.TryGetValue(key, out var entry) || !ReferenceEquals(entry.Item, item))
+                return;
             Remove(key, item);
         }
 
         Publish(new(key, item, null));
     }
 
-    /// <summary>As <see cref="Observe"/>, for a write of which nobody needs to hear.</summary>
+    /// <summary>As <see cref="Observe"/>, without informing the subscribers.</summary>
     public void ObserveSilently(TItem item) => Store(item);
 
     /// <summary>
-    /// The whole of a scope as a LIST found it at <paramref name="version"/>: what it lacks is gone. What it
-    /// <paramref name="passedOver"/> is there and stays as it was last understood, as after such an event of a watch.
+    /// Replaces a whole scope by the result of a LIST at <paramref name="version"/>: objects that are missing from it are deleted.
+    /// Objects in <paramref name="skipped"/> exist but could not be read; their last readable state is kept, as after such a watch event.
     /// </summary>
-    public void Replace(string scope, IReadOnlyCollection<TItem> items, string version, IEnumerable<NamespacedName>? passedOver = null)
+    public void Replace(string scope, IReadOnlyCollection<TItem> items, string version, IEnumerable<NamespacedName>? skipped = null)
     {
         var changes = new List<CacheChange<TItem>>();
         var listed = Parse(version);
         lock (_sync)
         {
-            if (listed < _passed.GetValueOrDefault(scope)) ForgetVersions(scope);
+            if (listed < _passed.GetValueOrDefault(scope))
+                ForgetVersions(scope);
             var found = new HashSet<NamespacedName>(items.Count);
-            found.UnionWith(passedOver ?? []);
+            found.UnionWith(skipped ?? []);
             foreach (var item in items)
             {
                 var (key, itemVersion) = _identify(item);
                 found.Add(key);
-                if (Put(key, item, Parse(itemVersion)) is { } old) changes.Add(new(key, old.Item, item));
+                if (Put(key, item, Parse(itemVersion)) is { } old)
+                    changes.Add(new(key, old.Item, item));
             }
 
             var gone = _entries.Where(e => !found.Contains(e.Key) && Covers(scope, e.Key) && e.Value.Version <= listed).ToList();
@@ -111,15 +118,17 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
             Pass(scope, listed);
         }
 
-        foreach (var change in changes) Publish(change);
+        foreach (var change in changes)
+            Publish(change);
         lock (_sync)
         {
             _scopes.Remove(scope);
-            if (_scopes.Count == 0) _synced.TrySetResult();
+            if (_scopes.Count == 0)
+                _synced.TrySetResult();
         }
     }
 
-    /// <summary>One event of a watch; <paramref name="item"/> is null when the object is gone or not to be kept.</summary>
+    /// <summary>Applies one event of a watch; <paramref name="item"/> is null when the object was deleted or is not kept.</summary>
     public void Apply(string scope, NamespacedName key, TItem? item, string? version)
     {
         CacheChange<TItem>? change = null;
@@ -128,7 +137,8 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
             var at = Parse(version);
             if (item is not null)
             {
-                if (Put(key, item, at) is { } old) change = new(key, old.Item, item);
+                if (Put(key, item, at) is { } old)
+                    change = new(key, old.Item, item);
             }
             else if (_entries.TryGetValue(key, out var entry) && entry.Version <= at)
             {
@@ -139,16 +149,18 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
             Pass(scope, at);
         }
 
-        if (change is { } happened) Publish(happened);
+        if (change is { } happened)
+            Publish(happened);
     }
 
-    /// <summary>A bookmark: the watch has come as far as <paramref name="version"/>.</summary>
+    /// <summary>Applies a bookmark: the watch has reached <paramref name="version"/>.</summary>
     public void Bookmark(string scope, string? version)
     {
-        lock (_sync) Pass(scope, Parse(version));
+        lock (_sync)
+            Pass(scope, Parse(version));
     }
 
-    /// <summary>Throws unless <typeparamref name="TItem"/> tells its key and version.</summary>
+    /// <summary>How to read the key and version of an item; throws when <typeparamref name="TItem"/> does not have them.</summary>
     internal static Func<TItem, (NamespacedName Key, string? Version)> IdentityOf()
     {
         if (typeof(IMetadata<V1ObjectMeta>).IsAssignableFrom(typeof(TItem)))
@@ -164,7 +176,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         throw new InvalidOperationException($"{typeof(TItem).Name} cannot be cached: implement {nameof(ICachedItem)}.");
     }
 
-    // Versions are numbers that grow over the whole of a resource type; a server that uses something else gets "always newer".
+    // Versions are numbers that increase over all objects of a resource type. A version that is not a number counts as newer than any other.
     private static ulong Parse(string? version) =>
         ulong.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : ulong.MaxValue;
 
@@ -181,18 +193,21 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         }
     }
 
-    /// <summary>Null when the item is no newer; else what was there before (an empty entry for nothing).</summary>
+    /// <summary>Null when the item is not newer; else the previous entry, or an empty entry when there was none.</summary>
     private Entry? Put(NamespacedName key, TItem item, ulong version)
     {
         var existed = _entries.TryGetValue(key, out var old);
-        if (existed && version <= old!.Version && version != ulong.MaxValue) return null;
-        if (existed) Unindex(key, old!.Item!);
+        if (existed && version <= old!.Version && version != ulong.MaxValue)
+            return null;
+        if (existed)
+            Unindex(key, old!.Item!);
         _entries[key] = new(item, version);
         foreach (var index in _indexes.Values)
         {
             foreach (var value in index.Values(item))
             {
-                if (!index.Keys.TryGetValue(value, out var keys)) index.Keys[value] = keys = [];
+                if (!index.Keys.TryGetValue(value, out var keys))
+                    index.Keys[value] = keys = [];
                 keys.Add(key);
             }
         }
@@ -212,26 +227,30 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         {
             foreach (var value in index.Values(item))
             {
-                if (index.Keys.TryGetValue(value, out var keys) && keys.Remove(key) && keys.Count == 0) index.Keys.Remove(value);
+                if (index.Keys.TryGetValue(value, out var keys) && keys.Remove(key) && keys.Count == 0)
+                    index.Keys.Remove(value);
             }
         }
     }
 
-    // The server's history went backwards: its database was restored from a backup, so nothing that is known counts as newer.
+    // The server's history went backwards, because its database was restored from a backup: no known version counts as newer.
     private void ForgetVersions(string scope)
     {
         _passed.Remove(scope);
-        foreach (var (key, entry) in _entries.Where(e => Covers(scope, e.Key)).ToList()) _entries[key] = entry with { Version = 0 };
+        foreach (var (key, entry) in _entries.Where(e => Covers(scope, e.Key)).ToList())
+            _entries[key] = entry with { Version = 0 };
     }
 
     private void Pass(string scope, ulong version)
     {
-        if (version != ulong.MaxValue && version > _passed.GetValueOrDefault(scope)) _passed[scope] = version;
+        if (version != ulong.MaxValue && version > _passed.GetValueOrDefault(scope))
+            _passed[scope] = version;
     }
 
     private void Publish(CacheChange<TItem> change)
     {
-        foreach (var subscriber in _subscribers) subscriber(change);
+        foreach (var subscriber in _subscribers)
+            subscriber(change);
     }
 
     private sealed record Entry(TItem Item, ulong Version)

@@ -5,7 +5,7 @@ using k8s.Models;
 
 namespace KubeRuntime.Watching;
 
-/// <summary>Turns the changes of one cache into reconciles of the entities that they concern.</summary>
+/// <summary>Turns the changes of one cache into reconciles of the entities that they affect.</summary>
 internal sealed partial class WatchMapping<TItem, TEntity>(
     Func<TItem?, TItem?, IResourceCache<TEntity>, IEnumerable<NamespacedName>> map,
     IResourceCache<TEntity> entities,
@@ -20,10 +20,11 @@ internal sealed partial class WatchMapping<TItem, TEntity>(
         {
             foreach (var key in map(change.Old, change.New, entities))
             {
-                if (key != change.By) queue.Enqueue(key);
+                if (key != change.By)
+                    queue.Enqueue(key);
             }
         }
-#pragma warning disable CA1031 // A fault of the mapping must not stop the watch for all others.
+#pragma warning disable CA1031 // A fault in the mapping must not stop the watch, which serves all other objects.
         catch (Exception e)
         {
             LogMapFailed(logger, e, typeof(TItem).Name, change.Key);

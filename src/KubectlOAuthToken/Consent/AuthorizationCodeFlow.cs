@@ -1,4 +1,5 @@
 // The authorization code flow on the user's machine: browser, redirect, token endpoint. No calls to the cluster.
+using TokenOperator.Core.Text;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Security.Cryptography;
@@ -40,7 +41,7 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
             Pkce = Pkce.New(),
             LoginHint = expected.LoginHint,
         };
-        var address = provider.AddressFor(request)!;
+        var address = provider.AuthorizationUri(request);
         using var deadline = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
         try
@@ -105,21 +106,21 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
     private async Task<TokenSet> ExchangeAsync(
         IAuthorizationProvider provider, OAuthClient client, AuthorizationRequest request, AuthorizationResponse response, ExpectedIdentity expected, CancellationToken ct)
     {
-        if ((response.State is not null || response.Code is not null) && !response.Answers(request.State))
-            throw Refused(ConsentCheck.StateMismatch);
-        if (ConsentCheck.Refuse(response) is { } useless)
+        if ((response.State is not null || response.Code is not null) && !response.MatchesState(request.State))
+            throw Refused(ConsentValidator.StateMismatch);
+        if (ConsentValidator.FindError(response) is { } useless)
             throw Refused(useless);
         var askedAt = time.GetUtcNow();
         var answer = await provider.ExchangeCodeAsync(client, response.Code!, request.Pkce, request.RedirectUri, ct);
         if (answer is not CodeExchangeResponse.Granted granted)
             throw Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
-        if (ConsentCheck.Refuse(granted, expected, request.Scopes) is { } reason)
+        if (ConsentValidator.FindError(granted, expected, request.Scopes) is { } reason)
         {
-            var whose = granted.Identity is { } owner && expected.IsKnown && !expected.IsMetBy(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
+            var whose = granted.Identity is { } owner && expected.IsKnown && !expected.Matches(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
             throw Refused(reason + whose);
         }
 
-        return ConsentCheck.ToTokenSet(granted, askedAt);
+        return granted.ToTokenSet(askedAt);
     }
 
     private static PluginException Refused(string sentence) => new($"{sentence}.", ExitCodes.Refused);

@@ -1,10 +1,9 @@
 using KubectlOAuthToken.Output;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
-using TokenOperator.Providers.OAuth2;
 
 namespace KubectlOAuthToken.Consent;
 
@@ -12,8 +11,9 @@ namespace KubectlOAuthToken.Consent;
 internal static class LocalProvider
 {
     /// <summary>Takes the endpoints from the command line, then from the environment, then from the built-in providers.</summary>
+    /// <returns>Settings with an authorization endpoint.</returns>
     /// <exception cref="PluginException">The endpoints of the provider are unknown or not valid.</exception>
-    public static OAuth2TokenProvider Create(string name, string? authorizationEndpoint, string? tokenEndpoint, TimeProvider time)
+    public static ProviderOptions Read(string name, string? authorizationEndpoint, string? tokenEndpoint)
     {
         var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddInMemoryCollection(
             new Dictionary<string, string?>
@@ -23,14 +23,12 @@ internal static class LocalProvider
             }.Where(setting => setting.Value is not null)).Build();
         try
         {
-            var options = ProviderSettings.Read(configuration).FirstOrDefault(provider => provider.Name == name);
-            return options?.AuthorizationEndpoint is not null
-                ? new OAuth2TokenProvider(options, time, NullLogger<OAuth2TokenProvider>.Instance)
-                : throw new PluginException(
+            return ProviderSettings.Read(configuration).FirstOrDefault(provider => provider.Name == name && provider.AuthorizationEndpoint is not null)
+                ?? throw new PluginException(
                     $"This machine does not know the endpoints of the provider \"{DisplayText.Of(name, 63)}\". Set --authorization-endpoint and --token-endpoint to the values of the operator's settings.",
                     ExitCodes.BadInput);
         }
-        catch (ProviderSettingException e)
+        catch (InvalidSettingException e)
         {
             throw new PluginException(e.Message, ExitCodes.BadInput);
         }

@@ -1,3 +1,4 @@
+using TokenOperator.Core.Settings;
 using KubeRuntime;
 using KubectlOAuthToken.Output;
 using Microsoft.Extensions.Configuration;
@@ -27,7 +28,7 @@ internal static class TokenChecks
             foreach (var provider in known.Where(provider => used.Contains(provider.Name)))
                 results.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, ct));
         }
-        catch (ProviderSettingException e)
+        catch (InvalidSettingException e)
         {
             results.Add(CheckResult.Warning($"The connection from this machine was not checked. {e.Message}"));
         }

@@ -48,7 +48,7 @@ internal sealed class Cluster : IDisposable
     public static Cluster Connect(string? kubeconfig, string? context, string? ns, TimeProvider time)
     {
         NamespaceName.Check(ns);
-        var (connection, contextNamespace) = Kubeconfig.Connect(kubeconfig, context);
+        var (connection, contextNamespace) = Kubeconfig.Connect(kubeconfig, context, time);
         return new Cluster(connection, ns ?? contextNamespace, time);
     }
 

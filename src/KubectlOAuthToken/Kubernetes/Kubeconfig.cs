@@ -15,7 +15,7 @@ internal static class Kubeconfig
     /// </summary>
     /// <returns>The connection, and the namespace of the context.</returns>
     /// <exception cref="KubeConfigException">The kubeconfig or the context does not exist, or cannot be used.</exception>
-    public static (ApiConnection Connection, string Namespace) Connect(string? path, string? context)
+    public static (ApiConnection Connection, string Namespace) Connect(string? path, string? context, TimeProvider time)
     {
         if (path is null && context is null && !KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
             return Connect(KubernetesClientConfiguration.InClusterConfig());
@@ -38,7 +38,7 @@ internal static class Kubeconfig
 
         try
         {
-            return Connect(KubeconfigContext.Resolve(config, chosen));
+            return Connect(KubeconfigContext.Resolve(config, chosen, time));
         }
         catch (ExecPluginException e)
         {

@@ -1,3 +1,5 @@
+using TokenOperator.Providers.OAuth2;
+using TokenOperator.Providers;
 using System.CommandLine;
 using System.Net;
 using KubeRuntime;
@@ -62,7 +64,8 @@ internal static class AuthorizeVerb
         var request = TokenRequest.From(entity, out var error)
             ?? throw new PluginException($"The OAuthToken {cluster.Namespace}/{name} is not valid: {error}", ExitCodes.BadInput);
         CheckThatConsentHelps(entity, request);
-        using var provider = LocalProvider.Create(request.Key.Provider, authorizationEndpoint, tokenEndpoint, context.Time);
+        using var endpoints = new TokenEndpointClient(context.Time);
+        var provider = new OAuth2AuthorizationProvider(LocalProvider.Read(request.Key.Provider, authorizationEndpoint, tokenEndpoint), endpoints, context.Time);
         var client = await ReadClientAsync(cluster, request, ct);
         var target = new ConsentTarget(cluster, entity, request);
         await target.CheckRightsAsync(ct);

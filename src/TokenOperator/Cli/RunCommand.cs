@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
+using TokenOperator.Core.Cli;
 using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Inputs;
@@ -51,8 +52,9 @@ public static class RunCommand
         // The keys, before anything is done: a keyring that cannot be used stops the start with a sentence.
         app.Services.GetRequiredService<ITokenStore>();
         await PrepareStoreAsync(app.Services, ct);
+        var health = app.Services.GetRequiredService<OperatorHealth>();
         await app.RunAsync(ct);
-        return Environment.ExitCode;
+        return health.HasLostLeadership ? ExitCodes.Failed : ExitCodes.Ok;
     }
 
     internal static void AddRefreshing(IServiceCollection services, OperatorSettings settings)
@@ -91,6 +93,7 @@ public static class RunCommand
                 options.Name = SecretInfo.Manager;
                 options.FieldManager = SecretInfo.Manager;
                 options.Json.Add(OAuthTokenJson.Default);
+                options.Json.Add(SecretJson.Default);
                 options.Concurrency = settings.Concurrency;
                 foreach (var ns in settings.Namespaces)
                     options.Namespaces.Add(ns);

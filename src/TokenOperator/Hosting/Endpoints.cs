@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using KubeRuntime.Observability;
+using KubeRuntime.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

@@ -1,3 +1,4 @@
+using KubeRuntime.Observability;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
@@ -24,7 +25,7 @@ public static class Telemetry
         services.AddSingleton<OAuthTokenMetrics>();
         var telemetry = services.AddOpenTelemetry().WithMetrics(metrics =>
         {
-            metrics.AddMeter("TokenOperator.*").AddPrometheusExporter(exporter =>
+            metrics.AddMeter("TokenOperator.*", RuntimeMetrics.MeterName).AddPrometheusExporter(exporter =>
             {
                 exporter.ScopeInfoEnabled = false;
                 exporter.ScrapeResponseCacheDurationMilliseconds = 0;

@@ -18,6 +18,11 @@ public sealed class DependencyTests
         typeof(NamespacedName), typeof(AccountKey), typeof(V1Alpha1OAuthToken), typeof(ProviderRegistry), typeof(ITokenStore), typeof(OAuthTokenController), typeof(PluginCommandLine),
     }.Select(type => type.Assembly).ToDictionary(assembly => assembly.GetName().Name!);
 
+    /// <summary>The projects whose namespaces still use each other in a cycle. Remove a project from here once it has none.</summary>
+    private static readonly string[] NotYetWithoutCycles = ["TokenOperator.Core", "TokenOperator.Api", "TokenOperator.Providers", "TokenOperator.Postgres", "token-operator", "kubectl-oauthtoken"];
+
+    public static TheoryData<string> ProjectsWithoutCycles => [.. Projects.Keys.Except(NotYetWithoutCycles)];
+
     [Theory]
     [InlineData("KubeRuntime", "")]
     [InlineData("TokenOperator.Core", "")]
@@ -54,5 +59,20 @@ public sealed class DependencyTests
                 || name.StartsWith("Microsoft.AspNetCore", StringComparison.OrdinalIgnoreCase)
                 || name.StartsWith("TokenOperator.Postgres", StringComparison.OrdinalIgnoreCase));
         File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "kubectl-oauthtoken.runtimeconfig.json")).Should().Contain("Microsoft.NETCore.App").And.NotContain("Microsoft.AspNetCore.App");
+    }
+
+    [Theory]
+    [MemberData(nameof(ProjectsWithoutCycles))]
+    public void The_namespaces_of_a_project_form_no_cycle(string project) =>
+        NamespaceGraph.FindCycle(Projects[project]).Should().BeEmpty("namespaces of {0} must not use each other in a cycle", project);
+
+    [Fact]
+    public void The_check_for_cycles_sees_signatures_and_method_bodies()
+    {
+        var uses = NamespaceGraph.UsesIn(typeof(NamespacedName).Assembly).Select(use => use.ToString()).ToList();
+
+        uses.Should().Contain("KubeRuntime.Queues -> KubeRuntime (WorkQueue uses NamespacedName)", "it is in signatures")
+            .And.Contain(use => use.StartsWith("KubeRuntime.Client -> KubeRuntime.Observability (", StringComparison.Ordinal))
+            .And.Contain("KubeRuntime.Queues -> KubeRuntime.RateLimiting (WorkQueue uses ExponentialBackoff)");
     }
 }

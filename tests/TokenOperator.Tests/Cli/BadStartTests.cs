@@ -44,7 +44,7 @@ public sealed class BadStartTests
     }
 
     [Theory]
-    [InlineData("a: [b", "* see its line 2")]
+    [InlineData("a: [b", "* see line 2")]
     [InlineData("{}", "*")]
     [InlineData(null, "there is no such file")]
     public async Task An_invalid_kubeconfig_is_reported_with_its_path(string? content, string trouble)
@@ -58,7 +58,7 @@ public sealed class BadStartTests
         folder.Delete(recursive: true);
 
         result.ExitCode.Should().Be(2);
-        result.Errors.Trim().Should().Match($"token-operator: The kubeconfig {file} cannot be used: {trouble}. Mend it, or set KUBECONFIG to another.").And.NotContain("\n");
+        result.Errors.Trim().Should().Match($"token-operator: The kubeconfig {file} cannot be used: {trouble}. Fix it, or set KUBECONFIG to another one.").And.NotContain("\n");
     }
 
     private static Task<CommandResult> RunAsync(params (string Name, string Value)[] settings)

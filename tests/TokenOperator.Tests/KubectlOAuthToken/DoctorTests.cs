@@ -140,7 +140,7 @@ public sealed class DoctorTests
     [Fact]
     public void The_names_of_the_operators_objects_come_from_its_Deployment()
     {
-        var deployment = KubernetesYaml.Deserialize<V1Deployment>(File.ReadAllText(Repository.File("config/manager/deployment.yaml")));
+        var deployment = Repository.Manifest<V1Deployment>("config/manager/deployment.yaml");
         OperatorPods.AreOf(deployment).Should().BeTrue();
         OperatorInstall.From(deployment, new Dictionary<string, string>()).Should().Be(new OperatorInstall("token-operator-system"));
 
@@ -163,7 +163,7 @@ public sealed class DoctorTests
     private static CheckResult Leader(V1Lease? lease) => OperatorChecks.Leader(lease, new("system", "token-operator"), Now);
 
     private static V1CustomResourceDefinition Definition() =>
-        KubernetesYaml.Deserialize<V1CustomResourceDefinition>(File.ReadAllText(Repository.File("config/crds/tokenoperator.dev_oauthtokens.yaml")));
+        Repository.Manifest<V1CustomResourceDefinition>("config/crds/tokenoperator.dev_oauthtokens.yaml");
 
     /// <summary>With a provider that this machine does not know, so that the check calls no endpoint.</summary>
     private static V1Alpha1OAuthToken Elsewhere(V1Alpha1OAuthToken token) => new() { Metadata = token.Metadata, Spec = token.Spec with { Provider = "elsewhere" }, Status = token.Status };

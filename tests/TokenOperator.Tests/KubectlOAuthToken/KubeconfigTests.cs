@@ -12,8 +12,8 @@ public sealed class KubeconfigTests : IDisposable
     [Theory]
     [InlineData("", "The kubeconfig FILE has no current context, and no other context.")]
     [InlineData("# nothing", "The kubeconfig FILE has no current context, and no other context.")]
-    [InlineData("a: b: c", "FILE is no kubeconfig: see its line 1.")]
-    [InlineData("hello", "FILE is no kubeconfig: see its line 1.")]
+    [InlineData("a: b: c", "FILE is not a kubeconfig: see line 1.")]
+    [InlineData("hello", "FILE is not a kubeconfig: see line 1.")]
     public void A_file_without_a_context_or_without_a_kubeconfig_is_named(string content, string message) => Fails(content, message);
 
     [Theory]
@@ -45,7 +45,7 @@ public sealed class KubeconfigTests : IDisposable
     public void A_valid_context_gives_a_connection_and_its_namespace()
     {
         File.WriteAllText(_file, Good);
-        var (connection, ns) = Kubeconfig.Connect(_file, null);
+        var (connection, ns) = Kubeconfig.Connect(_file, null, TimeProvider.System);
         using (connection)
             connection.Address.Should().Be(new Uri("https://127.0.0.1:1"));
         ns.Should().Be("mail");
@@ -64,7 +64,7 @@ public sealed class KubeconfigTests : IDisposable
     private void Fails(string content, string message)
     {
         File.WriteAllText(_file, content);
-        var connect = () => Kubeconfig.Connect(_file, null);
+        var connect = () => Kubeconfig.Connect(_file, null, TimeProvider.System);
         connect.Should().Throw<KubeConfigException>().WithMessage(message.Replace("FILE", _file, StringComparison.Ordinal));
     }
 }

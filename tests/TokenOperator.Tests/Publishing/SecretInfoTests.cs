@@ -1,5 +1,6 @@
 using System.Text.Json;
 using KubeRuntime;
+using KubeRuntime.Client;
 using TokenOperator.Publishing;
 using k8s;
 
@@ -11,11 +12,11 @@ public sealed class SecretInfoTests
     private const string AllKeys = """{"f:access_token":{},"f:token_type":{},"f:expires_at":{},"f:scope":{},"f:provider":{},"f:account":{}}""";
 
     private static SecretInfo Info(string managedFields, string label = "token-operator", string owner = Owner) =>
-        SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>($$$"""
+        SecretInfo.From(JsonSerializer.Deserialize($$$"""
             {"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":{"name":"s","namespace":"mail","uid":"u9","resourceVersion":"7",
              "labels":{"app.kubernetes.io/managed-by":{{{JsonSerializer.Serialize(label)}}}},"annotations":{"tokenoperator.dev/content-hash":"h"},
              "ownerReferences":[{{{owner}}}],"managedFields":[{{{managedFields}}}]}}
-            """));
+            """, new ApiJson().Info<PartialObjectMetadata>())!);
 
     private static string Fields(string manager, string operation, string data) =>
         $$$"""{"manager":"{{{manager}}}","operation":"{{{operation}}}","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:data":{{{data}}}}}""";

@@ -51,7 +51,6 @@ public sealed class WatchdogTests : IDisposable
     public void A_look_that_the_queue_lost_is_put_back_half_a_minute_after_it_was_due()
     {
         _schedule.Record(Key, TimeSpan.FromMinutes(45));
-        _queue.EnqueueAfter(Key, TimeSpan.FromMinutes(45));
         Pass(TimeSpan.FromMinutes(45.5));
         _queue.Queued.Should().BeEmpty("it is late, but not so late that something must be wrong");
         Pass(TimeSpan.FromSeconds(10));
@@ -131,15 +130,11 @@ public sealed class WatchdogTests : IDisposable
         _watchdog.IsAlive.Should().BeFalse();
     }
 
-    /// <summary>Loses all that is to come later.</summary>
+    /// <summary>Records what is enqueued and nothing else.</summary>
     private sealed class ForgetfulQueue : IReconcileQueue<V1Alpha1OAuthToken>
     {
         public List<NamespacedName> Queued { get; } = [];
 
         public void Enqueue(NamespacedName key) => Queued.Add(key);
-
-        public void EnqueueAfter(NamespacedName key, TimeSpan delay)
-        {
-        }
     }
 }

@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.KubeRuntime.Client;
 public sealed class ApiTransportTests
 {
     [Fact]
-    public async Task A_connection_that_breaks_as_soon_as_it_is_made_means_that_the_API_server_is_unavailable()
+    public async Task A_connection_that_breaks_as_soon_as_it_opens_means_that_the_API_server_is_unavailable()
     {
         using var connection = new ApiConnection(new Uri("https://api.example"), new HttpClient(new BrokenConnection()), credentials: null);
         using var metrics = new RuntimeMetrics(new PlainMeterFactory());

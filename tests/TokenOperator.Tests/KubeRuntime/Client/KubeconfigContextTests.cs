@@ -15,7 +15,7 @@ public sealed class KubeconfigContextTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task A_program_signs_in_with_its_arguments_and_variables_as_they_stand()
+    public async Task A_credential_program_gets_its_arguments_and_variables_unchanged()
     {
         var settings = Resolve("exec: {apiVersion: API, command: ./sign-in, args: [\"two words\", \"$HOME\"], env: [{name: WHO, value: marcus}]}",
             """printf '{"apiVersion":"%s","status":{"token":"%s|%s|%s|%s"}}' API "$#" "$1" "$2" "$WHO" """);
@@ -24,7 +24,7 @@ public sealed class KubeconfigContextTests : IDisposable
     }
 
     [Fact]
-    public async Task A_program_is_told_how_it_is_asked()
+    public async Task A_credential_program_gets_the_exec_info()
     {
         var settings = Resolve("exec: {apiVersion: API, command: ./sign-in}",
             """printf '%s' "$KUBERNETES_EXEC_INFO" >"$(dirname "$0")/info"; echo '{"apiVersion":"API","status":{"token":"t"}}'""");
@@ -34,7 +34,7 @@ public sealed class KubeconfigContextTests : IDisposable
     }
 
     [Fact]
-    public void A_program_may_give_a_client_certificate_instead_of_a_token()
+    public void A_credential_program_can_return_a_client_certificate()
     {
         var settings = Resolve("exec: {apiVersion: API, command: ./sign-in}",
             """echo '{"apiVersion":"API","status":{"clientCertificateData":"certificate","clientKeyData":"key"}}'""");
@@ -44,7 +44,7 @@ public sealed class KubeconfigContextTests : IDisposable
     }
 
     [Fact]
-    public async Task A_program_is_run_again_shortly_before_its_token_ends_and_not_earlier()
+    public async Task A_credential_program_runs_again_shortly_before_its_token_expires()
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var program = Write("""echo x >>"$(dirname "$0")/runs"; n=$(wc -l <"$(dirname "$0")/runs"); echo '{"apiVersion":"API","status":{"token":"t'$n'","expirationTimestamp":"2030-01-01T01:00:00Z"}}'""");
@@ -63,7 +63,7 @@ public sealed class KubeconfigContextTests : IDisposable
     [InlineData("""echo '{"apiVersion":"other","status":{"token":"hunter2"}}'""", "*/sign-in gave no ExecCredential*")]
     [InlineData("""echo '{"apiVersion":"API","status":{"token":""}}'""", "*/sign-in gave no ExecCredential*")]
     [InlineData("""echo '{"apiVersion":"API","status":7}'""", "*/sign-in gave no ExecCredential*")]
-    public void A_program_that_gives_no_credentials_is_named_without_what_it_gave(string script, string message)
+    public void A_program_without_usable_credentials_is_named_without_its_output(string script, string message)
     {
         var resolve = () => Resolve("exec: {apiVersion: API, command: ./sign-in}", script);
 
@@ -71,11 +71,11 @@ public sealed class KubeconfigContextTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_missing_is_said()
+    public async Task A_missing_entry_is_named()
     {
         var file = Path.Combine(_folder, "config");
         await File.WriteAllTextAsync(file, "contexts: [{name: here, context: {cluster: c, user: u}}]");
-        var resolve = (string? context) => () => KubeconfigContext.Resolve(KubeconfigReader.Read(file), context);
+        var resolve = (string? context) => () => KubeconfigContext.Resolve(KubeconfigReader.Read(file), context, TimeProvider.System);
 
         resolve(null).Should().Throw<KubeConfigException>().WithMessage("it has no current context");
         resolve("there").Should().Throw<KubeConfigException>().WithMessage("it has no context there");
@@ -92,7 +92,7 @@ public sealed class KubeconfigContextTests : IDisposable
             contexts: [{name: here, context: {cluster: c, user: u}}]
             users: [{name: u, user: USER}]
             """.Replace("USER", $"{{{user.Replace("API", ApiVersion, StringComparison.Ordinal)}}}", StringComparison.Ordinal));
-        return KubeconfigContext.Resolve(KubeconfigReader.Read(file));
+        return KubeconfigContext.Resolve(KubeconfigReader.Read(file), context: null, TimeProvider.System);
     }
 
     private string Write(string script)

@@ -10,7 +10,7 @@ public sealed class KubeconfigReaderTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void Of_several_files_the_first_that_names_a_thing_counts()
+    public void The_first_of_several_files_that_defines_an_entry_counts()
     {
         var first = Write("first", """
             apiVersion: v1
@@ -28,14 +28,14 @@ public sealed class KubeconfigReaderTests : IDisposable
             preferences: {}
             """);
 
-        var config = KubeconfigContext.Resolve(KubeconfigReader.Read([first, second]));
+        var config = KubeconfigContext.Resolve(KubeconfigReader.Read([first, second]), context: null, TimeProvider.System);
 
         (config.Namespace, config.Host, config.TlsServerName, config.SkipTlsVerify, config.AccessToken)
             .Should().Be(("mail", "https://127.0.0.1:6443", "api", true, "first"));
     }
 
     [Fact]
-    public void Paths_are_relative_to_the_file_that_has_them()
+    public void Paths_are_relative_to_their_file()
     {
         var file = Write("config", """
             clusters: [{name: c, cluster: {server: "https://127.0.0.1", certificate-authority: ca.crt}}]
@@ -52,7 +52,7 @@ public sealed class KubeconfigReaderTests : IDisposable
     [Theory]
     [InlineData("users: [{name: u, user: {token: hunter2", "line 2")]
     [InlineData("apiVersion: v1\nusers: hunter2", "line 2")]
-    public void A_file_that_is_no_kubeconfig_is_refused_without_showing_what_is_in_it(string content, string because)
+    public void A_file_that_is_not_a_kubeconfig_is_rejected_without_showing_its_content(string content, string because)
     {
         var file = Write("config", content);
         var read = () => KubeconfigReader.Read(file);

@@ -15,7 +15,7 @@ namespace TokenOperator.Tests.KubeRuntime.Client;
 public sealed class KubernetesClientFactoryTests
 {
     [Fact]
-    public async Task The_clusters_own_certificate_is_accepted()
+    public async Task A_certificate_of_the_clusters_authority_is_accepted()
     {
         using var authority = new Authority();
         var requests = await GetAsync(authority.Issue(IPAddress.Loopback), authority.Certificate);
@@ -24,7 +24,7 @@ public sealed class KubernetesClientFactoryTests
     }
 
     [Fact]
-    public async Task A_certificate_of_another_host_by_the_same_authority_is_refused_before_the_token_is_sent()
+    public async Task A_certificate_of_another_host_is_rejected_before_the_token_is_sent()
     {
         using var authority = new Authority();
         var connect = () => GetAsync(authority.Issue(IPAddress.Parse("10.9.9.9")), authority.Certificate);
@@ -33,7 +33,7 @@ public sealed class KubernetesClientFactoryTests
     }
 
     [Fact]
-    public async Task A_certificate_of_another_authority_is_refused()
+    public async Task A_certificate_of_another_authority_is_rejected()
     {
         using var authority = new Authority();
         using var other = new Authority();
@@ -43,7 +43,7 @@ public sealed class KubernetesClientFactoryTests
     }
 
     [Fact]
-    public async Task A_certificate_that_nobody_vouches_for_is_accepted_where_the_kubeconfig_says_so()
+    public async Task An_untrusted_certificate_is_accepted_if_the_kubeconfig_says_so()
     {
         using var authority = new Authority();
         using var other = new Authority();
@@ -53,7 +53,7 @@ public sealed class KubernetesClientFactoryTests
     }
 
     [Fact]
-    public async Task The_certificate_is_checked_for_the_name_that_the_kubeconfig_gives()
+    public async Task The_certificate_is_checked_against_the_name_in_the_kubeconfig()
     {
         using var authority = new Authority();
         var connect = () => GetAsync(authority.Issue(IPAddress.Loopback), authority.Certificate, configuration => configuration.TlsServerName = "api.example.com");
@@ -62,7 +62,7 @@ public sealed class KubernetesClientFactoryTests
     }
 
     [Fact]
-    public async Task A_kubeconfigs_client_certificate_is_shown()
+    public async Task The_client_certificate_of_the_kubeconfig_is_sent()
     {
         using var authority = new Authority();
         using var client = authority.Issue(IPAddress.Loopback);
@@ -83,7 +83,7 @@ public sealed class KubernetesClientFactoryTests
     [Theory]
     [InlineData(null, "without its key")]
     [InlineData("no key", "cannot be read")]
-    public void A_client_certificate_with_a_key_that_is_none_is_refused_in_words(string? key, string because)
+    public void A_client_certificate_without_a_usable_key_is_rejected_with_a_message(string? key, string because)
     {
         using var authority = new Authority();
         var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration
@@ -97,7 +97,7 @@ public sealed class KubernetesClientFactoryTests
     }
 
     [Fact]
-    public void An_address_that_is_none_is_refused_in_words()
+    public void An_invalid_address_is_rejected_with_a_message()
     {
         var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = "here" });
 

@@ -24,7 +24,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_comes_back_without_its_managed_fields()
+    public async Task An_object_is_read_without_its_managed_fields()
     {
         var manifest = Gadget.Manifest("lamp");
         manifest["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "somebody" });
@@ -37,7 +37,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_that_is_asked_for_its_metadata_comes_with_its_managed_fields()
+    public async Task Metadata_is_read_with_its_managed_fields()
     {
         var manifest = Gadget.Manifest("lamp");
         manifest["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = "somebody" });
@@ -53,7 +53,8 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [Fact]
     public async Task A_list_is_read_page_by_page()
     {
-        for (var i = 0; i < 1201; i++) _fixture.Server.Store.Create("gadgets", Gadget.Manifest($"g{i:0000}"));
+        for (var i = 0; i < 1201; i++)
+            _fixture.Server.Store.Create("gadgets", Gadget.Manifest($"g{i:0000}"));
 
         var all = await _fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, _fixture.Stop);
 
@@ -62,20 +63,21 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_page_with_an_object_that_does_not_fit_is_asked_for_again_and_read_without_it()
+    public async Task A_page_with_an_object_that_does_not_fit_is_requested_again_and_read_without_it()
     {
-        for (var i = 0; i < 1201; i++) _fixture.Server.Store.Create("gadgets", i == 700 ? Gadget.Misfit("g0700") : Gadget.Manifest($"g{i:0000}"));
-        var (read, passedOver) = (new List<Gadget>(), new List<NamespacedName>());
+        for (var i = 0; i < 1201; i++)
+            _fixture.Server.Store.Create("gadgets", i == 700 ? Gadget.Misfit("g0700") : Gadget.Manifest($"g{i:0000}"));
+        var (read, skipped) = (new List<Gadget>(), new List<NamespacedName>());
 
-        await _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), "", read.AddRange, passedOver.Add, _fixture.Stop);
+        await _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), "", read.AddRange, skipped.Add, _fixture.Stop);
 
         read.Select(g => g.Metadata.Name).Should().OnlyHaveUniqueItems().And.HaveCount(1200);
-        passedOver.Should().Equal(new NamespacedName("shop", "g0700"));
+        skipped.Should().Equal(new NamespacedName("shop", "g0700"));
         _fixture.Server.Requests.Should().HaveCount(4);
     }
 
     [Fact]
-    public async Task An_answer_that_is_no_list_at_all_is_reported()
+    public async Task A_response_that_is_not_a_list_is_reported()
     {
         _fixture.Server.Intercept = async (context, _) =>
         {
@@ -85,11 +87,11 @@ public sealed class ResourceClientTests : IAsyncLifetime
 
         var list = () => _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), "", _ => { }, _ => { }, _fixture.Stop);
 
-        await list.Should().ThrowAsync<ApiException>().WithMessage("list gadgets.test.dev: the answer cannot be read as *");
+        await list.Should().ThrowAsync<ApiException>().WithMessage("list gadgets.test.dev: the response cannot be read as *");
     }
 
     [Fact]
-    public async Task A_list_whose_body_stalls_ends_at_the_time_limit()
+    public async Task A_list_whose_body_stalls_ends_at_the_timeout()
     {
         _fixture.Server.Intercept = StallInTheBodyAsync;
         var list = _fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, _fixture.Stop);
@@ -117,12 +119,13 @@ public sealed class ResourceClientTests : IAsyncLifetime
     [Theory]
     [InlineData(429)]
     [InlineData(503)]
-    public async Task A_request_is_sent_again_when_the_server_asks_to_wait(int code)
+    public async Task A_request_is_retried_when_the_server_asks_to_wait(int code)
     {
         _fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
         _fixture.Server.Intercept = async (context, _) =>
         {
-            if (_fixture.Server.Requests.Count > 2) return false;
+            if (_fixture.Server.Requests.Count > 2)
+                return false;
             context.Response.Headers.RetryAfter = "7";
             await FakeApiServer.RefuseAsync(context, code, "", "not now");
             return true;
@@ -130,7 +133,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
         var started = _fixture.Time.GetTimestamp();
         var get = _fixture.Client.GetAsync<Gadget>(Gadget.ResourceKind, Name, _fixture.Stop);
 
-        // In small steps, since the time limit of a request that the server is slow to answer runs on the same clock.
+        // In small steps, because the timeout of a request runs on the same clock.
         await Eventually.IsTrueAsync(() => get.IsCompleted, "the request succeeds", _fixture.Time, TimeSpan.FromMilliseconds(100));
 
         (await get).Should().NotBeNull();
@@ -138,7 +141,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_failure_without_retry_after_is_reported_at_once()
+    public async Task A_failure_without_retry_after_is_reported_immediately()
     {
         _fixture.Server.Intercept = async (context, _) =>
         {
@@ -155,7 +158,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_error_page_of_a_proxy_is_reported_in_its_own_words()
+    public async Task The_error_page_of_a_proxy_is_reported_verbatim()
     {
         _fixture.Server.Intercept = async (context, _) =>
         {
@@ -170,7 +173,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_is_away_is_unavailable()
+    public async Task A_server_that_cannot_be_reached_is_unavailable()
     {
         await _fixture.Server.DisposeAsync();
 
@@ -180,7 +183,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Metadata_alone_is_asked_for_where_that_is_all_that_is_wanted()
+    public async Task Metadata_only_is_requested_for_partial_objects()
     {
         var secrets = ResourceKind.Of<V1Secret>();
         var body = new { apiVersion = "v1", kind = "Secret", metadata = new { name = "lamp", @namespace = "shop" } };
@@ -205,7 +208,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_patch_whose_test_fails_is_refused()
+    public async Task A_patch_whose_test_fails_is_rejected()
     {
         _fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
 
@@ -216,7 +219,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Deleting_says_whether_there_was_anything()
+    public async Task Deleting_returns_whether_the_object_existed()
     {
         _fixture.Server.Store.Create("gadgets", Gadget.Manifest("lamp"));
 

@@ -14,13 +14,13 @@ public sealed class EventPublisherTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _fixture = await RuntimeFixture.StartAsync();
-        _publisher = new EventPublisher(_fixture.Client, "demo", "demo_1", _fixture.Time, _fixture.Metrics, NullLogger<EventPublisher>.Instance);
+        _publisher = new EventPublisher(_fixture.Client, "demo", "demo_1", _fixture.Time, new Random(1), _fixture.Metrics, NullLogger<EventPublisher>.Instance);
     }
 
     public async Task DisposeAsync() => await _fixture.DisposeAsync();
 
     [Fact]
-    public async Task An_event_holds_all_that_the_server_demands()
+    public async Task An_event_has_every_field_that_the_server_requires()
     {
         _fixture.Run(_publisher.RunAsync);
 
@@ -43,20 +43,22 @@ public sealed class EventPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_same_event_again_counts_up_the_first_one()
+    public async Task A_repeated_event_increases_the_count_of_the_first_one()
     {
         _fixture.Run(_publisher.RunAsync);
 
-        for (var i = 0; i < 3; i++) _publisher.Publish(Lamp(), "Warning", "Broken", "Repair", "it does not light");
+        for (var i = 0; i < 3; i++)
+            _publisher.Publish(Lamp(), "Warning", "Broken", "Repair", "it does not light");
         await Eventually.IsTrueAsync(() => (int?)Events().SingleOrDefault()?["series"]?["count"] == 3, "the third is counted");
     }
 
     [Fact]
-    public async Task After_ten_that_are_alike_the_rest_is_combined()
+    public async Task After_ten_similar_events_further_ones_are_combined()
     {
         _fixture.Run(_publisher.RunAsync);
 
-        for (var i = 0; i < 15; i++) _publisher.Publish(Lamp(), "Warning", "Broken", "Repair", $"attempt {i}");
+        for (var i = 0; i < 15; i++)
+            _publisher.Publish(Lamp(), "Warning", "Broken", "Repair", $"attempt {i}");
         await Eventually.IsTrueAsync(() => Events().Any(e => (int?)e["series"]?["count"] == 5), "five are combined");
 
         Events().Should().HaveCount(11);
@@ -64,35 +66,39 @@ public sealed class EventPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_object_has_25_events_at_once_and_then_one_in_five_minutes()
+    public async Task An_object_gets_25_events_at_once_and_then_one_in_five_minutes()
     {
         _fixture.Run(_publisher.RunAsync);
-        for (var i = 0; i < 40; i++) _publisher.Publish(Lamp(), "Normal", $"Reason{i}", "Act", "so it is");
+        for (var i = 0; i < 40; i++)
+            _publisher.Publish(Lamp(), "Normal", $"Reason{i}", "Act", "so it is");
         _publisher.Publish(Lamp("sofa"), "Normal", "Reason", "Act", "so it is");
         await Eventually.IsTrueAsync(() => Events().Count == 26, "what is allowed is written", _fixture.Time, TimeSpan.FromMilliseconds(10));
 
         _fixture.Time.Advance(TimeSpan.FromMinutes(5));
-        for (var i = 0; i < 5; i++) _publisher.Publish(Lamp(), "Normal", $"Later{i}", "Act", "so it is");
-        // The clock runs on: a request that was under way when it jumped has met its time limit and is sent again.
+        for (var i = 0; i < 5; i++)
+            _publisher.Publish(Lamp(), "Normal", $"Later{i}", "Act", "so it is");
+        // The clock runs on: a request that was in flight when it jumped has timed out and is retried.
         await Eventually.IsTrueAsync(() => Events().Count == 27, "one more is written", _fixture.Time, TimeSpan.FromMilliseconds(10));
     }
 
     [Fact]
-    public async Task A_flood_is_sent_at_ten_a_second()
+    public async Task A_flood_is_sent_at_ten_events_per_second()
     {
         _fixture.Run(_publisher.RunAsync);
 
-        for (var i = 0; i < 50; i++) _publisher.Publish(Lamp($"g{i}"), "Normal", "Made", "Make", "so it is");
+        for (var i = 0; i < 50; i++)
+            _publisher.Publish(Lamp($"g{i}"), "Normal", "Made", "Make", "so it is");
         await Eventually.IsTrueAsync(() => Events().Count == 50, "all are written", _fixture.Time, TimeSpan.FromMilliseconds(10));
 
         (_fixture.Time.GetUtcNow() - _fixture.Time.Start).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(3));
     }
 
     [Fact]
-    public async Task Publishing_never_waits_and_what_does_not_fit_is_dropped()
+    public async Task Publishing_never_waits_and_events_beyond_the_queue_limit_are_dropped()
     {
-        // Nobody sends.
-        for (var i = 0; i < 5000; i++) _publisher.Publish(Lamp($"g{i}"), "Normal", "Made", "Make", "so it is");
+        // No sender is running.
+        for (var i = 0; i < 5000; i++)
+            _publisher.Publish(Lamp($"g{i}"), "Normal", "Made", "Make", "so it is");
         using var stop = new CancellationTokenSource();
 
         await _publisher.FlushAsync(_publisher.RunAsync(stop.Token), stop);
@@ -101,9 +107,10 @@ public sealed class EventPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_waits_at_the_end_is_sent_without_regard_to_the_pace()
+    public async Task A_flush_sends_the_queued_events_without_a_rate_limit()
     {
-        for (var i = 0; i < 40; i++) _publisher.Publish(Lamp($"g{i}"), "Normal", "Made", "Make", "so it is");
+        for (var i = 0; i < 40; i++)
+            _publisher.Publish(Lamp($"g{i}"), "Normal", "Made", "Make", "so it is");
         using var stop = new CancellationTokenSource();
         var sender = _publisher.RunAsync(stop.Token);
 
@@ -113,7 +120,7 @@ public sealed class EventPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_end_waits_two_seconds_for_a_server_that_hangs()
+    public async Task A_flush_waits_two_seconds_for_a_server_that_hangs()
     {
         _fixture.Server.Intercept = async (context, _) =>
         {

@@ -19,8 +19,8 @@ internal sealed record SeenRequest(string Method, string Path, string Query, str
 }
 
 /// <summary>
-/// An API server for the runtime's tests: LIST, watch, GET and the writes with resource versions, and a hook by which a test
-/// answers in its own way.
+/// An API server for the tests of the runtime: LIST, watch, GET and writes with resource versions, and a hook for responses of the
+/// test's own.
 /// </summary>
 internal sealed class FakeApiServer : IAsyncDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
 
     public ConcurrentQueue<SeenRequest> Requests { get; } = new();
 
-    /// <summary>True when it has answered itself.</summary>
+    /// <summary>Returns true when it has sent a response itself.</summary>
     public Func<HttpContext, SeenRequest, Task<bool>>? Intercept { get; set; }
 
     public string Address => _app.Urls.Single();
@@ -55,7 +55,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Store.EndWatches();
-        // What hangs by intention is cut off.
+        // Requests that hang on purpose are aborted.
         using var now = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
         await _app.StopAsync(now.Token);
         await _app.DisposeAsync();
@@ -85,7 +85,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
         Requests.Enqueue(seen);
         try
         {
-            if (Intercept is { } intercept && await intercept(context, seen)) return;
+            if (Intercept is { } intercept && await intercept(context, seen))
+                return;
             await ServeAsync(context, seen);
         }
         catch (RefusedException e)
@@ -124,7 +125,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
             "PATCH" => Apply(collection, ns, name, isStatus, JsonNode.Parse(seen.Body)!.AsObject()),
             _ => throw new RefusedException(405, "MethodNotAllowed", seen.Method),
         };
-        if (answer is null) throw new RefusedException(404, "NotFound", $"{collection} \"{name}\" not found");
+        if (answer is null)
+            throw new RefusedException(404, "NotFound", $"{collection} \"{name}\" not found");
         await AnswerAsync(context, seen.Method == "POST" ? 201 : 200, answer.ToJsonString());
     }
 
@@ -136,7 +138,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
         var skip = int.Parse(query["continue"].FirstOrDefault() ?? "0", CultureInfo.InvariantCulture);
         var page = items.Skip(skip).Take(limit == 0 ? int.MaxValue : limit).ToArray<JsonNode?>();
         var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) };
-        if (skip + page.Length < items.Count) metadata["continue"] = (skip + page.Length).ToString(CultureInfo.InvariantCulture);
+        if (skip + page.Length < items.Count)
+            metadata["continue"] = (skip + page.Length).ToString(CultureInfo.InvariantCulture);
         await AnswerAsync(context, 200, new JsonObject { ["kind"] = "List", ["metadata"] = metadata, ["items"] = new JsonArray(page) }.ToJsonString());
     }
 
@@ -165,7 +168,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
         {
             foreach (var (key, value) in body)
             {
-                if (key != "metadata" && isStatus == (key == "status")) o[key] = value?.DeepClone();
+                if (key != "metadata" && isStatus == (key == "status"))
+                    o[key] = value?.DeepClone();
             }
         });
         return changed ?? Store.Create(collection, body);
@@ -178,7 +182,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
             throw new RefusedException(409, "Conflict", "the object has been modified");
         }
 
-        foreach (var key in body.Select(p => p.Key).Where(k => k != "metadata").ToList()) old[key] = body[key]?.DeepClone();
+        foreach (var key in body.Select(p => p.Key).Where(k => k != "metadata").ToList())
+            old[key] = body[key]?.DeepClone();
     }
 
     // /api/v1/namespaces/ns/secrets/name or /apis/group/v1/namespaces/ns/plural/name/status
@@ -202,7 +207,8 @@ internal static class KestrelExtensions
     public static void ListenLocalhostFreePort(this KestrelServerOptions options, X509Certificate2? certificate) =>
         options.Listen(System.Net.IPAddress.Loopback, 0, listen =>
         {
-            if (certificate is null) return;
+            if (certificate is null)
+                return;
             listen.UseHttps(certificate, https =>
             {
                 https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;

@@ -3,7 +3,7 @@ using System.Threading.Channels;
 
 namespace TokenOperator.Tests.KubeRuntime.Fakes;
 
-/// <summary>What a request wants that the store refuses.</summary>
+/// <summary>The store rejects a request.</summary>
 internal sealed class RefusedException(int code, string reason, string message) : Exception(message)
 {
     public int Code { get; } = code;
@@ -35,7 +35,8 @@ internal sealed class FakeStore
 
     public JsonObject? Get(string collection, string ns, string name)
     {
-        lock (_sync) return _objects.TryGetValue(Key(collection, ns, name), out var found) ? Copy(found) : null;
+        lock (_sync)
+            return _objects.TryGetValue(Key(collection, ns, name), out var found) ? Copy(found) : null;
     }
 
     public (List<JsonObject> Items, long Version) List(string collection, string ns)
@@ -53,25 +54,29 @@ internal sealed class FakeStore
         {
             var metadata = body["metadata"]!.AsObject();
             var key = Key(collection, (string?)metadata["namespace"] ?? "", (string)metadata["name"]!);
-            if (_objects.ContainsKey(key)) throw new RefusedException(409, "AlreadyExists", "it exists already");
+            if (_objects.ContainsKey(key))
+                throw new RefusedException(409, "AlreadyExists", "it exists already");
             metadata["uid"] = Guid.NewGuid().ToString();
             metadata["generation"] = 1L;
             return Save(collection, key, Copy(body), "ADDED");
         }
     }
 
-    /// <summary>Changes an object as <paramref name="change"/> does; null when there is none.</summary>
+    /// <summary>Applies <paramref name="change"/> to an object; null when there is none.</summary>
     public JsonObject? Update(string collection, string ns, string name, Action<JsonObject> change)
     {
         lock (_sync)
         {
             var key = Key(collection, ns, name);
-            if (!_objects.TryGetValue(key, out var old)) return null;
+            if (!_objects.TryGetValue(key, out var old))
+                return null;
             var changed = Copy(old);
             change(changed);
             var metadata = changed["metadata"]!.AsObject();
-            if (changed["spec"]?.ToJsonString() != old["spec"]?.ToJsonString()) metadata["generation"] = (long)metadata["generation"]! + 1;
-            if (metadata["deletionTimestamp"] is not null && metadata["finalizers"] is not JsonArray { Count: > 0 }) return Remove(collection, key, changed);
+            if (changed["spec"]?.ToJsonString() != old["spec"]?.ToJsonString())
+                metadata["generation"] = (long)metadata["generation"]! + 1;
+            if (metadata["deletionTimestamp"] is not null && metadata["finalizers"] is not JsonArray { Count: > 0 })
+                return Remove(collection, key, changed);
             return changed.ToJsonString() == old.ToJsonString() ? Copy(old) : Save(collection, key, changed, "MODIFIED");
         }
     }
@@ -81,20 +86,24 @@ internal sealed class FakeStore
         lock (_sync)
         {
             var key = Key(collection, ns, name);
-            if (!_objects.TryGetValue(key, out var old)) return null;
-            if (old["metadata"]!["finalizers"] is not JsonArray { Count: > 0 }) return Remove(collection, key, Copy(old));
+            if (!_objects.TryGetValue(key, out var old))
+                return null;
+            if (old["metadata"]!["finalizers"] is not JsonArray { Count: > 0 })
+                return Remove(collection, key, Copy(old));
             return Update(collection, ns, name, o => o["metadata"]!["deletionTimestamp"] = "2030-01-01T00:00:00Z");
         }
     }
 
-    /// <summary>A watch from <paramref name="since"/>: what happened after it, and what happens from now on.</summary>
+    /// <summary>A watch of all changes after <paramref name="since"/>, past and future.</summary>
     public Channel<string> Watch(string collection, string ns, long since)
     {
         lock (_sync)
         {
-            if (since < _forgotten) throw new RefusedException(410, "Expired", $"too old resource version: {since} ({_forgotten})");
+            if (since < _forgotten)
+                throw new RefusedException(410, "Expired", $"too old resource version: {since} ({_forgotten})");
             var lines = Channel.CreateUnbounded<string>();
-            foreach (var (_, _, type, item) in _history.Where(h => h.Version > since && h.Collection == collection && IsIn(ns, h.Object))) lines.Writer.TryWrite(Line(type, item));
+            foreach (var (_, _, type, item) in _history.Where(h => h.Version > since && h.Collection == collection && IsIn(ns, h.Object)))
+                lines.Writer.TryWrite(Line(type, item));
             _watches.Add((collection, ns, lines));
             return lines;
         }
@@ -102,22 +111,25 @@ internal sealed class FakeStore
 
     public void Unwatch(Channel<string> lines)
     {
-        lock (_sync) _watches.RemoveAll(w => w.Lines == lines);
+        lock (_sync)
+            _watches.RemoveAll(w => w.Lines == lines);
     }
 
     /// <summary>Ends all watches, as a server does at their timeout.</summary>
     public void EndWatches()
     {
-        lock (_sync) _watches.ForEach(w => w.Lines.Writer.TryComplete());
+        lock (_sync)
+            _watches.ForEach(w => w.Lines.Writer.TryComplete());
     }
 
     /// <summary>Writes a line to all watches of a collection.</summary>
     public void Tell(string collection, string line)
     {
-        lock (_sync) _watches.Where(w => w.Collection == collection).ToList().ForEach(w => w.Lines.Writer.TryWrite(line));
+        lock (_sync)
+            _watches.Where(w => w.Collection == collection).ToList().ForEach(w => w.Lines.Writer.TryWrite(line));
     }
 
-    /// <summary>Changes that no open watch is told of, and a history that no longer reaches back to them.</summary>
+    /// <summary>Makes changes that no open watch reports, and discards the history that contains them.</summary>
     public void WhileNobodyLooks(Action changes)
     {
         lock (_sync)
@@ -157,6 +169,7 @@ internal sealed class FakeStore
     {
         var item = body.ToJsonString();
         _history.Add((_version, collection, type, item));
-        foreach (var watch in _watches.Where(w => w.Collection == collection && IsIn(w.Namespace, item))) watch.Lines.Writer.TryWrite(Line(type, item));
+        foreach (var watch in _watches.Where(w => w.Collection == collection && IsIn(w.Namespace, item)))
+            watch.Lines.Writer.TryWrite(Line(type, item));
     }
 }

@@ -13,7 +13,8 @@ internal sealed class Gadget : CustomKubernetesEntity<Gadget.EntitySpec, Gadget.
     public static JsonObject Manifest(string name, string size = "small", string ns = "shop", params string[] finalizers)
     {
         var metadata = new JsonObject { ["name"] = name, ["namespace"] = ns };
-        if (finalizers.Length > 0) metadata["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]);
+        if (finalizers.Length > 0)
+            metadata["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]);
         return new JsonObject
         {
             ["apiVersion"] = "test.dev/v1",
@@ -23,7 +24,7 @@ internal sealed class Gadget : CustomKubernetesEntity<Gadget.EntitySpec, Gadget.
         };
     }
 
-    /// <summary>One that a later version of its CRD let in.</summary>
+    /// <summary>A gadget that does not fit its class, as after a change of its CRD.</summary>
     public static JsonObject Misfit(string name)
     {
         var manifest = Manifest(name);
@@ -42,7 +43,7 @@ internal sealed class Gadget : CustomKubernetesEntity<Gadget.EntitySpec, Gadget.
     }
 }
 
-/// <summary>What is kept of a Secret.</summary>
+/// <summary>The projection of a watched Secret.</summary>
 internal sealed record Part(NamespacedName Key, string ResourceVersion, string Owner) : ICachedItem
 {
     public static Part? From(PartialObjectMetadata secret) =>

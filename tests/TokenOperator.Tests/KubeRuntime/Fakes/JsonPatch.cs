@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.Tests.KubeRuntime.Fakes;
 
-/// <summary>As much of RFC 6902 as the runtime sends.</summary>
+/// <summary>The part of RFC 6902 that the runtime uses.</summary>
 internal static class JsonPatch
 {
     public static void Apply(JsonObject target, JsonArray operations)

@@ -44,12 +44,13 @@ internal sealed class RuntimeFixture : IAsyncDisposable
     {
         string[] scopes = namespaces.Length == 0 ? [""] : namespaces;
         var cache = new ResourceCache<Gadget>(scopes, new CacheOptions<Gadget>().AddIndex("size", g => g.Spec.Size is { } size ? [size] : []));
-        foreach (var ns in scopes) Run(Reflector(cache, ns).RunAsync);
+        foreach (var ns in scopes)
+            Run(Reflector(cache, ns).RunAsync);
         return cache;
     }
 
     public Reflector<Gadget, Gadget> Reflector(ResourceCache<Gadget> cache, string ns) =>
-        new(Client, new ResourceScope(Gadget.ResourceKind, ns, null), g => g, cache, Time, Log);
+        new(Client, new ResourceScope(Gadget.ResourceKind, ns, null), g => g, cache, Time, new Random(1), Log);
 
     public async Task<ResourceCache<Gadget>> WatchGadgetsUntilSyncedAsync()
     {

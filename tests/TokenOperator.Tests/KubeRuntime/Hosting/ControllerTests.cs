@@ -6,7 +6,7 @@ using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.KubeRuntime.Hosting;
 
-/// <summary>What a controller's author sees, with all parts of the runtime at work.</summary>
+/// <summary>The behaviour that the author of a controller sees, with all parts of the runtime running.</summary>
 public sealed class ControllerTests : IAsyncLifetime
 {
     private static readonly NamespacedName Lamp = new("shop", "lamp");
@@ -25,9 +25,10 @@ public sealed class ControllerTests : IAsyncLifetime
     public async Task DisposeAsync() => await _operator.DisposeAsync();
 
     [Fact]
-    public async Task What_existed_before_the_start_is_reconciled_without_a_request_for_each()
+    public async Task Existing_objects_are_reconciled_without_a_request_for_each()
     {
-        for (var i = 0; i < 200; i++) Store.Create("gadgets", Gadget.Manifest($"g{i}"));
+        for (var i = 0; i < 200; i++)
+            Store.Create("gadgets", Gadget.Manifest($"g{i}"));
 
         await using var second = await TestOperator.StartAsync(_operator.Server);
         _operator.Server.Requests.Clear();
@@ -37,7 +38,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_change_of_the_spec_is_reconciled_and_one_of_the_status_is_not()
+    public async Task A_change_of_the_spec_triggers_a_reconcile_and_a_change_of_the_status_does_not()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         await _operator.UntilAsync("reconcile lamp small");
@@ -53,7 +54,7 @@ public sealed class ControllerTests : IAsyncLifetime
     [Theory]
     [InlineData("labels")]
     [InlineData("annotations")]
-    public async Task A_change_of_labels_or_annotations_is_reconciled(string field)
+    public async Task A_change_of_labels_or_annotations_triggers_a_reconcile(string field)
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         await _operator.UntilAsync("reconcile lamp");
@@ -64,7 +65,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_failure_is_tried_again_and_an_exception_is_a_failure()
+    public async Task A_failure_is_retried_and_an_exception_is_a_failure()
     {
         Script.Reconcile = (g, _) => Script.Count("reconcile") switch
         {
@@ -79,7 +80,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_success_can_ask_to_be_called_again()
+    public async Task A_success_can_ask_for_another_reconcile()
     {
         Script.Reconcile = (g, _) => Task.FromResult(ReconciliationResult<Gadget>.Success(
             g, Script.Count("reconcile") < 3 ? TimeSpan.FromMilliseconds(20) : null));
@@ -90,12 +91,13 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_reconcile_beyond_its_time_limit_is_broken_off_and_tried_again()
+    public async Task A_reconcile_is_cancelled_at_its_timeout_and_retried()
     {
         await using var hasty = await TestOperator.StartAsync(configure: o => o.ReconcileTimeout = TimeSpan.FromMilliseconds(50));
         hasty.Script.Reconcile = async (g, ct) =>
         {
-            if (hasty.Script.Count("reconcile") == 1) await Task.Delay(Timeout.Infinite, ct);
+            if (hasty.Script.Count("reconcile") == 1)
+                await Task.Delay(Timeout.Infinite, ct);
             return ReconciliationResult<Gadget>.Success(g);
         };
 
@@ -105,7 +107,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_deletion_is_told_with_the_last_known_state_until_it_succeeds()
+    public async Task A_deletion_is_reported_with_the_last_known_state_until_the_controller_succeeds()
     {
         Script.Delete = g => Script.Count("deleted") == 1
             ? ReconciliationResult<Gadget>.Failure(g, "not yet")
@@ -120,7 +122,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_deletion_and_a_creation_under_the_same_name_are_told_in_their_order()
+    public async Task A_deletion_and_a_creation_of_the_same_name_are_reported_in_order()
     {
         var gate = new TaskCompletionSource();
         Script.Reconcile = async (g, _) =>
@@ -131,7 +133,7 @@ public sealed class ControllerTests : IAsyncLifetime
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         await _operator.UntilAsync("reconcile lamp small");
 
-        // Both happen while the key is in work, so it comes but once more.
+        // Both happen while the key is processed, so it is handed out only once more.
         Store.Delete("gadgets", "shop", "lamp");
         Store.Create("gadgets", Gadget.Manifest("lamp", "tiny"));
         await Eventually.IsTrueAsync(() => _operator.Cache.Get(Lamp)?.Spec.Size == "tiny", "the new one is seen");
@@ -142,7 +144,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_deletion_that_was_missed_is_told_after_the_next_list()
+    public async Task A_missed_deletion_is_reported_after_the_next_list()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa"));
@@ -162,7 +164,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_change_of_a_watched_object_reconciles_the_entity_that_it_belongs_to()
+    public async Task A_change_of_a_watched_object_reconciles_its_entity()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         await _operator.UntilAsync("reconcile lamp");
@@ -175,7 +177,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_entity_is_not_reconciled_for_its_own_write_and_another_is()
+    public async Task A_write_by_an_entity_reconciles_other_entities_and_not_itself()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa"));
@@ -189,7 +191,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Many_objects_are_reconciled_side_by_side_up_to_the_limit()
+    public async Task Many_objects_are_reconciled_in_parallel_up_to_the_limit()
     {
         var inWork = 0;
         var gate = new TaskCompletionSource();
@@ -200,7 +202,8 @@ public sealed class ControllerTests : IAsyncLifetime
             return ReconciliationResult<Gadget>.Success(g);
         };
 
-        for (var i = 0; i < 30; i++) Store.Create("gadgets", Gadget.Manifest($"g{i}"));
+        for (var i = 0; i < 30; i++)
+            Store.Create("gadgets", Gadget.Manifest($"g{i}"));
         await Eventually.IsTrueAsync(() => inWork == new OperatorOptions().Concurrency, "all workers are busy");
         await Eventually.IsTrueAsync(() => _operator.Cache.List().Count == 30, "the watch goes on meanwhile");
         gate.SetResult();
@@ -209,7 +212,7 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void One_type_cannot_serve_two_caches()
+    public void A_type_cannot_have_two_caches()
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         var add = () => builder.Services.AddKubernetesOperator()

@@ -21,7 +21,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     public async Task DisposeAsync() => await _operator.DisposeAsync();
 
     [Fact]
-    public async Task A_wanted_finalizer_stands_on_the_object_before_it_is_reconciled()
+    public async Task A_wanted_finalizer_is_on_the_object_before_it_is_reconciled()
     {
         string[] seen = [];
         Script.Reconcile = (g, _) =>
@@ -34,11 +34,11 @@ public sealed class FinalizerTests : IAsyncLifetime
         await _operator.UntilAsync("reconcile lamp");
 
         seen.Should().Equal(TestOperator.FinalizerName);
-        Script.Count("reconcile").Should().Be(1, "the own write is no reason to reconcile again");
+        Script.Count("reconcile").Should().Be(1, "a write of its own does not trigger a reconcile");
     }
 
     [Fact]
-    public async Task A_wanted_finalizer_that_somebody_took_away_is_put_back()
+    public async Task A_wanted_finalizer_that_was_removed_is_added_again()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
         await _operator.UntilAsync("reconcile lamp");
@@ -49,7 +49,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_that_is_not_wanted_is_not_added_and_one_that_no_longer_is_is_removed()
+    public async Task An_unwanted_finalizer_is_not_added_and_is_removed_if_present()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa", "small", "shop", "other.dev/first", TestOperator.FinalizerName));
@@ -60,7 +60,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_deleted_object_goes_when_its_finalizer_has_succeeded()
+    public async Task A_deleted_object_is_removed_when_its_finalizer_has_succeeded()
     {
         Script.Finalize = g => Script.Count("finalize") == 1
             ? ReconciliationResult<Gadget>.Failure(g, "not yet")
@@ -76,7 +76,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_foreign_finalizer_in_front_neither_hinders_ours_nor_is_touched()
+    public async Task Finalizers_of_other_controllers_are_neither_awaited_nor_changed()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp", "large", "shop", "other.dev/first", TestOperator.FinalizerName, "other.dev/last"));
         await _operator.UntilAsync("reconcile lamp");
@@ -89,12 +89,13 @@ public sealed class FinalizerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_that_changed_meanwhile_is_looked_at_again_before_its_finalizers_are_written()
+    public async Task An_object_that_changed_meanwhile_is_read_again_before_its_finalizers_are_written()
     {
         var isFirst = true;
         _operator.Server.Intercept = (_, seen) =>
         {
-            if (seen.Method != "PATCH" || !isFirst) return Task.FromResult(false);
+            if (seen.Method != "PATCH" || !isFirst)
+                return Task.FromResult(false);
             isFirst = false;
             Store.Update("gadgets", "shop", "lamp", o => o["metadata"]!["finalizers"] = new JsonArray("other.dev/new"));
             return Task.FromResult(false);

@@ -15,7 +15,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
     public async Task DisposeAsync() => await _server.DisposeAsync();
 
     [Fact]
-    public async Task A_standby_has_warm_caches_does_nothing_and_takes_over_when_the_leader_stops()
+    public async Task A_standby_keeps_its_caches_warm_and_takes_over_when_the_leader_stops()
     {
         var leader = await StartAsync();
         await leader.UntilLeadingAsync();
@@ -61,7 +61,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Work_that_does_not_end_is_broken_off_when_the_drain_time_is_over()
+    public async Task Work_that_does_not_end_is_cancelled_at_the_drain_timeout()
     {
         var running = await StartAsync(o => o.DrainTimeout = TimeSpan.FromMilliseconds(100));
         var wasCancelled = false;
@@ -80,7 +80,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Losing_the_lease_breaks_work_off_and_ends_the_host()
+    public async Task Losing_the_lease_cancels_work_and_stops_the_host()
     {
         await using var running = await StartAsync();
         var brokenOff = new TaskCompletionSource();
@@ -99,13 +99,12 @@ public sealed class OperatorHostTests : IAsyncLifetime
         await Eventually.IsTrueAsync(() => ending.IsCancellationRequested, "the host ends");
         await brokenOff.Task.WaitAsync(TimeSpan.FromSeconds(20));
         running.Leadership.IsLeading.Should().BeFalse();
-        Environment.ExitCode.Should().Be(1);
-        Environment.ExitCode = 0;
+        running.Health.HasLostLeadership.Should().BeTrue();
         Holder().Should().Be("other");
     }
 
     [Fact]
-    public async Task Without_an_election_no_lease_is_touched_and_the_scope_is_the_process_own()
+    public async Task Without_leader_election_there_is_no_lease_and_the_scope_is_unique()
     {
         await using var first = await TestOperator.StartAsync(_server);
         await using var second = await TestOperator.StartAsync(_server);
@@ -116,7 +115,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_operator_at_rest_makes_no_requests_but_for_its_lease()
+    public async Task An_idle_operator_sends_only_the_renewals_of_its_lease()
     {
         _server.Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
         await using var running = await StartAsync();
@@ -124,7 +123,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
         await running.UntilAsync("reconcile lamp");
         _server.Requests.Clear();
 
-        await Eventually.IsTrueAsync(() => Renewals() >= 5, "it renewed some times");
+        await Eventually.IsTrueAsync(() => Renewals() >= 5, "it renewed several times");
 
         _server.Requests.Should().OnlyContain(r => r.Path.Contains("/leases/") && r.Method == "PUT");
     }

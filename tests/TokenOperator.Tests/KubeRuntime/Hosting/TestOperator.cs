@@ -4,7 +4,6 @@ using KubeRuntime;
 using KubeRuntime.Controllers;
 using KubeRuntime.Hosting;
 using KubeRuntime.LeaderElection;
-using KubeRuntime.Observability;
 using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +13,7 @@ using k8s.Models;
 
 namespace TokenOperator.Tests.KubeRuntime.Hosting;
 
-/// <summary>What a test makes the controller and the finalizer do, and what they saw.</summary>
+/// <summary>What the controller and the finalizer of a test do, and the calls they received.</summary>
 internal sealed class Script
 {
     public Func<Gadget, CancellationToken, Task<ReconciliationResult<Gadget>>> Reconcile { get; set; } = (g, _) => Task.FromResult(ReconciliationResult<Gadget>.Success(g));
@@ -43,7 +42,7 @@ internal sealed class GadgetController(Script script) : IEntityController<Gadget
     }
 }
 
-/// <summary>Wanted by all that is large.</summary>
+/// <summary>A finalizer that large gadgets want.</summary>
 internal sealed class GadgetFinalizer(Script script) : IEntityFinalizer<Gadget>
 {
     public bool IsWanted(Gadget entity) => entity.Spec.Size == "large";
@@ -55,7 +54,7 @@ internal sealed class GadgetFinalizer(Script script) : IEntityFinalizer<Gadget>
     }
 }
 
-/// <summary>An operator on the fake API server, on the machine's clock.</summary>
+/// <summary>An operator against the fake API server, on the clock of the machine.</summary>
 internal sealed class TestOperator : IAsyncDisposable
 {
     public const string FinalizerName = "test.dev/clean-up";
@@ -126,6 +125,7 @@ internal sealed class TestOperator : IAsyncDisposable
     {
         await Host.StopAsync();
         Host.Dispose();
-        if (_ownsServer) await Server.DisposeAsync();
+        if (_ownsServer)
+            await Server.DisposeAsync();
     }
 }

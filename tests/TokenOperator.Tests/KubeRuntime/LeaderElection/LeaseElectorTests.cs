@@ -22,7 +22,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     public async Task DisposeAsync() => await _fixture.DisposeAsync();
 
     [Fact]
-    public async Task A_lease_that_does_not_exist_is_taken_at_once()
+    public async Task A_missing_lease_is_taken_immediately()
     {
         var elector = Elector("me");
         elector.IsLeading.Should().BeFalse();
@@ -39,7 +39,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_whole_second_is_written_with_a_fraction_since_the_server_refuses_it_without()
+    public async Task A_whole_second_is_written_with_a_fraction_because_the_server_rejects_it_without_one()
     {
         // The fake clock stands at a whole second.
         var elector = Elector("me");
@@ -58,7 +58,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
 
         var started = _fixture.Time.GetUtcNow();
 
-        await Eventually.IsTrueAsync(() => _fixture.Server.Requests.Count >= before + 3, "it renewed thrice", _fixture.Time, Second / 50);
+        await Eventually.IsTrueAsync(() => _fixture.Server.Requests.Count >= before + 3, "it renewed three times", _fixture.Time, Second / 50);
 
         (_fixture.Time.GetUtcNow() - started).Should().BeGreaterThanOrEqualTo(6 * Second);
         elector.IsLeading.Should().BeTrue();
@@ -67,7 +67,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_API_server_that_takes_seconds_for_each_answer_keeps_nobody_from_leading()
+    public async Task A_slow_API_server_does_not_prevent_leading()
     {
         _fixture.Server.Intercept = async (_, _) =>
         {
@@ -81,34 +81,34 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_lease_without_a_holder_is_taken_at_once()
+    public async Task A_lease_without_a_holder_is_taken_immediately()
     {
         Store.Create("leases", Lease("", 1));
 
         var elector = await LeadAsync("me");
 
         ((int)Spec!["leaseTransitions"]!).Should().Be(1);
-        elector.TermNumber.Should().Be(1, "what one leader writes elsewhere is fenced from the next by it");
+        elector.TermNumber.Should().Be(1, "it fences the writes of one leader from those of the next");
         elector.IsLeading.Should().BeTrue();
     }
 
     [Fact]
-    public async Task Anothers_lease_is_taken_only_when_it_has_not_changed_for_its_duration()
+    public async Task The_lease_of_another_process_is_taken_only_when_it_has_not_changed_for_its_duration()
     {
         Store.Create("leases", Lease("other", 15));
         var elector = Elector("me");
         _fixture.Run(elector.RunAsync);
-        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "it looked");
+        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "it read the lease");
         var looked = _fixture.Time.GetUtcNow();
 
         await Eventually.IsTrueAsync(() => elector.IsLeading, "it leads", _fixture.Time, Second / 2);
 
-        // Its renewTime is years ago: only what was seen on our own clock counts.
+        // Its renewTime is years ago: only the local clock counts.
         (_fixture.Time.GetUtcNow() - looked).Should().BeGreaterThanOrEqualTo(15 * Second);
     }
 
     [Fact]
-    public async Task A_leader_that_cannot_renew_ends_its_term_by_itself_at_the_deadline()
+    public async Task A_leader_that_cannot_renew_ends_its_term_at_the_deadline()
     {
         var elector = Elector("me");
         var run = elector.RunAsync(_fixture.Stop);
@@ -124,7 +124,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_process_that_was_paused_knows_at_once_that_it_does_not_lead()
+    public async Task A_paused_process_knows_immediately_that_it_no_longer_leads()
     {
         var elector = await LeadAsync("me");
         _fixture.Server.Intercept = HangAsync;
@@ -153,13 +153,14 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_passing_failure_does_not_end_the_term()
+    public async Task A_transient_failure_does_not_end_the_term()
     {
         var elector = await LeadAsync("me");
         var failures = 0;
         _fixture.Server.Intercept = async (context, _) =>
         {
-            if (++failures > 1) return false;
+            if (++failures > 1)
+                return false;
             await FakeApiServer.RefuseAsync(context, 500, "InternalError", "etcd is unwell");
             return true;
         };
@@ -172,7 +173,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_released_lease_is_taken_by_the_next_one_without_a_wait()
+    public async Task The_next_process_takes_a_released_lease_immediately()
     {
         var first = Elector("first");
         using var stop = new CancellationTokenSource();
@@ -191,7 +192,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Times_that_cannot_work_are_refused()
+    public void Durations_that_cannot_work_are_rejected()
     {
         var make = () => Elector("me", Times with { RenewDeadline = 20 * Second });
 
@@ -199,7 +200,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_term_that_ran_out_is_not_revived_by_a_renewal_that_comes_through_late()
+    public async Task A_late_renewal_does_not_revive_an_expired_term()
     {
         var elector = Elector("me");
         var run = elector.RunAsync(_fixture.Stop);
@@ -235,7 +236,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     private LeaseElector Elector(string identity, LeaseTimes? times = null) => new(
-        _fixture.Client, new NamespacedName("operators", "demo"), identity, times ?? Times, _fixture.Time, NullLogger<LeaseElector>.Instance);
+        _fixture.Client, new NamespacedName("operators", "demo"), identity, times ?? Times, _fixture.Time, new Random(1), NullLogger<LeaseElector>.Instance);
 
     private static JsonObject Lease(string holder, int seconds) => new()
     {

@@ -15,7 +15,7 @@ namespace TokenOperator.Tests.KubeRuntime.Observability;
 public sealed class RuntimeMetricsTests
 {
     [Fact]
-    public async Task Prometheus_sees_the_names_of_controller_runtime_and_client_go()
+    public async Task Prometheus_sees_the_metric_names_of_controller_runtime_and_client_go()
     {
         await using var server = await FakeApiServer.StartAsync();
         server.Store.Create("gadgets", Gadget.Manifest("lamp"));

@@ -23,7 +23,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task Keys_come_in_the_order_in_which_they_were_added_each_once()
+    public async Task Keys_are_handed_out_once_in_the_order_they_were_added()
     {
         _queue.Add(A);
         _queue.Add(B);
@@ -36,7 +36,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task A_key_that_is_added_during_its_work_comes_again_only_after_it()
+    public async Task A_key_added_while_it_is_processed_is_handed_out_again_afterwards()
     {
         _queue.Add(A);
         await TakeAsync();
@@ -54,7 +54,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task A_delayed_key_comes_when_it_is_due_and_not_before()
+    public async Task A_delayed_key_is_handed_out_when_it_is_due_and_not_earlier()
     {
         _queue.AddAfter(A, TimeSpan.FromSeconds(10));
 
@@ -66,7 +66,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_several_delays_the_earliest_counts_and_only_it()
+    public async Task Only_the_earliest_of_several_delays_counts()
     {
         _queue.AddAfter(A, TimeSpan.FromSeconds(10));
         _queue.AddAfter(A, TimeSpan.FromSeconds(3));
@@ -81,7 +81,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task An_absurd_delay_is_no_failure()
+    public async Task An_absurdly_long_delay_does_not_fail()
     {
         _queue.AddAfter(A, TimeSpan.MaxValue);
         _queue.AddAfter(B, TimeSpan.FromDays(3));
@@ -95,7 +95,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void Failures_in_a_row_wait_longer_and_longer_up_to_the_limit()
+    public void Failures_in_a_row_wait_longer_each_time_up_to_the_maximum()
     {
         var waits = Enumerable.Range(0, 30).Select(_ => WaitAfterFailure()).ToList();
 
@@ -107,7 +107,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task A_taker_that_waits_gets_the_next_key_or_the_end()
+    public async Task A_waiting_worker_gets_the_next_key_or_the_shutdown()
     {
         var first = TakeAsync();
         first.IsCompleted.Should().BeFalse();
@@ -123,7 +123,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_in_work_and_for_how_long_is_known()
+    public async Task The_queue_knows_how_long_keys_have_been_processed()
     {
         _queue.Add(A);
         _queue.Add(B);
@@ -137,7 +137,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task A_key_is_never_with_two_workers_at_once()
+    public async Task Two_workers_never_process_the_same_key_at_once()
     {
         var inWork = 0;
         var most = 0;
@@ -156,7 +156,8 @@ public sealed class WorkQueueTests : IDisposable
         }
 
         var workers = Enumerable.Range(0, 8).Select(_ => Task.Run(WorkAsync)).ToArray();
-        for (var i = 0; i < 10_000; i++) _queue.Add(A);
+        for (var i = 0; i < 10_000; i++)
+            _queue.Add(A);
         await Eventually.IsTrueAsync(() => _queue.Depth == 0 && _queue.LongestRunning == TimeSpan.Zero, "the work is done");
         _queue.ShutDown();
         await Task.WhenAll(workers);

@@ -19,7 +19,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     public async Task DisposeAsync() => await _fixture.DisposeAsync();
 
     [Fact]
-    public async Task What_exists_is_listed_and_what_happens_is_followed()
+    public async Task Existing_objects_are_listed_and_changes_are_followed()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
@@ -36,7 +36,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_watch_that_the_server_ends_goes_on_from_where_it_was()
+    public async Task After_the_server_ends_a_watch_the_next_one_continues_from_the_same_version()
     {
         var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
         Store.Create("gadgets", Gadget.Manifest("lamp"));
@@ -51,7 +51,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_bookmark_moves_the_place_from_which_a_watch_goes_on()
+    public async Task A_bookmark_advances_the_version_that_the_next_watch_continues_from()
     {
         await _fixture.WatchGadgetsUntilSyncedAsync();
         Watches[0].Query.Should().Contain("allowWatchBookmarks=true");
@@ -64,7 +64,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_version_that_the_server_has_forgotten_leads_to_a_new_list_that_finds_what_was_deleted_meanwhile()
+    public async Task An_expired_version_leads_to_a_new_list_that_finds_missed_deletions()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa"));
@@ -77,7 +77,7 @@ public sealed class ReflectorTests : IAsyncLifetime
             Store.Delete("gadgets", "shop", "lamp");
             Store.Create("gadgets", Gadget.Manifest("desk"));
         });
-        // A watch that lasted so long goes on from where it was.
+        // After a watch of this length, the next one continues from its version.
         _fixture.Time.Advance(TimeSpan.FromSeconds(1));
         Store.EndWatches();
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found", _fixture.Time, TimeSpan.FromMilliseconds(200));
@@ -99,7 +99,19 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_watch_that_stays_silent_and_does_not_end_is_given_up_and_begun_again()
+    public async Task A_version_that_the_server_does_not_have_yet_leads_to_a_new_list()
+    {
+        await _fixture.WatchGadgetsUntilSyncedAsync();
+
+        // The answer of Kubernetes 1.20 and later.
+        Store.Tell("gadgets", FakeStore.Line("ERROR", """{"kind":"Status","metadata":{},"status":"Failure","code":504,"reason":"Timeout","message":"Timeout: Too large resource version: 9, current: 7","details":{"causes":[{"reason":"ResourceVersionTooLarge","message":"Too large resource version"}],"retryAfterSeconds":1}}"""));
+        await Eventually.IsTrueAsync(() => Lists.Length == 2, "it is listed again", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        Lists[1].Query.Should().NotContain("resourceVersion");
+    }
+
+    [Fact]
+    public async Task A_silent_watch_that_does_not_end_is_replaced()
     {
         await _fixture.WatchGadgetsUntilSyncedAsync();
 
@@ -111,17 +123,18 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_watch_that_ends_at_once_is_not_begun_again_in_a_tight_loop()
+    public async Task A_watch_that_ends_immediately_is_not_restarted_in_a_tight_loop()
     {
         _fixture.Server.Intercept = async (context, seen) =>
         {
-            if (seen.IsWatch) await context.Response.StartAsync();
+            if (seen.IsWatch)
+                await context.Response.StartAsync();
             return seen.IsWatch;
         };
         _fixture.WatchGadgets();
         await Eventually.IsTrueAsync(() => Watches.Length == 1, "it was watched");
 
-        // In small steps, or a watch would seem to have lasted.
+        // In small steps: otherwise a watch would seem to have lasted.
         await Eventually.IsTrueAsync(() => Watches.Length == 4, "it was watched four times", _fixture.Time, TimeSpan.FromMilliseconds(10));
 
         // 0.8 + 1.6 + 3.2 s at least.
@@ -129,18 +142,19 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_list_that_fails_is_tried_until_it_succeeds()
+    public async Task A_list_that_fails_is_retried_until_it_succeeds()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         _fixture.Server.Intercept = async (context, _) =>
         {
-            if (_fixture.Server.Requests.Count > 3) return false;
+            if (_fixture.Server.Requests.Count > 3)
+                return false;
             await FakeApiServer.RefuseAsync(context, 500, "InternalError", "not yet");
             return true;
         };
         var cache = _fixture.WatchGadgets();
 
-        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced", _fixture.Time, TimeSpan.FromMilliseconds(500));
+        await Eventually.IsTrueAsync(() => cache.Synced.IsCompleted, "the cache is synced", _fixture.Time, TimeSpan.FromMilliseconds(500));
 
         cache.Get(Lamp).Should().NotBeNull();
     }
@@ -150,17 +164,18 @@ public sealed class ReflectorTests : IAsyncLifetime
     {
         _fixture.Server.Intercept = async (context, seen) =>
         {
-            if (!seen.IsWatch) await FakeApiServer.AnswerAsync(context, 200, """{"kind":"List","metadata":{"resourceVersion":"7"},"items":null}""");
+            if (!seen.IsWatch)
+                await FakeApiServer.AnswerAsync(context, 200, """{"kind":"List","metadata":{"resourceVersion":"7"},"items":null}""");
             return !seen.IsWatch;
         };
 
         var cache = _fixture.WatchGadgets();
 
-        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced");
+        await Eventually.IsTrueAsync(() => cache.Synced.IsCompleted, "the cache is synced");
     }
 
     [Fact]
-    public async Task An_object_that_does_not_fit_its_class_is_passed_over_and_the_next_one_is_not()
+    public async Task A_watch_skips_an_object_that_does_not_fit_its_class_and_continues()
     {
         var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
 
@@ -173,7 +188,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_that_does_not_fit_its_class_is_passed_over_by_a_list_too()
+    public async Task A_list_skips_an_object_that_does_not_fit_its_class()
     {
         Store.Create("gadgets", Gadget.Misfit("odd"));
         Store.Create("gadgets", Gadget.Manifest("lamp"));
@@ -185,7 +200,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_that_a_list_does_not_understand_any_more_stays_as_it_was_last_understood()
+    public async Task An_object_that_no_longer_fits_its_class_keeps_its_last_readable_state()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
@@ -203,7 +218,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Each_namespace_is_watched_by_itself_and_the_cache_is_synced_when_all_are()
+    public async Task Each_namespace_has_its_own_watch_and_the_cache_is_synced_when_all_are()
     {
         var isOpen = false;
         Store.Create("gadgets", Gadget.Manifest("lamp"));
@@ -212,41 +227,43 @@ public sealed class ReflectorTests : IAsyncLifetime
         _fixture.Server.Intercept = async (context, seen) =>
         {
             var isBarred = !isOpen && seen.Path.Contains("/depot/", StringComparison.Ordinal);
-            if (isBarred) await FakeApiServer.RefuseAsync(context, 403, "Forbidden", "no");
+            if (isBarred)
+                await FakeApiServer.RefuseAsync(context, 403, "Forbidden", "no");
             return isBarred;
         };
         var cache = _fixture.WatchGadgets("shop", "depot");
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the first namespace is listed");
-        cache.HasSynced.Should().BeFalse();
+        cache.Synced.IsCompleted.Should().BeFalse();
 
         isOpen = true;
-        await Eventually.IsTrueAsync(() => cache.HasSynced, "the second is", _fixture.Time, TimeSpan.FromSeconds(1));
+        await Eventually.IsTrueAsync(() => cache.Synced.IsCompleted, "the second is", _fixture.Time, TimeSpan.FromSeconds(1));
 
         cache.List().Select(g => g.Metadata.NamespaceProperty).Should().BeEquivalentTo("shop", "depot");
     }
 
     [Fact]
-    public async Task A_watch_that_ends_at_once_is_followed_by_a_list_that_finds_what_it_did_not_tell()
+    public async Task A_watch_that_ends_immediately_is_followed_by_a_list_that_finds_missed_changes()
     {
         var cache = _fixture.WatchGadgets();
         _fixture.Server.Intercept = async (context, seen) =>
         {
-            if (seen.IsWatch) await context.Response.StartAsync();
+            if (seen.IsWatch)
+                await context.Response.StartAsync();
             return seen.IsWatch;
         };
-        await Eventually.IsTrueAsync(() => cache.HasSynced, "the cache is synced");
+        await Eventually.IsTrueAsync(() => cache.Synced.IsCompleted, "the cache is synced");
         Store.Create("gadgets", Gadget.Manifest("lamp"));
 
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the object is found", _fixture.Time, TimeSpan.FromMilliseconds(10));
     }
 
     [Fact]
-    public async Task What_a_watch_left_out_is_found_by_the_list_of_each_half_hour()
+    public async Task The_list_every_half_hour_finds_what_a_watch_missed()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
         Store.WhileNobodyLooks(() => Store.Delete("gadgets", "shop", "lamp"));
-        // Nothing seems to be missing after this one.
+        // After this event nothing seems to be missing.
         Store.Create("gadgets", Gadget.Manifest("sofa"));
         await Eventually.IsTrueAsync(() => cache.List().Count == 2, "the next event arrives");
 

@@ -15,7 +15,7 @@ public sealed class ResourceCacheTests
         _cache.Subscribe(c => _changes.Add((c.Old?.Metadata.ResourceVersion, c.New?.Metadata.ResourceVersion)));
 
     [Fact]
-    public void An_own_write_is_read_at_once_and_its_later_event_is_no_change()
+    public void A_write_of_your_own_is_visible_immediately_and_its_event_is_no_change()
     {
         _cache.Replace("", [Version(5)], "5");
         _cache.Observe(Version(7));
@@ -27,7 +27,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void An_event_from_before_an_own_write_does_not_bring_the_old_state_back()
+    public void An_event_older_than_a_write_of_your_own_does_not_restore_the_old_state()
     {
         _cache.Observe(Version(7));
 
@@ -37,7 +37,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void The_answer_to_an_own_write_that_comes_after_the_deletion_does_not_bring_the_object_back()
+    public void The_response_to_a_write_does_not_restore_an_object_that_was_deleted_meanwhile()
     {
         _cache.Replace("", [Version(5)], "5");
         _cache.Apply("", Lamp, null, "8");
@@ -48,7 +48,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void What_the_server_says_does_not_exist_is_forgotten_unless_it_is_another_by_now()
+    public void A_forgotten_item_is_removed_unless_it_was_replaced_meanwhile()
     {
         var first = Version(5);
         _cache.Replace("", [first], "5");
@@ -63,7 +63,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void A_list_from_before_an_own_write_does_not_remove_what_was_written()
+    public void A_list_older_than_a_write_of_your_own_does_not_remove_the_object()
     {
         _cache.Observe(Version(7));
 
@@ -75,7 +75,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void The_deletion_of_an_object_does_not_remove_the_one_that_took_its_name()
+    public void The_deletion_of_an_object_does_not_remove_its_successor_of_the_same_name()
     {
         _cache.Replace("", [Version(5)], "5");
         _cache.Observe(Version(9));
@@ -86,7 +86,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void A_server_that_was_restored_from_a_backup_is_believed()
+    public void The_state_of_a_server_restored_from_a_backup_is_accepted()
     {
         _cache.Replace("", [Version(500), Version(501, "sofa")], "600");
 
@@ -96,7 +96,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void A_list_of_one_namespace_removes_nothing_of_another()
+    public void A_list_of_one_namespace_removes_nothing_from_another()
     {
         var both = new ResourceCache<Gadget>(["shop", "depot"], new CacheOptions<Gadget>());
         both.Replace("shop", [Version(5)], "5");
@@ -104,11 +104,11 @@ public sealed class ResourceCacheTests
         both.Replace("depot", [], "6");
 
         both.Get(Lamp).Should().NotBeNull();
-        both.HasSynced.Should().BeTrue();
+        both.Synced.IsCompleted.Should().BeTrue();
     }
 
     [Fact]
-    public void An_unknown_index_is_named()
+    public void An_unknown_index_is_named_in_the_error()
     {
         var look = () => _cache.ByIndex("colour", "red");
 
@@ -116,7 +116,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void What_tells_neither_key_nor_version_cannot_be_cached()
+    public void An_item_without_key_and_version_cannot_be_cached()
     {
         var make = () => new ResourceCache<string>([""], new CacheOptions<string>());
 
