@@ -195,7 +195,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime
         .Select(request => $"{request.Method} {request.Path[(request.Path.IndexOf("/mail/", StringComparison.Ordinal) + 6)..]}");
 
     private StatusPublisher Statuses() => new(
-        Runtime.Client, Entities, new EventPublisher(Runtime.Client, "tests", "tests", Runtime.Time, Runtime.Metrics, NullLogger<EventPublisher>.Instance), Refreshing.Leadership);
+        Runtime.Client, Entities, new EventPublisher(Runtime.Client, "tests", "tests", Runtime.Time, new Random(1), Runtime.Metrics, NullLogger<EventPublisher>.Instance), Refreshing.Leadership);
 
     private async Task<TimeSpan?> ReconcileAsync(V1Alpha1OAuthToken entity)
     {
