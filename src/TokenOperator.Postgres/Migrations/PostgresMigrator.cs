@@ -56,7 +56,8 @@ internal sealed partial class PostgresMigrator(
             current, Migration.Latest, [.. Migration.All.Select(step => new MigrationStep(step.Version, step.Description, step.Version <= current))]);
     }
 
-    private Task MigrateAsync(Func<long, bool> isDone, long target, CancellationToken ct) => statements.RunAsync(async _ =>
+    /// <summary>False when another process was faster.</summary>
+    private Task<bool> MigrateAsync(Func<long, bool> isDone, long target, CancellationToken ct) => statements.RunAsync(async _ =>
     {
         await using var connection = settings.CreateConnection();
         await connection.OpenAsync(ct);

@@ -11,7 +11,7 @@ internal static class AccountSql
     /// <summary>The channel of LISTEN and NOTIFY.</summary>
     public const string Channel = "token_operator";
 
-    /// <summary>No claim is made for so long: this one was written before the server's clock was set back, so it does not count.</summary>
+    /// <summary>A claim lasts 1 hour at most. A longer one was written before the clock of the server was set back, and does not count.</summary>
     public const string ClaimIsTooLong = "claim_expires_at > now() + interval '1 hour'";
 
     private static readonly string Columns = AccountRow.Columns;
@@ -33,9 +33,7 @@ internal static class AccountSql
     /// <summary>No further parameters.</summary>
     public static readonly string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";
 
-    /// <summary>
-    /// $3 generation, $4 claim, $5 scope, $6 holder, $7 duration, $8 term. Only the clock of the server counts.
-    /// </summary>
+    /// <summary>$3 generation, $4 claim, $5 scope, $6 holder, $7 duration, $8 term. Only the clock of the server counts.</summary>
     public static readonly string Claim = $"""
         update oauth_tokens
         set claim_id = $4, claim_scope = $5, claimed_by = $6, claim_expires_at = now() + $7, claim_term = $8

@@ -74,7 +74,7 @@ internal sealed partial class PostgresTokenStore(
         var row = await RowAsync(
             AccountSql.Commit, key, ct,
             Document(key, token, previous), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
-        EndClaim(key, claimId);
+        ForgetDocument(key, claimId);
         return row?.Record;
     }
 
@@ -86,7 +86,7 @@ internal sealed partial class PostgresTokenStore(
         var row = await RowAsync(
             AccountSql.CommitUnclaimed, key, ct,
             Document(key, token, previous), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
-        EndClaim(key, claim.Id);
+        ForgetDocument(key, claim.Id);
         return row?.Record;
     }
 
@@ -97,7 +97,7 @@ internal sealed partial class PostgresTokenStore(
             AccountSql.Fail, key, ct,
             Of(claimId), Of(failure.Count), Of(failure.Kind.ToString()), Of(failure.Detail),
             Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint));
-        EndClaim(key, claimId);
+        ForgetDocument(key, claimId);
         return row?.Record;
     }
 
@@ -105,7 +105,7 @@ internal sealed partial class PostgresTokenStore(
     public async Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct)
     {
         await statements.ExecuteAsync(AccountSql.Release, ct, Keyed(key, Of(claimId)));
-        EndClaim(key, claimId);
+        ForgetDocument(key, claimId);
     }
 
     /// <inheritdoc/>
@@ -139,7 +139,7 @@ internal sealed partial class PostgresTokenStore(
     public async Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct)
     {
         var isDeleted = await statements.QueryAsync(AccountSql.Delete, reader => reader.ReadAsync(ct), ct, Keyed(key, Of(claimId), Of(_writer)));
-        EndClaim(key, claimId);
+        ForgetDocument(key, claimId);
         return isDeleted;
     }
 
@@ -170,7 +170,7 @@ internal sealed partial class PostgresTokenStore(
     private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken ct, params NpgsqlParameter[] further) =>
         statements.QueryAsync(sql, async reader => await reader.ReadAsync(ct) ? AccountRow.Read(reader, cipher) : null, ct, Keyed(key, further));
 
-    private void EndClaim(AccountKey key, Guid claimId)
+    private void ForgetDocument(AccountKey key, Guid claimId)
     {
         if (_claimed.TryGetValue(key, out var claimed) && claimed.Claim == claimId)
             _claimed.TryRemove(new(key, claimed));

@@ -1,6 +1,7 @@
 using Npgsql;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
+using TokenOperator.TestBed;
 using TokenOperator.TestBed.Faults;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
@@ -34,13 +35,13 @@ public sealed class PostgresFaultTests(PostgresFixture fixture)
             await using (var hold = new NpgsqlCommand("select 1 from oauth_tokens for update", other))
                 await hold.ExecuteNonQueryAsync();
             var commit = CommitAsync();
-            await Eventually.IsTrueAsync(async () => await WaitersAsync(database) == 1);
+            await Eventually.SeesAsync(() => WaitersAsync(database), waiters => waiters == 1);
             proxy.HalfOpen();
             proxy.Cut();
             await FluentActions.Awaiting(() => commit).Should().ThrowAsync<StoreUnavailableException>();
         }
 
-        await Eventually.IsTrueAsync(async () => await WaitersAsync(database) == 0);
+        await Eventually.SeesAsync(() => WaitersAsync(database), waiters => waiters == 0);
         (await CommitAsync())!.Generation.Should().Be(1);
         (await store.FindAsync(Marcus, default))!.Token.RefreshToken!.Reveal().Should().Be("rotated");
     }
@@ -57,8 +58,9 @@ public sealed class PostgresFaultTests(PostgresFixture fixture)
         await database.ExecuteAsync("create trigger slow before update on oauth_tokens for each row execute function slow()");
 
         var commit = store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default);
-        await Eventually.IsTrueAsync(async () => await database.ScalarAsync(
-            $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database.Name}' and wait_event = 'PgSleep'") is true);
+        await Eventually.SeesAsync(
+            () => database.ScalarAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database.Name}' and wait_event = 'PgSleep'"),
+            terminated => terminated is true);
         (await FluentActions.Awaiting(() => commit).Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*shutting down*");
         (await store.CommitAsync(Marcus, claim.Id, 0, Token("new"), At(1), default))!.Generation.Should().Be(1, "a statement of three seconds is slow and does not time out");
     }

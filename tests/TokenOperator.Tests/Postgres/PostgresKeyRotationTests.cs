@@ -81,6 +81,14 @@ public sealed class PostgresKeyRotationTests(PostgresFixture fixture) : IAsyncLi
     }
 
     [Fact]
+    public async Task Rows_whose_key_has_an_invalid_name_are_counted_together_under_no_name_of_their_own()
+    {
+        foreach (var account in new[] { "a", "b" })
+            await Database.ExecuteAsync($$"""insert into oauth_tokens (provider, account, token_data) values ('google', '{{account}}', '{"ciphertext": "", "kid": "no\u001bname {{account}}"}')""");
+        (await Rotation().CountAsync(default)).Should().Equal(new KeyUsage(KeyUsage.InvalidName, 2));
+    }
+
+    [Fact]
     public async Task Refreshes_during_a_rotation_continue_and_none_is_lost()
     {
         const int accounts = 20;

@@ -1,6 +1,7 @@
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Migrations;
+using TokenOperator.TestBed;
 using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Postgres;
@@ -277,8 +278,9 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
         await read.ExecuteScalarAsync();
 
         var up = database.Migrator().UpAsync(default);
-        await Eventually.IsTrueAsync(async () => (bool)(await database.ScalarAsync(
-            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query ilike '%alter%')"))!);
+        await Eventually.SeesAsync(
+            () => database.ScalarAsync("select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query ilike '%alter%')"),
+            waits => waits is true);
         // The query of an application waits for as long as the ALTER before it waits.
         await database.ExecuteAsync("select * from oauth_tokens");
         await transaction.RollbackAsync();

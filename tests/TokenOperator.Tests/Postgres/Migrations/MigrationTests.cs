@@ -63,7 +63,7 @@ public sealed class MigrationTests
 
     private static ExistingTable Table(params ExistingColumn[] further) => new(
         "public", "r",
-        new[] { "provider text", "account text", "token_data jsonb", "expires_at timestamptz", "created_at timestamptz", "updated_at timestamptz" }
+        "provider text,account text,token_data jsonb,expires_at timestamptz,created_at timestamptz,updated_at timestamptz".Split(',')
             .Select(column => column.Split(' ')).Select(column => new ExistingColumn(column[0], column[1], NotNull: false, FillsItself: false))
             .Concat(further).ToDictionary(column => column.Name),
         IsUnique: true, []);
