@@ -14,7 +14,7 @@ internal sealed record Load(TimeSpan Wall, IReadOnlyList<TimeSpan> ToSecret);
 internal sealed class LoadGenerator : IAsyncDisposable
 {
     private const int Concurrency = 16;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
     private const string MetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
     private readonly ApiConnection _api;
@@ -93,7 +93,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
     // Nothing comes any more once a watch has failed.
     private async Task<T> WaitAsync<T>(Task<T> task, CancellationToken ct)
     {
-        if (await Task.WhenAny(task, _watching).WaitAsync(Patience, ct) == _watching)
+        if (await Task.WhenAny(task, _watching).WaitAsync(Timeout, ct) == _watching)
             await _watching;
         return await task;
     }

@@ -13,7 +13,7 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     private ControlPlane? _plane;
     private PostgresServer? _postgres;
-    private OperatorBed? _shared;
+    private OperatorFixture? _shared;
     private Func<ControlPlane, Task<string>> _install = InstallAsync;
     private int _namespaces;
 
@@ -33,9 +33,9 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 
     /// <summary>An operator for the tests that need no more of it than to run; each works with accounts of its own.</summary>
-    public async Task<OperatorBed> SharedBedAsync()
+    public async Task<OperatorFixture> SharedFixtureAsync()
     {
-        _shared ??= await OperatorBed.StartAsync(this);
+        _shared ??= await OperatorFixture.StartAsync(this);
         // It ends when it loses its lease, as in a test that restarts the API server; a kubelet would start it again.
         if (_shared.Operator.HasExited)
             await _shared.StartOperatorAsync();

@@ -32,11 +32,11 @@ public sealed class InstalledPlugin : IAsyncLifetime
 [Collection(PersonGroup.Name)]
 public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin installed) : IClassFixture<InstalledPlugin>, IAsyncLifetime
 {
-    private PluginBed _person = null!;
+    private PluginFixture _person = null!;
 
     public async Task InitializeAsync()
     {
-        _person = await PluginBed.CreateAsync(cluster, await OperatorBed.CreateAsync(cluster));
+        _person = await PluginFixture.CreateAsync(cluster, await OperatorFixture.CreateAsync(cluster));
         await _person.Bed.ApplyAsync("marcus-gmail");
     }
 

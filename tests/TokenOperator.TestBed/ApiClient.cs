@@ -7,7 +7,7 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>The few calls to the Kubernetes API that the test bed makes itself, without the client that the product uses.</summary>
+/// <summary>The few calls to the Kubernetes API that the test fixture makes itself, without the client that the product uses.</summary>
 internal sealed class ApiClient(Uri server, string authorityFile, string token) : IDisposable
 {
     private HttpClient? _http;

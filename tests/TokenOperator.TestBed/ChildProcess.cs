@@ -42,7 +42,7 @@ public sealed class ChildProcess : IAsyncDisposable
         exec "$@" </dev/null >>"$log" 2>&1 3<&-
         """;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     private readonly Process _process;
     private readonly string _name;
@@ -99,7 +99,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         await SignalAsync("TERM", ct);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(Timeout);
         try
         {
             await _process.WaitForExitAsync(limit.Token);

@@ -8,7 +8,7 @@ public static class Eventually
 {
     private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LastInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Looks until what it sees satisfies a condition.</summary>
     /// <param name="look">Reads the state; what it throws counts as not yet.</param>
@@ -28,7 +28,7 @@ public static class Eventually
     {
         ArgumentNullException.ThrowIfNull(look);
         ArgumentNullException.ThrowIfNull(until);
-        var limit = within ?? Patience;
+        var limit = within ?? Timeout;
         var started = Stopwatch.GetTimestamp();
         var interval = FirstInterval;
         while (true)

@@ -16,7 +16,7 @@ public static class OperatorProgram
     /// <summary>What starts it, with <see cref="Path"/> as its first word.</summary>
     public static string Starter => Path.EndsWith(".dll", StringComparison.Ordinal) ? "dotnet" : "/usr/bin/env";
 
-    // Beside the tests, which refer to it; for the test bed alone in src, under the same path below its project: bin/Release/net10.0.
+    // Beside the tests, which refer to it; for the test fixture alone in src, under the same path below its project: bin/Release/net10.0.
     private static string OfThisBuild()
     {
         var root = TestAssets.RepositoryRoot();

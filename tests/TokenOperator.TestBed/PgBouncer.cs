@@ -1,4 +1,4 @@
-// Test bed: a real pgBouncer before a PostgresServer. May start a process; knows nothing of the product.
+// Test fixture: a real pgBouncer before a PostgresServer. May start a process; knows nothing of the product.
 using System.Globalization;
 using Npgsql;
 

@@ -1,4 +1,4 @@
-// Test bed: a real Postgres in a temporary folder. May start processes; knows nothing of the product.
+// Test fixture: a real Postgres in a temporary folder. May start processes; knows nothing of the product.
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -51,7 +51,7 @@ public sealed record CountedStatement(string Text, long Calls);
 public sealed class PostgresServer : IAsyncDisposable
 {
     private const string User = "operator";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     // The shell outlives neither us nor the server: its standard input closes when we die, however we die. A line on it is
     // the signal for the server. (PR_SET_PDEATHSIG would fire when a thread of the pool ends.)
@@ -161,7 +161,7 @@ public sealed class PostgresServer : IAsyncDisposable
             }
             catch (NpgsqlException e) when (e is not PostgresException { SqlState: not PostgresErrorCodes.CannotConnectNow })
             {
-                if (_gone.Task.IsCompleted || deadline.Elapsed > Patience)
+                if (_gone.Task.IsCompleted || deadline.Elapsed > Timeout)
                     throw new InvalidOperationException($"Postgres does not come up. Its last words: {LastWords()}", e);
                 await Task.WhenAny(_gone.Task, Task.Delay(20, ct));
             }
@@ -273,7 +273,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private async Task MakeFolderAsync(CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())
-            throw new PlatformNotSupportedException("The test bed needs a Unix shell.");
+            throw new PlatformNotSupportedException("The test fixture needs a Unix shell.");
         Port = FreePort();
         Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         await File.WriteAllTextAsync(PasswordFile, _password, ct);

@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests.TestBed;
 
 public sealed class FaultProxyTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
     private readonly EchoServer _server = EchoServer.Start();
     private FaultProxy _proxy = null!;
 
@@ -171,7 +171,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
 
         public async Task<string> ReadAsync(int atLeast = 1)
         {
-            using var limit = new CancellationTokenSource(Patience);
+            using var limit = new CancellationTokenSource(Timeout);
             var buffer = new byte[100];
             var length = await Stream.ReadAtLeastAsync(buffer, atLeast, throwOnEndOfStream: false, limit.Token);
             return System.Text.Encoding.ASCII.GetString(buffer, 0, length);

@@ -6,7 +6,7 @@ namespace TokenOperator.Tests.KubectlOAuthToken;
 
 public sealed class LoopbackListenerTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
     private LoopbackListener _listener = null!;
 
     public Task InitializeAsync()
@@ -24,11 +24,11 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
     {
         using var browser = new HttpClient();
         var page = browser.GetAsync(new Uri(_listener.Address, "?code=c&state=s"));
-        (await _listener.ReplyAsync(CancellationToken.None).WaitAsync(Patience)).State.Should().Be("s");
+        (await _listener.ReplyAsync(CancellationToken.None).WaitAsync(Timeout)).State.Should().Be("s");
         page.IsCompleted.Should().BeFalse();
 
-        await _listener.AnswerAsync(good, "This became of it.").WaitAsync(Patience);
-        using var answer = await page.WaitAsync(Patience);
+        await _listener.AnswerAsync(good, "This became of it.").WaitAsync(Timeout);
+        using var answer = await page.WaitAsync(Timeout);
         answer.StatusCode.Should().Be(status);
         (await answer.Content.ReadAsStringAsync()).Should().Contain("This became of it.");
     }
@@ -40,10 +40,10 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
         {
             await browser.ConnectAsync(IPAddress.Loopback, _listener.Address.Port);
             await browser.GetStream().WriteAsync("GET /?code=c&state=s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"u8.ToArray());
-            await _listener.ReplyAsync(CancellationToken.None).WaitAsync(Patience);
+            await _listener.ReplyAsync(CancellationToken.None).WaitAsync(Timeout);
             browser.Client.LingerState = new LingerOption(enable: true, seconds: 0);
         }
 
-        await _listener.AnswerAsync(good: true, "Nobody reads this.").WaitAsync(Patience);
+        await _listener.AnswerAsync(good: true, "Nobody reads this.").WaitAsync(Timeout);
     }
 }

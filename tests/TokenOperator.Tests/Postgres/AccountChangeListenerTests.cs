@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Postgres;
 [Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class AccountChangeListenerTests(PostgresFixture fixture)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     [Fact]
     public async Task What_another_process_imports_allows_and_deletes_is_heard_and_ones_own_is_not()
@@ -91,7 +91,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
 
         public Watch(ITokenStore store) => _reading = ReadAsync(store);
 
-        public async Task<AccountKey?> NextAsync() => await _heard.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+        public async Task<AccountKey?> NextAsync() => await _heard.Reader.ReadAsync().AsTask().WaitAsync(Timeout);
 
         public async ValueTask DisposeAsync()
         {

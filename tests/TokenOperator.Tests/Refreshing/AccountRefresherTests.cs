@@ -19,9 +19,9 @@ public sealed class AccountRefresherTests : IDisposable
     };
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly RefreshingBed _bed;
+    private readonly RefreshingFixture _bed;
 
-    public AccountRefresherTests() => _bed = new RefreshingBed(Row, _time, new RequestRate(1, 2));
+    public AccountRefresherTests() => _bed = new RefreshingFixture(Row, _time, new RequestRate(1, 2));
 
     public void Dispose() => _bed.Dispose();
 

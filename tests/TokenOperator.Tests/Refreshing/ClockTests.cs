@@ -30,9 +30,9 @@ public sealed class ClockTests : IDisposable
     };
 
     private readonly WallClock _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly RefreshingBed _bed;
+    private readonly RefreshingFixture _bed;
 
-    public ClockTests() => _bed = new RefreshingBed(Row, _time);
+    public ClockTests() => _bed = new RefreshingFixture(Row, _time);
 
     public void Dispose() => _bed.Dispose();
 

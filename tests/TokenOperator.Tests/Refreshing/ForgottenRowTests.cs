@@ -19,11 +19,11 @@ public sealed class ForgottenRowTests : IDisposable
     };
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly RefreshingBed _bed;
+    private readonly RefreshingFixture _bed;
 
     public ForgottenRowTests()
     {
-        _bed = new RefreshingBed(Row, _time);
+        _bed = new RefreshingFixture(Row, _time);
         _bed.Pending.Settled += (_, row) => _bed.Cache.Keep(row!);
     }
 

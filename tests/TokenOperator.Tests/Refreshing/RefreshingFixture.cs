@@ -6,9 +6,9 @@ using TokenOperator.Refreshing;
 namespace TokenOperator.Tests.Refreshing;
 
 /// <summary>All of refreshing, on a row in memory and a provider that answers as the test says.</summary>
-internal sealed class RefreshingBed : IDisposable
+internal sealed class RefreshingFixture : IDisposable
 {
-    public RefreshingBed(AccountRecord row, TimeProvider time, RequestRate? rate = null)
+    public RefreshingFixture(AccountRecord row, TimeProvider time, RequestRate? rate = null)
     {
         Store = new MemoryStore(row);
         Provider = new ScriptedProvider(rate);

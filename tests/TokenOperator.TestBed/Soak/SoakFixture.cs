@@ -1,4 +1,4 @@
-// The soak: many accounts, two replicas, random faults. May start everything that the test bed has.
+// The soak: many accounts, two replicas, random faults. May start everything that the test fixture has.
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -11,7 +11,7 @@ namespace TokenOperator.TestBed.Soak;
 /// A control plane, a Postgres and two token servers, each behind a <see cref="FaultProxy"/>, and two replicas that are started
 /// again when they end, as a kubelet would. Half of the accounts are at a provider that rotates refresh tokens, with a grace period.
 /// </summary>
-internal sealed class SoakBed : IAsyncDisposable
+internal sealed class SoakFixture : IAsyncDisposable
 {
     public const string Namespace = "soak";
     private const string OperatorNamespace = "token-operator-system";
@@ -25,7 +25,7 @@ internal sealed class SoakBed : IAsyncDisposable
     private Task _kubelets = Task.CompletedTask;
     private int _starts;
 
-    private SoakBed(
+    private SoakFixture(
         ControlPlane plane, PostgresServer postgres, ScriptedTokenServer plain, ScriptedTokenServer rotating, FaultProxy[] links, string kubeconfig, string databaseUrl)
     {
         (Plane, Postgres, Plain, Rotating, _kubeconfig, _databaseUrl) = (plane, postgres, plain, rotating, kubeconfig, databaseUrl);
@@ -62,7 +62,7 @@ internal sealed class SoakBed : IAsyncDisposable
 
     public IEnumerable<OperatorProcess> Running => _replicas.OfType<OperatorProcess>().Where(r => !r.HasExited);
 
-    public static async Task<SoakBed> StartAsync(CancellationToken ct)
+    public static async Task<SoakFixture> StartAsync(CancellationToken ct)
     {
         var starting = PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false }, ct);
         var plane = await ControlPlane.StartAsync(ct: ct);
@@ -83,7 +83,7 @@ internal sealed class SoakBed : IAsyncDisposable
         var kubeconfig = await KubeconfigFile.RedirectAsync(
             await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, "token-operator", ct),
             Path.Combine(plane.Folder, "soak.kubeconfig"), links[0].Through(plane.Server), ct: ct);
-        return new SoakBed(plane, postgres, plain, rotating, links, kubeconfig, database.At(links[1].Port).Uri);
+        return new SoakFixture(plane, postgres, plain, rotating, links, kubeconfig, database.At(links[1].Port).Uri);
     }
 
     /// <summary>Makes the accounts with their seeds and OAuthTokens.</summary>

@@ -3,8 +3,8 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>A person at the command line: in the namespace of an <see cref="OperatorBed"/> with the rights of the built-in role edit, and elsewhere with none.</summary>
-public sealed class PluginBed
+/// <summary>A person at the command line: in the namespace of an <see cref="OperatorFixture"/> with the rights of the built-in role edit, and elsewhere with none.</summary>
+public sealed class PluginFixture
 {
     /// <summary>What edit allows of which the plugin makes use, beside OAuthTokens; the test bed has no controller that fills in the built-in roles.</summary>
     private const string Edit =
@@ -16,16 +16,16 @@ public sealed class PluginBed
 
     private readonly string _folder;
 
-    private PluginBed(OperatorBed bed, string kubeconfig, string folder) => (Bed, Kubeconfig, _folder) = (bed, kubeconfig, folder);
+    private PluginFixture(OperatorFixture bed, string kubeconfig, string folder) => (Bed, Kubeconfig, _folder) = (bed, kubeconfig, folder);
 
     /// <summary>The namespace, and the operator if there is one.</summary>
-    public OperatorBed Bed { get; }
+    public OperatorFixture Bed { get; }
 
     /// <summary>The person's.</summary>
     public string Kubeconfig { get; }
 
     /// <summary>A person in the namespace of <paramref name="bed"/>.</summary>
-    public static async Task<PluginBed> CreateAsync(ClusterFixture cluster, OperatorBed bed)
+    public static async Task<PluginFixture> CreateAsync(ClusterFixture cluster, OperatorFixture bed)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(bed);
@@ -34,7 +34,7 @@ public sealed class PluginBed
         foreach (var (kind, role) in new[] { ("Role", "edit-of-the-test"), ("ClusterRole", "token-operator-view"), ("ClusterRole", "token-operator-edit") })
             await BindAsync(cluster.Plane, bed.Namespace, "person", kind, role);
 
-        return new PluginBed(bed, kubeconfig, cluster.Plane.Folder);
+        return new PluginFixture(bed, kubeconfig, cluster.Plane.Folder);
     }
 
     /// <summary>Gives a ServiceAccount of a namespace what a role allows there.</summary>

@@ -15,14 +15,14 @@ namespace TokenOperator.EndToEndTests;
 /// One operator with a namespace, a database and a token server of its own, on the shared control plane and Postgres.
 /// It runs with the token of its own ServiceAccount, under the rules of config/rbac.
 /// </summary>
-public sealed class OperatorBed : IAsyncDisposable
+public sealed class OperatorFixture : IAsyncDisposable
 {
-    private static int _beds;
+    private static int _fixtures;
     private readonly ClusterFixture _cluster;
     private readonly List<OperatorProcess> _operators = [];
-    private readonly int _number = Interlocked.Increment(ref _beds);
+    private readonly int _number = Interlocked.Increment(ref _fixtures);
 
-    private OperatorBed(ClusterFixture cluster, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
+    private OperatorFixture(ClusterFixture cluster, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
     {
         (_cluster, Postgres, Database, Tokens) = (cluster, postgres, database, tokens);
         Namespace = $"mail-{_number}";
@@ -56,22 +56,22 @@ public sealed class OperatorBed : IAsyncDisposable
     public static string User => $"system:serviceaccount:{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
 
     /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet. The caller owns <paramref name="postgres"/> and <paramref name="keyring"/>, if it gives them.</summary>
-    public static async Task<OperatorBed> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null, TestKeyring? keyring = null)
+    public static async Task<OperatorFixture> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null, TestKeyring? keyring = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         postgres ??= cluster.Postgres;
-        var bed = new OperatorBed(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour)) { Keyring = keyring ?? TestKeyring.Shared };
-        await cluster.Plane.CreateNamespaceAsync(bed.Namespace);
-        await bed.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
-        return bed;
+        var fixture = new OperatorFixture(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour)) { Keyring = keyring ?? TestKeyring.Shared };
+        await cluster.Plane.CreateNamespaceAsync(fixture.Namespace);
+        await fixture.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
+        return fixture;
     }
 
     /// <summary>As <see cref="CreateAsync"/>, and an operator that is ready.</summary>
-    public static async Task<OperatorBed> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
+    public static async Task<OperatorFixture> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
     {
-        var bed = await CreateAsync(cluster, behaviour, postgres);
-        await bed.StartOperatorAsync();
-        return bed;
+        var fixture = await CreateAsync(cluster, behaviour, postgres);
+        await fixture.StartOperatorAsync();
+        return fixture;
     }
 
     /// <summary>Starts one more operator on the same lease.</summary>
@@ -102,7 +102,7 @@ public sealed class OperatorBed : IAsyncDisposable
         return await process.ReadyAsync();
     }
 
-    /// <summary>Runs a verb of token-operator against the bed's database.</summary>
+    /// <summary>Runs a verb of token-operator against the fixture's database.</summary>
     public Task<CommandResult> RunVerbAsync(params string[] arguments) => RunVerbAsync([], arguments);
 
     /// <summary>As <see cref="RunVerbAsync(string[])"/>, with further settings.</summary>
@@ -114,7 +114,7 @@ public sealed class OperatorBed : IAsyncDisposable
         return Command.RunAsync(OperatorProgram.Starter, [OperatorProgram.Path, .. arguments], environment: environment);
     }
 
-    /// <summary>The document in the account's row, opened with the bed's keys; null when there is no row.</summary>
+    /// <summary>The document in the account's row, opened with the fixture's keys; null when there is no row.</summary>
     public async Task<string?> StoredDocumentAsync(string account) =>
         await QueryAsync($"select token_data::text from oauth_tokens where account = '{account}'") is { Length: > 0 } stored
             ? Cipher.Open(new AccountKey("google", account), stored)
@@ -194,7 +194,7 @@ public sealed class OperatorBed : IAsyncDisposable
     public async Task<SecretView?> SecretAsync(string name) =>
         await _cluster.Plane.GetAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}") is { } json ? new SecretView(json) : null;
 
-    /// <summary>Runs one statement in the bed's database and gives the first column of the first row as text.</summary>
+    /// <summary>Runs one statement in the fixture's database and gives the first column of the first row as text.</summary>
     public async Task<string?> QueryAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(Database.ConnectionString);
@@ -220,7 +220,7 @@ public sealed class OperatorBed : IAsyncDisposable
     public Task PatchSpecAsync(string name, string spec) =>
         _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject { ["spec"] = JsonNode.Parse(spec) });
 
-    /// <summary>What the API server was asked by the operator in this bed's namespace so far; leases and watches are not counted.</summary>
+    /// <summary>What the API server was asked by the operator in this fixture's namespace so far; leases and watches are not counted.</summary>
     public async Task<IReadOnlyList<ApiRequest>> RequestsAsync() =>
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 

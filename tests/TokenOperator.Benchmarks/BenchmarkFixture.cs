@@ -15,7 +15,7 @@ internal sealed record Stage(string Namespace, PostgresDatabase Database)
 }
 
 /// <summary>The real parts around whoever is measured: API server, etcd, Postgres, and a token endpoint in a process of its own.</summary>
-internal sealed class Bed : IAsyncDisposable
+internal sealed class BenchmarkFixture : IAsyncDisposable
 {
     /// <summary>The OAuth client.</summary>
     public const string ClientId = "client-1";
@@ -35,7 +35,7 @@ internal sealed class Bed : IAsyncDisposable
     private readonly ApiConnection _admin;
     private readonly string _folder;
 
-    private Bed(ControlPlane plane, PostgresServer postgres, ChildProcess tokens, Uri tokenEndpoint, string kubeconfig, string folder)
+    private BenchmarkFixture(ControlPlane plane, PostgresServer postgres, ChildProcess tokens, Uri tokenEndpoint, string kubeconfig, string folder)
     {
         (_plane, Postgres, _tokens, TokenEndpoint, Kubeconfig, _folder) = (plane, postgres, tokens, tokenEndpoint, kubeconfig, folder);
         _admin = new ApiConnection(Address(plane.AdminKubeconfig));
@@ -57,7 +57,7 @@ internal sealed class Bed : IAsyncDisposable
     public ApiAddress OperatorAddress => Address(Kubeconfig);
 
     /// <summary>Starts everything.</summary>
-    public static async Task<Bed> StartAsync(CancellationToken ct)
+    public static async Task<BenchmarkFixture> StartAsync(CancellationToken ct)
     {
         var folder = Directory.CreateTempSubdirectory("to-bench-").FullName;
         var postgres = PostgresServer.StartAsync(ct: ct);
@@ -69,7 +69,7 @@ internal sealed class Bed : IAsyncDisposable
         await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
         var kubeconfig = await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount, ct);
         var (tokens, endpoint) = await StartTokenServerAsync(folder, ct);
-        return new Bed(plane, await postgres, tokens, endpoint, kubeconfig, folder);
+        return new BenchmarkFixture(plane, await postgres, tokens, endpoint, kubeconfig, folder);
     }
 
     /// <summary>A path for what a process prints.</summary>
