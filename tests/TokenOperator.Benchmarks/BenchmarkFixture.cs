@@ -32,13 +32,13 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     private readonly ControlPlane _plane;
     private readonly ChildProcess _tokens;
     private readonly HttpClient _http = new();
-    private readonly ApiConnection _admin;
+    private readonly BenchmarkConnection _admin;
     private readonly string _folder;
 
     private BenchmarkFixture(ControlPlane plane, PostgresServer postgres, ChildProcess tokens, Uri tokenEndpoint, string kubeconfig, string folder)
     {
         (_plane, Postgres, _tokens, TokenEndpoint, Kubeconfig, _folder) = (plane, postgres, tokens, tokenEndpoint, kubeconfig, folder);
-        _admin = new ApiConnection(Address(plane.AdminKubeconfig));
+        _admin = new BenchmarkConnection(Address(plane.AdminKubeconfig));
     }
 
     /// <summary>Postgres.</summary>
@@ -51,7 +51,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     public string Kubeconfig { get; }
 
     /// <summary>The administrator's connection, for the load generator.</summary>
-    public ApiConnection Admin => _admin;
+    public BenchmarkConnection Admin => _admin;
 
     /// <summary>The API server, as the operator.</summary>
     public ApiAddress OperatorAddress => Address(Kubeconfig);
@@ -62,7 +62,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("to-bench-").FullName;
         var postgres = PostgresServer.StartAsync(ct: ct);
         var plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true }, ct);
-        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
+        var config = Repository.File("config");
         await plane.CreateNamespaceAsync(OperatorNamespace, ct);
         await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")], ct: ct);
         await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")], ct: ct);
@@ -106,7 +106,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     }
 
     /// <summary>All requests under the operator's account so far.</summary>
-    public Task<IReadOnlyList<ApiRequest>> RequestsAsync(CancellationToken ct) =>
+    public Task<IReadOnlyList<AuditedRequest>> RequestsAsync(CancellationToken ct) =>
         _plane.AuditLog.RequestsAsync($"system:serviceaccount:{OperatorNamespace}:{ServiceAccount}", ct);
 
     /// <summary>How often the token endpoint was asked so far.</summary>

@@ -7,10 +7,10 @@ namespace TokenOperator.Benchmarks;
 
 /// <summary>What a load cost.</summary>
 internal sealed record Cost(
-    Load Burst, Load Singles, TimeSpan Cpu, double PeakMemory, int ProviderCalls, IReadOnlyList<ApiRequest> Requests, IReadOnlyList<CountedStatement> Statements);
+    Load Burst, Load Singles, TimeSpan Cpu, double PeakMemory, int ProviderCalls, IReadOnlyList<AuditedRequest> Requests, IReadOnlyList<CountedStatement> Statements);
 
 /// <summary>What a restart with all objects fresh cost, and being idle after it.</summary>
-internal sealed record Restart(TimeSpan QuietAfter, int ProviderCalls, IReadOnlyList<ApiRequest> Requests, TimeSpan IdleCpuPerMinute);
+internal sealed record Restart(TimeSpan QuietAfter, int ProviderCalls, IReadOnlyList<AuditedRequest> Requests, TimeSpan IdleCpuPerMinute);
 
 /// <summary>One measurement of either program: the same stage, the same load.</summary>
 internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, int number)
@@ -34,7 +34,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
             LogFile = log,
             Environment = new Dictionary<string, string?> { [BareLoop.Variable] = JsonSerializer.Serialize(settings) },
         });
-        await Eventually.TrueAsync(() => loop.HasExited || File.ReadAllText(log).Contains(BareLoop.Ready, StringComparison.Ordinal), ct: ct);
+        await Eventually.IsTrueAsync(() => loop.HasExited || File.ReadAllText(log).Contains(BareLoop.Ready, StringComparison.Ordinal), ct: ct);
         loop.ThrowIfExited();
         var cost = await ExplainAsync(MeasureAsync(stage, loop.Id, ct), log);
         await loop.StopAsync(ct);
@@ -49,7 +49,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
         Cost cost;
         await using (var first = await Start(stage, "first").ReadyAsync(ct))
         {
-            await Eventually.TrueAsync(() => first.Log.Contains("Leading", StringComparison.Ordinal), ct: ct);
+            await Eventually.IsTrueAsync(() => first.Log.Contains("Leading", StringComparison.Ordinal), ct: ct);
             cost = await ExplainAsync(MeasureAsync(stage, first.Id, ct), fixture.LogFile($"operator-{number}-first"));
             await first.StopAsync(ct);
         }
@@ -86,7 +86,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
         catch (Exception e) when (e is TimeoutException or IOException)
         {
             throw new InvalidOperationException(
-                $"Not all objects became Ready: {e.Message} Last words of the process measured:\n{string.Join('\n', File.ReadLines(log).TakeLast(15))}", e);
+                $"Not all objects became Ready: {e.Message} The last lines of {log}: {ChildProcess.LastLinesOf(log)}", e);
         }
     }
 

@@ -25,7 +25,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         await StartAsync(fixture, api);
         var grants = await Task.WhenAll(accounts.Select(account => fixture.AddAccountAsync(account.Name)));
 
-        await Eventually.TrueAsync(() => accounts.TrueForAll(account => account.Fault.Count >= 2), Timeout);
+        await Eventually.IsTrueAsync(() => accounts.TrueForAll(account => account.Fault.Count >= 2), Timeout);
         (await fixture.SeesAsync("secret-500", "Ready", "False", "SecretWriteFailed")).Message("Ready").Should().Contain($"{fixture.Namespace}/secret-500");
         (await fixture.GetAsync("status-500")).Status("Ready").Should().Be("Unknown", "nothing was written yet");
         accounts.ForEach(account => account.Fault.End());
@@ -48,7 +48,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var gone = api.Refuse(IsWatch, (int)HttpStatusCode.Gone);
         await StartAsync(fixture, api);
-        await Eventually.TrueAsync(() => gone.Count > 0);
+        await Eventually.IsTrueAsync(() => gone.Count > 0);
         await fixture.AddAccountAsync("listed");
         await fixture.SeesAsync("listed", "Ready", "True", within: Timeout);
         gone.End();
@@ -62,7 +62,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var ended = api.EndAtOnce(IsWatch);
         await StartAsync(fixture, api);
-        await Eventually.TrueAsync(() => ended.Count > 0);
+        await Eventually.IsTrueAsync(() => ended.Count > 0);
         await fixture.AddAccountAsync("listed");
         await fixture.SeesAsync("listed", "Ready", "True", within: Timeout);
     }
@@ -77,7 +77,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         await fixture.SeesAsync("early", "Ready", "True", within: Timeout);
 
         var asked = fixture.Tokens.AskedFor(grant.RefreshToken);
-        await Eventually.TrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) >= asked + 2, Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) >= asked + 2, Timeout);
         await fixture.AddAccountAsync("late");
         // As the server ends a watch in time, or, when it does not, the operator's own watchdog, which has a fake clock in its own tests.
         silent.End();
@@ -97,9 +97,9 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         skipping.Count.Should().BePositive();
 
         await fixture.DeleteAsync("ghost");
-        await Eventually.TrueAsync(() => fixture.Operator.Log.Contains($"OAuthToken {fixture.Namespace}/ghost was deleted", StringComparison.Ordinal), Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains($"OAuthToken {fixture.Namespace}/ghost was deleted", StringComparison.Ordinal), Timeout);
         var (last, asked) = (fixture.Tokens.AskedFor(ghost.RefreshToken), fixture.Tokens.AskedFor(alive.RefreshToken));
-        await Eventually.TrueAsync(() => fixture.Tokens.AskedFor(alive.RefreshToken) >= asked + 2, Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(alive.RefreshToken) >= asked + 2, Timeout);
         fixture.Tokens.AskedFor(ghost.RefreshToken).Should().Be(last, "nobody needs its token");
     }
 
@@ -123,12 +123,12 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         await cluster.Plane.StopApiServerAsync(crash: true);
         link.Refuse();
         var asked = fixture.Tokens.AskedFor(kept.RefreshToken);
-        await Eventually.TrueAsync(() => fixture.Tokens.AskedFor(kept.RefreshToken) > asked, Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(kept.RefreshToken) > asked, Timeout);
         await cluster.Plane.StartApiServerAsync();
         link.Pass();
 
         await fixture.SeesAsync("made", "Ready", "True", within: Timeout);
-        await Eventually.TrueAsync(() => fixture.Operator.Log.Contains($"OAuthToken {fixture.Namespace}/gone was deleted", StringComparison.Ordinal), Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains($"OAuthToken {fixture.Namespace}/gone was deleted", StringComparison.Ordinal), Timeout);
         await Eventually.SeesAsync(() => fixture.SecretAsync("kept"), secret => fixture.Tokens.IsValid(secret!["access_token"]!), Timeout);
         fixture.Operator.Log.Should().Contain("too old resource version", "the version that it had seen last was compacted away");
     }

@@ -52,7 +52,7 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     /// <summary>Runs a script of <c>hack/</c> as the administrator, or with another kubeconfig.</summary>
     public async Task<CommandResult> RunScriptAsync(string script, IEnumerable<string> arguments, string? kubeconfig = null) => await Command.RunAsync(
-        Path.Combine(TestAssets.RepositoryRoot(), "hack", script),
+        Repository.File($"hack/{script}"),
         arguments,
         environment: new Dictionary<string, string?>
         {
@@ -87,7 +87,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     public static async Task<string> InstallAsync(ControlPlane plane)
     {
         ArgumentNullException.ThrowIfNull(plane);
-        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
+        var config = Repository.File("config");
         await plane.CreateNamespaceAsync(OperatorNamespace);
         await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")]);
         await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")]);

@@ -106,7 +106,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
         /// <summary>The address that it wants opened.</summary>
         public async Task<Uri> AddressAsync()
         {
-            await Eventually.TrueAsync(() => process.HasExited || AddressLine().IsMatch(Output), TimeSpan.FromSeconds(60));
+            await Eventually.IsTrueAsync(() => process.HasExited || AddressLine().IsMatch(Output), TimeSpan.FromSeconds(60));
             return AddressLine().Match(Output) is { Success: true } line ? new Uri(line.Groups[1].Value) : throw new InvalidOperationException($"It ended: {Output}");
         }
 

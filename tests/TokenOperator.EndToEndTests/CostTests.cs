@@ -107,7 +107,7 @@ public sealed class CostTests(ClusterFixture cluster)
             .Where(s => s.Text.StartsWith("select provider", StringComparison.Ordinal) && s.Text.EndsWith("from oauth_tokens", StringComparison.Ordinal))
             .Sum(s => s.Calls);
 
-    private static async Task<(IReadOnlyList<ApiRequest> Requests, long Statements, int Asked)> CountAsync(OperatorFixture fixture)
+    private static async Task<(IReadOnlyList<AuditedRequest> Requests, long Statements, int Asked)> CountAsync(OperatorFixture fixture)
     {
         // Statements that touch rows: not LISTEN, not what a new connection says first.
         var statements = (await fixture.Postgres.StatementsAsync(fixture.Database)).Where(s => s.Text.Contains("oauth_tokens", StringComparison.Ordinal)).Sum(s => s.Calls);

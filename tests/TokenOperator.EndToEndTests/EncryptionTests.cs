@@ -30,7 +30,7 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
 
         _keys.Remove("2026-01-01");
         await fixture.RequestRefreshAsync("rotated");
-        await Eventually.TrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) == 2);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) == 2);
         await fixture.ReadyAsync("rotated");
         (await fixture.StoredTokenAsync("rotated"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
         (await KeyIdAsync(fixture)).Should().Be("2026-02-02");

@@ -25,10 +25,10 @@ public sealed class LeaderFaultTests(ClusterFixture cluster)
         var asked = fixture.Tokens.Requests.Count;
         fixture.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.ServerError() with { Until = release.Task });
         await fixture.RequestRefreshAsync("paused", "first");
-        await Eventually.TrueAsync(() => fixture.Tokens.Requests.Count == asked + 1);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count == asked + 1);
         await paused.SignalAsync("STOP");
 
-        await Eventually.TrueAsync(() => standby.Log.Contains("Leading", StringComparison.Ordinal), Takeover);
+        await Eventually.IsTrueAsync(() => standby.Log.Contains("Leading", StringComparison.Ordinal), Takeover);
         await Eventually.SeesAsync(() => fixture.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "first" && view.Status("Refreshed") == "True");
         var secret = (await fixture.SecretAsync("paused"))!;
         var newest = grant.RefreshToken;

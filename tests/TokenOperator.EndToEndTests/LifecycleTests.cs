@@ -117,7 +117,7 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     {
         var release = new TaskCompletionSource();
         _fixture.Tokens.Next(grant.RefreshToken, ScriptedAnswer.Held(release.Task));
-        return (() => Eventually.TrueAsync(() => _fixture.Tokens.AskedFor(grant.RefreshToken) == 1), release);
+        return (() => Eventually.IsTrueAsync(() => _fixture.Tokens.AskedFor(grant.RefreshToken) == 1), release);
     }
 
     private Task<string?> RowsAsync(string account) => _fixture.QueryAsync($"select count(*) from oauth_tokens where account = '{account}'");

@@ -65,7 +65,7 @@ public sealed class LinkFaultTests(ClusterFixture cluster)
             await fixture.RequestRefreshAsync("tried", name);
             if (!newOnesWork)
             {
-                await Eventually.TrueAsync(() => link.ConnectionCount > connections, Timeout, condition: $"the old connection is given up during {name}");
+                await Eventually.IsTrueAsync(() => link.ConnectionCount > connections, Timeout, condition: $"the old connection is given up during {name}");
                 link.Pass();
             }
 

@@ -221,7 +221,7 @@ public sealed class OperatorFixture : IAsyncDisposable
         _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject { ["spec"] = JsonNode.Parse(spec) });
 
     /// <summary>What the API server was asked by the operator in this fixture's namespace so far; leases and watches are not counted.</summary>
-    public async Task<IReadOnlyList<ApiRequest>> RequestsAsync() =>
+    public async Task<IReadOnlyList<AuditedRequest>> RequestsAsync() =>
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 
     private string AddressOf(string name) => $"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens/{name}";

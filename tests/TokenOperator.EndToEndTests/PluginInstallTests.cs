@@ -15,7 +15,7 @@ public sealed class InstalledPlugin : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var script = Path.Combine(TestAssets.RepositoryRoot(), "hack", "install-plugin.sh");
+        var script = Repository.File("hack/install-plugin.sh");
         Installation = await Command.RunAsync("bash", [script, AppContext.BaseDirectory], environment: new Dictionary<string, string?> { ["PREFIX"] = _prefix });
         var kubectl = (await TestAssets.FindAsync()).Kubectl;
         SearchPath = $"{Path.Combine(_prefix, "bin")}:{Path.GetDirectoryName(kubectl)}:{Environment.GetEnvironmentVariable("PATH")}";

@@ -68,7 +68,7 @@ public sealed class RightsTests(ClusterFixture cluster)
             .Select(exchange => exchange.Path.Split('/')[^1]).Should().BeSubsetOf(["client", "seen-seed"], "only what an OAuthToken names is read");
     }
 
-    private async Task<IReadOnlyList<ApiRequest>> RequestsAsync(string ns, string lease) =>
+    private async Task<IReadOnlyList<AuditedRequest>> RequestsAsync(string ns, string lease) =>
         [.. (await cluster.Plane.AuditLog.RequestsAsync(OperatorFixture.User)).Where(request => request.Namespace == ns || request.Name == lease)];
 
     private async Task<HashSet<Right>> UsedAsync(string ns, string lease)

@@ -22,7 +22,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         var asked = fixture.Tokens.Requests.Count;
         fixture.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Held(release.Task));
         await fixture.RequestRefreshAsync("held");
-        await Eventually.TrueAsync(() => fixture.Tokens.Requests.Count > asked);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
         await postgres.StopAsync();
         release.SetResult();
 
@@ -68,7 +68,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         await postgres.StopAsync();
         var asked = fixture.Tokens.AskedFor(grant.RefreshToken);
 
-        await Eventually.TrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) >= asked + 3);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) >= asked + 3);
         var view = await fixture.SeesAsync("lasting", "Persisted", "False", "StoreUnavailable");
         view.Status("Ready").Should().Be("True", "every token was renewed in its time");
 
@@ -119,10 +119,10 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
         var asked = fixture.Tokens.Requests.Count;
         fixture.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Held(release.Task));
         await fixture.RequestRefreshAsync("leaving");
-        await Eventually.TrueAsync(() => fixture.Tokens.Requests.Count > asked);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
 
         await fixture.Operator.SignalAsync(signal);
-        await Eventually.TrueAsync(() => fixture.Operator.Log.Contains("is stopping", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains("is stopping", StringComparison.Ordinal));
         // It leads on meanwhile, longer than the 2 s after which System.CommandLine ends a process of itself.
         var stopping = await RenewedAsync(fixture);
         await Eventually.SeesAsync(() => RenewedAsync(fixture), renewed => renewed - stopping > TimeSpan.FromSeconds(4));

@@ -86,7 +86,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         await primary.StopAsync(crash: true);
         address.Redirect("127.0.0.1", standby.Port);
         await standby.ExecuteAsync("select pg_promote()");
-        await Eventually.TrueAsync(() => fixture.Operator.Log.Contains("it failed over to a standby that lagged behind", StringComparison.Ordinal), Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains("it failed over to a standby that lagged behind", StringComparison.Ordinal), Timeout);
         await Eventually.SeesAsync(() => fixture.StoredTokenAsync("ahead"), token => token!.RefreshToken!.Reveal() == ahead.RefreshToken, Timeout);
         await fixture.RequestRefreshAsync("ahead", "again");
         await HandledAsync(fixture, ["ahead"], "again");
@@ -118,7 +118,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         // Most likely in the middle of a claim or of a commit.
         foreach (var name in names)
             await fixture.RequestRefreshAsync(name, "again");
-        await Eventually.TrueAsync(() => fixture.Tokens.Requests.Count > 7, Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > 7, Timeout);
         // Given as much time as a kubelet gives it.
         await first.SignalAsync("TERM");
         (await first.WaitForExitAsync()).Should().Be(0);
@@ -173,7 +173,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         var asked = fixture.Tokens.Requests.Count;
         fixture.Tokens.Next("held", ScriptedAnswer.Held(release.Task));
         await fixture.RequestRefreshAsync("held");
-        await Eventually.TrueAsync(() => fixture.Tokens.Requests.Count > asked);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
 
         var end = await begin();
         release.SetResult();

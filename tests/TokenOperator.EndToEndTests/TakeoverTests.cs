@@ -36,7 +36,7 @@ public sealed class TakeoverTests(ClusterFixture cluster)
     }
 
     private static Task LeadsAsync(OperatorProcess process) =>
-        Eventually.TrueAsync(() => process.Log.Contains("Leading", StringComparison.Ordinal), TimeSpan.FromSeconds(90));
+        Eventually.IsTrueAsync(() => process.Log.Contains("Leading", StringComparison.Ordinal), TimeSpan.FromSeconds(90));
 
     /// <summary>Follows the lease through one term: when it was renewed by its holder for the last time, and when the next one took it.</summary>
     private async Task<(DateTimeOffset Renewed, DateTimeOffset Taken)> WatchTermAsync(OperatorFixture fixture, int term)

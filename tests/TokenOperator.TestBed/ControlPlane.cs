@@ -317,7 +317,7 @@ public sealed class ControlPlane : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
-            throw new InvalidOperationException($"{e.Message}. kube-apiserver's last words: {process.LastWords()}", e);
+            throw new InvalidOperationException($"{e.Message}. The last lines of {process.LogFile}: {process.LastLines()}", e);
         }
 
         _etcd?.ThrowIfExited();

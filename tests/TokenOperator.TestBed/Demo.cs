@@ -159,7 +159,7 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
     private async Task ApplyAsync(string folder, CancellationToken ct)
     {
         page.Command($"kubectl apply -k {folder}");
-        page.Output(await Kubectl.RunAsync(["apply", "-k", Path.Combine(TestAssets.RepositoryRoot(), folder)], ct: ct));
+        page.Output(await Kubectl.RunAsync(["apply", "-k", Repository.File(folder)], ct: ct));
     }
 
     private async Task ShowAsync(string line, CancellationToken ct)

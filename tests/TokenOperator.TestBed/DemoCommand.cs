@@ -32,7 +32,7 @@ public static class DemoCommand
             Console.Out.Flush();
             await Console.Error.WriteLineAsync($"\nThe demo failed. {e.Message}");
             if (fixture?.Operator is { } process)
-                await Console.Error.WriteLineAsync("The operator's last words:\n" + string.Join('\n', process.Log.TrimEnd().Split('\n').TakeLast(15)));
+                await Console.Error.WriteLineAsync($"The last lines of the operator's log: {ChildProcess.LastLinesOf(process.LogFile)}");
             return 1;
         }
         finally

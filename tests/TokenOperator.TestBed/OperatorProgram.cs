@@ -19,7 +19,7 @@ public static class OperatorProgram
     // Beside the tests, which refer to it; for the test fixture alone in src, under the same path below its project: bin/Release/net10.0.
     private static string OfThisBuild()
     {
-        var root = TestAssets.RepositoryRoot();
+        var root = Repository.Root;
         var build = System.IO.Path.GetRelativePath(System.IO.Path.Combine(root, "tests", "TokenOperator.TestBed"), AppContext.BaseDirectory);
         string[] places = [AppContext.BaseDirectory, System.IO.Path.GetFullPath(System.IO.Path.Combine(root, "src", "TokenOperator", build))];
         return places.Select(place => System.IO.Path.Combine(place, Assembly)).FirstOrDefault(File.Exists)

@@ -118,7 +118,7 @@ public sealed class AlertTests(ClusterFixture cluster)
         var asked = fixture.Tokens.Requests.Count;
         fixture.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Held(release.Task));
         await fixture.RequestRefreshAsync("mail");
-        await Eventually.TrueAsync(() => fixture.Tokens.Requests.Count > asked);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
         var good = scraper.Now - 1;
         await postgres.StopAsync();
         release.SetResult();

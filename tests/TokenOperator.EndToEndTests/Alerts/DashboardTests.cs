@@ -58,7 +58,7 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
         var asked = fixture.Tokens.Requests.Count;
         fixture.Tokens.Next("mail", ScriptedAnswer.Held(release.Task));
         await fixture.RequestRefreshAsync("mail");
-        await Eventually.TrueAsync(() => fixture.Tokens.Requests.Count > asked);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
         fixture.Tokens.Always("failing", ScriptedAnswer.ServerError());
         await fixture.RequestRefreshAsync("failing");
         await scraper.SeesAsync("tokenoperator_oauthtoken_failures", "name=\"failing\"", failures => failures > 0);
@@ -88,7 +88,7 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
         var file = Path.Combine(Path.GetTempPath(), $"dashboard-{Guid.NewGuid():N}.yaml");
         await File.WriteAllLinesAsync(file, ["groups:", "  - name: dashboard", "    rules:", .. DashboardExpressions().Select((expression, i) =>
             $"      - {{record: 'panel_{i}', expr: '{expression.Replace("$__rate_interval", "5m", StringComparison.Ordinal)}'}}")]);
-        var result = await Promtool.RunAsync("check", "rules", file, Repository("config/monitoring/rules.yaml"));
+        var result = await Promtool.RunAsync("check", "rules", file, Repository.File("config/monitoring/rules.yaml"));
         File.Delete(file);
         result.ExitCode.Should().Be(0, "promtool says: {0}{1}", result.Output, result.Errors);
     }
@@ -96,21 +96,19 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
     [Fact]
     public async Task The_kustomization_holds_the_rules_the_monitor_and_the_dashboard_for_the_sidecar_of_Grafana()
     {
-        var rendered = await cluster.Plane.Kubectl.RunAsync(["kustomize", Repository("config/monitoring")]);
+        var rendered = await cluster.Plane.Kubectl.RunAsync(["kustomize", Repository.File("config/monitoring")]);
         rendered.Should().Contain("kind: PrometheusRule").And.Contain("kind: ServiceMonitor").And.Contain("honorLabels: true")
             .And.Contain("token-operator.json:").And.Contain("grafana_dashboard: \"1\"").And.Contain("name: token-operator-dashboard\n");
     }
 
     private static IEnumerable<string> DashboardExpressions() =>
-        JsonNode.Parse(File.ReadAllText(Repository("config/monitoring/dashboard.json")))!["panels"]!.AsArray()
+        JsonNode.Parse(File.ReadAllText(Repository.File("config/monitoring/dashboard.json")))!["panels"]!.AsArray()
             .SelectMany(panel => panel!["targets"]!.AsArray()).Select(target => (string)target!["expr"]!);
 
     private static IEnumerable<string> AlertExpressions() =>
-        Expr().Matches(File.ReadAllText(Repository("config/monitoring/rules.yaml"))).Select(match => match.Groups[1].Value);
+        Expr().Matches(File.ReadAllText(Repository.File("config/monitoring/rules.yaml"))).Select(match => match.Groups[1].Value);
 
     private static IEnumerable<string> LabelNames(string text) => Label().Matches(text).Select(match => match.Groups[1].Value);
-
-    private static string Repository(string path) => Path.Combine(TestAssets.RepositoryRoot(), path);
 
     [GeneratedRegex(@"[{,](\w+)=~?""")]
     private static partial Regex Label();

@@ -21,8 +21,8 @@ public sealed class TelemetryTests(ClusterFixture cluster)
         await fixture.Postgres.ExecuteAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{fixture.Database.Name}'");
         await fixture.AddAccountAsync("refused");
 
-        await Eventually.TrueAsync(() => receiver.Received("/v1/metrics").Contains("tokenoperator_oauthtoken_ready", StringComparison.Ordinal));
-        await Eventually.TrueAsync(() => receiver.Received("/v1/traces") is var sent
+        await Eventually.IsTrueAsync(() => receiver.Received("/v1/metrics").Contains("tokenoperator_oauthtoken_ready", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => receiver.Received("/v1/traces") is var sent
             && sent.Contains("oauth_tokens", StringComparison.Ordinal)
             && sent.Contains(fixture.Tokens.TokenEndpoint.ToString(), StringComparison.Ordinal)
             && sent.Contains("exception.stacktrace", StringComparison.Ordinal)

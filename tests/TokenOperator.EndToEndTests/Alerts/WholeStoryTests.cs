@@ -38,7 +38,7 @@ public sealed class WholeStoryTests(ClusterFixture cluster)
             (await run.EndAsync()).Should().Be(0, run.Output);
         }
 
-        await Eventually.TrueAsync(() => mounted.Read("access_token") != before);
+        await Eventually.IsTrueAsync(() => mounted.Read("access_token") != before);
         await scraper.SeesAsync(NeedsHuman, Label, value => value == 0);
         await scraper.PassAsync(3);
         (await fixture.Server.IsActiveAsync(mounted.Read("access_token"))).Should().BeTrue("the app goes on with what it mounts");

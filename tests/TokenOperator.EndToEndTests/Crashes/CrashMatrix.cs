@@ -176,7 +176,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
         }
 
         await _rows!.ReleaseAsync();
-        await Eventually.TrueAsync(() => _holds.Values.All(hold => hold.Waiting == 0), condition: "the proxies see that their client is dead");
+        await Eventually.IsTrueAsync(() => _holds.Values.All(hold => hold.Waiting == 0), condition: "the proxies see that their client is dead");
         foreach (var hold in _holds.Values)
             hold.Release();
     }

@@ -74,7 +74,7 @@ internal sealed class SoakFixture : IAsyncDisposable
         [
             FaultProxy.Start(plane.Server), FaultProxy.Start("127.0.0.1", postgres.Port), FaultProxy.Start(plain.Address), FaultProxy.Start(rotating.Address),
         ];
-        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
+        var config = Repository.File("config");
         foreach (var ns in new[] { OperatorNamespace, Namespace })
             await plane.CreateNamespaceAsync(ns, ct);
         await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")], ct: ct);
