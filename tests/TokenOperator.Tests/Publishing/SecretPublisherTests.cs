@@ -1,0 +1,213 @@
+using System.Text.Json.Nodes;
+using TokenOperator.Api;
+using TokenOperator.Publishing;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Tests.Publishing;
+
+public sealed class SecretPublisherTests : IAsyncLifetime
+{
+    private SecretFixture? _started;
+
+    private SecretFixture Fixture => _started ?? throw new InvalidOperationException("Not started.");
+
+    public async Task InitializeAsync() => _started = await SecretFixture.StartAsync();
+
+    public async Task DisposeAsync() => await Fixture.DisposeAsync();
+
+    [Fact]
+    public async Task A_missing_Secret_is_created_by_one_request_that_names_a_version_no_Secret_has()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+
+        (await PublishAsync(owner, "access-1")).Outcome.Should().Be(SecretOutcome.Right);
+
+        Fixture.Published("marcus").Should().Be("access-1");
+        var request = Fixture.Server.Requests.Should().ContainSingle().Subject;
+        request.Method.Should().Be("PATCH");
+        request.Query.Should().Contain("fieldManager=").And.Contain("force=true");
+        Metadata(request.Body)["resourceVersion"]!.ToString().Should().Be("1");
+        request.Body.Should().NotContain("refresh-token");
+    }
+
+    [Fact]
+    public async Task A_Secret_that_is_up_to_date_costs_no_request()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
+
+        (await PublishAsync(owner, "access-1")).Outcome.Should().Be(SecretOutcome.Right);
+
+        Fixture.Methods.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_new_token_is_written_by_one_request_that_names_the_Secret_that_was_seen()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
+        var seen = Metadata(Fixture.Server.Store.Get("secrets", SecretFixture.Namespace, "marcus")!.ToJsonString());
+
+        (await PublishAsync(owner, "access-2")).Outcome.Should().Be(SecretOutcome.Right);
+
+        Fixture.Published("marcus").Should().Be("access-2");
+        var written = Metadata(Fixture.Server.Requests.Should().ContainSingle().Subject.Body);
+        (written["uid"]!.ToString(), written["resourceVersion"]!.ToString()).Should().Be((seen["uid"]!.ToString(), seen["resourceVersion"]!.ToString()));
+    }
+
+    [Fact]
+    public async Task A_Secret_that_someone_else_made_is_left_alone_and_the_message_names_it()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddSecret("marcus", ("password", "p"));
+
+        var result = await PublishAsync(owner, "access-1");
+
+        result.Outcome.Should().Be(SecretOutcome.Conflict);
+        result.Message.Should().Contain("mail/marcus").And.Contain("spec.secretName");
+        Fixture.Methods.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task The_Secret_of_another_OAuthToken_that_exists_is_a_conflict_that_names_the_owner()
+    {
+        var other = Fixture.AddOwner("other", "uid-2");
+        other.Spec = other.Spec with { SecretName = "shared" };
+        Fixture.AddPublished(other, SecretFixture.Token("access-1"));
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        owner.Spec = owner.Spec with { SecretName = "shared" };
+
+        var result = await PublishAsync(owner, "access-2");
+
+        result.Outcome.Should().Be(SecretOutcome.Conflict);
+        result.Message.Should().Contain("mail/shared").And.Contain("other");
+        Fixture.Methods.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData("marcus", "the object was deleted and created again")]
+    [InlineData("gone", "its owner does not exist any more")]
+    public async Task A_Secret_that_was_left_behind_is_taken_over(string formerOwner, string because)
+    {
+        var former = SecretFixture.Owner(formerOwner, "uid-0");
+        former.Spec = former.Spec with { SecretName = "marcus" };
+        Fixture.AddPublished(former, SecretFixture.Token("access-0"));
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+
+        (await PublishAsync(owner, "access-1")).Outcome.Should().Be(SecretOutcome.Right, because);
+
+        Fixture.Published("marcus").Should().Be("access-1");
+    }
+
+    [Fact]
+    public async Task After_a_409_the_Secret_is_read_once_and_written_if_it_is_ones_own()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddPublishedToServer(owner, SecretFixture.Token("access-0"));
+        Fixture.RefuseNext("PATCH", 409, "Conflict");
+
+        (await PublishAsync(owner, "access-1")).Outcome.Should().Be(SecretOutcome.Right);
+
+        Fixture.Methods.Should().Equal("PATCH", "GET", "PATCH");
+        Fixture.Published("marcus").Should().Be("access-1");
+    }
+
+    [Fact]
+    public async Task After_a_409_a_Secret_of_someone_else_is_left_alone()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddSecretToServer("marcus", ("password", "p"));
+        Fixture.RefuseNext("PATCH", 409, "Conflict");
+
+        (await PublishAsync(owner, "access-1")).Outcome.Should().Be(SecretOutcome.Conflict);
+
+        Fixture.Methods.Should().Equal("PATCH", "GET");
+        Fixture.Published("marcus").Should().BeNull();
+    }
+
+    [Theory]
+    [InlineData(403, "Forbidden")]
+    [InlineData(422, "Invalid")]
+    public async Task A_write_that_the_API_server_refuses_fails_with_its_reason_and_without_the_token(int code, string reason)
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.RefuseNext("PATCH", code, reason);
+
+        var result = await PublishAsync(owner, "access-1");
+
+        result.Outcome.Should().Be(SecretOutcome.Failed);
+        result.Message.Should().Contain("mail/marcus").And.Contain("refused by the test").And.NotContain("access-1");
+        Fixture.Methods.Should().Equal("PATCH");
+    }
+
+    [Fact]
+    public async Task A_process_that_has_lost_the_lease_writes_and_deletes_nothing()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
+        Fixture.Guard.Holds = false;
+
+        await FluentActions.Awaiting(() => PublishAsync(owner, "access-2")).Should().ThrowAsync<LeadershipLostException>();
+        await FluentActions.Awaiting(() => Fixture.Publisher.RetireAsync(owner, "marcus", CancellationToken.None)).Should().ThrowAsync<LeadershipLostException>();
+
+        Fixture.Methods.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_look_says_whether_the_Secret_is_there_and_asks_nothing()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
+        Fixture.AddSecret("foreign", ("password", "p"));
+
+        Fixture.Publisher.Look(owner, "marcus").Outcome.Should().Be(SecretOutcome.Untouched);
+        Fixture.Publisher.Look(owner, "absent").Outcome.Should().Be(SecretOutcome.Missing);
+        Fixture.Publisher.Look(owner, "foreign").Outcome.Should().Be(SecretOutcome.Missing);
+        Fixture.Methods.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Withdraw_deletes_each_of_ones_own_Secrets_once()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
+        owner.Spec = owner.Spec with { SecretName = "former" };
+        Fixture.AddPublished(owner, SecretFixture.Token("access-0"));
+
+        (await Fixture.Publisher.WithdrawAsync(owner, ["marcus", "former", "marcus", null], CancellationToken.None)).Outcome.Should().Be(SecretOutcome.Missing);
+
+        Fixture.Methods.Should().Equal("DELETE", "DELETE");
+        Fixture.Server.Requests.Should().OnlyContain(request => request.Body.Contains("\"preconditions\":{\"uid\":"));
+        (Fixture.Published("marcus"), Fixture.Published("former")).Should().Be((null, null));
+    }
+
+    [Fact]
+    public async Task Retire_leaves_the_Secrets_of_others_alone()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddSecret("foreign", ("password", "p"));
+        Fixture.AddPublished(Fixture.AddOwner("other", "uid-2"), SecretFixture.Token("access-2"));
+
+        foreach (var name in new[] { "foreign", "other", "absent" })
+            await Fixture.Publisher.RetireAsync(owner, name, CancellationToken.None);
+
+        Fixture.Methods.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Retire_accepts_that_the_Secret_was_replaced_meanwhile()
+    {
+        var owner = Fixture.AddOwner("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
+        Fixture.RefuseNext("DELETE", 409, "Conflict");
+
+        await Fixture.Publisher.RetireAsync(owner, "marcus", CancellationToken.None);
+
+        Fixture.Published("marcus").Should().Be("access-1");
+    }
+
+    private Task<SecretResult> PublishAsync(V1Alpha1OAuthToken owner, string accessToken) =>
+        Fixture.Publisher.PublishAsync(owner, SecretFixture.Request(owner), SecretFixture.Token(accessToken), CancellationToken.None);
+
+    private static JsonNode Metadata(string json) => JsonNode.Parse(json)!["metadata"]!;
+}
