@@ -111,7 +111,7 @@ public sealed class OperatorFixture : IAsyncDisposable
         var environment = new Dictionary<string, string?> { ["DATABASE_URL"] = Database.Uri, [TestKeyring.Setting] = Keyring.Folder };
         foreach (var (name, value) in settings)
             environment[name] = value;
-        return Command.RunAsync(OperatorProgram.Starter, [OperatorProgram.Path, .. arguments], environment: environment);
+        return OperatorProgram.RunAsync(environment, arguments);
     }
 
     /// <summary>The document in the account's row, opened with the fixture's keys; null when there is no row.</summary>

@@ -16,6 +16,12 @@ public static class OperatorProgram
     /// <summary>What starts it, with <see cref="Path"/> as its first word.</summary>
     public static string Starter => Path.EndsWith(".dll", StringComparison.Ordinal) ? "dotnet" : "/usr/bin/env";
 
+    /// <summary>Runs one of its verbs to its end.</summary>
+    /// <param name="environment">Variables added to those of this process; null removes one.</param>
+    /// <param name="arguments">The verb and its arguments.</param>
+    public static Task<CommandResult> RunAsync(IReadOnlyDictionary<string, string?> environment, params IEnumerable<string> arguments) =>
+        Command.RunAsync(Starter, [Path, .. arguments], environment: environment);
+
     // Beside the tests, which refer to it; for the test fixture alone in src, under the same path below its project: bin/Release/net10.0.
     private static string OfThisBuild()
     {
