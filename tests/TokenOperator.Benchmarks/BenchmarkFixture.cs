@@ -62,12 +62,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("to-bench-").FullName;
         var postgres = PostgresServer.StartAsync(ct: ct);
         var plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true }, ct);
-        var config = Repository.File("config");
-        await plane.CreateNamespaceAsync(OperatorNamespace, ct);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")], ct: ct);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")], ct: ct);
-        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
-        var kubeconfig = await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount, ct);
+        var kubeconfig = await Manifests.InstallAsync(plane, OperatorNamespace, ServiceAccount, ct);
         var (tokens, endpoint) = await StartTokenServerAsync(folder, ct);
         return new BenchmarkFixture(plane, await postgres, tokens, endpoint, kubeconfig, folder);
     }
@@ -79,16 +74,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     public async Task<Stage> PrepareAsync(string ns, string operatorProgram, IReadOnlyList<string> accounts, CancellationToken ct)
     {
         await _plane.CreateNamespaceAsync(ns, ct);
-        var client = new JsonObject { ["installed"] = new JsonObject { ["client_id"] = ClientId, ["client_secret"] = ClientSecret } };
-        await _plane.Kubectl.ApplyTextAsync(
-            new JsonObject
-            {
-                ["apiVersion"] = "v1",
-                ["kind"] = "Secret",
-                ["metadata"] = new JsonObject { ["name"] = Stage.ClientSecretName, ["namespace"] = ns },
-                ["stringData"] = new JsonObject { ["credentials.json"] = client.ToJsonString() },
-            }.ToJsonString(),
-            ct);
+        await _plane.ApplyAsync(Manifests.ClientSecret(ns, Stage.ClientSecretName, ClientId, ClientSecret), ct);
         var database = await Postgres.CreateDatabaseAsync(ct: ct);
         var migration = await Command.RunAsync(
             operatorProgram, ["migrate", "up"], environment: new Dictionary<string, string?> { ["DATABASE_URL"] = database.Uri }, ct: ct);

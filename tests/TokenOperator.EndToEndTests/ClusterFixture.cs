@@ -84,16 +84,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 
     /// <summary>Installs the CRD and the rights as config/ has them; gives the operator's kubeconfig.</summary>
-    public static async Task<string> InstallAsync(ControlPlane plane)
-    {
-        ArgumentNullException.ThrowIfNull(plane);
-        var config = Repository.File("config");
-        await plane.CreateNamespaceAsync(OperatorNamespace);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")]);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")]);
-        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s");
-        return await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount);
-    }
+    public static Task<string> InstallAsync(ControlPlane plane) => Manifests.InstallAsync(plane, OperatorNamespace, ServiceAccount);
 }
 
 /// <summary>

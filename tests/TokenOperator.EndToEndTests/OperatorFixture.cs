@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -62,7 +61,7 @@ public sealed class OperatorFixture : IAsyncDisposable
         postgres ??= cluster.Postgres;
         var fixture = new OperatorFixture(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour)) { Keyring = keyring ?? TestKeyring.Shared };
         await cluster.Plane.CreateNamespaceAsync(fixture.Namespace);
-        await fixture.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
+        await cluster.Plane.ApplyAsync(Manifests.ClientSecret(fixture.Namespace, "client", "client-1", "client-secret-1"));
         return fixture;
     }
 
@@ -127,13 +126,8 @@ public sealed class OperatorFixture : IAsyncDisposable
     private TokenCipher Cipher => new(new Keyring(Keyring.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
     /// <summary>Makes or replaces a Secret with one key.</summary>
-    public Task WriteSecretAsync(string name, string key, string content) => _cluster.Plane.ApplyAsync(new JsonObject
-    {
-        ["apiVersion"] = "v1",
-        ["kind"] = "Secret",
-        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
-        ["data"] = new JsonObject { [key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(content)) },
-    });
+    public Task WriteSecretAsync(string name, string key, string content) =>
+        _cluster.Plane.ApplyAsync(Manifests.Secret(Namespace, name, (key, content)));
 
     /// <summary>An account that has consented at the provider, with a seed Secret <c>NAME-seed</c>, and an OAuthToken of that name.</summary>
     public async Task<TokenGrant> AddAccountAsync(string name, Action<JsonObject>? change = null)
@@ -145,28 +139,11 @@ public sealed class OperatorFixture : IAsyncDisposable
     }
 
     /// <summary>Writes the seed Secret <c>NAME-seed</c>.</summary>
-    public Task WriteSeedAsync(string name, string refreshToken) =>
-        WriteSecretAsync($"{name}-seed", "token.json", new JsonObject { ["refresh_token"] = refreshToken }.ToJsonString());
+    public Task WriteSeedAsync(string name, string refreshToken) => _cluster.Plane.ApplyAsync(Manifests.SeedSecret(Namespace, name, refreshToken));
 
     /// <summary>Applies an OAuthToken for the account of the same name.</summary>
-    public Task ApplyAsync(string name, Action<JsonObject>? change = null)
-    {
-        var spec = new JsonObject
-        {
-            ["provider"] = "google",
-            ["account"] = name,
-            ["clientSecretRef"] = new JsonObject { ["name"] = "client" },
-            ["seedSecretRef"] = new JsonObject { ["name"] = $"{name}-seed" },
-        };
-        change?.Invoke(spec);
-        return _cluster.Plane.ApplyAsync(new JsonObject
-        {
-            ["apiVersion"] = "tokenoperator.dev/v1alpha1",
-            ["kind"] = "OAuthToken",
-            ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
-            ["spec"] = spec,
-        });
-    }
+    public Task ApplyAsync(string name, Action<JsonObject>? change = null) =>
+        _cluster.Plane.ApplyAsync(Manifests.OAuthToken(Namespace, name, change: change));
 
     /// <summary>Asks for a refresh by annotation.</summary>
     public Task RequestRefreshAsync(string name, string value = "now") =>
@@ -233,36 +210,4 @@ public sealed class OperatorFixture : IAsyncDisposable
             await process.DisposeAsync();
         await Tokens.DisposeAsync();
     }
-}
-
-/// <summary>An OAuthToken as the API server shows it.</summary>
-public sealed record TokenView(JsonNode Json)
-{
-    /// <summary>Status of a condition, or null.</summary>
-    public string? Status(string type) => Field(type, "status");
-
-    /// <summary>Reason of a condition, or null.</summary>
-    public string? Reason(string type) => Field(type, "reason");
-
-    /// <summary>Message of a condition, or null.</summary>
-    public string? Message(string type) => Field(type, "message");
-
-    /// <summary>A field of the status as text.</summary>
-    public string? this[string field] => Json["status"]?[field]?.ToString();
-
-    private string? Field(string type, string field) =>
-        (string?)Json["status"]?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type)?[field];
-}
-
-/// <summary>A Secret as the API server shows it.</summary>
-public sealed record SecretView(JsonNode Json)
-{
-    /// <summary>Names of its keys, sorted.</summary>
-    public IEnumerable<string> Keys => Json["data"]!.AsObject().Select(d => d.Key).Order(StringComparer.Ordinal);
-
-    /// <summary>The resourceVersion.</summary>
-    public string Version => (string)Json["metadata"]!["resourceVersion"]!;
-
-    /// <summary>A key's content, or null.</summary>
-    public string? this[string key] => (string?)Json["data"]?[key] is { } data ? Encoding.UTF8.GetString(Convert.FromBase64String(data)) : null;
 }

@@ -1,7 +1,5 @@
 // The demo: shows the operator at its work, and checks each thing that it shows. It knows the product only as its user
 // does: by its manifests, its program and what kubectl tells.
-using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
@@ -75,8 +73,8 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
         page.Output(await Kubectl.RunAsync(["get", "secret", Secret, "-n", "mail", "-o", "go-template=" + AsFiles], ct: ct));
         var secret = await SecretAsync(ct);
         page.Claim(secret.Keys.SequenceEqual(Keys), $"The Secret holds these keys and no others: no refresh token, no client secret.", string.Join(", ", secret.Keys));
-        page.Claim(!secret.Values.Any(v => v.Contains("sample-", StringComparison.Ordinal)), "Nothing of the input Secrets is in it.");
-        page.Claim(fixture.Tokens.IsValid(secret["access_token"]), "The token endpoint calls the access token valid.");
+        page.Claim(!secret.Keys.Any(key => secret[key]!.Contains("sample-", StringComparison.Ordinal)), "Nothing of the input Secrets is in it.");
+        page.Claim(fixture.Tokens.IsValid(secret["access_token"]!), "The token endpoint calls the access token valid.");
         page.Claim(secret.ExpiresAt > DateTimeOffset.UtcNow, $"It ends at {secret["expires_at"]}, {TokenLifetime.TotalSeconds:0} s after it was handed out.");
     }
 
@@ -85,10 +83,10 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
         page.Step($"{title}: when half of the token's {TokenLifetime.TotalSeconds:0} s is left, since refreshBefore is longer");
         var before = await SecretAsync(ct);
         var after = await Eventually.SeesAsync(() => SecretAsync(ct), s => s["access_token"] != before["access_token"], Timeout, ct, "the Secret holds a new token");
-        var oldIsValid = fixture.Tokens.IsValid(before["access_token"]);
+        var oldIsValid = fixture.Tokens.IsValid(before["access_token"]!);
         await Eventually.SeesAsync(Rows, seen => seen[^1].Expires == after["expires_at"], Timeout, ct, "the status shows the new expiry");
         await ShowAsync("get oauthtokens -n mail", ct);
-        page.Claim(fixture.Tokens.IsValid(after["access_token"]) && after.ExpiresAt > before.ExpiresAt, $"A new token is in the Secret, valid until {after["expires_at"]}.");
+        page.Claim(fixture.Tokens.IsValid(after["access_token"]!) && after.ExpiresAt > before.ExpiresAt, $"A new token is in the Secret, valid until {after["expires_at"]}.");
         page.Claim(oldIsValid, "The old one was still valid then: an app that had just read it was not disturbed.");
         ClaimAsked(asked);
     }
@@ -110,7 +108,7 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
         ClaimAsked(2);
         page.Claim(after.Version == secret.Version, "The Secret was not written again: it was right.", $"resourceVersion {after.Version}, was {secret.Version}");
         page.Claim(await ObjectVersionAsync(ct) == token, "Nor was the OAuthToken's status.");
-        page.Claim(fixture.Tokens.IsValid(after["access_token"]), "The token in it is still valid.");
+        page.Claim(fixture.Tokens.IsValid(after["access_token"]!), "The token in it is still valid.");
     }
 
     private async Task LookBackAsync(CancellationToken ct)
@@ -141,7 +139,7 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
     private Task<string> ObjectVersionAsync(CancellationToken ct) =>
         Kubectl.RunAsync("get oauthtoken marcus-gmail -n mail -o jsonpath={.metadata.resourceVersion}", ct);
 
-    private async Task<SecretFiles> SecretAsync(CancellationToken ct) => new(JsonNode.Parse(await Kubectl.RunAsync($"get secret {Secret} -n mail -o json", ct))!);
+    private async Task<SecretView> SecretAsync(CancellationToken ct) => new(JsonNode.Parse(await Kubectl.RunAsync($"get secret {Secret} -n mail -o json", ct))!);
 
     private static async Task<bool> HasReconciledAsync(OperatorProcess process, CancellationToken ct)
     {
@@ -176,18 +174,4 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
             .Select(words => new Row(words[3], words[4], words.Length > 6 ? words[5] : ""))];
 
     private sealed record Row(string Ready, string Status, string Expires);
-
-    /// <summary>A Secret's content, as the kubelet would lay it out in files.</summary>
-    private sealed class SecretFiles(JsonNode json)
-    {
-        public string Version => (string)json["metadata"]!["resourceVersion"]!;
-
-        public IEnumerable<string> Keys => json["data"]!.AsObject().Select(entry => entry.Key).Order(StringComparer.Ordinal);
-
-        public IEnumerable<string> Values => Keys.Select(key => this[key]);
-
-        public DateTimeOffset ExpiresAt => DateTimeOffset.Parse(this["expires_at"], CultureInfo.InvariantCulture);
-
-        public string this[string key] => Encoding.UTF8.GetString(Convert.FromBase64String((string)json["data"]![key]!));
-    }
 }

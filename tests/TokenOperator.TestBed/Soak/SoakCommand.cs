@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed.Soak;
@@ -24,7 +23,7 @@ internal static class SoakCommand
         await using var fixture = await SoakFixture.StartAsync(ct);
         fixture.StartReplicas();
         await fixture.AddAccountsAsync(accounts, ct);
-        await AllAsync(fixture, accounts, view => Condition(view, "Ready") == "True", "every account is Ready", ct);
+        await AllAsync(fixture, accounts, view => view.Status("Ready") == "True", "every account is Ready", ct);
         List<long> memory = [Memory(fixture)];
 
         var faults = new SoakFaults(fixture, seed);
@@ -93,10 +92,8 @@ internal static class SoakCommand
     private static async Task<IReadOnlyList<string>> ExpiredAsync(SoakFixture fixture, CancellationToken ct)
     {
         var now = DateTimeOffset.UtcNow;
-        return [.. (await fixture.ListAsync($"/api/v1/namespaces/{SoakFixture.Namespace}/secrets", ct))
-            .Where(secret => secret["data"]?["expires_at"] is { } end
-                && DateTimeOffset.Parse(Encoding.UTF8.GetString(Convert.FromBase64String((string)end!)), CultureInfo.InvariantCulture) < now)
-            .Select(secret => (string)secret["metadata"]!["name"]!)];
+        return [.. (await fixture.ListSecretsAsync(ct))
+           .Where(secret => secret.ExpiresAt < now).Select(secret => secret.Name)];
     }
 
     /// <summary>All is whole again: every account gets one more token, or is lost.</summary>
@@ -104,8 +101,8 @@ internal static class SoakCommand
     {
         Console.WriteLine("All faults are over; each account is refreshed once more.");
         await fixture.Plane.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", SoakFixture.Namespace, "--all", "tokenoperator.dev/refresh-requested-at=the-end"], ct: ct);
-        bool IsDone(JsonNode view) => Condition(view, "Stalled") == "True"
-            || (Condition(view, "Refreshed") == "True" && (string?)view["status"]?["lastHandledRefreshRequest"] == "the-end");
+        bool IsDone(TokenView view) => view.Status("Stalled") == "True"
+            || (view.Status("Refreshed") == "True" && view["lastHandledRefreshRequest"] == "the-end");
         try
         {
             await AllAsync(fixture, accounts, IsDone, "every account is refreshed or given up", ct);
@@ -115,16 +112,13 @@ internal static class SoakCommand
             Console.WriteLine(e.Message);
         }
 
-        var views = await fixture.ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{SoakFixture.Namespace}/oauthtokens", ct);
-        return views.Count(view => !IsDone(view) || Condition(view, "Stalled") == "True");
+        var views = await fixture.ListTokensAsync(ct);
+        return views.Count(view => !IsDone(view) || view.Status("Stalled") == "True");
     }
 
-    private static async Task AllAsync(SoakFixture fixture, int accounts, Func<JsonNode, bool> until, string condition, CancellationToken ct) => await Eventually.SeesAsync(
-        async () => (await fixture.ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{SoakFixture.Namespace}/oauthtokens", ct)).Count(until),
+    private static async Task AllAsync(SoakFixture fixture, int accounts, Func<TokenView, bool> until, string condition, CancellationToken ct) => await Eventually.SeesAsync(
+        async () => (await fixture.ListTokensAsync(ct)).Count(until),
         count => count == accounts, Timeout, ct, condition);
-
-    private static string? Condition(JsonNode view, string type) =>
-        (string?)view["status"]?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type)?["status"];
 
     /// <summary>Resident memory of the replicas together, in MiB.</summary>
     private static long Memory(SoakFixture fixture) => fixture.Running.Sum(replica =>

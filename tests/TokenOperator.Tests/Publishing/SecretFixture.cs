@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
@@ -8,6 +7,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
+using TokenOperator.TestBed;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Refreshing;
 
@@ -82,12 +82,12 @@ internal sealed class SecretFixture : IAsyncDisposable
 
     /// <summary>A Secret that the watch has not reported yet.</summary>
     public void AddSecretToServer(string name, params (string Key, string Content)[] data) =>
-        Server.Store.Create("secrets", Manifest(name, data));
+        Server.Store.Create("secrets", Manifests.Secret(Namespace, name, data));
 
     /// <summary>Replaces the data of a Secret, on the server and in the cache.</summary>
     public void ChangeSecret(string name, params (string Key, string Content)[] data)
     {
-        Server.Store.Update("secrets", Namespace, name, secret => secret["data"] = Manifest(name, data)["data"]!.DeepClone());
+        Server.Store.Update("secrets", Namespace, name, secret => secret["data"] = Manifests.Secret(Namespace, name, data)["data"]!.DeepClone());
         Report(name);
     }
 
@@ -117,9 +117,7 @@ internal sealed class SecretFixture : IAsyncDisposable
 
     /// <summary>The decoded data of a Secret on the server; null if there is no such Secret.</summary>
     public string? Published(string name, string key = "access_token") =>
-        Server.Store.Get("secrets", Namespace, name)?["data"]?[key] is { } value
-            ? Encoding.UTF8.GetString(Convert.FromBase64String((string)value!))
-            : null;
+        Server.Store.Get("secrets", Namespace, name) is { } secret ? new SecretView(secret)[key] : null;
 
     /// <summary>Answers the next request of this method with an error, and those after it as usual.</summary>
     public void RefuseNext(string method, int code, string reason)
@@ -142,13 +140,4 @@ internal sealed class SecretFixture : IAsyncDisposable
 
     private void Report(string name) => _secrets.Observe(SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>(
         Server.Store.Get("secrets", Namespace, name)?.ToJsonString() ?? throw new InvalidOperationException($"There is no Secret {name}."))));
-
-    private static JsonObject Manifest(string name, (string Key, string Content)[] data) => new()
-    {
-        ["apiVersion"] = "v1",
-        ["kind"] = "Secret",
-        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
-        ["data"] = new JsonObject(data.Select(entry =>
-            KeyValuePair.Create<string, JsonNode?>(entry.Key, Convert.ToBase64String(Encoding.UTF8.GetBytes(entry.Content))))),
-    };
 }
