@@ -31,7 +31,7 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
     /// <summary>Printed once the watch is open.</summary>
     public const string Ready = "ready";
 
-    private readonly ApiConnection _api = new(settings.Api);
+    private readonly BenchmarkConnection _api = new(settings.Api);
     private readonly HttpClient _provider = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false });
     private readonly NpgsqlDataSource _pool = ConnectionStrings.Parse("DATABASE_URL", settings.DatabaseUrl).CreatePool();
     private readonly Channel<Work> _queue = Channel.CreateUnbounded<Work>(new UnboundedChannelOptions { SingleWriter = true });

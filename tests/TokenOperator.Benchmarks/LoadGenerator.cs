@@ -14,17 +14,17 @@ internal sealed record Load(TimeSpan Wall, IReadOnlyList<TimeSpan> ToSecret);
 internal sealed class LoadGenerator : IAsyncDisposable
 {
     private const int Concurrency = 16;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
     private const string MetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
-    private readonly ApiConnection _api;
+    private readonly BenchmarkConnection _api;
     private readonly string _path;
     private readonly string _namespace;
     private readonly ConcurrentDictionary<string, Traced> _objects = new();
     private readonly CancellationTokenSource _stop = new();
     private Task _watching = Task.CompletedTask;
 
-    private LoadGenerator(ApiConnection api, string ns)
+    private LoadGenerator(BenchmarkConnection api, string ns)
     {
         _api = api;
         _namespace = ns;
@@ -32,7 +32,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
     }
 
     /// <summary>Opens the watches.</summary>
-    public static async Task<LoadGenerator> StartAsync(ApiConnection api, string ns, CancellationToken ct)
+    public static async Task<LoadGenerator> StartAsync(BenchmarkConnection api, string ns, CancellationToken ct)
     {
         var generator = new LoadGenerator(api, ns);
         var objects = await api.WatchAsync(generator._path, "application/json", ct);
@@ -93,7 +93,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
     // Nothing comes any more once a watch has failed.
     private async Task<T> WaitAsync<T>(Task<T> task, CancellationToken ct)
     {
-        if (await Task.WhenAny(task, _watching).WaitAsync(Patience, ct) == _watching)
+        if (await Task.WhenAny(task, _watching).WaitAsync(Timeout, ct) == _watching)
             await _watching;
         return await task;
     }

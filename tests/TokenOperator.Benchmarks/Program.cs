@@ -42,11 +42,11 @@ static async Task<int> MeasureAsync(Options options, CancellationToken ct)
 {
     var programs = await Programs.PublishAsync(options.Reuse, ct);
     await Console.Error.WriteLineAsync("Starting etcd, kube-apiserver, Postgres and the token server...");
-    await using var bed = await Bed.StartAsync(ct);
+    await using var fixture = await BenchmarkFixture.StartAsync(ct);
     var report = new Report(options.N);
     for (var number = 1; number <= options.Rounds; number++)
     {
-        var round = new Round(bed, programs, options.N, number);
+        var round = new Round(fixture, programs, options.N, number);
         await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"Round {number} of {options.Rounds} with {options.N} objects..."));
         var floor = await round.FloorAsync(ct);
         var (cost, restart) = await round.OperatorAsync(ct);

@@ -14,7 +14,7 @@ internal sealed record Programs(string Operator, string BareLoop)
     /// <summary>Publishes both into this project's bin folder.</summary>
     public static async Task<Programs> PublishAsync(bool reuse, CancellationToken ct)
     {
-        var root = TestAssets.RepositoryRoot();
+        var root = Repository.Root;
         var published = Path.Combine(root, "tests", "TokenOperator.Benchmarks", "bin", "published");
         var programs = new Programs(
             Path.Combine(published, "operator", "token-operator"), Path.Combine(published, "bare-loop", "TokenOperator.Benchmarks"));

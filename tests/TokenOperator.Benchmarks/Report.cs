@@ -58,13 +58,13 @@ internal sealed class Report(int n)
         + $"burst p50 {Percentile(cost.Burst.ToSecret, 50):0} p99 {Percentile(cost.Burst.ToSecret, 99):0} ms, "
         + $"{cost.ProviderCalls} provider calls, {Counts(cost.Requests)}, {cost.Statements.Sum(s => s.Calls)} SQL statements");
 
-    private static string Counts(IReadOnlyList<ApiRequest> requests) => string.Join(
+    private static string Counts(IReadOnlyList<AuditedRequest> requests) => string.Join(
         ", ", requests.GroupBy(r => $"{r.Verb} {r.Resource}{(r.Status is >= 200 and < 300 ? "" : $" ({r.Status})")}").Select(g => $"{g.Count()} {g.Key}"));
 
     // The lease is renewed whatever happens.
-    private static int Writes(IEnumerable<ApiRequest> requests) => requests.Count(r => r.IsWrite && r.Resource != "leases");
+    private static int Writes(IEnumerable<AuditedRequest> requests) => requests.Count(r => r.IsWrite && r.Resource != "leases");
 
-    private static int Reads(IEnumerable<ApiRequest> requests) => requests.Count(r => !r.IsWrite && r.Resource != "leases");
+    private static int Reads(IEnumerable<AuditedRequest> requests) => requests.Count(r => !r.IsWrite && r.Resource != "leases");
 
     private double Median(Func<(Cost Floor, Cost Operator, Restart Restart), double> of)
     {

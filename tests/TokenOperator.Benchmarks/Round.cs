@@ -7,13 +7,13 @@ namespace TokenOperator.Benchmarks;
 
 /// <summary>What a load cost.</summary>
 internal sealed record Cost(
-    Load Burst, Load Singles, TimeSpan Cpu, double PeakMemory, int ProviderCalls, IReadOnlyList<ApiRequest> Requests, IReadOnlyList<CountedStatement> Statements);
+    Load Burst, Load Singles, TimeSpan Cpu, double PeakMemory, int ProviderCalls, IReadOnlyList<AuditedRequest> Requests, IReadOnlyList<CountedStatement> Statements);
 
 /// <summary>What a restart with all objects fresh cost, and being idle after it.</summary>
-internal sealed record Restart(TimeSpan QuietAfter, int ProviderCalls, IReadOnlyList<ApiRequest> Requests, TimeSpan IdleCpuPerMinute);
+internal sealed record Restart(TimeSpan QuietAfter, int ProviderCalls, IReadOnlyList<AuditedRequest> Requests, TimeSpan IdleCpuPerMinute);
 
 /// <summary>One measurement of either program: the same stage, the same load.</summary>
-internal sealed class Round(Bed bed, Programs programs, int n, int number)
+internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, int number)
 {
     private const int Singles = 40;
     private const int Concurrency = 16;
@@ -25,54 +25,54 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
     /// <summary>The bare loop.</summary>
     public async Task<Cost> FloorAsync(CancellationToken ct)
     {
-        var stage = await bed.PrepareAsync($"floor-{number}", programs.Operator, [.. _burst, .. _singles], ct);
+        var stage = await fixture.PrepareAsync($"floor-{number}", programs.Operator, [.. _burst, .. _singles], ct);
         var settings = new BareLoopSettings(
-            bed.OperatorAddress, stage.Database.Uri, bed.TokenEndpoint, Bed.ClientId, Bed.ClientSecret, Concurrency);
-        var log = bed.LogFile($"floor-{number}");
+            fixture.OperatorAddress, stage.Database.Uri, fixture.TokenEndpoint, BenchmarkFixture.ClientId, BenchmarkFixture.ClientSecret, Concurrency);
+        var log = fixture.LogFile($"floor-{number}");
         await using var loop = ChildProcess.Start(new ChildProcessOptions(programs.BareLoop, ["bare-loop"])
         {
             LogFile = log,
             Environment = new Dictionary<string, string?> { [BareLoop.Variable] = JsonSerializer.Serialize(settings) },
         });
-        await Eventually.TrueAsync(() => loop.HasExited || File.ReadAllText(log).Contains(BareLoop.Ready, StringComparison.Ordinal), ct: ct);
+        await Eventually.IsTrueAsync(() => loop.HasExited || File.ReadAllText(log).Contains(BareLoop.Ready, StringComparison.Ordinal), ct: ct);
         loop.ThrowIfExited();
         var cost = await ExplainAsync(MeasureAsync(stage, loop.Id, ct), log);
         await loop.StopAsync(ct);
-        await bed.ClearAsync(stage, ct);
+        await fixture.ClearAsync(stage, ct);
         return cost;
     }
 
     /// <summary>The operator, and then its restart.</summary>
     public async Task<(Cost Cost, Restart Restart)> OperatorAsync(CancellationToken ct)
     {
-        var stage = await bed.PrepareAsync($"operator-{number}", programs.Operator, [.. _burst, .. _singles], ct);
+        var stage = await fixture.PrepareAsync($"operator-{number}", programs.Operator, [.. _burst, .. _singles], ct);
         Cost cost;
         await using (var first = await Start(stage, "first").ReadyAsync(ct))
         {
-            await Eventually.TrueAsync(() => first.Log.Contains("Leading", StringComparison.Ordinal), ct: ct);
-            cost = await ExplainAsync(MeasureAsync(stage, first.Id, ct), bed.LogFile($"operator-{number}-first"));
+            await Eventually.IsTrueAsync(() => first.Log.Contains("Leading", StringComparison.Ordinal), ct: ct);
+            cost = await ExplainAsync(MeasureAsync(stage, first.Id, ct), fixture.LogFile($"operator-{number}-first"));
             await first.StopAsync(ct);
         }
 
         var restart = await RestartAsync(stage, ct);
-        await bed.ClearAsync(stage, ct);
+        await fixture.ClearAsync(stage, ct);
         return (cost, restart);
     }
 
     private async Task<Cost> MeasureAsync(Stage stage, int process, CancellationToken ct)
     {
         var meter = new ProcessMeter(process);
-        await using var load = await LoadGenerator.StartAsync(bed.Admin, stage.Namespace, ct);
+        await using var load = await LoadGenerator.StartAsync(fixture.Admin, stage.Namespace, ct);
         // Both begin at rest: what the start of a process costs is told by the restart.
         await meter.QuietAfterAsync(Stopwatch.GetTimestamp(), ct);
-        await bed.Postgres.ResetStatementsAsync(ct);
-        var (requests, calls, cpu) = ((await bed.RequestsAsync(ct)).Count, await bed.ProviderCallsAsync(ct), meter.Cpu());
+        await fixture.Postgres.ResetStatementsAsync(ct);
+        var (requests, calls, cpu) = ((await fixture.RequestsAsync(ct)).Count, await fixture.ProviderCallsAsync(ct), meter.Cpu());
 
         var burst = await load.CreateAsync(_burst, ct);
         cpu = meter.Cpu() - cpu;
-        var statements = await bed.Postgres.StatementsAsync(stage.Database, ct);
-        var made = (await bed.RequestsAsync(ct)).Skip(requests).ToList();
-        calls = await bed.ProviderCallsAsync(ct) - calls;
+        var statements = await fixture.Postgres.StatementsAsync(stage.Database, ct);
+        var made = (await fixture.RequestsAsync(ct)).Skip(requests).ToList();
+        calls = await fixture.ProviderCallsAsync(ct) - calls;
         var singles = await load.CreateOneByOneAsync(_singles, ct);
         return new Cost(burst, singles, cpu, meter.PeakMemory(), calls, made, statements);
     }
@@ -86,13 +86,13 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
         catch (Exception e) when (e is TimeoutException or IOException)
         {
             throw new InvalidOperationException(
-                $"Not all objects became Ready: {e.Message} Last words of the process measured:\n{string.Join('\n', File.ReadLines(log).TakeLast(15))}", e);
+                $"Not all objects became Ready: {e.Message} The last lines of {log}: {ChildProcess.LastLinesOf(log)}", e);
         }
     }
 
     private async Task<Restart> RestartAsync(Stage stage, CancellationToken ct)
     {
-        var (requests, calls) = ((await bed.RequestsAsync(ct)).Count, await bed.ProviderCallsAsync(ct));
+        var (requests, calls) = ((await fixture.RequestsAsync(ct)).Count, await fixture.ProviderCallsAsync(ct));
         var started = Stopwatch.GetTimestamp();
         await using var second = Start(stage, "second");
         var meter = new ProcessMeter(second.Id);
@@ -100,8 +100,8 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
         // Quiet for want of a lease is not quiet: only with everything reconciled it counts.
         while (!await HasReconciledAllAsync(second, ct))
             quiet = await meter.QuietAfterAsync(started, ct);
-        var made = (await bed.RequestsAsync(ct)).Skip(requests).ToList();
-        calls = await bed.ProviderCallsAsync(ct) - calls;
+        var made = (await fixture.RequestsAsync(ct)).Skip(requests).ToList();
+        calls = await fixture.ProviderCallsAsync(ct) - calls;
 
         await meter.QuietAfterAsync(Stopwatch.GetTimestamp(), ct);
         var (cpu, since) = (meter.Cpu(), Stopwatch.GetTimestamp());
@@ -125,18 +125,18 @@ internal sealed class Round(Bed bed, Programs programs, int n, int number)
     private OperatorProcess Start(Stage stage, string name) => OperatorProcess.Start(new OperatorProcessOptions
     {
         Program = programs.Operator,
-        Kubeconfig = bed.Kubeconfig,
+        Kubeconfig = fixture.Kubeconfig,
         DatabaseUrl = stage.Database.Uri,
-        TokenEndpoint = bed.TokenEndpoint,
-        RevocationEndpoint = new Uri(bed.TokenEndpoint, "/revoke"),
-        LogFile = bed.LogFile($"operator-{number}-{name}"),
+        TokenEndpoint = fixture.TokenEndpoint,
+        RevocationEndpoint = new Uri(fixture.TokenEndpoint, "/revoke"),
+        LogFile = fixture.LogFile($"operator-{number}-{name}"),
         Settings = new Dictionary<string, string?>
         {
             ["Concurrency"] = $"{Concurrency}",
             // The bare loop keeps to no rate.
             ["Providers__google__RequestsPerSecond"] = "10000",
             ["Providers__google__Burst"] = "10000",
-            ["LeaderElection__LeaseNamespace"] = Bed.OperatorNamespace,
+            ["LeaderElection__LeaseNamespace"] = BenchmarkFixture.OperatorNamespace,
         },
     });
 }

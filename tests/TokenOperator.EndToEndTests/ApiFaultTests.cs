@@ -9,30 +9,30 @@ namespace TokenOperator.EndToEndTests;
 [Collection(LinkGroup.Name)]
 public sealed class ApiFaultTests(ClusterFixture cluster)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
 
     [Fact]
     public async Task What_the_API_server_refuses_to_write_is_written_after_and_the_provider_is_asked_once()
     {
         await using var api = await ProxyAsync();
-        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
         int[] refusals = [500, 429, 409];
         var accounts = refusals.SelectMany(status => new (string Name, HttpFault Fault)[]
         {
             ($"secret-{status}", api.Refuse(e => IsWrite(e, $"/secrets/secret-{status}"), status, RetryAfter(status))),
             ($"status-{status}", api.Refuse(e => IsWrite(e, $"/oauthtokens/status-{status}/status"), status, RetryAfter(status))),
         }).ToList();
-        await StartAsync(bed, api);
-        var grants = await Task.WhenAll(accounts.Select(account => bed.AddAccountAsync(account.Name)));
+        await StartAsync(fixture, api);
+        var grants = await Task.WhenAll(accounts.Select(account => fixture.AddAccountAsync(account.Name)));
 
-        await Eventually.TrueAsync(() => accounts.TrueForAll(account => account.Fault.Count >= 2), Patience);
-        (await bed.SeesAsync("secret-500", "Ready", "False", "SecretWriteFailed")).Message("Ready").Should().Contain($"{bed.Namespace}/secret-500");
-        (await bed.GetAsync("status-500")).Status("Ready").Should().Be("Unknown", "nothing was written yet");
+        await Eventually.IsTrueAsync(() => accounts.TrueForAll(account => account.Fault.Count >= 2), Timeout);
+        (await fixture.SeesAsync("secret-500", "Ready", "False", "SecretWriteFailed")).Message("Ready").Should().Contain($"{fixture.Namespace}/secret-500");
+        (await fixture.GetAsync("status-500")).Status("Ready").Should().Be("Unknown", "nothing was written yet");
         accounts.ForEach(account => account.Fault.End());
 
         foreach (var (name, _) in accounts)
-            await bed.SeesAsync(name, "Ready", "True", within: Patience);
-        grants.Select(grant => bed.Tokens.AskedFor(grant.RefreshToken)).Should().AllBeEquivalentTo(1);
+            await fixture.SeesAsync(name, "Ready", "True", within: Timeout);
+        grants.Select(grant => fixture.Tokens.AskedFor(grant.RefreshToken)).Should().AllBeEquivalentTo(1);
 
         static bool IsWrite(HttpExchange e, string path) => e.Method == "PATCH" && e.Path.EndsWith(path, StringComparison.Ordinal);
         static TimeSpan? RetryAfter(int status) => status == 429 ? TimeSpan.FromSeconds(1) : null;
@@ -45,110 +45,110 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
     private async Task RefusedAsync()
     {
         await using var api = await ProxyAsync();
-        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var gone = api.Refuse(IsWatch, (int)HttpStatusCode.Gone);
-        await StartAsync(bed, api);
-        await Eventually.TrueAsync(() => gone.Count > 0);
-        await bed.AddAccountAsync("listed");
-        await bed.SeesAsync("listed", "Ready", "True", within: Patience);
+        await StartAsync(fixture, api);
+        await Eventually.IsTrueAsync(() => gone.Count > 0);
+        await fixture.AddAccountAsync("listed");
+        await fixture.SeesAsync("listed", "Ready", "True", within: Timeout);
         gone.End();
-        await bed.AddAccountAsync("watched");
-        await bed.SeesAsync("watched", "Ready", "True", within: Patience);
+        await fixture.AddAccountAsync("watched");
+        await fixture.SeesAsync("watched", "Ready", "True", within: Timeout);
     }
 
     private async Task EndedAtOnceAsync()
     {
         await using var api = await ProxyAsync();
-        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var ended = api.EndAtOnce(IsWatch);
-        await StartAsync(bed, api);
-        await Eventually.TrueAsync(() => ended.Count > 0);
-        await bed.AddAccountAsync("listed");
-        await bed.SeesAsync("listed", "Ready", "True", within: Patience);
+        await StartAsync(fixture, api);
+        await Eventually.IsTrueAsync(() => ended.Count > 0);
+        await fixture.AddAccountAsync("listed");
+        await fixture.SeesAsync("listed", "Ready", "True", within: Timeout);
     }
 
     private async Task SilentAsync()
     {
         await using var api = await ProxyAsync();
-        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) });
-        var grant = await bed.AddAccountAsync("early");
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) });
+        var grant = await fixture.AddAccountAsync("early");
         var silent = api.Silence(IsWatch);
-        await StartAsync(bed, api);
-        await bed.SeesAsync("early", "Ready", "True", within: Patience);
+        await StartAsync(fixture, api);
+        await fixture.SeesAsync("early", "Ready", "True", within: Timeout);
 
-        var asked = bed.Tokens.AskedFor(grant.RefreshToken);
-        await Eventually.TrueAsync(() => bed.Tokens.AskedFor(grant.RefreshToken) >= asked + 2, Patience);
-        await bed.AddAccountAsync("late");
+        var asked = fixture.Tokens.AskedFor(grant.RefreshToken);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) >= asked + 2, Timeout);
+        await fixture.AddAccountAsync("late");
         // As the server ends a watch in time, or, when it does not, the operator's own watchdog, which has a fake clock in its own tests.
         silent.End();
-        await bed.SeesAsync("late", "Ready", "True", within: Patience);
+        await fixture.SeesAsync("late", "Ready", "True", within: Timeout);
     }
 
     private async Task SkippedDeleteAsync()
     {
         await using var api = await ProxyAsync();
-        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) });
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) });
         var skipping = api.DropLines(IsWatch, line => line.Contains("\"DELETED\"", StringComparison.Ordinal));
-        await StartAsync(bed, api);
-        var ghost = await bed.AddAccountAsync("ghost");
-        var alive = await bed.AddAccountAsync("alive");
-        await bed.SeesAsync("ghost", "Ready", "True", within: Patience);
-        await bed.SeesAsync("alive", "Ready", "True", within: Patience);
+        await StartAsync(fixture, api);
+        var ghost = await fixture.AddAccountAsync("ghost");
+        var alive = await fixture.AddAccountAsync("alive");
+        await fixture.SeesAsync("ghost", "Ready", "True", within: Timeout);
+        await fixture.SeesAsync("alive", "Ready", "True", within: Timeout);
         skipping.Count.Should().BePositive();
 
-        await bed.DeleteAsync("ghost");
-        await Eventually.TrueAsync(() => bed.Operator.Log.Contains($"OAuthToken {bed.Namespace}/ghost was deleted", StringComparison.Ordinal), Patience);
-        var (last, asked) = (bed.Tokens.AskedFor(ghost.RefreshToken), bed.Tokens.AskedFor(alive.RefreshToken));
-        await Eventually.TrueAsync(() => bed.Tokens.AskedFor(alive.RefreshToken) >= asked + 2, Patience);
-        bed.Tokens.AskedFor(ghost.RefreshToken).Should().Be(last, "nobody needs its token");
+        await fixture.DeleteAsync("ghost");
+        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains($"OAuthToken {fixture.Namespace}/ghost was deleted", StringComparison.Ordinal), Timeout);
+        var (last, asked) = (fixture.Tokens.AskedFor(ghost.RefreshToken), fixture.Tokens.AskedFor(alive.RefreshToken));
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(alive.RefreshToken) >= asked + 2, Timeout);
+        fixture.Tokens.AskedFor(ghost.RefreshToken).Should().Be(last, "nobody needs its token");
     }
 
     [Fact]
     public async Task After_a_restart_and_a_compaction_the_cache_is_whole_again_and_what_fell_due_meanwhile_was_refreshed_and_is_written()
     {
         await using var link = FaultProxy.Start(cluster.Plane.Server);
-        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) });
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) });
         // With a lease the process would end, and its successor lists everything anyway.
-        await bed.StartOperatorAsync(("KUBECONFIG", await KubeconfigAsync(bed, link.Through(cluster.Plane.Server), null)), ("LeaderElection__Enabled", "false"));
-        var kept = await bed.AddAccountAsync("kept");
-        await bed.AddAccountAsync("gone");
-        await bed.ReadyAsync("kept");
-        await bed.ReadyAsync("gone");
+        await fixture.StartOperatorAsync(("KUBECONFIG", await KubeconfigAsync(fixture, link.Through(cluster.Plane.Server), null)), ("LeaderElection__Enabled", "false"));
+        var kept = await fixture.AddAccountAsync("kept");
+        await fixture.AddAccountAsync("gone");
+        await fixture.ReadyAsync("kept");
+        await fixture.ReadyAsync("gone");
 
         // Nothing reaches the operator, and nobody tells it so.
         link.Blackhole();
-        await bed.DeleteAsync("gone");
-        await bed.AddAccountAsync("made");
+        await fixture.DeleteAsync("gone");
+        await fixture.AddAccountAsync("made");
         await cluster.Plane.CompactAsync();
         await cluster.Plane.StopApiServerAsync(crash: true);
         link.Refuse();
-        var asked = bed.Tokens.AskedFor(kept.RefreshToken);
-        await Eventually.TrueAsync(() => bed.Tokens.AskedFor(kept.RefreshToken) > asked, Patience);
+        var asked = fixture.Tokens.AskedFor(kept.RefreshToken);
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(kept.RefreshToken) > asked, Timeout);
         await cluster.Plane.StartApiServerAsync();
         link.Pass();
 
-        await bed.SeesAsync("made", "Ready", "True", within: Patience);
-        await Eventually.TrueAsync(() => bed.Operator.Log.Contains($"OAuthToken {bed.Namespace}/gone was deleted", StringComparison.Ordinal), Patience);
-        await Eventually.SeesAsync(() => bed.SecretAsync("kept"), secret => bed.Tokens.IsValid(secret!["access_token"]!), Patience);
-        bed.Operator.Log.Should().Contain("too old resource version", "the version that it had seen last was compacted away");
+        await fixture.SeesAsync("made", "Ready", "True", within: Timeout);
+        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains($"OAuthToken {fixture.Namespace}/gone was deleted", StringComparison.Ordinal), Timeout);
+        await Eventually.SeesAsync(() => fixture.SecretAsync("kept"), secret => fixture.Tokens.IsValid(secret!["access_token"]!), Timeout);
+        fixture.Operator.Log.Should().Contain("too old resource version", "the version that it had seen last was compacted away");
     }
 
     [Fact]
     public async Task With_an_API_server_that_takes_more_than_a_second_for_each_answer_the_leader_leads_on_and_every_token_is_served()
     {
         await using var link = FaultProxy.Start(cluster.Plane.Server);
-        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
         link.Latency = TimeSpan.FromMilliseconds(750);
-        await bed.StartOperatorAsync(("KUBECONFIG", await KubeconfigAsync(bed, link.Through(cluster.Plane.Server), null)));
-        var grants = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => bed.AddAccountAsync($"slow-{i}")));
+        await fixture.StartOperatorAsync(("KUBECONFIG", await KubeconfigAsync(fixture, link.Through(cluster.Plane.Server), null)));
+        var grants = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => fixture.AddAccountAsync($"slow-{i}")));
         for (var i = 0; i < grants.Length; i++)
-            await bed.SeesAsync($"slow-{i}", "Ready", "True", within: Patience);
+            await fixture.SeesAsync($"slow-{i}", "Ready", "True", within: Timeout);
 
-        await bed.RequestRefreshAsync("slow-0", "again");
-        await Eventually.SeesAsync(() => bed.GetAsync("slow-0"), view => view["lastHandledRefreshRequest"] == "again", Patience);
-        grants.Select(grant => bed.Tokens.AskedFor(grant.RefreshToken)).Should().Equal(2, 1, 1, 1);
-        bed.Operator.HasExited.Should().BeFalse();
-        bed.Operator.Log.Should().NotContain("Lost the lease");
+        await fixture.RequestRefreshAsync("slow-0", "again");
+        await Eventually.SeesAsync(() => fixture.GetAsync("slow-0"), view => view["lastHandledRefreshRequest"] == "again", Timeout);
+        grants.Select(grant => fixture.Tokens.AskedFor(grant.RefreshToken)).Should().Equal(2, 1, 1, 1);
+        fixture.Operator.HasExited.Should().BeFalse();
+        fixture.Operator.Log.Should().NotContain("Lost the lease");
     }
 
     private static bool IsWatch(HttpExchange e) =>
@@ -156,9 +156,9 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
 
     private Task<HttpFaultProxy> ProxyAsync() => HttpFaultProxy.StartAsync(cluster.Plane.Server, cluster.Plane.CertificateAuthorityFile);
 
-    private async Task StartAsync(OperatorBed bed, HttpFaultProxy api) =>
-        await bed.StartOperatorAsync(("KUBECONFIG", await KubeconfigAsync(bed, api.Address, api.Authority)));
+    private async Task StartAsync(OperatorFixture fixture, HttpFaultProxy api) =>
+        await fixture.StartOperatorAsync(("KUBECONFIG", await KubeconfigAsync(fixture, api.Address, api.Authority)));
 
-    private Task<string> KubeconfigAsync(OperatorBed bed, Uri server, string? authority) =>
-        KubeconfigFile.RedirectAsync(cluster.OperatorKubeconfig, Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}-faults.kubeconfig"), server, authority);
+    private Task<string> KubeconfigAsync(OperatorFixture fixture, Uri server, string? authority) =>
+        KubeconfigFile.RedirectAsync(cluster.OperatorKubeconfig, Path.Combine(cluster.Plane.Folder, $"{fixture.Namespace}-faults.kubeconfig"), server, authority);
 }

@@ -8,14 +8,14 @@ namespace TokenOperator.EndToEndTests;
 [Collection(ClusterGroup.Name)]
 public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private OperatorBed _victim = null!;
-    private OperatorBed _attacker = null!;
+    private OperatorFixture _victim = null!;
+    private OperatorFixture _attacker = null!;
     private TokenGrant _grant = null!;
 
     public async Task InitializeAsync()
     {
-        _victim = await OperatorBed.CreateAsync(cluster);
-        _attacker = await OperatorBed.CreateAsync(cluster);
+        _victim = await OperatorFixture.CreateAsync(cluster);
+        _attacker = await OperatorFixture.CreateAsync(cluster);
         await _victim.StartOperatorAsync(("Namespaces", $"{_victim.Namespace},{_attacker.Namespace}"));
         _grant = await _victim.AddAccountAsync("marcus", spec => spec["deletionPolicy"] = "Delete");
         await _victim.ReadyAsync("marcus");

@@ -9,9 +9,9 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     [Fact]
     public async Task A_token_that_needed_a_human_is_Ready_again_after_a_consent_in_the_browser_and_remembers_whose_it_was()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
-        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
         await bed.AddDeadAccountAsync("marcus");
 
         await using (var run = bed.Authorize(person.Kubeconfig, "marcus"))
@@ -48,9 +48,9 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     [Fact]
     public async Task Without_a_browser_the_address_or_the_code_that_it_ended_on_is_pasted()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
-        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
         foreach (var codeAlone in new[] { false, true })
         {
             var name = codeAlone ? "by-code" : "by-address";
@@ -66,9 +66,9 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     [Fact]
     public async Task A_denied_consent_a_foreign_answer_and_a_missing_refresh_token_each_get_their_sentence_and_change_nothing()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
-        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
         await bed.AddDeadAccountAsync("denied");
         var seed = (await bed.Operators.SecretAsync("denied-seed"))!.Version;
 
@@ -118,9 +118,9 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     [Fact]
     public async Task An_object_without_seedSecretRef_gets_one_and_a_healthy_one_bothers_nobody()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
-        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
+        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
         await bed.Operators.ApplyAsync("first", spec =>
         {
             spec.Remove("seedSecretRef");
@@ -146,7 +146,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     [Fact]
     public async Task Who_may_not_read_the_client_or_write_the_seed_is_told_before_anybody_consents()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster);
+        await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
         await bed.AddDeadAccountAsync("guarded");
         var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(bed.Operators.Namespace, "reader");

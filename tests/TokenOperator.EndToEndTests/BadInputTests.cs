@@ -6,10 +6,10 @@ namespace TokenOperator.EndToEndTests;
 [Collection(ClusterGroup.Name)]
 public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private const string Marked = "marked-secret-4711";
-    private OperatorBed _bed = null!;
+    private const string Canary = "marked-secret-4711";
+    private OperatorFixture _fixture = null!;
 
-    public async Task InitializeAsync() => _bed = await cluster.SharedBedAsync();
+    public async Task InitializeAsync() => _fixture = await cluster.SharedFixtureAsync();
 
     public Task DisposeAsync() => Task.CompletedTask;
 
@@ -22,8 +22,8 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     public async Task A_spec_that_cannot_be_obeyed_is_told_by_its_condition(string field, string value, string reason, string says)
     {
         var name = $"bad-{field.ToLowerInvariant()}-{value.Trim('-')}";
-        await _bed.AddAccountAsync(name, spec => spec[field] = value);
-        var view = await _bed.SeesAsync(name, "Ready", "False", reason);
+        await _fixture.AddAccountAsync(name, spec => spec[field] = value);
+        var view = await _fixture.SeesAsync(name, "Ready", "False", reason);
         view.Message("Ready").Should().Contain(value).And.Contain(says);
         view.Status("Stalled").Should().Be("True");
     }
@@ -31,8 +31,8 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [Fact]
     public async Task A_refreshBefore_longer_than_the_token_lives_refreshes_at_half_of_its_life()
     {
-        await _bed.AddAccountAsync("hasty", spec => spec["refreshBefore"] = "9h");
-        var view = await _bed.ReadyAsync("hasty");
+        await _fixture.AddAccountAsync("hasty", spec => spec["refreshBefore"] = "9h");
+        var view = await _fixture.ReadyAsync("hasty");
         var left = DateTimeOffset.Parse(view["expiresAt"]!) - DateTimeOffset.Parse(view["nextRefreshTime"]!);
         left.Should().BeGreaterThan(TimeSpan.FromMinutes(29)).And.BeLessThan(TimeSpan.FromMinutes(34));
     }
@@ -43,7 +43,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("long", "spec.account")]
     public async Task An_account_that_is_empty_or_huge_or_has_control_characters_is_refused_when_it_is_applied(string account, string says)
     {
-        var act = () => _bed.ApplyAsync("bad-account", spec => spec["account"] = account == "long" ? new string('x', 10240) : account);
+        var act = () => _fixture.ApplyAsync("bad-account", spec => spec["account"] = account == "long" ? new string('x', 10240) : account);
         (await act.Should().ThrowAsync<InvalidOperationException>()).Which.Message.Should().Contain(says);
     }
 
@@ -59,16 +59,16 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     {
         var (name, secret) = ($"with-client-{kind}", $"client-{kind}");
         if (kind == "wrong-key")
-            await _bed.WriteSecretAsync(secret, content!, "{}");
+            await _fixture.WriteSecretAsync(secret, content!, "{}");
         else if (content is not null)
-            await _bed.WriteSecretAsync(secret, "credentials.json", content);
-        await _bed.AddAccountAsync(name, spec => spec["clientSecretRef"]!["name"] = secret);
-        var view = await _bed.SeesAsync(name, "Ready", "False", reason);
-        view.Message("Ready").Should().Contain($"{_bed.Namespace}/{secret}").And.Contain(says).And.NotContain(Marked);
+            await _fixture.WriteSecretAsync(secret, "credentials.json", content);
+        await _fixture.AddAccountAsync(name, spec => spec["clientSecretRef"]!["name"] = secret);
+        var view = await _fixture.SeesAsync(name, "Ready", "False", reason);
+        view.Message("Ready").Should().Contain($"{_fixture.Namespace}/{secret}").And.Contain(says).And.NotContain(Canary);
         view.Status("Stalled").Should().Be("True");
 
-        await _bed.WriteSecretAsync(secret, "credentials.json", """{"web": {"client_id": "client-1", "client_secret": "s"}}""");
-        await _bed.ReadyAsync(name);
+        await _fixture.WriteSecretAsync(secret, "credentials.json", """{"web": {"client_id": "client-1", "client_secret": "s"}}""");
+        await _fixture.ReadyAsync(name);
     }
 
     [Theory]
@@ -81,23 +81,23 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     public async Task A_seed_that_is_no_use_is_told_with_Secret_and_key_and_mended_by_a_better_one(string kind, string content)
     {
         var name = $"seed-{kind}";
-        var grant = _bed.Tokens.AddAccount(name);
-        await _bed.WriteSecretAsync($"{name}-seed", "token.json", content);
-        await _bed.ApplyAsync(name);
-        var view = await _bed.SeesAsync(name, "Ready", "False", "SeedInvalid");
-        view.Message("Ready").Should().Contain($"{_bed.Namespace}/{name}-seed").And.Contain("token.json").And.NotContain(Marked);
-        await _bed.WriteSeedAsync(name, grant.RefreshToken);
-        await _bed.ReadyAsync(name);
+        var grant = _fixture.Tokens.AddAccount(name);
+        await _fixture.WriteSecretAsync($"{name}-seed", "token.json", content);
+        await _fixture.ApplyAsync(name);
+        var view = await _fixture.SeesAsync(name, "Ready", "False", "SeedInvalid");
+        view.Message("Ready").Should().Contain($"{_fixture.Namespace}/{name}-seed").And.Contain("token.json").And.NotContain(Canary);
+        await _fixture.WriteSeedAsync(name, grant.RefreshToken);
+        await _fixture.ReadyAsync(name);
     }
 
     [Fact]
     public async Task A_seed_that_comes_later_is_picked_up_by_itself()
     {
-        var grant = _bed.Tokens.AddAccount("patient");
-        await _bed.ApplyAsync("patient");
-        (await _bed.SeesAsync("patient", "Ready", "False", "SeedMissing")).Message("Ready").Should().Contain($"{_bed.Namespace}/patient-seed");
-        await _bed.WriteSeedAsync("patient", grant.RefreshToken);
-        await _bed.ReadyAsync("patient");
+        var grant = _fixture.Tokens.AddAccount("patient");
+        await _fixture.ApplyAsync("patient");
+        (await _fixture.SeesAsync("patient", "Ready", "False", "SeedMissing")).Message("Ready").Should().Contain($"{_fixture.Namespace}/patient-seed");
+        await _fixture.WriteSeedAsync("patient", grant.RefreshToken);
+        await _fixture.ReadyAsync("patient");
     }
 
     [Theory]
@@ -115,22 +115,22 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     {
         var result = await Command.RunAsync(
             OperatorProgram.Starter, [OperatorProgram.Path, "run"],
-            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = _bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder, [setting] = value });
+            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = _fixture.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder, [setting] = value });
         result.ExitCode.Should().Be(2, result.Errors);
-        result.Errors.Should().Contain(says).And.NotContain(Marked);
+        result.Errors.Should().Contain(says).And.NotContain(Canary);
         result.Errors.Trim().Split('\n').Should().HaveCount(1, "a sentence, not a stack trace");
     }
 
     [Fact]
     public async Task An_incompatible_table_stops_the_start_and_is_left_as_it_is()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        await bed.Postgres.ExecuteAsync("create table oauth_tokens (id int, provider text, account text, token_data bytea)", bed.Database.Name);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        await fixture.Postgres.ExecuteAsync("create table oauth_tokens (id int, provider text, account text, token_data bytea)", fixture.Database.Name);
         var result = await Command.RunAsync(
             OperatorProgram.Starter, [OperatorProgram.Path, "run"],
-            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = bed.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder });
+            environment: new Dictionary<string, string?> { ["DATABASE_URL"] = fixture.Database.Uri, ["KUBECONFIG"] = cluster.OperatorKubeconfig, [TestKeyring.Setting] = TestKeyring.Shared.Folder });
         result.ExitCode.Should().Be(1, result.Errors);
         result.Errors.Should().Contain("token_data").And.Contain("bytea");
-        (await bed.QueryAsync("select count(*) from information_schema.columns where table_name = 'oauth_tokens'")).Should().Be("4");
+        (await fixture.QueryAsync("select count(*) from information_schema.columns where table_name = 'oauth_tokens'")).Should().Be("4");
     }
 }

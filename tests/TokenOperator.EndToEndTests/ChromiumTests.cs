@@ -9,30 +9,30 @@ public sealed class ChromiumTests(ClusterFixture cluster)
     [ChromiumFact]
     public async Task A_person_follows_the_link_of_the_status_allows_it_and_is_told_that_all_is_well()
     {
-        await using var bed = await SelfServiceBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var link = await fixture.LinkAsync("marcus", "marcus@example.com");
         await using var browser = await Chromium.StartAsync(Path.Combine(cluster.Plane.Folder, "chromedriver-self-service.log"));
 
         await browser.OpenAsync(link);
         await browser.ClickAsync("button");
-        await Eventually.SeesAsync(() => browser.AddressAsync(), at => at.GetLeftPart(UriPartial.Path) == bed.Server.AuthorizationEndpoint.AbsoluteUri);
+        await Eventually.SeesAsync(() => browser.AddressAsync(), at => at.GetLeftPart(UriPartial.Path) == fixture.Server.AuthorizationEndpoint.AbsoluteUri);
         await browser.ClickAsync("#allow");
 
         var page = await Eventually.SeesAsync(() => browser.SourceAsync(), source => source.Contains("has your consent", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
-        (await browser.AddressAsync()).AbsoluteUri.Should().Be(new Uri(bed.PublicUrl, "authorize/outcome").AbsoluteUri, "neither code nor state stays in the address");
+        (await browser.AddressAsync()).AbsoluteUri.Should().Be(new Uri(fixture.PublicUrl, "authorize/outcome").AbsoluteUri, "neither code nor state stays in the address");
         (await browser.EvaluateAsync("document.cookie")).Should().BeEmpty("no script is to read the cookies");
-        await bed.Operators.SeesAsync("marcus", "Stalled", "False");
-        await bed.Operators.ReadyAsync("marcus");
-        page.Should().NotContain((await bed.Operators.SecretAsync("marcus"))!["access_token"]!);
+        await fixture.Operators.SeesAsync("marcus", "Stalled", "False");
+        await fixture.Operators.ReadyAsync("marcus");
+        page.Should().NotContain((await fixture.Operators.SecretAsync("marcus"))!["access_token"]!);
     }
 
     [ChromiumFact]
     public async Task A_person_who_denies_is_told_that_nothing_was_changed()
     {
-        await using var bed = await SelfServiceBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var link = await fixture.LinkAsync("marcus", "marcus@example.com");
         await using var browser = await Chromium.StartAsync(Path.Combine(cluster.Plane.Folder, "chromedriver-denied.log"));
 
         await browser.OpenAsync(link);
@@ -40,19 +40,19 @@ public sealed class ChromiumTests(ClusterFixture cluster)
         await browser.ClickAsync("#deny");
 
         await Eventually.SeesAsync(() => browser.SourceAsync(), source => source.Contains("Consent was denied", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
-        await bed.IsUnchangedAsync("marcus");
+        await fixture.IsUnchangedAsync("marcus");
     }
 
     [ChromiumFact]
     public async Task The_command_line_is_answered_by_a_real_browser_on_the_loopback_address()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
-        await bed.AddDeadAccountAsync("marcus", "marcus@example.com");
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("marcus", "marcus@example.com");
         await using var browser = await Chromium.StartAsync(Path.Combine(cluster.Plane.Folder, "chromedriver-authorize.log"));
 
-        await using var run = bed.Authorize(person.Kubeconfig, "marcus");
+        await using var run = fixture.Authorize(person.Kubeconfig, "marcus");
         await browser.OpenAsync(await run.AddressAsync());
         await browser.ClickAsync("#allow");
 

@@ -13,7 +13,7 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     private ControlPlane? _plane;
     private PostgresServer? _postgres;
-    private OperatorBed? _shared;
+    private OperatorFixture? _shared;
     private Func<ControlPlane, Task<string>> _install = InstallAsync;
     private int _namespaces;
 
@@ -33,9 +33,9 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 
     /// <summary>An operator for the tests that need no more of it than to run; each works with accounts of its own.</summary>
-    public async Task<OperatorBed> SharedBedAsync()
+    public async Task<OperatorFixture> SharedFixtureAsync()
     {
-        _shared ??= await OperatorBed.StartAsync(this);
+        _shared ??= await OperatorFixture.StartAsync(this);
         // It ends when it loses its lease, as in a test that restarts the API server; a kubelet would start it again.
         if (_shared.Operator.HasExited)
             await _shared.StartOperatorAsync();
@@ -52,7 +52,7 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     /// <summary>Runs a script of <c>hack/</c> as the administrator, or with another kubeconfig.</summary>
     public async Task<CommandResult> RunScriptAsync(string script, IEnumerable<string> arguments, string? kubeconfig = null) => await Command.RunAsync(
-        Path.Combine(TestAssets.RepositoryRoot(), "hack", script),
+        Repository.File($"hack/{script}"),
         arguments,
         environment: new Dictionary<string, string?>
         {
@@ -84,16 +84,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 
     /// <summary>Installs the CRD and the rights as config/ has them; gives the operator's kubeconfig.</summary>
-    public static async Task<string> InstallAsync(ControlPlane plane)
-    {
-        ArgumentNullException.ThrowIfNull(plane);
-        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
-        await plane.CreateNamespaceAsync(OperatorNamespace);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")]);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")]);
-        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s");
-        return await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount);
-    }
+    public static Task<string> InstallAsync(ControlPlane plane) => Manifests.InstallAsync(plane, OperatorNamespace, ServiceAccount);
 }
 
 /// <summary>

@@ -66,7 +66,7 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
         // kubectl may ask for /version of its own accord.
         var requests = await Eventually.SeesAsync(
             async () => (await Plane.AuditLog.RequestsAsync(user)).Where(request => request.Resource.Length > 0).ToList(), seen => seen.Count > 0);
-        requests.Should().Equal(new ApiRequest(user, "get", "", "secrets", ns, "some", 403));
+        requests.Should().Equal(new AuditedRequest(user, "get", "", "secrets", ns, "some", 403));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
         await up.KillAsync();
 
         await Eventually.SeesAsync(() => ConnectsAsync(server), connects => !connects);
-        await Eventually.TrueAsync(() => !Directory.Exists(Path.GetDirectoryName(kubeconfig)));
+        await Eventually.IsTrueAsync(() => !Directory.Exists(Path.GetDirectoryName(kubeconfig)));
     }
 
     private static async Task<bool> ConnectsAsync(Uri server)

@@ -18,7 +18,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
         var before = await VersionsAsync();
         before.Should().Contain("Secret/token-operator-keys ").And.Contain("NetworkPolicy/token-operator ");
 
-        await cluster.Plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(TestAssets.RepositoryRoot(), "config", "trial")]);
+        await cluster.Plane.Kubectl.RunAsync(["apply", "-k", Repository.File("config/trial")]);
         var second = await DeployAsync($"{Image}:0.1.0");
         second.Errors.Should().NotContain("token-operator-postgres", "it is there now");
         (await VersionsAsync()).Should().ContainAll(before.Split('\n'));

@@ -14,81 +14,81 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
     public async Task The_key_is_changed_while_the_operator_runs_and_the_old_one_dropped()
     {
         var contents = new List<string> { _keys.Add("2026-01-01") };
-        await using var bed = await OperatorBed.CreateAsync(cluster, keyring: _keys);
-        await bed.StartOperatorAsync();
-        var grant = await bed.AddAccountAsync("rotated");
-        await bed.ReadyAsync("rotated");
-        (await KeyIdAsync(bed)).Should().Be("2026-01-01");
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, keyring: _keys);
+        await fixture.StartOperatorAsync();
+        var grant = await fixture.AddAccountAsync("rotated");
+        await fixture.ReadyAsync("rotated");
+        (await KeyIdAsync(fixture)).Should().Be("2026-01-01");
 
         contents.Add(_keys.Add("2026-02-02"));
-        var rotated = await bed.RunVerbAsync("keys", "rotate");
+        var rotated = await fixture.RunVerbAsync("keys", "rotate");
         rotated.ExitCode.Should().Be(0, rotated.Errors);
         rotated.Output.Should().Contain("1 rows were encrypted under the key 2026-02-02");
-        var status = await bed.RunVerbAsync("keys", "status");
+        var status = await fixture.RunVerbAsync("keys", "status");
         status.ExitCode.Should().Be(0);
         status.Output.Should().MatchRegex("2026-01-01 +0 +for reading").And.MatchRegex("2026-02-02 +1 +current");
 
         _keys.Remove("2026-01-01");
-        await bed.RequestRefreshAsync("rotated");
-        await Eventually.TrueAsync(() => bed.Tokens.AskedFor(grant.RefreshToken) == 2);
-        await bed.ReadyAsync("rotated");
-        (await bed.StoredTokenAsync("rotated"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
-        (await KeyIdAsync(bed)).Should().Be("2026-02-02");
+        await fixture.RequestRefreshAsync("rotated");
+        await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) == 2);
+        await fixture.ReadyAsync("rotated");
+        (await fixture.StoredTokenAsync("rotated"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
+        (await KeyIdAsync(fixture)).Should().Be("2026-02-02");
         foreach (var content in contents)
-            (bed.Operator.Log + rotated.Output + status.Output).Should().NotContain(content);
+            (fixture.Operator.Log + rotated.Output + status.Output).Should().NotContain(content);
     }
 
     [Fact]
     public async Task A_row_whose_key_is_missing_or_that_was_moved_is_reported_and_good_again_when_it_is_put_right()
     {
         var key = _keys.Add("2026-01-01");
-        await using var bed = await OperatorBed.CreateAsync(cluster, keyring: _keys);
-        await bed.StartOperatorAsync();
-        var grant = await bed.AddAccountAsync("locked");
-        await bed.ReadyAsync("locked");
-        await bed.Operator.StopAsync();
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, keyring: _keys);
+        await fixture.StartOperatorAsync();
+        var grant = await fixture.AddAccountAsync("locked");
+        await fixture.ReadyAsync("locked");
+        await fixture.Operator.StopAsync();
 
         _keys.Remove("2026-01-01");
         _keys.Add("2026-02-02");
-        await bed.StartOperatorAsync();
-        (await bed.SeesAsync("locked", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled")
+        await fixture.StartOperatorAsync();
+        (await fixture.SeesAsync("locked", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled")
             .Should().Contain("\"2026-01-01\"").And.Contain("Put that key back");
-        (await bed.RunVerbAsync("keys", "status")).Should().Match<CommandResult>(status => status.ExitCode == 1 && status.Output.Contains("MISSING"));
+        (await fixture.RunVerbAsync("keys", "status")).Should().Match<CommandResult>(status => status.ExitCode == 1 && status.Output.Contains("MISSING"));
         await File.WriteAllTextAsync(Path.Combine(_keys.Folder, "2026-01-01"), key);
-        await bed.SeesAsync("locked", "Stalled", "False");
+        await fixture.SeesAsync("locked", "Stalled", "False");
 
-        await bed.AddAccountAsync("moved");
-        await bed.ReadyAsync("moved");
-        await bed.Postgres.ExecuteAsync(
-            "update oauth_tokens set token_data = (select token_data from oauth_tokens where account = 'locked') where account = 'moved'", bed.Database.Name);
-        var before = await bed.QueryAsync("select token_data from oauth_tokens where account = 'moved'");
-        await bed.RequestRefreshAsync("moved");
-        (await bed.SeesAsync("moved", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled").Should().Contain("another account");
-        (await bed.QueryAsync("select token_data from oauth_tokens where account = 'moved'")).Should().Be(before);
-        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "it opens for its own account alone");
+        await fixture.AddAccountAsync("moved");
+        await fixture.ReadyAsync("moved");
+        await fixture.Postgres.ExecuteAsync(
+            "update oauth_tokens set token_data = (select token_data from oauth_tokens where account = 'locked') where account = 'moved'", fixture.Database.Name);
+        var before = await fixture.QueryAsync("select token_data from oauth_tokens where account = 'moved'");
+        await fixture.RequestRefreshAsync("moved");
+        (await fixture.SeesAsync("moved", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled").Should().Contain("another account");
+        (await fixture.QueryAsync("select token_data from oauth_tokens where account = 'moved'")).Should().Be(before);
+        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "it opens for its own account alone");
     }
 
     [Fact]
     public async Task The_verbs_of_keys_make_encrypt_and_decrypt_only_what_the_settings_allow()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster, keyring: _keys);
-        (await bed.RunVerbAsync("keys", "status")).ExitCode.Should().Be(2, "the keyring is empty");
-        var made = await bed.RunVerbAsync("keys", "new", "--folder", _keys.Folder);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, keyring: _keys);
+        (await fixture.RunVerbAsync("keys", "status")).ExitCode.Should().Be(2, "the keyring is empty");
+        var made = await fixture.RunVerbAsync("keys", "new", "--folder", _keys.Folder);
         made.ExitCode.Should().Be(0, made.Errors);
         var file = Directory.GetFiles(_keys.Folder).Should().ContainSingle().Subject;
         made.Output.Should().Contain(file).And.NotContain((await File.ReadAllTextAsync(file)).Trim());
-        (await bed.RunVerbAsync("keys", "new")).Output.Trim().Should().HaveLength(44);
+        (await fixture.RunVerbAsync("keys", "new")).Output.Trim().Should().HaveLength(44);
 
-        (await bed.RunVerbAsync("migrate", "up")).ExitCode.Should().Be(0);
-        await bed.Postgres.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'plain', '{"refresh_token": "marked-4711"}')""", bed.Database.Name);
+        (await fixture.RunVerbAsync("migrate", "up")).ExitCode.Should().Be(0);
+        await fixture.Postgres.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'plain', '{"refresh_token": "marked-4711"}')""", fixture.Database.Name);
         (string, string)[] none = [("Encryption", "None")];
-        (await bed.RunVerbAsync(none, "keys", "encrypt")).ExitCode.Should().Be(2);
-        (await bed.RunVerbAsync("keys", "decrypt")).ExitCode.Should().Be(2);
-        (await bed.RunVerbAsync("keys", "encrypt")).ExitCode.Should().Be(0);
-        (await bed.QueryAsync("select token_data from oauth_tokens")).Should().NotContain("marked");
-        (await bed.RunVerbAsync(none, "keys", "decrypt")).ExitCode.Should().Be(0);
-        (await bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be("marked-4711");
+        (await fixture.RunVerbAsync(none, "keys", "encrypt")).ExitCode.Should().Be(2);
+        (await fixture.RunVerbAsync("keys", "decrypt")).ExitCode.Should().Be(2);
+        (await fixture.RunVerbAsync("keys", "encrypt")).ExitCode.Should().Be(0);
+        (await fixture.QueryAsync("select token_data from oauth_tokens")).Should().NotContain("marked");
+        (await fixture.RunVerbAsync(none, "keys", "decrypt")).ExitCode.Should().Be(0);
+        (await fixture.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be("marked-4711");
     }
 
-    private static Task<string?> KeyIdAsync(OperatorBed bed) => bed.QueryAsync("select token_data->>'kid' from oauth_tokens");
+    private static Task<string?> KeyIdAsync(OperatorFixture fixture) => fixture.QueryAsync("select token_data->>'kid' from oauth_tokens");
 }

@@ -7,60 +7,60 @@ namespace TokenOperator.EndToEndTests;
 [Collection(FaultGroup.Name)]
 public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private OperatorBed _bed = null!;
+    private OperatorFixture _fixture = null!;
 
-    public async Task InitializeAsync() => _bed = await cluster.SharedBedAsync();
+    public async Task InitializeAsync() => _fixture = await cluster.SharedFixtureAsync();
 
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task A_dead_refresh_token_calls_a_human_and_a_new_seed_mends_it()
     {
-        var dead = _bed.Tokens.AddAccount("dead");
+        var dead = _fixture.Tokens.AddAccount("dead");
         dead.IsRevoked = true;
-        await _bed.WriteSeedAsync("dead", dead.RefreshToken);
-        await _bed.ApplyAsync("dead");
-        var view = await _bed.SeesAsync("dead", "Ready", "False", "ReauthorizationRequired");
+        await _fixture.WriteSeedAsync("dead", dead.RefreshToken);
+        await _fixture.ApplyAsync("dead");
+        var view = await _fixture.SeesAsync("dead", "Ready", "False", "ReauthorizationRequired");
         view.Status("Stalled").Should().Be("True");
-        view.Message("Ready").Should().Contain($"{_bed.Namespace}/dead-seed").And.Contain("token.json").And.NotContain(dead.RefreshToken);
-        _bed.Tokens.AskedFor(dead.RefreshToken).Should().Be(1, "asking again in the same words cannot help");
+        view.Message("Ready").Should().Contain($"{_fixture.Namespace}/dead-seed").And.Contain("token.json").And.NotContain(dead.RefreshToken);
+        _fixture.Tokens.AskedFor(dead.RefreshToken).Should().Be(1, "asking again in the same words cannot help");
 
-        var alive = _bed.Tokens.AddAccount("dead", "brand-new-refresh-token");
-        await _bed.WriteSeedAsync("dead", alive.RefreshToken);
-        view = await _bed.ReadyAsync("dead");
+        var alive = _fixture.Tokens.AddAccount("dead", "brand-new-refresh-token");
+        await _fixture.WriteSeedAsync("dead", alive.RefreshToken);
+        view = await _fixture.ReadyAsync("dead");
         view.Status("Stalled").Should().Be("False");
         view["failures"].Should().Be("0");
-        await Eventually.SeesAsync(() => _bed.EventsAsync("dead"), events => events.Contains("ReauthorizationRequired") && events.Contains("Recovered"));
-        (await _bed.StoredTokenAsync("dead"))!.RefreshToken!.Reveal().Should().Be(alive.RefreshToken);
+        await Eventually.SeesAsync(() => _fixture.EventsAsync("dead"), events => events.Contains("ReauthorizationRequired") && events.Contains("Recovered"));
+        (await _fixture.StoredTokenAsync("dead"))!.RefreshToken!.Reveal().Should().Be(alive.RefreshToken);
     }
 
     [Fact]
     public async Task A_transient_failure_is_tried_again_by_itself()
     {
-        var grant = _bed.Tokens.AddAccount("wobbly");
-        _bed.Tokens.Next(grant.RefreshToken, ScriptedAnswer.ServerError(), ScriptedAnswer.Html(403));
-        await _bed.WriteSeedAsync("wobbly", grant.RefreshToken);
-        await _bed.ApplyAsync("wobbly");
-        await _bed.SeesAsync("wobbly", "Reconciling", "True");
-        (await _bed.ReadyAsync("wobbly"))["failures"].Should().Be("0");
-        _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(3);
+        var grant = _fixture.Tokens.AddAccount("wobbly");
+        _fixture.Tokens.Next(grant.RefreshToken, ScriptedAnswer.ServerError(), ScriptedAnswer.Html(403));
+        await _fixture.WriteSeedAsync("wobbly", grant.RefreshToken);
+        await _fixture.ApplyAsync("wobbly");
+        await _fixture.SeesAsync("wobbly", "Reconciling", "True");
+        (await _fixture.ReadyAsync("wobbly"))["failures"].Should().Be("0");
+        _fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(3);
     }
 
     [Fact]
     public async Task A_failing_refresh_leaves_Ready_True_and_shows_in_Refreshed_and_an_annotation_asks_past_the_backoff()
     {
-        var grant = await _bed.AddAccountAsync("stumbling");
-        await _bed.ReadyAsync("stumbling");
-        _bed.Tokens.Always(grant.RefreshToken, ScriptedAnswer.RateLimited(TimeSpan.FromMinutes(30)));
-        await _bed.RequestRefreshAsync("stumbling", "1");
-        var view = await _bed.SeesAsync("stumbling", "Refreshed", "False", "RateLimited");
+        var grant = await _fixture.AddAccountAsync("stumbling");
+        await _fixture.ReadyAsync("stumbling");
+        _fixture.Tokens.Always(grant.RefreshToken, ScriptedAnswer.RateLimited(TimeSpan.FromMinutes(30)));
+        await _fixture.RequestRefreshAsync("stumbling", "1");
+        var view = await _fixture.SeesAsync("stumbling", "Refreshed", "False", "RateLimited");
         view.Status("Ready").Should().Be("True");
         view["failures"].Should().Be("1");
 
-        _bed.Tokens.Always(grant.RefreshToken, null);
-        await _bed.RequestRefreshAsync("stumbling", "2");
-        await _bed.SeesAsync("stumbling", "Refreshed", "True");
-        _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(3);
+        _fixture.Tokens.Always(grant.RefreshToken, null);
+        await _fixture.RequestRefreshAsync("stumbling", "2");
+        await _fixture.SeesAsync("stumbling", "Refreshed", "True");
+        _fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(3);
     }
 
     [Theory]
@@ -78,8 +78,8 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("cut", "ProviderUnavailable", "False")]
     public async Task Each_answer_has_its_reason(string kind, string reason, string stalled)
     {
-        var grant = _bed.Tokens.AddAccount($"answer-{kind}");
-        _bed.Tokens.Always(grant.RefreshToken, kind switch
+        var grant = _fixture.Tokens.AddAccount($"answer-{kind}");
+        _fixture.Tokens.Always(grant.RefreshToken, kind switch
         {
             "session" => ScriptedAnswer.InvalidRapt,
             "admin" => ScriptedAnswer.Error(400, "admin_policy_enforced"),
@@ -91,47 +91,47 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
             "lifeless" => ScriptedAnswer.Json("""{"access_token":"a"}"""),
             "negative" => ScriptedAnswer.Json("""{"access_token":"a","expires_in":-5}"""),
             "absurd" => ScriptedAnswer.Json("""{"access_token":"a","expires_in":99999999999999}"""),
-            "redirect" => ScriptedAnswer.Redirect(307, new Uri(_bed.Tokens.Address, "/elsewhere")),
+            "redirect" => ScriptedAnswer.Redirect(307, new Uri(_fixture.Tokens.Address, "/elsewhere")),
             _ => ScriptedAnswer.Cut,
         });
-        await _bed.WriteSeedAsync($"answer-{kind}", grant.RefreshToken);
-        await _bed.ApplyAsync($"answer-{kind}");
-        var view = await _bed.SeesAsync($"answer-{kind}", "Ready", "False", reason);
+        await _fixture.WriteSeedAsync($"answer-{kind}", grant.RefreshToken);
+        await _fixture.ApplyAsync($"answer-{kind}");
+        var view = await _fixture.SeesAsync($"answer-{kind}", "Ready", "False", reason);
         view.Status("Stalled").Should().Be(stalled);
-        _bed.Tokens.Requests.Should().NotContain(r => r.Path == "/elsewhere");
-        (await _bed.StoredTokenAsync($"answer-{kind}"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
-        await _bed.DeleteAsync($"answer-{kind}");
+        _fixture.Tokens.Requests.Should().NotContain(r => r.Path == "/elsewhere");
+        (await _fixture.StoredTokenAsync($"answer-{kind}"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
+        await _fixture.DeleteAsync($"answer-{kind}");
     }
 
     [Fact]
     public async Task A_refused_client_stops_all_its_accounts_and_a_new_client_Secret_lets_them_go_on()
     {
         const string wrong = """{"installed":{"client_id":"wrong-client","client_secret":"wrong"}}""";
-        await _bed.WriteSecretAsync("wrong-client", "credentials.json", wrong);
+        await _fixture.WriteSecretAsync("wrong-client", "credentials.json", wrong);
         var names = new[] { "tenant-1", "tenant-2", "tenant-3" };
-        var grants = names.Select(name => _bed.Tokens.AddAccount(name)).ToList();
+        var grants = names.Select(name => _fixture.Tokens.AddAccount(name)).ToList();
         foreach (var grant in grants)
         {
-            _bed.Tokens.Always(grant.RefreshToken, ScriptedAnswer.InvalidClient);
-            await _bed.WriteSeedAsync(grant.Account, grant.RefreshToken);
-            await _bed.ApplyAsync(grant.Account, spec => spec["clientSecretRef"]!["name"] = "wrong-client");
-            await _bed.SeesAsync(grant.Account, "Ready", "False", "ClientRejected");
+            _fixture.Tokens.Always(grant.RefreshToken, ScriptedAnswer.InvalidClient);
+            await _fixture.WriteSeedAsync(grant.Account, grant.RefreshToken);
+            await _fixture.ApplyAsync(grant.Account, spec => spec["clientSecretRef"]!["name"] = "wrong-client");
+            await _fixture.SeesAsync(grant.Account, "Ready", "False", "ClientRejected");
         }
 
-        grants.Sum(grant => _bed.Tokens.AskedFor(grant.RefreshToken)).Should().Be(1, "one refusal speaks for all accounts of the client");
+        grants.Sum(grant => _fixture.Tokens.AskedFor(grant.RefreshToken)).Should().Be(1, "one refusal speaks for all accounts of the client");
         foreach (var grant in grants)
-            _bed.Tokens.Always(grant.RefreshToken, null);
-        await _bed.WriteSecretAsync("wrong-client", "credentials.json", wrong.Replace("\"wrong\"", "\"right\""));
+            _fixture.Tokens.Always(grant.RefreshToken, null);
+        await _fixture.WriteSecretAsync("wrong-client", "credentials.json", wrong.Replace("\"wrong\"", "\"right\""));
         foreach (var name in names)
-            await _bed.ReadyAsync(name);
+            await _fixture.ReadyAsync(name);
     }
 
     [Fact]
     public async Task Fewer_scopes_than_asked_for_are_not_Ready_though_the_token_is_published()
     {
-        await _bed.AddAccountAsync("narrow", spec => spec["scopes"] = new System.Text.Json.Nodes.JsonArray("https://www.googleapis.com/auth/calendar"));
-        var view = await _bed.SeesAsync("narrow", "Ready", "False", "ScopesMissing");
+        await _fixture.AddAccountAsync("narrow", spec => spec["scopes"] = new System.Text.Json.Nodes.JsonArray("https://www.googleapis.com/auth/calendar"));
+        var view = await _fixture.SeesAsync("narrow", "Ready", "False", "ScopesMissing");
         view.Message("Ready").Should().Contain("calendar");
-        (await _bed.SecretAsync("narrow")).Should().NotBeNull();
+        (await _fixture.SecretAsync("narrow")).Should().NotBeNull();
     }
 }

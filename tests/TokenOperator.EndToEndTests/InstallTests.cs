@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests;
 [Collection(ClusterGroup.Name)]
 public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private static string Config => Path.Combine(TestAssets.RepositoryRoot(), "config");
+    private static string Config => Repository.File("config");
 
     // For the samples and the namespaced install; a dry run makes no namespace for what follows it.
     public Task InitializeAsync() => cluster.Plane.Kubectl.ApplyTextAsync("""{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mail"}}""");

@@ -9,24 +9,24 @@ public sealed class LeaderElectionTests(ClusterFixture cluster)
     [Fact]
     public async Task Two_replicas_that_start_together_both_come_up_and_one_takes_over_when_the_other_is_stopped()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        var both = await Task.WhenAll(bed.StartOperatorAsync(), bed.StartOperatorAsync());
-        var grant = await bed.AddAccountAsync("watched");
-        await bed.ReadyAsync("watched");
-        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        var both = await Task.WhenAll(fixture.StartOperatorAsync(), fixture.StartOperatorAsync());
+        var grant = await fixture.AddAccountAsync("watched");
+        await fixture.ReadyAsync("watched");
+        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
 
         var leader = both.Single(o => o.Log.Contains("Refreshed google/watched", StringComparison.Ordinal));
         (await leader.StopAsync()).Should().Be(0);
-        await bed.AddAccountAsync("inherited");
-        await bed.SeesAsync("inherited", "Ready", "True", within: TimeSpan.FromSeconds(6));
-        bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "the new leader finds it fresh");
+        await fixture.AddAccountAsync("inherited");
+        await fixture.SeesAsync("inherited", "Ready", "True", within: TimeSpan.FromSeconds(6));
+        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "the new leader finds it fresh");
     }
 
     [Fact]
     public async Task Probes_and_metrics_are_served()
     {
-        var bed = await cluster.SharedBedAsync();
-        using var http = new HttpClient { BaseAddress = bed.Operator.Address };
+        var fixture = await cluster.SharedFixtureAsync();
+        using var http = new HttpClient { BaseAddress = fixture.Operator.Address };
         (await http.GetAsync(new Uri("/healthz", UriKind.Relative))).IsSuccessStatusCode.Should().BeTrue();
         (await http.GetAsync(new Uri("/readyz", UriKind.Relative))).IsSuccessStatusCode.Should().BeTrue();
         (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Should().Contain("rest_client_requests_total").And.Contain("workqueue_depth");
@@ -35,11 +35,11 @@ public sealed class LeaderElectionTests(ClusterFixture cluster)
     [Fact]
     public async Task Logs_are_JSON_where_no_terminal_is()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync(("Logging__Format", "auto"));
-        await bed.AddAccountAsync("logged");
-        await bed.ReadyAsync("logged");
-        var lines = bed.Operator.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync(("Logging__Format", "auto"));
+        await fixture.AddAccountAsync("logged");
+        await fixture.ReadyAsync("logged");
+        var lines = fixture.Operator.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         lines.Should().HaveCountGreaterThan(1);
         lines.Should().OnlyContain(line => JsonNode.Parse(line, null, default)!["Message"] != null);
     }

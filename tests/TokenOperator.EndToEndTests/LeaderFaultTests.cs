@@ -14,53 +14,53 @@ public sealed class LeaderFaultTests(ClusterFixture cluster)
     [Fact]
     public async Task A_leader_that_is_paused_in_the_middle_of_a_refresh_and_wakes_up_neither_asks_again_nor_overwrites_and_ends()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
-        var paused = await bed.StartOperatorAsync();
-        var grant = await bed.AddAccountAsync("paused");
-        await bed.ReadyAsync("paused");
-        var standby = await bed.StartOperatorAsync();
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
+        var paused = await fixture.StartOperatorAsync();
+        var grant = await fixture.AddAccountAsync("paused");
+        await fixture.ReadyAsync("paused");
+        var standby = await fixture.StartOperatorAsync();
 
         // The provider has the request and does not answer: the refresh token is still the old one there.
         var release = new TaskCompletionSource();
-        var asked = bed.Tokens.Requests.Count;
-        bed.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.ServerError() with { Until = release.Task });
-        await bed.RequestRefreshAsync("paused", "first");
-        await Eventually.TrueAsync(() => bed.Tokens.Requests.Count == asked + 1);
+        var asked = fixture.Tokens.Requests.Count;
+        fixture.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.ServerError() with { Until = release.Task });
+        await fixture.RequestRefreshAsync("paused", "first");
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count == asked + 1);
         await paused.SignalAsync("STOP");
 
-        await Eventually.TrueAsync(() => standby.Log.Contains("Leading", StringComparison.Ordinal), Takeover);
-        await Eventually.SeesAsync(() => bed.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "first" && view.Status("Refreshed") == "True");
-        var secret = (await bed.SecretAsync("paused"))!;
+        await Eventually.IsTrueAsync(() => standby.Log.Contains("Leading", StringComparison.Ordinal), Takeover);
+        await Eventually.SeesAsync(() => fixture.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "first" && view.Status("Refreshed") == "True");
+        var secret = (await fixture.SecretAsync("paused"))!;
         var newest = grant.RefreshToken;
-        bed.Tokens.Requests.Count.Should().Be(asked + 2);
+        fixture.Tokens.Requests.Count.Should().Be(asked + 2);
 
         release.SetResult();
         await paused.SignalAsync("CONT");
         (await paused.WaitForExitAsync()).Should().Be(1, "another may lead now");
 
-        bed.Tokens.Requests.Count.Should().Be(asked + 2, "the paused one did not ask again");
+        fixture.Tokens.Requests.Count.Should().Be(asked + 2, "the paused one did not ask again");
         grant.RefreshToken.Should().Be(newest);
-        (await bed.SecretAsync("paused"))!.Version.Should().Be(secret.Version, "nothing was written by it");
-        (await bed.GetAsync("paused")).Status("Refreshed").Should().Be("True");
-        await bed.RequestRefreshAsync("paused", "second");
-        await Eventually.SeesAsync(() => bed.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "second" && view.Status("Refreshed") == "True");
+        (await fixture.SecretAsync("paused"))!.Version.Should().Be(secret.Version, "nothing was written by it");
+        (await fixture.GetAsync("paused")).Status("Refreshed").Should().Be("True");
+        await fixture.RequestRefreshAsync("paused", "second");
+        await Eventually.SeesAsync(() => fixture.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "second" && view.Status("Refreshed") == "True");
     }
 
     [Fact]
     public async Task A_leader_on_a_dead_connection_makes_a_new_one_in_time_and_goes_on_leading()
     {
         await using var link = FaultProxy.Start(cluster.Plane.Server);
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        var kubeconfig = Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}-link.kubeconfig");
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        var kubeconfig = Path.Combine(cluster.Plane.Folder, $"{fixture.Namespace}-link.kubeconfig");
         await KubeconfigFile.RedirectAsync(cluster.OperatorKubeconfig, kubeconfig, link.Through(cluster.Plane.Server));
-        await bed.StartOperatorAsync(("KUBECONFIG", kubeconfig));
-        await bed.AddAccountAsync("early");
-        await bed.ReadyAsync("early");
+        await fixture.StartOperatorAsync(("KUBECONFIG", kubeconfig));
+        await fixture.AddAccountAsync("early");
+        await fixture.ReadyAsync("early");
 
         link.HalfOpen();
-        await bed.AddAccountAsync("late");
-        await bed.SeesAsync("late", "Ready", "True", within: TimeSpan.FromSeconds(60));
-        bed.Operator.HasExited.Should().BeFalse("it kept its lease");
-        bed.Operator.Log.Should().NotContain("Lost the lease");
+        await fixture.AddAccountAsync("late");
+        await fixture.SeesAsync("late", "Ready", "True", within: TimeSpan.FromSeconds(60));
+        fixture.Operator.HasExited.Should().BeFalse("it kept its lease");
+        fixture.Operator.Log.Should().NotContain("Lost the lease");
     }
 }

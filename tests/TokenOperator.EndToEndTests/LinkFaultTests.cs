@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests;
 [Collection(LinkGroup.Name)]
 public sealed class LinkFaultTests(ClusterFixture cluster)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
 
     /// <summary>Whether a new connection works at once: else the fault must end before anything can go on.</summary>
     private static readonly (string Name, Action<FaultProxy> Begin, bool NewOnesWork)[] Faults =
@@ -26,58 +26,58 @@ public sealed class LinkFaultTests(ClusterFixture cluster)
     private async Task FailApiServerAsync()
     {
         await using var link = FaultProxy.Start(cluster.Plane.Server);
-        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var kubeconfig = await KubeconfigFile.RedirectAsync(
-            cluster.OperatorKubeconfig, Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}-link.kubeconfig"), link.Through(cluster.Plane.Server));
+            cluster.OperatorKubeconfig, Path.Combine(cluster.Plane.Folder, $"{fixture.Namespace}-link.kubeconfig"), link.Through(cluster.Plane.Server));
         // With a lease the process would end, and its successor would begin with good connections.
-        await bed.StartOperatorAsync(("KUBECONFIG", kubeconfig), ("LeaderElection__Enabled", "false"));
-        await FailAsync(bed, link);
+        await fixture.StartOperatorAsync(("KUBECONFIG", kubeconfig), ("LeaderElection__Enabled", "false"));
+        await FailAsync(fixture, link);
     }
 
     private async Task FailPostgresAsync()
     {
         await using var link = FaultProxy.Start("127.0.0.1", cluster.Postgres.Port);
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        var direct = bed.Database;
-        bed.Database = direct.At(link.Port);
-        await bed.StartOperatorAsync();
-        bed.Database = direct;
-        await FailAsync(bed, link);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        var direct = fixture.Database;
+        fixture.Database = direct.At(link.Port);
+        await fixture.StartOperatorAsync();
+        fixture.Database = direct;
+        await FailAsync(fixture, link);
     }
 
     private async Task FailProviderAsync()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        await using var link = FaultProxy.Start(bed.Tokens.TokenEndpoint);
-        await bed.StartOperatorAsync(
-            ("Providers__google__TokenEndpoint", link.Through(bed.Tokens.TokenEndpoint).ToString()), ("Providers__google__TimeoutSeconds", "2"));
-        await FailAsync(bed, link);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        await using var link = FaultProxy.Start(fixture.Tokens.TokenEndpoint);
+        await fixture.StartOperatorAsync(
+            ("Providers__google__TokenEndpoint", link.Through(fixture.Tokens.TokenEndpoint).ToString()), ("Providers__google__TimeoutSeconds", "2"));
+        await FailAsync(fixture, link);
     }
 
-    private static async Task FailAsync(OperatorBed bed, FaultProxy link)
+    private static async Task FailAsync(OperatorFixture fixture, FaultProxy link)
     {
-        var grant = await bed.AddAccountAsync("tried");
-        await bed.ReadyAsync("tried");
+        var grant = await fixture.AddAccountAsync("tried");
+        await fixture.ReadyAsync("tried");
         foreach (var (name, begin, newOnesWork) in Faults)
         {
-            var (connections, token) = (link.ConnectionCount, (await bed.SecretAsync("tried"))!["access_token"]);
+            var (connections, token) = (link.ConnectionCount, (await fixture.SecretAsync("tried"))!["access_token"]);
             begin(link);
-            await bed.RequestRefreshAsync("tried", name);
+            await fixture.RequestRefreshAsync("tried", name);
             if (!newOnesWork)
             {
-                await Eventually.TrueAsync(() => link.ConnectionCount > connections, Patience, condition: $"the old connection is given up during {name}");
+                await Eventually.IsTrueAsync(() => link.ConnectionCount > connections, Timeout, condition: $"the old connection is given up during {name}");
                 link.Pass();
             }
 
             await Eventually.SeesAsync(
-                () => bed.GetAsync("tried"), view => view["lastHandledRefreshRequest"] == name && view.Status("Refreshed") == "True" && view.Status("Persisted") == "True",
-                Patience, condition: $"the refresh during {name} is done");
+                () => fixture.GetAsync("tried"), view => view["lastHandledRefreshRequest"] == name && view.Status("Refreshed") == "True" && view.Status("Persisted") == "True",
+                Timeout, condition: $"the refresh during {name} is done");
             link.Pass();
-            var fresh = await Eventually.SeesAsync(() => bed.SecretAsync("tried"), secret => secret!["access_token"] != token, Patience, condition: $"the Secret is new after {name}");
-            bed.Tokens.IsValid(fresh!["access_token"]!).Should().BeTrue();
-            (await bed.StoredTokenAsync("tried"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken, $"{name} loses no token");
+            var fresh = await Eventually.SeesAsync(() => fixture.SecretAsync("tried"), secret => secret!["access_token"] != token, Timeout, condition: $"the Secret is new after {name}");
+            fixture.Tokens.IsValid(fresh!["access_token"]!).Should().BeTrue();
+            (await fixture.StoredTokenAsync("tried"))!.RefreshToken!.Reveal().Should().Be(grant.RefreshToken, $"{name} loses no token");
         }
 
-        bed.Operator.HasExited.Should().BeFalse();
+        fixture.Operator.HasExited.Should().BeFalse();
     }
 }

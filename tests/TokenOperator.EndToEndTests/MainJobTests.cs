@@ -7,21 +7,21 @@ namespace TokenOperator.EndToEndTests;
 [Collection(ClusterGroup.Name)]
 public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private OperatorBed _bed = null!;
+    private OperatorFixture _fixture = null!;
 
-    public async Task InitializeAsync() => _bed = await cluster.SharedBedAsync();
+    public async Task InitializeAsync() => _fixture = await cluster.SharedFixtureAsync();
 
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task An_applied_OAuthToken_becomes_a_Secret_with_a_valid_access_token_and_nothing_that_lives_longer()
     {
-        var grant = await _bed.AddAccountAsync("marcus", spec => spec["secretName"] = "marcus-gmail-token");
-        var view = await _bed.ReadyAsync("marcus");
-        var secret = (await _bed.SecretAsync("marcus-gmail-token"))!;
+        var grant = await _fixture.AddAccountAsync("marcus", spec => spec["secretName"] = "marcus-gmail-token");
+        var view = await _fixture.ReadyAsync("marcus");
+        var secret = (await _fixture.SecretAsync("marcus-gmail-token"))!;
 
         secret.Keys.Should().Equal("access_token", "account", "expires_at", "provider", "scope", "token_type");
-        _bed.Tokens.IsValid(secret["access_token"]!).Should().BeTrue();
+        _fixture.Tokens.IsValid(secret["access_token"]!).Should().BeTrue();
         secret["expires_at"].Should().Be(view["expiresAt"]).And.EndWith("Z");
         secret["token_type"].Should().Be("Bearer");
         secret["provider"].Should().Be("google");
@@ -36,25 +36,25 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
         foreach (var type in new[] { "Ready", "Refreshed", "Persisted" })
             view.Status(type).Should().Be("True");
         view.Status("Stalled").Should().Be("False");
-        (await _bed.QueryAsync("select array_to_string(namespaces, ',') from oauth_tokens where account = 'marcus'")).Should().Be(_bed.Namespace);
+        (await _fixture.QueryAsync("select array_to_string(namespaces, ',') from oauth_tokens where account = 'marcus'")).Should().Be(_fixture.Namespace);
     }
 
     [Fact]
     public async Task kubectl_get_shows_the_columns_of_the_contract()
     {
-        await _bed.AddAccountAsync("columns");
-        await _bed.ReadyAsync("columns");
-        var narrow = (await _bed.Kubectl.RunAsync(["get", "oauthtokens", "-n", _bed.Namespace])).Split('\n')[0];
-        var wide = (await _bed.Kubectl.RunAsync(["get", "oat", "-n", _bed.Namespace, "-o", "wide"])).Split('\n')[0];
+        await _fixture.AddAccountAsync("columns");
+        await _fixture.ReadyAsync("columns");
+        var narrow = (await _fixture.Kubectl.RunAsync(["get", "oauthtokens", "-n", _fixture.Namespace])).Split('\n')[0];
+        var wide = (await _fixture.Kubectl.RunAsync(["get", "oat", "-n", _fixture.Namespace, "-o", "wide"])).Split('\n')[0];
         Columns(narrow).Should().Equal("NAME", "PROVIDER", "ACCOUNT", "READY", "STATUS", "EXPIRES", "AGE");
         Columns(wide).Should().BeEquivalentTo("NAME", "PROVIDER", "ACCOUNT", "READY", "STATUS", "EXPIRES", "SECRET", "LAST REFRESH", "NEXT REFRESH", "MESSAGE", "AGE");
-        (await _bed.Kubectl.RunAsync(["get", "oauthtokens", "-n", _bed.Namespace, "-o", "wide"])).Should().NotContain("<invalid>");
+        (await _fixture.Kubectl.RunAsync(["get", "oauthtokens", "-n", _fixture.Namespace, "-o", "wide"])).Should().NotContain("<invalid>");
     }
 
     [Fact]
     public async Task kubectl_explain_teaches()
     {
-        var text = await _bed.Kubectl.RunAsync("explain oauthtokens.spec");
+        var text = await _fixture.Kubectl.RunAsync("explain oauthtokens.spec");
         foreach (var field in new[] { "clientSecretRef", "seedSecretRef", "refreshBefore", "deletionPolicy", "secretTemplate", "suspend" })
             text.Should().Contain(field);
     }
@@ -62,63 +62,63 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
     [Fact]
     public async Task The_first_token_is_told_by_an_event_and_a_routine_refresh_is_not()
     {
-        await _bed.AddAccountAsync("storyteller");
-        await _bed.ReadyAsync("storyteller");
-        await Eventually.SeesAsync(() => _bed.EventsAsync("storyteller"), events => events.Contains("FirstToken"));
-        await _bed.RequestRefreshAsync("storyteller");
-        await Eventually.SeesAsync(() => _bed.GetAsync("storyteller"), view => view["lastHandledRefreshRequest"] == "now");
-        await _bed.AddAccountAsync("after");
-        await _bed.ReadyAsync("after");
-        await Eventually.SeesAsync(() => _bed.EventsAsync("after"), events => events.Contains("FirstToken"));
-        (await _bed.EventsAsync("storyteller")).Where(e => e != "SeedMissing").Should().Equal("FirstToken");
+        await _fixture.AddAccountAsync("storyteller");
+        await _fixture.ReadyAsync("storyteller");
+        await Eventually.SeesAsync(() => _fixture.EventsAsync("storyteller"), events => events.Contains("FirstToken"));
+        await _fixture.RequestRefreshAsync("storyteller");
+        await Eventually.SeesAsync(() => _fixture.GetAsync("storyteller"), view => view["lastHandledRefreshRequest"] == "now");
+        await _fixture.AddAccountAsync("after");
+        await _fixture.ReadyAsync("after");
+        await Eventually.SeesAsync(() => _fixture.EventsAsync("after"), events => events.Contains("FirstToken"));
+        (await _fixture.EventsAsync("storyteller")).Where(e => e != "SeedMissing").Should().Equal("FirstToken");
     }
 
     [Fact]
     public async Task A_template_is_added_to_the_Secret_and_what_leaves_the_template_leaves_the_Secret()
     {
-        await _bed.AddAccountAsync("labelled", spec => spec["secretTemplate"] = JsonNode.Parse("""{"labels": {"team": "mail"}, "annotations": {"example.com/why": "because"}}"""));
-        await _bed.ReadyAsync("labelled");
-        var metadata = (await _bed.SecretAsync("labelled"))!.Json["metadata"]!;
+        await _fixture.AddAccountAsync("labelled", spec => spec["secretTemplate"] = JsonNode.Parse("""{"labels": {"team": "mail"}, "annotations": {"example.com/why": "because"}}"""));
+        await _fixture.ReadyAsync("labelled");
+        var metadata = (await _fixture.SecretAsync("labelled"))!.Json["metadata"]!;
         ((string?)metadata["labels"]!["team"]).Should().Be("mail");
         ((string?)metadata["annotations"]!["example.com/why"]).Should().Be("because");
 
-        await _bed.PatchSpecAsync("labelled", """{"secretTemplate": {"labels": {"team": null, "app": "mailer"}}}""");
+        await _fixture.PatchSpecAsync("labelled", """{"secretTemplate": {"labels": {"team": null, "app": "mailer"}}}""");
         await Eventually.SeesAsync(
-            async () => (await _bed.SecretAsync("labelled"))!.Json["metadata"]!["labels"]!.AsObject(),
+            async () => (await _fixture.SecretAsync("labelled"))!.Json["metadata"]!["labels"]!.AsObject(),
             labels => (string?)labels["app"] == "mailer" && !labels.ContainsKey("team"));
     }
 
     [Fact]
     public async Task Two_objects_of_one_account_share_one_refresh()
     {
-        var grant = await _bed.AddAccountAsync("shared");
-        await _bed.ApplyAsync("shared-too", spec => spec["account"] = "shared");
-        await _bed.ReadyAsync("shared");
-        await _bed.ReadyAsync("shared-too");
-        _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
-        (await _bed.SecretAsync("shared"))!["access_token"].Should().Be((await _bed.SecretAsync("shared-too"))!["access_token"]);
+        var grant = await _fixture.AddAccountAsync("shared");
+        await _fixture.ApplyAsync("shared-too", spec => spec["account"] = "shared");
+        await _fixture.ReadyAsync("shared");
+        await _fixture.ReadyAsync("shared-too");
+        _fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+        (await _fixture.SecretAsync("shared"))!["access_token"].Should().Be((await _fixture.SecretAsync("shared-too"))!["access_token"]);
     }
 
     [Fact]
     public async Task A_changed_secretName_moves_the_Secret_and_leaves_none_behind()
     {
-        await _bed.AddAccountAsync("mover");
-        await _bed.ReadyAsync("mover");
-        await _bed.PatchSpecAsync("mover", """{"secretName": "moved"}""");
-        await Eventually.SeesAsync(() => _bed.SecretAsync("moved"), secret => secret is not null);
-        await Eventually.SeesAsync(() => _bed.SecretAsync("mover"), secret => secret is null);
-        await Eventually.SeesAsync(() => _bed.GetAsync("mover"), view => view["secretName"] == "moved" && view.Status("Ready") == "True");
+        await _fixture.AddAccountAsync("mover");
+        await _fixture.ReadyAsync("mover");
+        await _fixture.PatchSpecAsync("mover", """{"secretName": "moved"}""");
+        await Eventually.SeesAsync(() => _fixture.SecretAsync("moved"), secret => secret is not null);
+        await Eventually.SeesAsync(() => _fixture.SecretAsync("mover"), secret => secret is null);
+        await Eventually.SeesAsync(() => _fixture.GetAsync("mover"), view => view["secretName"] == "moved" && view.Status("Ready") == "True");
     }
 
     [Fact]
     public async Task A_suspended_object_is_not_refreshed_and_its_Secret_not_touched_until_it_goes_on()
     {
-        var grant = await _bed.AddAccountAsync("sleeper", spec => spec["suspend"] = true);
-        await _bed.SeesAsync("sleeper", "Ready", "False", "Suspended");
-        _bed.Tokens.AskedFor(grant.RefreshToken).Should().Be(0);
-        (await _bed.SecretAsync("sleeper")).Should().BeNull();
-        await _bed.PatchSpecAsync("sleeper", """{"suspend": false}""");
-        await _bed.ReadyAsync("sleeper");
+        var grant = await _fixture.AddAccountAsync("sleeper", spec => spec["suspend"] = true);
+        await _fixture.SeesAsync("sleeper", "Ready", "False", "Suspended");
+        _fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(0);
+        (await _fixture.SecretAsync("sleeper")).Should().BeNull();
+        await _fixture.PatchSpecAsync("sleeper", """{"suspend": false}""");
+        await _fixture.ReadyAsync("sleeper");
     }
 
     /// <summary>Column names, which may have one blank inside.</summary>

@@ -12,7 +12,7 @@ public sealed class MountedSecret : IAsyncDisposable
 {
     private static readonly TimeSpan Sync = TimeSpan.FromMilliseconds(200);
 
-    private readonly OperatorBed _bed;
+    private readonly OperatorFixture _fixture;
     private readonly string _name;
     private readonly string _folder = Directory.CreateTempSubdirectory("token-operator-mount-").FullName;
     private readonly CancellationTokenSource _stop = new();
@@ -20,15 +20,15 @@ public sealed class MountedSecret : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private string? _version;
 
-    private MountedSecret(OperatorBed bed, string name) => (_bed, _name) = (bed, name);
+    private MountedSecret(OperatorFixture fixture, string name) => (_fixture, _name) = (fixture, name);
 
     /// <summary>When an app would have failed, and why.</summary>
     public IReadOnlyCollection<string> Faults => _faults;
 
     /// <summary>Mounts what is there, and keeps it up until it is disposed.</summary>
-    public static async Task<MountedSecret> MountAsync(OperatorBed bed, string name)
+    public static async Task<MountedSecret> MountAsync(OperatorFixture fixture, string name)
     {
-        var mounted = new MountedSecret(bed, name);
+        var mounted = new MountedSecret(fixture, name);
         await mounted.SyncAsync();
         mounted._running = mounted.RunAsync();
         return mounted;
@@ -65,7 +65,7 @@ public sealed class MountedSecret : IAsyncDisposable
 
     private async Task SyncAsync()
     {
-        if (await _bed.SecretAsync(_name) is not { } secret || secret.Version == _version)
+        if (await _fixture.SecretAsync(_name) is not { } secret || secret.Version == _version)
             return;
         var data = Path.Combine(_folder, $"..{secret.Version}");
         Directory.CreateDirectory(data);

@@ -6,7 +6,7 @@ namespace TokenOperator.EndToEndTests;
 [Collection(ClusterGroup.Name)]
 public sealed class NamespacedInstallTests : IAsyncLifetime
 {
-    private readonly List<OperatorBed> _beds = [];
+    private readonly List<OperatorFixture> _fixtures = [];
     private ClusterFixture _cluster = null!;
 
     public async Task InitializeAsync() =>
@@ -14,16 +14,16 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        foreach (var bed in _beds)
-            await bed.DisposeAsync();
+        foreach (var fixture in _fixtures)
+            await fixture.DisposeAsync();
         await _cluster.DisposeAsync();
     }
 
     [Fact]
     public async Task It_serves_the_namespaces_that_are_listed_and_neither_asks_for_nor_may_have_anything_beyond_them()
     {
-        var (mail, calendar, other) = (await BedAsync(), await BedAsync(), await BedAsync());
-        var early = await PluginBed.RunAsAsync(_cluster.Plane.AdminKubeconfig, "doctor");
+        var (mail, calendar, other) = (await FixtureAsync(), await FixtureAsync(), await FixtureAsync());
+        var early = await PluginFixture.RunAsAsync(_cluster.Plane.AdminKubeconfig, "doctor");
         early.ExitCode.Should().Be(4, "there is no CRD yet: {0}", early.Output);
         early.Errors.Should().Contain("does not know the kind OAuthToken").And.Contain("docs/install.md");
         await DeployAsync($"{mail.Namespace}, {calendar.Namespace}");
@@ -43,7 +43,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
 
         (await other.GetAsync("unseen")).Reason("Ready").Should().Be("Pending");
         (await other.SecretAsync("unseen")).Should().BeNull();
-        var requests = (await _cluster.Plane.AuditLog.RequestsAsync(OperatorBed.User)).Where(request => request.Resource.Length > 0).ToList();
+        var requests = (await _cluster.Plane.AuditLog.RequestsAsync(OperatorFixture.User)).Where(request => request.Resource.Length > 0).ToList();
         requests.Select(request => request.Namespace).Distinct().Should().BeEquivalentTo(mail.Namespace, calendar.Namespace, ClusterFixture.OperatorNamespace);
         requests.Should().NotContain(request => request.Status == 403);
 
@@ -60,24 +60,24 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
     [Fact]
     public async Task People_have_rights_by_the_Roles_that_each_namespace_has_for_them()
     {
-        var (mail, other) = (await BedAsync(), await BedAsync());
+        var (mail, other) = (await FixtureAsync(), await FixtureAsync());
         await DeployAsync($"{mail.Namespace}");
         await mail.ApplyAsync("seen");
         foreach (var (role, changes) in new[] { ("view", 5), ("edit", 0) })
         {
             var kubeconfig = await _cluster.Plane.ServiceAccountKubeconfigAsync(mail.Namespace, role);
             await mail.Kubectl.RunAsync(["create", "rolebinding", "-n", mail.Namespace, role, $"--role=token-operator-{role}", $"--serviceaccount={mail.Namespace}:{role}"]);
-            (await PluginBed.RunAsAsync(kubeconfig, "status", "seen", "-n", mail.Namespace)).Output.Should().Contain("seen");
-            (await PluginBed.RunAsAsync(kubeconfig, "suspend", "seen", "-n", mail.Namespace)).ExitCode.Should().Be(changes);
-            (await PluginBed.RunAsAsync(kubeconfig, "status", "-n", other.Namespace)).ExitCode.Should().Be(5);
+            (await PluginFixture.RunAsAsync(kubeconfig, "status", "seen", "-n", mail.Namespace)).Output.Should().Contain("seen");
+            (await PluginFixture.RunAsAsync(kubeconfig, "suspend", "seen", "-n", mail.Namespace)).ExitCode.Should().Be(changes);
+            (await PluginFixture.RunAsAsync(kubeconfig, "status", "-n", other.Namespace)).ExitCode.Should().Be(5);
         }
     }
 
-    private async Task<OperatorBed> BedAsync()
+    private async Task<OperatorFixture> FixtureAsync()
     {
-        var bed = await OperatorBed.CreateAsync(_cluster);
-        _beds.Add(bed);
-        return bed;
+        var fixture = await OperatorFixture.CreateAsync(_cluster);
+        _fixtures.Add(fixture);
+        return fixture;
     }
 
     private async Task DeployAsync(string namespaces)

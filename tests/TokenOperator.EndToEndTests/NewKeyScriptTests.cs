@@ -15,7 +15,7 @@ public sealed class NewKeyScriptTests(ClusterFixture cluster)
         (await KeysAsync()).Should().Equal([key], "what is there stays as it is");
 
         // The name is the moment, in seconds.
-        await Eventually.TrueAsync(() => string.CompareOrdinal($"{DateTimeOffset.UtcNow:yyyy-MM-dd-HHmmss}", key.Key) > 0);
+        await Eventually.IsTrueAsync(() => string.CompareOrdinal($"{DateTimeOffset.UtcNow:yyyy-MM-dd-HHmmss}", key.Key) > 0);
         var second = await RunAsync();
         var keys = await KeysAsync();
         keys.Should().HaveCount(2).And.Contain(key);

@@ -28,7 +28,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         },
     };
 
-    private readonly Marks _marks = new();
+    private readonly Canaries _canaries = new();
     private readonly StringBuilder _said = new();
 
     [Fact]
@@ -38,48 +38,48 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         AddKey(keyring, "2026-01-01");
         await using var postgres = await PostgresServer.StartAsync(Talkative);
         await using var telemetry = await OtlpReceiver.StartAsync();
-        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres, keyring);
-        _marks.Add("password", new NpgsqlConnectionStringBuilder(bed.Database.ConnectionString).Password!);
-        var secret = _marks.New("client-secret");
-        await bed.WriteSecretAsync("client", "credentials.json", $$$"""{"installed":{"client_id":"client-1","client_secret":"{{{secret}}}"}}""");
-        await bed.StartOperatorAsync([.. Talking(telemetry), ("Providers__google__TimeoutSeconds", "3")]);
-        _marks.Add("the operator's own token", (await File.ReadAllTextAsync(cluster.OperatorKubeconfig)).Split("token: ")[1].Split('\n')[0]);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres, keyring);
+        _canaries.Add("password", new NpgsqlConnectionStringBuilder(fixture.Database.ConnectionString).Password!);
+        var secret = _canaries.New("client-secret");
+        await fixture.WriteSecretAsync("client", "credentials.json", $$$"""{"installed":{"client_id":"client-1","client_secret":"{{{secret}}}"}}""");
+        await fixture.StartOperatorAsync([.. Talking(telemetry), ("Providers__google__TimeoutSeconds", "3")]);
+        _canaries.Add("the operator's own token", (await File.ReadAllTextAsync(cluster.OperatorKubeconfig)).Split("token: ")[1].Split('\n')[0]);
 
-        await bed.AddAccountAsync("good", spec => spec["secretName"] = "output");
-        await bed.ReadyAsync("good");
-        var cmdline = await File.ReadAllTextAsync($"/proc/{bed.Operator.Id}/cmdline");
-        await Task.WhenAll(ProviderFailuresAsync(bed, secret), InputFailuresAsync(bed), VerbsAsync(bed));
+        await fixture.AddAccountAsync("good", spec => spec["secretName"] = "output");
+        await fixture.ReadyAsync("good");
+        var cmdline = await File.ReadAllTextAsync($"/proc/{fixture.Operator.Id}/cmdline");
+        await Task.WhenAll(ProviderFailuresAsync(fixture, secret), InputFailuresAsync(fixture), VerbsAsync(fixture));
         AddKey(keyring, "2026-02-02");
-        await SayAsync(bed.RunVerbAsync("keys", "rotate"));
-        await SayAsync(bed.RunVerbAsync("keys", "status"));
-        await StoreFailuresAsync(bed);
+        await SayAsync(fixture.RunVerbAsync("keys", "rotate"));
+        await SayAsync(fixture.RunVerbAsync("keys", "status"));
+        await StoreFailuresAsync(fixture);
 
         var written = new List<(string Place, string Text)>
         {
-            ("the metrics", await GetAsync(bed, "/metrics")),
-            ("healthz", await GetAsync(bed, "/healthz")),
-            ("readyz", await GetAsync(bed, "/readyz")),
-            ("an address that is not there", await GetAsync(bed, "/nothing")),
+            ("the metrics", await GetAsync(fixture, "/metrics")),
+            ("healthz", await GetAsync(fixture, "/healthz")),
+            ("readyz", await GetAsync(fixture, "/readyz")),
+            ("an address that is not there", await GetAsync(fixture, "/nothing")),
             ("the process arguments", cmdline),
-            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", bed, "oauthtokens")),
-            ("the events", await JsonAsync("/apis/events.k8s.io/v1", bed, "events")),
+            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", fixture, "oauthtokens")),
+            ("the events", await JsonAsync("/apis/events.k8s.io/v1", fixture, "events")),
         };
-        await bed.Operator.StopAsync();
-        written.Add(("the operator's log", bed.Operator.Log));
+        await fixture.Operator.StopAsync();
+        written.Add(("the operator's log", fixture.Operator.Log));
         written.Add(("the traces by OTLP", telemetry.Received("/v1/traces")));
         written.Add(("the metrics by OTLP", telemetry.Received("/v1/metrics")));
         written.Add(("the API server's audit log", await ReadAsync(cluster.Plane.AuditLog.File)));
         written.Add(("the API server's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "kube-apiserver.log"))));
         written.Add(("etcd's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "etcd.log"))));
         written.Add(("what the verbs said", _said.ToString()));
-        await postgres.ExecuteAsync("checkpoint", bed.Database.Name);
+        await postgres.ExecuteAsync("checkpoint", fixture.Database.Name);
         await postgres.StopAsync();
 
-        foreach (var token in bed.Tokens.IssuedTokens)
-            _marks.Add("token", token);
-        var found = written.SelectMany(text => _marks.FoundIn(text.Place, text.Text)).ToList();
+        foreach (var token in fixture.Tokens.IssuedTokens)
+            _canaries.Add("token", token);
+        var found = written.SelectMany(text => _canaries.FoundIn(text.Place, text.Text)).ToList();
         foreach (var file in Directory.EnumerateFiles(postgres.Folder, "*", SearchOption.AllDirectories).Where(file => !file.Contains(".s.PGSQL", StringComparison.Ordinal)))
-            found.AddRange(_marks.FoundIn(Path.GetRelativePath(postgres.Folder, file), await File.ReadAllBytesAsync(file)));
+            found.AddRange(_canaries.FoundIn(Path.GetRelativePath(postgres.Folder, file), await File.ReadAllBytesAsync(file)));
         found.Should().BeEmpty();
 
         // The search sees what there is: names are no secrets, and stand in each of these.
@@ -87,7 +87,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
             .Should().Contain(["the OAuthTokens", "the events", "the operator's log", "what the verbs said", "the metrics by OTLP", "the API server's audit log"]);
         written.Single(text => text.Place == "the traces by OTLP").Text.Should().Contain("oauth_tokens").And.Contain("exception.stacktrace");
         (await File.ReadAllTextAsync(postgres.LogFile)).Should().Contain("ciphertext").And.Contain("good", "the server did log its parameters");
-        await OutputHoldsOnlyAnAccessTokenAsync(bed);
+        await OutputHoldsOnlyAnAccessTokenAsync(fixture);
     }
 
     /// <summary>Rows in plain text are in Postgres and its log, since the settings say so in so many words; the operator brings them nowhere else.</summary>
@@ -97,33 +97,33 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         (string, string) plain = ("Encryption", "None");
         await using var postgres = await PostgresServer.StartAsync(Talkative);
         await using var telemetry = await OtlpReceiver.StartAsync();
-        await using var bed = await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
-        await bed.StartOperatorAsync([.. Talking(telemetry), plain]);
-        var grant = await bed.AddAccountAsync("good");
-        await bed.ReadyAsync("good");
-        (await bed.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be(grant.RefreshToken);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
+        await fixture.StartOperatorAsync([.. Talking(telemetry), plain]);
+        var grant = await fixture.AddAccountAsync("good");
+        await fixture.ReadyAsync("good");
+        (await fixture.QueryAsync("select token_data->>'refresh_token' from oauth_tokens")).Should().Be(grant.RefreshToken);
 
-        await QuoteRowsAsync(bed, "before update");
-        await bed.RequestRefreshAsync("good");
-        await bed.SeesAsync("good", "Ready", "True", "StoreUnavailable");
-        await SayAsync(bed.RunVerbAsync([plain], "accounts", "allow", "google", "good", "--namespace", bed.Namespace));
+        await QuoteRowsAsync(fixture, "before update");
+        await fixture.RequestRefreshAsync("good");
+        await fixture.SeesAsync("good", "Ready", "True", "StoreUnavailable");
+        await SayAsync(fixture.RunVerbAsync([plain], "accounts", "allow", "google", "good", "--namespace", fixture.Namespace));
         var seen = new List<(string Place, string Text)>
         {
-            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", bed, "oauthtokens")),
-            ("the events", await JsonAsync("/apis/events.k8s.io/v1", bed, "events")),
+            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", fixture, "oauthtokens")),
+            ("the events", await JsonAsync("/apis/events.k8s.io/v1", fixture, "events")),
         };
-        await bed.Operator.StopAsync();
-        seen.Add(("the operator's log", bed.Operator.Log));
+        await fixture.Operator.StopAsync();
+        seen.Add(("the operator's log", fixture.Operator.Log));
         seen.Add(("the traces by OTLP", telemetry.Received("/v1/traces")));
         seen.Add(("what the verb said", _said.ToString()));
 
-        foreach (var token in bed.Tokens.IssuedTokens)
-            _marks.Add("token", token);
-        seen.SelectMany(text => _marks.FoundIn(text.Place, text.Text)).Should().BeEmpty();
+        foreach (var token in fixture.Tokens.IssuedTokens)
+            _canaries.Add("token", token);
+        seen.SelectMany(text => _canaries.FoundIn(text.Place, text.Text)).Should().BeEmpty();
         const string Raised = "P0001";
         seen.Where(text => text.Text.Contains(Raised, StringComparison.Ordinal)).Select(text => text.Place)
             .Should().Contain(["the operator's log", "the traces by OTLP", "what the verb said"], "the error was seen there");
-        _marks.FoundIn("the server's log", await File.ReadAllTextAsync(postgres.LogFile)).Should().NotBeEmpty("the server did quote them");
+        _canaries.FoundIn("the server's log", await File.ReadAllTextAsync(postgres.LogFile)).Should().NotBeEmpty("the server did quote them");
     }
 
     private static (string, string)[] Talking(OtlpReceiver telemetry) =>
@@ -133,9 +133,9 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
     ];
 
     /// <summary>Answers of every class, each with the secrets of its request in it, and tokens that must not be kept.</summary>
-    private async Task ProviderFailuresAsync(OperatorBed bed, string clientSecret)
+    private async Task ProviderFailuresAsync(OperatorFixture fixture, string clientSecret)
     {
-        var stray = _marks.New("stray-token");
+        var stray = _canaries.New("stray-token");
         var failures = new Dictionary<string, Func<string, ScriptedAnswer>>
         {
             ["dead"] = token => ScriptedAnswer.Error(400, "invalid_grant", $"Token {token} of {clientSecret} is dead"),
@@ -146,38 +146,38 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
             ["nonsense"] = token => ScriptedAnswer.Json($"{token} {clientSecret}"),
             ["lifeless"] = token => ScriptedAnswer.Json($$"""{"access_token": "{{stray}}", "refresh_token": "{{stray}}", "error_uri": "{{token}}"}"""),
             ["negative"] = token => ScriptedAnswer.Json($$"""{"access_token": "{{stray}}", "expires_in": -1, "scope": "{{token}}"}"""),
-            ["elsewhere"] = token => ScriptedAnswer.Redirect(302, new Uri(bed.Tokens.Address, $"/{token}?{clientSecret}")),
+            ["elsewhere"] = token => ScriptedAnswer.Redirect(302, new Uri(fixture.Tokens.Address, $"/{token}?{clientSecret}")),
             ["cut"] = _ => ScriptedAnswer.Cut,
             ["stalled"] = _ => ScriptedAnswer.Stall,
         };
         foreach (var (name, answer) in failures)
         {
-            var grant = bed.Tokens.AddAccount(name);
-            bed.Tokens.Always(name, answer(grant.RefreshToken));
-            await bed.WriteSeedAsync(name, grant.RefreshToken);
-            await bed.ApplyAsync(name);
+            var grant = fixture.Tokens.AddAccount(name);
+            fixture.Tokens.Always(name, answer(grant.RefreshToken));
+            await fixture.WriteSeedAsync(name, grant.RefreshToken);
+            await fixture.ApplyAsync(name);
         }
 
         foreach (var name in failures.Keys)
-            await bed.SeesAsync(name, "Refreshed", "False", within: TimeSpan.FromSeconds(60));
+            await fixture.SeesAsync(name, "Refreshed", "False", within: TimeSpan.FromSeconds(60));
         // Stops all accounts of its client, so it has one of its own.
-        var rejected = bed.Tokens.AddAccount("rejected");
-        var otherSecret = _marks.New("client-secret");
-        bed.Tokens.Always("rejected", ScriptedAnswer.Error(401, "invalid_client", $"{otherSecret} {rejected.RefreshToken}"));
-        await bed.WriteSecretAsync("other-client", "credentials.json", $$"""{"client_id":"client-2","client_secret":"{{otherSecret}}"}""");
-        await bed.WriteSeedAsync("rejected", rejected.RefreshToken);
-        await bed.ApplyAsync("rejected", spec => spec["clientSecretRef"]!["name"] = "other-client");
-        await bed.SeesAsync("rejected", "Refreshed", "False", "ClientRejected");
+        var rejected = fixture.Tokens.AddAccount("rejected");
+        var otherSecret = _canaries.New("client-secret");
+        fixture.Tokens.Always("rejected", ScriptedAnswer.Error(401, "invalid_client", $"{otherSecret} {rejected.RefreshToken}"));
+        await fixture.WriteSecretAsync("other-client", "credentials.json", $$"""{"client_id":"client-2","client_secret":"{{otherSecret}}"}""");
+        await fixture.WriteSeedAsync("rejected", rejected.RefreshToken);
+        await fixture.ApplyAsync("rejected", spec => spec["clientSecretRef"]!["name"] = "other-client");
+        await fixture.SeesAsync("rejected", "Refreshed", "False", "ClientRejected");
 
-        await bed.AddAccountAsync("revoked", spec => spec["deletionPolicy"] = "Revoke");
-        await bed.ReadyAsync("revoked");
-        await bed.DeleteAsync("revoked");
+        await fixture.AddAccountAsync("revoked", spec => spec["deletionPolicy"] = "Revoke");
+        await fixture.ReadyAsync("revoked");
+        await fixture.DeleteAsync("revoked");
     }
 
     /// <summary>Seeds and clients that are broken around a secret, and a Secret that is somebody else's.</summary>
-    private async Task InputFailuresAsync(OperatorBed bed)
+    private async Task InputFailuresAsync(OperatorFixture fixture)
     {
-        var (token, key) = (_marks.New("refresh-token"), _marks.New("private-key"));
+        var (token, key) = (_canaries.New("refresh-token"), _canaries.New("private-key"));
         string[] seeds =
         [
             $$"""{"refresh_token": "{{token}}""",
@@ -190,75 +190,75 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         ];
         for (var i = 0; i < seeds.Length; i++)
         {
-            await bed.WriteSecretAsync($"bad-{i}-seed", "token.json", seeds[i]);
-            await bed.ApplyAsync($"bad-{i}");
+            await fixture.WriteSecretAsync($"bad-{i}-seed", "token.json", seeds[i]);
+            await fixture.ApplyAsync($"bad-{i}");
         }
 
-        bed.Tokens.AddAccount("clientless", token);
-        await bed.WriteSecretAsync("bad-client", "credentials.json", $$"""{"client_id": "client-1", "client_secret": "{{key}}""");
-        await bed.WriteSeedAsync("clientless", token);
-        await bed.ApplyAsync("clientless", spec => spec["clientSecretRef"]!["name"] = "bad-client");
-        await bed.WriteSecretAsync("taken", "password", _marks.New("theirs"));
-        await bed.AddAccountAsync("taken");
+        fixture.Tokens.AddAccount("clientless", token);
+        await fixture.WriteSecretAsync("bad-client", "credentials.json", $$"""{"client_id": "client-1", "client_secret": "{{key}}""");
+        await fixture.WriteSeedAsync("clientless", token);
+        await fixture.ApplyAsync("clientless", spec => spec["clientSecretRef"]!["name"] = "bad-client");
+        await fixture.WriteSecretAsync("taken", "password", _canaries.New("theirs"));
+        await fixture.AddAccountAsync("taken");
         for (var i = 0; i < seeds.Length; i++)
-            await bed.SeesAsync($"bad-{i}", "Stalled", "True", "SeedInvalid");
-        await bed.SeesAsync("clientless", "Stalled", "True", "ClientSecretInvalid");
-        await bed.SeesAsync("taken", "Stalled", "True", "SecretConflict");
+            await fixture.SeesAsync($"bad-{i}", "Stalled", "True", "SeedInvalid");
+        await fixture.SeesAsync("clientless", "Stalled", "True", "ClientSecretInvalid");
+        await fixture.SeesAsync("taken", "Stalled", "True", "SecretConflict");
     }
 
     /// <summary>The verbs, with good files and bad ones, and with a password that is refused.</summary>
-    private async Task VerbsAsync(OperatorBed bed)
+    private async Task VerbsAsync(OperatorFixture fixture)
     {
-        var (token, password) = (_marks.New("typed-token"), _marks.New("wrong-password"));
-        var file = Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}.json");
+        var (token, password) = (_canaries.New("typed-token"), _canaries.New("wrong-password"));
+        var file = Path.Combine(cluster.Plane.Folder, $"{fixture.Namespace}.json");
         await File.WriteAllTextAsync(file, $$"""{"refresh_token": "{{token}}"}""");
-        await SayAsync(bed.RunVerbAsync("seed", file, "--account", "typed"));
+        await SayAsync(fixture.RunVerbAsync("seed", file, "--account", "typed"));
         await File.WriteAllTextAsync(file, $$"""{"refresh_token": "{{token}}""");
-        await SayAsync(bed.RunVerbAsync("seed", file, "--account", "typed"));
-        await SayAsync(bed.RunVerbAsync("accounts", "list"));
-        var wrong = new UriBuilder(bed.Database.Uri) { Password = password }.Uri.AbsoluteUri;
-        await SayAsync(bed.RunVerbAsync([("DATABASE_URL", wrong)], "accounts", "list"));
-        await SayAsync(bed.RunVerbAsync([("DATABASE_URL", $"Host=x;Pasword={password}")], "accounts", "list"));
+        await SayAsync(fixture.RunVerbAsync("seed", file, "--account", "typed"));
+        await SayAsync(fixture.RunVerbAsync("accounts", "list"));
+        var wrong = new UriBuilder(fixture.Database.Uri) { Password = password }.Uri.AbsoluteUri;
+        await SayAsync(fixture.RunVerbAsync([("DATABASE_URL", wrong)], "accounts", "list"));
+        await SayAsync(fixture.RunVerbAsync([("DATABASE_URL", $"Host=x;Pasword={password}")], "accounts", "list"));
     }
 
     /// <summary>A server that quotes whole rows in its errors, a row that was moved, and one that is away.</summary>
-    private static async Task StoreFailuresAsync(OperatorBed bed)
+    private static async Task StoreFailuresAsync(OperatorFixture fixture)
     {
-        await QuoteRowsAsync(bed, "before update of token_data");
-        await bed.Postgres.ExecuteAsync(
-            "update oauth_tokens set token_data = (select token_data from oauth_tokens where account = 'good') where account = 'limited'", bed.Database.Name);
-        await bed.RequestRefreshAsync("good", "quoted");
-        await bed.SeesAsync("good", "Persisted", "False");
-        await bed.RequestRefreshAsync("limited", "moved");
-        await bed.SeesAsync("limited", "Stalled", "True", "StoredTokenInvalid");
-        await bed.Postgres.StopAsync(crash: true);
-        await bed.Postgres.StartAgainAsync();
-        await bed.Postgres.ExecuteAsync("drop trigger quote on oauth_tokens", bed.Database.Name);
-        await bed.SeesAsync("good", "Persisted", "True", within: TimeSpan.FromSeconds(60));
+        await QuoteRowsAsync(fixture, "before update of token_data");
+        await fixture.Postgres.ExecuteAsync(
+            "update oauth_tokens set token_data = (select token_data from oauth_tokens where account = 'good') where account = 'limited'", fixture.Database.Name);
+        await fixture.RequestRefreshAsync("good", "quoted");
+        await fixture.SeesAsync("good", "Persisted", "False");
+        await fixture.RequestRefreshAsync("limited", "moved");
+        await fixture.SeesAsync("limited", "Stalled", "True", "StoredTokenInvalid");
+        await fixture.Postgres.StopAsync(crash: true);
+        await fixture.Postgres.StartAgainAsync();
+        await fixture.Postgres.ExecuteAsync("drop trigger quote on oauth_tokens", fixture.Database.Name);
+        await fixture.SeesAsync("good", "Persisted", "True", within: TimeSpan.FromSeconds(60));
     }
 
     /// <summary>From now on Postgres refuses to write the row of <c>good</c>, and says in its error what is in it.</summary>
-    private static Task QuoteRowsAsync(OperatorBed bed, string when) => bed.Postgres.ExecuteAsync(
+    private static Task QuoteRowsAsync(OperatorFixture fixture, string when) => fixture.Postgres.ExecuteAsync(
         $"""
         create function quote() returns trigger language plpgsql as $$ begin raise exception 'no: %', new; end $$;
         create trigger quote {when} on oauth_tokens for each row when (new.account = 'good') execute function quote();
         """,
-        bed.Database.Name);
+        fixture.Database.Name);
 
-    private async Task OutputHoldsOnlyAnAccessTokenAsync(OperatorBed bed)
+    private async Task OutputHoldsOnlyAnAccessTokenAsync(OperatorFixture fixture)
     {
-        var output = (await bed.SecretAsync("output"))!;
-        bed.Tokens.IsValid(output["access_token"]!).Should().BeTrue();
+        var output = (await fixture.SecretAsync("output"))!;
+        fixture.Tokens.IsValid(output["access_token"]!).Should().BeTrue();
         var rest = (JsonObject)output.Json["data"]!.DeepClone();
         rest.Remove("access_token");
-        _marks.FoundIn("the rest of the written Secret", rest.ToJsonString() + output.Json["metadata"]!.ToJsonString()).Should().BeEmpty();
+        _canaries.FoundIn("the rest of the written Secret", rest.ToJsonString() + output.Json["metadata"]!.ToJsonString()).Should().BeEmpty();
     }
 
     private void AddKey(TestKeyring keyring, string id)
     {
         var content = keyring.Add(id);
-        _marks.Add($"key {id}", content);
-        _marks.Add($"bytes of key {id}", Convert.FromBase64String(content));
+        _canaries.Add($"key {id}", content);
+        _canaries.Add($"bytes of key {id}", Convert.FromBase64String(content));
     }
 
     private async Task SayAsync(Task<CommandResult> verb)
@@ -268,9 +268,9 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
             _said.Append(result.Output).Append(result.Errors);
     }
 
-    private static async Task<string> GetAsync(OperatorBed bed, string path)
+    private static async Task<string> GetAsync(OperatorFixture fixture, string path)
     {
-        using var http = new HttpClient { BaseAddress = bed.Operator.Address };
+        using var http = new HttpClient { BaseAddress = fixture.Operator.Address };
         using var answer = await http.GetAsync(new Uri(path, UriKind.Relative));
         return await answer.Content.ReadAsStringAsync();
     }
@@ -282,6 +282,6 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         return await reader.ReadToEndAsync();
     }
 
-    private async Task<string> JsonAsync(string api, OperatorBed bed, string resource) =>
-        (await cluster.Plane.GetAsync($"{api}/namespaces/{bed.Namespace}/{resource}"))!.ToJsonString();
+    private async Task<string> JsonAsync(string api, OperatorFixture fixture, string resource) =>
+        (await cluster.Plane.GetAsync($"{api}/namespaces/{fixture.Namespace}/{resource}"))!.ToJsonString();
 }

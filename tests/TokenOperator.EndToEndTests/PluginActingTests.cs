@@ -4,13 +4,13 @@ namespace TokenOperator.EndToEndTests;
 [Collection(PersonGroup.Name)]
 public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private OperatorBed _bed = null!;
-    private PluginBed _person = null!;
+    private OperatorFixture _bed = null!;
+    private PluginFixture _person = null!;
 
     public async Task InitializeAsync()
     {
-        _bed = await OperatorBed.StartAsync(cluster);
-        _person = await PluginBed.CreateAsync(cluster, _bed);
+        _bed = await OperatorFixture.StartAsync(cluster);
+        _person = await PluginFixture.CreateAsync(cluster, _bed);
     }
 
     public async Task DisposeAsync() => await _bed.DisposeAsync();

@@ -15,7 +15,7 @@ public sealed class InstalledPlugin : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var script = Path.Combine(TestAssets.RepositoryRoot(), "hack", "install-plugin.sh");
+        var script = Repository.File("hack/install-plugin.sh");
         Installation = await Command.RunAsync("bash", [script, Path.GetDirectoryName(PluginProgram.Path)!], environment: new Dictionary<string, string?> { ["PREFIX"] = _prefix });
         var kubectl = (await TestAssets.FindAsync()).Kubectl;
         SearchPath = $"{Path.Combine(_prefix, "bin")}:{Path.GetDirectoryName(kubectl)}:{Environment.GetEnvironmentVariable("PATH")}";
@@ -32,11 +32,11 @@ public sealed class InstalledPlugin : IAsyncLifetime
 [Collection(PersonGroup.Name)]
 public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin installed) : IClassFixture<InstalledPlugin>, IAsyncLifetime
 {
-    private PluginBed _person = null!;
+    private PluginFixture _person = null!;
 
     public async Task InitializeAsync()
     {
-        _person = await PluginBed.CreateAsync(cluster, await OperatorBed.CreateAsync(cluster));
+        _person = await PluginFixture.CreateAsync(cluster, await OperatorFixture.CreateAsync(cluster));
         await _person.Bed.ApplyAsync("marcus-gmail");
     }
 

@@ -8,16 +8,16 @@ namespace TokenOperator.EndToEndTests;
 [Collection(PersonGroup.Name)]
 public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private OperatorBed _bed = null!;
-    private PluginBed _person = null!;
+    private OperatorFixture _bed = null!;
+    private PluginFixture _person = null!;
     private FakeKubelet _kubelet = null!;
 
     private string Namespace => _bed.Namespace;
 
     public async Task InitializeAsync()
     {
-        _bed = await OperatorBed.StartAsync(cluster);
-        _person = await PluginBed.CreateAsync(cluster, _bed);
+        _bed = await OperatorFixture.StartAsync(cluster);
+        _person = await PluginFixture.CreateAsync(cluster, _bed);
         _kubelet = await FakeKubelet.StartAsync();
         await _kubelet.RegisterAsync(_bed.Kubectl, $"node-{Namespace}");
         await _bed.AddAccountAsync("marcus");
@@ -47,7 +47,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         result.Output.Should().Contain("[operator-a] Information: first");
         result.Errors.Should().Contain("the log of the pod").And.Contain("operator-new");
 
-        var administrator = await PluginBed.RunAsAsync(cluster.Plane.AdminKubeconfig, "logs", "marcus", "-n", Namespace, "--operator-namespace", Namespace);
+        var administrator = await PluginFixture.RunAsAsync(cluster.Plane.AdminKubeconfig, "logs", "marcus", "-n", Namespace, "--operator-namespace", Namespace);
         administrator.Output.Should().Contain("[operator-b (leader)] Information: second");
 
         var others = await _person.RunAsync("logs", "marcus");
@@ -151,7 +151,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         await HoldLeaseAsync("operator-a_1234");
         await _bed.WriteSecretAsync("token-operator-keys", "2026-05-01", "not shown");
         await cluster.Plane.ServiceAccountKubeconfigAsync(Namespace, "token-operator");
-        await PluginBed.BindAsync(cluster.Plane, Namespace, "token-operator", "ClusterRole", "token-operator");
+        await PluginFixture.BindAsync(cluster.Plane, Namespace, "token-operator", "ClusterRole", "token-operator");
     }
 
     private async Task AddPodAsync(string name, bool ready = false, string mount = """{"name": "token", "mountPath": "/token"}""")

@@ -10,8 +10,8 @@ public sealed class PluginTests(ClusterFixture cluster)
     [Fact]
     public async Task Status_shows_healthy_and_broken_tokens_with_the_cause_and_the_next_step()
     {
-        await using var bed = await OperatorBed.StartAsync(cluster);
-        var person = await PluginBed.CreateAsync(cluster, bed);
+        await using var bed = await OperatorFixture.StartAsync(cluster);
+        var person = await PluginFixture.CreateAsync(cluster, bed);
         await bed.AddAccountAsync("good");
         await bed.ReadyAsync("good");
         var good = await person.RunAsync("status");
@@ -31,8 +31,8 @@ public sealed class PluginTests(ClusterFixture cluster)
     [Fact]
     public async Task Watching_status_shows_a_change_at_once()
     {
-        await using var bed = await OperatorBed.StartAsync(cluster);
-        var person = await PluginBed.CreateAsync(cluster, bed);
+        await using var bed = await OperatorFixture.StartAsync(cluster);
+        var person = await PluginFixture.CreateAsync(cluster, bed);
         await bed.ApplyAsync("late");
         await using var watch = person.Start(person.File("watch.log"), "status", "late", "--watch", "-o", "json");
         await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("SeedMissing", StringComparison.Ordinal));
@@ -45,8 +45,8 @@ public sealed class PluginTests(ClusterFixture cluster)
     [Fact]
     public async Task Watching_status_shows_an_expiry_and_prints_the_header_once()
     {
-        await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(20) });
-        var person = await PluginBed.CreateAsync(cluster, bed);
+        await using var bed = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(20) });
+        var person = await PluginFixture.CreateAsync(cluster, bed);
         await bed.AddAccountAsync("abandoned");
         await bed.ReadyAsync("abandoned");
         await bed.Operator.StopAsync();
@@ -66,22 +66,22 @@ public sealed class PluginTests(ClusterFixture cluster)
     [Fact]
     public async Task Errors_are_one_sentence_that_says_what_to_do()
     {
-        var bed = await cluster.SharedBedAsync();
-        var person = await PluginBed.CreateAsync(cluster, bed);
+        var bed = await cluster.SharedFixtureAsync();
+        var person = await PluginFixture.CreateAsync(cluster, bed);
         await bed.AddAccountAsync("plugin-typed");
 
         await FailsAsync(person.RunAsync("status", "plugin-tpyed"), 4, "Did you mean plugin-typed?");
         await FailsAsync(person.RunAsync("status", "-A"), 5, "You cannot do this: list oauthtokens");
         await FailsAsync(person.RunAsync("status", "--context", "elsewhere"), 2, "has no context elsewhere. It has: test-bed");
-        await FailsAsync(PluginBed.RunAsAsync("/does/not/exist", "status"), 2, "The kubeconfig /does/not/exist does not exist");
+        await FailsAsync(PluginFixture.RunAsAsync("/does/not/exist", "status"), 2, "The kubeconfig /does/not/exist does not exist");
         await FailsAsync(person.RunAsync("staus"), 2, "Did you mean status?");
         await FailsAsync(person.RunAsync("doctor", "--postgres"), 2, "token-operator migrate status");
-        await FailsAsync(PluginBed.RunAsAsync(cluster.Plane.AdminKubeconfig, "status", "-n", "no-such-namespace"), 4, "The namespace no-such-namespace does not exist.");
+        await FailsAsync(PluginFixture.RunAsAsync(cluster.Plane.AdminKubeconfig, "status", "-n", "no-such-namespace"), 4, "The namespace no-such-namespace does not exist.");
         await FailsAsync(person.RunAsync("status", "--output", "xml"), 2, "xml");
         var stranger = await cluster.Plane.WriteKubeconfigAsync($"{bed.Namespace}.stranger", "no-such-token");
-        await FailsAsync(PluginBed.RunAsAsync(stranger, "status"), 5, "Sign in to the cluster again");
+        await FailsAsync(PluginFixture.RunAsAsync(stranger, "status"), 5, "Sign in to the cluster again");
         var away = await cluster.Plane.WriteKubeconfigAsync($"{bed.Namespace}.away", "token", new Uri("https://127.0.0.1:1"));
-        await FailsAsync(PluginBed.RunAsAsync(away, "status"), 3, "cannot be reached");
+        await FailsAsync(PluginFixture.RunAsAsync(away, "status"), 3, "cannot be reached");
     }
 
     private static async Task FailsAsync(Task<CommandResult> run, int exitCode, string sentence)

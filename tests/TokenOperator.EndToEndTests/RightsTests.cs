@@ -17,49 +17,49 @@ public sealed class RightsTests(ClusterFixture cluster)
     [Fact]
     public async Task The_operator_has_the_rights_that_it_uses_and_no_others()
     {
-        await using var bed = await OperatorBed.StartAsync(cluster);
-        var lease = $"lease-of-{bed.Namespace}";
-        await bed.Operator.StopAsync();
-        await bed.StartOperatorAsync(("LeaderElection__LeaseName", lease));
+        await using var fixture = await OperatorFixture.StartAsync(cluster);
+        var lease = $"lease-of-{fixture.Namespace}";
+        await fixture.Operator.StopAsync();
+        await fixture.StartOperatorAsync(("LeaderElection__LeaseName", lease));
 
         // The finalizer is added, the client and the seed are read, Secret, status and event written.
-        await bed.AddAccountAsync("all", spec => spec["deletionPolicy"] = "Delete");
-        await bed.ReadyAsync("all");
+        await fixture.AddAccountAsync("all", spec => spec["deletionPolicy"] = "Delete");
+        await fixture.ReadyAsync("all");
         // Another Secret, and the old one is deleted.
-        await bed.PatchSpecAsync("all", """{"secretName": "moved"}""");
-        await Eventually.SeesAsync(() => bed.SecretAsync("all"), secret => secret is null);
-        await bed.WriteSecretAsync("taken", "of", "somebody else");
+        await fixture.PatchSpecAsync("all", """{"secretName": "moved"}""");
+        await Eventually.SeesAsync(() => fixture.SecretAsync("all"), secret => secret is null);
+        await fixture.WriteSecretAsync("taken", "of", "somebody else");
         // The same trouble twice: an event that is counted up.
         for (var i = 0; i < 2; i++)
         {
-            await bed.PatchSpecAsync("all", """{"secretName": "taken"}""");
-            await bed.SeesAsync("all", "Ready", "False", "SecretConflict");
-            await bed.PatchSpecAsync("all", """{"secretName": "moved"}""");
-            await bed.ReadyAsync("all");
+            await fixture.PatchSpecAsync("all", """{"secretName": "taken"}""");
+            await fixture.SeesAsync("all", "Ready", "False", "SecretConflict");
+            await fixture.PatchSpecAsync("all", """{"secretName": "moved"}""");
+            await fixture.ReadyAsync("all");
         }
 
-        await bed.DeleteAsync("all");
+        await fixture.DeleteAsync("all");
         var granted = await GrantedAsync();
         granted.Should().Contain(Right.OverOwners).And.HaveCountGreaterThan(10);
         var needed = granted.Where(right => right != Right.OverOwners).ToHashSet();
 
         // A lease is renewed, and an event counted, in the background.
         await Eventually.SeesAsync(
-            async () => string.Join(", ", needed.Except(await UsedAsync(bed.Namespace, lease))), unused => unused.Length == 0, TimeSpan.FromSeconds(30), condition: "no right is unused");
-        (await UsedAsync(bed.Namespace, lease)).Should().BeEquivalentTo(needed);
-        (await RequestsAsync(bed.Namespace, lease)).Should().NotContain(request => request.Status == 403);
+            async () => string.Join(", ", needed.Except(await UsedAsync(fixture.Namespace, lease))), unused => unused.Length == 0, TimeSpan.FromSeconds(30), condition: "no right is unused");
+        (await UsedAsync(fixture.Namespace, lease)).Should().BeEquivalentTo(needed);
+        (await RequestsAsync(fixture.Namespace, lease)).Should().NotContain(request => request.Status == 403);
     }
 
     [Fact]
     public async Task Secrets_are_listed_and_watched_without_what_is_in_them()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster);
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
         await using var api = await HttpFaultProxy.StartAsync(cluster.Plane.Server, cluster.Plane.CertificateAuthorityFile);
-        var kubeconfig = Path.Combine(cluster.Plane.Folder, $"{bed.Namespace}.kubeconfig");
+        var kubeconfig = Path.Combine(cluster.Plane.Folder, $"{fixture.Namespace}.kubeconfig");
         await KubeconfigFile.RedirectAsync(cluster.OperatorKubeconfig, kubeconfig, api.Address, api.Authority);
-        await bed.StartOperatorAsync(("KUBECONFIG", kubeconfig));
-        await bed.AddAccountAsync("seen");
-        await bed.ReadyAsync("seen");
+        await fixture.StartOperatorAsync(("KUBECONFIG", kubeconfig));
+        await fixture.AddAccountAsync("seen");
+        await fixture.ReadyAsync("seen");
 
         var whole = api.Exchanges.Where(exchange => exchange.Method == "GET" && exchange.Path.EndsWith("/secrets", StringComparison.Ordinal)).ToList();
         whole.Should().Contain(exchange => exchange.Query.Contains("watch=")).And.Contain(exchange => !exchange.Query.Contains("watch="));
@@ -68,8 +68,8 @@ public sealed class RightsTests(ClusterFixture cluster)
             .Select(exchange => exchange.Path.Split('/')[^1]).Should().BeSubsetOf(["client", "seen-seed"], "only what an OAuthToken names is read");
     }
 
-    private async Task<IReadOnlyList<ApiRequest>> RequestsAsync(string ns, string lease) =>
-        [.. (await cluster.Plane.AuditLog.RequestsAsync(OperatorBed.User)).Where(request => request.Namespace == ns || request.Name == lease)];
+    private async Task<IReadOnlyList<AuditedRequest>> RequestsAsync(string ns, string lease) =>
+        [.. (await cluster.Plane.AuditLog.RequestsAsync(OperatorFixture.User)).Where(request => request.Namespace == ns || request.Name == lease)];
 
     private async Task<HashSet<Right>> UsedAsync(string ns, string lease)
     {

@@ -7,9 +7,9 @@ namespace TokenOperator.EndToEndTests;
 public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private static readonly TimeSpan Promise = TimeSpan.FromSeconds(2);
-    private OperatorBed _bed = null!;
+    private OperatorFixture _fixture = null!;
 
-    public async Task InitializeAsync() => _bed = await cluster.SharedBedAsync();
+    public async Task InitializeAsync() => _fixture = await cluster.SharedFixtureAsync();
 
     public Task DisposeAsync() => Task.CompletedTask;
 
@@ -17,8 +17,8 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     public async Task A_deleted_Secret_comes_back_without_asking_the_provider()
     {
         var (asked, token) = await ReadyAsync("deleted");
-        await _bed.Kubectl.RunAsync(["delete", "secret", "-n", _bed.Namespace, "deleted"]);
-        (await Eventually.SeesAsync(() => _bed.SecretAsync("deleted"), secret => secret is not null, Promise))!["access_token"].Should().Be(token);
+        await _fixture.Kubectl.RunAsync(["delete", "secret", "-n", _fixture.Namespace, "deleted"]);
+        (await Eventually.SeesAsync(() => _fixture.SecretAsync("deleted"), secret => secret is not null, Promise))!["access_token"].Should().Be(token);
         Asked("deleted").Should().Be(asked);
     }
 
@@ -29,58 +29,58 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     public async Task A_Secret_changed_by_hand_is_put_right_without_asking_the_provider(string name, string patch)
     {
         var (asked, token) = await ReadyAsync(name);
-        await _bed.Kubectl.RunAsync(["patch", "secret", "-n", _bed.Namespace, name, "--type=merge", "-p", patch]);
-        await Eventually.SeesAsync(async () => (await _bed.SecretAsync(name))?["access_token"], now => now == token, Promise);
+        await _fixture.Kubectl.RunAsync(["patch", "secret", "-n", _fixture.Namespace, name, "--type=merge", "-p", patch]);
+        await Eventually.SeesAsync(async () => (await _fixture.SecretAsync(name))?["access_token"], now => now == token, Promise);
         Asked(name).Should().Be(asked);
     }
 
     [Fact]
     public async Task A_Secret_that_somebody_else_made_is_not_touched()
     {
-        await _bed.WriteSecretAsync("foreign", "precious", "mine");
-        var before = (await _bed.SecretAsync("foreign"))!;
-        await _bed.AddAccountAsync("foreign");
-        var view = await _bed.SeesAsync("foreign", "Ready", "False", "SecretConflict");
-        view.Message("Ready").Should().Contain($"{_bed.Namespace}/foreign").And.Contain("secretName");
+        await _fixture.WriteSecretAsync("foreign", "precious", "mine");
+        var before = (await _fixture.SecretAsync("foreign"))!;
+        await _fixture.AddAccountAsync("foreign");
+        var view = await _fixture.SeesAsync("foreign", "Ready", "False", "SecretConflict");
+        view.Message("Ready").Should().Contain($"{_fixture.Namespace}/foreign").And.Contain("secretName");
         view.Status("Stalled").Should().Be("True");
-        (await _bed.SecretAsync("foreign"))!.Version.Should().Be(before.Version);
+        (await _fixture.SecretAsync("foreign"))!.Version.Should().Be(before.Version);
 
-        await _bed.Kubectl.RunAsync(["delete", "secret", "-n", _bed.Namespace, "foreign"]);
-        await _bed.ReadyAsync("foreign");
+        await _fixture.Kubectl.RunAsync(["delete", "secret", "-n", _fixture.Namespace, "foreign"]);
+        await _fixture.ReadyAsync("foreign");
     }
 
     [Fact]
     public async Task Of_two_objects_with_the_same_secretName_the_first_keeps_the_Secret()
     {
-        await _bed.AddAccountAsync("first", spec => spec["secretName"] = "wanted-by-two");
-        await _bed.ReadyAsync("first");
-        await _bed.AddAccountAsync("second", spec => spec["secretName"] = "wanted-by-two");
-        (await _bed.SeesAsync("second", "Ready", "False", "SecretConflict")).Message("Ready").Should().Contain("first");
-        (await _bed.SecretAsync("wanted-by-two"))!["account"].Should().Be("first");
+        await _fixture.AddAccountAsync("first", spec => spec["secretName"] = "wanted-by-two");
+        await _fixture.ReadyAsync("first");
+        await _fixture.AddAccountAsync("second", spec => spec["secretName"] = "wanted-by-two");
+        (await _fixture.SeesAsync("second", "Ready", "False", "SecretConflict")).Message("Ready").Should().Contain("first");
+        (await _fixture.SecretAsync("wanted-by-two"))!["account"].Should().Be("first");
     }
 
     [Fact]
     public async Task Deleted_and_created_again_under_the_same_name_the_object_has_its_Secret_again()
     {
         var (asked, _) = await ReadyAsync("phoenix");
-        await _bed.DeleteAsync("phoenix");
-        await _bed.ApplyAsync("phoenix");
-        var view = await _bed.ReadyAsync("phoenix");
+        await _fixture.DeleteAsync("phoenix");
+        await _fixture.ApplyAsync("phoenix");
+        var view = await _fixture.ReadyAsync("phoenix");
         // No garbage collector runs here: the Secret of the first object is taken over.
         await Eventually.SeesAsync(
-            () => _bed.SecretAsync("phoenix"),
+            () => _fixture.SecretAsync("phoenix"),
             secret => (string?)secret!.Json["metadata"]!["ownerReferences"]![0]!["uid"] == (string?)view.Json["metadata"]!["uid"]);
         Asked("phoenix").Should().Be(asked, "the row was retained");
     }
 
-    private int Asked(string name) => _bed.Tokens.Requests.Count(r => r.Form.TryGetValue("refresh_token", out var token) && token == _tokens[name]);
+    private int Asked(string name) => _fixture.Tokens.Requests.Count(r => r.Form.TryGetValue("refresh_token", out var token) && token == _tokens[name]);
 
     private readonly Dictionary<string, string> _tokens = [];
 
     private async Task<(int Asked, string Token)> ReadyAsync(string name)
     {
-        _tokens[name] = (await _bed.AddAccountAsync(name)).RefreshToken;
-        await _bed.ReadyAsync(name);
-        return (Asked(name), (await _bed.SecretAsync(name))!["access_token"]!);
+        _tokens[name] = (await _fixture.AddAccountAsync(name)).RefreshToken;
+        await _fixture.ReadyAsync(name);
+        return (Asked(name), (await _fixture.SecretAsync(name))!["access_token"]!);
     }
 }

@@ -11,29 +11,29 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
     [Fact]
     public async Task A_link_takes_a_browser_through_consent_on_whichever_replica_and_neither_it_nor_the_answer_works_twice()
     {
-        await using var bed = await SelfServiceBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        await bed.StartReplicaAsync();
-        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        await fixture.StartReplicaAsync();
+        var link = await fixture.LinkAsync("marcus", "marcus@example.com");
         using var browser = new PlainBrowser();
 
         var offer = await browser.OpenAsync(link);
-        var again = await browser.OpenAsync(bed.AtReplica(link));
+        var again = await browser.OpenAsync(fixture.AtReplica(link));
         var begun = await browser.SubmitAsync(again);
         var back = await browser.ConsentAsync(begun.Redirect!, "marcus");
-        var ended = await browser.OpenAsync(bed.AtReplica(back));
+        var ended = await browser.OpenAsync(fixture.AtReplica(back));
         var done = await browser.OpenAsync(ended.Redirect!);
 
         offer.Status.Should().Be(200, "looking at a link uses nothing up");
         offer.Text.Should().Contain("marcus needs your consent");
         done.Status.Should().Be(200, done.Text);
         done.Text.Should().Contain("has your consent");
-        await bed.Operators.SeesAsync("marcus", "Stalled", "False");
-        var after = await bed.Operators.ReadyAsync("marcus");
+        await fixture.Operators.SeesAsync("marcus", "Stalled", "False");
+        var after = await fixture.Operators.ReadyAsync("marcus");
         after["authorizationURL"].Should().BeNull("there is nothing to consent to");
-        var token = (await bed.Operators.SecretAsync("marcus"))!["access_token"]!;
-        (await bed.Server.IsActiveAsync(token)).Should().BeTrue();
-        var stored = (await bed.Operators.StoredTokenAsync("marcus"))!;
+        var token = (await fixture.Operators.SecretAsync("marcus"))!["access_token"]!;
+        (await fixture.Server.IsActiveAsync(token)).Should().BeTrue();
+        var stored = (await fixture.Operators.StoredTokenAsync("marcus"))!;
         stored.Identity.Should().Be(new Core.Tokens.Identity("marcus", "marcus@example.com"));
 
         // What the browser saw on our side: no token, no code, no verifier, and nothing that is kept or told on.
@@ -47,38 +47,38 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
 
         done.Address.Query.Should().BeEmpty("the code does not stay in the address bar");
         begun.Headers["Set-Cookie"].Should().Contain("httponly").And.Contain("samesite=lax");
-        (await SelfServiceBed.EndAsync(browser, back)).Status.Should().Be(403, "a state is good once");
+        (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403, "a state is good once");
         (await browser.OpenAsync(link)).Status.Should().Be(410, "a link is good until it has brought a token");
         (await browser.SubmitAsync(again)).Status.Should().Be(410);
-        bed.Operators.Operator.Log.Should().NotContain(token);
+        fixture.Operators.Operator.Log.Should().NotContain(token);
     }
 
     [Fact]
     public async Task What_another_browser_began_is_not_ended_in_the_victims()
     {
-        await using var bed = await SelfServiceBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var link = await bed.LinkAsync("victim", "victim@example.com");
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var link = await fixture.LinkAsync("victim", "victim@example.com");
         using var attacker = new PlainBrowser();
         using var victim = new PlainBrowser();
 
         var begun = await attacker.SubmitAsync(await attacker.OpenAsync(link));
         var back = await victim.ConsentAsync(begun.Redirect!, "victim");
-        var page = await SelfServiceBed.EndAsync(victim, back);
+        var page = await SelfServiceFixture.EndAsync(victim, back);
 
         page.Status.Should().Be(403);
         page.Text.Should().Contain("begun in another browser");
-        (await SelfServiceBed.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt has used the state up");
-        await bed.IsUnchangedAsync("victim");
+        (await SelfServiceFixture.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt has used the state up");
+        await fixture.IsUnchangedAsync("victim");
     }
 
     [Fact]
     public async Task An_answer_counts_for_the_object_and_the_browser_that_it_was_asked_for_alone()
     {
-        await using var bed = await SelfServiceBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var mine = await bed.LinkAsync("mine", "mine@example.com");
-        var other = await bed.LinkAsync("other", "other@example.com");
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var mine = await fixture.LinkAsync("mine", "mine@example.com");
+        var other = await fixture.LinkAsync("other", "other@example.com");
         using var browser = new PlainBrowser();
 
         // The link of one object at the name of another.
@@ -90,42 +90,42 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var first = await browser.SubmitAsync(await browser.OpenAsync(mine));
         var back = await browser.ConsentAsync(first.Redirect!, "mine");
         await browser.SubmitAsync(await browser.OpenAsync(other));
-        (await SelfServiceBed.EndAsync(browser, back)).Status.Should().Be(403);
+        (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403);
 
         // An answer to nothing.
-        (await SelfServiceBed.EndAsync(browser, new Uri(back, "/authorize/callback?state=made-up&code=made-up"))).Status.Should().Be(403);
-        (await SelfServiceBed.EndAsync(browser, new Uri(back, "/authorize/callback"))).Status.Should().Be(403);
+        (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback?state=made-up&code=made-up"))).Status.Should().Be(403);
+        (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback"))).Status.Should().Be(403);
 
         // The object was changed between beginning and end: whose consent it must be may be another's by now.
         var begun = await browser.SubmitAsync(await browser.OpenAsync(mine));
-        await bed.Operators.PatchSpecAsync("mine", """{"identity": "somebody-else@example.com"}""");
-        await bed.Operators.SeesAsync("mine", "Stalled", "True");
-        var late = await SelfServiceBed.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "mine"));
+        await fixture.Operators.PatchSpecAsync("mine", """{"identity": "somebody-else@example.com"}""");
+        await fixture.Operators.SeesAsync("mine", "Stalled", "True");
+        var late = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "mine"));
         late.Status.Should().BeOneOf(409, 403);
-        await bed.IsUnchangedAsync("mine");
-        await bed.IsUnchangedAsync("other");
+        await fixture.IsUnchangedAsync("mine");
+        await fixture.IsUnchangedAsync("other");
     }
 
     [Fact]
     public async Task Somebody_elses_account_is_not_connected_and_a_denied_consent_changes_nothing()
     {
-        await using var bed = await SelfServiceBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var link = await bed.LinkAsync("marcus", "marcus@example.com");
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var link = await fixture.LinkAsync("marcus", "marcus@example.com");
         using var browser = new PlainBrowser();
 
         var begun = await browser.SubmitAsync(await browser.OpenAsync(link));
-        var wrong = await SelfServiceBed.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "eve"));
+        var wrong = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "eve"));
         begun = await browser.SubmitAsync(await browser.OpenAsync(link));
-        var denied = await SelfServiceBed.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "marcus", allow: false));
+        var denied = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "marcus", allow: false));
 
         wrong.Status.Should().Be(403);
         wrong.Text.Should().Contain("another account").And.NotContain("marcus@example.com", "who is expected is not told to a stranger");
         denied.Text.Should().Contain("Consent was denied");
-        await bed.IsUnchangedAsync("marcus");
+        await fixture.IsUnchangedAsync("marcus");
 
         // Nobody named and nobody on record: anybody's could be connected.
-        var unnamed = await browser.OpenAsync(await bed.LinkAsync("unnamed", identity: null));
+        var unnamed = await browser.OpenAsync(await fixture.LinkAsync("unnamed", identity: null));
         unnamed.Status.Should().Be(403);
         unnamed.Text.Should().Contain("spec.identity");
     }
@@ -133,13 +133,13 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
     [Fact]
     public async Task A_link_ends_another_site_cannot_begin_and_each_port_serves_its_own()
     {
-        await using var bed = await SelfServiceBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync(("SelfService__LinkLifetime", "6s"));
-        var old = await bed.LinkAsync("marcus", "marcus@example.com");
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync(("SelfService__LinkLifetime", "6s"));
+        var old = await fixture.LinkAsync("marcus", "marcus@example.com");
         using var browser = new PlainBrowser();
 
         await Eventually.SeesAsync(() => browser.OpenAsync(old), page => page.Status == 410);
-        var link = await Eventually.SeesAsync(async () => (await bed.Operators.GetAsync("marcus"))["authorizationURL"], now => now is not null && now != old.AbsoluteUri);
+        var link = await Eventually.SeesAsync(async () => (await fixture.Operators.GetAsync("marcus"))["authorizationURL"], now => now is not null && now != old.AbsoluteUri);
         link.Should().NotBe(old.AbsoluteUri, "a new one takes its place");
 
         using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
@@ -147,45 +147,45 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         using var answer = await http.SendAsync(request);
         answer.StatusCode.Should().Be(HttpStatusCode.Forbidden);
 
-        (await browser.OpenAsync(new Uri(bed.PublicUrl, "/metrics"))).Status.Should().Be(404);
-        (await browser.OpenAsync(new Uri(bed.PublicUrl, "/healthz"))).Status.Should().Be(404);
-        (await browser.OpenAsync(new Uri(bed.Operators.Operator.Address, new Uri(link!).AbsolutePath))).Status.Should().Be(404);
+        (await browser.OpenAsync(new Uri(fixture.PublicUrl, "/metrics"))).Status.Should().Be(404);
+        (await browser.OpenAsync(new Uri(fixture.PublicUrl, "/healthz"))).Status.Should().Be(404);
+        (await browser.OpenAsync(new Uri(fixture.Operators.Operator.Address, new Uri(link!).AbsolutePath))).Status.Should().Be(404);
     }
 
     [Fact]
     public async Task Without_a_public_address_no_status_has_a_link()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        (await bed.AddDeadAccountAsync("marcus", "marcus@example.com"))["authorizationURL"].Should().BeNull();
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        (await fixture.AddDeadAccountAsync("marcus", "marcus@example.com"))["authorizationURL"].Should().BeNull();
     }
 }
 
-/// <summary>A <see cref="ConsentBed"/> whose operator serves people.</summary>
-public sealed class SelfServiceBed : IAsyncDisposable
+/// <summary>A <see cref="ConsentFixture"/> whose operator serves people.</summary>
+public sealed class SelfServiceFixture : IAsyncDisposable
 {
-    private readonly ConsentBed _bed;
+    private readonly ConsentFixture _fixture;
     private readonly int _port = Ports.Free();
     private readonly Dictionary<string, string?> _generations = [];
     private int _replicaPort;
 
-    private SelfServiceBed(ConsentBed bed) => _bed = bed;
+    private SelfServiceFixture(ConsentFixture fixture) => _fixture = fixture;
 
     /// <summary>The operators.</summary>
-    public OperatorBed Operators => _bed.Operators;
+    public OperatorFixture Operators => _fixture.Operators;
 
     /// <summary>The provider.</summary>
-    public OpenIddictServer Server => _bed.Server;
+    public OpenIddictServer Server => _fixture.Server;
 
     /// <summary>Where people are served.</summary>
     public Uri PublicUrl => new($"http://127.0.0.1:{_port}/");
 
     /// <summary>Makes all but the operator, with the redirect address entered at the provider.</summary>
-    public static async Task<SelfServiceBed> CreateAsync(ClusterFixture cluster)
+    public static async Task<SelfServiceFixture> CreateAsync(ClusterFixture cluster)
     {
-        var bed = new SelfServiceBed(await ConsentBed.CreateAsync(cluster));
-        await bed.Server.AllowRedirectAsync(new Uri(bed.PublicUrl, "authorize/callback"));
-        return bed;
+        var fixture = new SelfServiceFixture(await ConsentFixture.CreateAsync(cluster));
+        await fixture.Server.AllowRedirectAsync(new Uri(fixture.PublicUrl, "authorize/callback"));
+        return fixture;
     }
 
     /// <summary>Starts the operator that the public address leads to.</summary>
@@ -200,7 +200,7 @@ public sealed class SelfServiceBed : IAsyncDisposable
     /// <summary>The link of an account that needs its owner.</summary>
     public async Task<Uri> LinkAsync(string name, string? identity)
     {
-        await _bed.AddDeadAccountAsync(name, identity);
+        await _fixture.AddDeadAccountAsync(name, identity);
         _generations[name] = await GenerationAsync(name);
         return new Uri((await Eventually.SeesAsync(async () => (await Operators.GetAsync(name))["authorizationURL"], link => link is not null))!);
     }
@@ -216,10 +216,10 @@ public sealed class SelfServiceBed : IAsyncDisposable
     public async Task IsUnchangedAsync(string name) => (await GenerationAsync(name)).Should().Be(_generations[name], "nothing was imported");
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _bed.DisposeAsync();
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
 
     private Task<string?> GenerationAsync(string name) => Operators.QueryAsync($"select generation from oauth_tokens where account = '{name}'");
 
     private Task<OperatorProcess> StartAsync(int port, params (string Name, string Value)[] settings) =>
-        _bed.StartOperatorAsync([("SelfService__PublicUrl", PublicUrl.AbsoluteUri), ("SelfService__Port", $"{port}"), .. settings]);
+        _fixture.StartOperatorAsync([("SelfService__PublicUrl", PublicUrl.AbsoluteUri), ("SelfService__Port", $"{port}"), .. settings]);
 }

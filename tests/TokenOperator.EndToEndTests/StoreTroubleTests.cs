@@ -11,17 +11,17 @@ namespace TokenOperator.EndToEndTests;
 [Collection(FaultGroup.Name)]
 public sealed class StoreTroubleTests(ClusterFixture cluster)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
     private static readonly (string, string) Rotates = ("Providers__google__RotatesRefreshTokens", "true");
 
     [Fact]
     public async Task A_Postgres_that_takes_no_more_connections_loses_no_token()
     {
         await using var postgres = await PostgresServer.StartAsync(new PostgresServerOptions { Settings = new Dictionary<string, string> { ["max_connections"] = "10" } });
-        await using var bed = await CreateAsync(postgres);
-        await LosesNothingAsync(bed, "takes no more connections", async () =>
+        await using var fixture = await CreateAsync(postgres);
+        await LosesNothingAsync(fixture, "takes no more connections", async () =>
         {
-            var taken = await UsedUpConnections.TakeAsync(bed.Database);
+            var taken = await UsedUpConnections.TakeAsync(fixture.Database);
             return () => taken.DisposeAsync().AsTask();
         });
     }
@@ -30,12 +30,12 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     public async Task A_Postgres_whose_disk_is_full_loses_no_token()
     {
         await using var postgres = await PostgresServer.StartAsync(new PostgresServerOptions { SmallDisk = "128k" });
-        await using var bed = await CreateAsync(postgres);
-        await LosesNothingAsync(bed, "its disk is full", async () =>
+        await using var fixture = await CreateAsync(postgres);
+        await LosesNothingAsync(fixture, "its disk is full", async () =>
         {
-            await postgres.ExecuteAsync("alter table oauth_tokens set tablespace small", bed.Database.Name);
+            await postgres.ExecuteAsync("alter table oauth_tokens set tablespace small", fixture.Database.Name);
             // The room of dead rows is filled as well, so that no page takes one more row with tokens.
-            await postgres.ExecuteAsync("vacuum oauth_tokens", bed.Database.Name);
+            await postgres.ExecuteAsync("vacuum oauth_tokens", fixture.Database.Name);
             await postgres.ExecuteAsync(
                 """
                 do $$ begin loop
@@ -45,7 +45,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
                   end;
                 end loop; end $$
                 """,
-                bed.Database.Name);
+                fixture.Database.Name);
             return () => postgres.ResizeSmallDiskAsync("10m");
         });
     }
@@ -56,9 +56,9 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         await using var primary = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
         await using var standby = await primary.StartStandbyAsync();
         await using var address = FaultProxy.Start("127.0.0.1", primary.Port);
-        await using var bed = await CreateAsync(primary);
-        bed.Database = bed.Database.At(address.Port);
-        await LosesNothingAsync(bed, "it is read-only", async () =>
+        await using var fixture = await CreateAsync(primary);
+        fixture.Database = fixture.Database.At(address.Port);
+        await LosesNothingAsync(fixture, "it is read-only", async () =>
         {
             // It ends only when the standby has all that it wrote.
             await primary.StopAsync();
@@ -73,67 +73,67 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         await using var primary = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
         await using var standby = await primary.StartStandbyAsync();
         await using var address = FaultProxy.Start("127.0.0.1", primary.Port);
-        await using var bed = await CreateAsync(primary);
-        bed.Database = bed.Database.At(address.Port);
-        await bed.StartOperatorAsync(Rotates);
-        var ahead = await bed.AddAccountAsync("ahead");
-        await bed.ReadyAsync("ahead");
-        await standby.SeesAsync("exists (select from oauth_tokens where last_refresh_at is not null)", bed.Database.Name);
+        await using var fixture = await CreateAsync(primary);
+        fixture.Database = fixture.Database.At(address.Port);
+        await fixture.StartOperatorAsync(Rotates);
+        var ahead = await fixture.AddAccountAsync("ahead");
+        await fixture.ReadyAsync("ahead");
+        await standby.SeesAsync("exists (select from oauth_tokens where last_refresh_at is not null)", fixture.Database.Name);
         await standby.StopFollowingAsync();
-        await bed.RequestRefreshAsync("ahead");
-        await HandledAsync(bed, ["ahead"], "now");
+        await fixture.RequestRefreshAsync("ahead");
+        await HandledAsync(fixture, ["ahead"], "now");
 
         await primary.StopAsync(crash: true);
         address.Redirect("127.0.0.1", standby.Port);
         await standby.ExecuteAsync("select pg_promote()");
-        await Eventually.TrueAsync(() => bed.Operator.Log.Contains("it failed over to a standby that lagged behind", StringComparison.Ordinal), Patience);
-        await Eventually.SeesAsync(() => bed.StoredTokenAsync("ahead"), token => token!.RefreshToken!.Reveal() == ahead.RefreshToken, Patience);
-        await bed.RequestRefreshAsync("ahead", "again");
-        await HandledAsync(bed, ["ahead"], "again");
-        await IsKeptAsync(bed, "ahead", ahead);
-        bed.Tokens.Requests.Select(request => request.Form["refresh_token"]).Should().OnlyHaveUniqueItems("a second use ends the grant");
+        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains("it failed over to a standby that lagged behind", StringComparison.Ordinal), Timeout);
+        await Eventually.SeesAsync(() => fixture.StoredTokenAsync("ahead"), token => token!.RefreshToken!.Reveal() == ahead.RefreshToken, Timeout);
+        await fixture.RequestRefreshAsync("ahead", "again");
+        await HandledAsync(fixture, ["ahead"], "again");
+        await IsKeptAsync(fixture, "ahead", ahead);
+        fixture.Tokens.Requests.Select(request => request.Form["refresh_token"]).Should().OnlyHaveUniqueItems("a second use ends the grant");
     }
 
     [Fact]
     public async Task When_each_statement_takes_5_s_all_is_asked_once_and_committed_and_a_successor_asks_nothing_again()
     {
-        await using var bed = await CreateAsync(cluster.Postgres);
-        var first = await bed.StartOperatorAsync(Rotates);
+        await using var fixture = await CreateAsync(cluster.Postgres);
+        var first = await fixture.StartOperatorAsync(Rotates);
         string[] names = ["slow-1", "slow-2", "slow-3"];
         List<(string Name, TokenGrant Grant)> grants = [];
         foreach (var name in names)
-            grants.Add((name, await bed.AddAccountAsync(name)));
+            grants.Add((name, await fixture.AddAccountAsync(name)));
         foreach (var name in names)
-            await bed.ReadyAsync(name);
-        var second = await bed.StartOperatorAsync(Rotates);
-        await SlowDownAsync(bed);
+            await fixture.ReadyAsync(name);
+        var second = await fixture.StartOperatorAsync(Rotates);
+        await SlowDownAsync(fixture);
 
-        var late = await bed.AddAccountAsync("late");
+        var late = await fixture.AddAccountAsync("late");
         foreach (var name in names)
-            await bed.RequestRefreshAsync(name);
-        await bed.SeesAsync("late", "Ready", "True", within: Patience);
-        await HandledAsync(bed, names, "now");
-        bed.Tokens.Requests.Should().HaveCount(3 + 1 + 3);
+            await fixture.RequestRefreshAsync(name);
+        await fixture.SeesAsync("late", "Ready", "True", within: Timeout);
+        await HandledAsync(fixture, names, "now");
+        fixture.Tokens.Requests.Should().HaveCount(3 + 1 + 3);
 
         // Most likely in the middle of a claim or of a commit.
         foreach (var name in names)
-            await bed.RequestRefreshAsync(name, "again");
-        await Eventually.TrueAsync(() => bed.Tokens.Requests.Count > 7, Patience);
+            await fixture.RequestRefreshAsync(name, "again");
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > 7, Timeout);
         // Given as much time as a kubelet gives it.
         await first.SignalAsync("TERM");
         (await first.WaitForExitAsync()).Should().Be(0);
-        await HandledAsync(bed, names, "again");
-        bed.Tokens.Requests.Select(request => request.Form["refresh_token"]).Should().OnlyHaveUniqueItems("a second use ends the grant");
+        await HandledAsync(fixture, names, "again");
+        fixture.Tokens.Requests.Select(request => request.Form["refresh_token"]).Should().OnlyHaveUniqueItems("a second use ends the grant");
         foreach (var (name, grant) in grants.Append(("late", late)))
-            await IsKeptAsync(bed, name, grant);
+            await IsKeptAsync(fixture, name, grant);
         second.HasExited.Should().BeFalse();
     }
 
     /// <summary>From now on each statement of the operator takes 5 s.</summary>
-    private static async Task SlowDownAsync(OperatorBed bed)
+    private static async Task SlowDownAsync(OperatorFixture fixture)
     {
-        var role = $"slow_{bed.Database.Name}";
-        await bed.Postgres.ExecuteAsync(
+        var role = $"slow_{fixture.Database.Name}";
+        await fixture.Postgres.ExecuteAsync(
             $"""
             create role {role};
             grant all on all tables in schema public to {role};
@@ -150,65 +150,65 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
                 execute format('alter table %I enable row level security; create policy slow on %I using (takes_5_s()) with check (takes_5_s())', name, name);
               end loop;
             end $$;
-            alter database {bed.Database.Name} set role = {role};
-            select pg_terminate_backend(pid) from pg_stat_activity where datname = '{bed.Database.Name}' and pid <> pg_backend_pid();
+            alter database {fixture.Database.Name} set role = {role};
+            select pg_terminate_backend(pid) from pg_stat_activity where datname = '{fixture.Database.Name}' and pid <> pg_backend_pid();
             """,
-            bed.Database.Name);
+            fixture.Database.Name);
     }
 
-    private async Task<OperatorBed> CreateAsync(PostgresServer postgres) =>
-        await OperatorBed.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
+    private async Task<OperatorFixture> CreateAsync(PostgresServer postgres) =>
+        await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
 
     /// <summary>One account has been answered and not committed when the trouble begins, another is asked for meanwhile.</summary>
-    /// <param name="bed">With no operator yet.</param>
+    /// <param name="fixture">With no operator yet.</param>
     /// <param name="words">What the status is to say.</param>
     /// <param name="begin">Makes the trouble, and gives what ends it.</param>
-    private static async Task LosesNothingAsync(OperatorBed bed, string words, Func<Task<Func<Task>>> begin)
+    private static async Task LosesNothingAsync(OperatorFixture fixture, string words, Func<Task<Func<Task>>> begin)
     {
-        await bed.StartOperatorAsync(Rotates);
-        var (held, waiting) = (await bed.AddAccountAsync("held"), await bed.AddAccountAsync("waiting"));
-        await bed.ReadyAsync("held");
-        await bed.ReadyAsync("waiting");
+        await fixture.StartOperatorAsync(Rotates);
+        var (held, waiting) = (await fixture.AddAccountAsync("held"), await fixture.AddAccountAsync("waiting"));
+        await fixture.ReadyAsync("held");
+        await fixture.ReadyAsync("waiting");
         var release = new TaskCompletionSource();
-        var asked = bed.Tokens.Requests.Count;
-        bed.Tokens.Next("held", ScriptedAnswer.Held(release.Task));
-        await bed.RequestRefreshAsync("held");
-        await Eventually.TrueAsync(() => bed.Tokens.Requests.Count > asked);
+        var asked = fixture.Tokens.Requests.Count;
+        fixture.Tokens.Next("held", ScriptedAnswer.Held(release.Task));
+        await fixture.RequestRefreshAsync("held");
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
 
         var end = await begin();
         release.SetResult();
-        await bed.SeesAsync("held", "Persisted", "False", "StoreUnavailable");
-        bed.Tokens.IsValid((await bed.SecretAsync("held"))!["access_token"]!).Should().BeTrue();
-        await bed.RequestRefreshAsync("waiting");
-        await Eventually.SeesAsync(() => bed.GetAsync("waiting"), view => view.Message("Ready")?.Contains(words, StringComparison.Ordinal) == true);
-        bed.Tokens.Requests.Should().HaveCount(asked + 1, "an answer could not be kept");
+        await fixture.SeesAsync("held", "Persisted", "False", "StoreUnavailable");
+        fixture.Tokens.IsValid((await fixture.SecretAsync("held"))!["access_token"]!).Should().BeTrue();
+        await fixture.RequestRefreshAsync("waiting");
+        await Eventually.SeesAsync(() => fixture.GetAsync("waiting"), view => view.Message("Ready")?.Contains(words, StringComparison.Ordinal) == true);
+        fixture.Tokens.Requests.Should().HaveCount(asked + 1, "an answer could not be kept");
 
         await end();
-        await bed.SeesAsync("held", "Persisted", "True", within: Patience);
-        await HandledAsync(bed, ["waiting"], "now");
-        await IsKeptAsync(bed, "held", held);
-        await IsKeptAsync(bed, "waiting", waiting);
-        bed.Tokens.Requests.Should().HaveCount(asked + 2);
+        await fixture.SeesAsync("held", "Persisted", "True", within: Timeout);
+        await HandledAsync(fixture, ["waiting"], "now");
+        await IsKeptAsync(fixture, "held", held);
+        await IsKeptAsync(fixture, "waiting", waiting);
+        fixture.Tokens.Requests.Should().HaveCount(asked + 2);
     }
 
-    private static async Task HandledAsync(OperatorBed bed, string[] names, string request)
+    private static async Task HandledAsync(OperatorFixture fixture, string[] names, string request)
     {
         foreach (var name in names)
         {
             await Eventually.SeesAsync(
-                () => bed.GetAsync(name), view => view["lastHandledRefreshRequest"] == request && view.Status("Refreshed") == "True", Patience);
+                () => fixture.GetAsync(name), view => view["lastHandledRefreshRequest"] == request && view.Status("Refreshed") == "True", Timeout);
         }
     }
 
     /// <summary>What the provider handed out last is committed and published.</summary>
-    private static async Task IsKeptAsync(OperatorBed bed, string name, TokenGrant grant)
+    private static async Task IsKeptAsync(OperatorFixture fixture, string name, TokenGrant grant)
     {
-        await bed.SeesAsync(name, "Persisted", "True");
-        var stored = (await bed.StoredTokenAsync(name))!;
+        await fixture.SeesAsync(name, "Persisted", "True");
+        var stored = (await fixture.StoredTokenAsync(name))!;
         stored.RefreshToken!.Reveal().Should().Be(grant.RefreshToken);
-        var published = (await bed.SecretAsync(name))!["access_token"]!;
+        var published = (await fixture.SecretAsync(name))!["access_token"]!;
         stored.AccessToken!.Reveal().Should().Be(published);
-        bed.Tokens.IsValid(published).Should().BeTrue();
+        fixture.Tokens.IsValid(published).Should().BeTrue();
     }
 }
 

@@ -16,19 +16,19 @@ public sealed class TakeoverTests(ClusterFixture cluster)
     [Fact]
     public async Task A_leader_that_is_stopped_hands_its_lease_over_and_one_that_is_killed_leaves_it_to_run_out()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        var first = await bed.StartOperatorAsync();
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        var first = await fixture.StartOperatorAsync();
         await LeadsAsync(first);
-        var second = await bed.StartOperatorAsync();
+        var second = await fixture.StartOperatorAsync();
 
-        var seen = WatchTermAsync(bed, 0);
+        var seen = WatchTermAsync(fixture, 0);
         (await first.StopAsync()).Should().Be(0);
         await LeadsAsync(second);
         var (renewed, taken) = await seen;
         (taken - renewed).Should().BeLessThan(LeaseDuration, "the lease was given back: nobody waited until it had run out");
 
-        var third = await bed.StartOperatorAsync();
-        seen = WatchTermAsync(bed, 1);
+        var third = await fixture.StartOperatorAsync();
+        seen = WatchTermAsync(fixture, 1);
         await second.KillAsync();
         await LeadsAsync(third);
         (renewed, taken) = await seen;
@@ -36,16 +36,16 @@ public sealed class TakeoverTests(ClusterFixture cluster)
     }
 
     private static Task LeadsAsync(OperatorProcess process) =>
-        Eventually.TrueAsync(() => process.Log.Contains("Leading", StringComparison.Ordinal), TimeSpan.FromSeconds(90));
+        Eventually.IsTrueAsync(() => process.Log.Contains("Leading", StringComparison.Ordinal), TimeSpan.FromSeconds(90));
 
     /// <summary>Follows the lease through one term: when it was renewed by its holder for the last time, and when the next one took it.</summary>
-    private async Task<(DateTimeOffset Renewed, DateTimeOffset Taken)> WatchTermAsync(OperatorBed bed, int term)
+    private async Task<(DateTimeOffset Renewed, DateTimeOffset Taken)> WatchTermAsync(OperatorFixture fixture, int term)
     {
         var renewed = DateTimeOffset.MinValue;
         var next = await Eventually.SeesAsync(
             async () =>
             {
-                var spec = (await cluster.Plane.GetAsync($"/apis/coordination.k8s.io/v1/namespaces/{ClusterFixture.OperatorNamespace}/leases/{bed.LeaseName}"))!["spec"]!;
+                var spec = (await cluster.Plane.GetAsync($"/apis/coordination.k8s.io/v1/namespaces/{ClusterFixture.OperatorNamespace}/leases/{fixture.LeaseName}"))!["spec"]!;
                 if ((int)spec["leaseTransitions"]! == term && (string?)spec["holderIdentity"] is { Length: > 0 })
                     renewed = At(spec, "renewTime");
                 return spec;

@@ -1,13 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>The few calls to the Kubernetes API that the test bed makes itself, without the client that the product uses.</summary>
+/// <summary>The few calls to the Kubernetes API that the test fixture makes itself, without the client that the product uses.</summary>
 internal sealed class ApiClient(Uri server, string authorityFile, string token) : IDisposable
 {
     private HttpClient? _http;
@@ -91,10 +89,7 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
     {
         if (_http is not null)
             return _http;
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.ImportFromPemFile(authorityFile);
-        var handler = new SocketsHttpHandler { SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy } };
-        _http = new HttpClient(handler) { BaseAddress = server, Timeout = TimeSpan.FromSeconds(10) };
+        _http = new HttpClient(TrustedHandler.Create(authorityFile)) { BaseAddress = server, Timeout = TimeSpan.FromSeconds(10) };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return _http;
     }

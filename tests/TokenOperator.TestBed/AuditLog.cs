@@ -10,7 +10,7 @@ namespace TokenOperator.TestBed;
 /// <param name="Namespace">Empty for what has none.</param>
 /// <param name="Name">Empty for a list.</param>
 /// <param name="Status">The HTTP status, 0 when unknown.</param>
-public sealed record ApiRequest(string User, string Verb, string Group, string Resource, string Namespace, string Name, int Status)
+public sealed record AuditedRequest(string User, string Verb, string Group, string Resource, string Namespace, string Name, int Status)
 {
     /// <summary>True for what changes something.</summary>
     public bool IsWrite => Verb is "create" or "update" or "patch" or "delete" or "deletecollection";
@@ -36,9 +36,9 @@ public sealed class AuditLog(string file)
     /// <param name="user">The whole name, such as <c>system:serviceaccount:NAMESPACE:NAME</c>.</param>
     /// <param name="ct">Ends it.</param>
     /// <exception cref="FileNotFoundException">The control plane was started without <see cref="ControlPlaneOptions.Audit"/>.</exception>
-    public async Task<IReadOnlyList<ApiRequest>> RequestsAsync(string user, CancellationToken ct = default)
+    public async Task<IReadOnlyList<AuditedRequest>> RequestsAsync(string user, CancellationToken ct = default)
     {
-        var found = new List<ApiRequest>();
+        var found = new List<AuditedRequest>();
         using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         while (await reader.ReadLineAsync(ct) is { } line)
         {
@@ -54,7 +54,7 @@ public sealed class AuditLog(string file)
                 continue;
             var target = entry.TryGetProperty("objectRef", out var reference) ? reference : default;
             var subresource = Text(target, "subresource");
-            found.Add(new ApiRequest(
+            found.Add(new AuditedRequest(
                 who,
                 verb,
                 Text(target, "apiGroup"),

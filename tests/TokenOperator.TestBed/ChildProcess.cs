@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 
 namespace TokenOperator.TestBed;
 
@@ -42,7 +41,7 @@ public sealed class ChildProcess : IAsyncDisposable
         exec "$@" </dev/null >>"$log" 2>&1 3<&-
         """;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     private readonly Process _process;
     private readonly string _name;
@@ -99,7 +98,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         await SignalAsync("TERM", ct);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(Timeout);
         try
         {
             await _process.WaitForExitAsync(limit.Token);
@@ -131,22 +130,19 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>The last lines of <see cref="LogFile"/>, for the message of an exception.</summary>
-    public string LastWords(int lines = 15)
-    {
-        if (!File.Exists(LogFile))
-            return "(nothing)";
-        var text = new StringBuilder();
-        foreach (var line in File.ReadLines(LogFile).TakeLast(lines))
-            text.Append("\n  ").Append(line);
-        return text.Length > 0 ? text.ToString() : "(nothing)";
-    }
+    public string LastLines() => LastLinesOf(LogFile);
+
+    /// <summary>The last 15 lines of a log file, each on a line of its own, for the message of an exception.</summary>
+    public static string LastLinesOf(string logFile) => File.Exists(logFile) && File.ReadLines(logFile).TakeLast(15).ToList() is { Count: > 0 } lines
+        ? string.Concat(lines.Select(line => $"\n  {line}"))
+        : "(nothing)";
 
     /// <summary>Throws when the program has ended though it should run.</summary>
     /// <exception cref="InvalidOperationException">It has; the message holds its exit code and last words.</exception>
     public void ThrowIfExited()
     {
         if (HasExited)
-            throw new InvalidOperationException($"{_name} ended with exit code {ExitCode}. Its last words, from {LogFile}: {LastWords()}");
+            throw new InvalidOperationException($"{_name} ended with exit code {ExitCode}. The last lines of {LogFile}: {LastLines()}");
     }
 
     /// <summary>Ends the program at once when it still runs.</summary>

@@ -15,7 +15,7 @@ public sealed class Chromium : IAsyncDisposable
     private Chromium(ChildProcess driver, Uri address, string folder) => (_driver, _session, _folder) = (driver, address, folder);
 
     /// <summary>The program that drives it, from PATH; null when there is none.</summary>
-    public static string? Driver => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(folder => Path.Combine(folder, "chromedriver")).FirstOrDefault(File.Exists);
+    public static string? Driver => Command.Find("chromedriver");
 
     /// <summary>Starts one with an empty profile, which logs to <paramref name="logFile"/>.</summary>
     public static async Task<Chromium> StartAsync(string logFile, CancellationToken ct = default)
@@ -85,7 +85,7 @@ public sealed class Chromium : IAsyncDisposable
         await _driver.DisposeAsync();
         _http.Dispose();
         // The browser's last processes write into its profile for a moment longer.
-        await Eventually.TrueAsync(() =>
+        await Eventually.IsTrueAsync(() =>
         {
             Directory.Delete(_folder, recursive: true);
             return true;

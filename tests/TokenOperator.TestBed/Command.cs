@@ -2,30 +2,32 @@ using System.Diagnostics;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>How a command ended and what it said.</summary>
+/// <summary>The result of a command.</summary>
 /// <param name="ExitCode">0 for success.</param>
 /// <param name="Output">Its stdout.</param>
-/// <param name="Errors">Its stderr.</param>
+/// <param name="Errors">Its stderr; empty if it was not captured.</param>
 public sealed record CommandResult(int ExitCode, string Output, string Errors);
 
-/// <summary>Runs a command to its end.</summary>
+/// <summary>Runs commands to their end.</summary>
 public static class Command
 {
-    /// <summary>Runs a command and catches what it says; a cancelled one is ended with all its children.</summary>
+    /// <summary>Runs a command and captures its output. If it is cancelled, it is killed with all its children.</summary>
     /// <param name="file">The program: a path, or a name on PATH.</param>
-    /// <param name="arguments">Its arguments, as they are.</param>
-    /// <param name="input">What it reads on stdin.</param>
-    /// <param name="environment">Variables added to those of this process; null takes one away.</param>
-    /// <param name="ct">Ends it.</param>
+    /// <param name="arguments">Its arguments, without a shell in between.</param>
+    /// <param name="input">Its stdin.</param>
+    /// <param name="environment">Variables added to those of this process; null removes one.</param>
+    /// <param name="captureErrors">False passes its stderr through to that of this process, for a command that reports progress there.</param>
+    /// <param name="ct">Kills the command.</param>
     public static async Task<CommandResult> RunAsync(
         string file,
         IEnumerable<string> arguments,
         string input = "",
         IReadOnlyDictionary<string, string?>? environment = null,
+        bool captureErrors = true,
         CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        var start = new ProcessStartInfo(file) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(file) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = captureErrors };
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
@@ -34,7 +36,7 @@ public static class Command
         try
         {
             var output = process.StandardOutput.ReadToEndAsync(ct);
-            var errors = process.StandardError.ReadToEndAsync(ct);
+            var errors = captureErrors ? process.StandardError.ReadToEndAsync(ct) : Task.FromResult("");
             try
             {
                 await process.StandardInput.WriteAsync(input.AsMemory(), ct);
@@ -42,7 +44,7 @@ public static class Command
             }
             catch (IOException)
             {
-                // It ended without reading all of its input; its exit code says what that means.
+                // The command ended without reading all of its input. Its exit code shows whether that is an error.
             }
 
             await process.WaitForExitAsync(ct);
@@ -54,4 +56,10 @@ public static class Command
             throw;
         }
     }
+
+    /// <summary>The path of a program on PATH, or null if there is none.</summary>
+    public static string? Find(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "")
+        .Split(':', StringSplitOptions.RemoveEmptyEntries)
+        .Select(folder => Path.Combine(folder, program))
+        .FirstOrDefault(File.Exists);
 }

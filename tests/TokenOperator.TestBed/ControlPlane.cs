@@ -1,4 +1,4 @@
-// Test bed: a real etcd and kube-apiserver, as envtest starts them. May start processes and use the network of this
+// Test fixture: a real etcd and kube-apiserver, as envtest starts them. May start processes and use the network of this
 // machine; knows nothing of the product.
 using System.Globalization;
 using System.Net.Http.Json;
@@ -24,9 +24,9 @@ public sealed record ControlPlaneOptions
 /// </summary>
 public sealed class ControlPlane : IAsyncDisposable
 {
-    private const string AdminToken = "test-bed-admin";
-    private const long RoomForEtcd = 1L << 30;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private const string AdminToken = "test-fixture-admin";
+    private const long MinFreeBytes = 1L << 30;
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
     private readonly TestAssets _assets;
     private readonly ControlPlaneOptions _options;
@@ -40,7 +40,7 @@ public sealed class ControlPlane : IAsyncDisposable
     {
         _assets = assets;
         _options = options;
-        Folder = Path.Combine(RoomyFolder(), "to-k8s-" + Path.GetRandomFileName()[..8]);
+        Folder = Path.Combine(BaseFolder(), "to-k8s-" + Path.GetRandomFileName()[..8]);
         Server = new Uri($"https://127.0.0.1:{_apiPort}");
         CertificateAuthorityFile = Path.Combine(Folder, "certificates", "apiserver.crt");
         AdminKubeconfig = Path.Combine(Folder, "admin.kubeconfig");
@@ -149,7 +149,7 @@ public sealed class ControlPlane : IAsyncDisposable
         var version = (string)body["apiVersion"]!;
         var (ns, name) = ((string)body["metadata"]!["namespace"]!, (string)body["metadata"]!["name"]!);
         var path = $"/{(version == "v1" ? "api" : "apis")}/{version}/namespaces/{ns}/{((string)body["kind"]!).ToLowerInvariant()}s/{name}";
-        return Admin().PatchAsync($"{path}?fieldManager=test-bed&force=true", "application/apply-patch+yaml", body, ct);
+        return Admin().PatchAsync($"{path}?fieldManager=test-fixture&force=true", "application/apply-patch+yaml", body, ct);
     }
 
     /// <summary>As <see cref="ApplyAsync(JsonObject, CancellationToken)"/>, from JSON that is at hand as text.</summary>
@@ -201,9 +201,9 @@ public sealed class ControlPlane : IAsyncDisposable
             $$"""
             apiVersion: v1
             kind: Config
-            current-context: test-bed
+            current-context: test-fixture
             clusters:
-            - name: test-bed
+            - name: test-fixture
               cluster:
                 server: {{address}}
                 certificate-authority-data: {{authority}}
@@ -212,9 +212,9 @@ public sealed class ControlPlane : IAsyncDisposable
               user:
                 token: {{token}}
             contexts:
-            - name: test-bed
+            - name: test-fixture
               context:
-                cluster: test-bed
+                cluster: test-fixture
                 user: {{name}}
 
             """,
@@ -237,7 +237,7 @@ public sealed class ControlPlane : IAsyncDisposable
     private async Task InitializeAsync(CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())
-            throw new PlatformNotSupportedException("The test bed needs a Unix shell.");
+            throw new PlatformNotSupportedException("The test fixture needs a Unix shell.");
         Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using (var key = RSA.Create(2048))
         {
@@ -313,11 +313,11 @@ public sealed class ControlPlane : IAsyncDisposable
         try
         {
             await Eventually.SeesAsync(
-                async () => process.HasExited || _etcd is { HasExited: true } || await ready(), seen => seen, Patience, ct, "the API server is ready");
+                async () => process.HasExited || _etcd is { HasExited: true } || await ready(), seen => seen, Timeout, ct, "the API server is ready");
         }
         catch (TimeoutException e)
         {
-            throw new InvalidOperationException($"{e.Message}. kube-apiserver's last words: {process.LastWords()}", e);
+            throw new InvalidOperationException($"{e.Message}. The last lines of {process.LogFile}: {process.LastLines()}", e);
         }
 
         _etcd?.ThrowIfExited();
@@ -325,9 +325,9 @@ public sealed class ControlPlane : IAsyncDisposable
     }
 
     // Memory, where a write costs nothing, unless it is the 64 MB that a container has by default.
-    private static string RoomyFolder()
+    private static string BaseFolder()
     {
         const string Memory = "/dev/shm";
-        return Directory.Exists(Memory) && new DriveInfo(Memory).AvailableFreeSpace > RoomForEtcd ? Memory : Path.GetTempPath();
+        return Directory.Exists(Memory) && new DriveInfo(Memory).AvailableFreeSpace > MinFreeBytes ? Memory : Path.GetTempPath();
     }
 }

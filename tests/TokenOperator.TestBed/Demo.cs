@@ -1,25 +1,23 @@
 // The demo: shows the operator at its work, and checks each thing that it shows. It knows the product only as its user
 // does: by its manifests, its program and what kubectl tells.
-using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
 
 /// <summary>One run of the demo.</summary>
-public sealed class Demo(DemoPage page, DemoBed bed)
+public sealed class Demo(DemoPage page, DemoFixture fixture)
 {
     /// <summary>Refreshed after half of it; the takeover after a crash, about 20 s, fits into that half.</summary>
     public static readonly TimeSpan TokenLifetime = TimeSpan.FromSeconds(75);
 
     private const string Secret = "marcus-gmail-token";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
     private static readonly string[] Keys = ["access_token", "account", "expires_at", "provider", "scope", "token_type"];
 
     private const string AsFiles =
         """{{range $k, $v := .data}}{{$k}}: {{if eq $k "access_token"}}({{len (base64decode $v)}} characters){{else}}{{base64decode $v}}{{end}}{{"\n"}}{{end}}""";
 
-    private Kubectl Kubectl => bed.Plane.Kubectl;
+    private Kubectl Kubectl => fixture.Plane.Kubectl;
 
     /// <summary>Shows everything.</summary>
     /// <exception cref="DemoException">Something is not as claimed.</exception>
@@ -40,7 +38,7 @@ public sealed class Demo(DemoPage page, DemoBed bed)
         page.Step("Install the CRD and the operator's rights");
         await ApplyAsync("config/crds", ct);
         await Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
-        await bed.Plane.CreateNamespaceAsync(DemoBed.OperatorNamespace, ct);
+        await fixture.Plane.CreateNamespaceAsync(DemoFixture.OperatorNamespace, ct);
         await ApplyAsync("config/rbac", ct);
     }
 
@@ -48,7 +46,7 @@ public sealed class Demo(DemoPage page, DemoBed bed)
     {
         page.Step("Start the operator, a process of its own with its own ServiceAccount's token");
         page.Command("DATABASE_URL=postgresql://... Encryption__KeyringPath=... token-operator run &");
-        var process = await (await bed.StartOperatorAsync(ct)).ReadyAsync(ct);
+        var process = await (await fixture.StartOperatorAsync(ct)).ReadyAsync(ct);
         page.Output($"process {process.Id}; {process.Address}readyz answers: ready");
         await LeadsAsync(before: "", ct);
     }
@@ -56,12 +54,12 @@ public sealed class Demo(DemoPage page, DemoBed bed)
     private async Task<ChildProcess> ApplySamplesAsync(CancellationToken ct)
     {
         page.Step("Apply the samples and watch the OAuthToken");
-        var watch = Kubectl.Start("get oauthtokens -n mail --watch", bed.Watch);
+        var watch = Kubectl.Start("get oauthtokens -n mail --watch", fixture.Watch);
         await ApplyAsync("config/samples", ct);
         page.Say("(No kubelet runs here, so the Deployment is stored and no pod starts.)");
         page.Command("kubectl get oauthtokens -n mail --watch");
-        var rows = await Eventually.SeesAsync(Rows, seen => seen.Count > 0 && seen[^1].Ready == "True", Patience, ct, "the OAuthToken is Ready");
-        page.Output(await File.ReadAllTextAsync(bed.Watch, ct));
+        var rows = await Eventually.SeesAsync(Rows, seen => seen.Count > 0 && seen[^1].Ready == "True", Timeout, ct, "the OAuthToken is Ready");
+        page.Output(await File.ReadAllTextAsync(fixture.Watch, ct));
         page.Claim(rows[0].Status == "Pending", "The OAuthToken began as Pending.", rows[0].Status);
         page.Claim(rows[^1].Status == "Refreshed", "It became Ready by a refresh.", rows[^1].Status);
         ClaimAsked(1);
@@ -75,8 +73,8 @@ public sealed class Demo(DemoPage page, DemoBed bed)
         page.Output(await Kubectl.RunAsync(["get", "secret", Secret, "-n", "mail", "-o", "go-template=" + AsFiles], ct: ct));
         var secret = await SecretAsync(ct);
         page.Claim(secret.Keys.SequenceEqual(Keys), $"The Secret holds these keys and no others: no refresh token, no client secret.", string.Join(", ", secret.Keys));
-        page.Claim(!secret.Values.Any(v => v.Contains("sample-", StringComparison.Ordinal)), "Nothing of the input Secrets is in it.");
-        page.Claim(bed.Tokens.IsValid(secret["access_token"]), "The token endpoint calls the access token valid.");
+        page.Claim(!secret.Keys.Any(key => secret[key]!.Contains("sample-", StringComparison.Ordinal)), "Nothing of the input Secrets is in it.");
+        page.Claim(fixture.Tokens.IsValid(secret["access_token"]!), "The token endpoint calls the access token valid.");
         page.Claim(secret.ExpiresAt > DateTimeOffset.UtcNow, $"It ends at {secret["expires_at"]}, {TokenLifetime.TotalSeconds:0} s after it was handed out.");
     }
 
@@ -84,11 +82,11 @@ public sealed class Demo(DemoPage page, DemoBed bed)
     {
         page.Step($"{title}: when half of the token's {TokenLifetime.TotalSeconds:0} s is left, since refreshBefore is longer");
         var before = await SecretAsync(ct);
-        var after = await Eventually.SeesAsync(() => SecretAsync(ct), s => s["access_token"] != before["access_token"], Patience, ct, "the Secret holds a new token");
-        var oldIsValid = bed.Tokens.IsValid(before["access_token"]);
-        await Eventually.SeesAsync(Rows, seen => seen[^1].Expires == after["expires_at"], Patience, ct, "the status shows the new expiry");
+        var after = await Eventually.SeesAsync(() => SecretAsync(ct), s => s["access_token"] != before["access_token"], Timeout, ct, "the Secret holds a new token");
+        var oldIsValid = fixture.Tokens.IsValid(before["access_token"]!);
+        await Eventually.SeesAsync(Rows, seen => seen[^1].Expires == after["expires_at"], Timeout, ct, "the status shows the new expiry");
         await ShowAsync("get oauthtokens -n mail", ct);
-        page.Claim(bed.Tokens.IsValid(after["access_token"]) && after.ExpiresAt > before.ExpiresAt, $"A new token is in the Secret, valid until {after["expires_at"]}.");
+        page.Claim(fixture.Tokens.IsValid(after["access_token"]!) && after.ExpiresAt > before.ExpiresAt, $"A new token is in the Secret, valid until {after["expires_at"]}.");
         page.Claim(oldIsValid, "The old one was still valid then: an app that had just read it was not disturbed.");
         ClaimAsked(asked);
     }
@@ -97,20 +95,20 @@ public sealed class Demo(DemoPage page, DemoBed bed)
     {
         page.Step("Crash: kill -9 the operator and start it again");
         var (secret, token, holder) = (await SecretAsync(ct), await ObjectVersionAsync(ct), await HolderAsync(ct));
-        var crashed = bed.Operator!;
+        var crashed = fixture.Operator!;
         page.Command($"kill -9 {crashed.Id}; token-operator run &");
         await crashed.KillAsync(ct);
-        var restarted = await (await bed.StartOperatorAsync(ct)).ReadyAsync(ct);
+        var restarted = await (await fixture.StartOperatorAsync(ct)).ReadyAsync(ct);
         page.Output($"process {restarted.Id}");
         page.Say("A killed process cannot give its lease back: the new one waits until it has run out, 15 s and a little.");
         page.Say("The token in the Secret stays valid meanwhile. (After an orderly stop there is no such wait.)");
         await LeadsAsync(holder, ct);
-        await Eventually.SeesAsync(() => HasReconciledAsync(restarted, ct), done => done, Patience, ct, "the new process has looked at the OAuthToken");
+        await Eventually.SeesAsync(() => HasReconciledAsync(restarted, ct), done => done, Timeout, ct, "the new process has looked at the OAuthToken");
         var after = await SecretAsync(ct);
         ClaimAsked(2);
         page.Claim(after.Version == secret.Version, "The Secret was not written again: it was right.", $"resourceVersion {after.Version}, was {secret.Version}");
         page.Claim(await ObjectVersionAsync(ct) == token, "Nor was the OAuthToken's status.");
-        page.Claim(bed.Tokens.IsValid(after["access_token"]), "The token in it is still valid.");
+        page.Claim(fixture.Tokens.IsValid(after["access_token"]!), "The token in it is still valid.");
     }
 
     private async Task LookBackAsync(CancellationToken ct)
@@ -124,24 +122,24 @@ public sealed class Demo(DemoPage page, DemoBed bed)
         page.Claim(at > 0 && description[at..].Contains("FirstToken", StringComparison.Ordinal), "An event tells of the first token; routine refreshes make none.");
         var rows = Rows();
         page.Claim(rows.SkipWhile(row => row.Ready != "True").All(row => row.Ready == "True"), "Since it was first Ready, the watch has not once shown anything else.");
-        page.Claim(!bed.Operator!.Log.Contains(DemoBed.SampleRefreshToken, StringComparison.Ordinal), "The refresh token is nowhere in the operator's log.");
+        page.Claim(!fixture.Operator!.Log.Contains(DemoFixture.SampleRefreshToken, StringComparison.Ordinal), "The refresh token is nowhere in the operator's log.");
     }
 
     /// <summary>Waits until an operator holds the lease, other than <paramref name="before"/>.</summary>
     private async Task LeadsAsync(string before, CancellationToken ct)
     {
-        var line = $"get lease {DemoBed.Lease} -n {DemoBed.OperatorNamespace}";
-        await Eventually.SeesAsync(() => HolderAsync(ct), holder => holder.Length > 0 && holder != before, Patience, ct, "the operator leads");
+        var line = $"get lease {DemoFixture.Lease} -n {DemoFixture.OperatorNamespace}";
+        await Eventually.SeesAsync(() => HolderAsync(ct), holder => holder.Length > 0 && holder != before, Timeout, ct, "the operator leads");
         await ShowAsync(line, ct);
     }
 
     private Task<string> HolderAsync(CancellationToken ct) =>
-        Kubectl.RunAsync($"get lease {DemoBed.Lease} -n {DemoBed.OperatorNamespace} -o jsonpath={{.spec.holderIdentity}}", ct);
+        Kubectl.RunAsync($"get lease {DemoFixture.Lease} -n {DemoFixture.OperatorNamespace} -o jsonpath={{.spec.holderIdentity}}", ct);
 
     private Task<string> ObjectVersionAsync(CancellationToken ct) =>
         Kubectl.RunAsync("get oauthtoken marcus-gmail -n mail -o jsonpath={.metadata.resourceVersion}", ct);
 
-    private async Task<SecretFiles> SecretAsync(CancellationToken ct) => new(JsonNode.Parse(await Kubectl.RunAsync($"get secret {Secret} -n mail -o json", ct))!);
+    private async Task<SecretView> SecretAsync(CancellationToken ct) => new(JsonNode.Parse(await Kubectl.RunAsync($"get secret {Secret} -n mail -o json", ct))!);
 
     private static async Task<bool> HasReconciledAsync(OperatorProcess process, CancellationToken ct)
     {
@@ -152,14 +150,14 @@ public sealed class Demo(DemoPage page, DemoBed bed)
 
     private void ClaimAsked(int expected)
     {
-        var asked = bed.AskedCount;
+        var asked = fixture.AskedCount;
         page.Claim(asked == expected, $"The token endpoint has been asked for a token {expected} {(expected == 1 ? "time" : "times")} in all.", $"{asked}");
     }
 
     private async Task ApplyAsync(string folder, CancellationToken ct)
     {
         page.Command($"kubectl apply -k {folder}");
-        page.Output(await Kubectl.RunAsync(["apply", "-k", Path.Combine(TestAssets.RepositoryRoot(), folder)], ct: ct));
+        page.Output(await Kubectl.RunAsync(["apply", "-k", Repository.File(folder)], ct: ct));
     }
 
     private async Task ShowAsync(string line, CancellationToken ct)
@@ -170,24 +168,10 @@ public sealed class Demo(DemoPage page, DemoBed bed)
 
     /// <summary>What the watch has shown so far; lines that are not complete yet are left out.</summary>
     private IReadOnlyList<Row> Rows() =>
-        !File.Exists(bed.Watch) ? [] : [.. File.ReadAllText(bed.Watch).Split('\n')[..^1]
+        !File.Exists(fixture.Watch) ? [] : [.. File.ReadAllText(fixture.Watch).Split('\n')[..^1]
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Where(words => words.Length > 4 && words[0] == "marcus-gmail")
             .Select(words => new Row(words[3], words[4], words.Length > 6 ? words[5] : ""))];
 
     private sealed record Row(string Ready, string Status, string Expires);
-
-    /// <summary>A Secret's content, as the kubelet would lay it out in files.</summary>
-    private sealed class SecretFiles(JsonNode json)
-    {
-        public string Version => (string)json["metadata"]!["resourceVersion"]!;
-
-        public IEnumerable<string> Keys => json["data"]!.AsObject().Select(entry => entry.Key).Order(StringComparer.Ordinal);
-
-        public IEnumerable<string> Values => Keys.Select(key => this[key]);
-
-        public DateTimeOffset ExpiresAt => DateTimeOffset.Parse(this["expires_at"], CultureInfo.InvariantCulture);
-
-        public string this[string key] => Encoding.UTF8.GetString(Convert.FromBase64String((string)json["data"]![key]!));
-    }
 }

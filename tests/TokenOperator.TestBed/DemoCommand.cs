@@ -13,47 +13,47 @@ public static class DemoCommand
     public static async Task<int> RunAsync(bool hold, CancellationToken ct)
     {
         var page = new DemoPage(Console.Out, TimeProvider.System);
-        DemoBed? bed = null;
+        DemoFixture? fixture = null;
         try
         {
             page.Step("Start a Kubernetes API server, a Postgres and a token endpoint on this machine");
-            bed = await DemoBed.StartAsync(Demo.TokenLifetime, ct);
-            var version = JsonNode.Parse(await bed.Plane.Kubectl.RunAsync("get --raw /version", ct));
-            page.Output($"Kubernetes {version?["gitVersion"]} at {bed.Plane.Server}: etcd and kube-apiserver, nothing else");
-            page.Output($"token endpoint: {bed.Tokens.TokenEndpoint}, answers as Google's does; its tokens live for {Demo.TokenLifetime.TotalSeconds:0} s");
-            await new Demo(page, bed).RunAsync(ct);
+            fixture = await DemoFixture.StartAsync(Demo.TokenLifetime, ct);
+            var version = JsonNode.Parse(await fixture.Plane.Kubectl.RunAsync("get --raw /version", ct));
+            page.Output($"Kubernetes {version?["gitVersion"]} at {fixture.Plane.Server}: etcd and kube-apiserver, nothing else");
+            page.Output($"token endpoint: {fixture.Tokens.TokenEndpoint}, answers as Google's does; its tokens live for {Demo.TokenLifetime.TotalSeconds:0} s");
+            await new Demo(page, fixture).RunAsync(ct);
             page.End("All of this was checked as it was shown.");
             if (hold)
-                await HoldAsync(bed, ct);
+                await HoldAsync(fixture, ct);
             return 0;
         }
         catch (Exception e) when (e is DemoException or TimeoutException or InvalidOperationException or IOException or HttpRequestException or Win32Exception)
         {
             Console.Out.Flush();
             await Console.Error.WriteLineAsync($"\nThe demo failed. {e.Message}");
-            if (bed?.Operator is { } process)
-                await Console.Error.WriteLineAsync("The operator's last words:\n" + string.Join('\n', process.Log.TrimEnd().Split('\n').TakeLast(15)));
+            if (fixture?.Operator is { } process)
+                await Console.Error.WriteLineAsync($"The last lines of the operator's log: {ChildProcess.LastLinesOf(process.LogFile)}");
             return 1;
         }
         finally
         {
-            if (bed is not null)
-                await bed.DisposeAsync();
+            if (fixture is not null)
+                await fixture.DisposeAsync();
         }
     }
 
     /// <summary>Keeps everything up, and the operator, too, as a kubelet would.</summary>
-    private static async Task HoldAsync(DemoBed bed, CancellationToken ct)
+    private static async Task HoldAsync(DemoFixture fixture, CancellationToken ct)
     {
-        Console.WriteLine(Invitation(bed, (await TestAssets.FindAsync(ct)).Folder));
+        Console.WriteLine(Invitation(fixture, (await TestAssets.FindAsync(ct)).Folder));
         try
         {
             while (true)
             {
-                var exitCode = await bed.Operator!.WaitForExitAsync(ct);
+                var exitCode = await fixture.Operator!.WaitForExitAsync(ct);
                 await Task.Delay(TimeSpan.FromSeconds(1), ct);
                 Console.WriteLine($"The operator ended with exit code {exitCode}; it is started again, as a kubelet would.");
-                await bed.StartOperatorAsync(ct);
+                await fixture.StartOperatorAsync(ct);
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -62,16 +62,16 @@ public static class DemoCommand
         }
     }
 
-    private static string Invitation(DemoBed bed, string assets) =>
+    private static string Invitation(DemoFixture fixture, string assets) =>
         $$"""
 
         All stays up until Ctrl-C. In another terminal:
 
-           export KUBECONFIG={{bed.Plane.AdminKubeconfig}}
-           export DATABASE_URL='{{bed.Database.Uri}}'
+           export KUBECONFIG={{fixture.Plane.AdminKubeconfig}}
+           export DATABASE_URL='{{fixture.Database.Uri}}'
            export {{TestKeyring.Setting}}={{TestKeyring.Shared.Folder}}
            export PATH="$PATH:{{assets}}"        # kubectl, if you have none
-           token-operator() { dotnet {{bed.Program}} "$@"; }
+           token-operator() { dotnet {{fixture.Program}} "$@"; }
 
         and then, for example:
 
@@ -80,13 +80,13 @@ public static class DemoCommand
            kubectl delete secret marcus-gmail-token -n mail      # it is back at once, and nobody was asked
            kubectl annotate oauthtoken marcus-gmail -n mail tokenoperator.dev/refresh-requested-at="$(date)" --overwrite
            token-operator accounts list
-           curl {{bed.Tokens.Address}}count                      # how often a token was asked for
-           curl -d token={{DemoBed.SampleRefreshToken}} {{bed.Tokens.RevocationEndpoint}}   # the user takes the consent back; at the next refresh:
+           curl {{fixture.Tokens.Address}}count                      # how often a token was asked for
+           curl -d token={{DemoFixture.SampleRefreshToken}} {{fixture.Tokens.RevocationEndpoint}}   # the user takes the consent back; at the next refresh:
            kubectl describe oauthtoken marcus-gmail -n mail
            kubectl create secret generic gmail-oauth-token -n mail --dry-run=client -o yaml \
-             --from-literal=token.json='{"refresh_token": "{{DemoBed.SpareRefreshToken}}"}' | kubectl apply -f -      # consent given anew
+             --from-literal=token.json='{"refresh_token": "{{DemoFixture.SpareRefreshToken}}"}' | kubectl apply -f -      # consent given anew
 
         What is deleted with its owner stays here: the garbage collector belongs to the controller-manager, which does not run.
-        Logs: {{bed.Plane.Folder}}/operator-*.log
+        Logs: {{fixture.Plane.Folder}}/operator-*.log
         """;
 }

@@ -1,34 +1,83 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Time.Testing;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>Waits on a condition, looking after 20 ms, then ever later up to every 100 ms. A test that needs time to pass for something else has a fake clock.</summary>
+/// <summary>
+/// Waits for a condition. It checks after 5 ms, then at growing intervals of up to 100 ms. Tests that need time to pass use a fake clock
+/// instead of a longer wait.
+/// </summary>
 public static class Eventually
 {
-    private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LastInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan MaxInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(30);
 
-    /// <summary>Looks until what it sees satisfies a condition.</summary>
-    /// <param name="look">Reads the state; what it throws counts as not yet.</param>
+    /// <summary>Reads a state until it satisfies a condition.</summary>
+    /// <param name="look">Reads the state. An exception counts as a condition that is not satisfied yet.</param>
     /// <param name="until">The condition.</param>
     /// <param name="within">The deadline, by default 30 s.</param>
-    /// <param name="ct">Ends the wait.</param>
-    /// <param name="condition">Filled in by the compiler.</param>
-    /// <returns>What satisfied the condition.</returns>
-    /// <exception cref="TimeoutException">It did not come true; the message shows the condition and what was seen last.</exception>
+    /// <param name="ct">Cancels the wait.</param>
+    /// <param name="condition">The text of the condition, filled in by the compiler.</param>
+    /// <returns>The state that satisfied the condition.</returns>
+    /// <exception cref="TimeoutException">The deadline passed. The message shows the condition and the last state.</exception>
     [OverloadResolutionPriority(1)]
-    public static async Task<T> SeesAsync<T>(
+    public static Task<T> SeesAsync<T>(
         Func<Task<T>> look,
         Func<T, bool> until,
         TimeSpan? within = null,
         CancellationToken ct = default,
-        [CallerArgumentExpression(nameof(until))] string condition = "")
+        [CallerArgumentExpression(nameof(until))] string condition = "") =>
+        PollAsync(look, until, within ?? DefaultTimeout, ct, condition, Next);
+
+    /// <summary>Reads a state until it satisfies a condition.</summary>
+    /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
+    public static Task<T> SeesAsync<T>(
+        Func<T> look,
+        Func<T, bool> until,
+        TimeSpan? within = null,
+        CancellationToken ct = default,
+        [CallerArgumentExpression(nameof(until))] string condition = "") =>
+        SeesAsync(() => Task.FromResult(look()), until, within, ct, condition);
+
+    /// <summary>Waits until a condition is true.</summary>
+    /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
+    public static Task IsTrueAsync(
+        Func<bool> until,
+        TimeSpan? within = null,
+        CancellationToken ct = default,
+        [CallerArgumentExpression(nameof(until))] string condition = "") =>
+        SeesAsync(() => Task.FromResult(until()), value => value, within, ct, condition);
+
+    /// <summary>Waits until a condition is true that takes a request to evaluate.</summary>
+    /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
+    public static Task IsTrueAsync(Func<Task<bool>> until, [CallerArgumentExpression(nameof(until))] string condition = "") =>
+        SeesAsync(until, value => value, condition: condition);
+
+    /// <summary>Waits until a condition is true that the test describes in its own words.</summary>
+    /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
+    public static Task IsTrueAsync(Func<bool> until, string condition) => IsTrueAsync(until, null, default, condition);
+
+    /// <summary>Waits until a condition is true, and advances a fake clock by <paramref name="step"/> before each new check, every 5 ms.</summary>
+    /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
+    public static Task IsTrueAsync(Func<bool> until, string condition, FakeTimeProvider time, TimeSpan step) => PollAsync(
+        () => Task.FromResult(until()),
+        value => value,
+        DefaultTimeout,
+        default,
+        condition,
+        interval =>
+        {
+            time.Advance(step);
+            return interval;
+        });
+
+    private static TimeSpan Next(TimeSpan interval) => interval * 1.5 < MaxInterval ? interval * 1.5 : MaxInterval;
+
+    private static async Task<T> PollAsync<T>(
+        Func<Task<T>> look, Func<T, bool> until, TimeSpan within, CancellationToken ct, string condition, Func<TimeSpan, TimeSpan> next)
     {
-        ArgumentNullException.ThrowIfNull(look);
-        ArgumentNullException.ThrowIfNull(until);
-        var limit = within ?? Patience;
         var started = Stopwatch.GetTimestamp();
         var interval = FirstInterval;
         while (true)
@@ -48,29 +97,11 @@ public static class Eventually
                 seen = $"{e.GetType().Name}: {e.Message}";
             }
 
-            if (Stopwatch.GetElapsedTime(started) > limit)
-                throw new TimeoutException($"Not within {limit.TotalSeconds:0.#} s: {condition}. Seen last: {seen}", error);
-            await Task.Delay(interval, ct);
-            interval = interval * 1.5 < LastInterval ? interval * 1.5 : LastInterval;
+            if (Stopwatch.GetElapsedTime(started) > within)
+                throw new TimeoutException($"Not within {within.TotalSeconds:0.#} s: {condition}. Seen last: {seen}", error);
+            var pause = interval;
+            interval = next(interval);
+            await Task.Delay(pause, ct);
         }
     }
-
-    /// <summary>Looks until what it sees satisfies a condition.</summary>
-    /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
-    public static Task<T> SeesAsync<T>(
-        Func<T> look,
-        Func<T, bool> until,
-        TimeSpan? within = null,
-        CancellationToken ct = default,
-        [CallerArgumentExpression(nameof(until))] string condition = "") =>
-        SeesAsync(() => Task.FromResult(look()), until, within, ct, condition);
-
-    /// <summary>Waits until a condition is true.</summary>
-    /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
-    public static Task TrueAsync(
-        Func<bool> until,
-        TimeSpan? within = null,
-        CancellationToken ct = default,
-        [CallerArgumentExpression(nameof(until))] string condition = "") =>
-        SeesAsync(() => Task.FromResult(until()), value => value, within, ct, condition);
 }

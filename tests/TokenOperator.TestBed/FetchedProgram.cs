@@ -12,7 +12,7 @@ internal static class FetchedProgram
     {
         if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } named)
             return named;
-        var found = await Command.RunAsync(Path.Combine(TestAssets.RepositoryRoot(), script), [], ct: ct);
+        var found = await Command.RunAsync(Repository.File(script), [], ct: ct);
         return found.ExitCode == 0
             ? found.Output.Trim()
             : throw new InvalidOperationException($"{script} ended with exit code {found.ExitCode}: {found.Errors}");

@@ -48,7 +48,10 @@ public sealed class OperatorProcess : IAsyncDisposable
     /// <summary>True when it has ended.</summary>
     public bool HasExited => _process.HasExited;
 
-    /// <summary>All that it has printed.</summary>
+    /// <summary>The file that its output is appended to.</summary>
+    public string LogFile => _process.LogFile;
+
+    /// <summary>Everything that it has printed.</summary>
     public string Log => File.ReadAllText(_process.LogFile);
 
     /// <summary>Starts it; does not wait until it is ready.</summary>
@@ -72,7 +75,7 @@ public sealed class OperatorProcess : IAsyncDisposable
         var isAssembly = options.Program.EndsWith(".dll", StringComparison.Ordinal);
         // As at a terminal, also where this process itself was started with Ctrl-C ignored.
         var process = ChildProcess.Start(new ChildProcessOptions(
-            "/usr/bin/env", ["--default-signal=INT", .. isAssembly ? (string[])[FindDotnet(), options.Program] : [options.Program], "run"])
+            "/usr/bin/env", ["--default-signal=INT", .. isAssembly ? (string[])[Command.Find("dotnet") ?? throw new InvalidOperationException("dotnet is not on PATH."), options.Program] : [options.Program], "run"])
         {
             LogFile = options.LogFile,
             Environment = environment,
@@ -107,10 +110,6 @@ public sealed class OperatorProcess : IAsyncDisposable
 
     /// <summary>Waits until it ends by itself.</summary>
     public Task<int> WaitForExitAsync(CancellationToken ct = default) => _process.WaitForExitAsync(ct);
-
-    private static string FindDotnet() =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(folder => Path.Combine(folder, "dotnet")).FirstOrDefault(File.Exists)
-        ?? throw new InvalidOperationException("dotnet is not on PATH.");
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _process.DisposeAsync();

@@ -12,6 +12,12 @@ public static class OperatorProgram
 
     /// <summary>The command that starts it, with <see cref="Path"/> as its first argument.</summary>
     public static string Starter => BuiltProgram.Starter(Path);
+
+    /// <summary>Runs one of its verbs to its end.</summary>
+    /// <param name="environment">Variables added to those of this process; null removes one.</param>
+    /// <param name="arguments">The verb and its arguments.</param>
+    public static Task<CommandResult> RunAsync(IReadOnlyDictionary<string, string?> environment, params IEnumerable<string> arguments) =>
+        Command.RunAsync(Starter, [Path, .. arguments], environment: environment);
 }
 
 /// <summary>
@@ -45,7 +51,7 @@ internal static class BuiltProgram
         string[] folders =
         [
             // tests/TESTS/bin/Release/net10.0 and src/PROJECT/bin/Release/net10.0
-            Path.Combine(TestAssets.RepositoryRoot(), "src", project, "bin", tests.Parent!.Name, tests.Name),
+            Path.Combine(Repository.Root, "src", project, "bin", tests.Parent!.Name, tests.Name),
             // With --artifacts-path FOLDER: FOLDER/bin/TESTS/release and FOLDER/bin/PROJECT/release
             Path.Combine(tests.Parent.Parent!.FullName, project, tests.Name),
         ];

@@ -1,4 +1,4 @@
-// Test bed: a real pgBouncer before a PostgresServer. May start a process; knows nothing of the product.
+// Test fixture: a real pgBouncer before a PostgresServer. May start a process; knows nothing of the product.
 using System.Globalization;
 using Npgsql;
 
@@ -52,7 +52,7 @@ public sealed class PgBouncer : IAsyncDisposable
             database.Name, server.ConnectionString, string.Create(CultureInfo.InvariantCulture, $"postgresql://{server.Username}:{server.Password}@127.0.0.1:{port}/{database.Name}")));
         try
         {
-            await Eventually.TrueAsync(() => { process.ThrowIfExited(); return Answers(port); }, ct: ct);
+            await Eventually.IsTrueAsync(() => { process.ThrowIfExited(); return Answers(port); }, ct: ct);
             return pool;
         }
         catch

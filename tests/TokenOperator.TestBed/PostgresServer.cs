@@ -1,8 +1,6 @@
-// Test bed: a real Postgres in a temporary folder. May start processes; knows nothing of the product.
+// Test fixture: a real Postgres in a temporary folder. May start processes; knows nothing of the product.
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Npgsql;
 
@@ -51,7 +49,7 @@ public sealed record CountedStatement(string Text, long Calls);
 public sealed class PostgresServer : IAsyncDisposable
 {
     private const string User = "operator";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     // The shell outlives neither us nor the server: its standard input closes when we die, however we die. A line on it is
     // the signal for the server. (PR_SET_PDEATHSIG would fire when a thread of the pool ends.)
@@ -151,20 +149,23 @@ public sealed class PostgresServer : IAsyncDisposable
         _keeper.OutputDataReceived += (_, line) => { if (line.Data is null or "gone") _gone.TrySetResult(); };
         _keeper.BeginOutputReadLine();
 
-        var deadline = Stopwatch.StartNew();
-        while (true)
+        try
         {
-            try
-            {
+            await Eventually.SeesAsync(IsUpOrGoneAsync, seen => seen, Timeout, ct, "Postgres accepts connections");
+        }
+        catch (TimeoutException e)
+        {
+            throw new InvalidOperationException($"{e.Message}. The last lines of {LogFile}: {ChildProcess.LastLinesOf(LogFile)}", e);
+        }
+
+        if (_gone.Task.IsCompleted)
+            throw new InvalidOperationException($"Postgres ended while it started. The last lines of {LogFile}: {ChildProcess.LastLinesOf(LogFile)}");
+
+        async Task<bool> IsUpOrGoneAsync()
+        {
+            if (!_gone.Task.IsCompleted)
                 await ExecuteAsync("select 1", ct: ct);
-                return;
-            }
-            catch (NpgsqlException e) when (e is not PostgresException { SqlState: not PostgresErrorCodes.CannotConnectNow })
-            {
-                if (_gone.Task.IsCompleted || deadline.Elapsed > Patience)
-                    throw new InvalidOperationException($"Postgres does not come up. Its last words: {LastWords()}", e);
-                await Task.WhenAny(_gone.Task, Task.Delay(20, ct));
-            }
+            return true;
         }
     }
 
@@ -273,8 +274,8 @@ public sealed class PostgresServer : IAsyncDisposable
     private async Task MakeFolderAsync(CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())
-            throw new PlatformNotSupportedException("The test bed needs a Unix shell.");
-        Port = FreePort();
+            throw new PlatformNotSupportedException("The test fixture needs a Unix shell.");
+        Port = Ports.Free();
         Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         await File.WriteAllTextAsync(PasswordFile, _password, ct);
         if (_options.Tls is { } tls)
@@ -366,14 +367,5 @@ public sealed class PostgresServer : IAsyncDisposable
             if (process.ExitCode != 0)
                 throw new InvalidOperationException($"{process.StartInfo.FileName} ended with exit code {process.ExitCode}: {said}");
         }
-    }
-
-    private string LastWords() => File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(10)) : "(none)";
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

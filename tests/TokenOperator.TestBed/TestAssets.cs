@@ -1,9 +1,7 @@
-using System.Diagnostics;
-
 namespace TokenOperator.TestBed;
 
-/// <summary>Where the programs of the control plane lie.</summary>
-/// <param name="Folder">Holds etcd, kube-apiserver and kubectl.</param>
+/// <summary>The programs of the control plane.</summary>
+/// <param name="Folder">The folder with etcd, kube-apiserver and kubectl.</param>
 public sealed record TestAssets(string Folder)
 {
     private const string Variable = "KUBEBUILDER_ASSETS";
@@ -19,45 +17,19 @@ public sealed record TestAssets(string Folder)
     public string Kubectl => Path.Combine(Folder, "kubectl");
 
     /// <summary>
-    /// Takes the folder of KUBEBUILDER_ASSETS when all is there, else asks hack/test-assets.sh, which can take minutes the
-    /// first time and tells on stderr what it does.
+    /// Takes the folder that KUBEBUILDER_ASSETS names if it is complete, and otherwise runs hack/test-assets.sh, which can take minutes the
+    /// first time and reports its progress on stderr.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The script is not found, or it failed: it has said why.</exception>
+    /// <exception cref="InvalidOperationException">The script failed and printed the reason on stderr.</exception>
     public static async Task<TestAssets> FindAsync(CancellationToken ct = default)
     {
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named && new TestAssets(named) is { IsComplete: true } assets)
             return assets;
-
-        var script = Path.Combine(RepositoryRoot(), Script);
-        using var process = Process.Start(new ProcessStartInfo(script) { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException($"{script} cannot be started.");
-        try
-        {
-            var output = await process.StandardOutput.ReadToEndAsync(ct);
-            await process.WaitForExitAsync(ct);
-            return process.ExitCode == 0
-                ? new TestAssets(output.Trim())
-                : throw new InvalidOperationException(
-                    $"{Script} ended with exit code {process.ExitCode}: it said why on stderr. Run it by hand, or set {Variable} to a folder with etcd, kube-apiserver and kubectl.");
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill(entireProcessTree: true);
-            throw;
-        }
-    }
-
-    /// <summary>The folder of the repository that this program was built from: the one with TokenOperator.sln.</summary>
-    /// <exception cref="InvalidOperationException">This program does not lie in a repository.</exception>
-    public static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "TokenOperator.sln")))
-                return folder.FullName;
-        }
-
-        throw new InvalidOperationException($"No TokenOperator.sln in {AppContext.BaseDirectory} or above: run this from a build within the repository.");
+        var result = await Command.RunAsync(Repository.File(Script), [], captureErrors: false, ct: ct);
+        return result.ExitCode == 0
+            ? new TestAssets(result.Output.Trim())
+            : throw new InvalidOperationException(
+                $"{Script} ended with exit code {result.ExitCode} and printed the reason on stderr. Run it, or set {Variable} to a folder with etcd, kube-apiserver and kubectl.");
     }
 
     private bool IsComplete => File.Exists(Etcd) && File.Exists(ApiServer) && File.Exists(Kubectl);

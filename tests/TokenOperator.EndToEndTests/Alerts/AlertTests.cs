@@ -25,36 +25,36 @@ public sealed class AlertTests(ClusterFixture cluster)
     [Fact]
     public async Task Refreshes_that_begin_to_fail_page_within_10_minutes_and_long_before_the_app_feels_it()
     {
-        await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromMinutes(2) });
-        await using var scraper = new Scraper(() => bed.Operator);
-        var grants = new Dictionary<string, TokenGrant> { ["mail"] = await bed.AddAccountAsync("mail") };
-        await bed.ReadyAsync("mail");
-        bed.Tokens.Behaviour.TokenLifetime = TimeSpan.FromMinutes(1);
-        await bed.WriteSecretAsync("deleted-client", "credentials.json", """{"installed":{"client_id":"deleted","client_secret":"s"}}""");
-        grants["calendar"] = await bed.AddAccountAsync("calendar");
-        grants["files"] = await bed.AddAccountAsync("files");
-        await bed.AddAccountAsync("contacts", spec => spec["clientSecretRef"]!["name"] = "deleted-client");
-        await bed.AddAccountAsync("healthy");
-        await bed.AddAccountAsync("paused");
+        await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromMinutes(2) });
+        await using var scraper = new Scraper(() => fixture.Operator);
+        var grants = new Dictionary<string, TokenGrant> { ["mail"] = await fixture.AddAccountAsync("mail") };
+        await fixture.ReadyAsync("mail");
+        fixture.Tokens.Behaviour.TokenLifetime = TimeSpan.FromMinutes(1);
+        await fixture.WriteSecretAsync("deleted-client", "credentials.json", """{"installed":{"client_id":"deleted","client_secret":"s"}}""");
+        grants["calendar"] = await fixture.AddAccountAsync("calendar");
+        grants["files"] = await fixture.AddAccountAsync("files");
+        await fixture.AddAccountAsync("contacts", spec => spec["clientSecretRef"]!["name"] = "deleted-client");
+        await fixture.AddAccountAsync("healthy");
+        await fixture.AddAccountAsync("paused");
         foreach (var name in new[] { "calendar", "files", "contacts", "healthy", "paused" })
-            await bed.ReadyAsync(name);
-        await bed.PatchSpecAsync("paused", """{"suspend": true}""");
-        await bed.WriteSeedAsync("hopeless", "a-token-of-nobody");
-        await bed.ApplyAsync("hopeless");
+            await fixture.ReadyAsync(name);
+        await fixture.PatchSpecAsync("paused", """{"suspend": true}""");
+        await fixture.WriteSeedAsync("hopeless", "a-token-of-nobody");
+        await fixture.ApplyAsync("hopeless");
 
         var thursday = DateTimeOffset.UtcNow;
-        bed.Tokens.Always("mail", ScriptedAnswer.ServerError());
-        bed.Tokens.Always("files", ScriptedAnswer.ServerError());
-        bed.Tokens.Always("calendar", ScriptedAnswer.InvalidGrant);
-        bed.Tokens.Always("contacts", ScriptedAnswer.InvalidClient);
+        fixture.Tokens.Always("mail", ScriptedAnswer.ServerError());
+        fixture.Tokens.Always("files", ScriptedAnswer.ServerError());
+        fixture.Tokens.Always("calendar", ScriptedAnswer.InvalidGrant);
+        fixture.Tokens.Always("contacts", ScriptedAnswer.InvalidClient);
         await scraper.SeesAsync(Failures, Name("mail"), failures => failures > 0);
         await scraper.PassAsync(12);
         await scraper.SeesAsync(Expiry, Name("calendar"), end => end < (scraper.Now - 3) * 60);
         await scraper.SeesAsync(Expiry, Name("paused"), end => end < (scraper.Now - 3) * 60);
         var mended = scraper.Now - 1;
-        bed.Tokens.Always("mail", null);
-        await bed.RequestRefreshAsync("mail");
-        await bed.SeesAsync("mail", "Refreshed", "True");
+        fixture.Tokens.Always("mail", null);
+        await fixture.RequestRefreshAsync("mail");
+        await fixture.SeesAsync("mail", "Refreshed", "True");
         await scraper.SeesAsync(Failures, Name("mail"), failures => failures == 0);
         await scraper.PassAsync(3);
 
@@ -100,25 +100,25 @@ public sealed class AlertTests(ClusterFixture cluster)
 
         // As the provider saw it.
         int FirstFailure(string account) =>
-            scraper.MinuteOf(bed.Tokens.Requests.First(request => request.At > thursday && request.Form["refresh_token"] == grants[account].RefreshToken).At);
+            scraper.MinuteOf(fixture.Tokens.Requests.First(request => request.At > thursday && request.Form["refresh_token"] == grants[account].RefreshToken).At);
     }
 
     [Fact]
     public async Task A_Postgres_that_is_away_a_token_in_memory_alone_an_operator_that_is_gone_and_one_that_does_not_lead_are_told_apart()
     {
         await using var postgres = await PostgresServer.StartAsync();
-        await using var bed = await OperatorBed.StartAsync(
+        await using var fixture = await OperatorFixture.StartAsync(
             cluster, new TokenServerBehaviour { RotateRefreshTokens = true, TokenLifetime = TimeSpan.FromMinutes(1) }, postgres);
-        await using var scraper = new Scraper(() => bed.Operator);
-        await bed.AddAccountAsync("mail");
-        await bed.ReadyAsync("mail");
+        await using var scraper = new Scraper(() => fixture.Operator);
+        await fixture.AddAccountAsync("mail");
+        await fixture.ReadyAsync("mail");
         await scraper.PassAsync(3);
 
         var release = new TaskCompletionSource();
-        var asked = bed.Tokens.Requests.Count;
-        bed.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Held(release.Task));
-        await bed.RequestRefreshAsync("mail");
-        await Eventually.TrueAsync(() => bed.Tokens.Requests.Count > asked);
+        var asked = fixture.Tokens.Requests.Count;
+        fixture.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Held(release.Task));
+        await fixture.RequestRefreshAsync("mail");
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
         var good = scraper.Now - 1;
         await postgres.StopAsync();
         release.SetResult();
@@ -132,24 +132,24 @@ public sealed class AlertTests(ClusterFixture cluster)
         await scraper.PassAsync(2);
         var back = scraper.Now - 1;
 
-        await bed.Operator.KillAsync();
+        await fixture.Operator.KillAsync();
         await scraper.SeesAsync("up", "job", up => up == 0);
         await scraper.PassAsync(7);
         var gone = scraper.Now - 1;
-        await TakeLeaseAsync(bed.LeaseName);
-        await bed.StartOperatorAsync();
+        await TakeLeaseAsync(fixture.LeaseName);
+        await fixture.StartOperatorAsync();
         // No longer than the token lives, or it would be expired, too; the lease is kept busy all the time.
         await Eventually.SeesAsync(
             async () =>
             {
-                await TakeLeaseAsync(bed.LeaseName);
+                await TakeLeaseAsync(fixture.LeaseName);
                 return scraper.Latest(NextRefresh, Name("mail")) is { } next && next < (scraper.Now - 9) * 60;
             },
             late => late,
             TimeSpan.FromMinutes(3));
         await scraper.PassAsync(3);
         var leaderless = scraper.Now - 1;
-        await bed.Kubectl.RunAsync(["delete", "lease", "-n", ClusterFixture.OperatorNamespace, bed.LeaseName]);
+        await fixture.Kubectl.RunAsync(["delete", "lease", "-n", ClusterFixture.OperatorNamespace, fixture.LeaseName]);
         await scraper.SeesAsync(NextRefresh, Name("mail"), next => next > scraper.Now * 60);
         await scraper.PassAsync(2);
 

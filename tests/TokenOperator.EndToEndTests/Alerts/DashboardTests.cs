@@ -16,12 +16,12 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
     [Fact]
     public async Task Every_expression_of_the_dashboard_and_of_the_alerts_is_of_metrics_and_labels_that_the_operator_exports()
     {
-        await using var bed = await OperatorBed.StartAsync(cluster);
-        var grant = await bed.AddAccountAsync("on-the-dashboard");
-        await bed.ReadyAsync("on-the-dashboard");
-        bed.Tokens.Always(grant.RefreshToken, ScriptedAnswer.ServerError());
-        await bed.RequestRefreshAsync("on-the-dashboard");
-        await using var scraper = new Scraper(() => bed.Operator);
+        await using var fixture = await OperatorFixture.StartAsync(cluster);
+        var grant = await fixture.AddAccountAsync("on-the-dashboard");
+        await fixture.ReadyAsync("on-the-dashboard");
+        fixture.Tokens.Always(grant.RefreshToken, ScriptedAnswer.ServerError());
+        await fixture.RequestRefreshAsync("on-the-dashboard");
+        await using var scraper = new Scraper(() => fixture.Operator);
         await scraper.SeesAsync("tokenoperator_oauthtoken_problem", "reason", value => value == 1);
         await scraper.SeesAsync("tokenoperator_watchdog_overdue_total", "job", value => value == 0);
         var exported = scraper.Series.Keys.ToLookup(series => series[..series.IndexOf('{')], series => LabelNames(series).ToHashSet());
@@ -43,24 +43,24 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
     public async Task Every_panel_shows_data_while_something_is_wrong()
     {
         await using var postgres = await PostgresServer.StartAsync();
-        await using var bed = await OperatorBed.StartAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
-        await using var scraper = new Scraper(() => bed.Operator);
+        await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
+        await using var scraper = new Scraper(() => fixture.Operator);
         // A rate needs to see the counter before it grows.
         await scraper.PassAsync(2);
-        await bed.AddAccountAsync("mail");
-        await bed.AddAccountAsync("failing");
-        await bed.WriteSeedAsync("hopeless", "a-token-of-nobody");
-        await bed.ApplyAsync("hopeless");
-        await bed.ReadyAsync("mail");
-        await bed.ReadyAsync("failing");
+        await fixture.AddAccountAsync("mail");
+        await fixture.AddAccountAsync("failing");
+        await fixture.WriteSeedAsync("hopeless", "a-token-of-nobody");
+        await fixture.ApplyAsync("hopeless");
+        await fixture.ReadyAsync("mail");
+        await fixture.ReadyAsync("failing");
         await scraper.SeesAsync("tokenoperator_oauthtoken_needs_human", "name=\"hopeless\"", needed => needed == 1);
         var release = new TaskCompletionSource();
-        var asked = bed.Tokens.Requests.Count;
-        bed.Tokens.Next("mail", ScriptedAnswer.Held(release.Task));
-        await bed.RequestRefreshAsync("mail");
-        await Eventually.TrueAsync(() => bed.Tokens.Requests.Count > asked);
-        bed.Tokens.Always("failing", ScriptedAnswer.ServerError());
-        await bed.RequestRefreshAsync("failing");
+        var asked = fixture.Tokens.Requests.Count;
+        fixture.Tokens.Next("mail", ScriptedAnswer.Held(release.Task));
+        await fixture.RequestRefreshAsync("mail");
+        await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > asked);
+        fixture.Tokens.Always("failing", ScriptedAnswer.ServerError());
+        await fixture.RequestRefreshAsync("failing");
         await scraper.SeesAsync("tokenoperator_oauthtoken_failures", "name=\"failing\"", failures => failures > 0);
         await postgres.StopAsync();
         release.SetResult();
@@ -74,7 +74,7 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
             // Without what stands in for data, and over all that was seen.
             story.ExpectValue(
                 scraper.Now - 1,
-                expression.Replace(" or vector(0)", "", StringComparison.Ordinal).Replace("$namespace", bed.Namespace, StringComparison.Ordinal)
+                expression.Replace(" or vector(0)", "", StringComparison.Ordinal).Replace("$namespace", fixture.Namespace, StringComparison.Ordinal)
                     .Replace("$__rate_interval", $"{scraper.Now}m", StringComparison.Ordinal),
                 Idle.Any(expression.Contains) ? "-Inf" : "0");
         }
@@ -88,7 +88,7 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
         var file = Path.Combine(Path.GetTempPath(), $"dashboard-{Guid.NewGuid():N}.yaml");
         await File.WriteAllLinesAsync(file, ["groups:", "  - name: dashboard", "    rules:", .. DashboardExpressions().Select((expression, i) =>
             $"      - {{record: 'panel_{i}', expr: '{expression.Replace("$__rate_interval", "5m", StringComparison.Ordinal)}'}}")]);
-        var result = await Promtool.RunAsync("check", "rules", file, Repository("config/monitoring/rules.yaml"));
+        var result = await Promtool.RunAsync("check", "rules", file, Repository.File("config/monitoring/rules.yaml"));
         File.Delete(file);
         result.ExitCode.Should().Be(0, "promtool says: {0}{1}", result.Output, result.Errors);
     }
@@ -96,21 +96,19 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
     [Fact]
     public async Task The_kustomization_holds_the_rules_the_monitor_and_the_dashboard_for_the_sidecar_of_Grafana()
     {
-        var rendered = await cluster.Plane.Kubectl.RunAsync(["kustomize", Repository("config/monitoring")]);
+        var rendered = await cluster.Plane.Kubectl.RunAsync(["kustomize", Repository.File("config/monitoring")]);
         rendered.Should().Contain("kind: PrometheusRule").And.Contain("kind: ServiceMonitor").And.Contain("honorLabels: true")
             .And.Contain("token-operator.json:").And.Contain("grafana_dashboard: \"1\"").And.Contain("name: token-operator-dashboard\n");
     }
 
     private static IEnumerable<string> DashboardExpressions() =>
-        JsonNode.Parse(File.ReadAllText(Repository("config/monitoring/dashboard.json")))!["panels"]!.AsArray()
+        JsonNode.Parse(File.ReadAllText(Repository.File("config/monitoring/dashboard.json")))!["panels"]!.AsArray()
             .SelectMany(panel => panel!["targets"]!.AsArray()).Select(target => (string)target!["expr"]!);
 
     private static IEnumerable<string> AlertExpressions() =>
-        Expr().Matches(File.ReadAllText(Repository("config/monitoring/rules.yaml"))).Select(match => match.Groups[1].Value);
+        Expr().Matches(File.ReadAllText(Repository.File("config/monitoring/rules.yaml"))).Select(match => match.Groups[1].Value);
 
     private static IEnumerable<string> LabelNames(string text) => Label().Matches(text).Select(match => match.Groups[1].Value);
-
-    private static string Repository(string path) => Path.Combine(TestAssets.RepositoryRoot(), path);
 
     [GeneratedRegex(@"[{,](\w+)=~?""")]
     private static partial Regex Label();

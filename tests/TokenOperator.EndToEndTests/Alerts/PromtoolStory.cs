@@ -8,7 +8,7 @@ namespace TokenOperator.EndToEndTests.Alerts;
 /// <summary>What was scraped, as input of <c>promtool test rules</c>, and what must fire when.</summary>
 internal sealed partial class PromtoolStory(Scraper scraper)
 {
-    private static readonly string Rules = Path.Combine(TestAssets.RepositoryRoot(), "config/monitoring/rules.yaml");
+    private static readonly string Rules = Repository.File("config/monitoring/rules.yaml");
 
     private readonly StringBuilder _expectations = new();
 

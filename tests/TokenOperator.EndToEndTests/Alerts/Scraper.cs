@@ -78,12 +78,12 @@ internal sealed class Scraper : IAsyncDisposable
     public Task PassAsync(int minutes)
     {
         var end = Now + minutes;
-        return Eventually.TrueAsync(() => Now > end, TimeSpan.FromMinutes(2));
+        return Eventually.IsTrueAsync(() => Now > end, TimeSpan.FromMinutes(2));
     }
 
     /// <summary>Waits for a scrape whose value of the metric with this label is as <paramref name="test"/> says.</summary>
     public Task SeesAsync(string metric, string label, Func<double, bool> test) =>
-        Eventually.TrueAsync(() => Latest(metric, label) is { } value && test(value), TimeSpan.FromMinutes(3));
+        Eventually.IsTrueAsync(() => Latest(metric, label) is { } value && test(value), TimeSpan.FromMinutes(3));
 
     public async ValueTask DisposeAsync()
     {

@@ -11,20 +11,20 @@ public sealed class StoryTests(ClusterFixture cluster)
     [Fact]
     public async Task One_grep_in_the_log_and_kubectl_describe_each_tell_the_life_of_one_account()
     {
-        await using var bed = await OperatorBed.CreateAsync(cluster);
-        await bed.StartOperatorAsync(("Logging__Format", "json"), ("Logging__LogLevel__TokenOperator", "Information"));
-        await bed.AddAccountAsync("bystander");
-        await bed.AddAccountAsync("told");
-        await bed.ReadyAsync("told");
-        bed.Tokens.Always("told", ScriptedAnswer.Html(502));
-        await bed.RequestRefreshAsync("told", "1");
-        await bed.SeesAsync("told", "Refreshed", "False");
-        bed.Tokens.Always("told", null);
-        await bed.RequestRefreshAsync("told", "2");
-        await bed.SeesAsync("told", "Refreshed", "True");
-        await Eventually.SeesAsync(() => bed.EventsAsync("told"), events => events.Contains("Recovered"));
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync(("Logging__Format", "json"), ("Logging__LogLevel__TokenOperator", "Information"));
+        await fixture.AddAccountAsync("bystander");
+        await fixture.AddAccountAsync("told");
+        await fixture.ReadyAsync("told");
+        fixture.Tokens.Always("told", ScriptedAnswer.Html(502));
+        await fixture.RequestRefreshAsync("told", "1");
+        await fixture.SeesAsync("told", "Refreshed", "False");
+        fixture.Tokens.Always("told", null);
+        await fixture.RequestRefreshAsync("told", "2");
+        await fixture.SeesAsync("told", "Refreshed", "True");
+        await Eventually.SeesAsync(() => fixture.EventsAsync("told"), events => events.Contains("Recovered"));
 
-        var lines = bed.Operator.Log.Split('\n').Where(line => line.Contains($"\"{bed.Namespace}/told ", StringComparison.Ordinal)).Select(line => JsonNode.Parse(line)!).ToList();
+        var lines = fixture.Operator.Log.Split('\n').Where(line => line.Contains($"\"{fixture.Namespace}/told ", StringComparison.Ordinal)).Select(line => JsonNode.Parse(line)!).ToList();
         lines.Select(line => (string)line["Message"]!).Should().SatisfyRespectively(
             imported => imported.Should().StartWith("Imported a refresh token for google/told"),
             failed => failed.Should().StartWith("Refreshing google/told failed"),
@@ -32,13 +32,13 @@ public sealed class StoryTests(ClusterFixture cluster)
         foreach (var line in lines)
         {
             var fields = line["Scopes"]!.AsArray().SelectMany(scope => scope!.AsObject()).ToLookup(field => field.Key, field => field.Value?.ToString());
-            fields["Namespace"].Should().Equal(bed.Namespace);
+            fields["Namespace"].Should().Equal(fixture.Namespace);
             fields["Name"].Should().Equal("told");
             fields["Provider"].Should().Equal("google");
             Guid.TryParse(fields["ReconcileId"].Single(), out _).Should().BeTrue();
         }
 
-        var described = await bed.Kubectl.RunAsync(["describe", "oauthtoken", "-n", bed.Namespace, "told"]);
+        var described = await fixture.Kubectl.RunAsync(["describe", "oauthtoken", "-n", fixture.Namespace, "told"]);
         described[described.IndexOf("Events:", StringComparison.Ordinal)..].Should()
             .Contain("FirstToken").And.Contain("Recovered").And.MatchRegex("ProviderUnavailable|InvalidResponse");
     }

@@ -13,35 +13,35 @@ public sealed class WholeStoryTests(ClusterFixture cluster)
     [Fact]
     public async Task A_person_who_is_faster_than_the_expiry_mends_a_dead_grant_and_the_mounted_file_never_holds_an_expired_token()
     {
-        await using var bed = await ConsentBed.CreateAsync(cluster, new OpenIddictServerOptions { TokenLifetime = TimeSpan.FromMinutes(10) });
-        await bed.StartOperatorAsync();
-        var person = await PluginBed.CreateAsync(cluster, bed.Operators);
-        await bed.AddAccountAsync("marcus", "marcus@example.com");
-        await using var mounted = await MountedSecret.MountAsync(bed.Operators, "marcus");
-        await using var scraper = new Scraper(() => bed.Operators.Operator);
+        await using var fixture = await ConsentFixture.CreateAsync(cluster, new OpenIddictServerOptions { TokenLifetime = TimeSpan.FromMinutes(10) });
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddAccountAsync("marcus", "marcus@example.com");
+        await using var mounted = await MountedSecret.MountAsync(fixture.Operators, "marcus");
+        await using var scraper = new Scraper(() => fixture.Operators.Operator);
         await scraper.SeesAsync(NeedsHuman, Label, value => value == 0);
         await scraper.PassAsync(2);
         var before = mounted.Read("access_token");
 
-        await bed.EndGrantAsync("marcus");
+        await fixture.EndGrantAsync("marcus");
         await scraper.SeesAsync(NeedsHuman, Label, value => value == 1);
         await scraper.PassAsync(4);
 
         var status = await person.RunAsync("status", "marcus");
-        status.Output.Should().Contain("ReauthorizationRequired").And.Contain("invalid_grant").And.Contain($"Next: kubectl oauthtoken authorize marcus -n {bed.Operators.Namespace}");
-        (await bed.Operators.GetAsync("marcus")).Status("Ready").Should().Be("True", "the token that there is still lives");
+        status.Output.Should().Contain("ReauthorizationRequired").And.Contain("invalid_grant").And.Contain($"Next: kubectl oauthtoken authorize marcus -n {fixture.Operators.Namespace}");
+        (await fixture.Operators.GetAsync("marcus")).Status("Ready").Should().Be("True", "the token that there is still lives");
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "marcus"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
         {
             using var browser = new PlainBrowser();
             await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "marcus"));
             (await run.EndAsync()).Should().Be(0, run.Output);
         }
 
-        await Eventually.TrueAsync(() => mounted.Read("access_token") != before);
+        await Eventually.IsTrueAsync(() => mounted.Read("access_token") != before);
         await scraper.SeesAsync(NeedsHuman, Label, value => value == 0);
         await scraper.PassAsync(3);
-        (await bed.Server.IsActiveAsync(mounted.Read("access_token"))).Should().BeTrue("the app goes on with what it mounts");
+        (await fixture.Server.IsActiveAsync(mounted.Read("access_token"))).Should().BeTrue("the app goes on with what it mounts");
         (await person.RunAsync("status", "marcus")).ExitCode.Should().Be(0);
         mounted.Faults.Should().BeEmpty("the person was faster than the expiry");
 

@@ -14,10 +14,10 @@ internal sealed class CrashMatrix : IAsyncDisposable
     public const string Rotating = "rotating";
     public const string Lenient = "lenient";
     private const string Requested = "tokenoperator.dev/refresh-requested-at";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     private readonly ClusterFixture _cluster;
-    private readonly OperatorBed _bed;
+    private readonly OperatorFixture _fixture;
     private readonly OpenIddictServer _rotating;
     private readonly OpenIddictServer _lenient;
     private readonly HttpFaultProxy _api;
@@ -28,20 +28,20 @@ internal sealed class CrashMatrix : IAsyncDisposable
     private RowHolds? _rows;
 
     private CrashMatrix(
-        ClusterFixture cluster, OperatorBed bed, OpenIddictServer rotating, OpenIddictServer lenient, HttpFaultProxy api, Dictionary<string, HttpFaultProxy> providers) =>
-        (_cluster, _bed, _rotating, _lenient, _api, _providers) = (cluster, bed, rotating, lenient, api, providers);
+        ClusterFixture cluster, OperatorFixture fixture, OpenIddictServer rotating, OpenIddictServer lenient, HttpFaultProxy api, Dictionary<string, HttpFaultProxy> providers) =>
+        (_cluster, _fixture, _rotating, _lenient, _api, _providers) = (cluster, fixture, rotating, lenient, api, providers);
 
     public static async Task<CrashMatrix> CreateAsync(ClusterFixture cluster)
     {
-        var bed = await OperatorBed.CreateAsync(cluster);
+        var fixture = await OperatorFixture.CreateAsync(cluster);
         var rotating = await OpenIddictServer.StartAsync();
         var lenient = await OpenIddictServer.StartAsync(new OpenIddictServerOptions { ReuseLeeway = TimeSpan.FromHours(1) });
         var matrix = new CrashMatrix(
-            cluster, bed, rotating, lenient,
+            cluster, fixture, rotating, lenient,
             await HttpFaultProxy.StartAsync(cluster.Plane.Server, cluster.Plane.CertificateAuthorityFile),
             new Dictionary<string, HttpFaultProxy>
             {
-                [Plain] = await HttpFaultProxy.StartAsync(bed.Tokens.Address),
+                [Plain] = await HttpFaultProxy.StartAsync(fixture.Tokens.Address),
                 [Rotating] = await HttpFaultProxy.StartAsync(rotating.Address),
                 [Lenient] = await HttpFaultProxy.StartAsync(lenient.Address),
             });
@@ -54,18 +54,18 @@ internal sealed class CrashMatrix : IAsyncDisposable
     {
         var victim = await StartOperatorAsync();
         await ApplyAsync("refresh");
-        await Eventually.SeesAsync(ViewsAsync, views => views.Values.Count(v => v.Status("Ready") == "True") == _cases.Count(c => c.Point.Flow == "refresh"), Patience);
+        await Eventually.SeesAsync(ViewsAsync, views => views.Values.Count(v => v.Status("Ready") == "True") == _cases.Count(c => c.Point.Flow == "refresh"), Timeout);
 
         await ArmAsync();
         var before = Asked();
         await Task.WhenAll(
-            _bed.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _bed.Namespace, "--all", $"{Requested}=first"]),
+            _fixture.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _fixture.Namespace, "--all", $"{Requested}=first"]),
             ApplyAsync("seed"));
         await NoneAsync(UnreachedAsync, "every account is held at its point");
         await victim.KillAsync();
         await DisarmAsync();
         // Withdrawn, so that what is asked again is asked for the sake of the open claim alone.
-        await _bed.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _bed.Namespace, "--all", $"{Requested}-"]);
+        await _fixture.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _fixture.Namespace, "--all", $"{Requested}-"]);
 
         await StartOperatorAsync();
         await NoneAsync(UnsettledAsync, "the successor has settled every account");
@@ -81,7 +81,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
     {
         foreach (var hold in _holds.Values)
             hold.Release();
-        await _bed.DisposeAsync();
+        await _fixture.DisposeAsync();
         if (_rows is not null)
             await _rows.DisposeAsync();
         await _api.DisposeAsync();
@@ -93,7 +93,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
 
     private async Task PrepareAsync()
     {
-        await _bed.WriteSecretAsync(
+        await _fixture.WriteSecretAsync(
             "client", "credentials.json",
             $$$"""{"installed":{"client_id":"{{{OpenIddictServer.ClientId}}}","client_secret":"{{{OpenIddictServer.ClientSecret}}}"}}""");
         foreach (var (point, index) in CrashPoint.All.Select((point, index) => (point, index)))
@@ -105,7 +105,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
                 {
                     Rotating => await _rotating.IssueRefreshTokenAsync(name),
                     Lenient => await _lenient.IssueRefreshTokenAsync(name),
-                    _ => _bed.Tokens.AddAccount(name).RefreshToken,
+                    _ => _fixture.Tokens.AddAccount(name).RefreshToken,
                 };
                 _cases.Add(new CrashCase(point, provider, name, seed));
             }
@@ -117,14 +117,14 @@ internal sealed class CrashMatrix : IAsyncDisposable
 
     private async Task<OperatorProcess> StartOperatorAsync()
     {
-        var kubeconfig = Path.Combine(_cluster.Plane.Folder, $"{_bed.Namespace}.kubeconfig");
+        var kubeconfig = Path.Combine(_cluster.Plane.Folder, $"{_fixture.Namespace}.kubeconfig");
         await KubeconfigFile.RedirectAsync(_cluster.OperatorKubeconfig, kubeconfig, _api.Address, _api.Authority);
-        return await _bed.StartOperatorAsync(
+        return await _fixture.StartOperatorAsync(
         [
             ("KUBECONFIG", kubeconfig),
             // Every account is held at its point at the same time.
             ("Concurrency", "128"),
-            ("ConnectionStrings__Postgres", _bed.Database.ConnectionString + ";Maximum Pool Size=60;Command Timeout=120"),
+            ("ConnectionStrings__Postgres", _fixture.Database.ConnectionString + ";Maximum Pool Size=60;Command Timeout=120"),
             .. _providers.Select(p => ($"Providers__{p.Key}__TokenEndpoint", new Uri(p.Value.Address, "/token").ToString())),
             .. _providers.Select(p => ($"Providers__{p.Key}__RequestsPerSecond", "1000")),
             .. _providers.Select(p => ($"Providers__{p.Key}__Burst", "1000")),
@@ -134,13 +134,13 @@ internal sealed class CrashMatrix : IAsyncDisposable
     /// <summary>Makes the seeds and the OAuthTokens of one flow, in one go.</summary>
     private Task ApplyAsync(string flow) => Task.WhenAll(_cases.Where(c => c.Point.Flow == flow).Select(async c =>
     {
-        await _bed.WriteSeedAsync(c.Name, c.Seed);
-        await _bed.ApplyAsync(c.Name, spec => spec["provider"] = c.Provider);
+        await _fixture.WriteSeedAsync(c.Name, c.Seed);
+        await _fixture.ApplyAsync(c.Name, spec => spec["provider"] = c.Provider);
     }));
 
     private async Task ArmAsync()
     {
-        _rows = await RowHolds.CreateAsync(_bed.Database);
+        _rows = await RowHolds.CreateAsync(_fixture.Database);
         foreach (var c in _cases)
         {
             switch (c.Point)
@@ -176,14 +176,14 @@ internal sealed class CrashMatrix : IAsyncDisposable
         }
 
         await _rows!.ReleaseAsync();
-        await Eventually.TrueAsync(() => _holds.Values.All(hold => hold.Waiting == 0), condition: "the proxies see that their client is dead");
+        await Eventually.IsTrueAsync(() => _holds.Values.All(hold => hold.Waiting == 0), condition: "the proxies see that their client is dead");
         foreach (var hold in _holds.Values)
             hold.Release();
     }
 
     private async Task<IReadOnlyDictionary<string, TokenView>> ViewsAsync()
     {
-        var list = await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{_bed.Namespace}/oauthtokens");
+        var list = await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{_fixture.Namespace}/oauthtokens");
         return list!["items"]!.AsArray().ToDictionary(item => (string)item!["metadata"]!["name"]!, item => new TokenView(item!.DeepClone()));
     }
 
@@ -193,11 +193,11 @@ internal sealed class CrashMatrix : IAsyncDisposable
     /// <summary>Accounts that are neither served with the newest token there is nor given up for a human.</summary>
     private async Task<IReadOnlyList<string>> UnsettledAsync()
     {
-        var open = await _bed.QueryAsync("select coalesce(string_agg(account, ' '), '') from oauth_tokens where claim_expires_at is not null");
+        var open = await _fixture.QueryAsync("select coalesce(string_agg(account, ' '), '') from oauth_tokens where claim_expires_at is not null");
         var newest = _ledgers.Values.SelectMany(ledger => ledger.Read()).Where(r => r.Granted is not null).GroupBy(r => r.Account)
             .ToDictionary(group => group.Key, group => group.Last().Granted);
         var views = await ViewsAsync();
-        var secrets = (await _cluster.Plane.GetAsync($"/api/v1/namespaces/{_bed.Namespace}/secrets"))!["items"]!.AsArray()
+        var secrets = (await _cluster.Plane.GetAsync($"/api/v1/namespaces/{_fixture.Namespace}/secrets"))!["items"]!.AsArray()
             .ToDictionary(item => (string)item!["metadata"]!["name"]!, item => new SecretView(item!.DeepClone()));
         return [.. _cases.Select(c => c.Name).Where(name => open!.Split(' ').Contains(name) || !IsSettled(name))];
 
@@ -212,7 +212,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
     /// <summary>What was kept is kept in truth: the stored refresh token brings another access token.</summary>
     private async Task ProveAsync(Dictionary<CrashCase, CrashOutcome> outcomes)
     {
-        await _bed.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _bed.Namespace, "--all", $"{Requested}=second"]);
+        await _fixture.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _fixture.Namespace, "--all", $"{Requested}=second"]);
         await NoneAsync(
             async () =>
             {
@@ -224,5 +224,5 @@ internal sealed class CrashMatrix : IAsyncDisposable
     }
 
     private static async Task NoneAsync(Func<Task<IReadOnlyList<string>>> look, string condition) => await Eventually.SeesAsync(
-        async () => string.Join(", ", await look()), missing => missing.Length == 0, Patience, condition: condition);
+        async () => string.Join(", ", await look()), missing => missing.Length == 0, Timeout, condition: condition);
 }

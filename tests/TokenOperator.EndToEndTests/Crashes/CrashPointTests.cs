@@ -38,7 +38,7 @@ public sealed class CrashPointTests(ClusterFixture cluster)
 
     private static async Task CompareAsync(string table)
     {
-        var path = Path.Combine(TestAssets.RepositoryRoot(), "docs", "reliability.md");
+        var path = Repository.File("docs/reliability.md");
         var text = await File.ReadAllTextAsync(path);
         var start = text.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
         var end = text.IndexOf(End, StringComparison.Ordinal);

@@ -22,7 +22,7 @@ public sealed class ChildProcessTests : IDisposable
     public async Task A_stop_lets_it_finish_what_it_does_at_SIGTERM()
     {
         await using var child = Shell("trap 'echo finishing; exit 3' TERM; echo ready; while :; do sleep 0.01; done");
-        await Eventually.TrueAsync(() => File.ReadAllText(child.LogFile).Contains("ready", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => File.ReadAllText(child.LogFile).Contains("ready", StringComparison.Ordinal));
 
         (await child.StopAsync()).Should().Be(3);
         (await File.ReadAllTextAsync(child.LogFile)).Should().Contain("finishing");

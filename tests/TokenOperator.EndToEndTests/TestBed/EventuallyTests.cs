@@ -24,9 +24,9 @@ public sealed class EventuallyTests
     public async Task An_error_while_looking_counts_as_not_yet_and_is_shown_at_the_deadline()
     {
         var looks = 0;
-        await Eventually.TrueAsync(() => ++looks > 2 ? true : throw new InvalidOperationException("no answer"));
+        await Eventually.IsTrueAsync(() => ++looks > 2 ? true : throw new InvalidOperationException("no answer"));
 
-        var wait = () => Eventually.TrueAsync(() => looks < 0 ? true : throw new InvalidOperationException("no answer"), TimeSpan.FromMilliseconds(30));
+        var wait = () => Eventually.IsTrueAsync(() => looks < 0 ? true : throw new InvalidOperationException("no answer"), TimeSpan.FromMilliseconds(30));
 
         (await wait.Should().ThrowAsync<TimeoutException>()).Which.Message.Should().Contain("InvalidOperationException: no answer");
     }

@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests.TestBed;
 
 public sealed class FaultProxyTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
     private readonly EchoServer _server = EchoServer.Start();
     private FaultProxy _proxy = null!;
 
@@ -30,7 +30,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         (await client.EchoAsync("hello")).Should().Be("hello");
         client.Client.Shutdown(SocketShutdown.Send);
         (await client.ReadAsync()).Should().Be("", "the server ends when we do");
-        await Eventually.TrueAsync(() => _proxy.OpenConnections == 0);
+        await Eventually.IsTrueAsync(() => _proxy.OpenConnections == 0);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         _server.Received.Should().Be("warm");
 
         _proxy.Stall(Direction.ToClient);
-        await Eventually.TrueAsync(() => _server.Received.Contains("request", StringComparison.Ordinal) && _server.Received.Contains("accepted", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => _server.Received.Contains("request", StringComparison.Ordinal) && _server.Received.Contains("accepted", StringComparison.Ordinal));
         var answer = client.ReadAsync();
         _proxy.Pass();
         (await answer).Should().Be("request");
@@ -62,7 +62,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         await old.SendAsync("lost");
         using var swallowed = await ConnectAsync();
         await swallowed.SendAsync("lost, too");
-        await Eventually.TrueAsync(() => _proxy.ConnectionCount == 2);
+        await Eventually.IsTrueAsync(() => _proxy.ConnectionCount == 2);
         _proxy.Pass();
 
         using var fresh = await ConnectAsync();
@@ -80,7 +80,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         using var client = await ConnectAsync();
         await client.EchoAsync("warm");
         _proxy.HalfOpen();
-        await Eventually.TrueAsync(() => _server.Connections == 0);
+        await Eventually.IsTrueAsync(() => _server.Connections == 0);
         client.Client.Poll(TimeSpan.Zero, SelectMode.SelectRead).Should().BeFalse();
         using var fresh = await ConnectAsync();
         (await fresh.EchoAsync("works")).Should().Be("works");
@@ -98,7 +98,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
             await client.Invoking(c => c.ReadAsync()).Should().ThrowAsync<IOException>();
         else
             (await client.ReadAsync()).Should().Be("");
-        await Eventually.TrueAsync(() => _server.Connections == 0);
+        await Eventually.IsTrueAsync(() => _server.Connections == 0);
         using var fresh = await ConnectAsync();
         (await fresh.EchoAsync("works")).Should().Be("works");
     }
@@ -126,7 +126,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         _proxy.CutAfter(3, Direction.ToServer);
         await client.SendAsync("abcdef");
         await client.Invoking(c => c.ReadAsync("abcdef".Length)).Should().ThrowAsync<IOException>();
-        await Eventually.TrueAsync(() => _server.Connections == 0);
+        await Eventually.IsTrueAsync(() => _server.Connections == 0);
         _server.Received.Should().BeOneOf("warmabc", "warmab", "warma", "warm");
 
         _proxy.CutAfter(null, Direction.ToServer);
@@ -171,7 +171,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
 
         public async Task<string> ReadAsync(int atLeast = 1)
         {
-            using var limit = new CancellationTokenSource(Patience);
+            using var limit = new CancellationTokenSource(Timeout);
             var buffer = new byte[100];
             var length = await Stream.ReadAtLeastAsync(buffer, atLeast, throwOnEndOfStream: false, limit.Token);
             return System.Text.Encoding.ASCII.GetString(buffer, 0, length);

@@ -32,7 +32,7 @@ public sealed class TestAssetsScriptTests : IDisposable
 
     private string Ready => Path.Combine(Cache, "kubernetes");
 
-    private static string Script => Path.Combine(TestAssets.RepositoryRoot(), "hack", "test-assets.sh");
+    private static string Script => Repository.File("hack/test-assets.sh");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -107,7 +107,7 @@ public sealed class TestAssetsScriptTests : IDisposable
         await first.SignalAsync("TERM");
 
         (await first.WaitForExitAsync()).Should().Be(130);
-        await Eventually.TrueAsync(() => !IsRunning(build));
+        await Eventually.IsTrueAsync(() => !IsRunning(build));
         Directory.Exists(Ready).Should().BeFalse();
         (await File.ReadAllTextAsync(first.LogFile)).Should().Contain("run again to go on");
 

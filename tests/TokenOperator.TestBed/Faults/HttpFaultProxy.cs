@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -108,14 +107,8 @@ public sealed class HttpFaultProxy : IAsyncDisposable
 
     private static SocketsHttpHandler Handler(string? authorityFile)
     {
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, EnableMultipleHttp2Connections = true };
-        if (authorityFile is not null)
-        {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            policy.CustomTrustStore.ImportFromPemFile(authorityFile);
-            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
-        }
-
+        var handler = authorityFile is null ? new SocketsHttpHandler() : TrustedHandler.Create(authorityFile);
+        (handler.AllowAutoRedirect, handler.UseCookies, handler.UseProxy, handler.EnableMultipleHttp2Connections) = (false, false, false, true);
         return handler;
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed.Soak;
@@ -7,7 +6,7 @@ namespace TokenOperator.TestBed.Soak;
 /// <summary>The verb <c>soak</c>: random faults for some minutes, then a reckoning.</summary>
 internal static class SoakCommand
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
     /// <summary>
     /// Runs it. The last line is one JSON object. Lost tokens: accounts whose stored refresh token does not work at the end. Expired
@@ -21,40 +20,40 @@ internal static class SoakCommand
         var accounts = (int)Number(args, "--accounts", 200);
         var seed = (int)Number(args, "--seed", Environment.TickCount & 0xFFFF);
         Console.WriteLine($"{accounts} accounts, {minutes} minutes, seed {seed}: the same choices again by --seed {seed}");
-        await using var bed = await SoakBed.StartAsync(ct);
-        bed.StartReplicas();
-        await bed.AddAccountsAsync(accounts, ct);
-        await AllAsync(bed, accounts, view => Condition(view, "Ready") == "True", "every account is Ready", ct);
-        List<long> memory = [Memory(bed)];
+        await using var fixture = await SoakFixture.StartAsync(ct);
+        fixture.StartReplicas();
+        await fixture.AddAccountsAsync(accounts, ct);
+        await AllAsync(fixture, accounts, view => view.Status("Ready") == "True", "every account is Ready", ct);
+        List<long> memory = [Memory(fixture)];
 
-        var faults = new SoakFaults(bed, seed);
-        var expired = await SufferAsync(bed, faults, TimeSpan.FromMinutes(minutes), memory, ct);
-        var lost = await LostAsync(bed, accounts, ct);
-        var doubleAsks = bed.Plain.DoubleAsks + bed.Rotating.DoubleAsks;
+        var faults = new SoakFaults(fixture, seed);
+        var expired = await SufferAsync(fixture, faults, TimeSpan.FromMinutes(minutes), memory, ct);
+        var lost = await LostAsync(fixture, accounts, ct);
+        var doubleAsks = fixture.Plain.DoubleAsks + fixture.Rotating.DoubleAsks;
         var report = new JsonObject
         {
             ["minutes"] = minutes,
             ["accounts"] = accounts,
             ["seed"] = seed,
-            ["refreshes"] = bed.Plain.Requests.Count + bed.Rotating.Requests.Count,
+            ["refreshes"] = fixture.Plain.Requests.Count + fixture.Rotating.Requests.Count,
             ["faults"] = faults.Count,
-            ["process_starts"] = bed.Starts,
+            ["process_starts"] = fixture.Starts,
             ["lost_tokens"] = lost,
             ["expired_seconds"] = expired.Unexcused,
             ["expired_seconds_in_long_outages"] = expired.Excused,
             ["long_outages_s"] = Math.Round(faults.ExcusedSeconds),
             ["double_asks"] = doubleAsks,
             ["memory_start_mib"] = memory[0],
-            ["memory_end_mib"] = Memory(bed),
+            ["memory_end_mib"] = Memory(fixture),
             ["memory_each_minute_mib"] = new JsonArray([.. memory.Select(mib => JsonValue.Create(mib))]),
         };
         if (lost > 0 || expired.Unexcused > 0)
-            await KeepLogsAsync(bed);
+            await KeepLogsAsync(fixture);
         Console.WriteLine(report.ToJsonString());
         return lost == 0 && expired.Unexcused == 0 && doubleAsks == 0 ? 0 : 1;
     }
 
-    private static async Task<(int Unexcused, int Excused)> SufferAsync(SoakBed bed, SoakFaults faults, TimeSpan length, List<long> memory, CancellationToken ct)
+    private static async Task<(int Unexcused, int Excused)> SufferAsync(SoakFixture fixture, SoakFaults faults, TimeSpan length, List<long> memory, CancellationToken ct)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(ct);
         end.CancelAfter(length);
@@ -67,7 +66,7 @@ internal static class SoakCommand
             await second.WaitForNextTickAsync(ct);
             try
             {
-                if (await ExpiredAsync(bed, ct) is { Count: > 0 } names)
+                if (await ExpiredAsync(fixture, ct) is { Count: > 0 } names)
                     samples.Add((DateTimeOffset.UtcNow, names));
             }
             catch (Exception e) when (e is HttpRequestException or InvalidOperationException || (e is OperationCanceledException && !ct.IsCancellationRequested))
@@ -76,7 +75,7 @@ internal static class SoakCommand
             }
 
             if (DateTimeOffset.UtcNow - started > memory.Count * TimeSpan.FromMinutes(1))
-                memory.Add(Memory(bed));
+                memory.Add(Memory(fixture));
         }
 
         await running;
@@ -90,51 +89,46 @@ internal static class SoakCommand
         return (unexcused, samples.Sum(sample => sample.Names.Count) - unexcused);
     }
 
-    private static async Task<IReadOnlyList<string>> ExpiredAsync(SoakBed bed, CancellationToken ct)
+    private static async Task<IReadOnlyList<string>> ExpiredAsync(SoakFixture fixture, CancellationToken ct)
     {
         var now = DateTimeOffset.UtcNow;
-        return [.. (await bed.ListAsync($"/api/v1/namespaces/{SoakBed.Namespace}/secrets", ct))
-            .Where(secret => secret["data"]?["expires_at"] is { } end
-                && DateTimeOffset.Parse(Encoding.UTF8.GetString(Convert.FromBase64String((string)end!)), CultureInfo.InvariantCulture) < now)
-            .Select(secret => (string)secret["metadata"]!["name"]!)];
+        return [.. (await fixture.ListSecretsAsync(ct))
+           .Where(secret => secret.ExpiresAt < now).Select(secret => secret.Name)];
     }
 
     /// <summary>All is whole again: every account gets one more token, or is lost.</summary>
-    private static async Task<int> LostAsync(SoakBed bed, int accounts, CancellationToken ct)
+    private static async Task<int> LostAsync(SoakFixture fixture, int accounts, CancellationToken ct)
     {
         Console.WriteLine("All faults are over; each account is refreshed once more.");
-        await bed.Plane.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", SoakBed.Namespace, "--all", "tokenoperator.dev/refresh-requested-at=the-end"], ct: ct);
-        bool IsDone(JsonNode view) => Condition(view, "Stalled") == "True"
-            || (Condition(view, "Refreshed") == "True" && (string?)view["status"]?["lastHandledRefreshRequest"] == "the-end");
+        await fixture.Plane.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", SoakFixture.Namespace, "--all", "tokenoperator.dev/refresh-requested-at=the-end"], ct: ct);
+        bool IsDone(TokenView view) => view.Status("Stalled") == "True"
+            || (view.Status("Refreshed") == "True" && view["lastHandledRefreshRequest"] == "the-end");
         try
         {
-            await AllAsync(bed, accounts, IsDone, "every account is refreshed or given up", ct);
+            await AllAsync(fixture, accounts, IsDone, "every account is refreshed or given up", ct);
         }
         catch (TimeoutException e)
         {
             Console.WriteLine(e.Message);
         }
 
-        var views = await bed.ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{SoakBed.Namespace}/oauthtokens", ct);
-        return views.Count(view => !IsDone(view) || Condition(view, "Stalled") == "True");
+        var views = await fixture.ListTokensAsync(ct);
+        return views.Count(view => !IsDone(view) || view.Status("Stalled") == "True");
     }
 
-    private static async Task AllAsync(SoakBed bed, int accounts, Func<JsonNode, bool> until, string condition, CancellationToken ct) => await Eventually.SeesAsync(
-        async () => (await bed.ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{SoakBed.Namespace}/oauthtokens", ct)).Count(until),
-        count => count == accounts, Patience, ct, condition);
-
-    private static string? Condition(JsonNode view, string type) =>
-        (string?)view["status"]?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type)?["status"];
+    private static async Task AllAsync(SoakFixture fixture, int accounts, Func<TokenView, bool> until, string condition, CancellationToken ct) => await Eventually.SeesAsync(
+        async () => (await fixture.ListTokensAsync(ct)).Count(until),
+        count => count == accounts, Timeout, ct, condition);
 
     /// <summary>Resident memory of the replicas together, in MiB.</summary>
-    private static long Memory(SoakBed bed) => bed.Running.Sum(replica =>
+    private static long Memory(SoakFixture fixture) => fixture.Running.Sum(replica =>
         File.ReadLines($"/proc/{replica.Id}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
             .Sum(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024);
 
-    private static async Task KeepLogsAsync(SoakBed bed)
+    private static async Task KeepLogsAsync(SoakFixture fixture)
     {
         var folder = Directory.CreateTempSubdirectory("soak-").FullName;
-        foreach (var file in Directory.GetFiles(bed.Plane.Folder, "replica-*.log"))
+        foreach (var file in Directory.GetFiles(fixture.Plane.Folder, "replica-*.log"))
             await Command.RunAsync("cp", [file, folder]);
         Console.WriteLine($"The replicas' logs are in {folder}");
     }

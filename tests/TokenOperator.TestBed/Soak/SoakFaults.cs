@@ -6,7 +6,7 @@ namespace TokenOperator.TestBed.Soak;
 /// Random faults, one after the other, each undone before the next; the same seed makes the same choices. Mostly the operator has
 /// had the time to recover before the next one; one in four follows at once, and is one outage with the one before.
 /// </summary>
-internal sealed class SoakFaults(SoakBed bed, int seed)
+internal sealed class SoakFaults(SoakFixture fixture, int seed)
 {
     /// <summary>What a fault disturbs is served again within this after its end: it may have cost the leader its lease, which the other replica takes by then.</summary>
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(20);
@@ -20,7 +20,7 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
     /// </summary>
     private static readonly TimeSpan InWork = TimeSpan.FromSeconds(2);
 
-    private readonly Random _dice = new(seed);
+    private readonly Random _random = new(seed);
     private readonly List<(DateTimeOffset From, DateTimeOffset To)> _outages = [];
 
     /// <summary>How many there were.</summary>
@@ -53,32 +53,32 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
         {
             while (true)
             {
-                var pause = TimeSpan.FromSeconds(1 + (4 * _dice.NextDouble()));
-                await Task.Delay(_dice.Next(4) == 0 ? pause : Recovery + pause, ct);
+                var pause = TimeSpan.FromSeconds(1 + (4 * _random.NextDouble()));
+                await Task.Delay(_random.Next(4) == 0 ? pause : Recovery + pause, ct);
                 Count++;
-                await (_dice.Next(12) switch
+                await (_random.Next(12) switch
                 {
                     < 4 => HitProcessAsync(ct),
-                    4 => RestartAsync("Postgres", crash => bed.Postgres.StopAsync(crash), () => bed.Postgres.StartAgainAsync(), ct),
-                    5 => RestartAsync("API server", crash => bed.Plane.StopApiServerAsync(crash), () => bed.Plane.StartApiServerAsync(), ct),
+                    4 => RestartAsync("Postgres", crash => fixture.Postgres.StopAsync(crash), () => fixture.Postgres.StartAgainAsync(), ct),
+                    5 => RestartAsync("API server", crash => fixture.Plane.StopApiServerAsync(crash), () => fixture.Plane.StartApiServerAsync(), ct),
                     _ => HitLinkAsync(ct),
                 });
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            foreach (var link in bed.Links.Values)
+            foreach (var link in fixture.Links.Values)
                 link.Pass();
-            foreach (var replica in bed.Running)
+            foreach (var replica in fixture.Running)
                 await replica.SignalAsync("CONT", CancellationToken.None);
         }
     }
 
     private async Task HitLinkAsync(CancellationToken ct)
     {
-        var (name, link) = bed.Links.ElementAt(_dice.Next(bed.Links.Count));
+        var (name, link) = fixture.Links.ElementAt(_random.Next(fixture.Links.Count));
         // One in eight is long.
-        var length = TimeSpan.FromSeconds(_dice.Next(8) == 0 ? 20 + (25 * _dice.NextDouble()) : 1 + (6 * _dice.NextDouble()));
+        var length = TimeSpan.FromSeconds(_random.Next(8) == 0 ? 20 + (25 * _random.NextDouble()) : 1 + (6 * _random.NextDouble()));
         (string What, Action Begin)[] kinds =
         [
             ("refuses", link.Refuse),
@@ -89,10 +89,10 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
             ("goes half-open", link.HalfOpen),
             ("is reset", () => link.Cut()),
             ("is closed", () => link.Cut(reset: false)),
-            ("is cut in the middle of a message", () => link.CutAfter(_dice.Next(2000), Direction.ToServer | Direction.ToClient)),
-            ("is slow", () => link.Latency = TimeSpan.FromMilliseconds(_dice.Next(50, 1500))),
+            ("is cut in the middle of a message", () => link.CutAfter(_random.Next(2000), Direction.ToServer | Direction.ToClient)),
+            ("is slow", () => link.Latency = TimeSpan.FromMilliseconds(_random.Next(50, 1500))),
         ];
-        var (what, begin) = kinds[_dice.Next(kinds.Length)];
+        var (what, begin) = kinds[_random.Next(kinds.Length)];
         Say($"{name} {what} for {length.TotalSeconds:0.0} s");
         var from = DateTimeOffset.UtcNow;
         begin();
@@ -113,8 +113,8 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
 
     private async Task RestartAsync(string name, Func<bool, Task> stop, Func<Task> start, CancellationToken ct)
     {
-        var crash = _dice.Next(2) == 0;
-        var length = TimeSpan.FromSeconds(6 * _dice.NextDouble());
+        var crash = _random.Next(2) == 0;
+        var length = TimeSpan.FromSeconds(6 * _random.NextDouble());
         Say($"{name} {(crash ? "is killed" : "is stopped")} and starts again after {length.TotalSeconds:0.0} s");
         var from = DateTimeOffset.UtcNow;
         await stop(crash);
@@ -132,20 +132,20 @@ internal sealed class SoakFaults(SoakBed bed, int seed)
 
     private async Task HitProcessAsync(CancellationToken ct)
     {
-        var running = bed.Running.ToList();
+        var running = fixture.Running.ToList();
         if (running.Count == 0)
             return;
-        var replica = running[_dice.Next(running.Count)];
+        var replica = running[_random.Next(running.Count)];
         // Also a paused one's lease is taken by then, awake or not.
         Disturbed(DateTimeOffset.UtcNow, DateTimeOffset.UtcNow + Recovery);
-        switch (_dice.Next(4))
+        switch (_random.Next(4))
         {
             case 0:
                 Say($"process {replica.Id} is stopped (SIGTERM)");
                 await replica.SignalAsync("TERM", ct);
                 break;
             case 1:
-                var pause = TimeSpan.FromSeconds(1 + (24 * _dice.NextDouble()));
+                var pause = TimeSpan.FromSeconds(1 + (24 * _random.NextDouble()));
                 Say($"process {replica.Id} is paused for {pause.TotalSeconds:0.0} s (SIGSTOP)");
                 await replica.SignalAsync("STOP", ct);
                 await Task.Delay(pause, ct);

@@ -59,7 +59,7 @@ public sealed class DocumentFuzzTests
         {
             var text = Encoding.UTF8.GetString(content);
             Refused(() => TokenDocument.Read(text));
-            Refused(() => TokenDocument.Write(new TokenSet { RefreshToken = new(Fuzz.Marker) }, text));
+            Refused(() => TokenDocument.Write(new TokenSet { RefreshToken = new(Fuzz.Canary) }, text));
         });
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class DocumentFuzzTests
         {
             foreach (var status in Statuses)
             {
-                var answer = TokenResponseClassifier.Classify(TokenEndpointReply.Read(status, null, content), new SecretValue(Fuzz.Marker), new SecretValue("client-secret"));
+                var answer = TokenResponseClassifier.Classify(TokenEndpointReply.Read(status, null, content), new SecretValue(Fuzz.Canary), new SecretValue("client-secret"));
                 if (answer is not TokenOperator.Providers.TokenResponse.Failed failed)
                     continue;
                 Fuzz.RefuseEcho(failed.Detail);

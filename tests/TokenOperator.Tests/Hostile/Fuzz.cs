@@ -10,7 +10,7 @@ namespace TokenOperator.Tests.Hostile;
 internal static class Fuzz
 {
     /// <summary>Takes the place of the word MARKED, which stands in the documents wherever something secret does.</summary>
-    public const string Marker = "Qz7marked-Wv4secret-Xk9value";
+    public const string Canary = "Qz7marked-Wv4secret-Xk9value";
 
     /// <summary>As long a stretch of the marker as nobody may repeat.</summary>
     private const int Piece = 8;
@@ -27,7 +27,7 @@ internal static class Fuzz
         {
             "\"", "\\", "\\u0000", "\\ud800", "{", "}", "[", "]", ":", ",", "null", "true", "-1", "0", "1e999", "-1e-999", "99999999999999999999", "NaN",
             "1769860800", "2026-99-31T12:00:00Z", "0001-01-01T00:00:00Z", ";", "=", "@", "&", "%", "%zz", "%00", "?", "/", "//", "'", "#", " ", "\r\n", "\n", "\0",
-            "\u202E", "\u2028", "\uFEFF", "\U0001F511", "../", "Password=", "password=", "\"refresh_token\":", Marker, Marker[..12],
+            "\u202E", "\u2028", "\uFEFF", "\U0001F511", "../", "Password=", "password=", "\"refresh_token\":", Canary, Canary[..12],
         }.Select(Encoding.UTF8.GetBytes),
         [0xFF], [0xC3, 0x28], [0x80, 0x04], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
     ];
@@ -39,7 +39,7 @@ internal static class Fuzz
     public static Task RunAsync(IReadOnlyList<string> documents, Action<byte[]> read, int rounds = 3000)
     {
         var seed = Setting("FUZZ_SEED", 20260501);
-        var valid = documents.Select(text => Encoding.UTF8.GetBytes(text.Replace("MARKED", Marker, StringComparison.Ordinal))).ToArray();
+        var valid = documents.Select(text => Encoding.UTF8.GetBytes(text.Replace("MARKED", Canary, StringComparison.Ordinal))).ToArray();
         // On a thread of its own, so that a reader that hangs fails the test instead of stopping all of them.
         return Task.Factory.StartNew(
             () =>
@@ -55,9 +55,9 @@ internal static class Fuzz
     /// <summary>Throws when <paramref name="text"/> repeats a piece of what was marked as secret.</summary>
     public static void RefuseEcho(string text)
     {
-        for (var i = 0; i + Piece <= Marker.Length; i++)
+        for (var i = 0; i + Piece <= Canary.Length; i++)
         {
-            if (text.Contains(Marker.AsSpan(i, Piece), StringComparison.OrdinalIgnoreCase))
+            if (text.Contains(Canary.AsSpan(i, Piece), StringComparison.OrdinalIgnoreCase))
                 throw new InvalidOperationException($"Repeated what was marked as secret: {text}");
         }
     }

@@ -59,7 +59,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
         (await watch.NextAsync()).Should().BeNull();
 
         await server.StopAsync(crash: true);
-        await Eventually.TrueAsync(() => logger.Lines.Any(line => line.Contains("Cannot listen")));
+        await Eventually.IsTrueAsync(() => logger.Lines.Any(line => line.Contains("Cannot listen")));
         await server.StartAgainAsync();
         (await watch.NextAsync()).Should().BeNull("it missed notifications in the meantime");
 
@@ -74,7 +74,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
         var logger = new ListLogger();
         await using var watch = new Watch(database.Store(logger));
         var first = watch.NextAsync();
-        await Eventually.TrueAsync(() => !logger.Lines.IsEmpty);
+        await Eventually.IsTrueAsync(() => !logger.Lines.IsEmpty);
         await database.ExecuteAsync("create table oauth_tokens (x int)");
         first.IsCompleted.Should().BeFalse("the table of an application is not enough");
         await database.ExecuteAsync("drop table oauth_tokens");

@@ -59,7 +59,15 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     public Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct) => Call("release", () => true);
 
     public Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct) =>
-        throw new NotSupportedException();
+        Call("import", () => Row?.Generation != replacesGeneration
+            ? null
+            : Row = (Row ?? new AccountRecord { Key = key, Generation = 0, Token = token, Namespaces = ns is null ? null : [ns] }) with
+            {
+                Token = token,
+                Generation = (replacesGeneration ?? 0) + 1,
+                Failure = null,
+                SeedFingerprints = [.. Row?.SeedFingerprints ?? [], seedFingerprint],
+            });
 
     public Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
 

@@ -1,10 +1,11 @@
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Authorization;
 
 namespace TokenOperator.Tests.Refreshing;
 
-/// <summary>Answers as the test says, and remembers what it was asked with.</summary>
-internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvider
+/// <summary>A provider that answers as the test sets it, and records its requests.</summary>
+internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvider, IAuthorizationProvider
 {
     public string Name => "google";
 
@@ -14,13 +15,22 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
 
     public bool RotatesRefreshTokens { get; set; } = true;
 
-    public IAuthorizationProvider? Authorization => null;
+    public IAuthorizationProvider? Authorization => CanAsk ? this : null;
 
     public TokenResponse Answer { get; set; } = Granted();
 
     public Task Until { get; set; } = Task.CompletedTask;
 
     public List<string> Asked { get; } = [];
+
+    /// <summary>False for a provider without an authorization endpoint.</summary>
+    public bool CanAsk { get; set; } = true;
+
+    /// <summary>The answer to an authorization code.</summary>
+    public CodeExchangeResponse Exchange { get; set; } = new CodeExchangeResponse.Failed(FailureKind.ReauthorizationRequired, "no answer is set");
+
+    /// <summary>The codes that were exchanged, each with its PKCE verifier.</summary>
+    public List<(string Code, string Verifier)> ExchangedCodes { get; } = [];
 
     public static TokenResponse.Granted Granted(string? refreshToken = null, string[]? scopes = null, string accessToken = "access-1") => new(
         new SecretValue(accessToken), TimeSpan.FromHours(1), "Bearer", scopes, SecretValue.From(refreshToken), null);
@@ -30,6 +40,14 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
         Asked.Add(refreshToken.Reveal());
         await Until;
         return Answer;
+    }
+
+    public Uri AuthorizationUri(AuthorizationRequest request) => request.ToUri(new Uri("https://provider.example/authorize"), []);
+
+    public Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken)
+    {
+        ExchangedCodes.Add((code.Reveal(), pkce.Verifier.Reveal()));
+        return Task.FromResult(Exchange);
     }
 
     public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) => Task.FromResult(new RevocationResponse(true, ""));

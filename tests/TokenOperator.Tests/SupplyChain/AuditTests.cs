@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.SupplyChain;
@@ -51,11 +50,8 @@ public sealed class AuditTests : IDisposable
 
     private async Task<(int Code, string Said)> RunAsync()
     {
-        var start = new ProcessStartInfo(Repository.File("hack/audit.sh")) { RedirectStandardError = true, RedirectStandardOutput = true };
-        start.Environment["PATH"] = $"{_folder}:{Environment.GetEnvironmentVariable("PATH")}";
-        using var process = Process.Start(start)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        return (process.ExitCode, await output + await errors);
+        var environment = new Dictionary<string, string?> { ["PATH"] = $"{_folder}:{Environment.GetEnvironmentVariable("PATH")}" };
+        var result = await Command.RunAsync(Repository.File("hack/audit.sh"), [], environment: environment);
+        return (result.ExitCode, result.Output + result.Errors);
     }
 }

@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.SupplyChain;
 
@@ -58,14 +58,8 @@ public sealed class SbomTests : IDisposable
 
     private async Task<JsonNode> WriteAsync()
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", ["run", "--file", Repository.File("hack/sbom.cs"), "--", Repository.File(LockFile), _file, "1.2.3"])
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-        })!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        process.ExitCode.Should().Be(0, await output + await errors);
+        var result = await Command.RunAsync("dotnet", ["run", "--file", Repository.File("hack/sbom.cs"), "--", Repository.File(LockFile), _file, "1.2.3"]);
+        result.ExitCode.Should().Be(0, result.Output + result.Errors);
         return JsonNode.Parse(await File.ReadAllTextAsync(_file))!;
     }
 }

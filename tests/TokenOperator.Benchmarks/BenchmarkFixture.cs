@@ -15,7 +15,7 @@ internal sealed record Stage(string Namespace, PostgresDatabase Database)
 }
 
 /// <summary>The real parts around whoever is measured: API server, etcd, Postgres, and a token endpoint in a process of its own.</summary>
-internal sealed class Bed : IAsyncDisposable
+internal sealed class BenchmarkFixture : IAsyncDisposable
 {
     /// <summary>The OAuth client.</summary>
     public const string ClientId = "client-1";
@@ -32,13 +32,13 @@ internal sealed class Bed : IAsyncDisposable
     private readonly ControlPlane _plane;
     private readonly ChildProcess _tokens;
     private readonly HttpClient _http = new();
-    private readonly ApiConnection _admin;
+    private readonly BenchmarkConnection _admin;
     private readonly string _folder;
 
-    private Bed(ControlPlane plane, PostgresServer postgres, ChildProcess tokens, Uri tokenEndpoint, string kubeconfig, string folder)
+    private BenchmarkFixture(ControlPlane plane, PostgresServer postgres, ChildProcess tokens, Uri tokenEndpoint, string kubeconfig, string folder)
     {
         (_plane, Postgres, _tokens, TokenEndpoint, Kubeconfig, _folder) = (plane, postgres, tokens, tokenEndpoint, kubeconfig, folder);
-        _admin = new ApiConnection(Address(plane.AdminKubeconfig));
+        _admin = new BenchmarkConnection(Address(plane.AdminKubeconfig));
     }
 
     /// <summary>Postgres.</summary>
@@ -51,25 +51,20 @@ internal sealed class Bed : IAsyncDisposable
     public string Kubeconfig { get; }
 
     /// <summary>The administrator's connection, for the load generator.</summary>
-    public ApiConnection Admin => _admin;
+    public BenchmarkConnection Admin => _admin;
 
     /// <summary>The API server, as the operator.</summary>
     public ApiAddress OperatorAddress => Address(Kubeconfig);
 
     /// <summary>Starts everything.</summary>
-    public static async Task<Bed> StartAsync(CancellationToken ct)
+    public static async Task<BenchmarkFixture> StartAsync(CancellationToken ct)
     {
         var folder = Directory.CreateTempSubdirectory("to-bench-").FullName;
         var postgres = PostgresServer.StartAsync(ct: ct);
         var plane = await ControlPlane.StartAsync(new ControlPlaneOptions { Audit = true }, ct);
-        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
-        await plane.CreateNamespaceAsync(OperatorNamespace, ct);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")], ct: ct);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")], ct: ct);
-        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
-        var kubeconfig = await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, ServiceAccount, ct);
+        var kubeconfig = await Manifests.InstallAsync(plane, OperatorNamespace, ServiceAccount, ct);
         var (tokens, endpoint) = await StartTokenServerAsync(folder, ct);
-        return new Bed(plane, await postgres, tokens, endpoint, kubeconfig, folder);
+        return new BenchmarkFixture(plane, await postgres, tokens, endpoint, kubeconfig, folder);
     }
 
     /// <summary>A path for what a process prints.</summary>
@@ -79,16 +74,7 @@ internal sealed class Bed : IAsyncDisposable
     public async Task<Stage> PrepareAsync(string ns, string operatorProgram, IReadOnlyList<string> accounts, CancellationToken ct)
     {
         await _plane.CreateNamespaceAsync(ns, ct);
-        var client = new JsonObject { ["installed"] = new JsonObject { ["client_id"] = ClientId, ["client_secret"] = ClientSecret } };
-        await _plane.Kubectl.ApplyTextAsync(
-            new JsonObject
-            {
-                ["apiVersion"] = "v1",
-                ["kind"] = "Secret",
-                ["metadata"] = new JsonObject { ["name"] = Stage.ClientSecretName, ["namespace"] = ns },
-                ["stringData"] = new JsonObject { ["credentials.json"] = client.ToJsonString() },
-            }.ToJsonString(),
-            ct);
+        await _plane.ApplyAsync(Manifests.ClientSecret(ns, Stage.ClientSecretName, ClientId, ClientSecret), ct);
         var database = await Postgres.CreateDatabaseAsync(ct: ct);
         var migration = await Command.RunAsync(
             operatorProgram, ["migrate", "up"], environment: new Dictionary<string, string?> { ["DATABASE_URL"] = database.Uri }, ct: ct);
@@ -106,7 +92,7 @@ internal sealed class Bed : IAsyncDisposable
     }
 
     /// <summary>All requests under the operator's account so far.</summary>
-    public Task<IReadOnlyList<ApiRequest>> RequestsAsync(CancellationToken ct) =>
+    public Task<IReadOnlyList<AuditedRequest>> RequestsAsync(CancellationToken ct) =>
         _plane.AuditLog.RequestsAsync($"system:serviceaccount:{OperatorNamespace}:{ServiceAccount}", ct);
 
     /// <summary>How often the token endpoint was asked so far.</summary>

@@ -2,11 +2,10 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Security;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using TokenOperator.TestBed;
 
 namespace TokenOperator.Benchmarks;
 
@@ -17,15 +16,13 @@ namespace TokenOperator.Benchmarks;
 internal sealed record ApiAddress(Uri Server, string AuthorityFile, string Token);
 
 /// <summary>One HTTP/2 connection to the API server, for the load generator and for the bare loop: requests and watches, and nothing around them.</summary>
-internal sealed class ApiConnection : IDisposable
+internal sealed class BenchmarkConnection : IDisposable
 {
     private readonly HttpClient _http;
 
-    public ApiConnection(ApiAddress address)
+    public BenchmarkConnection(ApiAddress address)
     {
-        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        trust.CustomTrustStore.ImportFromPemFile(address.AuthorityFile);
-        _http = new HttpClient(new SocketsHttpHandler { SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = trust } })
+        _http = new HttpClient(TrustedHandler.Create(address.AuthorityFile))
         {
             BaseAddress = address.Server,
             Timeout = Timeout.InfiniteTimeSpan,

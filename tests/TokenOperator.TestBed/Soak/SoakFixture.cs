@@ -1,6 +1,5 @@
-// The soak: many accounts, two replicas, random faults. May start everything that the test bed has.
+// The soak: many accounts, two replicas, random faults. May start everything that the test fixture has.
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using TokenOperator.TestBed.Faults;
 using TokenOperator.TestBed.TokenServers;
@@ -11,7 +10,7 @@ namespace TokenOperator.TestBed.Soak;
 /// A control plane, a Postgres and two token servers, each behind a <see cref="FaultProxy"/>, and two replicas that are started
 /// again when they end, as a kubelet would. Half of the accounts are at a provider that rotates refresh tokens, with a grace period.
 /// </summary>
-internal sealed class SoakBed : IAsyncDisposable
+internal sealed class SoakFixture : IAsyncDisposable
 {
     public const string Namespace = "soak";
     private const string OperatorNamespace = "token-operator-system";
@@ -25,7 +24,7 @@ internal sealed class SoakBed : IAsyncDisposable
     private Task _kubelets = Task.CompletedTask;
     private int _starts;
 
-    private SoakBed(
+    private SoakFixture(
         ControlPlane plane, PostgresServer postgres, ScriptedTokenServer plain, ScriptedTokenServer rotating, FaultProxy[] links, string kubeconfig, string databaseUrl)
     {
         (Plane, Postgres, Plain, Rotating, _kubeconfig, _databaseUrl) = (plane, postgres, plain, rotating, kubeconfig, databaseUrl);
@@ -62,7 +61,7 @@ internal sealed class SoakBed : IAsyncDisposable
 
     public IEnumerable<OperatorProcess> Running => _replicas.OfType<OperatorProcess>().Where(r => !r.HasExited);
 
-    public static async Task<SoakBed> StartAsync(CancellationToken ct)
+    public static async Task<SoakFixture> StartAsync(CancellationToken ct)
     {
         var starting = PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false }, ct);
         var plane = await ControlPlane.StartAsync(ct: ct);
@@ -74,40 +73,23 @@ internal sealed class SoakBed : IAsyncDisposable
         [
             FaultProxy.Start(plane.Server), FaultProxy.Start("127.0.0.1", postgres.Port), FaultProxy.Start(plain.Address), FaultProxy.Start(rotating.Address),
         ];
-        var config = Path.Combine(TestAssets.RepositoryRoot(), "config");
-        foreach (var ns in new[] { OperatorNamespace, Namespace })
-            await plane.CreateNamespaceAsync(ns, ct);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "crds")], ct: ct);
-        await plane.Kubectl.RunAsync(["apply", "-k", Path.Combine(config, "rbac")], ct: ct);
-        await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
+        await plane.CreateNamespaceAsync(Namespace, ct);
         var kubeconfig = await KubeconfigFile.RedirectAsync(
-            await plane.ServiceAccountKubeconfigAsync(OperatorNamespace, "token-operator", ct),
+            await Manifests.InstallAsync(plane, OperatorNamespace, "token-operator", ct),
             Path.Combine(plane.Folder, "soak.kubeconfig"), links[0].Through(plane.Server), ct: ct);
-        return new SoakBed(plane, postgres, plain, rotating, links, kubeconfig, database.At(links[1].Port).Uri);
+        return new SoakFixture(plane, postgres, plain, rotating, links, kubeconfig, database.At(links[1].Port).Uri);
     }
 
     /// <summary>Makes the accounts with their seeds and OAuthTokens.</summary>
     public async Task AddAccountsAsync(int count, CancellationToken ct)
     {
-        var items = new JsonArray { Secret("client", "credentials.json", """{"installed":{"client_id":"soak","client_secret":"soak-secret"}}""") };
+        var items = new JsonArray { Manifests.ClientSecret(Namespace, "client", "soak", "soak-secret") };
         for (var i = 0; i < count; i++)
         {
             var (provider, server) = i % 2 == 0 ? ("google", Plain) : ("rotating", Rotating);
             var name = string.Create(CultureInfo.InvariantCulture, $"{provider}-{i:000}");
-            items.Add(Secret($"{name}-seed", "token.json", new JsonObject { ["refresh_token"] = server.AddAccount(name).RefreshToken }.ToJsonString()));
-            items.Add(new JsonObject
-            {
-                ["apiVersion"] = "tokenoperator.dev/v1alpha1",
-                ["kind"] = "OAuthToken",
-                ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
-                ["spec"] = new JsonObject
-                {
-                    ["provider"] = provider,
-                    ["account"] = name,
-                    ["clientSecretRef"] = new JsonObject { ["name"] = "client" },
-                    ["seedSecretRef"] = new JsonObject { ["name"] = $"{name}-seed" },
-                },
-            });
+            items.Add(Manifests.SeedSecret(Namespace, name, server.AddAccount(name).RefreshToken));
+            items.Add(Manifests.OAuthToken(Namespace, name, provider));
         }
 
         await Plane.Kubectl.ApplyTextAsync(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "List", ["items"] = items }.ToJsonString(), ct);
@@ -116,8 +98,11 @@ internal sealed class SoakBed : IAsyncDisposable
     /// <summary>Starts both replicas and keeps them running.</summary>
     public void StartReplicas() => _kubelets = Task.WhenAll(KeepAsync(0), KeepAsync(1));
 
-    public async Task<IReadOnlyList<JsonNode>> ListAsync(string path, CancellationToken ct) =>
-        [.. (await Plane.GetAsync(path, ct))!["items"]!.AsArray().Select(item => item!)];
+    public async Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken ct) =>
+        [.. (await ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens", ct)).Select(json => new TokenView(json))];
+
+    public async Task<IReadOnlyList<SecretView>> ListSecretsAsync(CancellationToken ct) =>
+        [.. (await ListAsync($"/api/v1/namespaces/{Namespace}/secrets", ct)).Select(json => new SecretView(json))];
 
     public async ValueTask DisposeAsync()
     {
@@ -142,13 +127,8 @@ internal sealed class SoakBed : IAsyncDisposable
         ReuseLeeway = TimeSpan.FromMinutes(10),
     };
 
-    private static JsonObject Secret(string name, string key, string content) => new()
-    {
-        ["apiVersion"] = "v1",
-        ["kind"] = "Secret",
-        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
-        ["data"] = new JsonObject { [key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(content)) },
-    };
+    private async Task<IEnumerable<JsonNode>> ListAsync(string path, CancellationToken ct) =>
+        (await Plane.GetAsync(path, ct))!["items"]!.AsArray().Select(item => item!);
 
     private async Task KeepAsync(int index)
     {

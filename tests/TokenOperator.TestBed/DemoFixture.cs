@@ -3,7 +3,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.TestBed;
 
 /// <summary>What the demo runs on: a control plane, a Postgres, a token endpoint, and the operator as a process of its own.</summary>
-public sealed class DemoBed : IAsyncDisposable
+public sealed class DemoFixture : IAsyncDisposable
 {
     /// <summary>Where the operator lives.</summary>
     public const string OperatorNamespace = "token-operator-system";
@@ -23,7 +23,7 @@ public sealed class DemoBed : IAsyncDisposable
     private readonly PostgresServer _postgres;
     private int _operators;
 
-    private DemoBed(string program, ControlPlane plane, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
+    private DemoFixture(string program, ControlPlane plane, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
     {
         (Program, Plane, _postgres, Database, Tokens) = (program, plane, postgres, database, tokens);
         Watch = Path.Combine(plane.Folder, "watch.txt");
@@ -53,7 +53,7 @@ public sealed class DemoBed : IAsyncDisposable
     /// <summary>Starts all but the operator. Ends with the process that called it, in whatever way that ends.</summary>
     /// <param name="tokenLifetime">How long an access token lives.</param>
     /// <param name="ct">Ends it.</param>
-    public static async Task<DemoBed> StartAsync(TimeSpan tokenLifetime, CancellationToken ct)
+    public static async Task<DemoFixture> StartAsync(TimeSpan tokenLifetime, CancellationToken ct)
     {
         var program = OperatorProgram.Path;
         var starting = PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false }, ct);
@@ -67,7 +67,7 @@ public sealed class DemoBed : IAsyncDisposable
                 ct: ct);
             foreach (var refreshToken in new[] { SampleRefreshToken, SpareRefreshToken })
                 tokens.AddAccount("marcus", refreshToken).Scope = Scope;
-            return new DemoBed(program, plane, postgres, await postgres.CreateDatabaseAsync(ct: ct), tokens);
+            return new DemoFixture(program, plane, postgres, await postgres.CreateDatabaseAsync(ct: ct), tokens);
         }
         catch
         {

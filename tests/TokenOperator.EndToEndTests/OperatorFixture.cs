@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -15,14 +14,14 @@ namespace TokenOperator.EndToEndTests;
 /// One operator with a namespace, a database and a token server of its own, on the shared control plane and Postgres.
 /// It runs with the token of its own ServiceAccount, under the rules of config/rbac.
 /// </summary>
-public sealed class OperatorBed : IAsyncDisposable
+public sealed class OperatorFixture : IAsyncDisposable
 {
-    private static int _beds;
+    private static int _fixtures;
     private readonly ClusterFixture _cluster;
     private readonly List<OperatorProcess> _operators = [];
-    private readonly int _number = Interlocked.Increment(ref _beds);
+    private readonly int _number = Interlocked.Increment(ref _fixtures);
 
-    private OperatorBed(ClusterFixture cluster, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
+    private OperatorFixture(ClusterFixture cluster, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
     {
         (_cluster, Postgres, Database, Tokens) = (cluster, postgres, database, tokens);
         Namespace = $"mail-{_number}";
@@ -56,22 +55,22 @@ public sealed class OperatorBed : IAsyncDisposable
     public static string User => $"system:serviceaccount:{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
 
     /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet. The caller owns <paramref name="postgres"/> and <paramref name="keyring"/>, if it gives them.</summary>
-    public static async Task<OperatorBed> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null, TestKeyring? keyring = null)
+    public static async Task<OperatorFixture> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null, TestKeyring? keyring = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         postgres ??= cluster.Postgres;
-        var bed = new OperatorBed(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour)) { Keyring = keyring ?? TestKeyring.Shared };
-        await cluster.Plane.CreateNamespaceAsync(bed.Namespace);
-        await bed.WriteSecretAsync("client", "credentials.json", """{"installed":{"client_id":"client-1","client_secret":"client-secret-1"}}""");
-        return bed;
+        var fixture = new OperatorFixture(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour)) { Keyring = keyring ?? TestKeyring.Shared };
+        await cluster.Plane.CreateNamespaceAsync(fixture.Namespace);
+        await cluster.Plane.ApplyAsync(Manifests.ClientSecret(fixture.Namespace, "client", "client-1", "client-secret-1"));
+        return fixture;
     }
 
     /// <summary>As <see cref="CreateAsync"/>, and an operator that is ready.</summary>
-    public static async Task<OperatorBed> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
+    public static async Task<OperatorFixture> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
     {
-        var bed = await CreateAsync(cluster, behaviour, postgres);
-        await bed.StartOperatorAsync();
-        return bed;
+        var fixture = await CreateAsync(cluster, behaviour, postgres);
+        await fixture.StartOperatorAsync();
+        return fixture;
     }
 
     /// <summary>Starts one more operator on the same lease.</summary>
@@ -102,7 +101,7 @@ public sealed class OperatorBed : IAsyncDisposable
         return await process.ReadyAsync();
     }
 
-    /// <summary>Runs a verb of token-operator against the bed's database.</summary>
+    /// <summary>Runs a verb of token-operator against the fixture's database.</summary>
     public Task<CommandResult> RunVerbAsync(params string[] arguments) => RunVerbAsync([], arguments);
 
     /// <summary>As <see cref="RunVerbAsync(string[])"/>, with further settings.</summary>
@@ -111,10 +110,10 @@ public sealed class OperatorBed : IAsyncDisposable
         var environment = new Dictionary<string, string?> { ["DATABASE_URL"] = Database.Uri, [TestKeyring.Setting] = Keyring.Folder };
         foreach (var (name, value) in settings)
             environment[name] = value;
-        return Command.RunAsync(OperatorProgram.Starter, [OperatorProgram.Path, .. arguments], environment: environment);
+        return OperatorProgram.RunAsync(environment, arguments);
     }
 
-    /// <summary>The document in the account's row, opened with the bed's keys; null when there is no row.</summary>
+    /// <summary>The document in the account's row, opened with the fixture's keys; null when there is no row.</summary>
     public async Task<string?> StoredDocumentAsync(string account) =>
         await QueryAsync($"select token_data::text from oauth_tokens where account = '{account}'") is { Length: > 0 } stored
             ? Cipher.Open(new AccountKey("google", account), stored)
@@ -127,13 +126,8 @@ public sealed class OperatorBed : IAsyncDisposable
     private TokenCipher Cipher => new(new Keyring(Keyring.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
     /// <summary>Makes or replaces a Secret with one key.</summary>
-    public Task WriteSecretAsync(string name, string key, string content) => _cluster.Plane.ApplyAsync(new JsonObject
-    {
-        ["apiVersion"] = "v1",
-        ["kind"] = "Secret",
-        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
-        ["data"] = new JsonObject { [key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(content)) },
-    });
+    public Task WriteSecretAsync(string name, string key, string content) =>
+        _cluster.Plane.ApplyAsync(Manifests.Secret(Namespace, name, (key, content)));
 
     /// <summary>An account that has consented at the provider, with a seed Secret <c>NAME-seed</c>, and an OAuthToken of that name.</summary>
     public async Task<TokenGrant> AddAccountAsync(string name, Action<JsonObject>? change = null)
@@ -145,28 +139,11 @@ public sealed class OperatorBed : IAsyncDisposable
     }
 
     /// <summary>Writes the seed Secret <c>NAME-seed</c>.</summary>
-    public Task WriteSeedAsync(string name, string refreshToken) =>
-        WriteSecretAsync($"{name}-seed", "token.json", new JsonObject { ["refresh_token"] = refreshToken }.ToJsonString());
+    public Task WriteSeedAsync(string name, string refreshToken) => _cluster.Plane.ApplyAsync(Manifests.SeedSecret(Namespace, name, refreshToken));
 
     /// <summary>Applies an OAuthToken for the account of the same name.</summary>
-    public Task ApplyAsync(string name, Action<JsonObject>? change = null)
-    {
-        var spec = new JsonObject
-        {
-            ["provider"] = "google",
-            ["account"] = name,
-            ["clientSecretRef"] = new JsonObject { ["name"] = "client" },
-            ["seedSecretRef"] = new JsonObject { ["name"] = $"{name}-seed" },
-        };
-        change?.Invoke(spec);
-        return _cluster.Plane.ApplyAsync(new JsonObject
-        {
-            ["apiVersion"] = "tokenoperator.dev/v1alpha1",
-            ["kind"] = "OAuthToken",
-            ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = Namespace },
-            ["spec"] = spec,
-        });
-    }
+    public Task ApplyAsync(string name, Action<JsonObject>? change = null) =>
+        _cluster.Plane.ApplyAsync(Manifests.OAuthToken(Namespace, name, change: change));
 
     /// <summary>Asks for a refresh by annotation.</summary>
     public Task RequestRefreshAsync(string name, string value = "now") =>
@@ -194,7 +171,7 @@ public sealed class OperatorBed : IAsyncDisposable
     public async Task<SecretView?> SecretAsync(string name) =>
         await _cluster.Plane.GetAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}") is { } json ? new SecretView(json) : null;
 
-    /// <summary>Runs one statement in the bed's database and gives the first column of the first row as text.</summary>
+    /// <summary>Runs one statement in the fixture's database and gives the first column of the first row as text.</summary>
     public async Task<string?> QueryAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(Database.ConnectionString);
@@ -220,8 +197,8 @@ public sealed class OperatorBed : IAsyncDisposable
     public Task PatchSpecAsync(string name, string spec) =>
         _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject { ["spec"] = JsonNode.Parse(spec) });
 
-    /// <summary>What the API server was asked by the operator in this bed's namespace so far; leases and watches are not counted.</summary>
-    public async Task<IReadOnlyList<ApiRequest>> RequestsAsync() =>
+    /// <summary>What the API server was asked by the operator in this fixture's namespace so far; leases and watches are not counted.</summary>
+    public async Task<IReadOnlyList<AuditedRequest>> RequestsAsync() =>
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 
     private string AddressOf(string name) => $"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens/{name}";
@@ -233,36 +210,4 @@ public sealed class OperatorBed : IAsyncDisposable
             await process.DisposeAsync();
         await Tokens.DisposeAsync();
     }
-}
-
-/// <summary>An OAuthToken as the API server shows it.</summary>
-public sealed record TokenView(JsonNode Json)
-{
-    /// <summary>Status of a condition, or null.</summary>
-    public string? Status(string type) => Field(type, "status");
-
-    /// <summary>Reason of a condition, or null.</summary>
-    public string? Reason(string type) => Field(type, "reason");
-
-    /// <summary>Message of a condition, or null.</summary>
-    public string? Message(string type) => Field(type, "message");
-
-    /// <summary>A field of the status as text.</summary>
-    public string? this[string field] => Json["status"]?[field]?.ToString();
-
-    private string? Field(string type, string field) =>
-        (string?)Json["status"]?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type)?[field];
-}
-
-/// <summary>A Secret as the API server shows it.</summary>
-public sealed record SecretView(JsonNode Json)
-{
-    /// <summary>Names of its keys, sorted.</summary>
-    public IEnumerable<string> Keys => Json["data"]!.AsObject().Select(d => d.Key).Order(StringComparer.Ordinal);
-
-    /// <summary>The resourceVersion.</summary>
-    public string Version => (string)Json["metadata"]!["resourceVersion"]!;
-
-    /// <summary>A key's content, or null.</summary>
-    public string? this[string key] => (string?)Json["data"]?[key] is { } data ? Encoding.UTF8.GetString(Convert.FromBase64String(data)) : null;
 }

@@ -5,23 +5,23 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>An <see cref="OperatorBed"/> whose provider is an authorization server that nobody here wrote, and a person at it.</summary>
-public sealed partial class ConsentBed : IAsyncDisposable
+/// <summary>An <see cref="OperatorFixture"/> whose provider is an authorization server that nobody here wrote, and a person at it.</summary>
+public sealed partial class ConsentFixture : IAsyncDisposable
 {
     private readonly ClusterFixture _cluster;
 
-    private ConsentBed(ClusterFixture cluster, OperatorBed operators, OpenIddictServer server) => (_cluster, Operators, Server) = (cluster, operators, server);
+    private ConsentFixture(ClusterFixture cluster, OperatorFixture operators, OpenIddictServer server) => (_cluster, Operators, Server) = (cluster, operators, server);
 
     /// <summary>The operator, its namespace and its database.</summary>
-    public OperatorBed Operators { get; }
+    public OperatorFixture Operators { get; }
 
     /// <summary>The provider.</summary>
     public OpenIddictServer Server { get; }
 
     /// <summary>Makes all but the operator.</summary>
-    public static async Task<ConsentBed> CreateAsync(ClusterFixture cluster, OpenIddictServerOptions? options = null)
+    public static async Task<ConsentFixture> CreateAsync(ClusterFixture cluster, OpenIddictServerOptions? options = null)
     {
-        var bed = new ConsentBed(cluster, await OperatorBed.CreateAsync(cluster), await OpenIddictServer.StartAsync(options));
+        var bed = new ConsentFixture(cluster, await OperatorFixture.CreateAsync(cluster), await OpenIddictServer.StartAsync(options));
         var client = new JsonObject { ["installed"] = new JsonObject { ["client_id"] = OpenIddictServer.ClientId, ["client_secret"] = OpenIddictServer.ClientSecret } };
         await bed.Operators.WriteSecretAsync("client", "credentials.json", client.ToJsonString());
         return bed;
@@ -106,7 +106,7 @@ public sealed partial class ConsentBed : IAsyncDisposable
         /// <summary>The address that it wants opened.</summary>
         public async Task<Uri> AddressAsync()
         {
-            await Eventually.TrueAsync(() => process.HasExited || AddressLine().IsMatch(Output), TimeSpan.FromSeconds(60));
+            await Eventually.IsTrueAsync(() => process.HasExited || AddressLine().IsMatch(Output), TimeSpan.FromSeconds(60));
             return AddressLine().Match(Output) is { Success: true } line ? new Uri(line.Groups[1].Value) : throw new InvalidOperationException($"It ended: {Output}");
         }
 

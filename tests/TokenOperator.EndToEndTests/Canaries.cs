@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests;
 /// Values that must be found nowhere, nor a piece of 16 characters of them, nor their base64. Looked for as bytes, so that
 /// anything can be searched.
 /// </summary>
-internal sealed class Marks
+internal sealed class Canaries
 {
     private const int Piece = 16;
     private readonly Dictionary<string, List<byte[]>> _patterns = [];
@@ -37,8 +37,8 @@ internal sealed class Marks
 
     /// <inheritdoc cref="FoundIn(string, string)"/>
     public IEnumerable<string> FoundIn(string place, byte[] content) => _patterns
-        .Where(mark => mark.Value.Exists(pattern => content.AsSpan().IndexOf(pattern) >= 0))
-        .Select(mark => $"{mark.Key} in {place}")
+        .Where(canary => canary.Value.Exists(pattern => content.AsSpan().IndexOf(pattern) >= 0))
+        .Select(canary => $"{canary.Key} in {place}")
         .ToList();
 
     // Whatever stands before it in the same encoding shifts it by 0, 1 or 2 bytes; the ends depend on the neighbours.

@@ -3,8 +3,8 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>A user at the command line, with the rights of the built-in role edit in the namespace of an <see cref="OperatorBed"/>, and no rights elsewhere.</summary>
-public sealed class PluginBed
+/// <summary>A user at the command line, with the rights of the built-in role edit in the namespace of an <see cref="OperatorFixture"/>, and no rights elsewhere.</summary>
+public sealed class PluginFixture
 {
     /// <summary>The rights of edit that the plugin uses, except those for OAuthTokens. The test bed has no controller that aggregates the built-in roles.</summary>
     private const string Edit =
@@ -16,16 +16,16 @@ public sealed class PluginBed
 
     private readonly string _folder;
 
-    private PluginBed(OperatorBed bed, string kubeconfig, string folder) => (Bed, Kubeconfig, _folder) = (bed, kubeconfig, folder);
+    private PluginFixture(OperatorFixture bed, string kubeconfig, string folder) => (Bed, Kubeconfig, _folder) = (bed, kubeconfig, folder);
 
     /// <summary>The namespace, and its operator if there is one.</summary>
-    public OperatorBed Bed { get; }
+    public OperatorFixture Bed { get; }
 
     /// <summary>The kubeconfig of the user.</summary>
     public string Kubeconfig { get; }
 
     /// <summary>Creates a user in the namespace of <paramref name="bed"/>.</summary>
-    public static async Task<PluginBed> CreateAsync(ClusterFixture cluster, OperatorBed bed)
+    public static async Task<PluginFixture> CreateAsync(ClusterFixture cluster, OperatorFixture bed)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(bed);
@@ -34,7 +34,7 @@ public sealed class PluginBed
         foreach (var (kind, role) in new[] { ("Role", "edit-of-the-test"), ("ClusterRole", "token-operator-view"), ("ClusterRole", "token-operator-edit") })
             await BindAsync(cluster.Plane, bed.Namespace, "person", kind, role);
 
-        return new PluginBed(bed, kubeconfig, cluster.Plane.Folder);
+        return new PluginFixture(bed, kubeconfig, cluster.Plane.Folder);
     }
 
     /// <summary>Binds a role to a ServiceAccount of a namespace.</summary>

@@ -1,0 +1,144 @@
+using TokenOperator.Inputs;
+using System.Text.Json.Nodes;
+using k8s;
+using k8s.Models;
+using KubeRuntime;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Publishing;
+using TokenOperator.Reconcile;
+using TokenOperator.TestBed;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+using TokenOperator.Tests.Refreshing;
+
+namespace TokenOperator.Tests.Publishing;
+
+/// <summary>The Secrets of one namespace: on a fake API server, and in the cache as a watch would report them.</summary>
+internal sealed class SecretFixture : IAsyncDisposable
+{
+    public const string Namespace = "mail";
+
+    private readonly RuntimeFixture _runtime;
+    private readonly ResourceCache<SecretInfo> _secrets = new([""], new CacheOptions<SecretInfo>());
+    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+
+    private SecretFixture(RuntimeFixture runtime)
+    {
+        _runtime = runtime;
+        Publisher = new SecretPublisher(runtime.Client, _secrets, _entities, Guard);
+        Reader = new InputReader(runtime.Client, _secrets);
+    }
+
+    public FakeApiServer Server => _runtime.Server;
+
+    public SwitchableLeadership Guard { get; } = new();
+
+    public SecretPublisher Publisher { get; }
+
+    public InputReader Reader { get; }
+
+    public IReadOnlyList<string> Methods => [.. Server.Requests.Select(request => request.Method)];
+
+    public static async Task<SecretFixture> StartAsync() => new(await RuntimeFixture.StartAsync());
+
+    /// <summary>An OAuthToken that the cache knows.</summary>
+    public V1Alpha1OAuthToken AddOwner(string name, string uid)
+    {
+        var owner = Owner(name, uid);
+        _entities.Observe(owner);
+        return owner;
+    }
+
+    /// <summary>An OAuthToken that the cache does not know.</summary>
+    public static V1Alpha1OAuthToken Owner(string name, string uid) => new()
+    {
+        ApiVersion = $"{V1Alpha1OAuthToken.GroupName}/v1alpha1",
+        Kind = V1Alpha1OAuthToken.KindName,
+        Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = Namespace, Uid = uid, ResourceVersion = "1" },
+        Spec = new V1Alpha1OAuthToken.EntitySpec
+        {
+            Provider = "google",
+            Account = "marcus",
+            ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+        },
+    };
+
+    public static TokenRequest Request(V1Alpha1OAuthToken owner) =>
+        TokenRequest.From(owner, out var error) ?? throw new InvalidOperationException(error);
+
+    public static TokenSet Token(string accessToken) => new()
+    {
+        AccessToken = new SecretValue(accessToken),
+        RefreshToken = new SecretValue("refresh-token"),
+        ExpiresAt = new DateTimeOffset(2030, 1, 1, 1, 0, 0, TimeSpan.Zero),
+    };
+
+    /// <summary>A Secret of someone else or an input of a user, on the server and in the cache.</summary>
+    public void AddSecret(string name, params (string Key, string Content)[] data)
+    {
+        AddSecretToServer(name, data);
+        Report(name);
+    }
+
+    /// <summary>A Secret that the watch has not reported yet.</summary>
+    public void AddSecretToServer(string name, params (string Key, string Content)[] data) =>
+        Server.Store.Create("secrets", Manifests.Secret(Namespace, name, data));
+
+    /// <summary>Replaces the data of a Secret, on the server and in the cache.</summary>
+    public void ChangeSecret(string name, params (string Key, string Content)[] data)
+    {
+        Server.Store.Update("secrets", Namespace, name, secret => secret["data"] = Manifests.Secret(Namespace, name, data)["data"]!.DeepClone());
+        Report(name);
+    }
+
+    /// <summary>A Secret as the operator has written it for <paramref name="owner"/>, on the server and in the cache.</summary>
+    public void AddPublished(V1Alpha1OAuthToken owner, TokenSet token)
+    {
+        AddPublishedToServer(owner, token);
+        Report(Request(owner).SecretName);
+    }
+
+    /// <summary>A Secret as the operator has written it, which the watch has not reported yet.</summary>
+    public void AddPublishedToServer(V1Alpha1OAuthToken owner, TokenSet token)
+    {
+        var body = new SecretManifest(owner, Request(owner), token).ToApply(uid: null, resourceVersion: null);
+        // What a real API server notes about an apply: the field manager owns each data key.
+        body["metadata"]!["managedFields"] = new JsonArray(new JsonObject
+        {
+            ["manager"] = SecretInfo.Manager,
+            ["operation"] = "Apply",
+            ["fieldsV1"] = new JsonObject
+            {
+                ["f:data"] = new JsonObject(SecretInfo.DataKeys.Select(key => KeyValuePair.Create<string, JsonNode?>($"f:{key}", new JsonObject()))),
+            },
+        });
+        Server.Store.Create("secrets", body);
+    }
+
+    /// <summary>The decoded data of a Secret on the server; null if there is no such Secret.</summary>
+    public string? Published(string name, string key = "access_token") =>
+        Server.Store.Get("secrets", Namespace, name) is { } secret ? new SecretView(secret)[key] : null;
+
+    /// <summary>Answers the next request of this method with an error, and those after it as usual.</summary>
+    public void RefuseNext(string method, int code, string reason)
+    {
+        Server.Intercept = async (context, request) =>
+        {
+            if (request.Method != method)
+                return false;
+            Server.Intercept = null;
+            await FakeApiServer.RefuseAsync(context, code, reason, "refused by the test");
+            return true;
+        };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Guard.Dispose();
+        await _runtime.DisposeAsync();
+    }
+
+    private void Report(string name) => _secrets.Observe(SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>(
+        Server.Store.Get("secrets", Namespace, name)?.ToJsonString() ?? throw new InvalidOperationException($"There is no Secret {name}."))));
+}

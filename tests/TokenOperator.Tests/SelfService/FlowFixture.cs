@@ -1,0 +1,153 @@
+using TokenOperator.Publishing;
+using System.Web;
+using k8s.Models;
+using KubeRuntime;
+using KubeRuntime.Watching;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+using TokenOperator.Providers;
+using TokenOperator.Reconcile;
+using TokenOperator.Refreshing;
+using TokenOperator.SelfService;
+using TokenOperator.Tests.Publishing;
+using TokenOperator.Tests.Refreshing;
+
+namespace TokenOperator.Tests.SelfService;
+
+/// <summary>A <see cref="SelfServiceFlow"/> for one OAuthToken, <c>mail/marcus</c>, whose account needs a new consent.</summary>
+internal sealed class FlowFixture : IAsyncDisposable
+{
+    public static readonly NamespacedName Owner = new(SecretFixture.Namespace, "marcus");
+    private static readonly AccountKey Key = new("google", "marcus");
+
+    private readonly SecretFixture _secrets;
+    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private int _version;
+
+    private FlowFixture(SecretFixture secrets)
+    {
+        _secrets = secrets;
+        Settings = new SelfServiceSettings { PublicUrl = new Uri("https://tokens.example.com/") };
+        Store = new MemoryStore(new AccountRecord
+        {
+            Key = Key,
+            Generation = 4,
+            Token = new TokenSet { RefreshToken = new SecretValue("dead-token"), Scopes = ["mail"] },
+            Namespaces = [SecretFixture.Namespace],
+            Failure = new RefreshFailure(FailureKind.ReauthorizationRequired, "invalid_grant", 1, Time.GetUtcNow(), Time.GetUtcNow(), "f"),
+        });
+        var links = new AuthorizationLinks(Settings);
+        Link = links.For(null, Owner, new Problem(Reasons.ReauthorizationRequired, "A person must consent again.", NeedsHuman: true), Time.GetUtcNow())
+            ?? throw new InvalidOperationException("There is no link.");
+        var accounts = new AccountRepository(Store, new AccountLocks(), secrets.Guard, Queue, Time, NullLogger<AccountRepository>.Instance);
+        Flow = new SelfServiceFlow(
+            Settings, links, _entities, secrets.Reader, new ProviderRegistry([Provider]), Store, Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
+        Put();
+    }
+
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));
+
+    public SelfServiceSettings Settings { get; }
+
+    public MemoryStore Store { get; }
+
+    public MemoryPendingAuthorizations Pending { get; } = new();
+
+    public ScriptedProvider Provider { get; } = new();
+
+    public CalledAccounts Queue { get; } = new();
+
+    public SelfServiceFlow Flow { get; }
+
+    public AccountRecord Row => Store.Row ?? throw new InvalidOperationException("There is no row.");
+
+    /// <summary>The link in the status.</summary>
+    public string Link { get; }
+
+    /// <summary>The last part of the link.</summary>
+    public string Ticket => Link[(Link.LastIndexOf('/') + 1)..];
+
+    public static async Task<FlowFixture> StartAsync()
+    {
+        var secrets = await SecretFixture.StartAsync();
+        secrets.AddSecret("client", ("credentials.json", """{"installed": {"client_id": "client-1", "client_secret": "client-secret"}}"""));
+        return new FlowFixture(secrets);
+    }
+
+    public static CodeExchangeResponse Granted(string email, string? refreshToken = "new-token", string[]? scopes = null) =>
+        new CodeExchangeResponse.Granted(ScriptedProvider.Granted(refreshToken, scopes ?? ["mail"]), new Identity("subject", email));
+
+    /// <summary>Replaces the OAuthToken by one whose spec is changed by <paramref name="change"/>. The link stands in its status.</summary>
+    public void Put(Func<V1Alpha1OAuthToken.EntitySpec, V1Alpha1OAuthToken.EntitySpec>? change = null, string uid = "uid-1", DateTime? deletedAt = null)
+    {
+        _version++;
+        var spec = new V1Alpha1OAuthToken.EntitySpec
+        {
+            Provider = Key.Provider,
+            Account = Key.Account,
+            Identity = "marcus@example.com",
+            ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+        };
+        _entities.Observe(new V1Alpha1OAuthToken
+        {
+            Metadata = new V1ObjectMeta
+            {
+                Name = Owner.Name,
+                NamespaceProperty = Owner.Namespace,
+                Uid = uid,
+                Generation = _version,
+                ResourceVersion = $"{_version}",
+                DeletionTimestamp = deletedAt,
+            },
+            Spec = change?.Invoke(spec) ?? spec,
+            Status = new V1Alpha1OAuthToken.EntityStatus { AuthorizationURL = Link },
+        });
+    }
+
+    public Task<Step> LookAsync(string? ticket = null) => Flow.LookAsync(Owner, ticket ?? Ticket, CancellationToken.None);
+
+    public Task<Step> BeginAsync(string? ticket = null) => Flow.BeginAsync(Owner, ticket ?? Ticket, CancellationToken.None);
+
+    /// <summary>Begins, and gives the browser's cookie and the state that the provider sends back.</summary>
+    public async Task<(string Browser, string State)> BegunAsync()
+    {
+        var step = await BeginAsync();
+        if (step is not { Browser: { } browser, Redirect: { } redirect })
+            throw new InvalidOperationException($"Not begun: {step.Status} {step.Text}");
+        return (browser, HttpUtility.ParseQueryString(redirect.Query)["state"] ?? throw new InvalidOperationException($"No state in {redirect}."));
+    }
+
+    public Task<Step> EndAsync(string state, string? browser, string answer = "code=code-1") =>
+        Flow.EndAsync($"?state={state}&{answer}", browser, CancellationToken.None);
+
+    /// <summary>Begins and ends in one browser.</summary>
+    public async Task<Step> ConsentAsync(string answer = "code=code-1")
+    {
+        var (browser, state) = await BegunAsync();
+        return await EndAsync(state, browser, answer);
+    }
+
+    public async ValueTask DisposeAsync() => await _secrets.DisposeAsync();
+}
+
+/// <summary>Consents under way, in memory.</summary>
+internal sealed class MemoryPendingAuthorizations : IPendingAuthorizations
+{
+    private readonly Dictionary<string, PendingAuthorization> _open = [];
+
+    /// <summary>True when the object has too many consents under way.</summary>
+    public bool IsFull { get; set; }
+
+    public IReadOnlyCollection<string> StateHashes => _open.Keys;
+
+    public PendingAuthorization Single => _open.Values.Single();
+
+    public Task<bool> AddAsync(string stateHash, PendingAuthorization consent, TimeSpan lifetime, CancellationToken ct) =>
+        Task.FromResult(!IsFull && _open.TryAdd(stateHash, consent));
+
+    public Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken ct) =>
+        Task.FromResult(_open.Remove(stateHash, out var consent) ? consent : null);
+}

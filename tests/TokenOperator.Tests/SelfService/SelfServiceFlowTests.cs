@@ -1,0 +1,335 @@
+using System.Web;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
+using TokenOperator.Providers;
+using TokenOperator.SelfService;
+
+namespace TokenOperator.Tests.SelfService;
+
+public sealed class SelfServiceFlowTests : IAsyncLifetime
+{
+    private FlowFixture? _started;
+
+    private FlowFixture Fixture => _started ?? throw new InvalidOperationException("Not started.");
+
+    public async Task InitializeAsync() => _started = await FlowFixture.StartAsync();
+
+    public async Task DisposeAsync() => await Fixture.DisposeAsync();
+
+    [Fact]
+    public async Task The_page_of_a_link_offers_to_begin_and_uses_nothing_up()
+    {
+        var first = await Fixture.LookAsync();
+        var second = await Fixture.LookAsync();
+
+        first.Should().Be(second);
+        (first.Status, first.IsOffer, first.Redirect, first.Browser).Should().Be((200, true, null, null));
+        first.Text.Should().Contain("mail/marcus").And.Contain("google");
+        Fixture.Pending.StateHashes.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Beginning_sends_the_browser_to_the_provider_and_stores_hashes_only()
+    {
+        Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
+
+        var step = await Fixture.BeginAsync();
+
+        step.Status.Should().Be(303);
+        step.Redirect!.GetLeftPart(UriPartial.Path).Should().Be("https://provider.example/authorize");
+        var query = HttpUtility.ParseQueryString(step.Redirect.Query);
+        query["client_id"].Should().Be("client-1");
+        query["redirect_uri"].Should().Be("https://tokens.example.com/authorize/callback");
+        query["scope"].Should().Be("mail calendar");
+        query["login_hint"].Should().Be("marcus@example.com");
+        var pending = Fixture.Pending.Single;
+        (pending.Owner, pending.RowGeneration).Should().Be((new AuthorizationOwner("mail", "marcus", "uid-1"), 4));
+        pending.BrowserHash.Should().NotBe(step.Browser);
+        Fixture.Pending.StateHashes.Should().NotContain(query["state"]);
+        query["code_challenge"].Should().NotBe(pending.Verifier.Reveal());
+    }
+
+    [Fact]
+    public async Task Without_scopes_in_the_spec_those_of_the_row_are_asked_for() =>
+        HttpUtility.ParseQueryString((await Fixture.BeginAsync()).Redirect!.Query)["scope"].Should().Be("mail");
+
+    [Fact]
+    public async Task An_identity_that_is_only_on_record_is_not_shown_to_the_browser()
+    {
+        Fixture.Put(spec => spec with { Identity = "other@example.com" });
+        Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Identity = new Identity("subject", "recorded@example.com") } };
+
+        (await Fixture.BeginAsync()).Redirect!.Query.Should().NotContain("recorded");
+    }
+
+    [Fact]
+    public async Task A_consent_replaces_the_dead_token_and_queues_the_account()
+    {
+        Fixture.Provider.Exchange = FlowFixture.Granted("marcus@example.com");
+        var (browser, state) = await Fixture.BegunAsync();
+        var verifier = Fixture.Pending.Single.Verifier.Reveal();
+
+        var step = await Fixture.EndAsync(state, browser);
+
+        step.Status.Should().Be(200);
+        step.Text.Should().NotContain("token-").And.NotContain("access-");
+        Fixture.Provider.ExchangedCodes.Should().Equal(("code-1", verifier));
+        Fixture.Row.Token.RefreshToken!.Reveal().Should().Be("new-token");
+        Fixture.Row.Token.Identity.Should().Be(new Identity("subject", "marcus@example.com"));
+        Fixture.Row.Token.ExpiresAt.Should().Be(Fixture.Time.GetUtcNow() + TimeSpan.FromHours(1));
+        Fixture.Row.Failure.Should().BeNull();
+        Fixture.Queue.Called.Should().Equal(Fixture.Row.Key);
+    }
+
+    [Fact]
+    public async Task An_answer_works_once()
+    {
+        Fixture.Provider.Exchange = FlowFixture.Granted("marcus@example.com");
+        var (browser, state) = await Fixture.BegunAsync();
+
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(200);
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(403);
+
+        Fixture.Provider.ExchangedCodes.Should().ContainSingle();
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("another browser")]
+    public async Task An_answer_in_another_browser_is_refused_and_uses_the_state_up(string? browser)
+    {
+        var (own, state) = await Fixture.BegunAsync();
+
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(403);
+        (await Fixture.EndAsync(state, own)).Status.Should().Be(403);
+
+        IsUnchanged();
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("?code=code-1")]
+    [InlineData("?state=made-up&code=code-1")]
+    public async Task An_answer_to_nothing_is_refused(string query)
+    {
+        var (browser, _) = await Fixture.BegunAsync();
+
+        (await Fixture.Flow.EndAsync(query, browser, CancellationToken.None)).Status.Should().Be(403);
+
+        IsUnchanged();
+    }
+
+    [Fact]
+    public async Task An_answer_for_an_object_whose_spec_changed_is_not_used()
+    {
+        var (browser, state) = await Fixture.BegunAsync();
+        Fixture.Put(spec => spec with { Identity = "other@example.com" });
+
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(409);
+
+        IsUnchanged();
+    }
+
+    [Fact]
+    public async Task An_answer_for_an_object_that_was_created_again_is_not_used()
+    {
+        var (browser, state) = await Fixture.BegunAsync();
+        Fixture.Put(uid: "uid-2");
+
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(409);
+
+        IsUnchanged();
+    }
+
+    [Fact]
+    public async Task An_answer_for_a_row_that_changed_is_not_used()
+    {
+        var (browser, state) = await Fixture.BegunAsync();
+        Fixture.Store.Row = Fixture.Row with { Generation = 5 };
+
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(409);
+
+        IsUnchanged();
+    }
+
+    [Fact]
+    public async Task A_row_that_changes_while_the_provider_answers_is_not_overwritten()
+    {
+        Fixture.Provider.Exchange = FlowFixture.Granted("marcus@example.com");
+        var (browser, state) = await Fixture.BegunAsync();
+        Fixture.Store.AfterRead = () =>
+        {
+            Fixture.Store.Row = Fixture.Row with { Generation = 5 };
+            return Task.CompletedTask;
+        };
+
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(409);
+
+        Fixture.Row.Token.RefreshToken!.Reveal().Should().Be("dead-token");
+    }
+
+    [Fact]
+    public async Task A_link_with_another_ticket_is_not_known()
+    {
+        (await Fixture.LookAsync("1.made-up")).Status.Should().Be(410);
+        (await Fixture.BeginAsync("1.made-up")).Status.Should().Be(410);
+        (await Fixture.Flow.LookAsync(new("mail", "nobody"), Fixture.Ticket, CancellationToken.None)).Should().Be(await Fixture.LookAsync("1.made-up"), "whether an object exists is not disclosed");
+    }
+
+    [Fact]
+    public async Task An_expired_link_is_not_known()
+    {
+        Fixture.Time.Advance(Fixture.Settings.LinkLifetime);
+
+        (await Fixture.LookAsync()).Status.Should().Be(410);
+        (await Fixture.BeginAsync()).Status.Should().Be(410);
+    }
+
+    [Theory]
+    [InlineData("no row")]
+    [InlineData("a row of another namespace")]
+    [InlineData("a row that belongs to no namespace")]
+    [InlineData("a row that this namespace is denied")]
+    [InlineData("a suspended object")]
+    [InlineData("an object that is being deleted")]
+    public async Task A_foreign_row_is_indistinguishable_from_a_missing_one(string what)
+    {
+        var unknown = await Fixture.LookAsync("1.made-up");
+        Fixture.Put(spec => spec with { Suspend = what == "a suspended object" }, deletedAt: what == "an object that is being deleted" ? Fixture.Time.GetUtcNow().UtcDateTime : null);
+        Fixture.Store.Row = what switch
+        {
+            "no row" => null,
+            "a row of another namespace" => Fixture.Row with { Namespaces = ["other"] },
+            "a row that belongs to no namespace" => Fixture.Row with { Namespaces = null },
+            "a row that this namespace is denied" => Fixture.Row with { DeniedNamespaces = ["mail"] },
+            _ => Fixture.Row,
+        };
+
+        (await Fixture.LookAsync()).Should().Be(unknown);
+        (await Fixture.BeginAsync()).Should().Be(unknown);
+    }
+
+    [Fact]
+    public async Task An_account_that_works_needs_no_consent()
+    {
+        Fixture.Store.Row = Fixture.Row with { Failure = null };
+        (await Fixture.LookAsync()).Should().Match<Step>(step => step.Status == 410 && !step.IsOffer);
+
+        Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
+        (await Fixture.LookAsync()).IsOffer.Should().BeTrue("a scope is missing");
+    }
+
+    [Fact]
+    public async Task A_consent_cannot_be_asked_for_if_nobody_is_named_or_on_record()
+    {
+        Fixture.Put(spec => spec with { Identity = null });
+        Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Identity = null } };
+
+        var step = await Fixture.LookAsync();
+
+        (step.Status, step.IsOffer).Should().Be((403, false));
+        step.Text.Should().Contain("spec.identity");
+    }
+
+    [Fact]
+    public async Task Without_any_scope_there_is_nothing_to_ask_for()
+    {
+        Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Scopes = [] } };
+
+        var step = await Fixture.LookAsync();
+
+        step.Status.Should().Be(403);
+        step.Text.Should().Contain("spec.scopes");
+    }
+
+    [Fact]
+    public async Task A_client_that_cannot_be_read_and_a_provider_without_endpoint_end_the_flow()
+    {
+        Fixture.Put(spec => spec with { ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "absent" } });
+        (await Fixture.BeginAsync()).Status.Should().Be(503);
+
+        Fixture.Put();
+        Fixture.Provider.CanAsk = false;
+        (await Fixture.BeginAsync()).Status.Should().Be(403);
+        Fixture.Pending.StateHashes.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Too_many_consents_under_way_are_refused()
+    {
+        Fixture.Pending.IsFull = true;
+
+        var step = await Fixture.BeginAsync();
+
+        (step.Status, step.Redirect, step.Browser).Should().Be((429, null, null));
+    }
+
+    [Fact]
+    public async Task A_denied_consent_and_an_error_of_the_provider_change_nothing()
+    {
+        (await Fixture.ConsentAsync("error=access_denied")).Status.Should().Be(403);
+        var error = await Fixture.ConsentAsync("error=invalid_scope&error_description=no%20such%20scope");
+
+        error.Status.Should().Be(403);
+        error.Text.Should().Contain("no such scope");
+        IsUnchanged();
+    }
+
+    [Fact]
+    public async Task A_code_that_the_provider_refuses_changes_nothing()
+    {
+        Fixture.Provider.Exchange = new CodeExchangeResponse.Failed(FailureKind.ReauthorizationRequired, "HTTP 400: invalid_grant");
+
+        var step = await Fixture.ConsentAsync();
+
+        step.Status.Should().Be(403);
+        step.Text.Should().Contain("invalid_grant").And.NotContain("code-1");
+        Fixture.Row.Generation.Should().Be(4);
+    }
+
+    [Fact]
+    public async Task A_consent_of_another_account_or_without_refresh_token_or_scope_changes_nothing()
+    {
+        foreach (var answer in new[]
+        {
+            FlowFixture.Granted("eve@example.com"),
+            FlowFixture.Granted("marcus@example.com", refreshToken: null),
+            FlowFixture.Granted("marcus@example.com", scopes: ["other"]),
+        })
+        {
+            Fixture.Provider.Exchange = answer;
+            var step = await Fixture.ConsentAsync();
+            step.Status.Should().Be(403);
+            step.Text.Should().NotContain("marcus@example.com").And.NotContain("eve@example.com");
+        }
+
+        Fixture.Row.Generation.Should().Be(4);
+        Fixture.Queue.Called.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_or_a_row_that_cannot_be_read_is_a_503_without_details()
+    {
+        var (browser, state) = await Fixture.BegunAsync();
+        Fixture.Store.IsAway = true;
+        var away = await Fixture.LookAsync();
+
+        away.Status.Should().Be(503);
+        away.Text.Should().NotContain("memory");
+        (await Fixture.BeginAsync()).Should().Be(away);
+        (await Fixture.EndAsync(state, browser)).Should().Be(away);
+        Fixture.Provider.ExchangedCodes.Should().BeEmpty("the code was not used up");
+
+        Fixture.Store.IsAway = false;
+        Fixture.Store.Fault = new UnreadableRowException(Fixture.Row.Key, "its key is missing.");
+        (await Fixture.LookAsync()).Should().Be(away);
+    }
+
+    private void IsUnchanged()
+    {
+        Fixture.Provider.ExchangedCodes.Should().BeEmpty();
+        Fixture.Row.Token.RefreshToken!.Reveal().Should().Be("dead-token");
+        Fixture.Queue.Called.Should().BeEmpty();
+    }
+}
