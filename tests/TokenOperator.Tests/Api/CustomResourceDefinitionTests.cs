@@ -16,7 +16,7 @@ public sealed class CustomResourceDefinitionTests
     private static Dictionary<object, object> Schema => At(Version, "schema", "openAPIV3Schema");
 
     [Fact]
-    public void The_definition_names_the_entity()
+    public void The_definition_has_the_names_of_the_entity()
     {
         var attribute = typeof(V1Alpha1OAuthToken).GetCustomAttribute<KubernetesEntityAttribute>()!;
         var names = At(Crd, "spec", "names");
@@ -30,23 +30,23 @@ public sealed class CustomResourceDefinitionTests
     [Theory]
     [InlineData("spec", typeof(V1Alpha1OAuthToken.EntitySpec))]
     [InlineData("status", typeof(V1Alpha1OAuthToken.EntityStatus))]
-    public void Every_field_of_the_entity_is_in_the_definition_with_the_same_type_and_no_other_is(string section, Type type) =>
+    public void The_definition_and_the_entity_have_the_same_fields_with_the_same_types(string section, Type type) =>
         Compare(At(Schema, "properties", section), type, section);
 
     [Fact]
-    public void Every_field_teaches_by_a_description()
+    public void Every_field_has_a_description()
     {
         var silent = Walk(At(Schema, "properties"), "").Where(f => f.Path != ".metadata" && (f.Field.GetValueOrDefault("description") as string ?? "").Length < 5);
         silent.Select(f => f.Path).Should().BeEmpty();
     }
 
     [Fact]
-    public void It_holds_nothing_that_Kubernetes_1_20_does_not_know() =>
+    public void The_definition_uses_nothing_that_Kubernetes_1_20_does_not_support() =>
         File.ReadAllText(Repository.File("config/crds/tokenoperator.dev_oauthtokens.yaml"))
             .Split('\n').Where(line => !line.TrimStart().StartsWith('#')).Should().NotContain(line => line.Contains("x-kubernetes-validations"));
 
     [Fact]
-    public void The_columns_are_those_of_the_contract_and_no_future_moment_is_of_type_date()
+    public void The_columns_are_as_specified_and_no_time_in_the_future_has_the_type_date()
     {
         var columns = ((List<object>)Version["additionalPrinterColumns"]).Cast<Dictionary<object, object>>().ToList();
         columns.Where(c => !c.ContainsKey("priority")).Select(c => c["name"]).Should().Equal("Provider", "Account", "Ready", "Status", "Expires", "Age");
@@ -55,7 +55,7 @@ public sealed class CustomResourceDefinitionTests
     }
 
     [Fact]
-    public void An_object_that_no_operator_has_looked_at_shows_Pending()
+    public void An_object_without_a_status_shows_Pending()
     {
         var condition = At(Schema, "properties", "status", "default", "conditions", 0);
         condition["type"].Should().Be(ConditionTypes.Ready);

@@ -22,7 +22,7 @@ public sealed class ReasonInfoTests
         Enum.GetValues<FailureKind>().Should().AllSatisfy(kind => ReasonInfo.Of(kind.ToString()).NeedsHuman.Should().Be(kind.NeedsHuman(), kind.ToString()));
 
     [Fact]
-    public void Only_a_reason_that_needs_nobody_may_leave_the_remedy_out() =>
+    public void Every_reason_that_needs_someone_to_act_names_who_and_a_remedy() =>
         ReasonInfo.All.Where(info => info.NeedsHuman).Should().AllSatisfy(info =>
         {
             info.Actor.Should().NotBe(ReasonActor.Nobody, info.Name);

@@ -13,7 +13,7 @@ public sealed class TokenRequestTests
     };
 
     [Fact]
-    public void The_defaults_are_those_of_the_contract()
+    public void The_defaults_are_as_specified()
     {
         var request = TokenRequest.From(Entity(s => s with { SeedSecretRef = new SecretKeyRef { Name = "seed" } }), out var error)!;
         error.Should().BeEmpty();
@@ -45,7 +45,7 @@ public sealed class TokenRequestTests
 
     [Theory]
     [MemberData(nameof(Mistakes))]
-    public void A_mistake_is_named_with_its_field_what_was_found_and_what_was_expected(string expected, Func<EntitySpec, EntitySpec> mistake)
+    public void An_error_names_its_field_what_was_found_and_what_was_expected(string expected, Func<EntitySpec, EntitySpec> mistake)
     {
         TokenRequest.From(Entity(mistake), out var error).Should().BeNull();
         error.Should().Match(expected);

@@ -31,7 +31,7 @@ public sealed class DependencyTests
     [InlineData("TokenOperator.Postgres", "TokenOperator.Core")]
     [InlineData("kubectl-oauthtoken", "KubeRuntime TokenOperator.Api TokenOperator.Core TokenOperator.Providers")]
     [InlineData("token-operator", "KubeRuntime TokenOperator.Api TokenOperator.Core TokenOperator.Postgres TokenOperator.Providers")]
-    public void A_project_references_no_other_project_than_these(string project, string allowed) =>
+    public void A_project_references_only_these_projects(string project, string allowed) =>
         Projects[project].GetReferencedAssemblies().Select(reference => reference.Name!).Where(Projects.ContainsKey)
             .Except(allowed.Split(' ')).Should().BeEmpty();
 
@@ -41,7 +41,7 @@ public sealed class DependencyTests
     [InlineData("TokenOperator.Postgres", "KubernetesClient Google.Apis.Auth Microsoft.AspNetCore System.Net.Http")]
     [InlineData("KubeRuntime", "Npgsql Google.Apis.Auth Microsoft.AspNetCore")]
     [InlineData("kubectl-oauthtoken", "Npgsql Microsoft.AspNetCore FluentMigrator")]
-    public void A_project_knows_nothing_of_these_packages(string project, string packages) =>
+    public void A_project_does_not_reference_these_packages(string project, string packages) =>
         Projects[project].GetReferencedAssemblies().Select(reference => reference.Name!)
             .Where(name => packages.Split(' ').Any(package => name == package || name.StartsWith(package + ".", StringComparison.Ordinal))).Should().BeEmpty();
 

@@ -8,11 +8,11 @@ namespace TokenOperator.Tests.Config;
 public sealed class ManifestTests
 {
     [Fact]
-    public void The_rights_in_one_namespace_are_those_that_the_cluster_wide_install_has_in_each() =>
+    public void The_Role_of_one_namespace_grants_what_the_cluster_wide_install_has_in_each_namespace() =>
         Rules("config/namespaced/watched/role.yaml").Should().Be(Rules("config/rbac/role.yaml"));
 
     [Fact]
-    public void People_have_the_same_rights_in_one_namespace_as_the_built_in_roles_have_everywhere()
+    public void The_Roles_for_people_in_one_namespace_grant_what_the_aggregated_roles_grant_everywhere()
     {
         var wide = Documents("config/rbac/people.yaml").Select(Verbs).ToList();
         var narrow = Documents("config/namespaced/watched/people.yaml").Select(Verbs).ToList();
@@ -23,14 +23,14 @@ public sealed class ManifestTests
     [Theory]
     [InlineData("DOTNET_EnableDiagnostics")]
     [InlineData("DOTNET_DbgEnableMiniDump")]
-    public void Nothing_dumps_the_memory_of_the_operator(string setting)
+    public void Memory_dumps_of_the_operator_are_disabled(string setting)
     {
         File.ReadAllText(Repository.File("config/manager/deployment.yaml")).Should().Contain($"- name: {setting}\n              value: \"0\"");
         File.ReadAllText(Repository.File("Dockerfile")).Should().Contain($"{setting}=0");
     }
 
     [Fact]
-    public void The_image_runs_as_nobody_and_has_no_shell()
+    public void The_image_runs_without_privileges_and_has_no_shell()
     {
         var lines = File.ReadAllLines(Repository.File("Dockerfile"));
         var last = lines[Array.FindLastIndex(lines, line => line.StartsWith("FROM ", StringComparison.Ordinal))..];

@@ -21,7 +21,7 @@ public sealed partial class AlertRulesTests
     }
 
     [Fact]
-    public void The_PrometheusRule_holds_just_the_rules_of_the_plain_file()
+    public void The_PrometheusRule_contains_exactly_the_rules_of_the_plain_file()
     {
         var made = File.ReadAllLines(Repository.File("config/monitoring/prometheusrule.yaml"));
 
@@ -30,12 +30,12 @@ public sealed partial class AlertRulesTests
     }
 
     [Fact]
-    public void There_are_alerts_for_all_that_must_be_loud() =>
+    public void All_expected_alerts_exist() =>
         Alerts().Select(alert => (string)alert[0]).Distinct().Should().BeEquivalentTo(Expected);
 
     [Theory]
     [MemberData(nameof(Alerts))]
-    public void Each_alert_has_a_severity_names_its_object_and_links_to_a_runbook_that_starts_with_what_to_type(string name, string alert)
+    public void Each_alert_has_a_severity_names_its_object_and_links_to_a_runbook_that_starts_with_a_command(string name, string alert)
     {
         alert.Should().MatchRegex("severity: (critical|warning)\n").And.Contain("for: ");
         alert.Should().Contain($"runbook_url: docs/runbooks/{name}.md");
@@ -48,7 +48,7 @@ public sealed partial class AlertRulesTests
     }
 
     [Fact]
-    public void No_runbook_is_of_no_alert() =>
+    public void Every_runbook_belongs_to_an_alert() =>
         Directory.GetFiles(Repository.File("docs/runbooks")).Select(Path.GetFileNameWithoutExtension)
             .Should().BeSubsetOf(Alerts().Select(alert => (string)alert[0]).Distinct());
 

@@ -39,7 +39,7 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Ready_falls_at_the_expiry_though_nobody_writes_a_status()
+    public async Task Ready_becomes_0_at_the_expiry_without_a_new_status()
     {
         _operator.Set(Entity(status: Status(problem: null)));
         (await _operator.ScrapeAsync()).Should().Contain($"tokenoperator_oauthtoken_ready{Labels} 1");
@@ -50,7 +50,7 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nothing_is_left_of_an_object_that_is_gone_or_going_nor_of_a_problem_that_is_over()
+    public async Task Deleted_objects_and_past_problems_leave_no_series()
     {
         _operator.Set(Entity(status: Status("RateLimited")), Entity("other", Status("RateLimited")));
         (await _operator.ScrapeAsync()).Should().Contain(sample => sample.Contains("other")).And.Contain(sample => sample.Contains("RateLimited"));
@@ -63,7 +63,7 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_without_a_status_is_there_and_not_ready()
+    public async Task An_object_without_a_status_is_exported_as_not_ready()
     {
         _operator.Set(Entity(status: null));
 
@@ -71,7 +71,7 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task However_many_objects_come_and_go_each_has_its_own_series()
+    public async Task Each_object_has_its_own_series_however_many_were_created_and_deleted()
     {
         for (var round = 0; round < 5; round++)
         {

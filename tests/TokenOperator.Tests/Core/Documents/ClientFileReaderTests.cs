@@ -13,7 +13,7 @@ public sealed class ClientFileReaderTests
     [InlineData("""{"token": "t", "refresh_token": "r", "client_id": "id", "client_secret": "marked-secret"}""")]
     [InlineData("""{"type": "authorized_user", "client_id": "id", "client_secret": "marked-secret", "refresh_token": "r"}""")]
     [InlineData("\uFEFF{\"web\": {\"client_id\": \"id\", \"client_secret\": \"marked-secret\"}}\r\n")]
-    public void Every_document_with_a_client_gives_the_client(string content)
+    public void The_client_is_read_from_every_document_that_has_one(string content)
     {
         var client = ClientFileReader.Read(content, Source);
 
@@ -38,7 +38,7 @@ public sealed class ClientFileReaderTests
     [InlineData("""{"type": "service_account", "client_id": "1", "private_key": "marked-secret"}""", "*a service account key was found*")]
     [InlineData("""{"type": "marked-secret", "client_id": "1", "client_secret": "2"}""", "*field type: expected authorized_user*")]
     [InlineData("""{"access_token": "marked-secret", "refresh_token": "marked-secret"}""", "*a token file without a client*")]
-    public void Anything_else_is_refused_with_its_place_and_nothing_of_its_content(string content, string message)
+    public void Anything_else_is_rejected_with_its_position_and_without_its_content(string content, string message)
     {
         var read = () => ClientFileReader.Read(content, Source);
 

@@ -80,7 +80,7 @@ public sealed class SeedFileReaderTests
     }
 
     [Fact]
-    public void An_expiry_that_Go_left_at_zero_counts_as_unknown()
+    public void The_zero_time_of_Go_counts_as_an_unknown_expiry()
     {
         SeedFileReader.Read("""{"access_token": "a", "refresh_token": "r", "expiry": "0001-01-01T00:00:00Z"}""", Source).Token.ExpiresAt.Should().BeNull();
     }
@@ -111,7 +111,7 @@ public sealed class SeedFileReaderTests
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry": true}""", "*field expiry: expected a string.")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "IssuedUtc": "banana", "expires_in": 3600}""", "*field IssuedUtc: expected a time*")]
     [InlineData("""{"refresh_token": "r", "scopes": [1]}""", "*field scopes: expected a list of strings*")]
-    public void A_broken_seed_is_refused_with_its_place_and_nothing_of_its_content(string content, string message)
+    public void A_damaged_seed_is_rejected_with_its_position_and_without_its_content(string content, string message)
     {
         var read = () => SeedFileReader.Read(content, Source);
 
@@ -120,7 +120,7 @@ public sealed class SeedFileReaderTests
     }
 
     [Fact]
-    public void Each_format_cut_off_anywhere_is_refused()
+    public void Each_format_is_rejected_when_it_is_cut_off_anywhere()
     {
         foreach (var format in Formats.Select(row => ((string)row[1]).Trim()))
         {
@@ -143,7 +143,7 @@ public sealed class SeedFileReaderTests
 
     [Theory]
     [MemberData(nameof(ForeignBytes))]
-    public void Bytes_that_are_no_JSON_text_are_refused_by_name(byte[] content, string message)
+    public void Other_encodings_and_formats_are_rejected_by_name(byte[] content, string message)
     {
         var read = () => SeedFileReader.Read(content, Source);
 
@@ -151,7 +151,7 @@ public sealed class SeedFileReaderTests
     }
 
     [Fact]
-    public void A_byte_order_mark_is_no_fault()
+    public void A_byte_order_mark_is_accepted()
     {
         SeedFileReader.Read([0xEF, 0xBB, 0xBF, .. """{"refresh_token": "r"}"""u8], Source).Token.RefreshToken!.Reveal().Should().Be("r");
     }

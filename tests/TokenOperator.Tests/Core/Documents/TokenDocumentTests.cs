@@ -19,7 +19,7 @@ public sealed class TokenDocumentTests
     };
 
     [Fact]
-    public void Who_consented_is_kept_with_the_tokens_and_what_an_application_calls_its_account_is_left_alone()
+    public void The_identity_is_kept_with_the_tokens_and_an_applications_own_account_name_is_left_unchanged()
     {
         var marcus = new Identity("sub-1", "marcus@example.com");
         var first = TokenDocument.Write(new TokenSet { RefreshToken = new("r"), Identity = marcus }, null);
@@ -38,13 +38,13 @@ public sealed class TokenDocumentTests
     }
 
     [Fact]
-    public void What_was_written_is_read_back_the_same()
+    public void A_written_document_is_read_back_unchanged()
     {
         TokenDocument.Read(TokenDocument.Write(Token, null)).Should().BeEquivalentTo(Token);
     }
 
     [Fact]
-    public void A_document_is_the_raw_reply_with_expires_at_in_unix_seconds()
+    public void A_document_is_the_token_response_with_expires_at_in_unix_seconds()
     {
         var document = JsonNode.Parse(TokenDocument.Write(Token, null))!.AsObject();
 
@@ -56,7 +56,7 @@ public sealed class TokenDocumentTests
     }
 
     [Fact]
-    public void Unknown_members_are_kept_and_the_other_names_of_a_known_one_follow_along()
+    public void Unknown_members_are_kept_and_other_names_of_a_known_member_are_updated()
     {
         const string Previous = """
             {"token": "old", "refresh_token": "old", "scopes": ["old"], "expiry": "2020-01-01T00:00:00Z", "expiry_date": 1577836800000,
@@ -77,7 +77,7 @@ public sealed class TokenDocumentTests
     }
 
     [Fact]
-    public void Writing_a_token_without_refresh_token_leaves_the_stored_one()
+    public void Writing_a_token_without_a_refresh_token_keeps_the_stored_one()
     {
         var written = TokenDocument.Write(Token with { RefreshToken = null }, """{"refresh_token": "1//kept"}""");
 
@@ -85,7 +85,7 @@ public sealed class TokenDocumentTests
     }
 
     [Fact]
-    public void A_document_without_refresh_token_is_readable()
+    public void A_document_without_a_refresh_token_is_readable()
     {
         TokenDocument.Read("""{"access_token": "a", "expires_in": 3600, "expires_at": 1769860800}""").RefreshToken.Should().BeNull();
     }
@@ -95,7 +95,7 @@ public sealed class TokenDocumentTests
     [InlineData("null")]
     [InlineData("")]
     [InlineData("""{"expires_at": "soon"}""")]
-    public void A_document_that_somebody_spoiled_is_refused_and_never_overwritten(string document)
+    public void A_damaged_document_is_rejected_and_never_overwritten(string document)
     {
         var read = () => TokenDocument.Read(document);
         read.Should().Throw<InvalidDocumentException>().WithMessage("token_data*");

@@ -10,7 +10,7 @@ public sealed class DurationTextTests
     [InlineData("90s", 90)]
     [InlineData("0m", 0)]
     [InlineData("1h0m1s", 3601)]
-    public void Durations_as_Kubernetes_users_write_them_are_read(string text, int seconds)
+    public void Durations_in_the_notation_of_Kubernetes_are_read(string text, int seconds)
     {
         DurationText.TryParse(text, out var duration).Should().BeTrue();
         duration.Should().Be(TimeSpan.FromSeconds(seconds));
@@ -35,6 +35,6 @@ public sealed class DurationTextTests
     [InlineData(0, "0s")]
     [InlineData(90, "1m30s")]
     [InlineData(5400, "1h30m")]
-    public void A_duration_is_written_as_short_as_it_can_be(int seconds, string text) =>
+    public void A_duration_is_written_as_short_as_possible(int seconds, string text) =>
         DurationText.Format(TimeSpan.FromSeconds(seconds)).Should().Be(text);
 }

@@ -37,7 +37,7 @@ public sealed class RefreshPolicyTests
     }
 
     [Fact]
-    public void No_access_token_or_no_known_end_is_due_at_once()
+    public void A_token_set_without_an_access_token_or_a_known_expiry_is_due_immediately()
     {
         RefreshPolicy.DueAt(Key, new TokenSet(), TimeSpan.FromMinutes(15), Start).Should().Be(DateTimeOffset.MinValue);
         RefreshPolicy.DueAt(Key, new TokenSet { AccessToken = new SecretValue("a") }, TimeSpan.FromMinutes(15), Start).Should().Be(DateTimeOffset.MinValue);
@@ -65,7 +65,7 @@ public sealed class RefreshPolicyTests
         RefreshPolicy.Backoff(FailureKind.ProviderUnavailable, failures, null, dice).TotalSeconds.Should().BeApproximately(expectedSeconds, 0.5);
 
     [Fact]
-    public void A_longer_Retry_After_is_honoured_and_a_shorter_one_changes_nothing()
+    public void A_longer_Retry_After_is_respected_and_a_shorter_one_changes_nothing()
     {
         RefreshPolicy.Backoff(FailureKind.RateLimited, 1, TimeSpan.FromMinutes(20), 0.5).Should().Be(TimeSpan.FromMinutes(20));
         RefreshPolicy.Backoff(FailureKind.RateLimited, 1, TimeSpan.FromMilliseconds(1), 0).Should().Be(TimeSpan.FromSeconds(1));
@@ -77,14 +77,14 @@ public sealed class RefreshPolicyTests
     [InlineData(FailureKind.AdminPolicyBlocked)]
     [InlineData(FailureKind.ClientRejected)]
     [InlineData(FailureKind.RequestRejected)]
-    public void What_needs_a_human_is_probed_once_a_day(FailureKind kind)
+    public void A_failure_that_needs_someone_to_act_is_retried_once_a_day(FailureKind kind)
     {
         RefreshPolicy.Backoff(kind, 1, TimeSpan.FromSeconds(5), 0).Should().BeCloseTo(TimeSpan.FromDays(1), TimeSpan.FromHours(2.5));
         RefreshPolicy.Backoff(kind, 30, null, 0.999).Should().BeCloseTo(TimeSpan.FromDays(1), TimeSpan.FromHours(2.5));
     }
 
     [Fact]
-    public void Scopes_count_as_missing_only_when_the_provider_said_what_it_granted()
+    public void Scopes_are_missing_only_if_the_provider_named_the_granted_scopes()
     {
         RefreshPolicy.MissingScopes(["a", "b"], new TokenSet { Scopes = ["b", "c"] }).Should().Equal("a");
         RefreshPolicy.MissingScopes(["a"], new TokenSet()).Should().BeEmpty();
@@ -92,7 +92,7 @@ public sealed class RefreshPolicyTests
     }
 
     [Fact]
-    public void A_token_that_was_issued_before_the_clock_was_set_back_is_due_at_once()
+    public void A_token_that_was_issued_before_the_clock_was_set_back_is_due_immediately()
     {
         var token = Token(TimeSpan.FromHours(1));
         RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddDays(-1)).Should().Be(DateTimeOffset.MinValue);
@@ -107,7 +107,7 @@ public sealed class RefreshPolicyTests
     [InlineData(FailureKind.ReauthorizationRequired, 900000, 0, 95040)]
     [InlineData(FailureKind.ProviderUnavailable, 300, -86400, -86400)]
     [InlineData(FailureKind.ReauthorizationRequired, 86400, -86400, -86400)]
-    public void A_backoff_from_the_future_holds_nobody_up_and_none_lasts_longer_than_any_can(FailureKind kind, int retryAfter, int now, int expected) =>
+    public void A_backoff_from_the_future_is_ignored_and_none_exceeds_the_longest_possible_wait(FailureKind kind, int retryAfter, int now, int expected) =>
         RefreshPolicy.RetryAt(new RefreshFailure(kind, "", 1, Start, Start.AddSeconds(retryAfter), ""), Start.AddSeconds(now))
             .Should().BeCloseTo(Start.AddSeconds(expected), TimeSpan.FromMilliseconds(1));
 }

@@ -8,7 +8,7 @@ public sealed class SecretValueTests
     private const string Marked = "marked-secret-4711";
 
     [Fact]
-    public void A_secret_is_not_printed_by_itself_or_inside_a_record()
+    public void A_secret_is_not_printed_alone_or_inside_a_record()
     {
         var secret = new SecretValue(Marked);
         var texts = new object[]
@@ -21,14 +21,14 @@ public sealed class SecretValueTests
     }
 
     [Fact]
-    public void A_secret_is_not_serialised()
+    public void A_secret_is_not_serialized()
     {
         System.Text.Json.JsonSerializer.Serialize(new SecretValue(Marked)).Should().NotContain(Marked);
         System.Text.Json.JsonSerializer.Serialize(new TokenSet { RefreshToken = new SecretValue(Marked) }).Should().NotContain(Marked);
     }
 
     [Fact]
-    public void Fingerprints_tell_parts_apart_and_hold_nothing_of_them()
+    public void Fingerprints_distinguish_their_parts_and_contain_nothing_of_them()
     {
         Fingerprint.Of("a", "bc").Should().NotBe(Fingerprint.Of("ab", "c"));
         Fingerprint.Of(null, "a").Should().NotBe(Fingerprint.Of("", "a"));
