@@ -19,7 +19,7 @@ public sealed class DependencyTests
     }.Select(type => type.Assembly).ToDictionary(assembly => assembly.GetName().Name!);
 
     /// <summary>The projects whose namespaces still use each other in a cycle. Remove a project from here once it has none.</summary>
-    private static readonly string[] NotYetWithoutCycles = ["TokenOperator.Core", "TokenOperator.Api", "TokenOperator.Providers", "TokenOperator.Postgres", "token-operator", "kubectl-oauthtoken"];
+    private static readonly string[] NotYetWithoutCycles = ["TokenOperator.Providers", "TokenOperator.Postgres", "token-operator", "kubectl-oauthtoken"];
 
     public static TheoryData<string> ProjectsWithoutCycles => [.. Projects.Keys.Except(NotYetWithoutCycles)];
 
@@ -64,7 +64,7 @@ public sealed class DependencyTests
     [Theory]
     [MemberData(nameof(ProjectsWithoutCycles))]
     public void The_namespaces_of_a_project_form_no_cycle(string project) =>
-        NamespaceGraph.FindCycle(Projects[project]).Should().BeEmpty("namespaces of {0} must not use each other in a cycle", project);
+        NamespaceGraph.FindCycle(Projects[project]).Select(use => use.ToString()).Should().BeEmpty("namespaces of {0} must not use each other in a cycle", project);
 
     [Fact]
     public void The_check_for_cycles_sees_signatures_and_method_bodies()
