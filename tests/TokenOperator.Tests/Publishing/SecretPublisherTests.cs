@@ -56,7 +56,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_Secret_that_someone_else_made_is_left_alone_and_the_message_names_it()
+    public async Task A_Secret_that_someone_else_created_is_left_alone_and_the_message_names_it()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddSecret("marcus", ("password", "p"));
@@ -154,7 +154,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_look_says_whether_the_Secret_is_there_and_asks_nothing()
+    public void A_look_finds_out_whether_the_Secret_exists_without_a_request()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
