@@ -1,4 +1,4 @@
-// The floor: what the work costs when nothing but the work is done. A process of its own; no cache, no queue, no retry.
+// The baseline: the cost of the necessary calls alone. It runs in its own process, without a cache, a queue or retries.
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -10,17 +10,17 @@ using TokenOperator.Postgres.Rows;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>All that the bare loop must be told.</summary>
+/// <summary>The settings of the bare loop.</summary>
 /// <param name="Api">The API server.</param>
 /// <param name="DatabaseUrl">Postgres.</param>
 /// <param name="TokenEndpoint">The provider.</param>
-/// <param name="ClientId">The OAuth client, which the operator reads from a Secret.</param>
+/// <param name="ClientId">The OAuth client ID, which the operator reads from a Secret.</param>
 /// <param name="ClientSecret">Its secret.</param>
-/// <param name="Concurrency">Objects worked on at once.</param>
+/// <param name="Concurrency">The number of objects to process at once.</param>
 internal sealed record BareLoopSettings(ApiAddress Api, string DatabaseUrl, Uri TokenEndpoint, string ClientId, string ClientSecret, int Concurrency);
 
 /// <summary>
-/// For each object, as soon as a watch tells of it: claim, one POST, commit (the operator's own two statements), one apply
+/// For each object, as soon as the watch reports it: a claim, one POST, a commit (the operator's own two statements), one apply
 /// of the Secret, one patch of the status.
 /// </summary>
 internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
@@ -45,7 +45,7 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
         using var watch = await _api.WatchAsync("/apis/tokenoperator.dev/v1alpha1/oauthtokens", "application/json", ct);
         var all = Enumerable.Range(0, settings.Concurrency).Select(_ => Task.Run(() => WorkAsync(ct), ct)).Append(ReadAsync(watch, ct)).ToList();
         Console.WriteLine(Ready);
-        // None of them ends by itself but by a failure, which is to end the process.
+        // Each of them ends only by a failure, which then ends the process.
         await await Task.WhenAny(all);
     }
 

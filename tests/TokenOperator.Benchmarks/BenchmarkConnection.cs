@@ -9,13 +9,13 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>How to reach the API server, and as whom.</summary>
+/// <summary>The address of the API server, and the credentials.</summary>
 /// <param name="Server">Its address.</param>
-/// <param name="AuthorityFile">What its certificate is checked against (PEM).</param>
+/// <param name="AuthorityFile">The certificate authority (PEM).</param>
 /// <param name="Token">The bearer token.</param>
 internal sealed record ApiAddress(Uri Server, string AuthorityFile, string Token);
 
-/// <summary>One HTTP/2 connection to the API server, for the load generator and for the bare loop: requests and watches, and nothing around them.</summary>
+/// <summary>One HTTP/2 connection to the API server with plain requests and watches, for the load generator and the bare loop.</summary>
 internal sealed class BenchmarkConnection : IDisposable
 {
     private readonly HttpClient _http;
@@ -32,7 +32,7 @@ internal sealed class BenchmarkConnection : IDisposable
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", address.Token);
     }
 
-    /// <summary>Sends a request that must succeed; what is answered is not looked at.</summary>
+    /// <summary>Sends a request that must succeed, and ignores the body of the answer.</summary>
     public async Task SendAsync(HttpMethod method, string path, byte[]? body, string contentType, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(method, path) { Version = HttpVersion.Version20 };
@@ -44,17 +44,17 @@ internal sealed class BenchmarkConnection : IDisposable
 
         using var response = await _http.SendAsync(request, ct);
         if (!response.IsSuccessStatusCode)
-            throw new InvalidOperationException($"{method} {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
+            throw new InvalidOperationException($"{method} {path} failed with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
     }
 
-    /// <summary>Opens a watch of all that comes from now on.</summary>
+    /// <summary>Opens a watch of all changes from now on.</summary>
     /// <param name="path">The collection.</param>
-    /// <param name="accept">As what the objects are asked for.</param>
+    /// <param name="accept">The Accept header.</param>
     /// <param name="ct">Gives up.</param>
     public async Task<WatchLines> WatchAsync(string path, string accept, CancellationToken ct)
     {
         Task<HttpResponseMessage> OpenAsync(string version) => OpenWatchAsync($"{path}?watch=true&timeoutSeconds=7200&resourceVersion={version}", accept, ct);
-        // Not "0": a watch that ended before its first event would begin anew with objects as they are now, and leave out how they became so.
+        // Not "0": a watch that ended before its first event would restart with the current objects, and skip the changes that led to them.
         var version = await VersionAsync(path, accept, ct);
         return new WatchLines(OpenAsync, await OpenAsync(version), version);
     }
@@ -80,14 +80,14 @@ internal sealed class BenchmarkConnection : IDisposable
     public void Dispose() => _http.Dispose();
 }
 
-/// <summary>An open watch. The API server ends one that it finds slow, so it is opened again where it ended.</summary>
+/// <summary>An open watch. The API server ends a slow watch, so it is reopened where it ended.</summary>
 internal sealed class WatchLines(Func<string, Task<HttpResponseMessage>> open, HttpResponseMessage first, string version) : IDisposable
 {
     private HttpResponseMessage _response = first;
     private string _version = version;
 
-    /// <summary>The events as they come. Each is valid until the next is asked for.</summary>
-    /// <param name="type">Only those of this type, such as ADDED. The others are not parsed.</param>
+    /// <summary>The events as they arrive. Each is valid until the next one is requested.</summary>
+    /// <param name="type">Returns only events of this type, such as ADDED. Others are not parsed.</param>
     /// <param name="ct">Ends it.</param>
     public async IAsyncEnumerable<JsonElement> ReadAsync(string type, [EnumeratorCancellation] CancellationToken ct)
     {

@@ -5,16 +5,16 @@ using k8s;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>What one measurement works on: a namespace, its client Secret, and a database with a row for each account.</summary>
+/// <summary>The data of one measurement: a namespace, its client Secret, and a database with a row for each account.</summary>
 /// <param name="Namespace">The namespace.</param>
 /// <param name="Database">The database.</param>
 internal sealed record Stage(string Namespace, PostgresDatabase Database)
 {
-    /// <summary>The Secret that all objects name.</summary>
+    /// <summary>The client Secret that all objects reference.</summary>
     public const string ClientSecretName = "client";
 }
 
-/// <summary>The real parts around whoever is measured: API server, etcd, Postgres, and a token endpoint in a process of its own.</summary>
+/// <summary>The servers around the measured program: API server, etcd, Postgres, and a token endpoint in its own process.</summary>
 internal sealed class BenchmarkFixture : IAsyncDisposable
 {
     /// <summary>The OAuth client.</summary>
@@ -23,7 +23,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     /// <summary>Its secret.</summary>
     public const string ClientSecret = "client-secret-1";
 
-    /// <summary>Where the operator's lease is.</summary>
+    /// <summary>The namespace of the operator's lease.</summary>
     public const string OperatorNamespace = "token-operator-system";
 
     private const string ServiceAccount = "token-operator";
@@ -44,10 +44,10 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     /// <summary>Postgres.</summary>
     public PostgresServer Postgres { get; }
 
-    /// <summary>Answers each refresh after 20 ms.</summary>
+    /// <summary>The token endpoint. It answers each refresh after 20 ms.</summary>
     public Uri TokenEndpoint { get; }
 
-    /// <summary>A kubeconfig with the operator's own rights.</summary>
+    /// <summary>A kubeconfig with the operator's own permissions.</summary>
     public string Kubeconfig { get; }
 
     /// <summary>The administrator's connection, for the load generator.</summary>
@@ -67,10 +67,10 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
         return new BenchmarkFixture(plane, await postgres, tokens, endpoint, kubeconfig, folder);
     }
 
-    /// <summary>A path for what a process prints.</summary>
+    /// <summary>The path of a process's log file.</summary>
     public string LogFile(string name) => Path.Combine(_folder, name + ".log");
 
-    /// <summary>A fresh namespace and a fresh database, migrated, with a row for each account that belongs to the namespace.</summary>
+    /// <summary>Creates a namespace and a migrated database with a row for each account that belongs to the namespace.</summary>
     public async Task<Stage> PrepareAsync(string ns, string operatorProgram, IReadOnlyList<string> accounts, CancellationToken ct)
     {
         await _plane.CreateNamespaceAsync(ns, ct);
@@ -84,18 +84,18 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
         return new Stage(ns, database);
     }
 
-    /// <summary>Deletes all OAuthTokens and Secrets of the namespace: nobody else does, there is no garbage collector.</summary>
+    /// <summary>Deletes all OAuthTokens and Secrets of the namespace, because there is no garbage collector.</summary>
     public async Task ClearAsync(Stage stage, CancellationToken ct)
     {
         foreach (var path in new[] { $"/apis/tokenoperator.dev/v1alpha1/namespaces/{stage.Namespace}/oauthtokens", $"/api/v1/namespaces/{stage.Namespace}/secrets" })
             await _admin.SendAsync(HttpMethod.Delete, path, null, "", ct);
     }
 
-    /// <summary>All requests under the operator's account so far.</summary>
+    /// <summary>All requests of the operator's ServiceAccount so far.</summary>
     public Task<IReadOnlyList<AuditedRequest>> RequestsAsync(CancellationToken ct) =>
         _plane.AuditLog.RequestsAsync($"system:serviceaccount:{OperatorNamespace}:{ServiceAccount}", ct);
 
-    /// <summary>How often the token endpoint was asked so far.</summary>
+    /// <summary>The number of token requests so far.</summary>
     public async Task<int> ProviderCallsAsync(CancellationToken ct) =>
         int.Parse(await _http.GetStringAsync(new Uri(TokenEndpoint, "/count"), ct), System.Globalization.CultureInfo.InvariantCulture);
 

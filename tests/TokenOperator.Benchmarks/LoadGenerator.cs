@@ -5,12 +5,12 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>What a load of objects met.</summary>
-/// <param name="Wall">From the first request to create one until all were Ready.</param>
-/// <param name="ToSecret">For each object, from the request to create it until its Secret was seen; sorted.</param>
+/// <summary>The latencies of a load.</summary>
+/// <param name="Wall">From the first create request until all objects were Ready.</param>
+/// <param name="ToSecret">For each object, from its create request until its Secret was seen; sorted.</param>
 internal sealed record Load(TimeSpan Wall, IReadOnlyList<TimeSpan> ToSecret);
 
-/// <summary>Creates OAuthTokens in one namespace as a user does, and watches what becomes of them.</summary>
+/// <summary>Creates OAuthTokens in one namespace as a user does, and watches their progress.</summary>
 internal sealed class LoadGenerator : IAsyncDisposable
 {
     private const int Concurrency = 16;
@@ -41,7 +41,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
         return generator;
     }
 
-    /// <summary>Creates all, 16 at once, and waits until all are Ready.</summary>
+    /// <summary>Creates all objects, 16 at once, and waits until all are Ready.</summary>
     public async Task<Load> CreateAsync(IReadOnlyList<string> names, CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
@@ -51,7 +51,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
         return new Load(Stopwatch.GetElapsedTime(started, ends.Max()), await ToSecretsAsync(names, ct));
     }
 
-    /// <summary>Creates them one after the other, each when the one before is Ready.</summary>
+    /// <summary>Creates the objects one after the other, each when the previous one is Ready.</summary>
     public async Task<Load> CreateOneByOneAsync(IReadOnlyList<string> names, CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
@@ -90,7 +90,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
         await _api.SendAsync(HttpMethod.Post, _path, JsonSerializer.SerializeToUtf8Bytes(manifest), "application/json", ct);
     }
 
-    // Nothing comes any more once a watch has failed.
+    // After a failure of a watch no further events arrive.
     private async Task<T> WaitAsync<T>(Task<T> task, CancellationToken ct)
     {
         if (await Task.WhenAny(task, _watching).WaitAsync(Timeout, ct) == _watching)
@@ -98,7 +98,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
         return await task;
     }
 
-    // The two watches are not in step: a Secret can be seen after the status that tells of it.
+    // The two watches are independent: a Secret can be seen after the status that mentions it.
     private async Task<IReadOnlyList<TimeSpan>> ToSecretsAsync(IEnumerable<string> names, CancellationToken ct)
     {
         var times = new List<TimeSpan>();

@@ -2,15 +2,15 @@ using System.Globalization;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>How much to measure.</summary>
-/// <param name="N">Objects.</param>
-/// <param name="Rounds">Rounds, whose medians are reported.</param>
-/// <param name="Reuse">True takes the programs that were published before.</param>
+/// <summary>The options of a benchmark.</summary>
+/// <param name="N">The number of objects.</param>
+/// <param name="Rounds">The number of rounds. Their medians are reported.</param>
+/// <param name="Reuse">True reuses the programs of an earlier publish.</param>
 internal sealed record Options(int N, int Rounds, bool Reuse)
 {
     public const string Usage = "Usage: TokenOperator.Benchmarks [--n OBJECTS (1000, or N of the environment)] [--rounds ROUNDS (3)] [--reuse]";
 
-    /// <summary>Reads the arguments; null when one is not understood.</summary>
+    /// <summary>Reads the arguments; null if one is not valid.</summary>
     public static Options? Parse(string[] args)
     {
         var options = new Options(1000, 3, Reuse: false);

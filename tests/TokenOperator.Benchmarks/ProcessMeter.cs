@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>What Linux tells of a process.</summary>
+/// <summary>The CPU time and memory of a Linux process.</summary>
 /// <param name="id">The process id.</param>
 internal sealed class ProcessMeter(int id)
 {
@@ -13,11 +13,11 @@ internal sealed class ProcessMeter(int id)
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Murmur = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>CPU time so far, user and system, of all threads.</summary>
+    /// <summary>The user and system CPU time of all threads so far.</summary>
     public TimeSpan Cpu()
     {
         var stat = File.ReadAllText($"/proc/{id}/stat");
-        // The second field is the program's name in brackets, which may hold blanks; utime and stime are fields 14 and 15.
+        // The second field is the program's name in parentheses, which may contain spaces. utime and stime are fields 14 and 15.
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
         return TimeSpan.FromSeconds((Number(fields[11]) + Number(fields[12])) / TicksPerSecond);
     }
@@ -29,10 +29,10 @@ internal sealed class ProcessMeter(int id)
         return Number(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) / 1024.0;
     }
 
-    /// <summary>Waits until the process has used no more than two ticks of CPU for a second.</summary>
+    /// <summary>Waits until the process has used at most two ticks of CPU time within a second.</summary>
     /// <param name="started">A timestamp of <see cref="Stopwatch"/>.</param>
     /// <param name="ct">Gives up.</param>
-    /// <returns>When that second began, counted from <paramref name="started"/>.</returns>
+    /// <returns>The start of that second, counted from <paramref name="started"/>.</returns>
     public async Task<TimeSpan> QuietAfterAsync(long started, CancellationToken ct)
     {
         var samples = new Queue<(TimeSpan At, TimeSpan Cpu)>();

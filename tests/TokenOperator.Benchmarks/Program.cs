@@ -1,4 +1,4 @@
-// Measures the operator against a bare loop of the calls that its work needs, on real parts. May start processes.
+// Compares the operator with a bare loop of the calls that its work needs, on real servers. May start processes.
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;

@@ -4,14 +4,14 @@ using TokenOperator.TestBed;
 namespace TokenOperator.Benchmarks;
 
 /// <summary>
-/// The two that are compared: the operator as the image has it, native; the bare loop as any C# program, but compiled ahead with
-/// the framework, so that the time of the JIT compiler does not count against it.
+/// The two programs that are compared: the native operator of the image, and the bare loop, which is compiled ahead of time
+/// with the framework, so that JIT compilation does not count against it.
 /// </summary>
 /// <param name="Operator">Path of token-operator.</param>
-/// <param name="BareLoop">Path of this program, whose verb <c>bare-loop</c> is the floor.</param>
+/// <param name="BareLoop">Path of this program, whose verb <c>bare-loop</c> is the baseline.</param>
 internal sealed record Programs(string Operator, string BareLoop)
 {
-    /// <summary>Publishes both into this project's bin folder.</summary>
+    /// <summary>Publishes both programs to this project's bin folder.</summary>
     public static async Task<Programs> PublishAsync(bool reuse, CancellationToken ct)
     {
         var root = Repository.Root;

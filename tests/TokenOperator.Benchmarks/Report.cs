@@ -9,7 +9,7 @@ internal sealed class Report(int n)
 {
     private readonly List<(Cost Floor, Cost Operator, Restart Restart)> _rounds = [];
 
-    /// <summary>Adds a round and says what it showed.</summary>
+    /// <summary>Adds a round and prints its results.</summary>
     public string Add(Cost floor, Cost @operator, Restart restart)
     {
         _rounds.Add((floor, @operator, restart));
@@ -22,7 +22,7 @@ internal sealed class Report(int n)
             """);
     }
 
-    /// <summary>The medians, with the names that the targets are written in.</summary>
+    /// <summary>The medians, by the names of the targets.</summary>
     public JsonObject ToJson()
     {
         var (wall, floor) = (Median(r => r.Operator.Burst.Wall.TotalSeconds), Median(r => r.Floor.Burst.Wall.TotalSeconds));
@@ -61,7 +61,7 @@ internal sealed class Report(int n)
     private static string Counts(IReadOnlyList<AuditedRequest> requests) => string.Join(
         ", ", requests.GroupBy(r => $"{r.Verb} {r.Resource}{(r.Status is >= 200 and < 300 ? "" : $" ({r.Status})")}").Select(g => $"{g.Count()} {g.Key}"));
 
-    // The lease is renewed whatever happens.
+    // Lease renewals are independent of the load.
     private static int Writes(IEnumerable<AuditedRequest> requests) => requests.Count(r => r.IsWrite && r.Resource != "leases");
 
     private static int Reads(IEnumerable<AuditedRequest> requests) => requests.Count(r => !r.IsWrite && r.Resource != "leases");

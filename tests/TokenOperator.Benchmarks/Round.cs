@@ -5,14 +5,14 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Benchmarks;
 
-/// <summary>What a load cost.</summary>
+/// <summary>The cost of a load.</summary>
 internal sealed record Cost(
     Load Burst, Load Singles, TimeSpan Cpu, double PeakMemory, int ProviderCalls, IReadOnlyList<AuditedRequest> Requests, IReadOnlyList<CountedStatement> Statements);
 
-/// <summary>What a restart with all objects fresh cost, and being idle after it.</summary>
+/// <summary>The cost of a restart with fresh objects, and of idling after it.</summary>
 internal sealed record Restart(TimeSpan QuietAfter, int ProviderCalls, IReadOnlyList<AuditedRequest> Requests, TimeSpan IdleCpuPerMinute);
 
-/// <summary>One measurement of either program: the same stage, the same load.</summary>
+/// <summary>One measurement of each program with the same data and load.</summary>
 internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, int number)
 {
     private const int Singles = 40;
@@ -22,7 +22,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
     private readonly string[] _burst = [.. Enumerable.Range(1, n).Select(i => $"user-{i}")];
     private readonly string[] _singles = [.. Enumerable.Range(1, Singles).Select(i => $"single-{i}")];
 
-    /// <summary>The bare loop.</summary>
+    /// <summary>Measures the bare loop.</summary>
     public async Task<Cost> FloorAsync(CancellationToken ct)
     {
         var stage = await fixture.PrepareAsync($"floor-{number}", programs.Operator, [.. _burst, .. _singles], ct);
@@ -42,7 +42,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
         return cost;
     }
 
-    /// <summary>The operator, and then its restart.</summary>
+    /// <summary>Measures the operator, and then its restart.</summary>
     public async Task<(Cost Cost, Restart Restart)> OperatorAsync(CancellationToken ct)
     {
         var stage = await fixture.PrepareAsync($"operator-{number}", programs.Operator, [.. _burst, .. _singles], ct);
@@ -63,7 +63,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
     {
         var meter = new ProcessMeter(process);
         await using var load = await LoadGenerator.StartAsync(fixture.Admin, stage.Namespace, ct);
-        // Both begin at rest: what the start of a process costs is told by the restart.
+        // Both programs are idle at the start. The restart measures the cost of starting.
         await meter.QuietAfterAsync(Stopwatch.GetTimestamp(), ct);
         await fixture.Postgres.ResetStatementsAsync(ct);
         var (requests, calls, cpu) = ((await fixture.RequestsAsync(ct)).Count, await fixture.ProviderCallsAsync(ct), meter.Cpu());
@@ -97,7 +97,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
         await using var second = Start(stage, "second");
         var meter = new ProcessMeter(second.Id);
         var quiet = await meter.QuietAfterAsync(started, ct);
-        // Quiet for want of a lease is not quiet: only with everything reconciled it counts.
+        // A process that waits for the lease is idle too. Only a process that has reconciled everything counts.
         while (!await HasReconciledAllAsync(second, ct))
             quiet = await meter.QuietAfterAsync(started, ct);
         var made = (await fixture.RequestsAsync(ct)).Skip(requests).ToList();
@@ -133,7 +133,7 @@ internal sealed class Round(BenchmarkFixture fixture, Programs programs, int n, 
         Settings = new Dictionary<string, string?>
         {
             ["Concurrency"] = $"{Concurrency}",
-            // The bare loop keeps to no rate.
+            // The bare loop has no rate limit.
             ["Providers__google__RequestsPerSecond"] = "10000",
             ["Providers__google__Burst"] = "10000",
             ["LeaderElection__LeaseNamespace"] = BenchmarkFixture.OperatorNamespace,

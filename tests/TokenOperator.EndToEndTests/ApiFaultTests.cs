@@ -5,14 +5,14 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>The API server refuses, forgets, is silent, slow or away: the cache heals by itself, and what could not be written is written after.</summary>
+/// <summary>The API server refuses requests, skips events, hangs, or is slow or away: the cache recovers, and failed writes are repeated.</summary>
 [Collection(LinkGroup.Name)]
 public sealed class ApiFaultTests(ClusterFixture cluster)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
 
     [Fact]
-    public async Task What_the_API_server_refuses_to_write_is_written_after_and_the_provider_is_asked_once()
+    public async Task Writes_that_the_API_server_refuses_are_repeated_and_the_provider_is_asked_once()
     {
         await using var api = await ProxyAsync();
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
@@ -39,7 +39,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public Task Watches_that_are_refused_end_at_once_hang_or_skip_a_delete_leave_no_cache_stale() =>
+    public Task Watches_that_are_refused_end_early_hang_or_skip_a_delete_leave_no_stale_cache() =>
         Task.WhenAll(RefusedAsync(), EndedAtOnceAsync(), SilentAsync(), SkippedDeleteAsync());
 
     private async Task RefusedAsync()
@@ -79,7 +79,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         var asked = fixture.Tokens.AskedFor(grant.RefreshToken);
         await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) >= asked + 2, Timeout);
         await fixture.AddAccountAsync("late");
-        // As the server ends a watch in time, or, when it does not, the operator's own watchdog, which has a fake clock in its own tests.
+        // As when the server ends a watch, or the operator's watchdog does, which has its own tests with a fake clock.
         silent.End();
         await fixture.SeesAsync("late", "Ready", "True", within: Timeout);
     }
@@ -104,18 +104,18 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task After_a_restart_and_a_compaction_the_cache_is_whole_again_and_what_fell_due_meanwhile_was_refreshed_and_is_written()
+    public async Task After_a_restart_and_a_compaction_the_cache_is_complete_and_tokens_that_became_due_meanwhile_are_refreshed_and_published()
     {
         await using var link = FaultProxy.Start(cluster.Plane.Server);
         await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) });
-        // With a lease the process would end, and its successor lists everything anyway.
+        // With a lease the process would end, and its successor would list everything.
         await fixture.StartOperatorAsync(("KUBECONFIG", await KubeconfigAsync(fixture, link.Through(cluster.Plane.Server), null)), ("LeaderElection__Enabled", "false"));
         var kept = await fixture.AddAccountAsync("kept");
         await fixture.AddAccountAsync("gone");
         await fixture.ReadyAsync("kept");
         await fixture.ReadyAsync("gone");
 
-        // Nothing reaches the operator, and nobody tells it so.
+        // No byte reaches the operator, without notice.
         link.Blackhole();
         await fixture.DeleteAsync("gone");
         await fixture.AddAccountAsync("made");
@@ -134,7 +134,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task With_an_API_server_that_takes_more_than_a_second_for_each_answer_the_leader_leads_on_and_every_token_is_served()
+    public async Task With_an_API_server_that_takes_more_than_a_second_per_answer_the_leader_keeps_leading_and_every_token_is_published()
     {
         await using var link = FaultProxy.Start(cluster.Plane.Server);
         await using var fixture = await OperatorFixture.CreateAsync(cluster);

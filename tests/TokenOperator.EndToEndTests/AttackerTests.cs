@@ -4,7 +4,7 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Somebody who may do what he likes with OAuthTokens and Secrets in one namespace, and wants an account of another.</summary>
+/// <summary>An attacker with full access to the OAuthTokens and Secrets of one namespace tries to obtain an account of another.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
 {
@@ -28,7 +28,7 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_account_of_others_looks_like_one_that_does_not_exist_even_if_its_row_cannot_be_read()
+    public async Task A_foreign_account_is_indistinguishable_from_a_missing_one_even_if_its_row_cannot_be_read()
     {
         await _victim.Postgres.ExecuteAsync(
             $$"""insert into oauth_tokens (provider, account, token_data, namespaces) values ('google', 'broken', '["no tokens"]', '{"{{_victim.Namespace}}"}')""",
@@ -58,7 +58,7 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nothing_that_he_brings_along_gets_him_a_token_or_touches_the_row()
+    public async Task No_input_of_an_attacker_obtains_a_token_or_touches_the_row()
     {
         var before = await RowAsync();
         var own = _victim.Tokens.AddAccount("attacker");
@@ -78,7 +78,7 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
             spec["deletionPolicy"] = "Revoke";
         });
         await _attacker.SeesAsync("taker", "Ready", "False", "AccountNotAllowed");
-        // A Secret that looks as if the operator had written it, owned by an object of the victim's name.
+        // A Secret that looks like one of the operator's, owned by an object with the victim's name.
         await _attacker.Kubectl.ApplyTextAsync($$"""
             {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "forged", "namespace": "{{_attacker.Namespace}}",
              "labels": {"app.kubernetes.io/managed-by": "token-operator"},
@@ -98,7 +98,7 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_that_only_names_the_account_is_told_of_no_other_and_keeps_no_row()
+    public async Task An_object_that_only_names_an_account_learns_nothing_about_others_and_keeps_no_row()
     {
         await _attacker.ApplyAsync("namesake", spec => Aim(spec, "marcus")["deletionPolicy"] = "Delete");
         await SettledAsync("namesake");
@@ -121,7 +121,7 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
         return spec;
     }
 
-    /// <summary>All that the attacker can read of his object once the operator has looked at it, without what he wrote himself and the times.</summary>
+    /// <summary>Everything that the attacker can read about the object after its reconcile, except the attacker's own input and times.</summary>
     private async Task<string> SettledAsync(string name)
     {
         var view = await Eventually.SeesAsync(() => _attacker.GetAsync(name), seen => seen["observedGeneration"] is not null);

@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Every mistake gets a sentence that says what is wrong, where, and what to do.</summary>
+/// <summary>For every mistake the status says what is wrong, where, and what to do.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
 {
@@ -19,7 +19,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("refreshBefore", "-1m", "InvalidSpec", "duration")]
     [InlineData("refreshBefore", "banana", "InvalidSpec", "duration")]
     [InlineData("refreshBefore", "30s", "InvalidSpec", "at least 1m")]
-    public async Task A_spec_that_cannot_be_obeyed_is_told_by_its_condition(string field, string value, string reason, string says)
+    public async Task An_invalid_spec_is_reported_by_a_condition(string field, string value, string reason, string says)
     {
         var name = $"bad-{field.ToLowerInvariant()}-{value.Trim('-')}";
         await _fixture.AddAccountAsync(name, spec => spec[field] = value);
@@ -29,7 +29,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refreshBefore_longer_than_the_token_lives_refreshes_at_half_of_its_life()
+    public async Task A_refreshBefore_longer_than_the_lifetime_refreshes_at_half_of_it()
     {
         await _fixture.AddAccountAsync("hasty", spec => spec["refreshBefore"] = "9h");
         var view = await _fixture.ReadyAsync("hasty");
@@ -41,7 +41,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("", "spec.account")]
     [InlineData("bell\a", "spec.account")]
     [InlineData("long", "spec.account")]
-    public async Task An_account_that_is_empty_or_huge_or_has_control_characters_is_refused_when_it_is_applied(string account, string says)
+    public async Task An_account_name_that_is_empty_or_huge_or_has_control_characters_is_refused_when_it_is_applied(string account, string says)
     {
         var act = () => _fixture.ApplyAsync("bad-account", spec => spec["account"] = account == "long" ? new string('x', 10240) : account);
         (await act.Should().ThrowAsync<InvalidOperationException>()).Which.Message.Should().Contain(says);
@@ -55,7 +55,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("truncated", "{\"installed\": {\"client_id\": \"a\", \"client_secret\": \"marked-secret-4711\"", "ClientSecretInvalid", "JSON")]
     [InlineData("wrong-kind", "{\"type\": \"service_account\", \"private_key\": \"marked-secret-4711\", \"client_id\": \"1\"}", "ClientSecretInvalid", "service account")]
     [InlineData("half", "{\"installed\": {\"client_id\": \"a\"}}", "ClientSecretInvalid", "client_secret")]
-    public async Task A_client_file_that_is_no_use_is_told_with_Secret_and_key(string kind, string? content, string reason, string says)
+    public async Task An_invalid_client_file_is_reported_with_Secret_and_key(string kind, string? content, string reason, string says)
     {
         var (name, secret) = ($"with-client-{kind}", $"client-{kind}");
         if (kind == "wrong-key")
@@ -78,7 +78,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("client-file", "{\"installed\": {\"client_id\": \"a\", \"client_secret\": \"marked-secret-4711\"}}")]
     [InlineData("list", "[\"marked-secret-4711\"]")]
     [InlineData("pickle", "\u0080\u0003}marked-secret-4711")]
-    public async Task A_seed_that_is_no_use_is_told_with_Secret_and_key_and_mended_by_a_better_one(string kind, string content)
+    public async Task An_invalid_seed_is_reported_with_Secret_and_key_and_a_valid_one_fixes_it(string kind, string content)
     {
         var name = $"seed-{kind}";
         var grant = _fixture.Tokens.AddAccount(name);
@@ -91,7 +91,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_seed_that_comes_later_is_picked_up_by_itself()
+    public async Task A_seed_that_is_created_later_is_picked_up_automatically()
     {
         var grant = _fixture.Tokens.AddAccount("patient");
         await _fixture.ApplyAsync("patient");
@@ -111,7 +111,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData(TestKeyring.Setting, "", "set Encryption=None")]
     [InlineData(TestKeyring.Setting, "/does/not/exist", "/does/not/exist")]
     [InlineData("Encryption", "marked-secret-4711", "Encryption")]
-    public async Task A_wrong_setting_stops_the_start_with_its_name_and_never_with_a_password(string setting, string value, string says)
+    public async Task A_wrong_setting_stops_the_start_with_its_name_and_without_its_password(string setting, string value, string says)
     {
         var result = await Command.RunAsync(
             OperatorProgram.Starter, [OperatorProgram.Path, "run"],

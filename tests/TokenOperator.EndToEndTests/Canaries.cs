@@ -4,15 +4,15 @@ using System.Text;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>
-/// Values that must be found nowhere, nor a piece of 16 characters of them, nor their base64. Looked for as bytes, so that
-/// anything can be searched.
+/// Secret values that must not leak: neither they, nor 16 characters of them, nor their base64. The search works on bytes, so that
+/// it can search anything.
 /// </summary>
 internal sealed class Canaries
 {
     private const int Piece = 16;
     private readonly Dictionary<string, List<byte[]>> _patterns = [];
 
-    /// <summary>A fresh value that is looked for from now on.</summary>
+    /// <summary>Creates a value and adds it to the search.</summary>
     public string New(string name)
     {
         var value = $"{name}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24))}";
@@ -20,19 +20,19 @@ internal sealed class Canaries
         return value;
     }
 
-    /// <summary>Looks for this value as well.</summary>
+    /// <summary>Adds a value to the search.</summary>
     public void Add(string name, string value)
     {
         var bytes = Encoding.UTF8.GetBytes(value);
-        // The middle of it: a beginning such as "ya29." is no secret.
+        // The middle of the value: a prefix such as "ya29." is not secret.
         var piece = value.Length >= 2 * Piece ? value.Substring((value.Length - Piece) / 2, Piece) : value;
         _patterns[$"{name} {_patterns.Count}"] = [Encoding.UTF8.GetBytes(piece), .. InBase64(bytes)];
     }
 
-    /// <summary>Looks for these bytes as well.</summary>
+    /// <summary>Adds bytes to the search.</summary>
     public void Add(string name, byte[] value) => _patterns[name] = [value];
 
-    /// <summary>Names of what is found in <paramref name="text"/>, with the place.</summary>
+    /// <summary>The names of the values that occur in <paramref name="text"/>, with the place.</summary>
     public IEnumerable<string> FoundIn(string place, string text) => FoundIn(place, Encoding.UTF8.GetBytes(text));
 
     /// <inheritdoc cref="FoundIn(string, string)"/>
@@ -41,7 +41,7 @@ internal sealed class Canaries
         .Select(canary => $"{canary.Key} in {place}")
         .ToList();
 
-    // Whatever stands before it in the same encoding shifts it by 0, 1 or 2 bytes; the ends depend on the neighbours.
+    // Preceding bytes in the same base64 text shift the value by 0, 1 or 2 bytes. Its first and last characters depend on its neighbours.
     private static IEnumerable<byte[]> InBase64(byte[] value)
     {
         for (var shift = 0; shift < 3; shift++)

@@ -2,12 +2,12 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>The pages in a real browser, against the consent page of an authorization server that nobody here wrote.</summary>
+/// <summary>The self-service pages in a real browser, with the consent page of a third-party authorization server.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class ChromiumTests(ClusterFixture cluster)
 {
     [ChromiumFact]
-    public async Task A_person_follows_the_link_of_the_status_allows_it_and_is_told_that_all_is_well()
+    public async Task A_person_follows_the_link_in_the_status_consents_and_sees_the_success()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();
@@ -28,7 +28,7 @@ public sealed class ChromiumTests(ClusterFixture cluster)
     }
 
     [ChromiumFact]
-    public async Task A_person_who_denies_is_told_that_nothing_was_changed()
+    public async Task A_person_who_denies_sees_that_nothing_was_changed()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();
@@ -61,7 +61,7 @@ public sealed class ChromiumTests(ClusterFixture cluster)
     }
 }
 
-/// <summary>A test that needs Chromium: without one it is skipped and says so, but never in CI.</summary>
+/// <summary>A test that needs Chromium. Without Chromium it is skipped, except in CI.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class ChromiumFactAttribute : FactAttribute
 {

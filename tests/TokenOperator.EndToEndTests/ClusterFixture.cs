@@ -2,13 +2,13 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>One control plane and one Postgres for all tests of a group; each test works in a namespace and a database of its own.</summary>
+/// <summary>A control plane and a Postgres for all tests of a group. Each test has its own namespace and database.</summary>
 public sealed class ClusterFixture : IAsyncLifetime
 {
-    /// <summary>Where the operator lives.</summary>
+    /// <summary>The operator's namespace.</summary>
     public const string OperatorNamespace = "token-operator-system";
 
-    /// <summary>Who it is.</summary>
+    /// <summary>The operator's ServiceAccount.</summary>
     public const string ServiceAccount = "token-operator";
 
     private ControlPlane? _plane;
@@ -21,10 +21,10 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     public PostgresServer Postgres => _postgres ?? throw new InvalidOperationException("Not started.");
 
-    /// <summary>A kubeconfig with the token of the operator's ServiceAccount, which has the rights of config/rbac and no others.</summary>
+    /// <summary>A kubeconfig with the token of the operator's ServiceAccount, which has exactly the permissions of config/rbac.</summary>
     public string OperatorKubeconfig { get; private set; } = "";
 
-    /// <summary>Makes a namespace that no other test has.</summary>
+    /// <summary>Creates a namespace for one test.</summary>
     public async Task<string> NewNamespaceAsync()
     {
         var name = $"test-{Interlocked.Increment(ref _namespaces)}";
@@ -32,17 +32,17 @@ public sealed class ClusterFixture : IAsyncLifetime
         return name;
     }
 
-    /// <summary>An operator for the tests that need no more of it than to run; each works with accounts of its own.</summary>
+    /// <summary>A shared operator, for tests that need no special settings. Each test has its own accounts.</summary>
     public async Task<OperatorFixture> SharedFixtureAsync()
     {
         _shared ??= await OperatorFixture.StartAsync(this);
-        // It ends when it loses its lease, as in a test that restarts the API server; a kubelet would start it again.
+        // The operator ends when it loses its lease, as in a test that restarts the API server. A kubelet would restart it.
         if (_shared.Operator.HasExited)
             await _shared.StartOperatorAsync();
         return _shared;
     }
 
-    /// <summary>One for a single test, with another install, which gives the operator's kubeconfig.</summary>
+    /// <summary>A cluster for a single test with its own installation, which returns the operator's kubeconfig.</summary>
     public static async Task<ClusterFixture> StartAsync(Func<ControlPlane, Task<string>> install)
     {
         var cluster = new ClusterFixture { _install = install };
@@ -66,7 +66,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         _plane = await ControlPlane.StartAsync(new ControlPlaneOptions
         {
             Audit = true,
-            // Some clusters have it: who makes an owner's deletion wait needs a right over the owner.
+            // Some clusters enable it: to set blockOwnerDeletion, a client needs a permission on the owner.
             ApiServerArguments = ["--enable-admission-plugins=OwnerReferencesPermissionEnforcement"],
         });
         _postgres = await postgres;
@@ -83,13 +83,13 @@ public sealed class ClusterFixture : IAsyncLifetime
             await _postgres.DisposeAsync();
     }
 
-    /// <summary>Installs the CRD and the rights as config/ has them; gives the operator's kubeconfig.</summary>
+    /// <summary>Installs the CRD and the RBAC rules of config/, and returns the operator's kubeconfig.</summary>
     public static Task<string> InstallAsync(ControlPlane plane) => Manifests.InstallAsync(plane, OperatorNamespace, ServiceAccount);
 }
 
 /// <summary>
-/// The tests of most subjects. The groups run beside each other, each with a cluster of its own, because the tests of all of them mostly
-/// wait; they take about equally long.
+/// The tests of most subjects. The groups run in parallel, each with its own cluster, because most of the time their tests wait.
+/// All groups take about the same time.
 /// </summary>
 [CollectionDefinition(Name)]
 public sealed class ClusterGroup : ICollectionFixture<ClusterFixture>
@@ -97,28 +97,28 @@ public sealed class ClusterGroup : ICollectionFixture<ClusterFixture>
     public const string Name = "Cluster";
 }
 
-/// <summary>A Postgres or a provider that fails, and an API server that restarts.</summary>
+/// <summary>Failures of Postgres and of providers, and restarts of the API server.</summary>
 [CollectionDefinition(Name)]
 public sealed class FaultGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Faults";
 }
 
-/// <summary>What a person does: the plugin, consent in a browser, the command line.</summary>
+/// <summary>What people use: the plugin, consent in a browser, and the command line.</summary>
 [CollectionDefinition(Name)]
 public sealed class PersonGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Person";
 }
 
-/// <summary>What monitoring sees while all goes wrong, and operators that are killed at every point of a refresh.</summary>
+/// <summary>Monitoring under failures, and operators that are killed at every point of a refresh.</summary>
 [CollectionDefinition(Name)]
 public sealed class AlertGroup : ICollectionFixture<ClusterFixture>
 {
     public const string Name = "Alerts";
 }
 
-/// <summary>Leaders that change, an API server that fails, and connections that do.</summary>
+/// <summary>Leader changes, failures of the API server, and failures of connections.</summary>
 [CollectionDefinition(Name)]
 public sealed class LinkGroup : ICollectionFixture<ClusterFixture>
 {

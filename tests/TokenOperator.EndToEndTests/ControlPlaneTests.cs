@@ -9,7 +9,7 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
     private ControlPlane Plane => cluster.Plane;
 
     [Fact]
-    public async Task A_namespace_is_there_once_it_was_created_and_can_be_created_again()
+    public async Task A_created_namespace_exists_and_can_be_created_again()
     {
         var ns = await cluster.NewNamespaceAsync();
         await Plane.CreateNamespaceAsync(ns);
@@ -18,7 +18,7 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_ServiceAccount_may_do_nothing_until_RBAC_allows_it()
+    public async Task A_ServiceAccount_has_no_permissions_until_RBAC_grants_them()
     {
         var ns = await cluster.NewNamespaceAsync();
         var account = Plane.Kubectl.As(await Plane.ServiceAccountKubeconfigAsync(ns, "reader"));
@@ -35,7 +35,7 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task An_API_server_that_restarts_comes_back_on_its_port_with_its_data(bool crash)
+    public async Task An_API_server_that_restarts_keeps_its_port_and_its_data(bool crash)
     {
         var ns = await cluster.NewNamespaceAsync();
         await Plane.Kubectl.ApplyTextAsync(
@@ -55,7 +55,7 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task The_audit_log_holds_each_request_of_a_user()
+    public async Task The_audit_log_contains_each_request_of_a_user()
     {
         var ns = await cluster.NewNamespaceAsync();
         var account = Plane.Kubectl.As(await Plane.ServiceAccountKubeconfigAsync(ns, "counted"));
@@ -63,14 +63,14 @@ public sealed class ControlPlaneTests(ClusterFixture cluster)
         await account.TryRunAsync(["get", "--raw", $"/api/v1/namespaces/{ns}/secrets/some"]);
 
         var user = $"system:serviceaccount:{ns}:counted";
-        // kubectl may ask for /version of its own accord.
+        // kubectl may also request /version.
         var requests = await Eventually.SeesAsync(
             async () => (await Plane.AuditLog.RequestsAsync(user)).Where(request => request.Resource.Length > 0).ToList(), seen => seen.Count > 0);
         requests.Should().Equal(new AuditedRequest(user, "get", "", "secrets", ns, "some", 403));
     }
 
     [Fact]
-    public async Task Nothing_stays_behind_when_the_process_that_started_a_control_plane_is_killed()
+    public async Task Nothing_is_left_when_the_process_that_started_a_control_plane_is_killed()
     {
         var log = Path.Combine(Plane.Folder, "up.log");
         await using var up = ChildProcess.Start(new ChildProcessOptions(Path.Combine(AppContext.BaseDirectory, "TokenOperator.TestBed"), ["up"])

@@ -3,18 +3,18 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>What a refresh costs, counted by those who are asked: the API server's audit log, Postgres' statistics, the provider.</summary>
+/// <summary>The cost of a refresh, counted by the servers: the API server's audit log, Postgres' statistics, and the provider.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class CostTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task A_refresh_costs_one_call_two_statements_one_Secret_write_and_one_status_write_and_a_fresh_look_costs_nothing()
+    public async Task A_refresh_costs_one_call_two_statements_one_Secret_write_and_one_status_write_and_a_reconcile_of_a_fresh_token_costs_nothing()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("counted");
         await fixture.ReadyAsync("counted");
         await Eventually.SeesAsync(() => fixture.EventsAsync("counted"), events => events.Contains("FirstToken"));
-        // A start reads all rows for its term, and again as soon as it listens for changes.
+        // A start reads all rows for its term, and again once it listens for changes.
         await Eventually.SeesAsync(() => ListsAsync(fixture), lists => lists == 2);
         var (requests, statements, asked) = await CountAsync(fixture);
 
@@ -26,7 +26,7 @@ public sealed class CostTests(ClusterFixture cluster)
         (statementsAfter - statements).Should().Be(2);
         requestsAfter.Skip(requests.Count).Select(r => $"{r.Verb} {r.Resource}").Should().BeEquivalentTo("patch secrets", "patch oauthtokens/status");
 
-        // Something that is looked at and changes nothing: a label on the object.
+        // A change that triggers a reconcile without effect: a label on the object.
         await fixture.Kubectl.RunAsync(["label", "oauthtoken", "-n", fixture.Namespace, "counted", "looked=at"]);
         await fixture.AddAccountAsync("later");
         await fixture.ReadyAsync("later");
@@ -35,7 +35,7 @@ public sealed class CostTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_client_Secret_that_many_objects_name_is_read_once()
+    public async Task A_client_Secret_that_many_objects_reference_is_read_once()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         foreach (var name in new[] { "one", "two", "three", "four" })
@@ -46,7 +46,7 @@ public sealed class CostTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_restart_asks_the_provider_nothing_and_writes_nothing_that_is_right()
+    public async Task A_restart_sends_no_provider_request_and_rewrites_nothing_that_is_up_to_date()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         string[] names = ["alpha", "beta", "gamma"];
@@ -59,7 +59,7 @@ public sealed class CostTests(ClusterFixture cluster)
         var (requests, _, asked) = await CountAsync(fixture);
 
         await fixture.StartOperatorAsync();
-        // A new account is served last, so all that a restart does has been done when it is Ready.
+        // A new account is processed last, so the restart is complete when it is Ready.
         await fixture.AddAccountAsync("omega");
         await fixture.ReadyAsync("omega");
         var (after, _, askedAfter) = await CountAsync(fixture);
@@ -69,7 +69,7 @@ public sealed class CostTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task After_kill_9_the_next_operator_goes_on_and_asks_for_nothing_that_is_fresh()
+    public async Task After_kill_9_the_next_operator_takes_over_and_refreshes_no_fresh_token()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("survivor");
@@ -85,7 +85,7 @@ public sealed class CostTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Tokens_of_a_few_seconds_are_refreshed_again_and_again_before_they_end()
+    public async Task Tokens_of_a_few_seconds_are_refreshed_repeatedly_before_they_expire()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(6) });
         var grant = await fixture.AddAccountAsync("brief");
@@ -109,7 +109,7 @@ public sealed class CostTests(ClusterFixture cluster)
 
     private static async Task<(IReadOnlyList<AuditedRequest> Requests, long Statements, int Asked)> CountAsync(OperatorFixture fixture)
     {
-        // Statements that touch rows: not LISTEN, not what a new connection says first.
+        // Statements that touch rows, without LISTEN and the first statements of a new connection.
         var statements = (await fixture.Postgres.StatementsAsync(fixture.Database)).Where(s => s.Text.Contains("oauth_tokens", StringComparison.Ordinal)).Sum(s => s.Calls);
         return (await fixture.RequestsAsync(), statements, fixture.Tokens.Requests.Count(r => r.Path == "/token"));
     }

@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>hack/deploy.sh, which make deploy calls, on a real API server; no kubelet runs what it deploys.</summary>
+/// <summary>hack/deploy.sh, which make deploy calls, on a real API server without a kubelet.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class DeployScriptTests(ClusterFixture cluster)
 {
@@ -10,7 +10,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     private const string Digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     [Fact]
-    public async Task It_puts_the_image_into_the_Deployment_makes_a_key_and_changes_nothing_the_second_time()
+    public async Task It_sets_the_image_of_the_Deployment_creates_a_key_and_changes_nothing_the_second_time()
     {
         var first = await DeployAsync($"{Image}:0.1.0");
         first.Errors.Should().Contain("the pods wait for the Secret token-operator-postgres");
@@ -52,7 +52,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task What_an_install_for_all_namespaces_and_one_for_some_leave_of_each_other_is_told()
+    public async Task Switching_between_an_installation_for_all_and_for_some_namespaces_reports_what_is_left_over()
     {
         var some = await DeployAsync(Image, "default");
         some.Errors.Should().Contain("kubectl delete clusterrolebinding,clusterrole token-operator");
@@ -72,7 +72,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     private Task<string> ImageAsync() => cluster.Plane.Kubectl.RunAsync(
         $"get deployment token-operator -n {ClusterFixture.OperatorNamespace} -o jsonpath={{.spec.template.spec.containers[0].image}}");
 
-    /// <summary>All that an install makes, each with its version, one to a line.</summary>
+    /// <summary>All objects of an installation with their versions, one per line.</summary>
     private async Task<string> VersionsAsync()
     {
         const string Namespaced = "deployments,services,networkpolicies,secrets,serviceaccounts,roles,rolebindings";

@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Keys that come and go while the operator runs, and rows that do not open.</summary>
+/// <summary>Keys that are added and removed while the operator runs, and rows that cannot be decrypted.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
 {
@@ -11,7 +11,7 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
     public void Dispose() => _keys.Dispose();
 
     [Fact]
-    public async Task The_key_is_changed_while_the_operator_runs_and_the_old_one_dropped()
+    public async Task The_key_is_replaced_while_the_operator_runs_and_the_old_one_is_removed()
     {
         var contents = new List<string> { _keys.Add("2026-01-01") };
         await using var fixture = await OperatorFixture.CreateAsync(cluster, keyring: _keys);
@@ -39,7 +39,7 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
     }
 
     [Fact]
-    public async Task A_row_whose_key_is_missing_or_that_was_moved_is_reported_and_good_again_when_it_is_put_right()
+    public async Task A_row_whose_key_is_missing_or_that_was_moved_is_reported_and_works_again_after_the_repair()
     {
         var key = _keys.Add("2026-01-01");
         await using var fixture = await OperatorFixture.CreateAsync(cluster, keyring: _keys);

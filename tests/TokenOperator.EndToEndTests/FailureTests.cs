@@ -3,7 +3,7 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>What providers answer, what users see of it, and the way back.</summary>
+/// <summary>Failures of providers: what users see, and how accounts recover.</summary>
 [Collection(FaultGroup.Name)]
 public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
 {
@@ -14,7 +14,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
-    public async Task A_dead_refresh_token_calls_a_human_and_a_new_seed_mends_it()
+    public async Task A_dead_refresh_token_needs_a_person_and_a_new_seed_fixes_it()
     {
         var dead = _fixture.Tokens.AddAccount("dead");
         dead.IsRevoked = true;
@@ -35,7 +35,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_transient_failure_is_tried_again_by_itself()
+    public async Task A_transient_failure_is_retried_automatically()
     {
         var grant = _fixture.Tokens.AddAccount("wobbly");
         _fixture.Tokens.Next(grant.RefreshToken, ScriptedAnswer.ServerError(), ScriptedAnswer.Html(403));
@@ -47,7 +47,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_failing_refresh_leaves_Ready_True_and_shows_in_Refreshed_and_an_annotation_asks_past_the_backoff()
+    public async Task A_failing_refresh_leaves_Ready_True_and_shows_in_Refreshed_and_an_annotation_skips_the_backoff()
     {
         var grant = await _fixture.AddAccountAsync("stumbling");
         await _fixture.ReadyAsync("stumbling");
@@ -104,7 +104,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refused_client_stops_all_its_accounts_and_a_new_client_Secret_lets_them_go_on()
+    public async Task A_refused_client_stops_all_its_accounts_and_a_new_client_Secret_resumes_them()
     {
         const string wrong = """{"installed":{"client_id":"wrong-client","client_secret":"wrong"}}""";
         await _fixture.WriteSecretAsync("wrong-client", "credentials.json", wrong);
@@ -127,7 +127,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Fewer_scopes_than_asked_for_are_not_Ready_though_the_token_is_published()
+    public async Task A_token_with_missing_scopes_is_published_and_not_Ready()
     {
         await _fixture.AddAccountAsync("narrow", spec => spec["scopes"] = new System.Text.Json.Nodes.JsonArray("https://www.googleapis.com/auth/calendar"));
         var view = await _fixture.SeesAsync("narrow", "Ready", "False", "ScopesMissing");

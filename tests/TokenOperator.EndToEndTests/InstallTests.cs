@@ -3,19 +3,19 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>The folders of config/, as kubectl makes them and as a real API server takes them.</summary>
+/// <summary>The folders of config/, rendered by kubectl and accepted by a real API server.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private static string Config => Repository.File("config");
 
-    // For the samples and the namespaced install; a dry run makes no namespace for what follows it.
+    // For the samples and the namespaced installation: a dry run creates no namespaces.
     public Task InitializeAsync() => cluster.Plane.Kubectl.ApplyTextAsync("""{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mail"}}""");
 
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
-    public async Task The_API_server_takes_each_folder_of_config()
+    public async Task The_API_server_accepts_each_folder_of_config()
     {
         var folders = Directory.EnumerateFiles(Config, "kustomization.yaml", SearchOption.AllDirectories).Select(Path.GetDirectoryName).ToList();
         folders.Count.Should().BeGreaterThan(8);
@@ -23,7 +23,7 @@ public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
         foreach (var folder in folders)
         {
             var text = await cluster.Plane.Kubectl.RunAsync(["kustomize", folder!]);
-            // What needs the CRDs of another product is only rendered.
+            // Manifests that need the CRDs of another product are only rendered.
             if (!text.Split('\n').Where(line => line.StartsWith("apiVersion: ", StringComparison.Ordinal)).All(line => known.Contains(line["apiVersion: ".Length..])))
                 continue;
             var result = await cluster.Plane.Kubectl.TryRunAsync(["apply", "--dry-run=server", "--validate=strict", "-f", "-"], text);
@@ -34,7 +34,7 @@ public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
     [Theory]
     [InlineData("default")]
     [InlineData("namespaced")]
-    public async Task Nothing_reaches_the_operator_but_probes_and_metrics_and_it_reaches_what_it_works_with(string install)
+    public async Task Only_probes_and_metrics_reach_the_operator_and_it_reaches_only_its_servers(string install)
     {
         var objects = await RenderAsync(install);
         var policy = Only(objects, "NetworkPolicy")["spec"]!;
@@ -47,7 +47,7 @@ public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
         PortsOf(policy["egress"]!, "to").Should().BeEquivalentTo("UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 8443", "TCP 5432");
     }
 
-    /// <summary>What the API server makes of a folder, with all defaults; nothing is kept.</summary>
+    /// <summary>The objects of a folder with all defaults, from a dry run on the API server.</summary>
     private async Task<IReadOnlyList<JsonNode>> RenderAsync(string folder)
     {
         var json = await cluster.Plane.Kubectl.RunAsync(["apply", "--dry-run=server", "-o", "json", "-k", Path.Combine(Config, folder)]);
@@ -57,7 +57,7 @@ public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
     private static JsonNode Only(IReadOnlyList<JsonNode> objects, string kind) =>
         objects.Should().ContainSingle(o => (string)o["kind"]! == kind).Subject;
 
-    /// <summary>The ports of all rules; a rule without ports would be one for every port, and peers that are named would keep others out.</summary>
+    /// <summary>The ports of all rules. A rule without ports would allow every port, and a rule with peers would exclude other peers.</summary>
     private static IEnumerable<string> PortsOf(JsonNode rules, string peers)
     {
         foreach (var rule in rules.AsArray())

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Two replicas, of which one works.</summary>
+/// <summary>Two replicas, of which one is active.</summary>
 [Collection(LinkGroup.Name)]
 public sealed class LeaderElectionTests(ClusterFixture cluster)
 {
@@ -33,7 +33,7 @@ public sealed class LeaderElectionTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Logs_are_JSON_where_no_terminal_is()
+    public async Task Logs_are_JSON_without_a_terminal()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync(("Logging__Format", "auto"));

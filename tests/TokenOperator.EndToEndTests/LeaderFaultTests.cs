@@ -4,15 +4,15 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Leaders that die, are paused, or sit on a dead connection.</summary>
+/// <summary>Leaders that die, are paused, or have a dead connection.</summary>
 [Collection(LinkGroup.Name)]
 public sealed class LeaderFaultTests(ClusterFixture cluster)
 {
-    /// <summary>15 s of lease, 2.4 s between two looks, and as much again for a machine that is busy.</summary>
+    /// <summary>15 s of lease duration and 2.4 s between two checks, doubled for a busy machine.</summary>
     private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(40);
 
     [Fact]
-    public async Task A_leader_that_is_paused_in_the_middle_of_a_refresh_and_wakes_up_neither_asks_again_nor_overwrites_and_ends()
+    public async Task A_leader_that_was_paused_during_a_refresh_neither_asks_again_nor_overwrites_and_ends()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
         var paused = await fixture.StartOperatorAsync();
@@ -20,7 +20,7 @@ public sealed class LeaderFaultTests(ClusterFixture cluster)
         await fixture.ReadyAsync("paused");
         var standby = await fixture.StartOperatorAsync();
 
-        // The provider has the request and does not answer: the refresh token is still the old one there.
+        // The provider has received the request and does not answer: the old refresh token is still valid.
         var release = new TaskCompletionSource();
         var asked = fixture.Tokens.Requests.Count;
         fixture.Tokens.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.ServerError() with { Until = release.Task });
@@ -47,7 +47,7 @@ public sealed class LeaderFaultTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_leader_on_a_dead_connection_makes_a_new_one_in_time_and_goes_on_leading()
+    public async Task A_leader_on_a_dead_connection_opens_a_new_one_in_time_and_keeps_leading()
     {
         await using var link = FaultProxy.Start(cluster.Plane.Server);
         await using var fixture = await OperatorFixture.CreateAsync(cluster);

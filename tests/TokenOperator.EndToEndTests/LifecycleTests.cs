@@ -3,7 +3,7 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Objects that are edited and deleted, at rest and in the middle of a refresh.</summary>
+/// <summary>Objects that are edited and deleted, while idle and during a refresh.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
 {
@@ -45,7 +45,7 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_that_another_object_uses_outlives_deletionPolicy_Delete()
+    public async Task A_row_that_another_object_uses_survives_deletionPolicy_Delete()
     {
         await _fixture.AddAccountAsync("communal", spec => spec["deletionPolicy"] = "Delete");
         await _fixture.ApplyAsync("communal-too", spec => spec["account"] = "communal");
@@ -56,7 +56,7 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_policy_changed_back_to_Retain_takes_the_finalizer_away()
+    public async Task A_policy_changed_back_to_Retain_removes_the_finalizer()
     {
         await _fixture.AddAccountAsync("reconsidered", spec => spec["deletionPolicy"] = "Delete");
         await _fixture.ReadyAsync("reconsidered");
@@ -68,7 +68,7 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_deleted_while_its_refresh_is_under_way_loses_no_token_and_gets_no_Secret()
+    public async Task An_object_deleted_during_its_refresh_loses_no_token_and_gets_no_Secret()
     {
         var grant = _fixture.Tokens.AddAccount("vanishing");
         var (asked, release) = Hold(grant);
@@ -85,7 +85,7 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_spec_edited_while_a_refresh_is_under_way_is_obeyed_after_it_without_asking_again()
+    public async Task A_spec_edited_during_a_refresh_takes_effect_after_it_without_another_request()
     {
         var grant = _fixture.Tokens.AddAccount("edited");
         var (asked, release) = Hold(grant);
@@ -100,7 +100,7 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Ready_turns_False_when_the_token_ends_and_nothing_else_happens()
+    public async Task Ready_turns_False_when_the_token_expires_without_any_other_change()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(5) });
         var grant = await fixture.AddAccountAsync("ending");

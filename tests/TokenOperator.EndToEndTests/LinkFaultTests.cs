@@ -3,13 +3,13 @@ using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Each fault that a network has, on each connection of the operator: what was asked for in the middle of it is done, and nothing is lost.</summary>
+/// <summary>Every network fault on every connection of the operator: a refresh that is requested during the fault is done, and no token is lost.</summary>
 [Collection(LinkGroup.Name)]
 public sealed class LinkFaultTests(ClusterFixture cluster)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
 
-    /// <summary>Whether a new connection works at once: else the fault must end before anything can go on.</summary>
+    /// <summary>True if a new connection works at once. Otherwise the fault must end first.</summary>
     private static readonly (string Name, Action<FaultProxy> Begin, bool NewOnesWork)[] Faults =
     [
         ("latency", link => link.Latency = TimeSpan.FromMilliseconds(300), true),
@@ -20,7 +20,7 @@ public sealed class LinkFaultTests(ClusterFixture cluster)
     ];
 
     [Fact]
-    public Task Whatever_happens_to_the_connection_to_the_API_server_to_Postgres_or_to_the_provider_a_refresh_is_done_when_it_can_be_and_no_token_is_lost() =>
+    public Task After_any_failure_of_a_connection_to_the_API_server_to_Postgres_or_to_the_provider_a_refresh_is_done_and_no_token_is_lost() =>
         Task.WhenAll(FailApiServerAsync(), FailPostgresAsync(), FailProviderAsync());
 
     private async Task FailApiServerAsync()
@@ -29,7 +29,7 @@ public sealed class LinkFaultTests(ClusterFixture cluster)
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var kubeconfig = await KubeconfigFile.RedirectAsync(
             cluster.OperatorKubeconfig, Path.Combine(cluster.Plane.Folder, $"{fixture.Namespace}-link.kubeconfig"), link.Through(cluster.Plane.Server));
-        // With a lease the process would end, and its successor would begin with good connections.
+        // With a lease the process would end, and its successor would open new connections.
         await fixture.StartOperatorAsync(("KUBECONFIG", kubeconfig), ("LeaderElection__Enabled", "false"));
         await FailAsync(fixture, link);
     }

@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>What a user came for.</summary>
+/// <summary>The main use cases.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
 {
@@ -14,7 +14,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
-    public async Task An_applied_OAuthToken_becomes_a_Secret_with_a_valid_access_token_and_nothing_that_lives_longer()
+    public async Task An_applied_OAuthToken_creates_a_Secret_with_a_valid_access_token_and_no_longer_lived_secret()
     {
         var grant = await _fixture.AddAccountAsync("marcus", spec => spec["secretName"] = "marcus-gmail-token");
         var view = await _fixture.ReadyAsync("marcus");
@@ -60,7 +60,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_first_token_is_told_by_an_event_and_a_routine_refresh_is_not()
+    public async Task The_first_token_creates_an_event_and_a_routine_refresh_does_not()
     {
         await _fixture.AddAccountAsync("storyteller");
         await _fixture.ReadyAsync("storyteller");
@@ -74,7 +74,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_template_is_added_to_the_Secret_and_what_leaves_the_template_leaves_the_Secret()
+    public async Task Labels_and_annotations_of_the_template_are_added_to_the_Secret_and_removed_with_the_template()
     {
         await _fixture.AddAccountAsync("labelled", spec => spec["secretTemplate"] = JsonNode.Parse("""{"labels": {"team": "mail"}, "annotations": {"example.com/why": "because"}}"""));
         await _fixture.ReadyAsync("labelled");
@@ -111,7 +111,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_suspended_object_is_not_refreshed_and_its_Secret_not_touched_until_it_goes_on()
+    public async Task A_suspended_object_is_not_refreshed_and_its_Secret_not_touched_until_it_is_resumed()
     {
         var grant = await _fixture.AddAccountAsync("sleeper", spec => spec["suspend"] = true);
         await _fixture.SeesAsync("sleeper", "Ready", "False", "Suspended");
@@ -121,7 +121,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
         await _fixture.ReadyAsync("sleeper");
     }
 
-    /// <summary>Column names, which may have one blank inside.</summary>
+    /// <summary>The column names, which may contain single spaces.</summary>
     private static string[] Columns(string header) =>
         header.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -5,8 +5,8 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>
-/// A Secret in a folder, as a kubelet mounts it: each version in a folder of its own, and the link <c>..data</c> swapped at once.
-/// An app reads it all the time and remembers what it could not have used.
+/// A Secret in a folder, as a kubelet mounts it: each version in its own folder, and the link <c>..data</c> replaced atomically.
+/// An application reads it continuously and records every token that it could not have used.
 /// </summary>
 public sealed class MountedSecret : IAsyncDisposable
 {
@@ -22,10 +22,10 @@ public sealed class MountedSecret : IAsyncDisposable
 
     private MountedSecret(OperatorFixture fixture, string name) => (_fixture, _name) = (fixture, name);
 
-    /// <summary>When an app would have failed, and why.</summary>
+    /// <summary>The times and reasons at which an application would have failed.</summary>
     public IReadOnlyCollection<string> Faults => _faults;
 
-    /// <summary>Mounts what is there, and keeps it up until it is disposed.</summary>
+    /// <summary>Mounts the Secret, and updates it until this object is disposed of.</summary>
     public static async Task<MountedSecret> MountAsync(OperatorFixture fixture, string name)
     {
         var mounted = new MountedSecret(fixture, name);
@@ -34,7 +34,7 @@ public sealed class MountedSecret : IAsyncDisposable
         return mounted;
     }
 
-    /// <summary>A file of it, as an app reads it each time.</summary>
+    /// <summary>The content of a file, as an application reads it.</summary>
     public string Read(string key) => File.ReadAllText(Path.Combine(_folder, "..data", key));
 
     /// <inheritdoc/>
@@ -73,7 +73,7 @@ public sealed class MountedSecret : IAsyncDisposable
             await File.WriteAllTextAsync(Path.Combine(data, key), secret[key]);
         var link = Path.Combine(_folder, "..data_tmp");
         File.CreateSymbolicLink(link, data);
-        // rename(2) over the old link, at once; File.Move follows it.
+        // rename(2) replaces the old link atomically. File.Move would follow the link.
         (await Command.RunAsync("mv", ["-T", link, Path.Combine(_folder, "..data")])).ExitCode.Should().Be(0);
         _version = secret.Version;
     }

@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>An operator that has no right outside of the namespaces that it serves, installed as a user does it.</summary>
+/// <summary>An operator without permissions outside of the namespaces that it serves, installed as a user installs it.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class NamespacedInstallTests : IAsyncLifetime
 {
@@ -20,7 +20,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_serves_the_namespaces_that_are_listed_and_neither_asks_for_nor_may_have_anything_beyond_them()
+    public async Task It_serves_the_listed_namespaces_and_neither_requests_nor_may_access_anything_else()
     {
         var (mail, calendar, other) = (await FixtureAsync(), await FixtureAsync(), await FixtureAsync());
         var early = await PluginFixture.RunAsAsync(_cluster.Plane.AdminKubeconfig, "doctor");
@@ -58,7 +58,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task People_have_rights_by_the_Roles_that_each_namespace_has_for_them()
+    public async Task People_have_permissions_through_the_Roles_of_each_namespace()
     {
         var (mail, other) = (await FixtureAsync(), await FixtureAsync());
         await DeployAsync($"{mail.Namespace}");
@@ -87,7 +87,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
         await _cluster.Plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s");
     }
 
-    /// <summary>What the Deployment gives the operator as the setting Namespaces.</summary>
+    /// <summary>The value of the setting Namespaces in the Deployment.</summary>
     private async Task<string> SettingAsync() =>
         (string)(await _cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/configmaps/token-operator-settings"))!["data"]!["Namespaces"]!;
 

@@ -2,19 +2,19 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>hack/new-key.sh, by which make deploy makes the first key and make new-key each further one.</summary>
+/// <summary>hack/new-key.sh, with which make deploy creates the first key and make new-key each further one.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class NewKeyScriptTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task A_key_is_made_where_there_is_none_and_added_where_it_is_asked_for()
+    public async Task A_key_is_created_if_there_is_none_and_added_on_request()
     {
         var first = await RunAsync("--if-none");
         var key = (await KeysAsync()).Should().ContainSingle().Subject;
         await RunAsync("--if-none");
         (await KeysAsync()).Should().Equal([key], "what is there stays as it is");
 
-        // The name is the moment, in seconds.
+        // The name is the time in seconds.
         await Eventually.IsTrueAsync(() => string.CompareOrdinal($"{DateTimeOffset.UtcNow:yyyy-MM-dd-HHmmss}", key.Key) > 0);
         var second = await RunAsync();
         var keys = await KeysAsync();

@@ -7,8 +7,8 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>
-/// Marked tokens, secrets, keys and passwords go through every path and every failure, with all logs at Trace and a
-/// Postgres that logs all it can. Then everything that was written anywhere is searched for them.
+/// Recognizable tokens, secrets, keys and passwords pass through every path and every failure, with all logs at Trace and a
+/// Postgres that logs everything it can. Then the test searches everything that was written for them.
 /// </summary>
 [Collection(ClusterGroup.Name)]
 public sealed class NothingIsShownTests(ClusterFixture cluster)
@@ -32,7 +32,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
     private readonly StringBuilder _said = new();
 
     [Fact]
-    public async Task No_token_secret_key_or_password_is_written_anywhere_but_where_it_belongs()
+    public async Task Tokens_secrets_keys_and_passwords_are_written_only_where_they_belong()
     {
         using var keyring = new TestKeyring();
         AddKey(keyring, "2026-01-01");
@@ -82,7 +82,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
             found.AddRange(_canaries.FoundIn(Path.GetRelativePath(postgres.Folder, file), await File.ReadAllBytesAsync(file)));
         found.Should().BeEmpty();
 
-        // The search sees what there is: names are no secrets, and stand in each of these.
+        // The search works: names are not secret, and occur in each of these.
         written.Where(text => text.Text.Contains("good", StringComparison.Ordinal)).Select(text => text.Place)
             .Should().Contain(["the OAuthTokens", "the events", "the operator's log", "what the verbs said", "the metrics by OTLP", "the API server's audit log"]);
         written.Single(text => text.Place == "the traces by OTLP").Text.Should().Contain("oauth_tokens").And.Contain("exception.stacktrace");
@@ -90,9 +90,9 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await OutputHoldsOnlyAnAccessTokenAsync(fixture);
     }
 
-    /// <summary>Rows in plain text are in Postgres and its log, since the settings say so in so many words; the operator brings them nowhere else.</summary>
+    /// <summary>Rows in plain text are in Postgres and in its log, because the settings ask for it. The operator writes them nowhere else.</summary>
     [Fact]
-    public async Task What_Postgres_quotes_of_rows_in_plain_text_is_in_nothing_that_the_operator_writes()
+    public async Task Rows_in_plain_text_that_Postgres_quotes_are_in_no_output_of_the_operator()
     {
         (string, string) plain = ("Encryption", "None");
         await using var postgres = await PostgresServer.StartAsync(Talkative);
@@ -132,7 +132,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         ("Logging__Format", "json"), ("OTEL_EXPORTER_OTLP_ENDPOINT", telemetry.Address.ToString()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
     ];
 
-    /// <summary>Answers of every class, each with the secrets of its request in it, and tokens that must not be kept.</summary>
+    /// <summary>Answers of every class that contain the secrets of their request, and tokens that must not be stored.</summary>
     private async Task ProviderFailuresAsync(OperatorFixture fixture, string clientSecret)
     {
         var stray = _canaries.New("stray-token");
@@ -160,7 +160,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
         foreach (var name in failures.Keys)
             await fixture.SeesAsync(name, "Refreshed", "False", within: TimeSpan.FromSeconds(60));
-        // Stops all accounts of its client, so it has one of its own.
+        // This answer stops all accounts of the client, so the account has its own client.
         var rejected = fixture.Tokens.AddAccount("rejected");
         var otherSecret = _canaries.New("client-secret");
         fixture.Tokens.Always("rejected", ScriptedAnswer.Error(401, "invalid_client", $"{otherSecret} {rejected.RefreshToken}"));
@@ -174,7 +174,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await fixture.DeleteAsync("revoked");
     }
 
-    /// <summary>Seeds and clients that are broken around a secret, and a Secret that is somebody else's.</summary>
+    /// <summary>Invalid seeds and clients that contain a secret, and a Secret of someone else.</summary>
     private async Task InputFailuresAsync(OperatorFixture fixture)
     {
         var (token, key) = (_canaries.New("refresh-token"), _canaries.New("private-key"));
@@ -206,7 +206,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await fixture.SeesAsync("taken", "Stalled", "True", "SecretConflict");
     }
 
-    /// <summary>The verbs, with good files and bad ones, and with a password that is refused.</summary>
+    /// <summary>The verbs, with valid and invalid files, and with a password that is refused.</summary>
     private async Task VerbsAsync(OperatorFixture fixture)
     {
         var (token, password) = (_canaries.New("typed-token"), _canaries.New("wrong-password"));
@@ -221,7 +221,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await SayAsync(fixture.RunVerbAsync([("DATABASE_URL", $"Host=x;Pasword={password}")], "accounts", "list"));
     }
 
-    /// <summary>A server that quotes whole rows in its errors, a row that was moved, and one that is away.</summary>
+    /// <summary>A server that quotes whole rows in its errors, a row that was moved, and a server that is away.</summary>
     private static async Task StoreFailuresAsync(OperatorFixture fixture)
     {
         await QuoteRowsAsync(fixture, "before update of token_data");
@@ -237,7 +237,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await fixture.SeesAsync("good", "Persisted", "True", within: TimeSpan.FromSeconds(60));
     }
 
-    /// <summary>From now on Postgres refuses to write the row of <c>good</c>, and says in its error what is in it.</summary>
+    /// <summary>Makes Postgres refuse to write the row of <c>good</c>, with an error that contains the row.</summary>
     private static Task QuoteRowsAsync(OperatorFixture fixture, string when) => fixture.Postgres.ExecuteAsync(
         $"""
         create function quote() returns trigger language plpgsql as $$ begin raise exception 'no: %', new; end $$;
@@ -277,7 +277,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
     private static async Task<string> ReadAsync(string file)
     {
-        // It is written to meanwhile.
+        // The file is being written to.
         using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         return await reader.ReadToEndAsync();
     }

@@ -11,8 +11,8 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>
-/// One operator with a namespace, a database and a token server of its own, on the shared control plane and Postgres.
-/// It runs with the token of its own ServiceAccount, under the rules of config/rbac.
+/// An operator with its own namespace, database and token server, on a shared control plane and Postgres.
+/// It runs with the token of its own ServiceAccount and the RBAC rules of config/rbac.
 /// </summary>
 public sealed class OperatorFixture : IAsyncDisposable
 {
@@ -30,31 +30,31 @@ public sealed class OperatorFixture : IAsyncDisposable
     /// <summary>The namespace that the operator watches.</summary>
     public string Namespace { get; }
 
-    /// <summary>The lease that its operators lead by, in <see cref="ClusterFixture.OperatorNamespace"/>.</summary>
+    /// <summary>The lease of its operators, in <see cref="ClusterFixture.OperatorNamespace"/>.</summary>
     public string LeaseName => $"operator-{_number}";
 
-    /// <summary>Its database; may be set before an operator is started.</summary>
+    /// <summary>The database. You can set it before you start an operator.</summary>
     public PostgresDatabase Database { get; set; }
 
     /// <summary>The provider.</summary>
     public ScriptedTokenServer Tokens { get; }
 
-    /// <summary>The keys that its rows are encrypted under.</summary>
+    /// <summary>The encryption keys.</summary>
     public TestKeyring Keyring { get; init; } = TestKeyring.Shared;
 
-    /// <summary>The newest operator that was started.</summary>
+    /// <summary>The operator that was started last.</summary>
     public OperatorProcess Operator => _operators[^1];
 
     /// <summary>kubectl as administrator.</summary>
     public Kubectl Kubectl => _cluster.Plane.Kubectl;
 
-    /// <summary>The server that its database is on.</summary>
+    /// <summary>The server of the database.</summary>
     public PostgresServer Postgres { get; }
 
-    /// <summary>User name of the operator at the API server.</summary>
+    /// <summary>The operator's user name at the API server.</summary>
     public static string User => $"system:serviceaccount:{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
 
-    /// <summary>Makes namespace, database and token server, with the client Secret <c>client</c>; no operator yet. The caller owns <paramref name="postgres"/> and <paramref name="keyring"/>, if it gives them.</summary>
+    /// <summary>Creates the namespace, the database, the token server and the Secret <c>client</c>, but no operator. The caller disposes of <paramref name="postgres"/> and <paramref name="keyring"/>.</summary>
     public static async Task<OperatorFixture> CreateAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null, TestKeyring? keyring = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
@@ -65,7 +65,7 @@ public sealed class OperatorFixture : IAsyncDisposable
         return fixture;
     }
 
-    /// <summary>As <see cref="CreateAsync"/>, and an operator that is ready.</summary>
+    /// <summary>As <see cref="CreateAsync"/>, with a running operator.</summary>
     public static async Task<OperatorFixture> StartAsync(ClusterFixture cluster, TokenServerBehaviour? behaviour = null, PostgresServer? postgres = null)
     {
         var fixture = await CreateAsync(cluster, behaviour, postgres);
@@ -113,23 +113,23 @@ public sealed class OperatorFixture : IAsyncDisposable
         return OperatorProgram.RunAsync(environment, arguments);
     }
 
-    /// <summary>The document in the account's row, opened with the fixture's keys; null when there is no row.</summary>
+    /// <summary>The decrypted document in the account's row; null if there is no row.</summary>
     public async Task<string?> StoredDocumentAsync(string account) =>
         await QueryAsync($"select token_data::text from oauth_tokens where account = '{account}'") is { Length: > 0 } stored
             ? Cipher.Open(new AccountKey("google", account), stored)
             : null;
 
-    /// <summary>The tokens in the account's row; null when there is no row.</summary>
+    /// <summary>The tokens in the account's row; null if there is no row.</summary>
     public async Task<TokenSet?> StoredTokenAsync(string account) =>
         await StoredDocumentAsync(account) is { } document ? TokenDocument.Read(document) : null;
 
     private TokenCipher Cipher => new(new Keyring(Keyring.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
-    /// <summary>Makes or replaces a Secret with one key.</summary>
+    /// <summary>Creates or replaces a Secret with one key.</summary>
     public Task WriteSecretAsync(string name, string key, string content) =>
         _cluster.Plane.ApplyAsync(Manifests.Secret(Namespace, name, (key, content)));
 
-    /// <summary>An account that has consented at the provider, with a seed Secret <c>NAME-seed</c>, and an OAuthToken of that name.</summary>
+    /// <summary>Creates an account that has consented, its seed Secret <c>NAME-seed</c>, and its OAuthToken.</summary>
     public async Task<TokenGrant> AddAccountAsync(string name, Action<JsonObject>? change = null)
     {
         var grant = Tokens.AddAccount(name);
@@ -145,19 +145,19 @@ public sealed class OperatorFixture : IAsyncDisposable
     public Task ApplyAsync(string name, Action<JsonObject>? change = null) =>
         _cluster.Plane.ApplyAsync(Manifests.OAuthToken(Namespace, name, change: change));
 
-    /// <summary>Asks for a refresh by annotation.</summary>
+    /// <summary>Requests a refresh by annotation.</summary>
     public Task RequestRefreshAsync(string name, string value = "now") =>
         _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject
         {
             ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["tokenoperator.dev/refresh-requested-at"] = value } },
         });
 
-    /// <summary>The OAuthToken as it is.</summary>
+    /// <summary>The current OAuthToken.</summary>
     public async Task<TokenView> GetAsync(string name) =>
         new(await _cluster.Plane.GetAsync(AddressOf(name))
             ?? throw new InvalidOperationException($"There is no OAuthToken {Namespace}/{name}."));
 
-    /// <summary>Waits until the condition has this status and, if given, reason.</summary>
+    /// <summary>Waits until a condition has this status and, if given, this reason.</summary>
     public Task<TokenView> SeesAsync(string name, string type, string status, string? reason = null, TimeSpan? within = null) => Eventually.SeesAsync(
         () => GetAsync(name),
         view => view.Status(type) == status && (reason is null || view.Reason(type) == reason),
@@ -167,11 +167,11 @@ public sealed class OperatorFixture : IAsyncDisposable
     /// <summary>Waits until it is Ready.</summary>
     public Task<TokenView> ReadyAsync(string name) => SeesAsync(name, "Ready", "True");
 
-    /// <summary>The Secret's data, decoded, and null when there is none.</summary>
+    /// <summary>The Secret; null if there is none.</summary>
     public async Task<SecretView?> SecretAsync(string name) =>
         await _cluster.Plane.GetAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}") is { } json ? new SecretView(json) : null;
 
-    /// <summary>Runs one statement in the fixture's database and gives the first column of the first row as text.</summary>
+    /// <summary>Runs a statement in the database, and returns the first column of the first row as text.</summary>
     public async Task<string?> QueryAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(Database.ConnectionString);
@@ -180,7 +180,7 @@ public sealed class OperatorFixture : IAsyncDisposable
         return Convert.ToString(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Reasons of the events about an object, oldest first.</summary>
+    /// <summary>The reasons of the events about an object, oldest first.</summary>
     public async Task<IReadOnlyList<string>> EventsAsync(string name)
     {
         var list = (await _cluster.Plane.GetAsync($"/apis/events.k8s.io/v1/namespaces/{Namespace}/events"))!;
@@ -197,7 +197,7 @@ public sealed class OperatorFixture : IAsyncDisposable
     public Task PatchSpecAsync(string name, string spec) =>
         _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject { ["spec"] = JsonNode.Parse(spec) });
 
-    /// <summary>What the API server was asked by the operator in this fixture's namespace so far; leases and watches are not counted.</summary>
+    /// <summary>The operator's requests in this namespace so far, without leases and watches.</summary>
     public async Task<IReadOnlyList<AuditedRequest>> RequestsAsync() =>
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 

@@ -4,32 +4,32 @@ using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>What config/rbac allows against what the operator asks the API server for.</summary>
+/// <summary>Compares the permissions of config/rbac with the operator's requests.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class RightsTests(ClusterFixture cluster)
 {
     private sealed record Right(string Group, string Resource, string Verb)
     {
-        /// <summary>Asked for by an admission plugin, which is on in this cluster, and not by a request of its own.</summary>
+        /// <summary>Permissions that an admission plugin of this cluster requires, without a request of their own.</summary>
         public static readonly Right OverOwners = new("tokenoperator.dev", "oauthtokens/finalizers", "update");
     }
 
     [Fact]
-    public async Task The_operator_has_the_rights_that_it_uses_and_no_others()
+    public async Task The_operator_has_exactly_the_permissions_that_it_uses()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var lease = $"lease-of-{fixture.Namespace}";
         await fixture.Operator.StopAsync();
         await fixture.StartOperatorAsync(("LeaderElection__LeaseName", lease));
 
-        // The finalizer is added, the client and the seed are read, Secret, status and event written.
+        // Adds the finalizer, reads the client and the seed, and writes Secret, status and event.
         await fixture.AddAccountAsync("all", spec => spec["deletionPolicy"] = "Delete");
         await fixture.ReadyAsync("all");
-        // Another Secret, and the old one is deleted.
+        // Writes another Secret, and deletes the old one.
         await fixture.PatchSpecAsync("all", """{"secretName": "moved"}""");
         await Eventually.SeesAsync(() => fixture.SecretAsync("all"), secret => secret is null);
         await fixture.WriteSecretAsync("taken", "of", "somebody else");
-        // The same trouble twice: an event that is counted up.
+        // The same failure twice: the count of an event grows.
         for (var i = 0; i < 2; i++)
         {
             await fixture.PatchSpecAsync("all", """{"secretName": "taken"}""");
@@ -43,7 +43,7 @@ public sealed class RightsTests(ClusterFixture cluster)
         granted.Should().Contain(Right.OverOwners).And.HaveCountGreaterThan(10);
         var needed = granted.Where(right => right != Right.OverOwners).ToHashSet();
 
-        // A lease is renewed, and an event counted, in the background.
+        // Lease renewals and event counts happen in the background.
         await Eventually.SeesAsync(
             async () => string.Join(", ", needed.Except(await UsedAsync(fixture.Namespace, lease))), unused => unused.Length == 0, TimeSpan.FromSeconds(30), condition: "no right is unused");
         (await UsedAsync(fixture.Namespace, lease)).Should().BeEquivalentTo(needed);
@@ -51,7 +51,7 @@ public sealed class RightsTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Secrets_are_listed_and_watched_without_what_is_in_them()
+    public async Task Secrets_are_listed_and_watched_without_their_data()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         await using var api = await HttpFaultProxy.StartAsync(cluster.Plane.Server, cluster.Plane.CertificateAuthorityFile);
@@ -74,12 +74,12 @@ public sealed class RightsTests(ClusterFixture cluster)
     private async Task<HashSet<Right>> UsedAsync(string ns, string lease)
     {
         var requests = await RequestsAsync(ns, lease);
-        // A server-side apply that makes an object needs the right to create it, too.
+        // A server-side apply that creates an object also needs the permission to create it.
         var made = requests.Where(request => request is { Verb: "patch", Status: 201 }).Select(request => request with { Verb = "create" });
         return [.. requests.Concat(made).Select(request => new Right(request.Group, request.Resource, request.Verb))];
     }
 
-    /// <summary>What the roles of config/rbac/role.yaml and config/rbac/own allow, one by one.</summary>
+    /// <summary>The permissions of the roles in config/rbac/role.yaml and config/rbac/own, one by one.</summary>
     private async Task<HashSet<Right>> GrantedAsync()
     {
         const string Rbac = "/apis/rbac.authorization.k8s.io/v1";

@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>The Secret is the operator's: whatever happens to it is put right from what is stored, and what is not the operator's is left alone.</summary>
+/// <summary>The operator repairs every change to its Secret from the stored token, and leaves other Secrets alone.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
 {
@@ -14,7 +14,7 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
-    public async Task A_deleted_Secret_comes_back_without_asking_the_provider()
+    public async Task A_deleted_Secret_is_restored_without_a_provider_request()
     {
         var (asked, token) = await ReadyAsync("deleted");
         await _fixture.Kubectl.RunAsync(["delete", "secret", "-n", _fixture.Namespace, "deleted"]);
@@ -26,7 +26,7 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     [InlineData("changed", """{"stringData": {"access_token": "forged"}}""")]
     [InlineData("emptied", """{"data": {"access_token": null}}""")]
     [InlineData("all-gone", """{"data": null}""")]
-    public async Task A_Secret_changed_by_hand_is_put_right_without_asking_the_provider(string name, string patch)
+    public async Task A_Secret_changed_by_hand_is_repaired_without_a_provider_request(string name, string patch)
     {
         var (asked, token) = await ReadyAsync(name);
         await _fixture.Kubectl.RunAsync(["patch", "secret", "-n", _fixture.Namespace, name, "--type=merge", "-p", patch]);
@@ -35,7 +35,7 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_Secret_that_somebody_else_made_is_not_touched()
+    public async Task A_Secret_that_someone_else_created_is_not_touched()
     {
         await _fixture.WriteSecretAsync("foreign", "precious", "mine");
         var before = (await _fixture.SecretAsync("foreign"))!;
@@ -50,7 +50,7 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_two_objects_with_the_same_secretName_the_first_keeps_the_Secret()
+    public async Task If_two_objects_have_the_same_secretName_the_first_keeps_the_Secret()
     {
         await _fixture.AddAccountAsync("first", spec => spec["secretName"] = "wanted-by-two");
         await _fixture.ReadyAsync("first");
@@ -60,13 +60,13 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Deleted_and_created_again_under_the_same_name_the_object_has_its_Secret_again()
+    public async Task An_object_that_is_deleted_and_created_again_under_the_same_name_has_its_Secret_again()
     {
         var (asked, _) = await ReadyAsync("phoenix");
         await _fixture.DeleteAsync("phoenix");
         await _fixture.ApplyAsync("phoenix");
         var view = await _fixture.ReadyAsync("phoenix");
-        // No garbage collector runs here: the Secret of the first object is taken over.
+        // There is no garbage collector here: the second object takes over the Secret of the first.
         await Eventually.SeesAsync(
             () => _fixture.SecretAsync("phoenix"),
             secret => (string?)secret!.Json["metadata"]!["ownerReferences"]![0]!["uid"] == (string?)view.Json["metadata"]!["uid"]);

@@ -2,14 +2,14 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>How accounts come in: seed Secrets, the command line, and a table that an app has already.</summary>
+/// <summary>The ways to import accounts: seed Secrets, the command line, and the existing table of an application.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class SeedingTests(ClusterFixture cluster)
 {
     private static readonly TimeSpan Promise = TimeSpan.FromSeconds(2);
 
     [Fact]
-    public async Task A_running_operator_that_waits_for_an_account_picks_up_what_the_command_line_seeds()
+    public async Task A_running_operator_picks_up_an_account_that_the_command_line_seeds()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = fixture.Tokens.AddAccount("typed");
@@ -31,7 +31,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_table_that_an_app_has_already_is_adopted_and_its_row_given_away_by_the_command_line()
+    public async Task The_existing_table_of_an_application_is_adopted_and_its_row_is_assigned_by_the_command_line()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var grant = fixture.Tokens.AddAccount("adopted");
@@ -72,7 +72,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Another_namespace_gets_no_token_of_an_account_that_is_not_its_own()
+    public async Task Another_namespace_gets_no_token_of_a_foreign_account()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("owned");
@@ -89,7 +89,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_namespace_that_is_denied_loses_its_Secret_and_its_seed_does_not_get_it_back()
+    public async Task A_denied_namespace_loses_its_Secret_and_its_seed_does_not_restore_it()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("denied");
@@ -102,7 +102,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
         view["expiresAt"].Should().BeNull();
         (await fixture.SecretAsync("denied")).Should().BeNull();
 
-        // Whatever it tries with the seed that it still has.
+        // The seed that it still has does not help.
         await fixture.RequestRefreshAsync("denied", "try");
         await fixture.WriteSeedAsync("denied", grant.RefreshToken);
         await fixture.ApplyAsync("again", spec => (spec["account"], spec["seedSecretRef"]!["name"]) = ("denied", "denied-seed"));
@@ -117,7 +117,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task An_account_that_is_released_goes_to_who_holds_its_refresh_token_and_is_lost_to_all_others()
+    public async Task A_released_account_goes_to_a_namespace_that_holds_its_refresh_token_and_to_no_other()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         await fixture.AddAccountAsync("kept");
@@ -158,7 +158,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Two_objects_with_dead_seeds_of_their_own_import_each_once()
+    public async Task Two_objects_with_their_own_dead_seeds_import_each_seed_once()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         foreach (var name in new[] { "one", "two" })
@@ -181,7 +181,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_row_that_was_edited_by_hand_is_left_alone_and_used_again_when_it_is_mended()
+    public async Task A_row_that_was_edited_by_hand_is_left_alone_and_used_again_when_it_is_fixed()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("edited");

@@ -4,12 +4,12 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>A consent by the link in the status: that it works on whichever replica, and what is done against those who misuse it.</summary>
+/// <summary>Consent by the link in the status: it works on every replica, and cannot be misused.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class SelfServiceTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task A_link_takes_a_browser_through_consent_on_whichever_replica_and_neither_it_nor_the_answer_works_twice()
+    public async Task A_link_takes_a_browser_through_consent_on_every_replica_and_link_and_answer_work_once()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();
@@ -36,7 +36,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var stored = (await fixture.Operators.StoredTokenAsync("marcus"))!;
         stored.Identity.Should().Be(new Core.Tokens.Identity("marcus", "marcus@example.com"));
 
-        // What the browser saw on our side: no token, no code, no verifier, and nothing that is kept or told on.
+        // The operator's pages contain no token, code or verifier, and must not be cached or sent as a referrer.
         foreach (var page in new[] { offer, again, begun, ended, done })
         {
             page.Headers["Content-Security-Policy"].Should().Contain("default-src 'none'").And.Contain("frame-ancestors 'none'");
@@ -54,7 +54,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task What_another_browser_began_is_not_ended_in_the_victims()
+    public async Task A_flow_that_another_browser_started_cannot_be_finished_in_the_browser_of_the_victim()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();
@@ -73,7 +73,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task An_answer_counts_for_the_object_and_the_browser_that_it_was_asked_for_alone()
+    public async Task An_answer_is_valid_only_for_the_object_and_the_browser_that_requested_it()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();
@@ -81,22 +81,22 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var other = await fixture.LinkAsync("other", "other@example.com");
         using var browser = new PlainBrowser();
 
-        // The link of one object at the name of another.
+        // The ticket of one object with the name of another.
         var swapped = new Uri(mine.AbsoluteUri.Replace("/mine/", "/other/", StringComparison.Ordinal));
         (await browser.OpenAsync(swapped)).Status.Should().Be(410);
         (await browser.OpenAsync(new Uri(mine.AbsoluteUri.Replace("/mine/", "/nobody/", StringComparison.Ordinal)))).Status.Should().Be(410, "whether an object exists is told to nobody");
 
-        // The state of one with the cookie of the other, which came later.
+        // The state of one flow with the cookie of another that started later.
         var first = await browser.SubmitAsync(await browser.OpenAsync(mine));
         var back = await browser.ConsentAsync(first.Redirect!, "mine");
         await browser.SubmitAsync(await browser.OpenAsync(other));
         (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403);
 
-        // An answer to nothing.
+        // An answer without a request.
         (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback?state=made-up&code=made-up"))).Status.Should().Be(403);
         (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback"))).Status.Should().Be(403);
 
-        // The object was changed between beginning and end: whose consent it must be may be another's by now.
+        // The object was changed between the start and the end of the flow, so the expected identity may be another one.
         var begun = await browser.SubmitAsync(await browser.OpenAsync(mine));
         await fixture.Operators.PatchSpecAsync("mine", """{"identity": "somebody-else@example.com"}""");
         await fixture.Operators.SeesAsync("mine", "Stalled", "True");
@@ -107,7 +107,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Somebody_elses_account_is_not_connected_and_a_denied_consent_changes_nothing()
+    public async Task Another_account_is_not_connected_and_a_denied_consent_changes_nothing()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();
@@ -124,14 +124,14 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         denied.Text.Should().Contain("Consent was denied");
         await fixture.IsUnchangedAsync("marcus");
 
-        // Nobody named and nobody on record: anybody's could be connected.
+        // Without an identity in the spec and on record, any account could be connected.
         var unnamed = await browser.OpenAsync(await fixture.LinkAsync("unnamed", identity: null));
         unnamed.Status.Should().Be(403);
         unnamed.Text.Should().Contain("spec.identity");
     }
 
     [Fact]
-    public async Task A_link_ends_another_site_cannot_begin_and_each_port_serves_its_own()
+    public async Task Links_expire_other_sites_cannot_start_the_flow_and_each_port_serves_its_own_pages()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync(("SelfService__LinkLifetime", "6s"));
@@ -161,7 +161,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
     }
 }
 
-/// <summary>A <see cref="ConsentFixture"/> whose operator serves people.</summary>
+/// <summary>A <see cref="ConsentFixture"/> whose operator serves the self-service pages.</summary>
 public sealed class SelfServiceFixture : IAsyncDisposable
 {
     private readonly ConsentFixture _fixture;
@@ -177,10 +177,10 @@ public sealed class SelfServiceFixture : IAsyncDisposable
     /// <summary>The provider.</summary>
     public OpenIddictServer Server => _fixture.Server;
 
-    /// <summary>Where people are served.</summary>
+    /// <summary>The address of the self-service pages.</summary>
     public Uri PublicUrl => new($"http://127.0.0.1:{_port}/");
 
-    /// <summary>Makes all but the operator, with the redirect address entered at the provider.</summary>
+    /// <summary>Creates everything but the operator, and registers the redirect address at the provider.</summary>
     public static async Task<SelfServiceFixture> CreateAsync(ClusterFixture cluster)
     {
         var fixture = new SelfServiceFixture(await ConsentFixture.CreateAsync(cluster));
@@ -188,16 +188,16 @@ public sealed class SelfServiceFixture : IAsyncDisposable
         return fixture;
     }
 
-    /// <summary>Starts the operator that the public address leads to.</summary>
+    /// <summary>Starts the operator behind the public address.</summary>
     public Task StartOperatorAsync(params (string Name, string Value)[] settings) => StartAsync(_port, settings);
 
-    /// <summary>Starts one more, which does not lead.</summary>
+    /// <summary>Starts a second replica, which does not lead.</summary>
     public Task StartReplicaAsync() => StartAsync(_replicaPort = Ports.Free());
 
-    /// <summary>The same page at the other replica, as a Service might send a browser there.</summary>
+    /// <summary>The same address at the other replica, where a Service may route a browser.</summary>
     public Uri AtReplica(Uri address) => new UriBuilder(address) { Port = _replicaPort }.Uri;
 
-    /// <summary>The link of an account that needs its owner.</summary>
+    /// <summary>Creates an account that needs a new consent, and returns its link.</summary>
     public async Task<Uri> LinkAsync(string name, string? identity)
     {
         await _fixture.AddDeadAccountAsync(name, identity);
@@ -205,14 +205,14 @@ public sealed class SelfServiceFixture : IAsyncDisposable
         return new Uri((await Eventually.SeesAsync(async () => (await Operators.GetAsync(name))["authorizationURL"], link => link is not null))!);
     }
 
-    /// <summary>Comes back from the provider, and gives the page that says what happened.</summary>
+    /// <summary>Opens the redirect from the provider, and returns the page with the outcome.</summary>
     public static async Task<BrowserPage> EndAsync(PlainBrowser browser, Uri back)
     {
         ArgumentNullException.ThrowIfNull(browser);
         return await browser.OpenAsync((await browser.OpenAsync(back)).Redirect!);
     }
 
-    /// <summary>Sees that the row is what it was when the link was given.</summary>
+    /// <summary>Verifies that the row has not changed since the link was created.</summary>
     public async Task IsUnchangedAsync(string name) => (await GenerationAsync(name)).Should().Be(_generations[name], "nothing was imported");
 
     /// <inheritdoc/>

@@ -5,12 +5,12 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Postgres away, at the worst of moments.</summary>
+/// <summary>Outages of Postgres at critical moments.</summary>
 [Collection(FaultGroup.Name)]
 public sealed class StoreOutageTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task A_token_that_cannot_be_committed_is_published_all_the_same_and_committed_when_Postgres_is_back()
+    public async Task A_token_that_cannot_be_committed_is_published_and_committed_when_Postgres_is_back()
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
@@ -38,7 +38,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task While_Postgres_is_away_nothing_is_asked_that_could_not_be_kept_and_all_goes_on_by_itself()
+    public async Task While_Postgres_is_away_a_rotating_provider_is_not_asked_and_afterwards_refreshing_resumes_automatically()
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var fixture = await OperatorFixture.CreateAsync(cluster, postgres: postgres);
@@ -59,7 +59,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task While_Postgres_is_away_for_longer_than_a_token_lives_a_provider_that_does_not_rotate_goes_on_being_asked()
+    public async Task While_Postgres_is_away_for_longer_than_a_lifetime_a_provider_that_does_not_rotate_is_still_asked()
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(10) }, postgres);
@@ -80,7 +80,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task An_operator_that_starts_without_Postgres_says_so_and_goes_on_when_it_comes()
+    public async Task An_operator_that_starts_without_Postgres_says_so_and_continues_when_Postgres_starts()
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var fixture = await OperatorFixture.CreateAsync(cluster, postgres: postgres);
@@ -93,7 +93,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_read_only_database_is_said_to_be_so_and_nothing_is_asked()
+    public async Task A_read_only_database_is_reported_and_the_provider_is_not_asked()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         await fixture.Postgres.ExecuteAsync($"alter database \"{fixture.Database.Name}\" set default_transaction_read_only = on");
@@ -110,7 +110,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
     [InlineData("TERM")]
     // Ctrl-C.
     [InlineData("INT")]
-    public async Task A_signal_waits_for_what_was_sent_to_the_provider_however_long_that_takes_and_commits_it(string signal)
+    public async Task After_a_signal_the_operator_waits_for_the_provider_and_commits_its_answer_however_long_that_takes(string signal)
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
         var grant = await fixture.AddAccountAsync("leaving");
@@ -123,7 +123,7 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
 
         await fixture.Operator.SignalAsync(signal);
         await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains("is stopping", StringComparison.Ordinal));
-        // It leads on meanwhile, longer than the 2 s after which System.CommandLine ends a process of itself.
+        // The process keeps leading for longer than the 2 s after which System.CommandLine ends a process by default.
         var stopping = await RenewedAsync(fixture);
         await Eventually.SeesAsync(() => RenewedAsync(fixture), renewed => renewed - stopping > TimeSpan.FromSeconds(4));
         release.SetResult();

@@ -5,8 +5,8 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>
-/// A Postgres that is there and refuses or delays what it is asked, for real; and a provider that rotates refresh tokens and ends
-/// a grant when it sees an old one.
+/// A real Postgres that refuses or delays statements, and a provider that rotates refresh tokens and revokes a grant when an
+/// old one is reused.
 /// </summary>
 [Collection(FaultGroup.Name)]
 public sealed class StoreTroubleTests(ClusterFixture cluster)
@@ -15,7 +15,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     private static readonly (string, string) Rotates = ("Providers__google__RotatesRefreshTokens", "true");
 
     [Fact]
-    public async Task A_Postgres_that_takes_no_more_connections_loses_no_token()
+    public async Task A_Postgres_that_accepts_no_more_connections_loses_no_token()
     {
         await using var postgres = await PostgresServer.StartAsync(new PostgresServerOptions { Settings = new Dictionary<string, string> { ["max_connections"] = "10" } });
         await using var fixture = await CreateAsync(postgres);
@@ -34,7 +34,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         await LosesNothingAsync(fixture, "its disk is full", async () =>
         {
             await postgres.ExecuteAsync("alter table oauth_tokens set tablespace small", fixture.Database.Name);
-            // The room of dead rows is filled as well, so that no page takes one more row with tokens.
+            // The space of dead rows is filled as well, so that no page has space for another row with tokens.
             await postgres.ExecuteAsync("vacuum oauth_tokens", fixture.Database.Name);
             await postgres.ExecuteAsync(
                 """
@@ -51,7 +51,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_failover_to_a_standby_loses_no_token_neither_while_it_is_read_only_nor_after()
+    public async Task A_failover_to_a_standby_loses_no_token_while_it_is_read_only_or_afterwards()
     {
         await using var primary = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
         await using var standby = await primary.StartStandbyAsync();
@@ -60,7 +60,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         fixture.Database = fixture.Database.At(address.Port);
         await LosesNothingAsync(fixture, "it is read-only", async () =>
         {
-            // It ends only when the standby has all that it wrote.
+            // The primary stops only when the standby has received everything.
             await primary.StopAsync();
             address.Redirect("127.0.0.1", standby.Port);
             return () => standby.ExecuteAsync("select pg_promote()");
@@ -68,7 +68,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task After_a_failover_to_a_standby_that_lags_behind_the_newest_token_is_written_again_before_anybody_asks_with_an_older_one()
+    public async Task After_a_failover_to_a_standby_that_lags_behind_the_newest_token_is_written_again_before_any_request_with_an_older_one()
     {
         await using var primary = await PostgresServer.StartAsync(new PostgresServerOptions { CountStatements = false });
         await using var standby = await primary.StartStandbyAsync();
@@ -95,7 +95,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task When_each_statement_takes_5_s_all_is_asked_once_and_committed_and_a_successor_asks_nothing_again()
+    public async Task When_each_statement_takes_5_s_every_token_is_requested_once_and_committed_and_a_successor_requests_none_again()
     {
         await using var fixture = await CreateAsync(cluster.Postgres);
         var first = await fixture.StartOperatorAsync(Rotates);
@@ -115,11 +115,11 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         await HandledAsync(fixture, names, "now");
         fixture.Tokens.Requests.Should().HaveCount(3 + 1 + 3);
 
-        // Most likely in the middle of a claim or of a commit.
+        // Most likely during a claim or a commit.
         foreach (var name in names)
             await fixture.RequestRefreshAsync(name, "again");
         await Eventually.IsTrueAsync(() => fixture.Tokens.Requests.Count > 7, Timeout);
-        // Given as much time as a kubelet gives it.
+        // As long as a kubelet waits.
         await first.SignalAsync("TERM");
         (await first.WaitForExitAsync()).Should().Be(0);
         await HandledAsync(fixture, names, "again");
@@ -129,7 +129,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         second.HasExited.Should().BeFalse();
     }
 
-    /// <summary>From now on each statement of the operator takes 5 s.</summary>
+    /// <summary>Makes each statement of the operator take 5 s.</summary>
     private static async Task SlowDownAsync(OperatorFixture fixture)
     {
         var role = $"slow_{fixture.Database.Name}";
@@ -159,10 +159,10 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     private async Task<OperatorFixture> CreateAsync(PostgresServer postgres) =>
         await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
 
-    /// <summary>One account has been answered and not committed when the trouble begins, another is asked for meanwhile.</summary>
-    /// <param name="fixture">With no operator yet.</param>
-    /// <param name="words">What the status is to say.</param>
-    /// <param name="begin">Makes the trouble, and gives what ends it.</param>
+    /// <summary>When the failure starts, one account has an answer that is not committed. Another one is refreshed during the failure.</summary>
+    /// <param name="fixture">A fixture without an operator.</param>
+    /// <param name="words">The expected words in the status.</param>
+    /// <param name="begin">Starts the failure, and returns what ends it.</param>
     private static async Task LosesNothingAsync(OperatorFixture fixture, string words, Func<Task<Func<Task>>> begin)
     {
         await fixture.StartOperatorAsync(Rotates);
@@ -200,7 +200,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         }
     }
 
-    /// <summary>What the provider handed out last is committed and published.</summary>
+    /// <summary>Verifies that the last token of the provider is committed and published.</summary>
     private static async Task IsKeptAsync(OperatorFixture fixture, string name, TokenGrant grant)
     {
         await fixture.SeesAsync(name, "Persisted", "True");
@@ -212,7 +212,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     }
 }
 
-/// <summary>A test that mounts a file system of a few pages: where that is not allowed it is skipped and says so.</summary>
+/// <summary>A test that mounts a file system of a few pages. It is skipped where that is not allowed.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class SmallDiskFactAttribute : FactAttribute
 {

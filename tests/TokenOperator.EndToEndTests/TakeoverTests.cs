@@ -4,17 +4,17 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>How long nobody leads, as the Lease itself tells it: what the load of this machine adds is no part of the promise.</summary>
+/// <summary>The time without a leader, measured by the Lease itself, so that the load of this machine does not count.</summary>
 [Collection(LinkGroup.Name)]
 public sealed class TakeoverTests(ClusterFixture cluster)
 {
     private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(15);
 
-    /// <summary>15 s of lease, 2.4 s between two looks, and as much again for a machine that is busy.</summary>
+    /// <summary>15 s of lease duration and 2.4 s between two checks, doubled for a busy machine.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
 
     [Fact]
-    public async Task A_leader_that_is_stopped_hands_its_lease_over_and_one_that_is_killed_leaves_it_to_run_out()
+    public async Task A_stopped_leader_releases_its_lease_and_the_lease_of_a_killed_leader_expires()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var first = await fixture.StartOperatorAsync();
@@ -38,7 +38,7 @@ public sealed class TakeoverTests(ClusterFixture cluster)
     private static Task LeadsAsync(OperatorProcess process) =>
         Eventually.IsTrueAsync(() => process.Log.Contains("Leading", StringComparison.Ordinal), TimeSpan.FromSeconds(90));
 
-    /// <summary>Follows the lease through one term: when it was renewed by its holder for the last time, and when the next one took it.</summary>
+    /// <summary>Follows the lease through a takeover: the last renewal by the old holder, and the acquisition by the next one.</summary>
     private async Task<(DateTimeOffset Renewed, DateTimeOffset Taken)> WatchTermAsync(OperatorFixture fixture, int term)
     {
         var renewed = DateTimeOffset.MinValue;

@@ -5,45 +5,45 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>The few calls to the Kubernetes API that the test fixture makes itself, without the client that the product uses.</summary>
+/// <summary>The Kubernetes API calls that the fixtures make themselves, without the product's client.</summary>
 internal sealed class ApiClient(Uri server, string authorityFile, string token) : IDisposable
 {
     private HttpClient? _http;
 
-    /// <summary>True when a GET answers 200.</summary>
+    /// <summary>True if a GET succeeds.</summary>
     public async Task<bool> IsOkAsync(string path, CancellationToken ct)
     {
         using var response = await Http().GetAsync(new Uri(path, UriKind.Relative), ct);
         return response.IsSuccessStatusCode;
     }
 
-    /// <summary>What is at a path, or null when it is not there.</summary>
+    /// <summary>The object at a path, or null if there is none.</summary>
     public async Task<JsonNode?> GetAsync(string path, CancellationToken ct)
     {
         using var response = await Http().GetAsync(new Uri(path, UriKind.Relative), ct);
         var text = await response.Content.ReadAsStringAsync(ct);
         return response.StatusCode == HttpStatusCode.NotFound ? null
             : response.IsSuccessStatusCode ? JsonNode.Parse(text)
-            : throw new InvalidOperationException($"GET {path} was answered with {(int)response.StatusCode}: {text}");
+            : throw new InvalidOperationException($"GET {path} failed with {(int)response.StatusCode}: {text}");
     }
 
-    /// <summary>Changes what is at a path, or makes it where it is applied.</summary>
-    /// <exception cref="InvalidOperationException">It was refused; the message holds the API server's words.</exception>
+    /// <summary>Patches the object at a path. A server-side apply creates a missing object.</summary>
+    /// <exception cref="InvalidOperationException">The API server refused it. The message contains its answer.</exception>
     public async Task PatchAsync(string path, string contentType, JsonObject body, CancellationToken ct)
     {
         using var content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue(contentType));
         using var response = await Http().PatchAsync(new Uri(path, UriKind.Relative), content, ct);
         if (!response.IsSuccessStatusCode)
-            throw new InvalidOperationException($"PATCH {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
+            throw new InvalidOperationException($"PATCH {path} failed with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
     }
 
-    /// <summary>Begins to delete what is at a path.</summary>
-    /// <exception cref="InvalidOperationException">It was refused; the message holds the API server's words.</exception>
+    /// <summary>Starts the deletion of the object at a path.</summary>
+    /// <exception cref="InvalidOperationException">The API server refused it. The message contains its answer.</exception>
     public async Task DeleteAsync(string path, CancellationToken ct)
     {
         using var response = await Http().DeleteAsync(new Uri(path, UriKind.Relative), ct);
         if (!response.IsSuccessStatusCode)
-            throw new InvalidOperationException($"DELETE {path} was answered with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
+            throw new InvalidOperationException($"DELETE {path} failed with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
     }
 
     public Task CreateNamespaceAsync(string name, CancellationToken ct) =>
@@ -67,24 +67,24 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
             },
             ct);
         return reply?["status"]?["token"]?.GetValue<string>()
-            ?? throw new InvalidOperationException($"The API server gave no token for the ServiceAccount {ns}/{serviceAccount}.");
+            ?? throw new InvalidOperationException($"The API server returned no token for the ServiceAccount {ns}/{serviceAccount}.");
     }
 
     public void Dispose() => _http?.Dispose();
 
     private static JsonObject Named(string name) => new() { ["name"] = name };
 
-    // 409 is no error: what is there need not be made.
+    // 409 is not an error: the object exists already.
     private async Task<JsonNode?> PostAsync(string path, JsonObject body, CancellationToken ct)
     {
         using var response = await Http().PostAsJsonAsync(new Uri(path, UriKind.Relative), body, ct);
         var text = await response.Content.ReadAsStringAsync(ct);
         if (!response.IsSuccessStatusCode && response.StatusCode != HttpStatusCode.Conflict)
-            throw new InvalidOperationException($"POST {path} was answered with {(int)response.StatusCode}: {text}");
+            throw new InvalidOperationException($"POST {path} failed with {(int)response.StatusCode}: {text}");
         return JsonNode.Parse(text);
     }
 
-    // Made late: the API server writes its certificate when it starts for the first time.
+    // Created late: the API server writes its certificate when it starts for the first time.
     private HttpClient Http()
     {
         if (_http is not null)

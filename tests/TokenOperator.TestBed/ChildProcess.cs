@@ -3,30 +3,30 @@ using System.Globalization;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>What a <see cref="ChildProcess"/> is to run.</summary>
+/// <summary>The program of a <see cref="ChildProcess"/>.</summary>
 /// <param name="File">The program's path.</param>
-/// <param name="Arguments">Its arguments, as they are: no shell looks at them.</param>
+/// <param name="Arguments">Its arguments, without a shell in between.</param>
 public sealed record ChildProcessOptions(string File, IReadOnlyList<string> Arguments)
 {
-    /// <summary>Where its stdout and stderr go, appended. It can be read while the process runs.</summary>
+    /// <summary>The file that its stdout and stderr are appended to. You can read it while the process runs.</summary>
     public required string LogFile { get; init; }
 
-    /// <summary>Variables added to those of this process; null takes one away.</summary>
+    /// <summary>Variables added to those of this process; null removes one.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
-    /// <summary>A folder to remove when this process dies without having disposed of the child; null for none.</summary>
+    /// <summary>A folder to delete if this process dies before it disposes of the child; null for none.</summary>
     public string? FolderToRemoveWhenOrphaned { get; init; }
 }
 
 /// <summary>
-/// A program that runs beside the tests for as long as it is needed. It is ended by its process id when it is disposed,
-/// and also when the process that started it ends in any way, kill -9 included.
+/// A program that runs beside the tests. It is killed by its process id when it is disposed of, and also when the process
+/// that started it ends for any reason, including kill -9.
 /// </summary>
 public sealed class ChildProcess : IAsyncDisposable
 {
-    // The guard waits on a pipe that closes when we die, however we die; a line on it says that all is well. It is a child
-    // of the program, so that a process id that was given to somebody else meanwhile is not hit. (PR_SET_PDEATHSIG is no
-    // way: it fires when the thread that started the child ends, and threads of the pool do.)
+    // The guard waits on a pipe that closes when this process dies for any reason. A line on the pipe ends the guard. The guard
+    // is a child of the program, so that it never kills another process that was given the same id. (PR_SET_PDEATHSIG does not
+    // work here: it fires when the thread that started the child ends, and thread pool threads end.)
     private const string Guarded = """
         log=$1 orphaned=$2
         shift 2
@@ -55,16 +55,16 @@ public sealed class ChildProcess : IAsyncDisposable
         Id = process.Id;
     }
 
-    /// <summary>The process id of the program itself, for signals and for /proc.</summary>
+    /// <summary>The process id of the program, for signals and for /proc.</summary>
     public int Id { get; }
 
     /// <summary>True once the program has ended.</summary>
     public bool HasExited => _process.HasExited;
 
-    /// <summary>The exit code, 128 + the number of the signal that ended it; only when <see cref="HasExited"/>.</summary>
+    /// <summary>The exit code, or 128 + the number of the signal that ended the program. Valid only after <see cref="HasExited"/>.</summary>
     public int ExitCode => _process.ExitCode;
 
-    /// <summary>What the program wrote.</summary>
+    /// <summary>The program's output.</summary>
     public string LogFile { get; }
 
     /// <summary>Starts the program.</summary>
@@ -84,7 +84,7 @@ public sealed class ChildProcess : IAsyncDisposable
         return new ChildProcess(Process.Start(start) ?? throw new InvalidOperationException($"{options.File} cannot be started."), options);
     }
 
-    /// <summary>Waits until the program has ended by itself or by a signal.</summary>
+    /// <summary>Waits until the program has ended on its own or by a signal.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> WaitForExitAsync(CancellationToken ct = default)
     {
@@ -92,7 +92,7 @@ public sealed class ChildProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Asks the program to end (SIGTERM) and ends it (SIGKILL) when it has not after 10 s.</summary>
+    /// <summary>Sends SIGTERM, and SIGKILL if the program is still running after 10 s.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> StopAsync(CancellationToken ct = default)
     {
@@ -111,7 +111,7 @@ public sealed class ChildProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Ends the program as a crash would (SIGKILL).</summary>
+    /// <summary>Ends the program as a crash would, with SIGKILL.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> KillAsync(CancellationToken ct = default)
     {
@@ -120,7 +120,7 @@ public sealed class ChildProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Sends a signal by its name without SIG, such as <c>STOP</c> or <c>CONT</c>; nothing happens when the program has ended.</summary>
+    /// <summary>Sends a signal by its name without SIG, such as <c>STOP</c> or <c>CONT</c>. Does nothing if the program has ended.</summary>
     public async Task SignalAsync(string signal, CancellationToken ct = default)
     {
         if (HasExited)
@@ -137,15 +137,15 @@ public sealed class ChildProcess : IAsyncDisposable
         ? string.Concat(lines.Select(line => $"\n  {line}"))
         : "(nothing)";
 
-    /// <summary>Throws when the program has ended though it should run.</summary>
-    /// <exception cref="InvalidOperationException">It has; the message holds its exit code and last words.</exception>
+    /// <summary>Throws if the program has ended.</summary>
+    /// <exception cref="InvalidOperationException">The program has ended. The message contains its exit code and the last lines of its log.</exception>
     public void ThrowIfExited()
     {
         if (HasExited)
             throw new InvalidOperationException($"{_name} ended with exit code {ExitCode}. The last lines of {LogFile}: {LastLines()}");
     }
 
-    /// <summary>Ends the program at once when it still runs.</summary>
+    /// <summary>Kills the program if it is still running.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_disposed)
@@ -160,7 +160,7 @@ public sealed class ChildProcess : IAsyncDisposable
         }
         catch (IOException)
         {
-            // The guard has gone before us: there is nobody to tell.
+            // The guard has already ended.
         }
 
         _process.Dispose();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace TokenOperator.TestBed;
 
@@ -62,4 +63,12 @@ public static class Command
         .Split(':', StringSplitOptions.RemoveEmptyEntries)
         .Select(folder => Path.Combine(folder, program))
         .FirstOrDefault(File.Exists);
+}
+
+/// <summary>The options of this program's own verbs.</summary>
+internal static class Arguments
+{
+    /// <summary>The number that follows <paramref name="name"/>, or a default.</summary>
+    public static double Number(IReadOnlyList<string> args, string name, double otherwise) =>
+        args.SkipWhile(argument => argument != name).Skip(1).FirstOrDefault() is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

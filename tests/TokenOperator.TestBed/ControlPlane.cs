@@ -1,5 +1,5 @@
-// Test fixture: a real etcd and kube-apiserver, as envtest starts them. May start processes and use the network of this
-// machine; knows nothing of the product.
+// A real etcd and kube-apiserver, started as envtest starts them. May start processes and use this machine's network. Knows
+// nothing about the product.
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
@@ -7,20 +7,20 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>How a <see cref="ControlPlane"/> is run.</summary>
+/// <summary>The options of a <see cref="ControlPlane"/>.</summary>
 public sealed record ControlPlaneOptions
 {
-    /// <summary>Further arguments of kube-apiserver, such as <c>--v=4</c>; of two with the same name the later one counts.</summary>
+    /// <summary>Further arguments of kube-apiserver, such as <c>--v=4</c>. If a name occurs twice, the later one counts.</summary>
     public IReadOnlyList<string> ApiServerArguments { get; init; } = [];
 
-    /// <summary>True lets the API server write down each request, for <see cref="ControlPlane.AuditLog"/>.</summary>
+    /// <summary>True makes the API server log each request to <see cref="ControlPlane.AuditLog"/>.</summary>
     public bool Audit { get; init; }
 }
 
 /// <summary>
-/// A Kubernetes API with nothing behind it: no controller-manager and no kubelet, thus no garbage collection, no default
-/// ServiceAccount, no running pod; a deleted namespace stays in Terminating. All of it lies in one folder and ends, and
-/// the folder with it, when this is disposed of or when the process that started it ends in any way.
+/// A Kubernetes API without a controller-manager and a kubelet: there is no garbage collection, no default ServiceAccount and no
+/// running pod, and a deleted namespace stays in Terminating. Its files are in one folder. Both processes end and the folder is
+/// deleted when this object is disposed of, or when the process that started them ends for any reason.
 /// </summary>
 public sealed class ControlPlane : IAsyncDisposable
 {
@@ -48,13 +48,13 @@ public sealed class ControlPlane : IAsyncDisposable
         AuditLog = new AuditLog(Path.Combine(Folder, "audit.log"));
     }
 
-    /// <summary>Everything of this control plane: data, certificates, kubeconfigs, etcd.log and kube-apiserver.log.</summary>
+    /// <summary>The folder with data, certificates, kubeconfigs, etcd.log and kube-apiserver.log.</summary>
     public string Folder { get; }
 
-    /// <summary>The API server's address; the same after a restart.</summary>
+    /// <summary>The API server's address. It stays the same after a restart.</summary>
     public Uri Server { get; }
 
-    /// <summary>What the API server's certificate is to be checked against (PEM).</summary>
+    /// <summary>The certificate authority of the API server (PEM).</summary>
     public string CertificateAuthorityFile { get; }
 
     /// <summary>The kubeconfig of an administrator (group system:masters).</summary>
@@ -63,14 +63,14 @@ public sealed class ControlPlane : IAsyncDisposable
     /// <summary>kubectl as that administrator.</summary>
     public Kubectl Kubectl { get; }
 
-    /// <summary>The requests that the API server saw, when <see cref="ControlPlaneOptions.Audit"/> is set.</summary>
+    /// <summary>The requests that the API server received, if <see cref="ControlPlaneOptions.Audit"/> is set.</summary>
     public AuditLog AuditLog { get; }
 
-    /// <summary>The process id of kube-apiserver, for its CPU and memory; null while it is stopped.</summary>
+    /// <summary>The process id of kube-apiserver, to measure its CPU time and memory; null while it is stopped.</summary>
     public int? ApiServerId => _apiServer?.Id;
 
-    /// <summary>Starts etcd and kube-apiserver and returns when the API is ready, which takes some seconds.</summary>
-    /// <exception cref="InvalidOperationException">There are no programs, or one of them ended; the message holds its last words.</exception>
+    /// <summary>Starts etcd and kube-apiserver, and returns when the API is ready, after a few seconds.</summary>
+    /// <exception cref="InvalidOperationException">The programs are missing, or one of them ended. The message contains the last lines of its log.</exception>
     public static async Task<ControlPlane> StartAsync(ControlPlaneOptions? options = null, CancellationToken ct = default)
     {
         var assets = await TestAssets.FindAsync(ct);
@@ -84,7 +84,7 @@ public sealed class ControlPlane : IAsyncDisposable
             }
             catch (InvalidOperationException e) when (attempt < 3 && e.Message.Contains("address already in use", StringComparison.Ordinal))
             {
-                // Between our look at the port and the program's, somebody else took it.
+                // Another process took the port after it was found free.
                 await plane.DisposeAsync();
             }
             catch
@@ -95,7 +95,7 @@ public sealed class ControlPlane : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops the API server: properly, or, when <paramref name="crash"/> is set, by kill -9. etcd keeps its data.</summary>
+    /// <summary>Stops the API server in order, or by kill -9 if <paramref name="crash"/> is set. etcd keeps its data.</summary>
     public async Task StopApiServerAsync(bool crash = false, CancellationToken ct = default)
     {
         if (_apiServer is not { } running)
@@ -114,7 +114,7 @@ public sealed class ControlPlane : IAsyncDisposable
         });
         await WaitUntilAsync(
             _apiServer,
-            // The certificate is whole once the key is there. The bootstrap makes the namespaces after it calls itself ready.
+            // The certificate is complete when the key exists. The API server creates the default namespaces after it reports ready.
             async () => File.Exists(Path.ChangeExtension(CertificateAuthorityFile, ".key"))
                 && await Admin().IsOkAsync("/readyz", ct)
                 && await Admin().IsOkAsync("/api/v1/namespaces/default", ct),
@@ -122,8 +122,8 @@ public sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>
-    /// Lets etcd forget all that was before now, as it does by itself every 5 minutes: an API server that starts after this, with
-    /// an empty cache, can let nobody watch from an older version.
+    /// Compacts etcd's history, as the API server does every 5 minutes. An API server that starts after this has an empty cache
+    /// and refuses every watch from an older version.
     /// </summary>
     public async Task CompactAsync(CancellationToken ct = default)
     {
@@ -135,14 +135,14 @@ public sealed class ControlPlane : IAsyncDisposable
         {
             using var answer = await etcd.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, ct);
             var text = await answer.Content.ReadAsStringAsync(ct);
-            return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"POST {path} was answered with {(int)answer.StatusCode}: {text}");
+            return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"POST {path} failed with {(int)answer.StatusCode}: {text}");
         }
     }
 
-    /// <summary>Reads a path of the API as the administrator, at a fraction of what a kubectl costs; null when it is not there.</summary>
+    /// <summary>Reads the object at a path as the administrator, at a fraction of the cost of kubectl; null if there is none.</summary>
     public Task<JsonNode?> GetAsync(string path, CancellationToken ct = default) => Admin().GetAsync(path, ct);
 
-    /// <summary>Applies a namespaced object as the administrator, for the same reason. The plural of its kind must be the kind with an s.</summary>
+    /// <summary>Applies a namespaced object as the administrator, at a fraction of the cost of kubectl. The plural of its kind must be the kind with an s.</summary>
     public Task ApplyAsync(JsonObject body, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(body);
@@ -152,29 +152,29 @@ public sealed class ControlPlane : IAsyncDisposable
         return Admin().PatchAsync($"{path}?fieldManager=test-fixture&force=true", "application/apply-patch+yaml", body, ct);
     }
 
-    /// <summary>As <see cref="ApplyAsync(JsonObject, CancellationToken)"/>, from JSON that is at hand as text.</summary>
+    /// <summary>As <see cref="ApplyAsync(JsonObject, CancellationToken)"/>, from JSON text.</summary>
     public Task ApplyJsonAsync(string json, CancellationToken ct = default) => ApplyAsync(JsonNode.Parse(json)!.AsObject(), ct);
 
     /// <summary>Changes fields of the object at a path as the administrator.</summary>
     public Task MergeAsync(string path, JsonObject fields, CancellationToken ct = default) =>
         Admin().PatchAsync(path, "application/merge-patch+json", fields, ct);
 
-    /// <summary>Deletes the object at a path as the administrator and waits until it is gone, with what its finalizers wait for.</summary>
+    /// <summary>Deletes the object at a path as the administrator, and waits until its finalizers have finished and it is gone.</summary>
     public async Task DeleteAsync(string path, CancellationToken ct = default)
     {
         await Admin().DeleteAsync(path, ct);
         await Eventually.SeesAsync(() => GetAsync(path, ct), left => left is null, ct: ct, condition: $"{path} is gone");
     }
 
-    /// <summary>Makes a namespace; one that is there is left as it is.</summary>
+    /// <summary>Creates a namespace unless it exists.</summary>
     public Task CreateNamespaceAsync(string name, CancellationToken ct = default) => Admin().CreateNamespaceAsync(name, ct);
 
     /// <summary>Applies a YAML file, or all files of a folder, as the administrator.</summary>
     public Task ApplyAsync(string path, CancellationToken ct = default) => Kubectl.ApplyAsync(path, ct);
 
     /// <summary>
-    /// Makes a kubeconfig for a ServiceAccount, with a token from the TokenRequest API that lives a day. Namespace and
-    /// ServiceAccount are made when they are missing; what it may do is for RBAC to say.
+    /// Creates a kubeconfig for a ServiceAccount, with a token from the TokenRequest API that is valid for a day. Creates the namespace
+    /// and the ServiceAccount if they are missing. RBAC decides what the ServiceAccount may do.
     /// </summary>
     /// <returns>The kubeconfig's path.</returns>
     public async Task<string> ServiceAccountKubeconfigAsync(string ns, string serviceAccount, CancellationToken ct = default)
@@ -186,9 +186,9 @@ public sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>Writes a kubeconfig into <see cref="Folder"/>.</summary>
-    /// <param name="name">The user's name, and the file's without its ending.</param>
+    /// <param name="name">The user's name, which is also the file's name without its extension.</param>
     /// <param name="token">The user's bearer token.</param>
-    /// <param name="server">Where to go instead of <see cref="Server"/>: a proxy in between, reached as 127.0.0.1.</param>
+    /// <param name="server">The address to use instead of <see cref="Server"/>, such as that of a proxy on 127.0.0.1.</param>
     /// <param name="ct">Ends it.</param>
     /// <returns>The file's path.</returns>
     public async Task<string> WriteKubeconfigAsync(string name, string token, Uri? server = null, CancellationToken ct = default)
@@ -222,7 +222,7 @@ public sealed class ControlPlane : IAsyncDisposable
         return path;
     }
 
-    /// <summary>Stops both at once and removes the folder.</summary>
+    /// <summary>Kills both processes and deletes the folder.</summary>
     public async ValueTask DisposeAsync()
     {
         _admin?.Dispose();
@@ -237,7 +237,7 @@ public sealed class ControlPlane : IAsyncDisposable
     private async Task InitializeAsync(CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())
-            throw new PlatformNotSupportedException("The test fixture needs a Unix shell.");
+            throw new PlatformNotSupportedException("The test fixtures need a Unix shell.");
         Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using (var key = RSA.Create(2048))
         {
@@ -254,7 +254,7 @@ public sealed class ControlPlane : IAsyncDisposable
             FolderToRemoveWhenOrphaned = Folder,
         });
         _admin = new ApiClient(Server, CertificateAuthorityFile, AdminToken);
-        // No wait for etcd: the API server has that patience itself.
+        // There is no need to wait for etcd: the API server does that.
         await StartApiServerAsync(ct);
         await WriteKubeconfigAsync("admin", AdminToken, ct: ct);
     }
@@ -271,7 +271,7 @@ public sealed class ControlPlane : IAsyncDisposable
             "--logger=zap",
             "--log-level=warn",
         ];
-        // From 3.5 on. Nobody will miss this data.
+        // Available from etcd 3.5. Test data does not have to survive a crash.
         var help = await Command.RunAsync(_assets.Etcd, ["--help"], ct: ct);
         if ((help.Output + help.Errors).Contains("--unsafe-no-fsync", StringComparison.Ordinal))
             arguments.Add("--unsafe-no-fsync=true");
@@ -298,7 +298,7 @@ public sealed class ControlPlane : IAsyncDisposable
         {
             arguments.Add($"--audit-policy-file={Path.Combine(Folder, "audit-policy.yaml")}");
             arguments.Add($"--audit-log-path={AuditLog.File}");
-            // By default lines wait for others; who counts wants to see what has happened.
+            // By default the API server batches lines. A test that counts requests needs each line at once.
             arguments.Add("--audit-log-mode=blocking");
         }
 
@@ -324,7 +324,7 @@ public sealed class ControlPlane : IAsyncDisposable
         process.ThrowIfExited();
     }
 
-    // Memory, where a write costs nothing, unless it is the 64 MB that a container has by default.
+    // In memory, where a write is cheap, unless there are only the 64 MB that a container has by default.
     private static string BaseFolder()
     {
         const string Memory = "/dev/shm";

@@ -1,5 +1,5 @@
-// The demo: shows the operator at its work, and checks each thing that it shows. It knows the product only as its user
-// does: by its manifests, its program and what kubectl tells.
+// The demo: shows the operator at work, and verifies everything that it shows. It knows the product as a user does, by its
+// manifests, its program and the output of kubectl.
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
@@ -7,7 +7,7 @@ namespace TokenOperator.TestBed;
 /// <summary>One run of the demo.</summary>
 public sealed class Demo(DemoPage page, DemoFixture fixture)
 {
-    /// <summary>Refreshed after half of it; the takeover after a crash, about 20 s, fits into that half.</summary>
+    /// <summary>The operator refreshes after half of this. A takeover after a crash takes about 20 s and fits into that half.</summary>
     public static readonly TimeSpan TokenLifetime = TimeSpan.FromSeconds(75);
 
     private const string Secret = "marcus-gmail-token";
@@ -19,8 +19,8 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
 
     private Kubectl Kubectl => fixture.Plane.Kubectl;
 
-    /// <summary>Shows everything.</summary>
-    /// <exception cref="DemoException">Something is not as claimed.</exception>
+    /// <summary>Runs all steps.</summary>
+    /// <exception cref="DemoException">A claim does not hold.</exception>
     public async Task RunAsync(CancellationToken ct)
     {
         await InstallAsync(ct);
@@ -35,7 +35,7 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
 
     private async Task InstallAsync(CancellationToken ct)
     {
-        page.Step("Install the CRD and the operator's rights");
+        page.Step("Install the CRD and the operator's RBAC rules");
         await ApplyAsync("config/crds", ct);
         await Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
         await fixture.Plane.CreateNamespaceAsync(DemoFixture.OperatorNamespace, ct);
@@ -44,7 +44,7 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
 
     private async Task StartOperatorAsync(CancellationToken ct)
     {
-        page.Step("Start the operator, a process of its own with its own ServiceAccount's token");
+        page.Step("Start the operator in its own process, with the token of its own ServiceAccount");
         page.Command("DATABASE_URL=postgresql://... Encryption__KeyringPath=... token-operator run &");
         var process = await (await fixture.StartOperatorAsync(ct)).ReadyAsync(ct);
         page.Output($"process {process.Id}; {process.Address}readyz answers: ready");
@@ -56,38 +56,38 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
         page.Step("Apply the samples and watch the OAuthToken");
         var watch = Kubectl.Start("get oauthtokens -n mail --watch", fixture.Watch);
         await ApplyAsync("config/samples", ct);
-        page.Say("(No kubelet runs here, so the Deployment is stored and no pod starts.)");
+        page.Say("(There is no kubelet here, so the Deployment is stored and no pod starts.)");
         page.Command("kubectl get oauthtokens -n mail --watch");
         var rows = await Eventually.SeesAsync(Rows, seen => seen.Count > 0 && seen[^1].Ready == "True", Timeout, ct, "the OAuthToken is Ready");
         page.Output(await File.ReadAllTextAsync(fixture.Watch, ct));
-        page.Claim(rows[0].Status == "Pending", "The OAuthToken began as Pending.", rows[0].Status);
-        page.Claim(rows[^1].Status == "Refreshed", "It became Ready by a refresh.", rows[^1].Status);
+        page.Claim(rows[0].Status == "Pending", "The OAuthToken was Pending first.", rows[0].Status);
+        page.Claim(rows[^1].Status == "Refreshed", "A refresh made it Ready.", rows[^1].Status);
         ClaimAsked(1);
         return watch;
     }
 
     private async Task ReadAsAppAsync(CancellationToken ct)
     {
-        page.Step("Read the token as an app does: each key is a file in the mounted directory");
+        page.Step("Read the token as an application does: each key is a file in the mounted directory");
         page.Command($"kubectl get secret {Secret} -n mail -o go-template='{{{{range $k, $v := .data}}}}...'");
         page.Output(await Kubectl.RunAsync(["get", "secret", Secret, "-n", "mail", "-o", "go-template=" + AsFiles], ct: ct));
         var secret = await SecretAsync(ct);
-        page.Claim(secret.Keys.SequenceEqual(Keys), $"The Secret holds these keys and no others: no refresh token, no client secret.", string.Join(", ", secret.Keys));
-        page.Claim(!secret.Keys.Any(key => secret[key]!.Contains("sample-", StringComparison.Ordinal)), "Nothing of the input Secrets is in it.");
-        page.Claim(fixture.Tokens.IsValid(secret["access_token"]!), "The token endpoint calls the access token valid.");
-        page.Claim(secret.ExpiresAt > DateTimeOffset.UtcNow, $"It ends at {secret["expires_at"]}, {TokenLifetime.TotalSeconds:0} s after it was handed out.");
+        page.Claim(secret.Keys.SequenceEqual(Keys), "The Secret contains exactly these keys: no refresh token and no client secret.", string.Join(", ", secret.Keys));
+        page.Claim(!secret.Keys.Any(key => secret[key]!.Contains("sample-", StringComparison.Ordinal)), "It contains nothing of the input Secrets.");
+        page.Claim(fixture.Tokens.IsValid(secret["access_token"]!), "The token endpoint accepts the access token.");
+        page.Claim(secret.ExpiresAt > DateTimeOffset.UtcNow, $"It expires at {secret["expires_at"]}, {TokenLifetime.TotalSeconds:0} s after it was issued.");
     }
 
     private async Task RefreshAsync(string title, int asked, CancellationToken ct)
     {
-        page.Step($"{title}: when half of the token's {TokenLifetime.TotalSeconds:0} s is left, since refreshBefore is longer");
+        page.Step($"{title}: when half of the token's {TokenLifetime.TotalSeconds:0} s is left, because refreshBefore is longer");
         var before = await SecretAsync(ct);
         var after = await Eventually.SeesAsync(() => SecretAsync(ct), s => s["access_token"] != before["access_token"], Timeout, ct, "the Secret holds a new token");
         var oldIsValid = fixture.Tokens.IsValid(before["access_token"]!);
         await Eventually.SeesAsync(Rows, seen => seen[^1].Expires == after["expires_at"], Timeout, ct, "the status shows the new expiry");
         await ShowAsync("get oauthtokens -n mail", ct);
-        page.Claim(fixture.Tokens.IsValid(after["access_token"]!) && after.ExpiresAt > before.ExpiresAt, $"A new token is in the Secret, valid until {after["expires_at"]}.");
-        page.Claim(oldIsValid, "The old one was still valid then: an app that had just read it was not disturbed.");
+        page.Claim(fixture.Tokens.IsValid(after["access_token"]!) && after.ExpiresAt > before.ExpiresAt, $"The Secret contains a new token, valid until {after["expires_at"]}.");
+        page.Claim(oldIsValid, "The old token was still valid then: an application that had just read it was not affected.");
         ClaimAsked(asked);
     }
 
@@ -100,15 +100,15 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
         await crashed.KillAsync(ct);
         var restarted = await (await fixture.StartOperatorAsync(ct)).ReadyAsync(ct);
         page.Output($"process {restarted.Id}");
-        page.Say("A killed process cannot give its lease back: the new one waits until it has run out, 15 s and a little.");
-        page.Say("The token in the Secret stays valid meanwhile. (After an orderly stop there is no such wait.)");
+        page.Say("A killed process cannot release its lease. The new process waits until the lease expires, a little more than 15 s.");
+        page.Say("The token in the Secret stays valid meanwhile. (After an orderly stop there is no wait.)");
         await LeadsAsync(holder, ct);
-        await Eventually.SeesAsync(() => HasReconciledAsync(restarted, ct), done => done, Timeout, ct, "the new process has looked at the OAuthToken");
+        await Eventually.SeesAsync(() => HasReconciledAsync(restarted, ct), done => done, Timeout, ct, "the new process has reconciled the OAuthToken");
         var after = await SecretAsync(ct);
         ClaimAsked(2);
-        page.Claim(after.Version == secret.Version, "The Secret was not written again: it was right.", $"resourceVersion {after.Version}, was {secret.Version}");
-        page.Claim(await ObjectVersionAsync(ct) == token, "Nor was the OAuthToken's status.");
-        page.Claim(fixture.Tokens.IsValid(after["access_token"]!), "The token in it is still valid.");
+        page.Claim(after.Version == secret.Version, "The Secret was not written again, because it was up to date.", $"resourceVersion {after.Version}, was {secret.Version}");
+        page.Claim(await ObjectVersionAsync(ct) == token, "The status of the OAuthToken was not written either.");
+        page.Claim(fixture.Tokens.IsValid(after["access_token"]!), "Its token is still valid.");
     }
 
     private async Task LookBackAsync(CancellationToken ct)
@@ -119,13 +119,13 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
         var description = await Kubectl.RunAsync("describe oauthtoken marcus-gmail -n mail", ct);
         var at = description.IndexOf("Events:", StringComparison.Ordinal);
         page.Output(at < 0 ? description : description[at..]);
-        page.Claim(at > 0 && description[at..].Contains("FirstToken", StringComparison.Ordinal), "An event tells of the first token; routine refreshes make none.");
+        page.Claim(at > 0 && description[at..].Contains("FirstToken", StringComparison.Ordinal), "An event reports the first token. Routine refreshes create no events.");
         var rows = Rows();
-        page.Claim(rows.SkipWhile(row => row.Ready != "True").All(row => row.Ready == "True"), "Since it was first Ready, the watch has not once shown anything else.");
-        page.Claim(!fixture.Operator!.Log.Contains(DemoFixture.SampleRefreshToken, StringComparison.Ordinal), "The refresh token is nowhere in the operator's log.");
+        page.Claim(rows.SkipWhile(row => row.Ready != "True").All(row => row.Ready == "True"), "Since it was first Ready, the watch has never shown another status.");
+        page.Claim(!fixture.Operator!.Log.Contains(DemoFixture.SampleRefreshToken, StringComparison.Ordinal), "The operator's log does not contain the refresh token.");
     }
 
-    /// <summary>Waits until an operator holds the lease, other than <paramref name="before"/>.</summary>
+    /// <summary>Waits until an operator other than <paramref name="before"/> holds the lease.</summary>
     private async Task LeadsAsync(string before, CancellationToken ct)
     {
         var line = $"get lease {DemoFixture.Lease} -n {DemoFixture.OperatorNamespace}";
@@ -151,7 +151,7 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
     private void ClaimAsked(int expected)
     {
         var asked = fixture.AskedCount;
-        page.Claim(asked == expected, $"The token endpoint has been asked for a token {expected} {(expected == 1 ? "time" : "times")} in all.", $"{asked}");
+        page.Claim(asked == expected, $"The token endpoint has received {expected} token {(expected == 1 ? "request" : "requests")} in all.", $"{asked}");
     }
 
     private async Task ApplyAsync(string folder, CancellationToken ct)
@@ -166,7 +166,7 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
         page.Output(await Kubectl.RunAsync(line, ct));
     }
 
-    /// <summary>What the watch has shown so far; lines that are not complete yet are left out.</summary>
+    /// <summary>The complete lines that the watch has printed so far.</summary>
     private IReadOnlyList<Row> Rows() =>
         !File.Exists(fixture.Watch) ? [] : [.. File.ReadAllText(fixture.Watch).Split('\n')[..^1]
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))

@@ -2,19 +2,19 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>What the demo runs on: a control plane, a Postgres, a token endpoint, and the operator as a process of its own.</summary>
+/// <summary>The servers of the demo: a control plane, a Postgres and a token endpoint; and the operator in its own process.</summary>
 public sealed class DemoFixture : IAsyncDisposable
 {
-    /// <summary>Where the operator lives.</summary>
+    /// <summary>The operator's namespace.</summary>
     public const string OperatorNamespace = "token-operator-system";
 
-    /// <summary>The Lease that its replicas elect a leader by.</summary>
+    /// <summary>The Lease of the leader election.</summary>
     public const string Lease = "token-operator";
 
     /// <summary>The refresh token of config/samples/secrets.yaml.</summary>
     public const string SampleRefreshToken = "sample-refresh-token";
 
-    /// <summary>Another consent of the same account, to try what follows when the first is revoked.</summary>
+    /// <summary>Another consent of the same account, to try after the first one is revoked.</summary>
     public const string SpareRefreshToken = "sample-refresh-token-2";
 
     private const string ServiceAccount = "token-operator";
@@ -38,20 +38,20 @@ public sealed class DemoFixture : IAsyncDisposable
     /// <summary>The operator's database.</summary>
     public PostgresDatabase Database { get; }
 
-    /// <summary>The token endpoint; it knows the client and the account of config/samples.</summary>
+    /// <summary>The token endpoint. It knows the client and the account of config/samples.</summary>
     public ScriptedTokenServer Tokens { get; }
 
-    /// <summary>The operator that runs now, if one does.</summary>
+    /// <summary>The running operator, or null.</summary>
     public OperatorProcess? Operator { get; private set; }
 
-    /// <summary>A file for what a watching kubectl prints.</summary>
+    /// <summary>The output file of the watching kubectl.</summary>
     public string Watch { get; }
 
-    /// <summary>How often the token endpoint was asked for a token.</summary>
+    /// <summary>The number of token requests.</summary>
     public int AskedCount => Tokens.Requests.Count(request => request.Path == "/token");
 
-    /// <summary>Starts all but the operator. Ends with the process that called it, in whatever way that ends.</summary>
-    /// <param name="tokenLifetime">How long an access token lives.</param>
+    /// <summary>Starts everything but the operator. All processes end with this one, however it ends.</summary>
+    /// <param name="tokenLifetime">The lifetime of an access token.</param>
     /// <param name="ct">Ends it.</param>
     public static async Task<DemoFixture> StartAsync(TimeSpan tokenLifetime, CancellationToken ct)
     {
@@ -79,7 +79,7 @@ public sealed class DemoFixture : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the operator with the token of its own ServiceAccount and returns at once.</summary>
+    /// <summary>Starts the operator with the token of its own ServiceAccount, and does not wait until it is ready.</summary>
     public async Task<OperatorProcess> StartOperatorAsync(CancellationToken ct)
     {
         if (Operator is not null)

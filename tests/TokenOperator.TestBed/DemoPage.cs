@@ -1,9 +1,9 @@
 namespace TokenOperator.TestBed;
 
-/// <summary>Something that the demo claims is not so.</summary>
+/// <summary>A claim of the demo does not hold.</summary>
 public sealed class DemoException(string message) : Exception(message);
 
-/// <summary>What a person sees of the demo: numbered steps, commands as one would type them, their output indented. Plain text, so that it can be piped.</summary>
+/// <summary>The output of the demo: numbered steps, commands as you would type them, and their indented output. It is plain text, so that you can pipe it.</summary>
 public sealed class DemoPage(TextWriter output, TimeProvider time)
 {
     private const string Margin = "   ";
@@ -17,32 +17,32 @@ public sealed class DemoPage(TextWriter output, TimeProvider time)
         output.WriteLine($"{++_step}. {title}");
     }
 
-    /// <summary>Says something in between.</summary>
+    /// <summary>Prints a remark.</summary>
     public void Say(string text) => Indented(Margin, text);
 
-    /// <summary>A command as one would type it.</summary>
+    /// <summary>Prints a command as you would type it.</summary>
     public void Command(string line)
     {
         output.WriteLine();
         output.WriteLine($"{Margin}$ {line}");
     }
 
-    /// <summary>What a command printed.</summary>
+    /// <summary>Prints the output of a command.</summary>
     public void Output(string text) => Indented(Margin + "  ", text);
 
-    /// <summary>A claim: shown when it holds, and the end of the demo when it does not.</summary>
-    /// <param name="holds">Whether it is so.</param>
-    /// <param name="claim">The claim, a whole sentence.</param>
-    /// <param name="found">What was found instead.</param>
-    /// <exception cref="DemoException">It does not hold.</exception>
+    /// <summary>Prints a claim that holds, and ends the demo if it does not.</summary>
+    /// <param name="holds">True if the claim holds.</param>
+    /// <param name="claim">The claim, a full sentence.</param>
+    /// <param name="found">What was found instead of it.</param>
+    /// <exception cref="DemoException">The claim does not hold.</exception>
     public void Claim(bool holds, string claim, string found = "")
     {
         if (!holds)
-            throw new DemoException($"This should be so, and is not: {claim}" + (found.Length > 0 ? $" Found: {found}" : ""));
+            throw new DemoException($"A claim does not hold: {claim}" + (found.Length > 0 ? $" Found: {found}" : ""));
         output.WriteLine($"{Margin}[ok] {claim}");
     }
 
-    /// <summary>The last line.</summary>
+    /// <summary>Prints the last line.</summary>
     public void End(string text)
     {
         output.WriteLine();

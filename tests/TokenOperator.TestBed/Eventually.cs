@@ -29,7 +29,7 @@ public static class Eventually
         TimeSpan? within = null,
         CancellationToken ct = default,
         [CallerArgumentExpression(nameof(until))] string condition = "") =>
-        PollAsync(look, until, within ?? DefaultTimeout, ct, condition, Next);
+        PollAsync(look, until, within ?? DefaultTimeout, condition, Next, ct);
 
     /// <summary>Reads a state until it satisfies a condition.</summary>
     /// <inheritdoc cref="SeesAsync{T}(Func{Task{T}}, Func{T, bool}, TimeSpan?, CancellationToken, string)"/>
@@ -65,18 +65,18 @@ public static class Eventually
         () => Task.FromResult(until()),
         value => value,
         DefaultTimeout,
-        default,
         condition,
         interval =>
         {
             time.Advance(step);
             return interval;
-        });
+        },
+        CancellationToken.None);
 
     private static TimeSpan Next(TimeSpan interval) => interval * 1.5 < MaxInterval ? interval * 1.5 : MaxInterval;
 
     private static async Task<T> PollAsync<T>(
-        Func<Task<T>> look, Func<T, bool> until, TimeSpan within, CancellationToken ct, string condition, Func<TimeSpan, TimeSpan> next)
+        Func<Task<T>> look, Func<T, bool> until, TimeSpan within, string condition, Func<TimeSpan, TimeSpan> next, CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
         var interval = FirstInterval;

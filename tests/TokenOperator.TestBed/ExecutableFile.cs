@@ -2,16 +2,16 @@ using System.Diagnostics;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>Writes programs that a test runs at once.</summary>
+/// <summary>Writes programs for a test to run.</summary>
 public static class ExecutableFile
 {
     /// <summary>
-    /// Writes a script, executable for its owner alone. Another process writes it: a file that this one has open for writing is
-    /// inherited by whatever another test starts at that moment, and can then not be run yet ("Text file busy", golang/go#22315).
+    /// Writes a script that only its owner can execute. A child process writes it: a file that this process has open for writing is
+    /// inherited by any process that another test starts at that moment, and cannot be run then ("Text file busy", golang/go#22315).
     /// </summary>
-    /// <param name="path">Where; what lies there is replaced.</param>
-    /// <param name="script">All of it, with its first line (#!).</param>
-    /// <exception cref="IOException">It could not be written.</exception>
+    /// <param name="path">The path. An existing file is replaced.</param>
+    /// <param name="script">The script, including its first line (#!).</param>
+    /// <exception cref="IOException">The file could not be written.</exception>
     public static void Write(string path, string script)
     {
         using var install = Process.Start(new ProcessStartInfo("install", ["-m", "700", "/dev/stdin", path]) { RedirectStandardInput = true })

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>A node that runs nothing and answers the API server's question for the log of a container, as a kubelet does.</summary>
+/// <summary>A node without containers that answers the API server's requests for container logs, as a kubelet does.</summary>
 public sealed class FakeKubelet : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -20,7 +20,7 @@ public sealed class FakeKubelet : IAsyncDisposable
 
     private FakeKubelet(WebApplication app, X509Certificate2 certificate) => (_app, _certificate) = (app, certificate);
 
-    /// <summary>The log of each pod by its name, which may grow; one that is not there is answered with 404.</summary>
+    /// <summary>The log of each pod by its name. A log may grow. The answer for a missing pod is 404.</summary>
     public ConcurrentDictionary<string, string> Logs { get; } = [];
 
     /// <summary>Its port on 127.0.0.1.</summary>
@@ -41,7 +41,7 @@ public sealed class FakeKubelet : IAsyncDisposable
         return kubelet;
     }
 
-    /// <summary>Makes the Node of this name.</summary>
+    /// <summary>Creates the Node of this name.</summary>
     public Task RegisterAsync(Kubectl kubectl, string node)
     {
         ArgumentNullException.ThrowIfNull(kubectl);
@@ -61,7 +61,7 @@ public sealed class FakeKubelet : IAsyncDisposable
             return;
         }
 
-        // Whole seconds, as a kubelet has it.
+        // A kubelet compares whole seconds.
         var lines = log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => sinceTime is null || string.CompareOrdinal(line[..19], sinceTime[..19]) >= 0);
         await context.Response.WriteAsync(string.Concat(lines.Select(line => line + "\n")));
         var written = log.Length;

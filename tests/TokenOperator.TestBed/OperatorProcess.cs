@@ -1,34 +1,34 @@
 namespace TokenOperator.TestBed;
 
-/// <summary>What an operator is started with.</summary>
+/// <summary>The options of an <see cref="OperatorProcess"/>.</summary>
 public sealed record OperatorProcessOptions
 {
     /// <summary>The program: <c>token-operator.dll</c>, or an executable.</summary>
     public required string Program { get; init; }
 
-    /// <summary>Who it is to the API server.</summary>
+    /// <summary>The kubeconfig.</summary>
     public required string Kubeconfig { get; init; }
 
-    /// <summary>Where Postgres is.</summary>
+    /// <summary>The address of Postgres.</summary>
     public required string DatabaseUrl { get; init; }
 
-    /// <summary>Where refreshes are posted to.</summary>
+    /// <summary>The token endpoint.</summary>
     public required Uri TokenEndpoint { get; init; }
 
-    /// <summary>Where revocations are posted to.</summary>
+    /// <summary>The revocation endpoint.</summary>
     public required Uri RevocationEndpoint { get; init; }
 
-    /// <summary>Everything it prints.</summary>
+    /// <summary>The file for its output.</summary>
     public required string LogFile { get; init; }
 
-    /// <summary>A folder with the keys that rows are encrypted under.</summary>
+    /// <summary>The folder with the encryption keys.</summary>
     public string KeyringPath { get; init; } = TestKeyring.Shared.Folder;
 
     /// <summary>Further settings.</summary>
     public IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
 }
 
-/// <summary>The operator as a process of its own, as it runs in a pod.</summary>
+/// <summary>The operator in its own process, as in a pod.</summary>
 public sealed class OperatorProcess : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -39,13 +39,13 @@ public sealed class OperatorProcess : IAsyncDisposable
         Address = address;
     }
 
-    /// <summary>Where probes and metrics are.</summary>
+    /// <summary>The address of probes and metrics.</summary>
     public Uri Address { get; }
 
     /// <summary>Its process id.</summary>
     public int Id => _process.Id;
 
-    /// <summary>True when it has ended.</summary>
+    /// <summary>True once it has ended.</summary>
     public bool HasExited => _process.HasExited;
 
     /// <summary>The file that its output is appended to.</summary>
@@ -54,7 +54,7 @@ public sealed class OperatorProcess : IAsyncDisposable
     /// <summary>Everything that it has printed.</summary>
     public string Log => File.ReadAllText(_process.LogFile);
 
-    /// <summary>Starts it; does not wait until it is ready.</summary>
+    /// <summary>Starts the operator, and does not wait until it is ready.</summary>
     public static OperatorProcess Start(OperatorProcessOptions options)
     {
         var port = Ports.Free();
@@ -73,7 +73,7 @@ public sealed class OperatorProcess : IAsyncDisposable
             environment[name] = value;
 
         var isAssembly = options.Program.EndsWith(".dll", StringComparison.Ordinal);
-        // As at a terminal, also where this process itself was started with Ctrl-C ignored.
+        // The operator handles Ctrl-C as at a terminal, even if this process was started with SIGINT ignored.
         var process = ChildProcess.Start(new ChildProcessOptions(
             "/usr/bin/env", ["--default-signal=INT", .. isAssembly ? (string[])[Command.Find("dotnet") ?? throw new InvalidOperationException("dotnet is not on PATH."), options.Program] : [options.Program], "run"])
         {
@@ -83,7 +83,7 @@ public sealed class OperatorProcess : IAsyncDisposable
         return new OperatorProcess(process, new Uri($"http://127.0.0.1:{port}"));
     }
 
-    /// <summary>Waits until its caches are filled.</summary>
+    /// <summary>Waits until its caches are synchronized.</summary>
     public async Task<OperatorProcess> ReadyAsync(CancellationToken ct = default)
     {
         using var http = new HttpClient { BaseAddress = Address };
@@ -99,16 +99,16 @@ public sealed class OperatorProcess : IAsyncDisposable
         return this;
     }
 
-    /// <summary>SIGTERM, as a kubelet stops it; gives the exit code.</summary>
+    /// <summary>Sends SIGTERM, as a kubelet does, and returns the exit code.</summary>
     public Task<int> StopAsync(CancellationToken ct = default) => _process.StopAsync(ct);
 
-    /// <summary>SIGKILL: a crash.</summary>
+    /// <summary>Sends SIGKILL, to simulate a crash.</summary>
     public Task<int> KillAsync(CancellationToken ct = default) => _process.KillAsync(ct);
 
-    /// <summary>Any signal, such as STOP and CONT.</summary>
+    /// <summary>Sends a signal, such as STOP or CONT.</summary>
     public Task SignalAsync(string signal, CancellationToken ct = default) => _process.SignalAsync(signal, ct);
 
-    /// <summary>Waits until it ends by itself.</summary>
+    /// <summary>Waits until it has ended.</summary>
     public Task<int> WaitForExitAsync(CancellationToken ct = default) => _process.WaitForExitAsync(ct);
 
     /// <inheritdoc/>

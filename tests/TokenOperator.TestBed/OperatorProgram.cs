@@ -13,7 +13,7 @@ public static class OperatorProgram
     /// <summary>The command that starts it, with <see cref="Path"/> as its first argument.</summary>
     public static string Starter => BuiltProgram.Starter(Path);
 
-    /// <summary>Runs one of its verbs to its end.</summary>
+    /// <summary>Runs a verb to its end.</summary>
     /// <param name="environment">Variables added to those of this process; null removes one.</param>
     /// <param name="arguments">The verb and its arguments.</param>
     public static Task<CommandResult> RunAsync(IReadOnlyDictionary<string, string?> environment, params IEnumerable<string> arguments) =>

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>Takes what an OTLP exporter sends over HTTP, and keeps the bytes: enough to see what names and texts are in them.</summary>
+/// <summary>Receives the requests of an OTLP exporter over HTTP and keeps their bytes, in which a test can find names and texts.</summary>
 public sealed class OtlpReceiver : IAsyncDisposable
 {
     private readonly ConcurrentQueue<(string Path, string Text)> _received = new();
@@ -29,10 +29,10 @@ public sealed class OtlpReceiver : IAsyncDisposable
     /// <summary>For <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>, with the protocol <c>http/protobuf</c>.</summary>
     public Uri Address => new(_app.Urls.Single());
 
-    /// <summary>All that came to this path, such as <c>/v1/traces</c>.</summary>
+    /// <summary>All bytes that were sent to a path, such as <c>/v1/traces</c>.</summary>
     public string Received(string path) => string.Concat(_received.Where(received => received.Path == path).Select(received => received.Text));
 
-    /// <summary>Starts one on a free port.</summary>
+    /// <summary>Starts a server on a free port.</summary>
     public static async Task<OtlpReceiver> StartAsync()
     {
         var receiver = new OtlpReceiver();

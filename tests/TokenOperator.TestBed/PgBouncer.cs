@@ -1,10 +1,10 @@
-// Test fixture: a real pgBouncer before a PostgresServer. May start a process; knows nothing of the product.
+// A real PgBouncer in front of a PostgresServer. May start a process. Knows nothing about the product.
 using System.Globalization;
 using Npgsql;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>A connection pooler that gives a server's sessions to one transaction at a time.</summary>
+/// <summary>A connection pooler in transaction mode.</summary>
 public sealed class PgBouncer : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -16,11 +16,11 @@ public sealed class PgBouncer : IAsyncDisposable
         Database = database;
     }
 
-    /// <summary>The database that it was started for, by its way.</summary>
+    /// <summary>The database that it was started for, through the pooler.</summary>
     public PostgresDatabase Database { get; }
 
-    /// <summary>Starts one with two sessions, so that every client soon has another's.</summary>
-    /// <exception cref="InvalidOperationException">There is no pgbouncer, and none can be fetched.</exception>
+    /// <summary>Starts a pooler with two sessions, so that clients soon share them.</summary>
+    /// <exception cref="InvalidOperationException">There is no pgbouncer, and it cannot be downloaded.</exception>
     public static async Task<PgBouncer> StartAsync(PostgresDatabase database, CancellationToken ct = default)
     {
         var binary = await FetchedProgram.FindAsync("TOKEN_OPERATOR_PGBOUNCER", "hack/pgbouncer.sh", ct);

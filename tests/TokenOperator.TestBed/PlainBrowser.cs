@@ -3,22 +3,22 @@ using System.Text.RegularExpressions;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>A person at a browser that knows pages with one form, cookies, and redirects one at a time. For all that needs no real one.</summary>
+/// <summary>A minimal browser that supports pages with one form, cookies, and one redirect at a time.</summary>
 public sealed partial class PlainBrowser : IDisposable
 {
     private readonly HttpClientHandler _handler = new() { AllowAutoRedirect = false, CookieContainer = new CookieContainer() };
     private readonly HttpClient _http;
 
-    /// <summary>Without cookies yet.</summary>
+    /// <summary>Creates a browser without cookies.</summary>
     public PlainBrowser() => _http = new HttpClient(_handler);
 
-    /// <summary>What it keeps.</summary>
+    /// <summary>Its cookies.</summary>
     public CookieContainer Cookies => _handler.CookieContainer;
 
     /// <summary>Opens a page.</summary>
     public Task<BrowserPage> OpenAsync(Uri address, CancellationToken ct = default) => SendAsync(new HttpRequestMessage(HttpMethod.Get, address), ct);
 
-    /// <summary>Sends the form of <paramref name="page"/> with what its fields hold, changed by <paramref name="changes"/>; null takes a field out.</summary>
+    /// <summary>Submits the form of <paramref name="page"/> with the values of its fields, changed by <paramref name="changes"/>; null removes a field.</summary>
     public Task<BrowserPage> SubmitAsync(BrowserPage page, CancellationToken ct = default, params (string Name, string? Value)[] changes)
     {
         ArgumentNullException.ThrowIfNull(page);
@@ -33,7 +33,7 @@ public sealed partial class PlainBrowser : IDisposable
         return SendAsync(new HttpRequestMessage(HttpMethod.Post, action) { Content = new FormUrlEncodedContent(fields) }, ct);
     }
 
-    /// <summary>Consents at <paramref name="address"/> as <paramref name="login"/>; gives the address that it is sent back to.</summary>
+    /// <summary>Consents at <paramref name="address"/> as <paramref name="login"/>, and returns the redirect address.</summary>
     public async Task<Uri> ConsentAsync(Uri address, string login, bool allow = true, CancellationToken ct = default)
     {
         var page = await OpenAsync(address, ct);
@@ -61,10 +61,10 @@ public sealed partial class PlainBrowser : IDisposable
     private static partial Regex InputTag();
 }
 
-/// <summary>What a <see cref="PlainBrowser"/> got.</summary>
-/// <param name="Address">What was asked for.</param>
+/// <summary>A page in a <see cref="PlainBrowser"/>.</summary>
+/// <param name="Address">The requested address.</param>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Text">The page.</param>
-/// <param name="Redirect">Where it is sent on, or null.</param>
-/// <param name="Headers">Of the answer.</param>
+/// <param name="Redirect">The redirect address, or null.</param>
+/// <param name="Headers">The headers of the answer.</param>
 public sealed record BrowserPage(Uri Address, int Status, string Text, Uri? Redirect, IReadOnlyDictionary<string, string> Headers);

@@ -7,12 +7,12 @@ namespace TokenOperator.TestBed;
 /// <summary>Free ports on 127.0.0.1.</summary>
 public static class Ports
 {
-    // Below what Linux gives to outgoing connections (32768 and up, ip_local_port_range): a port from there could be taken
-    // by any client while a server that should come back on it is down, even by a client's connection to itself.
+    // Below the range that Linux uses for outgoing connections (from 32768, ip_local_port_range). While a server is down, any
+    // client could take a port of that range, even by a connection to itself, and the server could not restart on it.
     private const int Lowest = 15000;
     private const int Highest = 32000;
 
-    /// <summary>A port that nobody listens on now, picked at random so that test runs side by side do not meet.</summary>
+    /// <summary>A port that is free now. It is random, so that parallel test runs do not collide.</summary>
     public static int Free()
     {
         for (var attempt = 0; attempt < 200; attempt++)
@@ -26,7 +26,7 @@ public static class Ports
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressAlreadyInUse or SocketError.AccessDenied)
             {
-                // Taken: the next one.
+                // The port is in use: try the next one.
             }
         }
 

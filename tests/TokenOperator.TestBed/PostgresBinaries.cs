@@ -2,18 +2,18 @@ using System.Globalization;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>Where Postgres' programs lie, and who may run them.</summary>
+/// <summary>The programs of Postgres, and the user to run them as.</summary>
 /// <param name="Initdb">Path of initdb.</param>
 /// <param name="Postgres">Path of the server.</param>
-/// <param name="BaseBackup">Path of pg_basebackup, which comes along with the client's programs.</param>
-/// <param name="RunAs"><c>uid:gid</c> to run as, since Postgres refuses root; null when we are not root.</param>
+/// <param name="BaseBackup">Path of pg_basebackup, which is one of the client programs.</param>
+/// <param name="RunAs"><c>uid:gid</c> to run as, because Postgres refuses root; null if this process is not root.</param>
 internal sealed record PostgresBinaries(string Initdb, string Postgres, string BaseBackup, string? RunAs)
 {
     private const string Override = "TOKEN_OPERATOR_PG_BIN";
     private const string DebianFolder = "/usr/lib/postgresql";
 
-    /// <summary>Looks in TOKEN_OPERATOR_PG_BIN, else on PATH, else for the newest version under /usr/lib/postgresql.</summary>
-    /// <exception cref="InvalidOperationException">There is none; the message says how to get one.</exception>
+    /// <summary>Looks in TOKEN_OPERATOR_PG_BIN, then on PATH, then for the newest version under /usr/lib/postgresql.</summary>
+    /// <exception cref="InvalidOperationException">There is no Postgres. The message explains how to install one.</exception>
     public static PostgresBinaries Find()
     {
         var folder = Candidates().FirstOrDefault(f => File.Exists(Path.Combine(f, "initdb")) && File.Exists(Path.Combine(f, "postgres")))
@@ -21,7 +21,7 @@ internal sealed record PostgresBinaries(string Initdb, string Postgres, string B
                 $"No Postgres found: neither initdb and postgres on PATH nor a version under {DebianFolder}. " +
                 $"Install it (apt-get install postgresql) or name the folder of its programs in {Override}.");
         var initdb = Path.Combine(folder, "initdb");
-        // On PATH there may be links to the server's programs alone.
+        // PATH may contain links to the server programs only.
         var home = Path.GetDirectoryName(File.ResolveLinkTarget(initdb, returnFinalTarget: true)?.FullName) ?? folder;
         return new PostgresBinaries(
             initdb, Path.Combine(folder, "postgres"), Path.Combine(home, "pg_basebackup"), Environment.IsPrivilegedProcess ? UnprivilegedUser() : null);

@@ -1,4 +1,4 @@
-// Test fixture: a real Postgres in a temporary folder. May start processes; knows nothing of the product.
+// A real Postgres in a temporary folder. May start processes. Knows nothing about the product.
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -6,32 +6,32 @@ using Npgsql;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>How a <see cref="PostgresServer"/> is run.</summary>
+/// <summary>The options of a <see cref="PostgresServer"/>.</summary>
 public sealed record PostgresServerOptions
 {
-    /// <summary>True writes through to the disk as in production; false (the default) is for tests, whose data nobody will miss.</summary>
+    /// <summary>True syncs writes to the disk as in production. False, the default, is for tests, whose data may be lost in a crash.</summary>
     public bool Durable { get; init; }
 
-    /// <summary>False leaves pg_stat_statements out; <see cref="PostgresServer.StatementsAsync"/> cannot count then.</summary>
+    /// <summary>False disables pg_stat_statements, which <see cref="PostgresServer.StatementsAsync"/> needs.</summary>
     public bool CountStatements { get; init; } = true;
 
-    /// <summary>Certificate chain and key (PEM) to offer TLS with; null for none.</summary>
+    /// <summary>The certificate chain and key (PEM) for TLS; null for no TLS.</summary>
     public (string Certificate, string Key)? Tls { get; init; }
 
-    /// <summary>How much room the tablespace <c>small</c> has, as mount says it (<c>128k</c>); null for no such tablespace. See <see cref="PostgresServer.CanHaveSmallDisk"/>.</summary>
+    /// <summary>The size of the tablespace <c>small</c> in the syntax of mount (<c>128k</c>); null for no such tablespace. See <see cref="PostgresServer.CanHaveSmallDisk"/>.</summary>
     public string? SmallDisk { get; init; }
 
     /// <summary>Further settings of postgresql.conf, such as <c>log_statement = all</c>.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 }
 
-/// <summary>One database on a <see cref="PostgresServer"/>, with the same address in both forms.</summary>
+/// <summary>A database on a <see cref="PostgresServer"/>, with its address in two forms.</summary>
 /// <param name="Name">The database's name.</param>
-/// <param name="ConnectionString">In Npgsql's form.</param>
-/// <param name="Uri">As <c>postgresql://</c>.</param>
+/// <param name="ConnectionString">The address in Npgsql's form.</param>
+/// <param name="Uri">The address as a <c>postgresql://</c> URI.</param>
 public sealed record PostgresDatabase(string Name, string ConnectionString, string Uri)
 {
-    /// <summary>The same by way of another port on this machine.</summary>
+    /// <summary>The same database through another port on this machine.</summary>
     public PostgresDatabase At(int port) => this with
     {
         ConnectionString = new NpgsqlConnectionStringBuilder(ConnectionString) { Port = port }.ConnectionString,
@@ -43,16 +43,16 @@ public sealed record PostgresDatabase(string Name, string ConnectionString, stri
 public sealed record CountedStatement(string Text, long Calls);
 
 /// <summary>
-/// A Postgres of its own: initdb in a temporary folder, loopback and a socket in that folder, passwords by SCRAM.
-/// It ends, and its folder with it, when it is disposed or when the process that started it ends in any way.
+/// A Postgres with its own data directory in a temporary folder. It listens on loopback and on a socket in that folder, and
+/// uses SCRAM passwords. It ends and the folder is deleted when it is disposed of, or when the process that started it ends.
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
     private const string User = "operator";
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
-    // The shell outlives neither us nor the server: its standard input closes when we die, however we die. A line on it is
-    // the signal for the server. (PR_SET_PDEATHSIG would fire when a thread of the pool ends.)
+    // The shell ends with this process and with the server: its standard input closes when this process dies for any reason. A
+    // line on it names the signal for the server. (PR_SET_PDEATHSIG would fire when a thread pool thread ends.)
     private const string Keeper = """
         trap '' INT
         { "$2" -D "$1/data" >>"$1/server.log" 2>&1 </dev/null; echo gone; } &
@@ -62,7 +62,7 @@ public sealed class PostgresServer : IAsyncDisposable
         if [ "$last" = yes ]; then rm -rf "$1"; fi
         """;
 
-    // A mount in a namespace of the server's own: nobody else sees it, and it goes when the server does, however that ends.
+    // The mount is in the server's own mount namespace: no other process sees it, and it goes when the server ends.
     private const string SmallDiskFolder = "/mnt";
     private const string OnSmallDisk = """
         mount -t tmpfs -o size="$1",uid="$2",gid="$3",mode=700 tmpfs "$4" || exit
@@ -84,25 +84,25 @@ public sealed class PostgresServer : IAsyncDisposable
         _binaries = binaries;
         _options = options;
         _password = password;
-        // A socket's path holds at most 107 bytes, so the folder is short.
+        // The path of a socket has at most 107 bytes, so the folder's name is short.
         Folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), "to-pg-" + Path.GetRandomFileName()[..8]);
         LogFile = Path.Combine(Folder, "server.log");
     }
 
-    /// <summary>Everything of this server; the unix socket lies in it, too.</summary>
+    /// <summary>The folder with all files of this server, including the Unix socket.</summary>
     public string Folder { get; }
 
-    /// <summary>What the server wrote.</summary>
+    /// <summary>The server's log.</summary>
     public string LogFile { get; }
 
-    /// <summary>The port on 127.0.0.1; the same after a restart.</summary>
+    /// <summary>The port on 127.0.0.1. It stays the same after a restart.</summary>
     public int Port { get; private set; }
 
-    /// <summary>True where <see cref="PostgresServerOptions.SmallDisk"/> can be had: for root, unless the container forbids to mount.</summary>
+    /// <summary>True if <see cref="PostgresServerOptions.SmallDisk"/> works here: this process is root and may mount.</summary>
     public static bool CanHaveSmallDisk => Mounts.Value;
 
-    /// <summary>Makes a cluster and starts it.</summary>
-    /// <exception cref="InvalidOperationException">There are no binaries, or the server does not come up; the message holds its last words.</exception>
+    /// <summary>Creates a database cluster and starts it.</summary>
+    /// <exception cref="InvalidOperationException">There are no binaries, or the server does not start. The message contains the last lines of its log.</exception>
     public static async Task<PostgresServer> StartAsync(PostgresServerOptions? options = null, CancellationToken ct = default)
     {
         var server = new PostgresServer(PostgresBinaries.Find(), options ?? new PostgresServerOptions(), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12)));
@@ -118,7 +118,7 @@ public sealed class PostgresServer : IAsyncDisposable
             ct);
     }
 
-    /// <summary>A hot standby that follows this server: it answers reads, and takes writes after <c>pg_promote</c>.</summary>
+    /// <summary>Starts a hot standby of this server. It accepts reads, and writes after <c>pg_promote</c>.</summary>
     public async Task<PostgresServer> StartStandbyAsync(CancellationToken ct = default)
     {
         var standby = new PostgresServer(_binaries, _options, _password);
@@ -129,7 +129,7 @@ public sealed class PostgresServer : IAsyncDisposable
             ct);
     }
 
-    /// <summary>Makes a standby deaf to its primary: what that commits from now on is not here.</summary>
+    /// <summary>Stops replication on a standby: it does not receive what its primary commits from now on.</summary>
     public async Task StopFollowingAsync(CancellationToken ct = default)
     {
         await ExecuteAsync("alter system set primary_conninfo = ''", ct: ct);
@@ -137,7 +137,7 @@ public sealed class PostgresServer : IAsyncDisposable
         await SeesAsync("not exists (select from pg_stat_wal_receiver)", ct: ct);
     }
 
-    /// <summary>Waits until a condition of SQL holds here, for 30 s at most (the command timeout).</summary>
+    /// <summary>Waits until an SQL condition is true, for at most 30 s (the command timeout).</summary>
     public Task SeesAsync(string condition, string database = "postgres", CancellationToken ct = default) => ExecuteAsync(
         $"do $$ begin while not ({condition}) loop perform pg_sleep(0.02), pg_stat_clear_snapshot(); end loop; end $$", database, ct);
 
@@ -169,7 +169,7 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops the server: its clients hear that it shuts down, or, when <paramref name="crash"/> is set, are cut off.</summary>
+    /// <summary>Stops the server in order, or by a crash, without notice to its clients, if <paramref name="crash"/> is set.</summary>
     public async Task StopAsync(bool crash = false, CancellationToken ct = default)
     {
         if (_keeper is not { } keeper)
@@ -181,11 +181,11 @@ public sealed class PostgresServer : IAsyncDisposable
         keeper.Dispose();
     }
 
-    /// <summary>Gives the tablespace <c>small</c> this much room.</summary>
+    /// <summary>Resizes the tablespace <c>small</c>.</summary>
     public Task ResizeSmallDiskAsync(string size, CancellationToken ct = default) => RunAsync(
         Process.Start("nsenter", ["--mount", "--target", $"{_keeper!.Id}", "mount", "-o", $"remount,size={size}", SmallDiskFolder]), ct);
 
-    /// <summary>Makes a fresh database: empty, or a copy of a template that nobody is connected to.</summary>
+    /// <summary>Creates a database, empty or as a copy of a template that has no open connections.</summary>
     public async Task<PostgresDatabase> CreateDatabaseAsync(PostgresDatabase? template = null, CancellationToken ct = default)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"db{Interlocked.Increment(ref _databases)}");
@@ -193,13 +193,13 @@ public sealed class PostgresServer : IAsyncDisposable
         return Database(name);
     }
 
-    /// <summary>The address of a database that may or may not be there.</summary>
+    /// <summary>The address of a database, whether it exists or not.</summary>
     public PostgresDatabase Database(string name) => new(
         name,
         new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Database = name, Username = User, Password = _password }.ConnectionString,
         string.Create(CultureInfo.InvariantCulture, $"postgresql://{User}:{_password}@127.0.0.1:{Port}/{name}"));
 
-    /// <summary>Runs SQL as superuser, outside of any transaction, in the database named (postgres unless told).</summary>
+    /// <summary>Runs SQL as superuser, outside of a transaction, in the given database (by default postgres).</summary>
     public async Task ExecuteAsync(string sql, string database = "postgres", CancellationToken ct = default)
     {
         await using var connection = await OpenAsync(database, ct);
@@ -208,8 +208,8 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// The statements that clients sent to a database since <see cref="ResetStatementsAsync"/>, each with its calls.
-    /// One call is one statement executed; the sum of calls is what the database had to do.
+    /// The statements that clients sent to a database since <see cref="ResetStatementsAsync"/>, each with the number of its calls.
+    /// The sum of calls is the number of executed statements.
     /// </summary>
     public async Task<IReadOnlyList<CountedStatement>> StatementsAsync(PostgresDatabase database, CancellationToken ct = default)
     {
@@ -225,10 +225,10 @@ public sealed class PostgresServer : IAsyncDisposable
         return found;
     }
 
-    /// <summary>Starts the counts of all databases anew.</summary>
+    /// <summary>Resets the counts of all databases.</summary>
     public Task ResetStatementsAsync(CancellationToken ct = default) => ExecuteAsync("select pg_stat_statements_reset()", ct: ct);
 
-    /// <summary>Stops the server at once and removes its folder.</summary>
+    /// <summary>Stops the server at once and deletes its folder.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_keeper is { } keeper)
@@ -274,7 +274,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private async Task MakeFolderAsync(CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())
-            throw new PlatformNotSupportedException("The test fixture needs a Unix shell.");
+            throw new PlatformNotSupportedException("The test fixtures need a Unix shell.");
         Port = Ports.Free();
         Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         await File.WriteAllTextAsync(PasswordFile, _password, ct);
@@ -282,7 +282,7 @@ public sealed class PostgresServer : IAsyncDisposable
         {
             await File.WriteAllTextAsync(CertificateFile, tls.Certificate, ct);
             await File.WriteAllTextAsync(KeyFile, tls.Key, ct);
-            // Postgres refuses a key that others may read.
+            // Postgres refuses a key file that other users can read.
             File.SetUnixFileMode(KeyFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
 
@@ -313,7 +313,7 @@ public sealed class PostgresServer : IAsyncDisposable
         return settings;
     }
 
-    // The helper connections are not pooled: a pool would keep dead ones over a restart.
+    // These connections are not pooled: a pool would keep dead ones across a restart.
     private async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken ct)
     {
         var connection = new NpgsqlConnection(Database(database).ConnectionString + ";Pooling=false");

@@ -29,13 +29,13 @@ void Stop(PosixSignalContext context)
     stop.Cancel();
 }
 
-// Starts the control plane, prints how to reach it, and keeps it until Ctrl-C.
+// Starts the control plane, prints its kubeconfig, and runs until Ctrl-C.
 static async Task<int> UpAsync(CancellationToken ct)
 {
     await Console.Error.WriteLineAsync("Starting etcd and kube-apiserver...");
     await using var plane = await ControlPlane.StartAsync(ct: ct);
     Console.WriteLine($"export KUBECONFIG={plane.AdminKubeconfig}");
-    await Console.Error.WriteLineAsync($"Ready at {plane.Server}; logs in {plane.Folder}. Ctrl-C ends it.");
+    await Console.Error.WriteLineAsync($"Ready at {plane.Server}; logs in {plane.Folder}. Ctrl-C stops them.");
     await Task.Delay(Timeout.Infinite, ct);
     return 0;
 }
@@ -51,8 +51,8 @@ static int Usage()
     Console.Error.WriteLine(
         """
         Usage: TokenOperator.TestBed VERB
-          up            start etcd and kube-apiserver, print the KUBECONFIG, stay until Ctrl-C
-          demo          show the operator at work; HOLD=1 stays up afterwards
+          up            start etcd and kube-apiserver, print the KUBECONFIG, run until Ctrl-C
+          demo          show the operator at work; HOLD=1 keeps it running afterwards
           soak          run two replicas under random faults: [--minutes N] [--accounts N] [--seed N]
           token-server  serve a token endpoint: [--port N] [--lifetime SECONDS] [--latency MILLISECONDS] [--rotate]
         """);

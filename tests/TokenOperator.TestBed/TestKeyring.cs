@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace TokenOperator.TestBed;
 
-/// <summary>A folder with keys, as a mounted Secret is for the operator. Goes when it is disposed, the shared one with the process.</summary>
+/// <summary>A folder with encryption keys, in place of the mounted Secret. It is deleted when it is disposed of; the shared one when the process ends.</summary>
 public sealed class TestKeyring : IDisposable
 {
     /// <summary>The setting that names the folder.</summary>
@@ -16,13 +16,13 @@ public sealed class TestKeyring : IDisposable
         return keyring;
     });
 
-    /// <summary>With one key, for everybody who does not care which.</summary>
+    /// <summary>A keyring with one key, for tests that need any key.</summary>
     public static TestKeyring Shared => Common.Value;
 
-    /// <summary>Where the keys are.</summary>
+    /// <summary>The folder.</summary>
     public string Folder { get; } = Directory.CreateTempSubdirectory("to-keys-").FullName;
 
-    /// <summary>Adds a fresh key and gives the content of its file.</summary>
+    /// <summary>Adds a new key, and returns the content of its file.</summary>
     public string Add(string id)
     {
         var content = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
@@ -30,7 +30,7 @@ public sealed class TestKeyring : IDisposable
         return content;
     }
 
-    /// <summary>Takes a key away.</summary>
+    /// <summary>Removes a key.</summary>
     public void Remove(string id) => File.Delete(Path.Combine(Folder, id));
 
     /// <inheritdoc/>

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace TokenOperator.Tests;
 
-/// <summary>Lets out what SocketsHttpHandler does when a new connection breaks in the moment after it was made.</summary>
+/// <summary>Throws what SocketsHttpHandler throws when a new connection breaks immediately.</summary>
 internal sealed class BrokenConnection : HttpMessageHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>

@@ -2,10 +2,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace TokenOperator.Tests;
 
-/// <summary>A test clock whose wall clock can be set, as an administrator or NTP sets one: timers and timestamps go on undisturbed.</summary>
+/// <summary>A fake clock whose wall clock can be changed, as by an administrator or NTP. Timers and timestamps are not affected.</summary>
 internal sealed class WallClock(DateTimeOffset start) : FakeTimeProvider(start)
 {
-    /// <summary>By how much it is set forward (or, negative, back) in all.</summary>
+    /// <summary>The total change of the wall clock; negative if it is set back.</summary>
     public TimeSpan Jump { get; set; }
 
     public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Jump;

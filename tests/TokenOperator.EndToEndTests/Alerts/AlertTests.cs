@@ -6,8 +6,8 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>
-/// The alerts, judged by promtool on what a real operator exported while it all went wrong: each fires when it should, and
-/// none at any other time. A second of the test is a minute of the story.
+/// Tests the alerts with promtool on the metrics that a real operator exported under failures: each fires when it should, and
+/// none at any other time. A second of the test is a minute for promtool.
 /// </summary>
 [Collection(AlertGroup.Name)]
 public sealed class AlertTests(ClusterFixture cluster)
@@ -19,11 +19,11 @@ public sealed class AlertTests(ClusterFixture cluster)
     private const string Persisted = "tokenoperator_oauthtoken_persisted";
 
     /// <summary>
-    /// The outage that nobody noticed for 29 hours: on a Thursday evening refreshes begin to fail. Mail is sent with a token of
-    /// two hours that is refreshed an hour before its end, calendars and files are read with one of an hour, refreshed at its half.
+    /// An outage that went unnoticed for 29 hours: on a Thursday evening refreshes start to fail. Mail is sent with a token of
+    /// two hours that is refreshed an hour before it expires. Calendars and files use a token of an hour, refreshed after half of it.
     /// </summary>
     [Fact]
-    public async Task Refreshes_that_begin_to_fail_page_within_10_minutes_and_long_before_the_app_feels_it()
+    public async Task Failing_refreshes_page_within_10_minutes_and_long_before_the_application_is_affected()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromMinutes(2) });
         await using var scraper = new Scraper(() => fixture.Operator);
@@ -138,7 +138,7 @@ public sealed class AlertTests(ClusterFixture cluster)
         var gone = scraper.Now - 1;
         await TakeLeaseAsync(fixture.LeaseName);
         await fixture.StartOperatorAsync();
-        // No longer than the token lives, or it would be expired, too; the lease is kept busy all the time.
+        // Not longer than the token's lifetime, or the token would expire too. Another holder keeps the lease all the time.
         await Eventually.SeesAsync(
             async () =>
             {
@@ -169,7 +169,7 @@ public sealed class AlertTests(ClusterFixture cluster)
         scraper.Series.Single(series => series.Key.StartsWith(metric, StringComparison.Ordinal) && series.Key.Contains(Name(name), StringComparison.Ordinal))
             .Value[minute]!.Value / 60;
 
-    /// <summary>Somebody else leads, and gives a sign of life.</summary>
+    /// <summary>Renews the lease as another holder.</summary>
     private Task TakeLeaseAsync(string lease) => cluster.Plane.MergeAsync(
         $"/apis/coordination.k8s.io/v1/namespaces/{ClusterFixture.OperatorNamespace}/leases/{lease}",
         new JsonObject

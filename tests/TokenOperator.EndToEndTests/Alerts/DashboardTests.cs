@@ -5,16 +5,16 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests.Alerts;
 
-/// <summary>What the dashboard and the alerts ask for is what an operator exports.</summary>
+/// <summary>The dashboard and the alerts query only metrics that the operator exports.</summary>
 [Collection(AlertGroup.Name)]
 public sealed partial class DashboardTests(ClusterFixture cluster)
 {
-    /// <summary>Of the dashboard's metrics those that can be 0 at any moment.</summary>
+    /// <summary>The metrics of the dashboard that can be 0 at any time.</summary>
     private static readonly string[] Idle =
         ["workqueue_depth", "workqueue_longest_running_processor_seconds", "tokenoperator_watchdog_overdue_total", "tokenoperator_provider_rate_limit_waits_total"];
 
     [Fact]
-    public async Task Every_expression_of_the_dashboard_and_of_the_alerts_is_of_metrics_and_labels_that_the_operator_exports()
+    public async Task Every_expression_of_the_dashboard_and_of_the_alerts_uses_metrics_and_labels_that_the_operator_exports()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("on-the-dashboard");
@@ -38,14 +38,14 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
         }
     }
 
-    /// <summary>A moment at which as much as possible is wrong, so that no panel is empty because all is well.</summary>
+    /// <summary>Creates as many failures as possible, so that every panel has data.</summary>
     [Fact]
-    public async Task Every_panel_shows_data_while_something_is_wrong()
+    public async Task Every_panel_shows_data_under_failures()
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true }, postgres);
         await using var scraper = new Scraper(() => fixture.Operator);
-        // A rate needs to see the counter before it grows.
+        // A rate needs a sample of the counter before it grows.
         await scraper.PassAsync(2);
         await fixture.AddAccountAsync("mail");
         await fixture.AddAccountAsync("failing");
@@ -71,7 +71,7 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
         var story = new PromtoolStory(scraper);
         foreach (var expression in DashboardExpressions())
         {
-            // Without what stands in for data, and over all that was seen.
+            // Without the fallback for missing data, and over the whole time.
             story.ExpectValue(
                 scraper.Now - 1,
                 expression.Replace(" or vector(0)", "", StringComparison.Ordinal).Replace("$namespace", fixture.Namespace, StringComparison.Ordinal)
@@ -94,7 +94,7 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task The_kustomization_holds_the_rules_the_monitor_and_the_dashboard_for_the_sidecar_of_Grafana()
+    public async Task The_kustomization_contains_the_rules_the_monitor_and_the_dashboard_for_the_Grafana_sidecar()
     {
         var rendered = await cluster.Plane.Kubectl.RunAsync(["kustomize", Repository.File("config/monitoring")]);
         rendered.Should().Contain("kind: PrometheusRule").And.Contain("kind: ServiceMonitor").And.Contain("honorLabels: true")

@@ -5,14 +5,14 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests.Alerts;
 
-/// <summary>What was scraped, as input of <c>promtool test rules</c>, and what must fire when.</summary>
+/// <summary>Scraped metrics as input of <c>promtool test rules</c>, with the expected alerts.</summary>
 internal sealed partial class PromtoolStory(Scraper scraper)
 {
     private static readonly string Rules = Repository.File("config/monitoring/rules.yaml");
 
     private readonly StringBuilder _expectations = new();
 
-    /// <summary>At this minute just these alerts fire, of all that have the label matchers.</summary>
+    /// <summary>Expects exactly these alerts at this minute, of all that match the labels.</summary>
     public void Expect(int minute, string matchers, params string[] alerts)
     {
         _expectations.AppendLine(CultureInfo.InvariantCulture, $"      - eval_time: {minute}m");
@@ -22,7 +22,7 @@ internal sealed partial class PromtoolStory(Scraper scraper)
             _expectations.AppendLine(CultureInfo.InvariantCulture, $"          - {{labels: '{{alertname=\"{alert}\"}}', value: 1}}");
     }
 
-    /// <summary>At this minute the expression has a value that is greater than <paramref name="least"/>, and a number.</summary>
+    /// <summary>Expects a value greater than <paramref name="least"/> of an expression at this minute.</summary>
     public void ExpectValue(int minute, string expression, string least)
     {
         _expectations.AppendLine(CultureInfo.InvariantCulture, $"      - eval_time: {minute}m");
@@ -30,13 +30,13 @@ internal sealed partial class PromtoolStory(Scraper scraper)
         _expectations.AppendLine("        exp_samples: [{value: 1}]");
     }
 
-    /// <summary>Asks promtool, and fails with what it says.</summary>
+    /// <summary>Runs promtool, and fails with its output.</summary>
     public async Task TellAsync()
     {
         var file = Path.Combine(Path.GetTempPath(), $"alerts-{Guid.NewGuid():N}.yaml");
         await File.WriteAllTextAsync(file, Write());
         var result = await Promtool.RunAsync("test", "rules", file);
-        // After a failure the file stays: promtool says more of it by hand.
+        // The file stays after a failure, so that you can run promtool on it.
         result.ExitCode.Should().Be(0, "promtool says of {0}: {1}{2}", file, result.Output, result.Errors);
         File.Delete(file);
     }
@@ -56,11 +56,11 @@ internal sealed partial class PromtoolStory(Scraper scraper)
         return text.AppendLine("    promql_expr_test:").Append(_expectations).ToString();
     }
 
-    /// <summary>A series that the target no longer has ends at once, as it does in Prometheus.</summary>
+    /// <summary>Ends a series that the target no longer exports, as Prometheus does.</summary>
     private static string Values(double?[] values) => string.Join(' ', values.Select((value, minute) =>
         value?.ToString("0.###", CultureInfo.InvariantCulture) ?? (minute > 0 && values[minute - 1] is not null ? "stale" : "_")));
 
-    /// <summary>All that the operator exports, and what Prometheus adds.</summary>
+    /// <summary>All metrics that the operator exports, and those that Prometheus adds.</summary>
     [GeneratedRegex(@"\b(?:tokenoperator|leader_election|controller_runtime|workqueue|rest_client)_\w+|\bup\b")]
     internal static partial Regex Metric();
 }

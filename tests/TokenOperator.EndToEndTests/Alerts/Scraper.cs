@@ -4,9 +4,9 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>
-/// Scrapes an operator once a second, as Prometheus would once a minute, and keeps all that it said. One scrape is one
-/// minute of the story that is told to promtool: values stay as they are, and a moment (<c>*_timestamp_seconds</c>) stays
-/// as far from its scrape as it was, with a second for a minute. So a token of 60 s is one of 60 minutes.
+/// Scrapes an operator once a second, as Prometheus would once a minute, and keeps all samples. One scrape is one minute
+/// for promtool: values stay as they are, and the distance of a timestamp (<c>*_timestamp_seconds</c>) from its scrape is
+/// scaled from seconds to minutes. A token of 60 s becomes one of 60 minutes.
 /// </summary>
 internal sealed class Scraper : IAsyncDisposable
 {
@@ -19,14 +19,14 @@ internal sealed class Scraper : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
 
-    /// <summary>Begins at once.</summary>
+    /// <summary>Starts to scrape.</summary>
     public Scraper(Func<OperatorProcess> target)
     {
         _target = target;
         _running = RunAsync();
     }
 
-    /// <summary>The minute that comes next.</summary>
+    /// <summary>The next minute.</summary>
     public int Now
     {
         get
@@ -36,14 +36,14 @@ internal sealed class Scraper : IAsyncDisposable
         }
     }
 
-    /// <summary>The last minute that had begun at this moment.</summary>
+    /// <summary>The minute of a moment.</summary>
     public int MinuteOf(DateTimeOffset moment)
     {
         lock (_scrapes)
             return _times.FindLastIndex(time => time <= moment);
     }
 
-    /// <summary>All series that were seen, with a value, or null, for each minute.</summary>
+    /// <summary>All series, with a value or null for each minute.</summary>
     public IReadOnlyDictionary<string, double?[]> Series
     {
         get
@@ -57,14 +57,14 @@ internal sealed class Scraper : IAsyncDisposable
         }
     }
 
-    /// <summary>The latest value of the one series of this metric that has the label; null when there is none.</summary>
+    /// <summary>The latest value of the only series of a metric with a label; null if there is none.</summary>
     public double? Latest(string metric, string label)
     {
         lock (_scrapes)
             return _scrapes.Count == 0 ? null : Find(_scrapes[^1], metric, label);
     }
 
-    /// <summary>The first minute from <paramref name="from"/> on in which the metric's series with this label is as <paramref name="test"/> says.</summary>
+    /// <summary>The first minute from <paramref name="from"/> on at which the series of a metric with a label passes <paramref name="test"/>.</summary>
     public int First(string metric, string label, Func<double, bool> test, int from = 0)
     {
         lock (_scrapes)
@@ -74,14 +74,14 @@ internal sealed class Scraper : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until that many scrapes were made from now on.</summary>
+    /// <summary>Waits for a number of further scrapes.</summary>
     public Task PassAsync(int minutes)
     {
         var end = Now + minutes;
         return Eventually.IsTrueAsync(() => Now > end, TimeSpan.FromMinutes(2));
     }
 
-    /// <summary>Waits for a scrape whose value of the metric with this label is as <paramref name="test"/> says.</summary>
+    /// <summary>Waits for a scrape in which the series of a metric with a label passes <paramref name="test"/>.</summary>
     public Task SeesAsync(string metric, string label, Func<double, bool> test) =>
         Eventually.IsTrueAsync(() => Latest(metric, label) is { } value && test(value), TimeSpan.FromMinutes(3));
 
@@ -107,7 +107,7 @@ internal sealed class Scraper : IAsyncDisposable
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // The story is over.
+            // The test is over.
         }
     }
 
@@ -137,7 +137,7 @@ internal sealed class Scraper : IAsyncDisposable
         }
     }
 
-    /// <summary>As Prometheus does with honor_labels: what the target is called is added to what the sample says.</summary>
+    /// <summary>Adds the target's labels to those of a sample, as Prometheus does with honor_labels.</summary>
     private static void Add(Dictionary<string, double> samples, string line, string target, double origin)
     {
         // NAME{LABELS} VALUE, or NAME VALUE; a timestamp may follow.

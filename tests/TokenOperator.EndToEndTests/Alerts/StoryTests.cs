@@ -4,12 +4,12 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests.Alerts;
 
-/// <summary>One account's life, as a person finds it afterwards.</summary>
+/// <summary>The history of an account, as an administrator finds it afterwards.</summary>
 [Collection(AlertGroup.Name)]
 public sealed class StoryTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task One_grep_in_the_log_and_kubectl_describe_each_tell_the_life_of_one_account()
+    public async Task One_grep_in_the_log_and_kubectl_describe_each_show_the_history_of_an_account()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync(("Logging__Format", "json"), ("Logging__LogLevel__TokenOperator", "Information"));

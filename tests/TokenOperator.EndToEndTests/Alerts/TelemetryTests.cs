@@ -2,12 +2,12 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests.Alerts;
 
-/// <summary>What goes out by OTLP.</summary>
+/// <summary>The telemetry that the operator sends by OTLP.</summary>
 [Collection(AlertGroup.Name)]
 public sealed class TelemetryTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task Metrics_and_traces_of_Postgres_and_HTTP_go_out_by_OTLP_and_hold_no_secret()
+    public async Task Metrics_and_traces_of_Postgres_and_HTTP_are_sent_by_OTLP_and_contain_no_secret()
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         await using var fixture = await OperatorFixture.CreateAsync(cluster);

@@ -3,7 +3,7 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests.Alerts;
 
-/// <summary>All of it in one: a grant ends, the alert fires, status names the cause, a person consents again, the alert resolves, and the app never noticed.</summary>
+/// <summary>A full cycle: a grant is revoked, the alert fires, the status names the cause, a person consents again, the alert resolves, and the application never fails.</summary>
 [Collection(AlertGroup.Name)]
 public sealed class WholeStoryTests(ClusterFixture cluster)
 {
@@ -11,7 +11,7 @@ public sealed class WholeStoryTests(ClusterFixture cluster)
     private const string NeedsHuman = "tokenoperator_oauthtoken_needs_human";
 
     [Fact]
-    public async Task A_person_who_is_faster_than_the_expiry_mends_a_dead_grant_and_the_mounted_file_never_holds_an_expired_token()
+    public async Task A_person_who_consents_before_the_expiry_fixes_a_dead_grant_and_the_mounted_file_never_holds_an_expired_token()
     {
         await using var fixture = await ConsentFixture.CreateAsync(cluster, new OpenIddictServerOptions { TokenLifetime = TimeSpan.FromMinutes(10) });
         await fixture.StartOperatorAsync();

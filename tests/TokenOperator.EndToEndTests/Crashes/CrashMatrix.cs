@@ -5,8 +5,8 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.EndToEndTests.Crashes;
 
 /// <summary>
-/// One operator with an account at each <see cref="CrashPoint"/> with each kind of provider at the same time, one SIGKILL, and a
-/// successor that finds it all.
+/// One operator with an account at each <see cref="CrashPoint"/> and each kind of provider at the same time, one SIGKILL, and a
+/// successor that recovers all accounts.
 /// </summary>
 internal sealed class CrashMatrix : IAsyncDisposable
 {
@@ -49,7 +49,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
         return matrix;
     }
 
-    /// <summary>Brings every account to its point, kills the operator, and lets a successor find what it left.</summary>
+    /// <summary>Brings every account to its crash point, kills the operator, and starts a successor.</summary>
     public async Task<IReadOnlyDictionary<CrashCase, CrashOutcome>> RunAsync()
     {
         var victim = await StartOperatorAsync();
@@ -64,7 +64,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
         await NoneAsync(UnreachedAsync, "every account is held at its point");
         await victim.KillAsync();
         await DisarmAsync();
-        // Withdrawn, so that what is asked again is asked for the sake of the open claim alone.
+        // Withdrawn, so that only the open claim can cause a further request.
         await _fixture.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _fixture.Namespace, "--all", $"{Requested}-"]);
 
         await StartOperatorAsync();
@@ -122,7 +122,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
         return await _fixture.StartOperatorAsync(
         [
             ("KUBECONFIG", kubeconfig),
-            // Every account is held at its point at the same time.
+            // Every account is held at its crash point at the same time.
             ("Concurrency", "128"),
             ("ConnectionStrings__Postgres", _fixture.Database.ConnectionString + ";Maximum Pool Size=60;Command Timeout=120"),
             .. _providers.Select(p => ($"Providers__{p.Key}__TokenEndpoint", new Uri(p.Value.Address, "/token").ToString())),
@@ -131,7 +131,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
         ]);
     }
 
-    /// <summary>Makes the seeds and the OAuthTokens of one flow, in one go.</summary>
+    /// <summary>Creates the seeds and the OAuthTokens of one flow with one command.</summary>
     private Task ApplyAsync(string flow) => Task.WhenAll(_cases.Where(c => c.Point.Flow == flow).Select(async c =>
     {
         await _fixture.WriteSeedAsync(c.Name, c.Seed);
@@ -159,14 +159,14 @@ internal sealed class CrashMatrix : IAsyncDisposable
         }
     }
 
-    /// <summary>Accounts that have not come to their point.</summary>
+    /// <summary>Accounts that have not reached their crash point.</summary>
     private async Task<IReadOnlyList<string>> UnreachedAsync()
     {
         var held = await _rows!.WaitingAsync();
         return [.. _cases.Where(c => _holds.TryGetValue(c, out var hold) ? hold.Waiting == 0 : !held.Contains((c.Provider, c.Name))).Select(c => $"{c.Name} ({c.Point.Name})")];
     }
 
-    /// <summary>The process is dead: what was not to happen is dropped, what was under way in Postgres happens now.</summary>
+    /// <summary>After the process is dead, cancels the statements that should have no effect, and releases the others.</summary>
     private async Task DisarmAsync()
     {
         foreach (var c in _cases)
@@ -190,7 +190,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
     private Dictionary<string, int> Asked() =>
         _ledgers.Values.SelectMany(ledger => ledger.Read()).GroupBy(request => request.Account).ToDictionary(group => group.Key, group => group.Count());
 
-    /// <summary>Accounts that are neither served with the newest token there is nor given up for a human.</summary>
+    /// <summary>Accounts that neither have the newest token nor wait for a new consent.</summary>
     private async Task<IReadOnlyList<string>> UnsettledAsync()
     {
         var open = await _fixture.QueryAsync("select coalesce(string_agg(account, ' '), '') from oauth_tokens where claim_expires_at is not null");
@@ -209,7 +209,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
                 && secret["expires_at"] == views[name]["expiresAt"]);
     }
 
-    /// <summary>What was kept is kept in truth: the stored refresh token brings another access token.</summary>
+    /// <summary>Verifies that the stored refresh token still works.</summary>
     private async Task ProveAsync(Dictionary<CrashCase, CrashOutcome> outcomes)
     {
         await _fixture.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", _fixture.Namespace, "--all", $"{Requested}=second"]);

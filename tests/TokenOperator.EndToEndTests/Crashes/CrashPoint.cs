@@ -2,15 +2,15 @@ using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests.Crashes;
 
-/// <summary>A moment at which the operator is killed. Each is brought about from outside; the product knows nothing of it.</summary>
+/// <summary>A point at which the operator is killed. Tests create it from outside, without support in the product.</summary>
 /// <param name="Flow"><c>refresh</c> of an account that has a token, or <c>seed</c>: import and first refresh.</param>
-/// <param name="Name">As docs/reliability.md calls it.</param>
+/// <param name="Name">The name in docs/reliability.md.</param>
 internal abstract record CrashPoint(string Flow, string Name)
 {
-    /// <summary>A provider that rotates handed out its reply, and it never reached a commit.</summary>
+    /// <summary>True if a rotating provider has replied and the reply is never committed.</summary>
     public bool LosesReply { get; init; }
 
-    /// <summary>All of them, in the order in which a process comes by.</summary>
+    /// <summary>All crash points, in the order of the flow.</summary>
     public static IReadOnlyList<CrashPoint> All { get; } =
     [
         .. Common("refresh"),
@@ -34,7 +34,7 @@ internal abstract record CrashPoint(string Flow, string Name)
         new AtApi(flow, "after the status is written, its answer unread", HoldAt.Answer, "PATCH", "/oauthtokens/{0}/status"),
     ];
 
-    /// <summary>Held inside the database, which then carries the statement out, or not, when its client is dead.</summary>
+    /// <summary>Held inside Postgres, which executes the statement or cancels it after its client is dead.</summary>
     internal sealed record InPostgres(string Flow, string Name, RowStep Step, bool Happens) : CrashPoint(Flow, Name);
 
     /// <summary>Held between the operator and the provider.</summary>
@@ -44,16 +44,16 @@ internal abstract record CrashPoint(string Flow, string Name)
     internal sealed record AtApi(string Flow, string Name, HoldAt At, string Method, string Path) : CrashPoint(Flow, Name);
 }
 
-/// <summary>One account at one provider that is at one point when the operator is killed.</summary>
-/// <param name="Point">The point.</param>
+/// <summary>An account at a provider that is at a crash point when the operator is killed.</summary>
+/// <param name="Point">The crash point.</param>
 /// <param name="Provider">The provider's name.</param>
-/// <param name="Name">Of the account and of its OAuthToken.</param>
-/// <param name="Seed">The refresh token that it begins with.</param>
+/// <param name="Name">The name of the account and of its OAuthToken.</param>
+/// <param name="Seed">Its first refresh token.</param>
 internal sealed record CrashCase(CrashPoint Point, string Provider, string Name, string Seed);
 
-/// <summary>What became of it.</summary>
-/// <param name="Asked">How often the provider was asked, by the killed process and by its successor.</param>
-/// <param name="Lost">True when a human must consent again.</param>
+/// <summary>The outcome for an account.</summary>
+/// <param name="Asked">The number of refresh requests of the killed process and of its successor.</param>
+/// <param name="Lost">True if a person must consent again.</param>
 internal sealed record CrashOutcome(int Asked, bool Lost)
 {
     /// <inheritdoc/>

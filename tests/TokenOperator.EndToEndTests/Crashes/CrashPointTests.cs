@@ -3,17 +3,17 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests.Crashes;
 
-/// <summary>A crash at every step of a refresh and of a seed, and the table of it in docs/reliability.md.</summary>
+/// <summary>Tests a crash at every step of a refresh and of a seed, and the table in docs/reliability.md.</summary>
 [Collection(AlertGroup.Name)]
 public sealed class CrashPointTests(ClusterFixture cluster)
 {
-    /// <summary>Set to 1, it lets the test write the table instead of comparing it.</summary>
+    /// <summary>Set this variable to 1 to make the test write the table instead of comparing it.</summary>
     private const string UpdateVariable = "TOKEN_OPERATOR_UPDATE_DOCS";
     private const string Begin = "<!-- crash points: begin -->\n";
     private const string End = "<!-- crash points: end -->";
 
     [Fact]
-    public async Task A_crash_at_any_point_loses_nothing_but_a_reply_that_was_not_committed_at_a_provider_that_rotates_without_a_grace_period()
+    public async Task A_crash_at_any_point_loses_only_an_uncommitted_reply_of_a_provider_that_rotates_without_a_grace_period()
     {
         await using var matrix = await CrashMatrix.CreateAsync(cluster);
         var outcomes = await matrix.RunAsync();

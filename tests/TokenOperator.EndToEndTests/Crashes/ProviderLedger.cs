@@ -3,10 +3,10 @@ using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests.Crashes;
 
-/// <summary>Whose each request at a provider was, read off the tokens: a refresh token is the account's that it was handed out to.</summary>
+/// <summary>Assigns the requests at a provider to accounts by their refresh tokens.</summary>
 internal sealed class ProviderLedger(HttpFaultProxy proxy, IReadOnlyDictionary<string, string> accountsBySeed)
 {
-    /// <summary>Requests that reached the provider, with the account and the access token that was granted, oldest first.</summary>
+    /// <summary>The requests that the provider received, with the account and the granted access token, oldest first.</summary>
     public IReadOnlyList<(string Account, string? Granted)> Read()
     {
         var accounts = new Dictionary<string, string>(accountsBySeed);
@@ -24,7 +24,7 @@ internal sealed class ProviderLedger(HttpFaultProxy proxy, IReadOnlyDictionary<s
         return found;
     }
 
-    /// <summary>Whose a request is that may not have reached the provider yet.</summary>
+    /// <summary>The account of a request that the provider may not have received yet.</summary>
     public string? AccountOf(HttpExchange request)
     {
         if (request.Field("refresh_token") is not { } presented)

@@ -9,7 +9,7 @@ public sealed class ChildProcessTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task Its_exit_code_and_what_it_says_on_both_streams_are_kept()
+    public async Task Its_exit_code_and_both_output_streams_are_kept()
     {
         await using var child = Shell("echo out; echo err >&2; echo \"$GREETING\"; exit 7");
 
@@ -19,7 +19,7 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stop_lets_it_finish_what_it_does_at_SIGTERM()
+    public async Task A_stop_lets_the_program_finish_its_SIGTERM_handler()
     {
         await using var child = Shell("trap 'echo finishing; exit 3' TERM; echo ready; while :; do sleep 0.01; done");
         await Eventually.IsTrueAsync(() => File.ReadAllText(child.LogFile).Contains("ready", StringComparison.Ordinal));
@@ -40,7 +40,7 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     [Fact]
-    public void A_program_that_is_not_there_is_named()
+    public void A_missing_program_is_named()
     {
         var start = () => ChildProcess.Start(new ChildProcessOptions("/nowhere/etcd", []) { LogFile = Path.Combine(_folder, "log") });
 

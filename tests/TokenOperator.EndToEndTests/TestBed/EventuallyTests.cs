@@ -5,7 +5,7 @@ namespace TokenOperator.EndToEndTests.TestBed;
 public sealed class EventuallyTests
 {
     [Fact]
-    public async Task It_returns_what_satisfied_the_condition()
+    public async Task It_returns_the_state_that_satisfied_the_condition()
     {
         var looks = 0;
 
@@ -13,7 +13,7 @@ public sealed class EventuallyTests
     }
 
     [Fact]
-    public async Task A_deadline_that_passed_tells_the_condition_and_what_was_seen_last()
+    public async Task After_the_deadline_the_message_shows_the_condition_and_the_last_state()
     {
         var wait = () => Eventually.SeesAsync(() => "still pending", seen => seen == "ready", TimeSpan.FromMilliseconds(30));
 
@@ -21,7 +21,7 @@ public sealed class EventuallyTests
     }
 
     [Fact]
-    public async Task An_error_while_looking_counts_as_not_yet_and_is_shown_at_the_deadline()
+    public async Task An_exception_counts_as_not_satisfied_and_is_shown_at_the_deadline()
     {
         var looks = 0;
         await Eventually.IsTrueAsync(() => ++looks > 2 ? true : throw new InvalidOperationException("no answer"));

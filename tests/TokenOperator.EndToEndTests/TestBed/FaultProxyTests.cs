@@ -34,7 +34,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_stalled_is_held_in_its_direction_and_goes_on_when_the_stall_ends()
+    public async Task Stalled_bytes_are_held_in_their_direction_and_delivered_when_the_stall_ends()
     {
         using var client = await ConnectAsync();
         await client.EchoAsync("warm");
@@ -54,7 +54,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_black_hole_old_connections_stay_dead_in_silence_and_new_ones_work()
+    public async Task After_a_black_hole_old_connections_stay_dead_without_notice_and_new_ones_work()
     {
         using var old = await ConnectAsync();
         await old.EchoAsync("warm");
@@ -75,7 +75,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_half_open_connection_is_over_at_the_server_and_not_told_to_the_client()
+    public async Task A_half_open_connection_ends_at_the_server_without_notice_to_the_client()
     {
         using var client = await ConnectAsync();
         await client.EchoAsync("warm");
@@ -89,7 +89,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_cut_ends_what_is_open_by_a_reset_or_in_order_and_new_connections_work(bool reset)
+    public async Task A_cut_ends_open_connections_by_a_reset_or_in_order_and_new_connections_work(bool reset)
     {
         using var client = await ConnectAsync();
         await client.EchoAsync("warm");
@@ -104,7 +104,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refusing_proxy_looks_as_if_nobody_listened_and_comes_back_on_its_port()
+    public async Task A_refusing_proxy_looks_like_a_closed_port_and_returns_on_the_same_port()
     {
         using var client = await ConnectAsync();
         await client.EchoAsync("warm");
@@ -135,7 +135,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Latency_delays_every_byte_each_way_and_loses_none()
+    public async Task Latency_delays_every_byte_in_both_directions_and_loses_none()
     {
         using var client = await ConnectAsync();
         _proxy.Latency = TimeSpan.FromMilliseconds(60);
@@ -145,7 +145,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_is_not_there_shows_as_a_reset()
+    public async Task A_missing_server_shows_as_a_reset()
     {
         await using var nowhere = FaultProxy.Start("127.0.0.1", Ports.Free());
         using var client = new EchoClient();
@@ -164,7 +164,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
     {
         private NetworkStream? _stream;
 
-        // Asked for once: a client whose sending side has ended counts as not connected.
+        // Read once: a client whose sending side has ended counts as not connected.
         private NetworkStream Stream => _stream ??= GetStream();
 
         public Task SendAsync(string text) => Stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(text)).AsTask();
@@ -184,7 +184,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         }
     }
 
-    /// <summary>Sends back what it receives, until the client ends.</summary>
+    /// <summary>Echoes all bytes until the client ends.</summary>
     private sealed class EchoServer : IDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -244,7 +244,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
                 }
                 catch (SocketException)
                 {
-                    // Cut off, as some tests do.
+                    // The connection was cut by the test.
                 }
             }
 

@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests.TestBed;
 
-/// <summary>hack/test-assets.sh, with stand-ins for apt and for the build, so that nothing is downloaded or compiled.</summary>
+/// <summary>hack/test-assets.sh with stubs for apt and for the build, so that nothing is downloaded or compiled.</summary>
 public sealed class TestAssetsScriptTests : IDisposable
 {
     private const string Reflect2 = "github.com/modern-go/reflect2";
@@ -37,7 +37,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task The_folder_that_KUBEBUILDER_ASSETS_names_is_printed_alone()
+    public async Task Only_the_folder_that_KUBEBUILDER_ASSETS_names_is_printed()
     {
         var given = WritePrograms("given", "etcd", "kube-apiserver", "kubectl");
         _environment["KUBEBUILDER_ASSETS"] = given;
@@ -46,7 +46,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task A_KUBEBUILDER_ASSETS_that_lacks_a_server_is_refused_by_name()
+    public async Task A_KUBEBUILDER_ASSETS_without_a_server_is_refused_by_name()
     {
         _environment["KUBEBUILDER_ASSETS"] = WritePrograms("given", "etcd");
 
@@ -83,7 +83,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task An_archive_with_a_wrong_checksum_is_refused_and_nothing_is_kept_of_it()
+    public async Task An_archive_with_a_wrong_checksum_is_refused_and_not_kept()
     {
         await WriteArchiveAsync(damaged: true);
 
@@ -96,14 +96,14 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task A_build_that_was_interrupted_leaves_no_cache_and_goes_on_without_a_second_download()
+    public async Task An_interrupted_build_leaves_no_cache_and_resumes_without_a_second_download()
     {
         WriteDebian(build: "echo $$ >\"$HOME/building\"; exec sleep 600");
         var building = Path.Combine(Cache, "kubernetes.work", "building");
         await using var first = ChildProcess.Start(new ChildProcessOptions(Script, []) { LogFile = Path.Combine(_folder, "log"), Environment = _environment });
         var build = await Eventually.SeesAsync(() => File.ReadAllText(building).Trim(), id => id.Length > 0);
 
-        // Not SIGINT, which the script ends by as well: where the tests run in the background, their children ignore it.
+        // Not SIGINT, which the script handles as well: children of a background job ignore it.
         await first.SignalAsync("TERM");
 
         (await first.WaitForExitAsync()).Should().Be(130);
@@ -135,7 +135,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task A_build_that_fails_shows_how_it_ended()
+    public async Task A_failed_build_shows_its_last_output()
     {
         WriteDebian(build: "echo undefined: something; exit 2");
 
@@ -148,7 +148,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task A_release_of_Debian_whose_source_package_is_too_new_is_told_the_other_ways()
+    public async Task On_a_Debian_release_whose_source_package_is_too_new_the_message_names_the_alternatives()
     {
         WriteDebian(Builds, version: "1.33.4+ds-1");
 
@@ -158,7 +158,7 @@ public sealed class TestAssetsScriptTests : IDisposable
         result.Errors.Should().Contain("1.33.4+ds-1").And.Contain("ENVTEST_URL").And.Contain("KUBEBUILDER_ASSETS");
     }
 
-    // What the build leaves, in the place where it leaves it.
+    // The output of the build, in its usual place.
     private string Builds =>
         $"""
         test -e "$HOME/tree/source/vendor/{Reflect2}/of-debian" || exit 1
@@ -184,7 +184,7 @@ public sealed class TestAssetsScriptTests : IDisposable
         var make = WriteTool("make.stand-in", build);
         WriteTool("make", "exit 1");
         WriteTool("apt-cache", $"echo 'Version: {version}'");
-        // Downloads are empty files; the source is a real archive of next to nothing.
+        // Downloads are empty files. The source is a real, almost empty archive.
         WriteTool(
             "apt-get",
             $"""
@@ -194,7 +194,7 @@ public sealed class TestAssetsScriptTests : IDisposable
               *source*) mkdir -p 'kubernetes-1/vendor/{Reflect2}' && tar czf kubernetes_1.orig.tar.gz kubernetes-1 ;;
             esac
             """);
-        // Go's folder comes first on the build's PATH, so that is where the stand-in for make has to lie.
+        // The build puts Go's folder first on PATH, so the stub for make must be there.
         WriteTool(
             "dpkg",
             $"""

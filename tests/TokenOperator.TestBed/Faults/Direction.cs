@@ -1,10 +1,10 @@
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>Which way bytes go, seen from the one that connects.</summary>
+/// <summary>The direction of bytes, as seen from the client.</summary>
 [Flags]
 public enum Direction
 {
-    /// <summary>No way.</summary>
+    /// <summary>Neither direction.</summary>
     None = 0,
 
     /// <summary>From the client to the server.</summary>
@@ -13,6 +13,6 @@ public enum Direction
     /// <summary>From the server to the client.</summary>
     ToClient = 2,
 
-    /// <summary>Both ways.</summary>
+    /// <summary>Both directions.</summary>
     Both = ToServer | ToClient,
 }

@@ -1,4 +1,4 @@
-// Faults between two parts, as a network has them. May open sockets on this machine; knows nothing of what passes through, so TLS does.
+// Network faults between two processes. May open sockets on this machine. It relays bytes without reading them, so TLS works.
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
@@ -6,9 +6,9 @@ using System.Net.Sockets;
 namespace TokenOperator.TestBed.Faults;
 
 /// <summary>
-/// A TCP relay on 127.0.0.1 that a test lets fail. <see cref="Refuse"/>, <see cref="Stall"/> and <see cref="Blackhole"/> hold
-/// until another of them or <see cref="Pass"/>; <see cref="Cut"/>, <see cref="CutAfter"/> and <see cref="HalfOpen"/> hit the
-/// connections that are open. Safe for parallel use.
+/// A TCP relay on 127.0.0.1 with faults that a test injects. <see cref="Refuse"/>, <see cref="Stall"/> and <see cref="Blackhole"/> last
+/// until the next of them or <see cref="Pass"/>. <see cref="Cut"/>, <see cref="CutAfter"/> and <see cref="HalfOpen"/> affect the
+/// open connections. Thread-safe.
 /// </summary>
 public sealed class FaultProxy : IAsyncDisposable
 {
@@ -24,23 +24,23 @@ public sealed class FaultProxy : IAsyncDisposable
 
     private FaultProxy(DnsEndPoint server) => (_server, Port) = (server, Ports.Free());
 
-    /// <summary>The port on 127.0.0.1 that takes the place of the server's; the same for ever.</summary>
+    /// <summary>The port on 127.0.0.1 that replaces that of the server. It never changes.</summary>
     public int Port { get; }
 
-    /// <summary>Each byte comes this much later, in each direction; its order and the throughput stay.</summary>
+    /// <summary>The delay of each byte in each direction. Order and throughput do not change.</summary>
     public TimeSpan Latency
     {
         get => new(Interlocked.Read(ref _latencyTicks));
         set => Interlocked.Exchange(ref _latencyTicks, value.Ticks);
     }
 
-    /// <summary>How many connections were accepted so far.</summary>
+    /// <summary>The number of connections that were accepted so far.</summary>
     public int ConnectionCount => _connectionCount;
 
-    /// <summary>How many connections are open now, dead ones that nobody has noticed included.</summary>
+    /// <summary>The number of open connections, including dead ones that neither side has noticed.</summary>
     public int OpenConnections => _connections.Count;
 
-    /// <summary>Starts one in front of a server, which need not be there yet.</summary>
+    /// <summary>Starts a proxy in front of a server, which may start later.</summary>
     public static FaultProxy Start(string host, int port)
     {
         var proxy = new FaultProxy(new DnsEndPoint(host, port, AddressFamily.InterNetwork));
@@ -48,20 +48,20 @@ public sealed class FaultProxy : IAsyncDisposable
         return proxy;
     }
 
-    /// <summary>Starts one in front of the server of an address.</summary>
+    /// <summary>Starts a proxy in front of the server at an address.</summary>
     public static FaultProxy Start(Uri server)
     {
         ArgumentNullException.ThrowIfNull(server);
         return Start(server.Host, server.Port);
     }
 
-    /// <summary>The same address by way of this proxy; for https the server's certificate must be good for 127.0.0.1.</summary>
+    /// <summary>The same address through this proxy. For https, the server's certificate must be valid for 127.0.0.1.</summary>
     public Uri Through(Uri address) => new UriBuilder(address) { Host = "127.0.0.1", Port = Port }.Uri;
 
-    /// <summary>New connections lead to another server, as when an address moves.</summary>
+    /// <summary>Directs new connections to another server, as when an address moves.</summary>
     public void Redirect(string host, int port) => _server = new DnsEndPoint(host, port, AddressFamily.InterNetwork);
 
-    /// <summary>Ends refusing, stalling, swallowing and latency. What was held goes on; connections that lost bytes stay dead.</summary>
+    /// <summary>Ends all lasting faults and the latency. Held bytes are delivered. Connections that lost bytes stay dead.</summary>
     public void Pass()
     {
         Latency = TimeSpan.Zero;
@@ -74,7 +74,7 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>The server is gone: open connections are reset, new ones refused.</summary>
+    /// <summary>Simulates a server that is gone: open connections are reset, and new ones are refused.</summary>
     public void Refuse()
     {
         lock (_state)
@@ -86,7 +86,7 @@ public sealed class FaultProxy : IAsyncDisposable
         Cut();
     }
 
-    /// <summary>New connections are accepted and all bytes held, on open ones, too, until <see cref="Pass"/>: nothing is lost.</summary>
+    /// <summary>Accepts new connections and holds all bytes, on open connections too, until <see cref="Pass"/>. No byte is lost.</summary>
     public void Stall(Direction direction = Direction.Both)
     {
         Pass();
@@ -98,8 +98,8 @@ public sealed class FaultProxy : IAsyncDisposable
     }
 
     /// <summary>
-    /// A packet filter that forgot everything: new connections are accepted, and no byte arrives in either direction, on open
-    /// ones, too. After <see cref="Pass"/> new connections work; those of before stay dead, and nobody is told.
+    /// Simulates a packet filter that lost its state: new connections are accepted, and no byte arrives in either direction, on open
+    /// connections too. After <see cref="Pass"/> new connections work. Earlier ones stay dead without notice to either side.
     /// </summary>
     public void Blackhole()
     {
@@ -108,21 +108,21 @@ public sealed class FaultProxy : IAsyncDisposable
         HalfOpen();
     }
 
-    /// <summary>The open connections end at the server, and the client is not told: what it sends is lost. New ones work.</summary>
+    /// <summary>Ends the open connections at the server without notice to the client, whose bytes are lost. New connections work.</summary>
     public void HalfOpen()
     {
         foreach (var connection in _connections.Keys)
             connection.LoseServer();
     }
 
-    /// <summary>Ends the open connections on both sides: by RST, or in order by FIN. New ones work.</summary>
+    /// <summary>Ends the open connections on both sides, by RST or by FIN. New connections work.</summary>
     public void Cut(bool reset = true)
     {
         foreach (var connection in _connections.Keys)
             connection.Cut(reset);
     }
 
-    /// <summary>Resets each connection, open or new, that has carried <paramref name="bytes"/> more in this direction; null ends that.</summary>
+    /// <summary>Resets each connection, open or new, after <paramref name="bytes"/> further bytes in this direction; null ends that.</summary>
     public void CutAfter(long? bytes, Direction direction)
     {
         Limit = bytes is null ? null : (bytes.Value, direction);
@@ -140,10 +140,10 @@ public sealed class FaultProxy : IAsyncDisposable
         _stop.Dispose();
     }
 
-    /// <summary>What <see cref="CutAfter"/> asked for.</summary>
+    /// <summary>The limit that <see cref="CutAfter"/> set.</summary>
     internal (long Bytes, Direction Direction)? Limit { get; private set; }
 
-    /// <summary>Completed while bytes may pass.</summary>
+    /// <summary>Completed while bytes can pass.</summary>
     internal Task Gate(Direction direction)
     {
         lock (_state)
@@ -179,7 +179,7 @@ public sealed class FaultProxy : IAsyncDisposable
                 var connection = new FaultyConnection(this, client, _server);
                 var run = new TaskCompletionSource();
                 _connections[connection] = run.Task;
-                // After it is listed: a black hole that begins now finds it there, or is found here.
+                // After the connection is listed: a black hole that starts now finds it in the list, or this check finds the black hole.
                 if (_isBlackhole)
                     connection.LoseServer();
                 Interlocked.Increment(ref _connectionCount);
@@ -188,7 +188,7 @@ public sealed class FaultProxy : IAsyncDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
-            // The listener was closed: the server is to look gone.
+            // The listener was closed, to simulate a server that is gone.
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
     private readonly CancellationTokenSource _cut = new();
     private volatile bool _serverLost;
 
-    /// <summary>Relays until both sides have ended. Never throws.</summary>
+    /// <summary>Relays bytes until both sides have ended. Never throws.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _cut.Token);
@@ -26,7 +26,7 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
         }
         catch (Exception e) when (IsEnd(e))
         {
-            // One side has gone, or the server is not there: the other is told by a reset.
+            // One side is gone, or the server cannot be reached. The other side gets a reset.
             Cut(reset: true);
         }
     }
@@ -39,14 +39,14 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
         _cut.Dispose();
     }
 
-    /// <summary>From now on nothing reaches the server, nothing comes, and the client is not told.</summary>
+    /// <summary>From now on no byte arrives in either direction, without notice to the client.</summary>
     public void LoseServer()
     {
         _serverLost = true;
         _server.Dispose();
     }
 
-    /// <summary>Ends it on both sides.</summary>
+    /// <summary>Ends the connection on both sides.</summary>
     public void Cut(bool reset)
     {
         Action<Socket> end = reset ? Reset : socket => socket.Shutdown(SocketShutdown.Both);
@@ -58,12 +58,12 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
-                // It has ended by itself.
+                // The connection has already ended.
             }
         }
     }
 
-    /// <summary>Begins to count what is carried.</summary>
+    /// <summary>Starts to count the bytes.</summary>
     public void Count()
     {
         lock (_carried)
@@ -84,7 +84,7 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
         }
         catch (Exception e) when (IsEnd(e) && _serverLost)
         {
-            // Nobody is told.
+            // Neither side is notified.
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
 
     private async Task RelayAsync(Socket from, Socket to, Direction direction, CancellationToken stop)
     {
-        // Bounded, so that what is held back is held back at the sender, too, as by a full window.
+        // Bounded, so that the sender blocks too, as with a full TCP window.
         var pieces = Channel.CreateBounded<(long Due, byte[] Bytes)>(64);
         var reading = ReadAsync(from, pieces.Writer, stop);
         try
@@ -106,14 +106,14 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
                     await SendAsync(to, direction, bytes, stop);
             }
 
-            // The end travels in its place, too.
+            // The end of the stream is also delivered in its place.
             await proxy.Gate(direction).WaitAsync(stop);
             if (!_serverLost)
                 to.Shutdown(SocketShutdown.Send);
         }
         catch (Exception e) when (IsEnd(e) && _serverLost)
         {
-            // Nobody is told.
+            // Neither side is notified.
         }
         catch (Exception e) when (IsEnd(e))
         {
@@ -154,7 +154,7 @@ internal sealed class FaultyConnection(FaultProxy proxy, Socket client, DnsEndPo
         }
         catch (Exception e) when (IsEnd(e))
         {
-            // A reset goes on as a reset.
+            // A reset is relayed as a reset.
             pieces.Complete(e);
         }
     }

@@ -2,22 +2,22 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>A request as it came to a <see cref="HttpFaultProxy"/>, and what became of it.</summary>
-/// <param name="Method">GET, PATCH and their like.</param>
+/// <summary>A request to a <see cref="HttpFaultProxy"/>, and its outcome.</summary>
+/// <param name="Method">GET, PATCH and so on.</param>
 /// <param name="Path">The path, without the query.</param>
-/// <param name="Query">The query with its question mark, or nothing.</param>
-/// <param name="Body">The body as text, or nothing.</param>
+/// <param name="Query">The query with its question mark, or empty.</param>
+/// <param name="Body">The body as text, or empty.</param>
 public sealed record HttpExchange(string Method, string Path, string Query, string Body)
 {
-    /// <summary>Which form of the answer was asked for.</summary>
+    /// <summary>The Accept header.</summary>
     public string Accept { get; init; } = "";
 
-    /// <summary>True once the request went on to the server.</summary>
+    /// <summary>True once the request was sent to the server.</summary>
     public bool Forwarded { get; internal set; }
 
-    /// <summary>The body of the server's answer, but for a GET; whether it reached the client is another matter.</summary>
+    /// <summary>The body of the server's answer, except for a GET. The client may not have received it.</summary>
     public string? Answer { get; internal set; }
 
-    /// <summary>A field of a form; null when there is none.</summary>
+    /// <summary>A form field, or null.</summary>
     public string? Field(string name) => new FormReader(Body).ReadForm().TryGetValue(name, out var value) ? value.ToString() : null;
 }

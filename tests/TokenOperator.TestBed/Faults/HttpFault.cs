@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>What a <see cref="HttpFaultProxy"/> does to the requests that match, from the moment that it is made until <see cref="End"/>.</summary>
+/// <summary>A fault that a <see cref="HttpFaultProxy"/> injects into matching requests until <see cref="End"/>.</summary>
 public sealed class HttpFault
 {
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -14,13 +14,13 @@ public sealed class HttpFault
     private HttpFault(Func<HttpExchange, bool> match, Func<HttpContext, Task, CancellationToken, Task>? answer, Func<string, bool>? drops = null) =>
         (_match, _answer, Drops) = (match, answer, drops);
 
-    /// <summary>How many requests it has hit.</summary>
+    /// <summary>The number of requests that it has affected.</summary>
     public int Count => _count;
 
-    /// <summary>Which lines of an answer are left out; null when the answer does not come from the server at all.</summary>
+    /// <summary>Selects the lines that are removed from an answer; null if the answer does not come from the server.</summary>
     internal Func<string, bool>? Drops { get; }
 
-    /// <summary>It is over: further requests pass, and answers that it kept open end.</summary>
+    /// <summary>Ends the fault: further requests pass, and answers that it kept open end.</summary>
     public void End() => _ended.TrySetResult();
 
     internal bool Hits(HttpExchange exchange)

@@ -13,9 +13,9 @@ using Microsoft.Extensions.Hosting;
 namespace TokenOperator.TestBed.Faults;
 
 /// <summary>
-/// A reverse proxy on 127.0.0.1 that sees requests one by one, for faults that a <see cref="FaultProxy"/> cannot tell apart:
-/// it holds a request before or after the server saw it, or answers in the server's place. For https it has a certificate of
-/// its own. Safe for parallel use.
+/// A reverse proxy on 127.0.0.1 for faults that concern single requests, which a <see cref="FaultProxy"/> cannot distinguish. It
+/// holds a request before or after the server receives it, or answers instead of the server. For https it has a certificate of
+/// its own. Thread-safe.
 /// </summary>
 public sealed class HttpFaultProxy : IAsyncDisposable
 {
@@ -51,16 +51,16 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         _app.Run(RelayAsync);
     }
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The address that it listens on.</summary>
     public Uri Address => new(_app.Urls.Single());
 
-    /// <summary>What its certificate is to be checked against (PEM); null for http.</summary>
+    /// <summary>Its certificate authority (PEM); null for http.</summary>
     public string? Authority => _certificate?.ExportCertificatePem();
 
     /// <summary>Every request so far, oldest first.</summary>
     public IReadOnlyList<HttpExchange> Exchanges => [.. _exchanges];
 
-    /// <summary>Starts one in front of a server, whose certificate is checked against <paramref name="authorityFile"/> (PEM), if it has one.</summary>
+    /// <summary>Starts a proxy in front of a server. For https, the server's certificate is checked against <paramref name="authorityFile"/> (PEM).</summary>
     public static async Task<HttpFaultProxy> StartAsync(Uri server, string? authorityFile = null, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(server);
@@ -69,7 +69,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         return proxy;
     }
 
-    /// <summary>Holds every request that matches, until released.</summary>
+    /// <summary>Holds every matching request until it is released.</summary>
     public HttpHold Hold(HoldAt at, Func<HttpExchange, bool> match)
     {
         var hold = new HttpHold(at, match);
@@ -77,16 +77,16 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         return hold;
     }
 
-    /// <summary>Refuses every request that matches, as an API server does: with a Status, and with Retry-After (whole seconds) if given.</summary>
+    /// <summary>Refuses every matching request as an API server does, with a Status and, if given, Retry-After in whole seconds.</summary>
     public HttpFault Refuse(Func<HttpExchange, bool> match, int status, TimeSpan? retryAfter = null) => Add(HttpFault.Refusing(match, status, retryAfter));
 
-    /// <summary>Answers every request that matches with 200 and nothing: a watch that ends at once.</summary>
+    /// <summary>Answers every matching request with 200 and an empty body: a watch that ends at once.</summary>
     public HttpFault EndAtOnce(Func<HttpExchange, bool> match) => Add(HttpFault.Empty(match));
 
-    /// <summary>Answers every request that matches with 200 and then says nothing until the fault ends: a watch that hangs.</summary>
+    /// <summary>Answers every matching request with 200 and then sends nothing until the fault ends: a watch that hangs.</summary>
     public HttpFault Silence(Func<HttpExchange, bool> match) => Add(HttpFault.Silent(match));
 
-    /// <summary>Leaves lines out of the answers to the requests that match: a watch that skips an event. For answers made of lines.</summary>
+    /// <summary>Removes lines from the answers to matching requests: a watch that skips an event. For answers that consist of lines.</summary>
     public HttpFault DropLines(Func<HttpExchange, bool> match, Func<string, bool> drops) => Add(HttpFault.Dropping(match, drops));
 
     /// <inheritdoc/>
@@ -144,7 +144,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
 
             exchange.Forwarded = true;
             using var answer = await SendAsync(context, body, gone);
-            // What only reads can be long or without end.
+            // The answer to a read can be long or endless.
             if (exchange.Method != HttpMethods.Get)
                 exchange.Answer = await answer.Content.ReadAsStringAsync(gone);
             await HoldAsync(HoldAt.Answer, exchange, gone);
@@ -152,7 +152,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
-            // The server or the client has gone; the other one sees a broken connection.
+            // The server or the client is gone. The other side gets a broken connection.
             context.Abort();
         }
     }
@@ -188,7 +188,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         await using var from = await answer.Content.ReadAsStreamAsync(gone);
         if (drops is not null)
         {
-            // Its length is not known any more.
+            // The original length does not hold any more.
             using var lines = new StreamReader(from, Encoding.UTF8);
             await context.Response.Body.FlushAsync(gone);
             while (await lines.ReadLineAsync(gone) is { } line)
@@ -204,7 +204,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         while (await from.ReadAsync(buffer, gone) is > 0 and var length)
         {
             await context.Response.Body.WriteAsync(buffer.AsMemory(0, length), gone);
-            // A watch has no end to wait for.
+            // A watch does not end.
             await context.Response.Body.FlushAsync(gone);
         }
     }

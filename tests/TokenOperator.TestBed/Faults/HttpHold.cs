@@ -1,16 +1,16 @@
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>Where a <see cref="HttpHold"/> keeps a request.</summary>
+/// <summary>The place where a <see cref="HttpHold"/> holds a request.</summary>
 public enum HoldAt
 {
-    /// <summary>The server has not seen it.</summary>
+    /// <summary>The server has not received the request.</summary>
     Request,
 
-    /// <summary>The server has answered, and the client does not know.</summary>
+    /// <summary>The server has answered, and the client has not received the answer.</summary>
     Answer,
 }
 
-/// <summary>Requests that wait in a <see cref="HttpFaultProxy"/>. One whose client goes away goes no further.</summary>
+/// <summary>Requests that a <see cref="HttpFaultProxy"/> holds. A request whose client disconnects is dropped.</summary>
 public sealed class HttpHold
 {
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -19,7 +19,7 @@ public sealed class HttpHold
 
     internal HttpHold(HoldAt at, Func<HttpExchange, bool> match) => (At, Match) = (at, match);
 
-    /// <summary>All that came this far, oldest first.</summary>
+    /// <summary>All requests that were held, oldest first.</summary>
     public IReadOnlyList<HttpExchange> Reached
     {
         get
@@ -29,14 +29,14 @@ public sealed class HttpHold
         }
     }
 
-    /// <summary>How many wait now: those whose client has gone do no more.</summary>
+    /// <summary>The number of requests that are held now, without those whose client has disconnected.</summary>
     public int Waiting => _waiting;
 
     internal HoldAt At { get; }
 
     internal Func<HttpExchange, bool> Match { get; }
 
-    /// <summary>Lets them go on; no further one is held.</summary>
+    /// <summary>Releases the requests, and holds no further ones.</summary>
     public void Release() => _released.TrySetResult();
 
     internal async Task WaitAsync(HttpExchange exchange, CancellationToken ct)

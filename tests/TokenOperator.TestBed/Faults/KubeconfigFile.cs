@@ -3,10 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>Kubeconfigs that lead elsewhere.</summary>
+/// <summary>Kubeconfigs that point to a proxy.</summary>
 public static partial class KubeconfigFile
 {
-    /// <summary>Writes a copy that goes to <paramref name="server"/> and checks its certificate against <paramref name="authority"/> (PEM; null for the same as before).</summary>
+    /// <summary>Writes a copy with another server and, unless it is null, another certificate authority (PEM).</summary>
     /// <returns>The copy's path.</returns>
     public static async Task<string> RedirectAsync(string kubeconfig, string copy, Uri server, string? authority = null, CancellationToken ct = default)
     {

@@ -3,22 +3,22 @@ using Npgsql;
 
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>What a statement does to a row of <c>oauth_tokens</c>, for <see cref="RowHolds"/>.</summary>
+/// <summary>The step of a statement on a row of <c>oauth_tokens</c>, for <see cref="RowHolds"/>.</summary>
 public enum RowStep
 {
-    /// <summary>The row is inserted.</summary>
+    /// <summary>Inserts the row.</summary>
     Import,
 
-    /// <summary>A claim is put on it.</summary>
+    /// <summary>Claims the row.</summary>
     Claim,
 
-    /// <summary>A claim is ended with new tokens.</summary>
+    /// <summary>Commits new tokens and ends the claim.</summary>
     Commit,
 }
 
 /// <summary>
-/// Holds statements on single rows inside Postgres, by a trigger that waits for advisory locks. A statement that is held can be
-/// made never to have been (<see cref="DropAsync"/>), or goes on when all are released, its client being there or not.
+/// Holds statements on single rows inside Postgres, with a trigger that waits for advisory locks. A held statement can be
+/// cancelled (<see cref="DropAsync"/>), or continues when all are released, even if its client is gone.
 /// </summary>
 public sealed class RowHolds : IAsyncDisposable
 {
@@ -41,7 +41,7 @@ public sealed class RowHolds : IAsyncDisposable
 
     private RowHolds(NpgsqlConnection connection) => _connection = connection;
 
-    /// <summary>Prepares a database that has been migrated, as superuser.</summary>
+    /// <summary>Prepares a migrated database, as superuser.</summary>
     public static async Task<RowHolds> CreateAsync(PostgresDatabase database, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -52,12 +52,12 @@ public sealed class RowHolds : IAsyncDisposable
         return holds;
     }
 
-    /// <summary>From now on, this step of this row waits.</summary>
+    /// <summary>Holds this step of this row from now on.</summary>
     public Task HoldAsync(string provider, string account, RowStep step, CancellationToken ct = default) => ExecuteAsync(
         "with held as (insert into test_holds values ($1, $2, $3) returning key) select pg_advisory_lock(4711, key) from held",
         ct, provider, account, step.ToString());
 
-    /// <summary>The rows whose statements wait.</summary>
+    /// <summary>The rows whose statements are held.</summary>
     public async Task<IReadOnlySet<(string Provider, string Account)>> WaitingAsync(CancellationToken ct = default)
     {
         await using var command = new NpgsqlCommand(
@@ -70,7 +70,7 @@ public sealed class RowHolds : IAsyncDisposable
         return found;
     }
 
-    /// <summary>Ends the session of the statement that waits there: it never happened.</summary>
+    /// <summary>Ends the session of the held statement, which has no effect then.</summary>
     public async Task DropAsync(string provider, string account, RowStep step, CancellationToken ct = default)
     {
         await ExecuteAsync(
@@ -82,12 +82,12 @@ public sealed class RowHolds : IAsyncDisposable
         await Eventually.SeesAsync(() => WaitingAsync(ct), waiting => !waiting.Contains((provider, account)), ct: ct);
     }
 
-    /// <summary>Lets everything go on, and holds nothing any more; completes when what waited has been done.</summary>
+    /// <summary>Releases all statements and holds no further ones. Completes when the held statements have been executed.</summary>
     public async Task ReleaseAsync(CancellationToken ct = default)
     {
         await ExecuteAsync("delete from test_holds", ct);
         await ExecuteAsync("select pg_advisory_unlock_all()", ct);
-        // A statement that was let go on still holds its shared lock until it is committed.
+        // A released statement keeps its shared lock until it is committed.
         await Eventually.SeesAsync(
             async () =>
             {

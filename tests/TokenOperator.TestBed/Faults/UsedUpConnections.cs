@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>All the connections that a Postgres takes, in use by somebody else: who had one has lost it, and gets none until this is disposed.</summary>
+/// <summary>Uses up all connections of a Postgres: other clients lose theirs and get none until this object is disposed of.</summary>
 public sealed class UsedUpConnections : IAsyncDisposable
 {
     private const string EndOthers =
@@ -15,7 +15,7 @@ public sealed class UsedUpConnections : IAsyncDisposable
     {
     }
 
-    /// <summary>Takes them, those that are reserved for superusers as well. For a server with a small <c>max_connections</c>.</summary>
+    /// <summary>Takes all connections, including those that are reserved for superusers. For a server with a small <c>max_connections</c>.</summary>
     public static async Task<UsedUpConnections> TakeAsync(PostgresDatabase database, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -33,7 +33,7 @@ public sealed class UsedUpConnections : IAsyncDisposable
                 }
                 catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.TooManyConnections)
                 {
-                    // One that was ended has not gone yet, or came again.
+                    // A client that was disconnected is still there, or has reconnected.
                 }
             }
 
@@ -46,7 +46,7 @@ public sealed class UsedUpConnections : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives them back.</summary>
+    /// <summary>Releases the connections.</summary>
     public async ValueTask DisposeAsync()
     {
         foreach (var connection in _connections)

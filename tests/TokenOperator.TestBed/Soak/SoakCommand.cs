@@ -3,23 +3,23 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed.Soak;
 
-/// <summary>The verb <c>soak</c>: random faults for some minutes, then a reckoning.</summary>
+/// <summary>The verb <c>soak</c>: injects random faults for some minutes, and then counts the damage.</summary>
 internal static class SoakCommand
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// Runs it. The last line is one JSON object. Lost tokens: accounts whose stored refresh token does not work at the end. Expired
-    /// seconds: one for each Secret and second that it held an expired token. Double asks: requests at the provider for an account while
-    /// another one for it was in work.
+    /// Runs the soak. The last line is one JSON object. <c>lost_tokens</c> counts accounts whose stored refresh token does not work at
+    /// the end, <c>expired_seconds</c> the seconds for which a Secret held an expired token, summed over Secrets, and <c>double_asks</c>
+    /// the requests for an account that the provider received while it was processing another one for it.
     /// </summary>
-    /// <returns>0 when nothing was lost, expired or asked for twice, else 1.</returns>
+    /// <returns>0 if no token was lost, expired or requested twice at once, otherwise 1.</returns>
     public static async Task<int> RunAsync(string[] args, CancellationToken ct)
     {
-        var minutes = Number(args, "--minutes", 20);
-        var accounts = (int)Number(args, "--accounts", 200);
-        var seed = (int)Number(args, "--seed", Environment.TickCount & 0xFFFF);
-        Console.WriteLine($"{accounts} accounts, {minutes} minutes, seed {seed}: the same choices again by --seed {seed}");
+        var minutes = Arguments.Number(args, "--minutes", 20);
+        var accounts = (int)Arguments.Number(args, "--accounts", 200);
+        var seed = (int)Arguments.Number(args, "--seed", Environment.TickCount & 0xFFFF);
+        Console.WriteLine($"{accounts} accounts, {minutes} minutes. To repeat the same choices: --seed {seed}");
         await using var fixture = await SoakFixture.StartAsync(ct);
         fixture.StartReplicas();
         await fixture.AddAccountsAsync(accounts, ct);
@@ -71,7 +71,7 @@ internal static class SoakCommand
             }
             catch (Exception e) when (e is HttpRequestException or InvalidOperationException || (e is OperationCanceledException && !ct.IsCancellationRequested))
             {
-                // The API server is being restarted: no app can read a Secret either.
+                // The API server is restarting, so no application can read a Secret either.
             }
 
             if (DateTimeOffset.UtcNow - started > memory.Count * TimeSpan.FromMinutes(1))
@@ -79,7 +79,7 @@ internal static class SoakCommand
         }
 
         await running;
-        // Whether an outage was long is known when it is over.
+        // The length of an outage is known only after its end.
         foreach (var (at, names) in samples.Where(sample => !faults.Excuses(sample.At)))
         {
             Console.WriteLine($"{at:HH:mm:ss} expired: {string.Join(' ', names.Take(5))}{(names.Count > 5 ? $" and {names.Count - 5} more" : "")}");
@@ -96,16 +96,16 @@ internal static class SoakCommand
            .Where(secret => secret.ExpiresAt < now).Select(secret => secret.Name)];
     }
 
-    /// <summary>All is whole again: every account gets one more token, or is lost.</summary>
+    /// <summary>After the last fault: refreshes every account once more, and counts those that cannot be refreshed.</summary>
     private static async Task<int> LostAsync(SoakFixture fixture, int accounts, CancellationToken ct)
     {
-        Console.WriteLine("All faults are over; each account is refreshed once more.");
+        Console.WriteLine("All faults are over. Each account is refreshed once more.");
         await fixture.Plane.Kubectl.RunAsync(["annotate", "oauthtokens", "-n", SoakFixture.Namespace, "--all", "tokenoperator.dev/refresh-requested-at=the-end"], ct: ct);
         bool IsDone(TokenView view) => view.Status("Stalled") == "True"
             || (view.Status("Refreshed") == "True" && view["lastHandledRefreshRequest"] == "the-end");
         try
         {
-            await AllAsync(fixture, accounts, IsDone, "every account is refreshed or given up", ct);
+            await AllAsync(fixture, accounts, IsDone, "every account is refreshed or Stalled", ct);
         }
         catch (TimeoutException e)
         {
@@ -120,7 +120,7 @@ internal static class SoakCommand
         async () => (await fixture.ListTokensAsync(ct)).Count(until),
         count => count == accounts, Timeout, ct, condition);
 
-    /// <summary>Resident memory of the replicas together, in MiB.</summary>
+    /// <summary>The resident memory of all replicas, in MiB.</summary>
     private static long Memory(SoakFixture fixture) => fixture.Running.Sum(replica =>
         File.ReadLines($"/proc/{replica.Id}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
             .Sum(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024);
@@ -131,11 +131,5 @@ internal static class SoakCommand
         foreach (var file in Directory.GetFiles(fixture.Plane.Folder, "replica-*.log"))
             await Command.RunAsync("cp", [file, folder]);
         Console.WriteLine($"The replicas' logs are in {folder}");
-    }
-
-    private static double Number(string[] args, string name, double otherwise)
-    {
-        var at = Array.IndexOf(args, name);
-        return at >= 0 && at + 1 < args.Length ? double.Parse(args[at + 1], CultureInfo.InvariantCulture) : otherwise;
     }
 }

@@ -3,30 +3,30 @@ using TokenOperator.TestBed.Faults;
 namespace TokenOperator.TestBed.Soak;
 
 /// <summary>
-/// Random faults, one after the other, each undone before the next; the same seed makes the same choices. Mostly the operator has
-/// had the time to recover before the next one; one in four follows at once, and is one outage with the one before.
+/// Random faults, one after the other, each undone before the next. The same seed makes the same choices. Usually the operator has
+/// time to recover before the next fault. One in four follows at once and extends the outage of the previous one.
 /// </summary>
 internal sealed class SoakFaults(SoakFixture fixture, int seed)
 {
-    /// <summary>What a fault disturbs is served again within this after its end: it may have cost the leader its lease, which the other replica takes by then.</summary>
+    /// <summary>The time to recover after the end of a fault: the leader may have lost its lease, and the other replica takes it within this time.</summary>
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(20);
 
-    /// <summary>Half of the tokens' life: what is due and cannot be done for longer than this ends in an expired token.</summary>
+    /// <summary>Half of a token's lifetime: a token expires if its refresh is due and impossible for longer than this.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// A refresh that a fault breaks off was due this long before it at most: the provider takes 0.1 s and has its rate, and a Secret's
-    /// expires_at is in whole seconds.
+    /// A refresh that a fault interrupts became due at most this long before the fault: the provider takes 0.1 s and has a rate limit,
+    /// and a Secret's expires_at has whole seconds.
     /// </summary>
     private static readonly TimeSpan InWork = TimeSpan.FromSeconds(2);
 
     private readonly Random _random = new(seed);
     private readonly List<(DateTimeOffset From, DateTimeOffset To)> _outages = [];
 
-    /// <summary>How many there were.</summary>
+    /// <summary>The number of faults.</summary>
     public int Count { get; private set; }
 
-    /// <summary>For how long altogether a token was allowed to be expired, in seconds.</summary>
+    /// <summary>The total time in seconds during which tokens were allowed to be expired.</summary>
     public double ExcusedSeconds
     {
         get
@@ -37,8 +37,8 @@ internal sealed class SoakFaults(SoakFixture fixture, int seed)
     }
 
     /// <summary>
-    /// True at a moment when a token may be expired: an injected outage, from the start of its first fault to the recovery from its
-    /// last one, lasted longer than the margin. What queued up is worked off within as much again.
+    /// True for a moment at which a token may be expired: an injected outage, from the start of its first fault to the recovery from
+    /// its last one, lasted longer than the margin. The backlog is processed within another margin.
     /// </summary>
     public bool Excuses(DateTimeOffset moment)
     {
@@ -46,7 +46,7 @@ internal sealed class SoakFaults(SoakFixture fixture, int seed)
             return _outages.Exists(outage => IsLong(outage) && outage.From - InWork + Margin <= moment && moment <= outage.To + Margin);
     }
 
-    /// <summary>Makes faults until <paramref name="ct"/>, and undoes the last one.</summary>
+    /// <summary>Injects faults until <paramref name="ct"/>, and undoes the last one.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
         try
@@ -77,7 +77,7 @@ internal sealed class SoakFaults(SoakFixture fixture, int seed)
     private async Task HitLinkAsync(CancellationToken ct)
     {
         var (name, link) = fixture.Links.ElementAt(_random.Next(fixture.Links.Count));
-        // One in eight is long.
+        // One fault in eight is long.
         var length = TimeSpan.FromSeconds(_random.Next(8) == 0 ? 20 + (25 * _random.NextDouble()) : 1 + (6 * _random.NextDouble()));
         (string What, Action Begin)[] kinds =
         [
@@ -102,7 +102,7 @@ internal sealed class SoakFaults(SoakFixture fixture, int seed)
         }
         finally
         {
-            // What a process that has died meanwhile had sent is not delivered after its death.
+            // Requests of a process that has died meanwhile must not be delivered after its death.
             if (what.StartsWith("stalls", StringComparison.Ordinal) && name.EndsWith("provider", StringComparison.Ordinal))
                 link.Cut();
             link.CutAfter(null, Direction.None);
@@ -124,7 +124,7 @@ internal sealed class SoakFaults(SoakFixture fixture, int seed)
         }
         finally
         {
-            // Also when the soak is over: the reckoning needs them all.
+            // Also when the soak is over: the final count needs all servers.
             await start();
             Disturbed(from, DateTimeOffset.UtcNow + Recovery);
         }
@@ -136,7 +136,7 @@ internal sealed class SoakFaults(SoakFixture fixture, int seed)
         if (running.Count == 0)
             return;
         var replica = running[_random.Next(running.Count)];
-        // Also a paused one's lease is taken by then, awake or not.
+        // The lease of a paused process is taken over within this time as well.
         Disturbed(DateTimeOffset.UtcNow, DateTimeOffset.UtcNow + Recovery);
         switch (_random.Next(4))
         {

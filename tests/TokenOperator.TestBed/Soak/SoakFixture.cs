@@ -1,4 +1,4 @@
-// The soak: many accounts, two replicas, random faults. May start everything that the test fixture has.
+// The soak: many accounts, two replicas, random faults. May start every server of this project.
 using System.Globalization;
 using System.Text.Json.Nodes;
 using TokenOperator.TestBed.Faults;
@@ -7,8 +7,8 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.TestBed.Soak;
 
 /// <summary>
-/// A control plane, a Postgres and two token servers, each behind a <see cref="FaultProxy"/>, and two replicas that are started
-/// again when they end, as a kubelet would. Half of the accounts are at a provider that rotates refresh tokens, with a grace period.
+/// A control plane, a Postgres and two token servers, each behind a <see cref="FaultProxy"/>, and two replicas that are restarted
+/// when they end, as by a kubelet. Half of the accounts are at a provider that rotates refresh tokens with a grace period.
 /// </summary>
 internal sealed class SoakFixture : IAsyncDisposable
 {
@@ -40,7 +40,7 @@ internal sealed class SoakFixture : IAsyncDisposable
             ["Namespaces"] = Namespace,
             ["LeaderElection__LeaseNamespace"] = OperatorNamespace,
             ["Logging__Format"] = "text",
-            // As short for tokens of a minute as 30 s are for those of an hour: a request on a connection that died in silence takes that long to end.
+            // Tokens of a minute need a shorter timeout than tokens of an hour: a request on a dead connection ends only after this time.
             ["Providers__google__TimeoutSeconds"] = "10",
             ["Providers__rotating__TimeoutSeconds"] = "10",
             ["Providers__rotating__TokenEndpoint"] = links[3].Through(rotating.TokenEndpoint).ToString(),
@@ -80,7 +80,7 @@ internal sealed class SoakFixture : IAsyncDisposable
         return new SoakFixture(plane, postgres, plain, rotating, links, kubeconfig, database.At(links[1].Port).Uri);
     }
 
-    /// <summary>Makes the accounts with their seeds and OAuthTokens.</summary>
+    /// <summary>Creates the accounts with their seeds and OAuthTokens.</summary>
     public async Task AddAccountsAsync(int count, CancellationToken ct)
     {
         var items = new JsonArray { Manifests.ClientSecret(Namespace, "client", "soak", "soak-secret") };

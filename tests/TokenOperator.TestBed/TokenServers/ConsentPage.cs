@@ -11,8 +11,8 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace TokenOperator.TestBed.TokenServers;
 
 /// <summary>
-/// The page of an <see cref="OpenIddictServer"/> that a browser is sent to: who is it (<c>login</c>, filled in from login_hint), which
-/// scopes (<c>grant</c>, all ticked), and the buttons <c>allow</c> and <c>deny</c>.
+/// The consent page of an <see cref="OpenIddictServer"/>. It asks for the account (<c>login</c>, filled in from login_hint) and the
+/// scopes (<c>grant</c>, all selected), and has the buttons <c>allow</c> and <c>deny</c>.
 /// </summary>
 internal static class ConsentPage
 {
@@ -42,7 +42,7 @@ internal static class ConsentPage
     private static string Render(OpenIddictRequest request)
     {
         static string Safe(string? text) => WebUtility.HtmlEncode(text ?? "");
-        // What the request asked for comes back with the form, and is checked once more.
+        // The form sends the parameters of the request again, and they are validated again.
         var fields = string.Concat(request.GetParameters().Select(field => $"<input type=\"hidden\" name=\"{Safe(field.Key)}\" value=\"{Safe((string?)field.Value)}\">"));
         var boxes = string.Concat(request.GetScopes().Select(scope => $"<label><input type=\"checkbox\" name=\"grant\" value=\"{Safe(scope)}\" checked>{Safe(scope)}</label>"));
         var hint = request.LoginHint?.Split('@')[0];

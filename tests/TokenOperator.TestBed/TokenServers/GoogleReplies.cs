@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed.TokenServers;
 
-/// <summary>Google's replies, member for member.</summary>
+/// <summary>The JSON bodies of Google's replies.</summary>
 internal static class GoogleReplies
 {
     public static string Error(string error, string? description = null, string? subtype = null)

@@ -19,16 +19,16 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace TokenOperator.TestBed.TokenServers;
 
-/// <summary>How an <see cref="OpenIddictServer"/> hands out tokens.</summary>
+/// <summary>The options of an <see cref="OpenIddictServer"/>.</summary>
 public sealed record OpenIddictServerOptions
 {
     /// <summary>
-    /// True: each refresh brings a new refresh token, and the old one, presented again after the leeway, ends the whole
-    /// chain. False: none comes, and the old one stays, as at Google.
+    /// True: each refresh returns a new refresh token, and reuse of an old one after the leeway revokes the whole
+    /// chain. False: a refresh returns no refresh token and the old one stays valid, as at Google.
     /// </summary>
     public bool RollingRefreshTokens { get; init; } = true;
 
-    /// <summary>How long a used refresh token is still accepted.</summary>
+    /// <summary>The time for which a used refresh token is still accepted.</summary>
     public TimeSpan ReuseLeeway { get; init; } = TimeSpan.Zero;
 
     /// <summary>Lifetime of access tokens.</summary>
@@ -36,12 +36,12 @@ public sealed record OpenIddictServerOptions
 }
 
 /// <summary>
-/// A real authorization server on loopback: OpenIddict with its own store in memory. Every account exists, with the address
-/// ACCOUNT@example.com. A browser is shown <see cref="ConsentPage"/>; where there is none, the password grant stands in for it.
+/// A real authorization server on loopback: OpenIddict with a store in memory. Every account exists, with the address
+/// ACCOUNT@example.com. Browsers get the <see cref="ConsentPage"/>. Tests without a browser use the password grant instead.
 /// </summary>
 public sealed class OpenIddictServer : IAsyncDisposable
 {
-    /// <summary>The one client that it knows.</summary>
+    /// <summary>The only client.</summary>
     public const string ClientId = "test-client";
 
     /// <summary>Its secret.</summary>
@@ -52,7 +52,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
 
     private OpenIddictServer(WebApplication app) => _app = app;
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The address that it listens on.</summary>
     public Uri Address => new(_app.Urls.Single());
 
     /// <summary>For <c>Providers:...:TokenEndpoint</c>.</summary>
@@ -64,7 +64,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
     /// <summary>For <c>Providers:...:RevocationEndpoint</c>.</summary>
     public Uri RevocationEndpoint => new(Address, "/revoke");
 
-    /// <summary>Starts one on a free port.</summary>
+    /// <summary>Starts a server on a free port.</summary>
     public static async Task<OpenIddictServer> StartAsync(OpenIddictServerOptions? options = null, CancellationToken ct = default)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -82,14 +82,14 @@ public sealed class OpenIddictServer : IAsyncDisposable
         return new OpenIddictServer(app);
     }
 
-    /// <summary>A first refresh token for <paramref name="account"/>, as a browser would have brought.</summary>
+    /// <summary>Returns a first refresh token for <paramref name="account"/>, as after a consent.</summary>
     public async Task<string> IssueRefreshTokenAsync(string account, CancellationToken ct = default)
     {
         var reply = await PostAsync("/token", ct, ("grant_type", "password"), ("username", account), ("password", "any"), ("scope", "offline_access mail"));
         return reply["refresh_token"]?.GetValue<string>() ?? throw new InvalidOperationException("OpenIddict answered " + reply["error"]);
     }
 
-    /// <summary>Lets the browser come back to <paramref name="address"/>, as a person enters it in a provider's console.</summary>
+    /// <summary>Registers <paramref name="address"/> as a redirect URI, as in a provider's console.</summary>
     public async Task AllowRedirectAsync(Uri address, CancellationToken ct = default)
     {
         await using var scope = _app.Services.CreateAsyncScope();
@@ -101,7 +101,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
         await clients.UpdateAsync(client, descriptor, ct);
     }
 
-    /// <summary>Ends every grant of <paramref name="account"/>, as its owner can at a provider.</summary>
+    /// <summary>Revokes every grant of <paramref name="account"/>, as its owner can do at a provider.</summary>
     public async Task RevokeGrantsAsync(string account, CancellationToken ct = default)
     {
         await using var scope = _app.Services.CreateAsyncScope();
@@ -113,7 +113,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
             await tokens.TryRevokeAsync(token, ct);
     }
 
-    /// <summary>True when the server says that <paramref name="token"/> is good (RFC 7662).</summary>
+    /// <summary>True if token introspection (RFC 7662) says that <paramref name="token"/> is active.</summary>
     public async Task<bool> IsActiveAsync(string token, CancellationToken ct = default) =>
         (await PostAsync("/introspect", ct, ("token", token)))["active"]?.GetValue<bool>() == true;
 
@@ -131,7 +131,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
         var database = Guid.NewGuid().ToString();
         services.AddDbContext<DbContext>(context => context.UseInMemoryDatabase(database).UseOpenIddict());
         services.AddOpenIddict()
-            // The store in memory knows no bulk updates; without this the revocation of a chain changes nothing and says nothing.
+            // The in-memory store has no bulk updates. Without this setting the revocation of a chain silently does nothing.
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<DbContext>().DisableBulkOperations())
             .AddServer(server =>
             {
@@ -155,7 +155,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
             {
                 ClientId = ClientId,
                 ClientSecret = ClientSecret,
-                // Of a native application any port of the loopback address is good: RFC 8252 section 7.3.
+                // A native application may use any port of the loopback address: RFC 8252 section 7.3.
                 ApplicationType = ApplicationTypes.Native,
                 RedirectUris = { new Uri("http://127.0.0.1/") },
                 Permissions =
@@ -177,7 +177,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
         if (request.IsRefreshTokenGrantType())
         {
             var principal = (await context.AuthenticateAsync(Scheme)).Principal!;
-            // Without rolling OpenIddict still sends a second refresh token for this scope; Google sends none.
+            // Without rotation OpenIddict still sends a second refresh token for this scope. Google sends none.
             if (!rolling)
                 principal.SetScopes(principal.GetScopes().Remove(Scopes.OfflineAccess));
             return Results.SignIn(principal, null, Scheme);

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace TokenOperator.TestBed.TokenServers;
 
-/// <summary>One answer that <see cref="ScriptedTokenServer"/> gives instead of its own.</summary>
+/// <summary>An answer that <see cref="ScriptedTokenServer"/> gives instead of its own.</summary>
 public sealed record ScriptedAnswer
 {
     /// <summary>The HTTP status.</summary>
     public int Status { get; init; } = 200;
 
-    /// <summary>The body, whatever it is; null for the one that the server would give by itself (a granted token or a refusal).</summary>
+    /// <summary>The body; null for the server's own answer, a granted token or a refusal.</summary>
     public string? Body { get; init; }
 
     /// <summary>Content-Type of <see cref="Body"/>.</summary>
@@ -17,38 +17,38 @@ public sealed record ScriptedAnswer
     /// <summary>Further headers.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The answer waits for this, after the request was received and recorded.</summary>
+    /// <summary>Delays the answer until this completes. The request is recorded before.</summary>
     public Task? Until { get; init; }
 
-    /// <summary>Sends the headers and half of the body, then nothing until the client goes away.</summary>
+    /// <summary>Sends the headers and half of the body, and then nothing until the client disconnects.</summary>
     public bool StallAfterHeaders { get; init; }
 
-    /// <summary>Cuts the connection without an answer. The server has done its work by then: a rotated token is lost.</summary>
+    /// <summary>Cuts the connection without an answer, after the server has processed the request: a rotated token is lost.</summary>
     public bool CutConnection { get; init; }
 
-    /// <summary>What the server would answer by itself, once <paramref name="release"/> is done.</summary>
+    /// <summary>The server's own answer, once <paramref name="release"/> completes.</summary>
     public static ScriptedAnswer Held(Task release) => new() { Until = release };
 
-    /// <summary>What the server would answer by itself, but the connection is cut before.</summary>
+    /// <summary>The server's own answer, lost because the connection is cut.</summary>
     public static ScriptedAnswer Cut { get; } = new() { CutConnection = true };
 
-    /// <summary>Headers and no end.</summary>
+    /// <summary>Headers and half of a body without an end.</summary>
     public static ScriptedAnswer Stall { get; } = new() { StallAfterHeaders = true };
 
-    /// <summary>An error as RFC 6749 section 5.2 and Google have it.</summary>
+    /// <summary>An error in the form of RFC 6749 section 5.2 and of Google.</summary>
     public static ScriptedAnswer Error(int status, string error, string? description = null, string? subtype = null) =>
         new() { Status = status, Body = GoogleReplies.Error(error, description, subtype) };
 
     /// <summary>400 invalid_grant, as for a token that a user revoked.</summary>
     public static ScriptedAnswer InvalidGrant { get; } = Error(400, "invalid_grant", "Token has been expired or revoked.");
 
-    /// <summary>400 invalid_grant of an organisation's session policy.</summary>
+    /// <summary>400 invalid_grant because of an organization's session policy.</summary>
     public static ScriptedAnswer InvalidRapt { get; } = Error(400, "invalid_grant", "reauth related error (invalid_rapt)", "invalid_rapt");
 
     /// <summary>401 invalid_client.</summary>
     public static ScriptedAnswer InvalidClient { get; } = Error(401, "invalid_client", "The OAuth client was not found.");
 
-    /// <summary>429, with Retry-After when <paramref name="retryAfter"/> is given.</summary>
+    /// <summary>429, with Retry-After if <paramref name="retryAfter"/> is given.</summary>
     public static ScriptedAnswer RateLimited(TimeSpan? retryAfter = null) => Error(429, "rate_limit_exceeded", "Too many requests.") with
     {
         Headers = retryAfter is { } wait
@@ -56,10 +56,10 @@ public sealed record ScriptedAnswer
             : new Dictionary<string, string>(),
     };
 
-    /// <summary>A server that is at fault.</summary>
+    /// <summary>503, a failure of the server.</summary>
     public static ScriptedAnswer ServerError(int status = 503) => Error(status, "internal_failure");
 
-    /// <summary>A page of HTML.</summary>
+    /// <summary>An HTML page.</summary>
     public static ScriptedAnswer Html(int status) =>
         new() { Status = status, ContentType = "text/html; charset=UTF-8", Body = "<!DOCTYPE html><html><title>Error</title><p>That's an error.</html>" };
 

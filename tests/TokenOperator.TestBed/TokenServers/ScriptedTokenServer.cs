@@ -1,4 +1,4 @@
-// Token servers for tests: they listen on loopback and know nothing of the operator.
+// Token servers for tests. They listen on loopback and know nothing about the operator.
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
@@ -11,44 +11,44 @@ using Microsoft.Extensions.Hosting;
 
 namespace TokenOperator.TestBed.TokenServers;
 
-/// <summary>How a <see cref="ScriptedTokenServer"/> behaves as long as no script says otherwise. May be changed while it runs.</summary>
+/// <summary>The behaviour of a <see cref="ScriptedTokenServer"/> without a script. You can change it while the server runs.</summary>
 public sealed class TokenServerBehaviour
 {
     /// <summary>Lifetime of access tokens; Google's is 3599 s.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromSeconds(3599);
 
-    /// <summary>refresh_token_expires_in, or null to leave it out.</summary>
+    /// <summary>The value of refresh_token_expires_in; null omits it.</summary>
     public TimeSpan? RefreshTokenLifetime { get; set; }
 
-    /// <summary>Each answer comes this much later.</summary>
+    /// <summary>The delay of each answer.</summary>
     public TimeSpan Latency { get; set; }
 
-    /// <summary>True: a new refresh token each time, and an old one presented again ends the grant (RFC 9700 section 4.14.2).</summary>
+    /// <summary>True: each refresh returns a new refresh token, and reuse of an old one revokes the grant (RFC 9700 section 4.14.2).</summary>
     public bool RotateRefreshTokens { get; set; }
 
-    /// <summary>With rotation: how long a used refresh token is still good.</summary>
+    /// <summary>With rotation: the time for which a used refresh token is still accepted.</summary>
     public TimeSpan ReuseLeeway { get; set; }
 
-    /// <summary>True: an unknown refresh token is an account of that name, for load tests.</summary>
+    /// <summary>True: an unknown refresh token creates an account of that name, for load tests.</summary>
     public bool AcceptAnyRefreshToken { get; set; }
 
     /// <summary>The one client, or null to accept any.</summary>
     public (string Id, string Secret)? Client { get; set; }
 }
 
-/// <summary>A request as it arrived.</summary>
-/// <param name="At">When.</param>
+/// <summary>A request that the server received.</summary>
+/// <param name="At">The time.</param>
 /// <param name="Path"><c>/token</c>, <c>/revoke</c> or anything else.</param>
 /// <param name="Form">Its form fields.</param>
 public sealed record RecordedRequest(DateTimeOffset At, string Path, IReadOnlyDictionary<string, string> Form);
 
 /// <summary>
-/// A token endpoint on loopback that answers as Google does, and, where a script says so, as Google fails. Scripts are
-/// looked up by the refresh token of the request, then by the account, then by <see cref="Everyone"/>.
+/// A token endpoint on loopback that answers as Google does, and fails as Google does when a script says so. Scripts are
+/// found by the refresh token of the request, then by the account, then by <see cref="Everyone"/>.
 /// </summary>
 public sealed class ScriptedTokenServer : IAsyncDisposable
 {
-    /// <summary>The name for scripts that hold for every request.</summary>
+    /// <summary>The name for scripts that apply to every request.</summary>
     public const string Everyone = "*";
 
     private readonly WebApplication _app;
@@ -84,10 +84,10 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         _app.Run(AnswerAsync);
     }
 
-    /// <summary>What it does by itself.</summary>
+    /// <summary>Its behaviour without a script.</summary>
     public TokenServerBehaviour Behaviour { get; }
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The address that it listens on.</summary>
     public Uri Address => new(_app.Urls.Single());
 
     /// <summary>For <c>Providers:google:TokenEndpoint</c>.</summary>
@@ -99,16 +99,16 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
     /// <summary>Every request so far, oldest first.</summary>
     public IReadOnlyList<RecordedRequest> Requests => [.. _requests];
 
-    /// <summary>Every refresh token and access token that was ever good here.</summary>
+    /// <summary>Every refresh token and access token that this server has ever issued or accepted.</summary>
     public IReadOnlyList<string> IssuedTokens => [.. _grants.All];
 
-    /// <summary>How many connections were opened so far.</summary>
+    /// <summary>The number of connections that were opened so far.</summary>
     public int ConnectionCount => _connectionCount;
 
-    /// <summary>How often an account was asked for while a request for it was in work (for <see cref="TokenServerBehaviour.Latency"/>).</summary>
+    /// <summary>The number of requests for an account that arrived while another one for it was being processed (for <see cref="TokenServerBehaviour.Latency"/>).</summary>
     public int DoubleAsks => _doubleAsks;
 
-    /// <summary>Starts one on a free port, or on <paramref name="port"/>.</summary>
+    /// <summary>Starts a server on a free port, or on <paramref name="port"/>.</summary>
     public static async Task<ScriptedTokenServer> StartAsync(
         TokenServerBehaviour? behaviour = null, int port = 0, TimeProvider? time = null, CancellationToken ct = default)
     {
@@ -117,17 +117,17 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>An account has consented: its refresh token is new, or the given one.</summary>
+    /// <summary>Adds an account that has consented, with a new refresh token or the given one.</summary>
     public TokenGrant AddAccount(string account, string? refreshToken = null) => _grants.Add(account, refreshToken);
 
-    /// <summary>The next requests of <paramref name="name"/> get these answers, one each.</summary>
+    /// <summary>Sets the answers to the next requests of <paramref name="name"/>, one each.</summary>
     public void Next(string name, params ReadOnlySpan<ScriptedAnswer> answers)
     {
         foreach (var answer in answers)
             _next.GetOrAdd(name, _ => new()).Enqueue(answer);
     }
 
-    /// <summary>Every request of <paramref name="name"/> gets this answer from now on; null ends that.</summary>
+    /// <summary>Sets the answer to every further request of <paramref name="name"/>; null ends that.</summary>
     public void Always(string name, ScriptedAnswer? answer)
     {
         if (answer is null)
@@ -136,11 +136,11 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
             _always[name] = answer;
     }
 
-    /// <summary>How often a refresh was asked for with <paramref name="refreshToken"/>.</summary>
+    /// <summary>The number of refresh requests with <paramref name="refreshToken"/>.</summary>
     public int AskedFor(string refreshToken) => _requests.Count(request =>
         request.Path == "/token" && request.Form.TryGetValue("refresh_token", out var token) && token == refreshToken);
 
-    /// <summary>True when this server issued the token and it is neither expired nor revoked.</summary>
+    /// <summary>True if this server issued the token and it is neither expired nor revoked.</summary>
     public bool IsValid(string accessToken) =>
         _grants.Find(accessToken) is { IsRevoked: false } grant
         && grant.AccessTokens.TryGetValue(accessToken, out var expiresAt) && expiresAt > _time.GetUtcNow();
@@ -178,7 +178,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         await SendAsync(context, script ?? new ScriptedAnswer(), status, body);
     }
 
-    /// <summary>Takes its time, and notices when somebody else asks for the same account meanwhile.</summary>
+    /// <summary>Waits for the latency, and counts another request for the same account during that time.</summary>
     private async Task WorkAsync(TokenGrant? grant, CancellationToken gone)
     {
         if (Behaviour.Latency <= TimeSpan.Zero)
@@ -256,7 +256,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
             return (400, GoogleReplies.Error("invalid_grant", "Bad Request"));
         lock (grant)
         {
-            // A used token that comes back means that two parties hold it: the whole family ends.
+            // Reuse of a token means that two parties hold it, so the whole family is revoked.
             var now = _time.GetUtcNow();
             var isUsed = grant.Used.TryGetValue(presented, out var usedAt);
             var isTolerated = isUsed && now - usedAt < Behaviour.ReuseLeeway;
@@ -269,7 +269,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         }
     }
 
-    // At Google a revoked access token takes its refresh token with it.
+    // At Google, revoking an access token also revokes its refresh token.
     private (int Status, string Body) Revoke(string token)
     {
         if (_grants.Find(token) is not { IsRevoked: false } grant)

@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 
 namespace TokenOperator.TestBed.TokenServers;
 
-/// <summary>One account's grant: which refresh token is good now and which access tokens it brought.</summary>
+/// <summary>The grant of an account: its current refresh token, and the access tokens that were issued for it.</summary>
 public sealed class TokenGrant
 {
     internal Dictionary<string, DateTimeOffset> Used { get; } = [];
 
-    /// <summary>How many requests with a refresh token of this grant are in work.</summary>
+    /// <summary>The number of requests with a refresh token of this grant that are being processed.</summary>
     internal int InWork;
 
     internal ConcurrentDictionary<string, DateTimeOffset> AccessTokens { get; } = new();
@@ -16,17 +16,17 @@ public sealed class TokenGrant
     /// <summary>The account's name.</summary>
     public required string Account { get; init; }
 
-    /// <summary>What a refresh must be asked with.</summary>
+    /// <summary>The current refresh token.</summary>
     public required string RefreshToken { get; set; }
 
-    /// <summary>As granted, with blanks between.</summary>
+    /// <summary>The granted scopes, separated by spaces.</summary>
     public string Scope { get; set; } = "https://mail.google.com/";
 
-    /// <summary>True after a revocation, or after a used refresh token was presented again.</summary>
+    /// <summary>True after a revocation, or after reuse of a refresh token.</summary>
     public bool IsRevoked { get; set; }
 }
 
-/// <summary>The grants of a <see cref="ScriptedTokenServer"/>: the authorization server's own memory.</summary>
+/// <summary>The grants of a <see cref="ScriptedTokenServer"/>.</summary>
 internal sealed class TokenGrants
 {
     private readonly ConcurrentDictionary<string, TokenGrant> _byRefreshToken = new();
@@ -42,7 +42,7 @@ internal sealed class TokenGrants
 
     public TokenGrant? Find(string token) => _byRefreshToken.GetValueOrDefault(token) ?? _byAccessToken.GetValueOrDefault(token);
 
-    /// <summary>Every token that was ever good.</summary>
+    /// <summary>Every token that was ever issued or accepted.</summary>
     public IEnumerable<string> All => _byRefreshToken.Keys.Concat(_byAccessToken.Keys);
 
     public string IssueAccessToken(TokenGrant grant, DateTimeOffset expiresAt)
@@ -53,7 +53,7 @@ internal sealed class TokenGrants
         return token;
     }
 
-    /// <summary>Replaces the grant's refresh token; the old one counts as used.</summary>
+    /// <summary>Replaces the grant's refresh token. The old one counts as used.</summary>
     public string Rotate(TokenGrant grant, DateTimeOffset now)
     {
         grant.Used[grant.RefreshToken] = now;
@@ -62,7 +62,7 @@ internal sealed class TokenGrants
         return grant.RefreshToken;
     }
 
-    // Unique by its number, and as long and as unguessable as Google's.
+    // Unique because of its number, and as long and as random as Google's tokens.
     private string NewToken(string prefix) =>
         $"{prefix}{Interlocked.Increment(ref _count):x8}{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(40))}";
 }

@@ -8,7 +8,7 @@ using TokenOperator.Providers.OAuth2;
 
 namespace TokenOperator.Tests.Hostile;
 
-/// <summary>Documents that somebody else wrote: no crash, no hang, no unbounded memory, no echo.</summary>
+/// <summary>Documents from outside cause no crash, hang or unbounded memory use, and their secrets are not repeated.</summary>
 public sealed class DocumentFuzzTests
 {
     private const string Source = "Secret mail/seed, key token.json";
@@ -46,15 +46,15 @@ public sealed class DocumentFuzzTests
     ];
 
     [Fact]
-    public Task A_damaged_seed_file_is_read_or_refused_without_an_echo() =>
+    public Task A_damaged_seed_file_is_read_or_refused_and_its_secrets_are_not_repeated() =>
         Fuzz.RunAsync(Files, content => Refused(() => SeedFileReader.Read(content, Source)));
 
     [Fact]
-    public Task A_damaged_client_file_is_read_or_refused_without_an_echo() =>
+    public Task A_damaged_client_file_is_read_or_refused_and_its_secrets_are_not_repeated() =>
         Fuzz.RunAsync(Files, content => Refused(() => ClientFileReader.Read(content, Source)));
 
     [Fact]
-    public Task A_damaged_row_is_read_or_refused_without_an_echo() =>
+    public Task A_damaged_row_is_read_or_refused_and_its_secrets_are_not_repeated() =>
         Fuzz.RunAsync(Files, content =>
         {
             var text = Encoding.UTF8.GetString(content);
@@ -63,7 +63,7 @@ public sealed class DocumentFuzzTests
         });
 
     [Fact]
-    public Task A_damaged_reply_becomes_an_answer_that_shows_nothing_secret() =>
+    public Task A_damaged_reply_becomes_an_answer_without_secrets() =>
         Fuzz.RunAsync(Replies, content =>
         {
             foreach (var status in Statuses)
@@ -87,7 +87,7 @@ public sealed class DocumentFuzzTests
             }
             catch (JsonException)
             {
-                // The watch passes over what does not fit the class; WatchStreamFuzzTests has that.
+                // The watch skips objects that do not fit the class. WatchStreamFuzzTests covers that.
                 return;
             }
 

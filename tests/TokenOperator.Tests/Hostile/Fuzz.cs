@@ -4,18 +4,18 @@ using System.Text;
 namespace TokenOperator.Tests.Hostile;
 
 /// <summary>
-/// Feeds a reader with damaged copies of valid documents. The same seed gives the same copies, so that a failure is seen
-/// again; FUZZ_SEED and FUZZ_ROUNDS in the environment look further than a test run does.
+/// Feeds a reader with damaged copies of valid documents. The same seed creates the same copies, so that a failure can be
+/// reproduced. Set FUZZ_SEED and FUZZ_ROUNDS in the environment to search further than a test run does.
 /// </summary>
 internal static class Fuzz
 {
-    /// <summary>Takes the place of the word MARKED, which stands in the documents wherever something secret does.</summary>
+    /// <summary>Replaces the word MARKED, which stands for every secret in the documents.</summary>
     public const string Canary = "Qz7marked-Wv4secret-Xk9value";
 
-    /// <summary>As long a stretch of the marker as nobody may repeat.</summary>
+    /// <summary>The number of characters of the canary that no message may repeat.</summary>
     private const int Piece = 8;
 
-    // Far more than any of the readers needs, and far less than an input that multiplies itself would take.
+    // Far more than any reader needs, and far less than an input that expands exponentially would take.
     private const int BytesForEach = 1024 * 1024;
     private const int BytesForEachByte = 4096;
 
@@ -32,15 +32,15 @@ internal static class Fuzz
         [0xFF], [0xC3, 0x28], [0x80, 0x04], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
     ];
 
-    /// <summary>Feeds <paramref name="read"/>, which throws when anything is wrong, and limits what it may allocate.</summary>
-    /// <param name="documents">Valid ones, with MARKED where a secret stands.</param>
-    /// <param name="read">Runs on one thread.</param>
-    /// <param name="rounds">How many damaged copies.</param>
+    /// <summary>Feeds <paramref name="read"/>, which throws if anything is wrong, and limits its allocations.</summary>
+    /// <param name="documents">Valid documents, with MARKED in place of secrets.</param>
+    /// <param name="read">Reads a document on the thread that calls it.</param>
+    /// <param name="rounds">The number of damaged copies.</param>
     public static Task RunAsync(IReadOnlyList<string> documents, Action<byte[]> read, int rounds = 3000)
     {
         var seed = Setting("FUZZ_SEED", 20260501);
         var valid = documents.Select(text => Encoding.UTF8.GetBytes(text.Replace("MARKED", Canary, StringComparison.Ordinal))).ToArray();
-        // On a thread of its own, so that a reader that hangs fails the test instead of stopping all of them.
+        // On a thread of its own, so that a reader that hangs fails its test instead of blocking all tests.
         return Task.Factory.StartNew(
             () =>
             {
@@ -52,17 +52,17 @@ internal static class Fuzz
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(Hanging);
     }
 
-    /// <summary>Throws when <paramref name="text"/> repeats a piece of what was marked as secret.</summary>
+    /// <summary>Throws if <paramref name="text"/> repeats a part of the canary.</summary>
     public static void RefuseEcho(string text)
     {
         for (var i = 0; i + Piece <= Canary.Length; i++)
         {
             if (text.Contains(Canary.AsSpan(i, Piece), StringComparison.OrdinalIgnoreCase))
-                throw new InvalidOperationException($"Repeated what was marked as secret: {text}");
+                throw new InvalidOperationException($"A part of the canary is repeated: {text}");
         }
     }
 
-    /// <summary>Throws when <paramref name="text"/> is not fit for a status, an event and a line of a log.</summary>
+    /// <summary>Throws if <paramref name="text"/> is not suitable for a status, an event or a log line.</summary>
     public static void RequireShowable(string text, int longest)
     {
         if (text.Length > longest)
@@ -135,7 +135,7 @@ internal static class Fuzz
         }
     }
 
-    // Random's own constructor makes neighbouring seeds alike in their first numbers.
+    // Random's constructor gives neighbouring seeds similar first numbers.
     private static int HashCodeOf(int seed, int round) => (int)((((uint)seed * 0x9E3779B1u) ^ ((uint)round * 0x85EBCA77u)) & int.MaxValue);
 
     private static int Setting(string name, int otherwise) =>

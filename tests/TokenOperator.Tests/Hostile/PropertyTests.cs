@@ -9,10 +9,10 @@ using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Hostile;
 
-/// <summary>What holds for every input of a kind. A failure names its seed: run again with CsCheck_Seed in the environment.</summary>
+/// <summary>Properties that hold for every input. A failure names its seed. To reproduce it, set CsCheck_Seed in the environment.</summary>
 public sealed class PropertyTests
 {
-    // Printable ASCII, and characters that need two, three and four bytes or mean something in one of the formats.
+    // Printable ASCII, characters of two, three and four bytes, and characters with a meaning in one of the formats.
     private static readonly Gen<string> AnyText = Gen.OneOf(
             Gen.Char[' ', '~'].Select(c => c.ToString()),
             Gen.OneOf("\n", "\r", "\t", "\0", "\"", "\\", "'", "%", "é", "東", "🔑", "\u202E", "\u200B"))
@@ -22,17 +22,17 @@ public sealed class PropertyTests
 
     private static readonly Gen<string> Credential = Gen.Char['!', '~'].Array[1, 60].Select(c => new string(c));
 
-    // 2000 to 2199-12-01: nothing is read that ends in 2200 or later.
+    // 2000 to 2199-12-01: the readers refuse a time in 2200 or later.
     private static readonly Gen<DateTimeOffset> Moment =
         Gen.Long[946_684_800_000_000, 7_255_440_000_000_000].Select(µs => DateTimeOffset.UnixEpoch.AddMicroseconds(µs));
 
     [Fact]
-    public void A_duration_that_was_written_is_read_back() =>
+    public void A_written_duration_is_read_back() =>
         Gen.Int[0, 3650 * 86400].Sample(seconds =>
             DurationText.TryParse(DurationText.Format(TimeSpan.FromSeconds(seconds)), out var read) && read.TotalSeconds == seconds);
 
     [Fact]
-    public void A_token_that_was_stored_is_read_back_and_takes_nothing_else_with_it() =>
+    public void A_stored_token_is_read_back_unchanged() =>
         Gen.Select(Credential, Credential, Moment, Gen.Int[1, 1_000_000], AnyText, AnyText).Sample((refresh, access, issued, life, name, note) =>
         {
             var token = new TokenSet
@@ -52,7 +52,7 @@ public sealed class PropertyTests
         });
 
     [Fact]
-    public void A_URI_whose_parts_are_percent_encoded_means_just_these_parts() =>
+    public void A_URI_with_percent_encoded_parts_means_exactly_these_parts() =>
         Gen.Select(VisibleText.Where(user => user.Length > 0), VisibleText, VisibleText).Sample((user, password, database) =>
         {
             var uri = $"postgresql://{Uri.EscapeDataString(user)}:{Uri.EscapeDataString(password)}@db.example:5433/{Uri.EscapeDataString(database)}?sslmode=verify-full";
@@ -64,7 +64,7 @@ public sealed class PropertyTests
         });
 
     [Fact]
-    public void No_piece_of_a_secret_is_shown_whatever_a_server_wraps_it_in() =>
+    public void No_part_of_a_secret_is_shown_in_any_answer_of_a_server() =>
         Gen.Select(Credential.Where(c => c.Length >= 8), AnyText, AnyText, Gen.Int[0, 52], Gen.Bool).Sample((secret, before, after, from, encoded) =>
         {
             var piece = secret[Math.Min(from, secret.Length - 8)..];
@@ -77,7 +77,7 @@ public sealed class PropertyTests
         });
 
     [Fact]
-    public void A_word_for_the_shell_is_one_word_that_a_shell_takes_as_it_is() =>
+    public void A_word_quoted_for_the_shell_is_read_as_one_unchanged_word() =>
         AnyText.Where(text => !text.Contains('\0', StringComparison.Ordinal)).Array[1, 50].Sample(
             texts =>
             {

@@ -17,7 +17,7 @@ public sealed class SettingFuzzTests
     ];
 
     [Fact]
-    public Task A_damaged_connection_setting_is_read_or_refused_without_an_echo() =>
+    public Task A_damaged_connection_setting_is_read_or_refused_and_its_secrets_are_not_repeated() =>
         Fuzz.RunAsync(Addresses, content =>
         {
             try

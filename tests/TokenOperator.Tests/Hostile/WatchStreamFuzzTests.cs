@@ -24,7 +24,7 @@ public sealed class WatchStreamFuzzTests
     ];
 
     [Fact]
-    public Task A_damaged_watch_is_read_or_ends_with_the_exceptions_that_the_reflector_knows() =>
+    public Task A_damaged_watch_is_read_or_ends_with_an_exception_that_the_reflector_handles() =>
         Fuzz.RunAsync(Streams, content =>
         {
             Read<V1Alpha1OAuthToken>(content);
@@ -32,7 +32,7 @@ public sealed class WatchStreamFuzzTests
         });
 
     [Fact]
-    public async Task A_line_that_never_ends_is_given_up_before_it_fills_the_memory()
+    public async Task A_line_without_an_end_is_refused_before_it_fills_the_memory()
     {
         await using var endless = new EndlessStream();
 
@@ -58,7 +58,7 @@ public sealed class WatchStreamFuzzTests
 
     private static void Read<T>(byte[] content)
     {
-        // Nothing in it waits, since the whole of the stream is there.
+        // No read waits, because the whole stream is in memory.
         var events = WatchStream.ReadAsync<T>(new MemoryStream(content), Json, CancellationToken.None).GetAsyncEnumerator();
         try
         {

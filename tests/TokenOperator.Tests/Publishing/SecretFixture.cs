@@ -139,6 +139,6 @@ internal sealed class SecretFixture : IAsyncDisposable
         await _runtime.DisposeAsync();
     }
 
-    private void Report(string name) => _secrets.Observe(SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>(
-        Server.Store.Get("secrets", Namespace, name)?.ToJsonString() ?? throw new InvalidOperationException($"There is no Secret {name}."))));
+    private void Report(string name) => _secrets.Observe(SecretInfo.From(RuntimeFixture.Metadata(
+        Server.Store.Get("secrets", Namespace, name) ?? throw new InvalidOperationException($"There is no Secret {name}."))));
 }

@@ -22,14 +22,14 @@ public sealed class SecretInfoTests
         $$$"""{"manager":"{{{manager}}}","operation":"{{{operation}}}","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:data":{{{data}}}}}""";
 
     [Fact]
-    public void A_Secret_whose_data_the_operator_alone_applied_is_intact() =>
+    public void A_Secret_whose_data_only_the_operator_applied_is_intact() =>
         Info(Fields("token-operator", "Apply", AllKeys)).Mark.Should().Be(new SecretInfo.OperatorMark("marcus", "u1", "h", Intact: true));
 
     [Theory]
     [InlineData("kubectl-edit", "Update", """{"f:access_token":{}}""")]
     [InlineData("kubectl-patch", "Update", """{".":{},"f:scope":{},"f:something_else":{}}""")]
     [InlineData("token-operator", "Update", """{"f:access_token":{}}""")]
-    public void A_Secret_whose_data_somebody_else_wrote_is_not_intact(string manager, string operation, string data) =>
+    public void A_Secret_whose_data_someone_else_wrote_is_not_intact(string manager, string operation, string data) =>
         Info(Fields("token-operator", "Apply", AllKeys) + "," + Fields(manager, operation, data)).Mark!.Intact.Should().BeFalse();
 
     [Fact]
@@ -37,11 +37,11 @@ public sealed class SecretInfoTests
         Info(Fields("token-operator", "Apply", """{"f:access_token":{}}""")).Mark!.Intact.Should().BeFalse();
 
     [Fact]
-    public void A_key_that_somebody_added_is_theirs_and_does_not_matter() =>
+    public void A_key_that_someone_else_added_is_ignored() =>
         Info(Fields("token-operator", "Apply", AllKeys) + "," + Fields("kubectl-patch", "Update", """{"f:something_else":{}}""")).Mark!.Intact.Should().BeTrue();
 
     [Fact]
-    public void Somebody_elses_labels_do_not_matter() =>
+    public void Labels_of_someone_else_are_ignored() =>
         Info(Fields("token-operator", "Apply", AllKeys)
              + """,{"manager":"kubectl-label","operation":"Update","fieldsV1":{"f:metadata":{"f:labels":{"f:team":{}}}}}""").Mark!.Intact.Should().BeTrue();
 

@@ -56,7 +56,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_Secret_that_someone_else_made_is_left_alone_and_the_message_names_it()
+    public async Task A_Secret_that_someone_else_created_is_left_alone_and_the_message_names_it()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddSecret("marcus", ("password", "p"));

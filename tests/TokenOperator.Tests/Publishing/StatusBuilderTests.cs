@@ -37,7 +37,7 @@ public sealed class StatusBuilderTests
     private static string Row(EntityStatus status) => string.Join(" ", status.Conditions!.Select(c => $"{c.Type}={c.Status}"));
 
     [Fact]
-    public void All_well_says_so_in_every_condition()
+    public void A_healthy_object_says_so_in_every_condition()
     {
         var status = StatusBuilder.Build(null, StatusInput(Account(null, "a", "b"), scopes: ["a"]), Now);
         Row(status).Should().Be("Ready=True Refreshed=True Persisted=True Reconciling=False Stalled=False");
@@ -61,7 +61,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void Ready_turns_False_at_the_very_moment_of_expiry_and_not_before()
+    public void Ready_turns_False_exactly_at_the_expiry()
     {
         var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
         var failing = StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage, SecretOutcome.Untouched);
@@ -73,7 +73,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void A_human_is_called_by_Stalled_and_the_cause_is_named_after_expiry_too()
+    public void A_failure_that_needs_a_person_is_Stalled_and_its_cause_is_named_after_expiry_too()
     {
         var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
         var failing = StatusInput(Account(Failure(FailureKind.ReauthorizationRequired)), Dead, SecretOutcome.Untouched);
@@ -82,12 +82,12 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void A_token_that_Postgres_does_not_have_yet_is_not_Persisted_and_still_Ready() =>
+    public void A_token_that_is_not_in_Postgres_yet_is_not_Persisted_and_still_Ready() =>
         Row(StatusBuilder.Build(null, StatusInput(Account(), persisted: false), Now))
             .Should().Be("Ready=True Refreshed=True Persisted=False Reconciling=True Stalled=False");
 
     [Fact]
-    public void Fewer_scopes_than_asked_for_are_not_Ready()
+    public void A_token_with_missing_scopes_is_not_Ready()
     {
         var problem = new Problem(Reasons.ScopesMissing, "missing b", NeedsHuman: true);
         var status = StatusBuilder.Build(null, StatusInput(Account(null, "a"), problem, scopes: ["a", "b"]), Now);
@@ -108,7 +108,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void A_Secret_that_is_gone_and_may_not_be_written_is_not_Ready()
+    public void A_missing_Secret_that_cannot_be_written_is_not_Ready()
     {
         var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
         var suspended = new Problem(Reasons.Suspended, ConditionMessages.Suspended, NeedsHuman: false);
@@ -119,7 +119,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void Before_anything_was_tried_all_is_Unknown_or_Pending()
+    public void Before_the_first_attempt_every_condition_is_Unknown_or_Pending()
     {
         var status = StatusBuilder.Build(null, StatusInput(null, secret: SecretOutcome.Untouched), Now);
         status.Find(ConditionTypes.Ready)!.Reason.Should().Be(Reasons.Pending);
@@ -137,7 +137,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void Events_tell_the_first_token_the_first_failure_and_the_recovery_and_nothing_between()
+    public void Events_report_the_first_token_the_first_failure_and_the_recovery_and_nothing_in_between()
     {
         var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
         var bad = StatusBuilder.Build(good, StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage), Now);

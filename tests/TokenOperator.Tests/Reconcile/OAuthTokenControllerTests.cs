@@ -184,7 +184,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime
             ["metadata"] = new JsonObject { ["name"] = "client", ["namespace"] = "mail" },
             ["data"] = new JsonObject { ["credentials.json"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(file)) },
         });
-        _secrets.Observe(SecretInfo.From(KubernetesJson.Deserialize<PartialObjectMetadata>(secret.ToJsonString())));
+        _secrets.Observe(SecretInfo.From(RuntimeFixture.Metadata(secret)));
     }
 
     private V1Alpha1OAuthToken Entity() => Entities.Get(new NamespacedName("mail", "marcus-gmail")) ?? throw new InvalidOperationException("There is no such object.");

@@ -6,7 +6,7 @@ using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Refreshing;
 
-/// <summary>Remembers who was queued.</summary>
+/// <summary>Records the accounts that were queued.</summary>
 internal sealed class CalledAccounts : IAccountQueue
 {
     public List<AccountKey> Called { get; } = [];
@@ -21,13 +21,13 @@ internal sealed class CalledAccounts : IAccountQueue
 /// <summary>Meters that belong to one test.</summary>
 internal sealed class Meters : IMeterFactory
 {
-    /// <summary>Nobody reads it.</summary>
+    /// <summary>Store metrics that no test reads.</summary>
     public static StoreMetrics OfStore { get; } = new(TimeProvider.System, new Meters());
 
     public Meter Create(MeterOptions options) => new(options.Name, options.Version, options.Tags, this);
 
     public void Dispose()
     {
-        // Each meter goes with whoever made it.
+        // Each meter is disposed of by its owner.
     }
 }

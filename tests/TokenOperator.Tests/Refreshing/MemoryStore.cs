@@ -4,14 +4,14 @@ using TokenOperator.Postgres;
 
 namespace TokenOperator.Tests.Refreshing;
 
-/// <summary>A store of one row in memory that can be away, for what a real database cannot be made to do at just that moment.</summary>
+/// <summary>A store with one row in memory and faults at exact moments that a real database cannot produce.</summary>
 internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 {
     public AccountRecord? Row { get; set; } = row;
 
     public bool IsAway { get; set; }
 
-    /// <summary>What every call throws; null for nothing.</summary>
+    /// <summary>The exception of every call, or null.</summary>
     public Exception? Fault { get; set; }
 
     public bool IsClaimedElsewhere { get; set; }
@@ -22,10 +22,10 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Action? BeforeCommit { get; set; }
 
-    /// <summary>What happens between a look at the rows and the arrival of the answer.</summary>
+    /// <summary>Runs after the next read, before its answer is returned.</summary>
     public Func<Task>? AfterRead { get; set; }
 
-    /// <summary>No claim stands on the row, whatever was answered before.</summary>
+    /// <summary>True if the row has no claim, whatever an earlier call returned.</summary>
     public bool ForgetsClaims { get; set; }
 
     public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => ReadAsync<IReadOnlyList<AccountRecord>>("list", () => Row is null ? [] : [Row]);

@@ -6,7 +6,7 @@ using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Refreshing;
 
-/// <summary>All of refreshing, on a row in memory and a provider that answers as the test says.</summary>
+/// <summary>The refreshing services on a row in memory and a scripted provider.</summary>
 internal sealed class RefreshingFixture : IDisposable
 {
     private readonly TimeProvider _time;

@@ -17,7 +17,7 @@ public sealed class AuthorizationLinksTests
     private static readonly AuthorizationLinks Links = new(new SelfServiceSettings { PublicUrl = new("https://tokens.example.com/here/") });
 
     [Fact]
-    public void There_is_a_link_while_a_consent_helps_and_people_are_served()
+    public void There_is_a_link_while_a_consent_helps_and_the_self_service_pages_are_enabled()
     {
         Links.For(null, Marcus, Dead, Now).Should().MatchRegex(@"^https://tokens\.example\.com/here/authorize/mail/marcus/\d+\.[-_A-Za-z0-9]{43}$");
         Links.For(null, Marcus, null, Now).Should().BeNull();
@@ -28,7 +28,7 @@ public sealed class AuthorizationLinksTests
     }
 
     [Fact]
-    public void A_link_stays_for_half_of_its_life_and_then_gives_way_to_another()
+    public void A_link_is_replaced_after_half_of_its_lifetime()
     {
         var link = Links.For(null, Marcus, Dead, Now)!;
 
@@ -44,7 +44,7 @@ public sealed class AuthorizationLinksTests
     }
 
     [Fact]
-    public void A_link_is_good_for_its_own_object_as_long_as_it_stands_there_and_until_its_end()
+    public void A_link_is_valid_for_its_own_object_while_it_is_in_the_status_and_until_it_expires()
     {
         var link = Links.For(null, Marcus, Dead, Now)!;
         var ticket = Ticket(link);

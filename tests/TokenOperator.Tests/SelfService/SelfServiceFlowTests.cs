@@ -111,7 +111,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [InlineData("")]
     [InlineData("?code=code-1")]
     [InlineData("?state=made-up&code=code-1")]
-    public async Task An_answer_to_nothing_is_refused(string query)
+    public async Task An_answer_without_a_request_is_refused(string query)
     {
         var (browser, _) = await Fixture.BegunAsync();
 
@@ -170,7 +170,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_link_with_another_ticket_is_not_known()
+    public async Task A_link_with_another_ticket_is_unknown()
     {
         (await Fixture.LookAsync("1.made-up")).Status.Should().Be(410);
         (await Fixture.BeginAsync("1.made-up")).Status.Should().Be(410);
@@ -178,7 +178,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_expired_link_is_not_known()
+    public async Task An_expired_link_is_unknown()
     {
         Fixture.Time.Advance(Fixture.Settings.LinkLifetime);
 

@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.SupplyChain;
 
-/// <summary>hack/audit.sh against feeds that are played: what they answer is what stand-ins of dotnet and curl print.</summary>
+/// <summary>hack/audit.sh with stubs for dotnet and curl that print the answers of a feed.</summary>
 public sealed class AuditTests : IDisposable
 {
     private const string Clean = """{"sources": ["https://feed.example/v3/index.json"], "projects": [{"path": "a.csproj"}]}""";
@@ -19,7 +19,7 @@ public sealed class AuditTests : IDisposable
     }
 
     [Fact]
-    public async Task A_feed_that_knows_of_none_passes()
+    public async Task A_feed_without_vulnerabilities_passes()
     {
         Play("dotnet", Clean);
         Play("curl", """{"resources": [{"@type": "VulnerabilityInfo/6.7.0"}]}""");
@@ -30,7 +30,7 @@ public sealed class AuditTests : IDisposable
     [InlineData(0, """{"resources": []}""")]
     [InlineData(0, "")]
     [InlineData(1, "")]
-    public async Task A_feed_without_data_and_one_that_does_not_answer_pass_and_it_says_that_nothing_was_checked(int listed, string index)
+    public async Task A_feed_without_data_and_one_that_does_not_answer_pass_and_the_output_says_that_nothing_was_checked(int listed, string index)
     {
         Play("dotnet", Clean, $"[[ $1 == restore ]] || exit {listed}");
         Play("curl", index);
@@ -38,7 +38,7 @@ public sealed class AuditTests : IDisposable
     }
 
     [Fact]
-    public async Task A_lock_file_that_does_not_fit_fails()
+    public async Task A_lock_file_that_does_not_match_fails()
     {
         Play("dotnet", Clean, "[[ $1 != restore ]] || exit 1");
         (await RunAsync()).Code.Should().NotBe(0);

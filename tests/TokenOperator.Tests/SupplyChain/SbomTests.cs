@@ -3,7 +3,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.SupplyChain;
 
-/// <summary>hack/sbom.cs, by which make sbom and the image's build say what the operator is made of.</summary>
+/// <summary>hack/sbom.cs, with which make sbom and the image build list the operator's packages.</summary>
 public sealed class SbomTests : IDisposable
 {
     private const string LockFile = "src/TokenOperator/packages.linux-x64.lock.json";
@@ -49,7 +49,7 @@ public sealed class SbomTests : IDisposable
     }
 
     [Fact]
-    public void The_image_has_one()
+    public void The_image_contains_an_SBOM()
     {
         var image = File.ReadAllText(Repository.File("Dockerfile"));
         image.Should().MatchRegex(@"RUN dotnet run --file hack/sbom\.cs -- ""src/TokenOperator/packages\.linux-\$\{TARGETARCH/amd64/x64\}\.lock\.json"" /app/sbom\.cdx\.json");

@@ -1,4 +1,7 @@
+using KubeRuntime;
 using System.Diagnostics.Metrics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using KubeRuntime.Client;
 using KubeRuntime.Observability;
@@ -36,6 +39,10 @@ internal sealed class RuntimeFixture : IAsyncDisposable
     public CancellationToken Stop => _stop.Token;
 
     public static async Task<RuntimeFixture> StartAsync() => new(await FakeApiServer.StartAsync());
+
+    /// <summary>An object of the fake API server as a watch of metadata reads it.</summary>
+    public static PartialObjectMetadata Metadata(JsonObject item) =>
+        item.Deserialize(new ApiJson(new DefaultJsonTypeInfoResolver()).Info<PartialObjectMetadata>()) ?? throw new InvalidOperationException("The object is null.");
 
     public void Run(Func<CancellationToken, Task> run) => _running.Add(run(_stop.Token));
 

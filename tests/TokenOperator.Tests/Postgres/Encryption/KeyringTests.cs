@@ -113,8 +113,8 @@ public sealed class KeyringTests : IDisposable
     [Theory]
     [InlineData(null, null, "There is no key*Encryption__KeyringPath=DIR*Encryption=None*")]
     [InlineData("", " ", "There is no key*")]
-    [InlineData("true", null, "The setting Encryption has an invalid value; expected None*")]
-    [InlineData("true", "/keys", "The setting Encryption has an invalid value*")]
+    [InlineData("true", null, "The setting Encryption cannot be used; expected None*")]
+    [InlineData("true", "/keys", "The setting Encryption cannot be used*")]
     public void Plain_text_must_be_requested_explicitly(string? encryption, string? path, string message)
     {
         FluentActions.Invoking(() => Read(encryption, path)).Should().Throw<InvalidSettingException>().WithMessage(message);
