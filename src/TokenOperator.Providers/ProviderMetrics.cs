@@ -22,12 +22,12 @@ public sealed class ProviderMetrics : IDisposable
     public ProviderMetrics(IMeterFactory meters)
     {
         _meter = meters.Create(MeterName);
-        _duration = _meter.CreateHistogram("tokenoperator_provider_refresh_duration", "s", "How long the provider took to respond.", null, Buckets);
+        _duration = _meter.CreateHistogram("tokenoperator_provider_refresh_duration", "s", "Time until the response of the provider.", null, Buckets);
         _meter.CreateObservableCounter(
             "tokenoperator_provider_refreshes",
             () => _results.Select(result => new Measurement<long>(result.Value, new("provider", result.Key.Provider), new KeyValuePair<string, object?>("result", result.Key.Result))),
             null,
-            "Refreshes requested from the provider, by result.");
+            "Refreshes requested from the provider; result is Refreshed or the kind of failure.");
     }
 
     /// <summary>Exports the provider's results as 0 until its first refresh.</summary>

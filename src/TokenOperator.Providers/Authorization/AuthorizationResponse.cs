@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Web;
-using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers.Authorization;

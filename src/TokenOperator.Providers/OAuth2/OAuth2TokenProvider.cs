@@ -72,6 +72,6 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
         return TokenResponseClassifier.ClassifyRevocation(result, token);
     }
 
-    [LoggerMessage(EventId = 200, Level = LogLevel.Debug, Message = "Requested a token from provider {Provider}; failure {Failure}, took {Elapsed}")]
+    [LoggerMessage(EventId = 400, Level = LogLevel.Debug, Message = "Requested a token from provider {Provider}; failure {Failure}, took {Elapsed}")]
     private partial void LogResponse(string provider, FailureKind? failure, TimeSpan elapsed);
 }

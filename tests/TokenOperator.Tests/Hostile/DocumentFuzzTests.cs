@@ -3,7 +3,6 @@ using System.Text.Json;
 using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
-using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.OAuth2;
 

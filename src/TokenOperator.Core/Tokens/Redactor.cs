@@ -1,7 +1,7 @@
 using System.Text;
-using TokenOperator.Core.Tokens;
+using TokenOperator.Core.Text;
 
-namespace TokenOperator.Core.Text;
+namespace TokenOperator.Core.Tokens;
 
 /// <summary>Makes text that a server wrote safe for conditions, events and logs.</summary>
 public static class Redactor
