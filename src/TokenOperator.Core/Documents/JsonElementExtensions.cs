@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using TokenOperator.Core.Text;
-using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Core.Documents;
 
@@ -12,11 +10,6 @@ public static class JsonElementExtensions
     /// <exception cref="InvalidOperationException">The string's escapes are not valid text, or <paramref name="json"/> is not an object.</exception>
     public static string? Text(this JsonElement json, string name) =>
         json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
-
-    /// <summary>A string that can be a subject or an address of an <see cref="Identity"/>: printable and not too long; or null.</summary>
-    /// <exception cref="InvalidOperationException">The string's escapes are not valid text, or <paramref name="json"/> is not an object.</exception>
-    public static string? Name(this JsonElement json, string name) =>
-        json.Text(name) is { Length: <= Identity.MaxLength } text && DisplayText.IsPrintable(text) ? text : null;
 
     /// <summary>A number, or a string that holds one; null for anything else, or if it does not fit.</summary>
     /// <exception cref="InvalidOperationException">The string's escapes are not valid text, or <paramref name="json"/> is not an object.</exception>

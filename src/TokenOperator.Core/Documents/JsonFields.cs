@@ -33,7 +33,7 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
     };
 
     /// <summary>A subject or an address; null for anything else, because applications use the field for their own names.</summary>
-    public string? Name(string name) => json.Name(name);
+    public string? Name(string name) => json.Text(name) is { } text && Identity.IsValid(text) ? text : null;
 
     /// <summary>A string of printable ASCII, as RFC 6749 appendix A has tokens and client credentials (VSCHAR), or null.</summary>
     public string? Credential(string name)

@@ -10,6 +10,9 @@ public sealed record Identity(string? Subject, string? Email)
     /// <summary>Maximum length of an address (RFC 5321 section 4.5.3.1) and of a subject, in characters.</summary>
     public const int MaxLength = 320;
 
+    /// <summary>True if <paramref name="text"/> can be a subject or an address: printable and not too long.</summary>
+    public static bool IsValid(string text) => text.Length is > 0 and <= MaxLength && DisplayText.IsPrintable(text);
+
     /// <summary>True if <paramref name="named"/> means this identity: an address if it has an @, otherwise a subject.</summary>
     public bool Is(string named) => named.Contains('@', StringComparison.Ordinal)
         ? string.Equals(named, Email, StringComparison.OrdinalIgnoreCase)

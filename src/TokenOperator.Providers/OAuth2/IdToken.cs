@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Text.Json;
 using TokenOperator.Core.Documents;
-using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers.OAuth2;
@@ -32,10 +31,10 @@ internal static class IdToken
         {
             using var document = JsonDocument.Parse(Base64Url.DecodeFromChars(payload), new JsonDocumentOptions { MaxDepth = 16 });
             var claims = document.RootElement;
-            if (claims.ValueKind != JsonValueKind.Object || claims.Name("sub") is not { } subject)
+            if (claims.ValueKind != JsonValueKind.Object || Name(claims, "sub") is not { } subject)
                 return null;
             error = FindError(claims, clientId, issuers, now);
-            return error is null ? new Identity(subject, IsVerified(claims) ? claims.Name("email") : null) : null;
+            return error is null ? new Identity(subject, IsVerified(claims) ? Name(claims, "email") : null) : null;
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
@@ -48,7 +47,7 @@ internal static class IdToken
     {
         if (!IsFor(claims, clientId))
             return "its id_token is for another client";
-        if (claims.Name("iss") is not { } issuer)
+        if (Name(claims, "iss") is not { } issuer)
             return "its id_token does not name its issuer (iss)";
         if (issuers.Count > 0 && !issuers.Contains(issuer, StringComparer.Ordinal))
             return $"its id_token is from {Redactor.Of(issuer)}, expected {issuers[0]}. Check the provider's setting Issuer";
@@ -71,4 +70,6 @@ internal static class IdToken
     // Some servers write the flag as a string.
     private static bool IsVerified(JsonElement claims) => claims.TryGetProperty("email_verified", out var verified)
         && (verified.ValueKind == JsonValueKind.True || (verified.ValueKind == JsonValueKind.String && verified.ValueEquals("true")));
+
+    private static string? Name(JsonElement claims, string name) => claims.Text(name) is { } text && Identity.IsValid(text) ? text : null;
 }

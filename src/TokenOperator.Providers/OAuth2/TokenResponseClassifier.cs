@@ -1,5 +1,4 @@
 // The table in docs/failures.md as code: what a reply of the token endpoint means. Pure.
-using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers.OAuth2;
