@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using k8s;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
 using KubeRuntime.Client;
 
 namespace KubectlOAuthToken.Kubernetes;
