@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/lib.sh
 
 command -v clang >/dev/null || command -v gcc >/dev/null ||
-  die "the native program cannot be linked: neither clang nor gcc is installed (Debian, Ubuntu: apt-get install clang zlib1g-dev; Fedora: dnf install clang zlib-devel)"
+  die "the native program cannot be linked: neither clang nor gcc is installed (Debian, Ubuntu: apt-get install clang zlib1g-dev; Fedora: dnf install clang zlib-devel; macOS: xcode-select --install)"
 case $(uname -sm) in
   "Linux x86_64") platform=linux-x64 ;;
   "Linux aarch64") platform=linux-arm64 ;;

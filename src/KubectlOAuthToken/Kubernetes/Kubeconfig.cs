@@ -3,6 +3,7 @@ using KubeRuntime.Client;
 using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
+using KubeRuntime.Client;
 
 namespace KubectlOAuthToken.Kubernetes;
 

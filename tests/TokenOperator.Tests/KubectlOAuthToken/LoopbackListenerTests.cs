@@ -12,7 +12,7 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
 {
     private const string Response = "/?code=c&state=s";
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
-    private readonly HttpClient _browser = new();
+    private static readonly HttpClient Browser = new();
     private LoopbackListener _listener = null!;
 
     public Task InitializeAsync()
@@ -21,11 +21,7 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    public async Task DisposeAsync()
-    {
-        await _listener.DisposeAsync();
-        _browser.Dispose();
-    }
+    public async Task DisposeAsync() => await _listener.DisposeAsync();
 
     [Theory]
     [InlineData(true, HttpStatusCode.OK)]
@@ -157,7 +153,7 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
         await wait.Should().ThrowAsync<OperationCanceledException>();
     }
 
-    private Task<HttpResponseMessage> GetAsync(string pathAndQuery) => _browser.GetAsync(new Uri(_listener.Address, pathAndQuery));
+    private Task<HttpResponseMessage> GetAsync(string pathAndQuery) => Browser.GetAsync(new Uri(_listener.Address, pathAndQuery));
 
     private async Task<string?> ReceiveAsync() => (await _listener.ResponseAsync(CancellationToken.None).WaitAsync(Timeout)).State;
 
