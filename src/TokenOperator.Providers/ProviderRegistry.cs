@@ -1,9 +1,3 @@
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using TokenOperator.Core.Settings;
-using TokenOperator.Providers.OAuth2;
-
 namespace TokenOperator.Providers;
 
 /// <summary>The providers that <c>spec.provider</c> can name. Fixed at start.</summary>

@@ -27,7 +27,8 @@ public static partial class ProviderSettings
 
     private static readonly Setting<string?> Issuer = Setting.Text(
         Prefix + "NAME__Issuer", "The value that `iss` of an id_token must have after a consent. If it is not set, `iss` is not checked.")
-        with { DefaultText = "google's at Google's token endpoint" };
+        with
+    { DefaultText = "google's at Google's token endpoint" };
 
     private static readonly Setting<int> TimeoutSeconds = Setting.Number(
         Prefix + "NAME__TimeoutSeconds",
@@ -37,7 +38,8 @@ public static partial class ProviderSettings
     private static readonly Setting<bool> RotatesRefreshTokens = Setting.Flag(
         Prefix + "NAME__RotatesRefreshTokens",
         "Whether the provider sends new refresh tokens. While Postgres is unavailable, the operator asks only providers that do not, because it could not store a new refresh token.",
-        true) with { DefaultText = "`true`; google `false`" };
+        true) with
+    { DefaultText = "`true`; google `false`" };
 
     private static readonly Setting<double> RequestsPerSecond = Setting.Number(
         Prefix + "NAME__RequestsPerSecond",

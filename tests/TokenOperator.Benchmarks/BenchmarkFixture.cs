@@ -1,7 +1,6 @@
-using System.Text.Json.Nodes;
+using k8s;
 using Npgsql;
 using TokenOperator.TestBed;
-using k8s;
 
 namespace TokenOperator.Benchmarks;
 

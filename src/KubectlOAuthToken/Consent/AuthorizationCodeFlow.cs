@@ -1,10 +1,10 @@
 // The authorization code flow on the user's machine: browser, redirect, token endpoint. No calls to the cluster.
-using TokenOperator.Core.Text;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using KubectlOAuthToken.Output;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;

@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
-using KubeRuntime.Client;
 using k8s;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
 using KubeRuntime.Client;
 
 namespace KubectlOAuthToken.Kubernetes;

@@ -1,18 +1,17 @@
-using TokenOperator.Providers.OAuth2;
-using TokenOperator.Providers;
 using System.CommandLine;
 using System.Net;
-using KubeRuntime;
-using KubeRuntime.Client;
+using k8s.Models;
 using KubectlOAuthToken.Consent;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
+using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Providers.Authorization;
-using k8s.Models;
+using TokenOperator.Providers;
+using TokenOperator.Providers.OAuth2;
 
 namespace KubectlOAuthToken.Verbs;
 

@@ -12,7 +12,6 @@ using TokenOperator.Hosting;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
-using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;

@@ -4,9 +4,7 @@ using System.Text;
 using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
-using TokenOperator.Providers.Authorization;
 using TokenOperator.Publishing;
-using TokenOperator.Reconcile;
 
 namespace TokenOperator.SelfService;
 

@@ -6,7 +6,7 @@ namespace TokenOperator.Tests.Cli;
 
 /// <summary>The verbs that work on Postgres, each as an administrator runs it: a process with settings, arguments, two outputs and an exit code.</summary>
 [Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
-public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime
+public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDisposable
 {
     private const string Canary = "canary-refresh-token";
     private readonly TestKeyring _keyring = new();
@@ -20,11 +20,9 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime
         _database = await fixture.CreateMigratedAsync();
     }
 
-    public async Task DisposeAsync()
-    {
-        await Database.DisposeAsync();
-        _keyring.Dispose();
-    }
+    public async Task DisposeAsync() => await Database.DisposeAsync();
+
+    public void Dispose() => _keyring.Dispose();
 
     [Fact]
     public async Task Accounts_list_prints_a_sorted_table_without_tokens()

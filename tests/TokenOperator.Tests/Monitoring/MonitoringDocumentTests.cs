@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
+using k8s.Models;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -9,11 +10,9 @@ using TokenOperator.Cli;
 using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Monitoring;
-using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using k8s.Models;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;

@@ -1,6 +1,5 @@
-using TokenOperator.Api;
-using TokenOperator.Tests.KubeRuntime.Fakes;
 using k8s.Models;
+using TokenOperator.Api;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;

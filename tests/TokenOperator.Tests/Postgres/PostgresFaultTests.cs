@@ -1,7 +1,6 @@
 using Npgsql;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
-using TokenOperator.TestBed;
 using TokenOperator.TestBed.Faults;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 

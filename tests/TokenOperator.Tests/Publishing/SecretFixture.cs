@@ -1,13 +1,10 @@
-using TokenOperator.Inputs;
 using System.Text.Json.Nodes;
-using k8s;
 using k8s.Models;
-using KubeRuntime;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
 using TokenOperator.Publishing;
-using TokenOperator.Reconcile;
 using TokenOperator.TestBed;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Refreshing;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Publishing;
-using k8s;
 
 namespace TokenOperator.Tests.Publishing;
 

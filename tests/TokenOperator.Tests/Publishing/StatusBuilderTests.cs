@@ -1,7 +1,6 @@
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
-using TokenOperator.Reconcile;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Publishing;

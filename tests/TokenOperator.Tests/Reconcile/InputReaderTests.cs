@@ -2,7 +2,6 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
-using TokenOperator.Reconcile;
 using TokenOperator.Tests.Publishing;
 
 namespace TokenOperator.Tests.Reconcile;

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Events;
 using KubeRuntime.Watching;
@@ -14,13 +15,11 @@ using TokenOperator.Reconcile;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Refreshing;
-using k8s;
-using k8s.Models;
 
 namespace TokenOperator.Tests.Reconcile;
 
 /// <summary>The reconcile as a whole, on a fake API server, a row in memory and a provider that answers as the test says.</summary>
-public sealed class OAuthTokenControllerTests : IAsyncLifetime
+public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
 {
     private static readonly AccountRecord Row = new()
     {
@@ -51,11 +50,9 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime
         await _refreshing.Synchronizer.LoadAsync(CancellationToken.None);
     }
 
-    public async Task DisposeAsync()
-    {
-        Refreshing.Dispose();
-        await Runtime.DisposeAsync();
-    }
+    public async Task DisposeAsync() => await Runtime.DisposeAsync();
+
+    public void Dispose() => Refreshing.Dispose();
 
     [Fact]
     public async Task A_reconcile_that_loses_the_lease_ends_without_a_write_and_is_repeated_if_this_process_still_runs()

@@ -1,12 +1,11 @@
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;
 using TokenOperator.Reconcile;
-using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Refreshing;
-using k8s.Models;
 
 namespace TokenOperator.Tests.Reconcile;
 

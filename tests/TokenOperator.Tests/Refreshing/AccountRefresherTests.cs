@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 

@@ -2,7 +2,6 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
-using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.Refreshing;
 

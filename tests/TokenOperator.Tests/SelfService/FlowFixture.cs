@@ -1,4 +1,3 @@
-using TokenOperator.Publishing;
 using System.Web;
 using k8s.Models;
 using KubeRuntime;
@@ -9,7 +8,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
-using TokenOperator.Reconcile;
+using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.Publishing;

@@ -1,8 +1,8 @@
-using KubeRuntime;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using KubeRuntime;
 using KubeRuntime.Client;
 using KubeRuntime.Observability;
 using KubeRuntime.Watching;
