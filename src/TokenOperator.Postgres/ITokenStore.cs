@@ -1,5 +1,5 @@
-// Postgres: the only project that knows SQL and Npgsql. It knows nothing of Kubernetes and of providers. This folder holds
-// what other projects use; Rows, Encryption and Migrations implement it and do not use each other, except Rows Encryption.
+// Postgres: the only project that knows SQL and Npgsql. It knows nothing of Kubernetes and of providers. This folder contains
+// what other projects use, and no implementation. Migrations and Encryption use this folder; Rows uses it and Encryption.
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Postgres;
