@@ -1,6 +1,6 @@
+using KubectlOAuthToken.Output;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
-using KubectlOAuthToken.Output;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
