@@ -43,7 +43,7 @@ public static partial class ProviderSettings
 
     private static readonly Setting<double> RequestsPerSecond = Setting.Number(
         Prefix + "NAME__RequestsPerSecond",
-        "Average number of requests per second, over all accounts. When requests must wait, the account with the earliest expiry goes first.",
+        "Average number of requests per second, over all accounts. When requests must wait, namespaces take turns, and in a namespace the account with the earliest expiry goes first.",
         RequestRate.Default.PerSecond, 0.01, 10_000);
 
     private static readonly Setting<int> Burst = Setting.Number(

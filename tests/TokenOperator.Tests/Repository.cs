@@ -1,5 +1,5 @@
-using k8s;
 using YamlDotNet.Serialization;
+using k8s;
 
 namespace TokenOperator.Tests;
 

@@ -1,6 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using k8s;
-using k8s.Models;
 using KubeRuntime.Client;
 using KubeRuntime.Controllers;
 using KubeRuntime.Observability;
@@ -8,6 +6,8 @@ using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using k8s;
+using k8s.Models;
 
 namespace KubeRuntime.Hosting;
 

@@ -1,7 +1,7 @@
-using k8s;
-using k8s.Models;
 using KubeRuntime.Queues;
 using Microsoft.Extensions.Logging;
+using k8s;
+using k8s.Models;
 
 namespace KubeRuntime.Watching;
 

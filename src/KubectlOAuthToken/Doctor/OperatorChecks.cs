@@ -1,9 +1,9 @@
-using k8s.Models;
+using KubeRuntime;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
-using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 

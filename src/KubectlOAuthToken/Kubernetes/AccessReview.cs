@@ -1,5 +1,5 @@
-using k8s.Models;
 using KubeRuntime;
+using k8s.Models;
 
 namespace KubectlOAuthToken.Kubernetes;
 

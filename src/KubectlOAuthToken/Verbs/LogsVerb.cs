@@ -1,6 +1,6 @@
 using System.CommandLine;
-using KubectlOAuthToken.Kubernetes;
 using KubeRuntime;
+using KubectlOAuthToken.Kubernetes;
 using TokenOperator.Core.Cli;
 
 namespace KubectlOAuthToken.Verbs;

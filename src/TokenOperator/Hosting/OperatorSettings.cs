@@ -14,7 +14,7 @@ public sealed record OperatorSettings
         "Namespaces", "Namespaces to watch.", ',', "names of namespaces, separated by commas", NamespaceName.IsValid, "all");
 
     private static readonly Setting<int> ConcurrencySetting = Setting.Number(
-        "Concurrency", "Number of OAuthTokens to process at the same time.", 16, 1, 256);
+        "Concurrency", "Number of OAuthTokens to process at the same time, and of requests that wait for one provider at the same time.", 16, 1, 256);
 
     private static readonly Setting<bool> LeaderElectionSetting = Setting.Flag(
         "LeaderElection__Enabled", "Set to `false` only if there is never more than one replica.", true);

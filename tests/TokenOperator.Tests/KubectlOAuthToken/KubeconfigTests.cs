@@ -1,5 +1,5 @@
-using k8s.Exceptions;
 using KubectlOAuthToken.Kubernetes;
+using k8s.Exceptions;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 

@@ -1,5 +1,5 @@
-using KubectlOAuthToken.Output;
 using KubeRuntime;
+using KubectlOAuthToken.Output;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 

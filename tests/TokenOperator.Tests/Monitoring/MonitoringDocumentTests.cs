@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
-using k8s.Models;
+using KubeRuntime.Observability;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,6 +13,7 @@ using TokenOperator.Monitoring;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Tests.KubeRuntime.Fakes;
+using k8s.Models;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;
@@ -77,7 +78,7 @@ public sealed class MonitoringDocumentTests : IAsyncLifetime
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, subscriber) =>
         {
-            if (!instrument.Meter.Name.StartsWith("TokenOperator.", StringComparison.Ordinal))
+            if (!instrument.Meter.Name.StartsWith("TokenOperator.", StringComparison.Ordinal) && instrument.Meter.Name != RuntimeMetrics.MeterName)
                 return;
             lock (instruments)
                 instruments[instrument] = [];

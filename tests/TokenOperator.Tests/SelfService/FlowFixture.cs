@@ -1,5 +1,4 @@
 using System.Web;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -13,6 +12,7 @@ using TokenOperator.Refreshing;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.Publishing;
 using TokenOperator.Tests.Refreshing;
+using k8s.Models;
 
 namespace TokenOperator.Tests.SelfService;
 

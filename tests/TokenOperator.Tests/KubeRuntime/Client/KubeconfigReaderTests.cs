@@ -1,5 +1,5 @@
-using k8s.Exceptions;
 using KubeRuntime.Client;
+using k8s.Exceptions;
 
 namespace TokenOperator.Tests.KubeRuntime.Client;
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Serialization.Metadata;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Controllers;
 using KubeRuntime.Hosting;
@@ -10,6 +9,7 @@ using KubeRuntime.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TokenOperator.Tests.KubeRuntime.Fakes;
+using k8s.Models;
 
 namespace TokenOperator.Tests.KubeRuntime.Hosting;
 
