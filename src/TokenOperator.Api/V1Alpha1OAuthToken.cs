@@ -1,7 +1,7 @@
 // The custom resource as the API server stores it, valid or not. TokenRequest reads and checks it. No I/O.
 using System.Text.Json.Serialization;
-using KubeRuntime;
 using k8s.Models;
+using KubeRuntime;
 
 namespace TokenOperator.Api;
 

@@ -1,6 +1,6 @@
+using k8s;
 using Npgsql;
 using TokenOperator.TestBed;
-using k8s;
 
 namespace TokenOperator.Benchmarks;
 

@@ -1,5 +1,5 @@
-using YamlDotNet.Serialization;
 using k8s;
+using YamlDotNet.Serialization;
 
 namespace TokenOperator.TestBed;
 

@@ -4,8 +4,8 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using KubeRuntime.Observability;
 using k8s.Models;
+using KubeRuntime.Observability;
 
 namespace KubeRuntime.Client;
 

@@ -1,7 +1,7 @@
-using YamlDotNet.Core;
 using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
+using YamlDotNet.Core;
 
 namespace KubeRuntime.Client;
 

@@ -1,8 +1,8 @@
+using k8s;
+using k8s.Models;
 using KubeRuntime.Observability;
 using KubeRuntime.Queues;
 using KubeRuntime.Watching;
-using k8s;
-using k8s.Models;
 
 namespace KubeRuntime.Controllers;
 

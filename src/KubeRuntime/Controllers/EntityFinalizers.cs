@@ -1,8 +1,8 @@
 using System.Net;
-using KubeRuntime.Client;
-using KubeRuntime.Watching;
 using k8s;
 using k8s.Models;
+using KubeRuntime.Client;
+using KubeRuntime.Watching;
 
 namespace KubeRuntime.Controllers;
 

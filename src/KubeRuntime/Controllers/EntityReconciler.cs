@@ -1,8 +1,8 @@
+using k8s;
+using k8s.Models;
 using KubeRuntime.Client;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging;
-using k8s;
-using k8s.Models;
 
 namespace KubeRuntime.Controllers;
 

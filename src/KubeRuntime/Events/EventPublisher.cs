@@ -2,12 +2,12 @@
 using System.Net;
 using System.Text;
 using System.Threading.Channels;
+using k8s;
+using k8s.Models;
 using KubeRuntime.Client;
 using KubeRuntime.Observability;
 using KubeRuntime.RateLimiting;
 using Microsoft.Extensions.Logging;
-using k8s;
-using k8s.Models;
 
 namespace KubeRuntime.Events;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using k8s;
+using k8s.Models;
 using KubeRuntime.Controllers;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.DependencyInjection;
-using k8s;
-using k8s.Models;
 
 namespace KubeRuntime.Hosting;
 

@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using k8s;
+using k8s.Models;
 using KubeRuntime.Client;
 using KubeRuntime.Controllers;
 using KubeRuntime.Observability;
@@ -6,8 +8,6 @@ using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using k8s;
-using k8s.Models;
 
 namespace KubeRuntime.Hosting;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using k8s;
 using KubeRuntime.Client;
 using KubeRuntime.Events;
 using KubeRuntime.LeaderElection;
@@ -6,7 +7,6 @@ using KubeRuntime.Observability;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
-using k8s;
 
 namespace KubeRuntime.Hosting;
 

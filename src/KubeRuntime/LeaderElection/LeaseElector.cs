@@ -1,7 +1,7 @@
 using System.Net;
+using k8s.Models;
 using KubeRuntime.Client;
 using Microsoft.Extensions.Logging;
-using k8s.Models;
 
 namespace KubeRuntime.LeaderElection;
 

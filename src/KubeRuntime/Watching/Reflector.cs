@@ -1,10 +1,10 @@
 // Keeps local copies of objects up to date: LIST, then watch, forever. Calls the API server; never waits for users of the copies.
 using System.Net;
+using k8s;
+using k8s.Models;
 using KubeRuntime.Client;
 using KubeRuntime.RateLimiting;
 using Microsoft.Extensions.Logging;
-using k8s;
-using k8s.Models;
 
 namespace KubeRuntime.Watching;
 

@@ -1,7 +1,7 @@
-using KubeRuntime.Queues;
-using Microsoft.Extensions.Logging;
 using k8s;
 using k8s.Models;
+using KubeRuntime.Queues;
+using Microsoft.Extensions.Logging;
 
 namespace KubeRuntime.Watching;
 

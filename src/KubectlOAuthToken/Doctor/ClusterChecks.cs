@@ -1,9 +1,9 @@
 using System.Text.Json.Serialization.Metadata;
-using KubeRuntime;
+using k8s.Models;
 using KubectlOAuthToken.Kubernetes;
+using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 

@@ -1,9 +1,9 @@
-using KubeRuntime;
+using k8s.Models;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 

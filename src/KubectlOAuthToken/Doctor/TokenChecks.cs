@@ -1,11 +1,11 @@
-using KubeRuntime;
+using k8s.Models;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
 using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Doctor;
 

@@ -1,5 +1,5 @@
-using KubeRuntime;
 using k8s.Models;
+using KubeRuntime;
 
 namespace KubectlOAuthToken.Kubernetes;
 

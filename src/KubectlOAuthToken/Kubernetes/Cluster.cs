@@ -2,13 +2,13 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using KubeRuntime;
-using KubeRuntime.Client;
-using KubectlOAuthToken.Output;
-using TokenOperator.Api;
-using TokenOperator.Core.Cli;
 using k8s.Exceptions;
 using k8s.Models;
+using KubectlOAuthToken.Output;
+using KubeRuntime;
+using KubeRuntime.Client;
+using TokenOperator.Api;
+using TokenOperator.Core.Cli;
 
 namespace KubectlOAuthToken.Kubernetes;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
-using KubeRuntime.Client;
 using k8s;
 using k8s.Exceptions;
+using KubeRuntime.Client;
 
 namespace KubectlOAuthToken.Kubernetes;
 

@@ -1,8 +1,8 @@
 using System.Net;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Kubernetes;
 

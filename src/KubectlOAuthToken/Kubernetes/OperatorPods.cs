@@ -1,7 +1,7 @@
 using System.Net;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Kubernetes;
 

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Kubernetes;
 

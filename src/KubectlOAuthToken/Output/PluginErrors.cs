@@ -1,10 +1,10 @@
 using System.Net;
 using System.Security.Authentication;
+using k8s.Exceptions;
 using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Settings;
-using k8s.Exceptions;
 
 namespace KubectlOAuthToken.Output;
 

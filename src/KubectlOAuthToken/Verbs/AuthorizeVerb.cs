@@ -1,17 +1,17 @@
 using System.CommandLine;
 using System.Net;
-using KubeRuntime;
-using KubeRuntime.Client;
+using k8s.Models;
 using KubectlOAuthToken.Consent;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
+using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Verbs;
 

@@ -1,14 +1,14 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using KubeRuntime;
-using KubeRuntime.Client;
+using k8s.Models;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
+using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Verbs;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using KubeRuntime.Client;
 using KubectlOAuthToken.Doctor;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
 
 namespace KubectlOAuthToken.Verbs;

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using KubeRuntime;
 using KubectlOAuthToken.Kubernetes;
+using KubeRuntime;
 using TokenOperator.Core.Cli;
 
 namespace KubectlOAuthToken.Verbs;

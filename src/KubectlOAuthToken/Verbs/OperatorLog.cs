@@ -1,10 +1,10 @@
 using System.Net;
-using KubeRuntime;
-using KubeRuntime.Client;
+using k8s.Models;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
+using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Verbs;
 

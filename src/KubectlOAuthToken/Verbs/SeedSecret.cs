@@ -1,13 +1,13 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using KubeRuntime;
-using KubeRuntime.Client;
+using k8s.Models;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
+using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Tokens;
-using k8s.Models;
 
 namespace KubectlOAuthToken.Verbs;
 

@@ -1,8 +1,8 @@
 using System.Net;
-using KubeRuntime;
-using KubeRuntime.Client;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
+using KubeRuntime.Client;
 using TokenOperator.Api;
 
 namespace KubectlOAuthToken.Verbs;

@@ -1,11 +1,11 @@
 // The verbs of token-operator. May touch everything through the services it composes.
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using k8s.Exceptions;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
-using k8s.Exceptions;
 
 namespace TokenOperator.Cli;
 

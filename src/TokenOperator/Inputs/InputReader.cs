@@ -1,5 +1,6 @@
 // Reads the Secrets that users provide: the OAuth client and the seed. The only place that sees their data.
 using System.Collections.Concurrent;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using KubeRuntime.Watching;
@@ -7,7 +8,6 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
-using k8s.Models;
 
 namespace TokenOperator.Inputs;
 

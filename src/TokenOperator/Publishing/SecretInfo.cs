@@ -1,8 +1,8 @@
 using System.Text.Json;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
-using k8s.Models;
 
 namespace TokenOperator.Publishing;
 

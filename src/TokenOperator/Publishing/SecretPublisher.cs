@@ -1,12 +1,12 @@
 // Writes Secrets and reads their metadata; never their data.
 using System.Net;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Refreshing;
-using k8s.Models;
 
 namespace TokenOperator.Publishing;
 

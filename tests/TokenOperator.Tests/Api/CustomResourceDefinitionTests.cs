@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text.Json;
+using k8s.Models;
 using TokenOperator.Api;
 using YamlDotNet.Serialization;
-using k8s.Models;
 
 namespace TokenOperator.Tests.Api;
 

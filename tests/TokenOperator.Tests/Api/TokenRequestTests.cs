@@ -1,5 +1,5 @@
-using TokenOperator.Api;
 using k8s.Models;
+using TokenOperator.Api;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Api;

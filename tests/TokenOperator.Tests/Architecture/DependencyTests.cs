@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
-using KubeRuntime;
 using KubectlOAuthToken;
+using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;

@@ -1,10 +1,10 @@
+using k8s.Models;
 using KubectlOAuthToken.Doctor;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using TokenOperator.Api;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.TokenServers;
-using k8s.Models;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 

@@ -1,5 +1,5 @@
-using KubectlOAuthToken.Kubernetes;
 using k8s.Exceptions;
+using KubectlOAuthToken.Kubernetes;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 

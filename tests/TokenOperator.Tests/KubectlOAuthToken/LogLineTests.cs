@@ -1,5 +1,5 @@
-using KubeRuntime;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Security.Authentication;
-using KubeRuntime.Client;
 using KubectlOAuthToken.Output;
+using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;

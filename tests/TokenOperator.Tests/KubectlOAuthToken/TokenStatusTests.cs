@@ -1,6 +1,6 @@
+using k8s.Models;
 using KubectlOAuthToken.Output;
 using TokenOperator.Api;
-using k8s.Models;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
+using k8s.Models;
 using KubeRuntime.Observability;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Configuration;
@@ -13,7 +14,6 @@ using TokenOperator.Monitoring;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using k8s.Models;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;

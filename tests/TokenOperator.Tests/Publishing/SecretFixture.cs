@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using k8s.Models;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
@@ -7,7 +8,6 @@ using TokenOperator.Publishing;
 using TokenOperator.TestBed;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Refreshing;
-using k8s.Models;
 
 namespace TokenOperator.Tests.Publishing;
 

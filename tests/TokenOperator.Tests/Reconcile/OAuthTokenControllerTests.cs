@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Events;
 using KubeRuntime.Watching;
@@ -14,7 +15,6 @@ using TokenOperator.Reconcile;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Refreshing;
-using k8s.Models;
 
 namespace TokenOperator.Tests.Reconcile;
 

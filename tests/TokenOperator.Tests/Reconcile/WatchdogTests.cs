@@ -1,3 +1,4 @@
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Queues;
 using KubeRuntime.Watching;
@@ -5,7 +6,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;
 using TokenOperator.Reconcile;
 using TokenOperator.Tests.Refreshing;
-using k8s.Models;
 
 namespace TokenOperator.Tests.Reconcile;
 

@@ -1,10 +1,10 @@
+using k8s.Models;
 using KubeRuntime;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
 using TokenOperator.Core.Settings;
 using TokenOperator.Publishing;
 using TokenOperator.SelfService;
-using k8s.Models;
 
 namespace TokenOperator.Tests.SelfService;
 

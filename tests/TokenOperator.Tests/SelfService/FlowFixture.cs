@@ -1,4 +1,5 @@
 using System.Web;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -12,7 +13,6 @@ using TokenOperator.Refreshing;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.Publishing;
 using TokenOperator.Tests.Refreshing;
-using k8s.Models;
 
 namespace TokenOperator.Tests.SelfService;
 

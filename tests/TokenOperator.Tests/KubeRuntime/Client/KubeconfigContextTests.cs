@@ -1,9 +1,9 @@
-using KubeRuntime.Client;
-using Microsoft.Extensions.Time.Testing;
-using TokenOperator.TestBed;
 using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
+using KubeRuntime.Client;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.TestBed;
 
 namespace TokenOperator.Tests.KubeRuntime.Client;
 

@@ -1,5 +1,5 @@
-using KubeRuntime.Client;
 using k8s.Exceptions;
+using KubeRuntime.Client;
 
 namespace TokenOperator.Tests.KubeRuntime.Client;
 

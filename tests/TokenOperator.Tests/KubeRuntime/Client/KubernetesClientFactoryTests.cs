@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Serialization.Metadata;
+using k8s;
+using k8s.Exceptions;
 using KubeRuntime.Client;
 using KubeRuntime.Observability;
 using Microsoft.AspNetCore.Http;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using k8s;
-using k8s.Exceptions;
 
 namespace TokenOperator.Tests.KubeRuntime.Client;
 

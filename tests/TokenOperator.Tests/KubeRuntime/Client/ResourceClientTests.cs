@@ -1,10 +1,10 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using Microsoft.AspNetCore.Http;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using k8s.Models;
 
 namespace TokenOperator.Tests.KubeRuntime.Client;
 

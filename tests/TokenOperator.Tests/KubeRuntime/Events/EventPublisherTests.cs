@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
+using k8s.Models;
 using KubeRuntime.Events;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using k8s.Models;
 
 namespace TokenOperator.Tests.KubeRuntime.Events;
 

@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using KubeRuntime.Controllers;
 using KubeRuntime.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using k8s.Models;
 
 namespace Example;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Watching;
-using k8s.Models;
 
 namespace TokenOperator.Tests.KubeRuntime.Fakes;
 

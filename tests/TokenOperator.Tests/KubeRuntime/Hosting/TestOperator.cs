@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Serialization.Metadata;
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Controllers;
 using KubeRuntime.Hosting;
@@ -9,7 +10,6 @@ using KubeRuntime.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using k8s.Models;
 
 namespace TokenOperator.Tests.KubeRuntime.Hosting;
 

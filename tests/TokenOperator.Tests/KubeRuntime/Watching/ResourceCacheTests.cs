@@ -1,7 +1,7 @@
+using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Watching;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using k8s.Models;
 
 namespace TokenOperator.Tests.KubeRuntime.Watching;
 
