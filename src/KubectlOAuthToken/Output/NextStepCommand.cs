@@ -10,15 +10,17 @@ internal static class NextStepCommand
     public static string? For(string reason, V1Alpha1OAuthToken token, bool needsHuman)
     {
         var where = $"{DisplayText.ShellWord(token.Metadata.Name)} -n {token.Metadata.NamespaceProperty}";
-        return reason switch
+        // The table has neither the plugin's own reasons nor those of a later version of the operator.
+        var remedy = reason is TokenStatus.RefreshOverdue or TokenStatus.SpecNotSeen ? ReasonRemedy.Diagnose : ReasonInfo.Find(reason)?.Remedy ?? ReasonRemedy.ReadLogs;
+        return remedy switch
         {
-            Reasons.Refreshed => null,
-            Reasons.Suspended => $"kubectl oauthtoken resume {where}",
-            Reasons.ReauthorizationRequired or Reasons.SessionPolicyReauth or Reasons.ScopesMissing => $"kubectl oauthtoken authorize {where}",
-            Reasons.SeedMissing or Reasons.SeedInvalid => $"kubectl oauthtoken seed {where} --from-file token.json",
-            Reasons.Pending or Reasons.TokenExpired or TokenStatus.RefreshOverdue or TokenStatus.SpecNotSeen => $"kubectl oauthtoken doctor -n {token.Metadata.NamespaceProperty}",
-            Reasons.AdminPolicyBlocked or Reasons.RequestRejected or Reasons.ClientRejected => $"fix what the message names, then run: kubectl oauthtoken refresh {where} --wait",
-            Reasons.AccountNotAllowed when token.Spec is { Provider: { } provider, Account: { } account } =>
+            ReasonRemedy.None => null,
+            ReasonRemedy.Resume => $"kubectl oauthtoken resume {where}",
+            ReasonRemedy.Authorize => $"kubectl oauthtoken authorize {where}",
+            ReasonRemedy.Seed => $"kubectl oauthtoken seed {where} --from-file token.json",
+            ReasonRemedy.Diagnose => $"kubectl oauthtoken doctor -n {token.Metadata.NamespaceProperty}",
+            ReasonRemedy.FixThenRefresh => $"fix what the message names, then run: kubectl oauthtoken refresh {where} --wait",
+            ReasonRemedy.AllowAccount when token.Spec is { Provider: { } provider, Account: { } account } =>
                 $"an administrator runs: token-operator accounts allow {DisplayText.ShellWord(provider)} {DisplayText.ShellWord(account)} --namespace {token.Metadata.NamespaceProperty}",
             _ when needsHuman => "fix what the message names; the operator retries automatically",
             _ => $"kubectl oauthtoken logs {where}",

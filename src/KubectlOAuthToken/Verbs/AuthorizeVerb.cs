@@ -22,10 +22,6 @@ internal static class AuthorizeVerb
 
     private static readonly TimeSpan DefaultConsentTimeout = TimeSpan.FromMinutes(5);
 
-    /// <summary>The reasons that a new consent fixes.</summary>
-    private static readonly string[] FixedByConsent =
-        [Reasons.ReauthorizationRequired, Reasons.SessionPolicyReauth, Reasons.ScopesMissing, Reasons.SeedMissing, Reasons.SeedInvalid, Reasons.RequestRejected];
-
     public static Command Build(ClusterOptions options)
     {
         var name = options.Name<string>();
@@ -86,7 +82,7 @@ internal static class AuthorizeVerb
             return;
         if (!stalled.IsTrue)
             throw new PluginException($"{request.Owner} needs no human action, so nothing was changed. {status.Find(ConditionTypes.Ready)?.Message}", ExitCodes.Refused);
-        if (!FixedByConsent.Contains(stalled.Reason))
+        if (ReasonInfo.Find(stalled.Reason) is not { SeedHelps: true })
             throw new PluginException($"A new consent does not fix {stalled.Reason}: {stalled.Message}", ExitCodes.Refused);
     }
 

@@ -68,7 +68,7 @@ public static class StatusBuilder
                 ReadyCondition(input, problem, ready, expiresAt, now, Make),
                 RefreshedCondition(account, problem, Make),
                 PersistedCondition(input, Make),
-                Make(ConditionTypes.Reconciling, Text(problem is { NeedsHuman: false, Reason: not Reasons.Suspended }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? "Nothing to do."),
+                Make(ConditionTypes.Reconciling, Text(problem is { NeedsHuman: false, Reason: not Reasons.Suspended }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? ReasonInfo.Of(Reasons.Refreshed).DefaultMessage),
                 Make(ConditionTypes.Stalled, Text(problem is { NeedsHuman: true }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? "No action is needed."),
             ],
         };
@@ -101,11 +101,8 @@ public static class StatusBuilder
         SecretOutcome.Conflict => new Problem(Reasons.SecretConflict, input.Secret.Message, NeedsHuman: true),
         SecretOutcome.Failed => new Problem(Reasons.SecretWriteFailed, input.Secret.Message, NeedsHuman: false),
         _ => input.Desired.Problem
-            ?? (input.Persisted ? null : new Problem(Reasons.StoreUnavailable, NotPersisted, NeedsHuman: false)),
+            ?? (input.Persisted ? null : new Problem(Reasons.StoreUnavailable, ReasonInfo.Of(Reasons.StoreUnavailable).DefaultMessage, NeedsHuman: false)),
     };
-
-    private const string NotPersisted =
-        "The newest token is published but not yet committed in Postgres. The operator retries until it is. Do not stop the operator before then, and check Postgres.";
 
     private static Condition ReadyCondition(
         StatusInput input, Problem? problem, bool ready, string? expiresAt, DateTimeOffset now, Func<string, string, string, string, Condition> make)
@@ -123,7 +120,7 @@ public static class StatusBuilder
             _ when expired => make(
                 ConditionTypes.Ready, "False", Reasons.TokenExpired,
                 Expired(input.SecretName, expiresAt, problem?.Message)),
-            null => make(ConditionTypes.Ready, "False", Reasons.Pending, "The first token has not been written yet."),
+            null => make(ConditionTypes.Ready, "False", Reasons.Pending, ReasonInfo.Of(Reasons.Pending).DefaultMessage),
             _ => make(ConditionTypes.Ready, "False", problem.Reason, problem.Message),
         };
     }
@@ -144,7 +141,7 @@ public static class StatusBuilder
     {
         { Desired.Account: null } => make(ConditionTypes.Persisted, "Unknown", input.Desired.Problem?.Reason ?? Reasons.Pending, "No row of this account is in use."),
         { Persisted: true } => make(ConditionTypes.Persisted, "True", Reasons.Refreshed, "The newest token is committed in Postgres."),
-        _ => make(ConditionTypes.Persisted, "False", Reasons.StoreUnavailable, NotPersisted),
+        _ => make(ConditionTypes.Persisted, "False", Reasons.StoreUnavailable, ReasonInfo.Of(Reasons.StoreUnavailable).DefaultMessage),
     };
 
     private static string Expired(string? secretName, string? expiresAt, string? cause) =>

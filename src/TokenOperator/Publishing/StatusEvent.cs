@@ -5,7 +5,7 @@ namespace TokenOperator.Publishing;
 
 /// <summary>One event.</summary>
 /// <param name="Type"><c>Normal</c> or <c>Warning</c>.</param>
-/// <param name="Reason">One of <see cref="Reasons"/>, or <c>Recovered</c>.</param>
+/// <param name="Reason">One of <see cref="Reasons"/>.</param>
 /// <param name="Action">What the operator was doing.</param>
 /// <param name="Note">For a person.</param>
 public sealed record StatusEvent(string Type, string Reason, string Action, string Note)
@@ -15,13 +15,13 @@ public sealed record StatusEvent(string Type, string Reason, string Action, stri
     {
         var ready = after.Find(ConditionTypes.Ready);
         if (before?.ExpiresAt is null && after.ExpiresAt is not null)
-            yield return new StatusEvent("Normal", "FirstToken", "Publish", $"Secret {after.SecretName} holds its first token, valid until {after.ExpiresAt}.");
+            yield return new StatusEvent("Normal", Reasons.FirstToken, "Publish", $"Secret {after.SecretName} holds its first token, valid until {after.ExpiresAt}.");
 
         var (oldTrouble, newTrouble) = (Trouble(before), Trouble(after));
         if (newTrouble is not null && newTrouble.Reason != oldTrouble?.Reason)
             yield return new StatusEvent("Warning", newTrouble.Reason, "Refresh", newTrouble.Message);
         else if (newTrouble is null && oldTrouble is not null && ready?.IsTrue == true)
-            yield return new StatusEvent("Normal", "Recovered", "Refresh", $"Recovered from {oldTrouble.Reason}: {ready.Message}");
+            yield return new StatusEvent("Normal", Reasons.Recovered, "Refresh", $"Recovered from {oldTrouble.Reason}: {ready.Message}");
 
         if (before?.Find(ConditionTypes.Ready)?.IsTrue == true && ready is { IsTrue: false, Reason: Reasons.TokenExpired })
             yield return new StatusEvent("Warning", Reasons.TokenExpired, "Publish", ready.Message);

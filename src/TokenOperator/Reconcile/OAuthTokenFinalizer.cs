@@ -107,7 +107,7 @@ public sealed class OAuthTokenFinalizer(
             return false;
         if (OtherUser(entity, request.Key, record) is not { } other)
             return true;
-        events.Publish(entity, "Normal", "AccountKept", "Delete", $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
+        events.Publish(entity, "Normal", Reasons.AccountKept, "Delete", $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
         return false;
     }
 
@@ -119,7 +119,7 @@ public sealed class OAuthTokenFinalizer(
         var response = await providers.Find(request.Key.Provider)!.RevokeAsync(token, CancellationToken.None);
         if (!response.Revoked)
             return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";
-        events.Publish(entity, "Normal", "Revoked", "Revoke", $"The grant of {request.Key} is revoked at the provider.");
+        events.Publish(entity, "Normal", Reasons.Revoked, "Revoke", $"The grant of {request.Key} is revoked at the provider.");
         return null;
     }
 

@@ -1,4 +1,3 @@
-using KubeRuntime;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
@@ -46,9 +45,6 @@ internal sealed class RefreshingFixture : IDisposable
 
     public Task<RefreshOutcome> RefreshAsync(AccountRecord seen, OAuthClient client) =>
         Refresher.RefreshAsync(Provider, seen, client, "inputs", CancellationToken.None);
-
-    public static RefreshRequest Request(AccountRecord account, OAuthClient client, string owner = "marcus-gmail", string ns = "mail") =>
-        new(new NamespacedName(ns, owner), account, client, "inputs", new RefreshCause(null, 1));
 
     public void Dispose()
     {

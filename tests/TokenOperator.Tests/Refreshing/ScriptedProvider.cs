@@ -23,6 +23,12 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
 
     public List<string> Asked { get; } = [];
 
+    /// <summary>The answer to a revocation.</summary>
+    public RevocationResponse Revocation { get; set; } = new(true, "");
+
+    /// <summary>The tokens whose grants were to be revoked.</summary>
+    public List<string> Revoked { get; } = [];
+
     /// <summary>False for a provider without an authorization endpoint.</summary>
     public bool CanAsk { get; set; } = true;
 
@@ -50,5 +56,10 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
         return Task.FromResult(Exchange);
     }
 
-    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) => Task.FromResult(new RevocationResponse(true, ""));
+    public async Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) 
+    {
+        Revoked.Add(token.Reveal());
+        await Until;
+        return Revocation;
+    }
 }

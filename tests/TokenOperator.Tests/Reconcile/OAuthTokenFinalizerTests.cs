@@ -1,0 +1,167 @@
+using k8s.Models;
+using KubeRuntime;
+using KubeRuntime.Controllers;
+using KubeRuntime.Events;
+using KubeRuntime.Queues;
+using KubeRuntime.Watching;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers;
+using TokenOperator.Reconcile;
+using TokenOperator.Refreshing;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+using TokenOperator.Tests.Refreshing;
+
+namespace TokenOperator.Tests.Reconcile;
+
+public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
+{
+    private static readonly AccountRecord Row = new()
+    {
+        Key = new AccountKey("google", "marcus"),
+        Generation = 7,
+        Namespaces = ["mail"],
+        Token = new TokenSet { RefreshToken = new SecretValue("refresh-1") },
+    };
+
+    private readonly RefreshingFixture _refreshing = new(Row, TimeProvider.System);
+    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = NewCache();
+    private readonly CalledObjects _queue = new();
+    private RuntimeFixture? _runtime;
+    private OAuthTokenFinalizer? _finalizer;
+
+    private OAuthTokenFinalizer Finalizer => _finalizer ?? throw new InvalidOperationException("Not started.");
+
+    public async Task InitializeAsync()
+    {
+        _runtime = await RuntimeFixture.StartAsync();
+        _finalizer = new OAuthTokenFinalizer(
+            new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, new ProviderRegistry([_refreshing.Provider]),
+            _entities, _queue, new EventPublisher(_runtime.Client, "tests", "tests", _runtime.Time, new Random(1), _runtime.Metrics, NullLogger<EventPublisher>.Instance));
+    }
+
+    public async Task DisposeAsync() => await (_runtime?.DisposeAsync() ?? ValueTask.CompletedTask);
+
+    public void Dispose() => _refreshing.Dispose();
+
+    [Theory]
+    [InlineData("Delete", true)]
+    [InlineData("Revoke", true)]
+    [InlineData("Retain", false)]
+    [InlineData(null, false)]
+    public void Only_an_object_whose_deletionPolicy_asks_for_it_gets_the_finalizer(string? policy, bool isWanted) =>
+        Finalizer.IsWanted(Object(policy)).Should().Be(isWanted);
+
+    [Fact]
+    public async Task Delete_deletes_the_row_and_does_not_ask_the_provider()
+    {
+        Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Equal("find", "claim", "delete");
+        _refreshing.Provider.Revoked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_spec_that_was_never_valid_or_names_no_provider_does_not_keep_its_object()
+    {
+        Done(await FinalizeAsync(Object("Delete", account: ""))).Should().BeTrue();
+        Done(await FinalizeAsync(Object("Delete", provider: "unknown"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task The_row_stays_while_another_object_uses_it()
+    {
+        _entities.Observe(Object("Delete", name: "other"));
+        Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Equal("find");
+    }
+
+    [Fact]
+    public async Task An_object_of_a_namespace_that_may_not_use_the_account_neither_keeps_nor_deletes_the_row()
+    {
+        _entities.Observe(Object("Delete", name: "other", ns: "foreign"));
+        Done(await FinalizeAsync(Object("Delete", ns: "foreign"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Equal("find");
+        Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Contain("delete");
+    }
+
+    [Fact]
+    public async Task A_row_that_is_being_refreshed_is_deleted_after_that()
+    {
+        using (await _refreshing.Accounts.LockAsync(Row.Key, CancellationToken.None))
+            (await FinalizeAsync(Object("Delete"))).Should().Match<ReconciliationResult<V1Alpha1OAuthToken>>(result => !result.IsSuccess && result.RequeueAfter < TimeSpan.FromSeconds(5));
+        Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task While_Postgres_is_unavailable_the_object_stays_and_the_message_says_why_and_what_to_do()
+    {
+        _refreshing.Store.IsAway = true;
+        var result = await FinalizeAsync(Object("Delete"));
+        result.IsSuccess.Should().BeFalse();
+        result.ErrorMessage.Should().Contain("is away").And.Contain("set spec.deletionPolicy to Retain");
+        result.RequeueAfter.Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task Revoke_waits_for_the_provider_outside_of_the_worker_and_then_deletes_the_row()
+    {
+        var answer = new TaskCompletionSource();
+        _refreshing.Provider.Until = answer.Task;
+        var begun = await FinalizeAsync(Object("Revoke"));
+        Done(begun).Should().BeFalse();
+        begun.IsSuccess.Should().BeTrue("nothing has failed");
+        Done(await FinalizeAsync(Object("Revoke"))).Should().BeFalse();
+        _refreshing.Provider.Revoked.Should().Equal("refresh-1");
+
+        answer.SetResult();
+        await Eventually.IsTrueAsync(() => _queue.Queued.Count == 1, "the object is queued again");
+        Done(await FinalizeAsync(Object("Revoke"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Equal("find", "claim", "delete");
+    }
+
+    [Fact]
+    public async Task A_grant_that_the_provider_does_not_revoke_keeps_the_row_and_the_object()
+    {
+        _refreshing.Provider.Revocation = new RevocationResponse(false, "HTTP 503");
+        await FinalizeAsync(Object("Revoke"));
+        await Eventually.IsTrueAsync(() => _queue.Queued.Count == 1, "the object is queued again");
+        var result = await FinalizeAsync(Object("Revoke"));
+        result.IsSuccess.Should().BeFalse();
+        result.ErrorMessage.Should().Contain("did not revoke the grant of google/marcus (HTTP 503)");
+        _refreshing.Store.Calls.Should().Equal("find", "claim", "release");
+    }
+
+    private static ResourceCache<V1Alpha1OAuthToken> NewCache()
+    {
+        var options = new CacheOptions<V1Alpha1OAuthToken>();
+        EntityIndexes.Configure(options);
+        return new ResourceCache<V1Alpha1OAuthToken>([""], options);
+    }
+
+    private static V1Alpha1OAuthToken Object(string? policy, string name = "marcus-gmail", string ns = "mail", string provider = "google", string account = "marcus") => new()
+    {
+        Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = ns, Uid = $"uid of {ns}/{name}", ResourceVersion = "1" },
+        Spec = new V1Alpha1OAuthToken.EntitySpec
+        {
+            Provider = provider,
+            Account = account,
+            ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+            DeletionPolicy = policy,
+        },
+    };
+
+    private static bool Done(ReconciliationResult<V1Alpha1OAuthToken> result) => result is { IsSuccess: true, RequeueAfter: null };
+
+    private Task<ReconciliationResult<V1Alpha1OAuthToken>> FinalizeAsync(V1Alpha1OAuthToken entity) => Finalizer.FinalizeAsync(entity, CancellationToken.None);
+
+    /// <summary>Records the objects that were queued.</summary>
+    private sealed class CalledObjects : IReconcileQueue<V1Alpha1OAuthToken>
+    {
+        public List<NamespacedName> Queued { get; } = [];
+
+        public void Enqueue(NamespacedName key) => Queued.Add(key);
+    }
+}
