@@ -56,7 +56,7 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
         return Task.FromResult(Exchange);
     }
 
-    public async Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) 
+    public async Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken)
     {
         Revoked.Add(token.Reveal());
         await Until;
