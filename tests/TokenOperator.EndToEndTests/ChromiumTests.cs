@@ -57,7 +57,7 @@ public sealed class ChromiumTests(ClusterFixture cluster)
         await browser.ClickAsync("#allow");
 
         (await run.EndAsync()).Should().Be(0, run.Output);
-        await Eventually.SeesAsync(() => browser.SourceAsync(), page => page.Contains("The consent of marcus@example.com is kept", StringComparison.Ordinal));
+        await Eventually.SeesAsync(() => browser.SourceAsync(), page => page.Contains("The consent of marcus@example.com was saved", StringComparison.Ordinal));
     }
 }
 

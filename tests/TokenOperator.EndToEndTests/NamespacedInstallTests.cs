@@ -25,7 +25,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
         var (mail, calendar, other) = (await FixtureAsync(), await FixtureAsync(), await FixtureAsync());
         var early = await PluginFixture.RunAsAsync(_cluster.Plane.AdminKubeconfig, "doctor");
         early.ExitCode.Should().Be(4, "there is no CRD yet: {0}", early.Output);
-        early.Errors.Should().Contain("does not know the kind OAuthToken").And.Contain("docs/install.md");
+        early.Errors.Should().Contain("does not have the resource OAuthToken").And.Contain("docs/install.md");
         await DeployAsync($"{mail.Namespace}, {calendar.Namespace}");
         await other.WriteSeedAsync("unseen", mail.Tokens.AddAccount("unseen").RefreshToken);
         await other.ApplyAsync("unseen");

@@ -120,7 +120,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         await _bed.WriteSecretAsync("mine-keys", "2026-05-01", "not shown");
         var repaired = await DoctorInAsync(new() { ["Providers__google__TokenEndpoint"] = "banana" }, cluster.Plane.AdminKubeconfig);
         repaired.Output.Should().MatchRegex("(?m)^ok +leader +operator-a_1234 leads").And.MatchRegex("(?m)^ok +key ")
-            .And.MatchRegex("(?m)^warn +provider +The connection from this machine was not checked. Setting Providers__google__TokenEndpoint");
+            .And.MatchRegex("(?m)^warn +provider +The connection from this machine was not checked. The setting Providers__google__TokenEndpoint");
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
     {
         await using var postgres = await PostgresServer.StartAsync(new PostgresServerOptions { Settings = new Dictionary<string, string> { ["max_connections"] = "10" } });
         await using var fixture = await CreateAsync(postgres);
-        await LosesNothingAsync(fixture, "takes no more connections", async () =>
+        await LosesNothingAsync(fixture, "accepts no more connections", async () =>
         {
             var taken = await UsedUpConnections.TakeAsync(fixture.Database);
             return () => taken.DisposeAsync().AsTask();

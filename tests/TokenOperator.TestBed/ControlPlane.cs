@@ -24,7 +24,7 @@ public sealed record ControlPlaneOptions
 /// </summary>
 public sealed class ControlPlane : IAsyncDisposable
 {
-    private const string AdminToken = "test-fixture-admin";
+    private const string AdminToken = "test-bed-admin";
     private const long MinFreeBytes = 1L << 30;
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
@@ -149,7 +149,7 @@ public sealed class ControlPlane : IAsyncDisposable
         var version = (string)body["apiVersion"]!;
         var (ns, name) = ((string)body["metadata"]!["namespace"]!, (string)body["metadata"]!["name"]!);
         var path = $"/{(version == "v1" ? "api" : "apis")}/{version}/namespaces/{ns}/{((string)body["kind"]!).ToLowerInvariant()}s/{name}";
-        return Admin().PatchAsync($"{path}?fieldManager=test-fixture&force=true", "application/apply-patch+yaml", body, ct);
+        return Admin().PatchAsync($"{path}?fieldManager=test-bed&force=true", "application/apply-patch+yaml", body, ct);
     }
 
     /// <summary>As <see cref="ApplyAsync(JsonObject, CancellationToken)"/>, from JSON text.</summary>
@@ -201,9 +201,9 @@ public sealed class ControlPlane : IAsyncDisposable
             $$"""
             apiVersion: v1
             kind: Config
-            current-context: test-fixture
+            current-context: test-bed
             clusters:
-            - name: test-fixture
+            - name: test-bed
               cluster:
                 server: {{address}}
                 certificate-authority-data: {{authority}}
@@ -212,9 +212,9 @@ public sealed class ControlPlane : IAsyncDisposable
               user:
                 token: {{token}}
             contexts:
-            - name: test-fixture
+            - name: test-bed
               context:
-                cluster: test-fixture
+                cluster: test-bed
                 user: {{name}}
 
             """,

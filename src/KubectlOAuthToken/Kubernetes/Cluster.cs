@@ -146,10 +146,11 @@ internal sealed class Cluster : IDisposable
     }
 }
 
-/// <summary>Source-generated JSON of the types, other than OAuthTokens, that the verbs read.</summary>
+/// <summary>Source-generated JSON of the types, other than OAuthTokens, that the verbs read or write.</summary>
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(V1ConfigMap))]
 [JsonSerializable(typeof(V1CustomResourceDefinition))]
+[JsonSerializable(typeof(V1Secret))]
 [JsonSerializable(typeof(ResourceList<V1Deployment>))]
 [JsonSerializable(typeof(ResourceList<V1Pod>))]
 [JsonSerializable(typeof(V1SelfSubjectAccessReview))]

@@ -33,6 +33,9 @@ public abstract record RefreshOutcome
     /// <summary>True if a request can have been sent to the provider, so that it counts against the provider's rate.</summary>
     public bool IsSent => this is Asked or Faulted;
 
+    /// <summary>True if the attempt answered what asked for it. After any other outcome, the refresh is still to be done.</summary>
+    public bool IsSettled => this is Asked or Superseded;
+
     /// <summary>The same outcome, without the tokens of its row.</summary>
     internal RefreshOutcome WithoutRecord() => this switch
     {

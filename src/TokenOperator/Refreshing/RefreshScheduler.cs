@@ -102,7 +102,7 @@ public sealed partial class RefreshScheduler : IDisposable
     public RefreshState Find(AccountKey key, NamespacedName owner) => _refreshes.GetValueOrDefault(key) switch
     {
         null => RefreshState.Idle.Instance,
-        { Outcome: { } outcome } ended => new RefreshState.Ended(outcome, _time.GetElapsedTime(ended.EndedAt), ended.CauseOf(owner)),
+        { Outcome: { } outcome } ended => new RefreshState.Ended(outcome, _time.GetElapsedTime(ended.EndedAt), outcome.IsSettled ? ended.CauseOf(owner) : null),
         var running => new RefreshState.Running(running.IsSlow, running.WaitsForRate ? _lanes[key.Provider].Backlog : null),
     };
 

@@ -28,7 +28,7 @@ public sealed class StoryTests(ClusterFixture cluster)
         lines.Select(line => (string)line["Message"]!).Should().SatisfyRespectively(
             imported => imported.Should().StartWith("Imported a refresh token for google/told"),
             failed => failed.Should().StartWith("Refreshing google/told failed"),
-            again => again.Should().StartWith("Refreshed google/told again, after 1 failures"));
+            again => again.Should().StartWith("Refreshed google/told again after 1 failures"));
         foreach (var line in lines)
         {
             var fields = line["Scopes"]!.AsArray().SelectMany(scope => scope!.AsObject()).ToLookup(field => field.Key, field => field.Value?.ToString());

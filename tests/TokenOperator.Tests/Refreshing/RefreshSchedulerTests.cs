@@ -1,6 +1,7 @@
 using KubeRuntime;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Postgres;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Refreshing;
@@ -74,6 +75,18 @@ public sealed class RefreshSchedulerTests : IDisposable
         _fixture.Store.Fault = null;
         Start(Owner, null);
         Find(Owner).Should().BeOfType<RefreshState.Ended>().Which.Outcome.Should().BeOfType<RefreshOutcome.Asked>();
+    }
+
+    [Fact]
+    public void What_was_requested_while_the_store_is_unavailable_is_not_attended_to()
+    {
+        _fixture.Provider.RotatesRefreshTokens = true;
+        _fixture.Store.Fault = new StoreUnavailableException("it is restarting");
+        Start(Owner, "now");
+        _fixture.Provider.Asked.Should().BeEmpty();
+        var ended = Find(Owner).Should().BeOfType<RefreshState.Ended>().Subject;
+        ended.Outcome.Should().BeOfType<RefreshOutcome.NotStored>();
+        ended.Attended.Should().BeNull("the refresh is still to be done");
     }
 
     [Fact]
