@@ -29,14 +29,14 @@ public static class AccountsCommand
         return ChangeAsync(key, store => store.AllowAsync(key, ns, ct), ct);
     }
 
-    /// <summary>Keeps <paramref name="ns"/> from the account.</summary>
+    /// <summary>Denies <paramref name="ns"/> the use of the account.</summary>
     public static Task<int> DenyAsync(AccountKey key, string ns, CancellationToken ct)
     {
         NamespaceName.Check(ns);
         return ChangeAsync(key, store => store.DenyAsync(key, ns, ct), ct);
     }
 
-    /// <summary>Takes the account from all its namespaces.</summary>
+    /// <summary>Removes the account from all of its namespaces.</summary>
     public static Task<int> ReleaseAsync(AccountKey key, CancellationToken ct) => ChangeAsync(key, store => store.DisownAsync(key, ct), ct);
 
     private static async Task<int> ChangeAsync(AccountKey key, Func<ITokenStore, Task<AccountRecord?>> change, CancellationToken ct)

@@ -1,4 +1,4 @@
-// The verbs of token-operator. May touch everything through the services it composes.
+// The verbs of token-operator. This folder may use everything, through the services that it composes.
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using k8s.Exceptions;
@@ -9,12 +9,12 @@ using TokenOperator.Postgres;
 
 namespace TokenOperator.Cli;
 
-/// <summary>Parses the command line and turns what goes wrong into one sentence and an exit code.</summary>
+/// <summary>Parses the command line, and turns an error into one sentence and an exit code.</summary>
 public static class CommandLine
 {
     private const string RunVerb = "run";
 
-    /// <summary>Runs the verb that <paramref name="args"/> name; <c>run</c> when they name none.</summary>
+    /// <summary>Runs the verb that <paramref name="args"/> name, or <c>run</c> if they name none.</summary>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
@@ -29,7 +29,7 @@ public static class CommandLine
 
         // Errors are for the person who typed the command: a sentence, no stack trace.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
-        // By default the process ends 2 s after a signal, whatever is still in work; the host of run has a time limit of its own.
+        // By default, the process ends 2 s after a signal even if work is unfinished. The host of run has a time limit of its own.
         if (parsed.CommandResult.Command is RootCommand or { Name: RunVerb })
             invocation.ProcessTerminationTimeout = Timeout.InfiniteTimeSpan;
         return await parsed.InvokeAsync(invocation);

@@ -6,10 +6,10 @@ using TokenOperator.Postgres.Encryption;
 
 namespace TokenOperator.Cli;
 
-/// <summary><c>token-operator keys</c>: the keys that rows are encrypted under. Prints a key only where that is what was asked for.</summary>
+/// <summary><c>token-operator keys</c>: the keys with which rows are encrypted. Prints a key only if you ask for a new one without a folder.</summary>
 public static class KeysCommand
 {
-    /// <summary>Makes a key: into a new file of <paramref name="folder"/>, or, without one, to standard output.</summary>
+    /// <summary>Creates a key in a new file of <paramref name="folder"/>. Without a folder, prints it to standard output.</summary>
     public static async Task<int> NewAsync(string? folder, TimeProvider time, CancellationToken ct)
     {
         if (folder is null)
@@ -18,7 +18,7 @@ public static class KeysCommand
             return ExitCodes.Ok;
         }
 
-        // The key whose name comes last is current: a moment sorts as it passes.
+        // The key whose name sorts last is current, and times sort in their order.
         var file = Path.Combine(folder, $"{time.GetUtcNow():yyyy-MM-dd-HHmmss}");
         Directory.CreateDirectory(folder);
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
@@ -30,7 +30,7 @@ public static class KeysCommand
         return ExitCodes.Ok;
     }
 
-    /// <summary>Prints a line for each key that is there or in use.</summary>
+    /// <summary>Prints a line for each key that is mounted or in use.</summary>
     public static async Task<int> StatusAsync(CancellationToken ct)
     {
         await using var services = await CreateAsync(ct);
@@ -47,13 +47,13 @@ public static class KeysCommand
         return uses.All(use => use.KeyId is null || keyring.KeyIds.Contains(use.KeyId)) ? ExitCodes.Ok : ExitCodes.Failed;
     }
 
-    /// <summary>Brings all rows under the current key.</summary>
+    /// <summary>Encrypts all rows with the current key.</summary>
     public static Task<int> RotateAsync(CancellationToken ct) => RewriteAsync(RowSelection.NotCurrent, ct);
 
-    /// <summary>Brings the rows in plain text under the current key.</summary>
+    /// <summary>Encrypts the rows in plain text with the current key.</summary>
     public static Task<int> EncryptAsync(CancellationToken ct) => RewriteAsync(RowSelection.PlainText, ct);
 
-    /// <summary>Brings all rows to plain text, if that is what the settings say.</summary>
+    /// <summary>Decrypts all rows to plain text, if the settings say so.</summary>
     public static Task<int> DecryptAsync(CancellationToken ct) => RewriteAsync(RowSelection.Encrypted, ct);
 
     private static async Task<int> RewriteAsync(RowSelection selection, CancellationToken ct)

@@ -4,10 +4,10 @@ using TokenOperator.Postgres;
 
 namespace TokenOperator.Cli;
 
-/// <summary><c>token-operator migrate</c>: the schema, up and down.</summary>
+/// <summary><c>token-operator migrate</c>: migrates the schema up or down.</summary>
 public static class MigrateCommand
 {
-    /// <summary>Brings the schema to this version.</summary>
+    /// <summary>Migrates the schema to the version of this program.</summary>
     public static async Task<int> UpAsync(CancellationToken ct)
     {
         await using var services = StoreServices.Create();
@@ -16,7 +16,7 @@ public static class MigrateCommand
         return ExitCodes.Ok;
     }
 
-    /// <summary>Undoes what up did.</summary>
+    /// <summary>Reverts what up did.</summary>
     public static async Task<int> DownAsync(bool yes, CancellationToken ct)
     {
         if (!yes)
@@ -33,7 +33,7 @@ public static class MigrateCommand
         return ExitCodes.Ok;
     }
 
-    /// <summary>Says where the schema stands.</summary>
+    /// <summary>Prints the version of the schema.</summary>
     public static async Task<int> StatusAsync(CancellationToken ct)
     {
         await using var services = StoreServices.Create();

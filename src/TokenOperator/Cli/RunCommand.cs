@@ -1,4 +1,4 @@
-// The composition root of the operator: which class gets which, and nothing else.
+// The composition root of the operator. It only says which class receives which.
 using KubeRuntime;
 using KubeRuntime.Hosting;
 using Microsoft.AspNetCore.Builder;
@@ -23,13 +23,13 @@ namespace TokenOperator.Cli;
 /// <summary><c>token-operator run</c>: runs until SIGTERM, or until another replica leads.</summary>
 public static class RunCommand
 {
-    /// <summary>How long a stop may take: requests that were sent to a provider are waited for and committed.</summary>
+    /// <summary>How long a stop may take. The operator waits for the answers of providers and commits them.</summary>
     internal static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs the operator.</summary>
     public static async Task<int> ExecuteAsync(CancellationToken ct)
     {
-        // Settings are read once: nothing needs to watch a file for them.
+        // Settings are read once, so nothing watches a file.
         var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
         var reader = new SettingsReader(builder.Configuration);
         var settings = OperatorSettings.Read(reader);
@@ -38,7 +38,7 @@ public static class RunCommand
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared);
         builder.Services.AddPostgresStorage(reader);
         builder.Services.AddTokenProviders(reader);
-        // The store reads them when it is made; an error in them is reported with the others.
+        // The store reads these settings when it is created. An error in them is reported with the others.
         EncryptionSettings.Read(reader);
         reader.ThrowIfInvalid();
         AddRefreshing(builder.Services, settings);
@@ -48,7 +48,7 @@ public static class RunCommand
 
         await using var app = builder.Build();
         Endpoints.Map(app, settings);
-        // The keys, before anything is done: a keyring that cannot be used stops the start with a sentence.
+        // The keys are read first, so that the program ends with one sentence if the keyring cannot be used.
         app.Services.GetRequiredService<ITokenStore>();
         await PrepareStoreAsync(app.Services, ct);
         var health = app.Services.GetRequiredService<OperatorHealth>();
@@ -107,8 +107,8 @@ public static class RunCommand
     }
 
     /// <summary>
-    /// Brings the schema up before anything else, so that a wrong table stops the start with a sentence. A database that is
-    /// only away does not: the objects say so, and all goes on when it is back.
+    /// Migrates the schema before anything else, so that the program ends with one sentence if a table is wrong. If the database
+    /// is unavailable, the program goes on: the status of each object reports it, and work resumes when the database is available.
     /// </summary>
     private static async Task PrepareStoreAsync(IServiceProvider services, CancellationToken ct)
     {

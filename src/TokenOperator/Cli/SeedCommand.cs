@@ -11,10 +11,10 @@ using TokenOperator.Providers;
 
 namespace TokenOperator.Cli;
 
-/// <summary><c>token-operator seed</c>: a token file becomes a row.</summary>
+/// <summary><c>token-operator seed</c>: imports a token file as a row.</summary>
 public static class SeedCommand
 {
-    /// <summary>Reads, checks and imports.</summary>
+    /// <summary>Reads the file, checks it and imports it.</summary>
     public static async Task<int> ExecuteAsync(string file, AccountKey key, string? ns, bool replace, CancellationToken ct)
     {
         if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.MaxAccountLength || !DisplayText.IsPrintable(key.Account))
@@ -54,7 +54,7 @@ public static class SeedCommand
         return ExitCodes.Ok;
     }
 
-    /// <summary>Only a note: the operator may run with other settings than this command.</summary>
+    /// <summary>Prints a note only, because the operator can run with other settings than this command.</summary>
     private static async Task WarnOfUnknownProviderAsync(AccountKey key)
     {
         var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build()).Select(provider => provider.Name).ToList();

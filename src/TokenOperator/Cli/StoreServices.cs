@@ -7,7 +7,7 @@ namespace TokenOperator.Cli;
 /// <summary>The services of the verbs that need Postgres alone. Warnings go to standard error, so that standard output can be read by programs.</summary>
 public static class StoreServices
 {
-    /// <summary>Builds them from the environment.</summary>
+    /// <summary>Builds the services from the environment.</summary>
     public static ServiceProvider Create()
     {
         var configuration = new ConfigurationBuilder().AddEnvironmentVariables().Build();

@@ -16,8 +16,8 @@ namespace TokenOperator.Hosting;
 public static class Endpoints
 {
     /// <summary>
-    /// Binds the ports now: one that is not available stops the start before the operator does anything, with one sentence.
-    /// Kestrel would notice only after the operator has begun to work, and print a stack trace.
+    /// Binds the ports now. If one is not available, the program ends with one sentence before the operator does anything.
+    /// Kestrel would notice only after the operator has started to work, and would print a stack trace.
     /// </summary>
     /// <exception cref="InvalidSettingException">An address or a port is not available.</exception>
     public static void Listen(WebApplicationBuilder builder, OperatorSettings settings)

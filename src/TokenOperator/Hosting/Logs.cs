@@ -18,7 +18,7 @@ public static partial class Logs
 
     private const string LevelPrefix = "Logging__LogLevel__";
 
-    /// <summary>Configures logging as the settings have it. ASP.NET applies the levels; this checks them.</summary>
+    /// <summary>Configures logging from the settings. ASP.NET applies the levels, and this method checks them.</summary>
     public static void Configure(ILoggingBuilder logging, SettingsReader reader)
     {
         var json = reader.Get(Format) is var format && format == "json" || (format == "auto" && Console.IsOutputRedirected);
@@ -26,7 +26,7 @@ public static partial class Logs
             reader.Get(Level, category);
 
         logging.ClearProviders();
-        // What the framework logs below this level says nothing about tokens.
+        // Framework messages below this level say nothing about tokens.
         logging.AddFilter("Microsoft", LogLevel.Warning);
         if (json)
             logging.AddJsonConsole(console =>

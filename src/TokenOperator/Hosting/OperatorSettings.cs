@@ -9,7 +9,7 @@ namespace TokenOperator.Hosting;
 /// <summary>The operator's own settings.</summary>
 public sealed record OperatorSettings
 {
-    // A name that no namespace can have would leave the operator waiting forever for its first list.
+    // With a name that no namespace can have, the operator would wait forever for its first list.
     private static readonly Setting<IReadOnlyList<string>> NamespacesSetting = Setting.List(
         "Namespaces", "Namespaces to watch.", ',', "names of namespaces, separated by commas", NamespaceName.IsValid, "all");
 
@@ -57,11 +57,11 @@ public sealed record OperatorSettings
     /// <summary>The self-service pages, off by default.</summary>
     public SelfServiceSettings SelfService { get; init; } = new();
 
-    /// <summary>Reads them.</summary>
+    /// <summary>Reads the settings.</summary>
     /// <exception cref="InvalidSettingException">One is not valid.</exception>
     public static OperatorSettings Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read);
 
-    /// <summary>Reads them, and records what is wrong in <paramref name="reader"/>.</summary>
+    /// <summary>Reads the settings, and records what is wrong in <paramref name="reader"/>.</summary>
     public static OperatorSettings Read(SettingsReader reader) => new()
     {
         Namespaces = reader.Get(NamespacesSetting),

@@ -18,7 +18,7 @@ public static class Telemetry
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } = [OtlpEndpoint];
 
-    /// <summary>Adds the exporters. Spans cost time at each request, so there are none without OTLP.</summary>
+    /// <summary>Adds the exporters. Spans cost time on each request, so there are none without OTLP.</summary>
     public static void Add(IServiceCollection services, SettingsReader reader)
     {
         var isExported = !reader.IsAbsent(OtlpEndpoint);

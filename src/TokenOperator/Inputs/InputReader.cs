@@ -1,4 +1,4 @@
-// Reads the Secrets that users provide: the OAuth client and the seed. The only place that sees their data.
+// Reads the Secrets that users provide: the OAuth client and the seed. No other folder sees their data.
 using System.Collections.Concurrent;
 using k8s.Models;
 using KubeRuntime;
@@ -12,8 +12,8 @@ using TokenOperator.Publishing;
 namespace TokenOperator.Inputs;
 
 /// <summary>
-/// Reads input Secrets one by one when they are needed. The watch knows each Secret's version, so a Secret that is not
-/// there costs no request, and a client that many objects name is read once for each of its versions.
+/// Reads each input Secret when it is needed. The watch knows each Secret's version, so a Secret that does not exist
+/// costs no request, and a client that many objects name is read once for each of its versions.
 /// </summary>
 public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> secrets)
 {
@@ -22,7 +22,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
 
     private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
 
-    /// <summary>The OAuth client there.</summary>
+    /// <summary>Reads the OAuth client.</summary>
     public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, CancellationToken ct)
     {
         if (secrets.Get(where.Secret) is not { } known)
@@ -33,7 +33,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
 
         if (_clients.Count > MostClients)
             _clients.Clear();
-        // Many objects at once ask for the same client after a restart: one request answers them all, whoever gives up waiting.
+        // After a restart, many objects need the same client at once. One request serves all of them, even if one stops waiting.
         var entry = _clients.AddOrUpdate(
             where,
             _ => (known.ResourceVersion, Begin(where)),
@@ -41,7 +41,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         return await entry.Reading.Value.WaitAsync(ct);
     }
 
-    /// <summary>The seed there. Never kept: it is needed once.</summary>
+    /// <summary>Reads the seed. It is not cached, because it is needed once.</summary>
     public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, CancellationToken ct) =>
         secrets.Get(where.Secret) is null
             ? NoSecret<Seed>(where, "the token file to import")
@@ -78,9 +78,9 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         new Lookup<T>.Absent($"Secret {where.Secret} does not exist. Create it with the key {where.Key} holding {what}.");
 }
 
-/// <summary>Tells a reading that failed from one that goes on or is done.</summary>
+/// <summary>Distinguishes a read that failed from one that runs or succeeded.</summary>
 internal static class LazyTasks
 {
-    /// <summary>True when the task was begun and threw.</summary>
+    /// <summary>True if the task was started and threw.</summary>
     public static bool IsFailed<T>(this Lazy<Task<T>> lazy) => lazy is { IsValueCreated: true, Value: { IsFaulted: true } or { IsCanceled: true } };
 }

@@ -7,13 +7,13 @@ using TokenOperator.Api;
 namespace TokenOperator.Publishing;
 
 /// <summary>
-/// What the operator keeps of each Secret in the cluster: never its data. Whether somebody changed the data shows in
-/// <c>managedFields</c>, where the API server notes who set which field last.
+/// What the operator caches of each Secret in the cluster, which is never the data. Whether someone changed the data shows in
+/// <c>managedFields</c>, where the API server records who set each field last.
 /// </summary>
 /// <param name="Key">Namespace and name.</param>
-/// <param name="Uid">Of this very Secret.</param>
+/// <param name="Uid">The uid of this Secret.</param>
 /// <param name="ResourceVersion">Changes with each write.</param>
-/// <param name="Mark">What only a Secret of the operator has; null for all others.</param>
+/// <param name="Mark">Present only on a Secret of the operator; null for all others.</param>
 public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceVersion, SecretInfo.OperatorMark? Mark) : ICachedItem
 {
     /// <summary>Present on each Secret that the operator wrote.</summary>
@@ -35,7 +35,7 @@ public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceV
     /// <summary>Names that the Secret's data must have.</summary>
     public static readonly IReadOnlyList<string> DataKeys = ["access_token", "token_type", "expires_at", "scope", "provider", "account"];
 
-    /// <summary>Keeps the little that is needed of <paramref name="secret"/>.</summary>
+    /// <summary>Extracts what is needed from <paramref name="secret"/>.</summary>
     public static SecretInfo From(PartialObjectMetadata secret)
     {
         var meta = secret.Metadata;
@@ -55,9 +55,9 @@ public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceV
     }
 
     /// <summary>
-    /// The operator owns each of its data keys, and nobody else owns one of them: the value of a field is then the one it
-    /// applied last, since whoever sets another value takes the field over (server-side apply, "Conflicts"). Keys that others
-    /// add are theirs.
+    /// True if the operator owns each of its data keys, and nobody else owns one of them. Then each field has the value that it
+    /// applied last, because someone who sets another value takes over the field (server-side apply, "Conflicts"). Keys that others
+    /// add do not matter.
     /// </summary>
     private static bool IsIntact(V1ObjectMeta meta)
     {

@@ -6,14 +6,14 @@ using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Publishing;
 
-/// <summary>What the Secret should be. Pure. Never holds a refresh token, an id_token or a client secret.</summary>
+/// <summary>The Secret as it should be. Pure. It never holds a refresh token, an id_token or a client secret.</summary>
 public sealed class SecretManifest
 {
     private readonly TokenRequest _request;
     private readonly V1Alpha1OAuthToken _owner;
     private readonly (string Key, string Value)[] _data;
 
-    /// <summary>For the access token of <paramref name="token"/>, which must have one with a known end.</summary>
+    /// <summary>Creates the manifest for the access token of <paramref name="token"/>, which must have one with a known expiry time.</summary>
     public SecretManifest(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token)
     {
         if (token.AccessToken is null || token.ExpiresAt is null)
@@ -40,14 +40,14 @@ public sealed class SecretManifest
             ]);
     }
 
-    /// <summary>Changes whenever anything that is written does.</summary>
+    /// <summary>Fingerprint of everything that is written.</summary>
     public string ContentHash { get; }
 
     /// <summary>The Secret to write.</summary>
     public NamespacedName Key => new(_request.Owner.Namespace, _request.SecretName);
 
     /// <summary>The body of a server-side apply.</summary>
-    /// <param name="uid">Apply only to the Secret with this uid; null where there is none.</param>
+    /// <param name="uid">Apply only to the Secret with this uid; null if there is none.</param>
     /// <param name="resourceVersion">Apply only to this version; null for any.</param>
     public JsonObject ToApply(string? uid, string? resourceVersion)
     {

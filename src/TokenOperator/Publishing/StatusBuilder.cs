@@ -7,12 +7,12 @@ namespace TokenOperator.Publishing;
 
 /// <summary>Everything that a status says.</summary>
 /// <param name="Generation">The generation of the spec that was reconciled.</param>
-/// <param name="SecretName">The Secret that the spec means.</param>
+/// <param name="SecretName">The Secret that the spec names.</param>
 /// <param name="Scopes">The scopes that the spec asks for.</param>
 /// <param name="Desired">What the status should say.</param>
 /// <param name="Persisted">False while the newest token is not committed in Postgres.</param>
 /// <param name="Secret">What became of the Secret.</param>
-/// <param name="HandledRequest">The value of the refresh annotation that has been attended to, or null.</param>
+/// <param name="HandledRequest">The value of the refresh annotation that was handled last, or null.</param>
 public sealed record StatusInput(
     long? Generation, string SecretName, IReadOnlyList<string> Scopes, DesiredState Desired, bool Persisted, SecretResult Secret, string? HandledRequest)
 {
@@ -20,7 +20,7 @@ public sealed record StatusInput(
     public string? AuthorizationUrl { get; init; }
 }
 
-/// <summary>Makes the status.</summary>
+/// <summary>Builds the status.</summary>
 public static class StatusBuilder
 {
     /// <summary>The status for <paramref name="input"/>; conditions whose status stays keep their transition time from <paramref name="before"/>.</summary>

@@ -10,7 +10,7 @@ namespace TokenOperator.Publishing;
 /// <param name="Note">For a person.</param>
 public sealed record StatusEvent(string Type, string Reason, string Action, string Note)
 {
-    /// <summary>What is worth an event between two statuses: the first token, a failure's first occurrence, recovery. Routine refreshes are not.</summary>
+    /// <summary>The events for a change of status: the first token, the first occurrence of a failure, and recovery. A routine refresh has none.</summary>
     public static IEnumerable<StatusEvent> Between(EntityStatus? before, EntityStatus after)
     {
         var ready = after.Find(ConditionTypes.Ready);

@@ -18,7 +18,7 @@ public enum StatusWrite
     /// <summary>The object has it.</summary>
     Done,
 
-    /// <summary>The object is another one by now. It has to be reconciled again.</summary>
+    /// <summary>The object changed or was replaced in the meantime. It must be reconciled again.</summary>
     Stale,
 
     /// <summary>This process no longer leads, so it wrote nothing.</summary>

@@ -6,7 +6,7 @@ using TokenOperator.Api;
 
 namespace TokenOperator.Reconcile;
 
-/// <summary>Keeps the Secret and the status of each OAuthToken right.</summary>
+/// <summary>Reconciles the Secret and the status of each OAuthToken.</summary>
 public sealed partial class OAuthTokenController(
     ReconcileInputGatherer gatherer, ReconcileActor actor, ReconcileSchedule schedule, ILogger<OAuthTokenController> logger) : IEntityController<V1Alpha1OAuthToken>
 {
@@ -34,7 +34,7 @@ public sealed partial class OAuthTokenController(
     {
         ArgumentNullException.ThrowIfNull(entity);
         schedule.Remove(entity.Key());
-        // The Secret goes by its owner reference, the row by the finalizer.
+        // The garbage collector deletes the Secret by its owner reference, and the finalizer deletes the row.
         LogDeleted(entity.Metadata.NamespaceProperty, entity.Metadata.Name);
         return Task.FromResult(ReconciliationResult<V1Alpha1OAuthToken>.Success(entity));
     }

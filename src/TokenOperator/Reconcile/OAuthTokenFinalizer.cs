@@ -1,4 +1,4 @@
-// Carries out deletionPolicy before an OAuthToken goes. It may use the account's row and the provider.
+// Carries out deletionPolicy before an OAuthToken is deleted. It may use the account's row and the provider.
 using System.Collections.Concurrent;
 using KubeRuntime;
 using KubeRuntime.Controllers;
@@ -35,7 +35,7 @@ public sealed class OAuthTokenFinalizer(
     public async Task<ReconciliationResult<V1Alpha1OAuthToken>> FinalizeAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
-        // A spec that was never valid has no row, and must not keep its object from going.
+        // A spec that was never valid has no row, and must not block the deletion of its object.
         if (TokenRequest.From(entity, out _) is not { } request || !providers.Names.Contains(request.Key.Provider))
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
         if (entity.Spec.DeletionPolicy != "Revoke")
@@ -83,7 +83,7 @@ public sealed class OAuthTokenFinalizer(
         switch (outcome)
         {
             case DeletionOutcome.Done:
-            // As for a row that can be read: it is not this namespace's to delete, nor to know of.
+            // As with a row that can be read: this namespace may neither delete it nor learn of it.
             case DeletionOutcome.Failed { Rest: { } rest } when !rest.IsOpenTo(request.Owner.Namespace):
                 return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
             case DeletionOutcome.Busy:

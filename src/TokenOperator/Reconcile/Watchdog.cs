@@ -10,9 +10,9 @@ using TokenOperator.Refreshing;
 namespace TokenOperator.Reconcile;
 
 /// <summary>
-/// Driven by time alone: neither a watch nor the queue wakes it. Every 10 s it looks for OAuthTokens whose look is overdue by
-/// 30 s and queues them again; after a jump of the wall clock it queues all of them, so that what was planned by the old
-/// time is planned anew (the rate limit spreads what is due then).
+/// Runs on a timer, independently of watches and of the queue. Every 10 s, it looks for OAuthTokens whose reconcile is overdue by
+/// 30 s, and queues them again. After a jump of the wall clock, it queues all OAuthTokens, so that each is scheduled by the new
+/// time. The rate limit spreads the refreshes that are due then.
 /// </summary>
 public sealed partial class Watchdog : BackgroundService
 {
@@ -23,7 +23,7 @@ public sealed partial class Watchdog : BackgroundService
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(1);
 
-    /// <summary>More than a reconcile may take: as long as one begins or ends, the workers are alive.</summary>
+    /// <summary>Longer than a reconcile may take. While reconciles start or end within this time, the workers are alive.</summary>
     private static readonly TimeSpan LongestStandstill = TimeSpan.FromMinutes(5);
 
     private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
@@ -39,7 +39,7 @@ public sealed partial class Watchdog : BackgroundService
     private int _beats;
     private volatile bool _standsStill;
 
-    /// <summary>Begins with a full minute until its first sign of life is missed.</summary>
+    /// <summary>Creates the watchdog. It is healthy for a minute before its first round.</summary>
     public Watchdog(
         IResourceCache<V1Alpha1OAuthToken> entities,
         IReconcileQueue<V1Alpha1OAuthToken> queue,
@@ -56,10 +56,10 @@ public sealed partial class Watchdog : BackgroundService
         _overdue = _meter.CreateCounter<long>("tokenoperator_watchdog_overdue", null, "OAuthTokens that the queue had lost and the watchdog put back.");
     }
 
-    /// <summary>False when its timer no longer fires, or when objects are overdue and no worker has begun or ended anything for 5 minutes: only a restart helps.</summary>
+    /// <summary>False if only a restart helps: the timer no longer fires, or objects are overdue and no worker has started or ended a reconcile for 5 minutes.</summary>
     public bool IsAlive => _time.GetElapsedTime(Volatile.Read(ref _beatAt)) < LongestSilence && !_standsStill;
 
-    /// <summary>How many rounds it has made.</summary>
+    /// <summary>The number of completed rounds.</summary>
     internal int Beats => Volatile.Read(ref _beats);
 
     /// <inheritdoc/>
@@ -72,7 +72,7 @@ public sealed partial class Watchdog : BackgroundService
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // An increase is seen only of a counter that was there before.
+        // Prometheus sees the increase of a counter only if the counter existed before.
         _overdue.Add(0);
         using var timer = new PeriodicTimer(Tick, _time);
         try
@@ -86,7 +86,7 @@ public sealed partial class Watchdog : BackgroundService
         }
     }
 
-    /// <summary>One round.</summary>
+    /// <summary>Runs one round.</summary>
     internal void Check()
     {
         Volatile.Write(ref _beatAt, _time.GetTimestamp());

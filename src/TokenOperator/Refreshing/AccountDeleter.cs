@@ -10,7 +10,7 @@ public abstract record DeletionOutcome
     {
     }
 
-    /// <summary>The row is gone, or is to stay: the object can go.</summary>
+    /// <summary>The row is deleted, or stays because it is still needed. The object can be deleted.</summary>
     public sealed record Done : DeletionOutcome;
 
     /// <summary>Someone else works on the row or changed it. Another attempt follows.</summary>
@@ -33,11 +33,11 @@ public sealed class AccountDeleter(ITokenStore store, AccountRepository accounts
 {
     private static readonly TimeSpan ClaimDuration = TimeSpan.FromMinutes(1);
 
-    /// <summary>Deletes the row, if it is to go, after the grant was revoked.</summary>
+    /// <summary>Deletes the row, if <paramref name="isToGo"/> says so, after the grant was revoked.</summary>
     /// <param name="key">The account.</param>
     /// <param name="isToGo">Whether the row is to be deleted.</param>
     /// <param name="revoke">Revokes the grant, and returns null, or why it could not.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the attempt.</param>
     public async Task<DeletionOutcome> DeleteAsync(
         AccountKey key, Func<AccountRecord, bool> isToGo, Func<AccountRecord, Task<string?>> revoke, CancellationToken cancellationToken)
     {

@@ -37,7 +37,7 @@ internal sealed class ProviderLane : IDisposable
     private int _running;
     private bool _isStarting;
 
-    /// <summary>Begins with a full bucket.</summary>
+    /// <summary>Creates a lane with a full bucket.</summary>
     /// <param name="rate">How often the provider may be asked.</param>
     /// <param name="concurrency">How many jobs run at once.</param>
     /// <param name="time">Measures the rate.</param>
@@ -102,7 +102,7 @@ internal sealed class ProviderLane : IDisposable
     {
         lock (_sync)
         {
-            // Whoever starts jobs now sees what has changed before it stops.
+            // The thread that is starting jobs sees this change before it stops.
             if (_isStarting)
                 return;
             _isStarting = true;

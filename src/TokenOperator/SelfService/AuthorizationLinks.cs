@@ -9,12 +9,12 @@ using TokenOperator.Publishing;
 namespace TokenOperator.SelfService;
 
 /// <summary>
-/// The links in <c>status.authorizationURL</c>. A link holds its end and 256 bits that nobody guesses, and is good for as long as it
-/// stands in the status of its object and its end has not come: the status is where any replica looks it up.
+/// The links in <c>status.authorizationURL</c>. A link holds its expiry time and 256 random bits. It is valid until that time, as long
+/// as it is in the status of its object, where every replica looks it up.
 /// </summary>
 public sealed class AuthorizationLinks(SelfServiceSettings settings)
 {
-    /// <summary>The link for the status: the one that stands there while more than half of its life is left, else a new one; null when no consent is needed.</summary>
+    /// <summary>The link for the status: the present one while more than half of its life is left, otherwise a new one. Null if no consent is needed.</summary>
     public string? For(string? before, NamespacedName owner, Problem? problem, DateTimeOffset now)
     {
         if (settings.PublicUrl is null || problem is not { NeedsHuman: true } || !ReasonInfo.Of(problem.Reason).ConsentHelps)
@@ -25,10 +25,10 @@ public sealed class AuthorizationLinks(SelfServiceSettings settings)
         return string.Create(CultureInfo.InvariantCulture, $"{prefix}{(now + settings.LinkLifetime).ToUnixTimeSeconds()}.{RandomText.New()}");
     }
 
-    /// <summary>When the link is to be made anew, or null.</summary>
+    /// <summary>When a new link replaces this one, or null.</summary>
     public DateTimeOffset? RenewAt(string? link) => link is not null && EndOf(link[(link.LastIndexOf('/') + 1)..]) is { } end ? end - (settings.LinkLifetime / 2) : null;
 
-    /// <summary>True when <paramref name="ticket"/>, the link's last part, is that of the object's status and not over.</summary>
+    /// <summary>True if <paramref name="ticket"/>, the link's last part, matches the object's status and has not expired.</summary>
     public bool IsGood(V1Alpha1OAuthToken entity, string ticket, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(entity);

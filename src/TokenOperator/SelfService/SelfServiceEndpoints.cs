@@ -8,10 +8,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace TokenOperator.SelfService;
 
-/// <summary>The pages for people, on a port of their own: probes and metrics are not there, and these are nowhere else.</summary>
+/// <summary>The pages for people, on a port of their own, which serves neither probes nor metrics.</summary>
 public static partial class SelfServiceEndpoints
 {
-    /// <summary>Serves them on the port of <paramref name="settings"/>; nothing when they are off.</summary>
+    /// <summary>Serves the pages on the port of <paramref name="settings"/>. Does nothing if they are off.</summary>
     public static void Map(WebApplication app, SelfServiceSettings settings)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -21,7 +21,7 @@ public static partial class SelfServiceEndpoints
         var flow = app.Services.GetRequiredService<SelfServiceFlow>();
         app.MapWhen(
             context => context.Connection.LocalPort == settings.Port,
-            // A proxy in front may or may not take off the path of the public address.
+            // A proxy may or may not remove the path of the public address.
             branch => branch.UsePathBase(address.AbsolutePath.TrimEnd('/')).Run(context => ServeAsync(context, flow, settings)));
     }
 
@@ -42,7 +42,7 @@ public static partial class SelfServiceEndpoints
         };
     }
 
-    /// <summary>The address that the browser came back by holds the code: it goes on to one that does not, where it is told what happened.</summary>
+    /// <summary>The address of the provider's redirect contains the code. The browser is redirected to one that does not, which shows the result.</summary>
     private static async Task EndAsync(HttpContext context, SelfServiceFlow flow, SelfServiceSettings settings)
     {
         var browser = context.Request.Cookies[CookieName(settings)];
@@ -52,7 +52,7 @@ public static partial class SelfServiceEndpoints
         Redirect(context.Response, new Uri(settings.PublicUrl!, "authorize/outcome"));
     }
 
-    // What a cookie holds is the browser's own word: it is shown to nobody else, as text, and nothing follows from it.
+    // The browser can set a cookie to anything. Its text is shown to that browser only, and nothing else depends on it.
     private static Task ShowOutcomeAsync(HttpContext context, SelfServiceSettings settings)
     {
         Step? step = null;
@@ -93,15 +93,15 @@ public static partial class SelfServiceEndpoints
         response.Headers.Location = where.AbsoluteUri;
     }
 
-    /// <summary>Browsers that say where a request is from say it here; with no-referrer the Origin of a form is null.</summary>
+    /// <summary>The header in which browsers report the source of a request. With no-referrer, the Origin of a form is null.</summary>
     private static bool IsOfThisSite(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() is "" or "same-origin";
 
-    // __Host-: browsers take such a cookie from this host alone, over TLS, so that a neighbouring host cannot plant one.
+    // __Host-: browsers accept such a cookie only from this host and over TLS, so another host cannot set one.
     private static string CookieName(SelfServiceSettings settings) => settings.PublicUrl!.Scheme == "https" ? "__Host-token-operator" : "token-operator";
 
     private static string OutcomeName(SelfServiceSettings settings) => $"{CookieName(settings)}-outcome";
 
-    // Lax: the way back from the provider is a link from another site.
+    // Lax: the redirect from the provider is a navigation from another site.
     private static CookieOptions Cookie(SelfServiceSettings settings) => new()
     {
         HttpOnly = true,

@@ -1,4 +1,4 @@
-// A consent by a link, from the link to the row in Postgres. May touch the caches, the store and the providers; never the Kubernetes API beyond input Secrets.
+// Consent by a link, from the link to the row in Postgres. It may use the caches, the store and the providers. Of the Kubernetes API, it reads only input Secrets.
 using System.Security.Cryptography;
 using System.Text;
 using KubeRuntime;
@@ -16,25 +16,25 @@ using TokenOperator.Refreshing;
 
 namespace TokenOperator.SelfService;
 
-/// <summary>What a browser is shown: a sentence, and where it goes on, if it does.</summary>
+/// <summary>What the browser shows: a sentence, and where it goes next, if anywhere.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Title">The heading.</param>
-/// <param name="Text">Never a token, and nothing of an object to who does not have its link.</param>
+/// <param name="Text">Never holds a token, and tells nothing about an object to a person who does not have its link.</param>
 public sealed record Step(int Status, string Title, string Text)
 {
-    /// <summary>Where the browser is sent to.</summary>
+    /// <summary>The address to which the browser is redirected, or null.</summary>
     public Uri? Redirect { get; init; }
 
-    /// <summary>What its cookie is to hold.</summary>
+    /// <summary>The value of the cookie to set, or null.</summary>
     public string? Browser { get; init; }
 
-    /// <summary>True when there is something to begin.</summary>
+    /// <summary>True if the page offers to start a consent.</summary>
     public bool IsOffer { get; init; }
 }
 
 /// <summary>
-/// Every replica serves this. What it writes is what <c>token-operator seed</c> writes, from whichever process: one statement that
-/// is bound to the row's generation, so that it needs no lease.
+/// Every replica serves these pages. It writes what <c>token-operator seed</c> writes: one statement that
+/// names the row's generation, so it does not need the Lease.
 /// </summary>
 public sealed partial class SelfServiceFlow(
     SelfServiceSettings settings, AuthorizationLinks links, IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers,
@@ -44,7 +44,7 @@ public sealed partial class SelfServiceFlow(
     private static readonly Step Foreign = new(403, "Not done", "This consent was begun in another browser, or its time was over, so it was not used and nothing was changed. Begin and end it in one browser, within minutes.");
     private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
 
-    /// <summary>The page of a link. Looking at it uses nothing up: programs that preview links do that.</summary>
+    /// <summary>The page of a link. It can be opened any number of times, because programs that preview links open it, too.</summary>
     public Task<Step> LookAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
         await FindAsync(owner, ticket, ct) switch
         {
@@ -55,7 +55,7 @@ public sealed partial class SelfServiceFlow(
             { IsOffer = true },
         });
 
-    /// <summary>Begins: remembers what the answer has to belong to, and sends the browser to the provider.</summary>
+    /// <summary>Starts a consent: stores what the answer must match, and redirects the browser to the provider.</summary>
     public Task<Step> BeginAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
     {
         var (found, refusal) = await FindAsync(owner, ticket, ct);
@@ -69,7 +69,7 @@ public sealed partial class SelfServiceFlow(
             Scopes = found.Scopes,
             State = state,
             Pkce = pkce,
-            // What is only on record is not told to who has the link.
+            // The identity on record is not disclosed to a person who only has the link.
             LoginHint = found.Expected.Named,
         });
         var consent = new PendingAuthorization(
@@ -80,7 +80,7 @@ public sealed partial class SelfServiceFlow(
         return new Step(303, "", "") { Redirect = address, Browser = browser };
     });
 
-    /// <summary>Ends: what came back is used once, by the browser that began, for the object that it was begun for as that is now.</summary>
+    /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, for the object as it is now.</summary>
     public Task<Step> EndAsync(string query, string? browser, CancellationToken ct) => GuardedAsync(async () =>
     {
         var response = AuthorizationResponse.Read(query);
@@ -97,7 +97,7 @@ public sealed partial class SelfServiceFlow(
         if (ConsentValidator.FindError(response) is { } useless)
             return NotDone(owner, useless);
 
-        // From here on the browser may leave: what the provider hands out is kept.
+        // From here on, closing the browser cancels nothing: the provider's tokens are stored.
         var askedAt = time.GetUtcNow();
         var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
@@ -118,12 +118,12 @@ public sealed partial class SelfServiceFlow(
             ? CheckAsync(entity, ct)
             : Task.FromResult<(Found?, Step?)>((null, Unknown));
 
-    /// <summary>The link may be older than what has happened since: the row decides.</summary>
+    /// <summary>The row decides, because the link can be older than it.</summary>
     private async Task<(Found? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken ct)
     {
         if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
             return (null, Unknown);
-        // The same answer for the account of others as for one that is not there.
+        // An account of another namespace gets the same answer as a missing one.
         if (await store.FindAsync(request.Key, ct) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
             return (null, Unknown);
         if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)

@@ -3,7 +3,7 @@ using TokenOperator.Core.Settings;
 
 namespace TokenOperator.SelfService;
 
-/// <summary>Whether and where people can consent by a link in the status. Off without a public address.</summary>
+/// <summary>Whether and where people can consent by a link in the status. The pages are off without a public address.</summary>
 public sealed record SelfServiceSettings
 {
     private static readonly Setting<Uri?> PublicUrlSetting = Setting.Address(
@@ -21,7 +21,7 @@ public sealed record SelfServiceSettings
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } = [PublicUrlSetting, PortSetting, LinkLifetimeSetting];
 
-    /// <summary>The address at which a browser reaches <see cref="Port"/>; ends with a slash. Null: off.</summary>
+    /// <summary>The address at which a browser reaches <see cref="Port"/>; ends with a slash. Null turns the pages off.</summary>
     public Uri? PublicUrl { get; init; }
 
     /// <summary>The port of the pages; nothing else is served there.</summary>
@@ -30,7 +30,7 @@ public sealed record SelfServiceSettings
     /// <summary>How long a link is valid; a new link replaces it after half of this time.</summary>
     public TimeSpan LinkLifetime { get; init; } = LinkLifetimeSetting.Default;
 
-    /// <summary>How long a person may take at the provider.</summary>
+    /// <summary>How long a person has to complete the consent at the provider.</summary>
     public TimeSpan ConsentLifetime { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>The redirect URI to register in the provider's console.</summary>

@@ -51,7 +51,7 @@ public sealed class AlertTests(ClusterFixture cluster)
         await scraper.PassAsync(12);
         await scraper.SeesAsync(Expiry, Name("calendar"), end => end < (scraper.Now - 3) * 60);
         await scraper.SeesAsync(Expiry, Name("paused"), end => end < (scraper.Now - 3) * 60);
-        var mended = scraper.Now - 1;
+        var cleared = scraper.Now - 1;
         fixture.Tokens.Always("mail", null);
         await fixture.RequestRefreshAsync("mail");
         await fixture.SeesAsync("mail", "Refreshed", "True");
@@ -62,7 +62,7 @@ public sealed class AlertTests(ClusterFixture cluster)
         var first = FirstFailure("mail");
         story.Expect(first, Name("mail"));
         story.Expect(first + 10, Name("mail"), "OAuthTokenRefreshFailing");
-        story.Expect(mended, Name("mail"), "OAuthTokenRefreshFailing");
+        story.Expect(cleared, Name("mail"), "OAuthTokenRefreshFailing");
         story.Expect(scraper.Now - 1, Name("mail"));
         var felt = At(scraper, Expiry, "mail", first);
         (felt - (first + 10)).Should().BeGreaterThanOrEqualTo(40, "the page comes 40 minutes before the first mail can fail");

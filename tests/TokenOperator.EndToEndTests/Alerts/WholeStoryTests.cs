@@ -47,10 +47,10 @@ public sealed class WholeStoryTests(ClusterFixture cluster)
 
         var story = new PromtoolStory(scraper);
         var first = scraper.First(NeedsHuman, Label, value => value == 1);
-        var mended = scraper.First(NeedsHuman, Label, value => value == 0, first);
+        var cleared = scraper.First(NeedsHuman, Label, value => value == 0, first);
         story.Expect(first - 1, Label);
         story.Expect(first + 3, Label, "OAuthTokenNeedsHuman");
-        story.Expect(mended + 2, Label);
+        story.Expect(cleared + 2, Label);
         await story.TellAsync();
     }
 }
