@@ -69,8 +69,9 @@ public static class ConditionMessages
             $"The provider asks for fewer requests ({failure.Detail}). {Retries(failure)}",
         FailureKind.InvalidResponse =>
             $"The provider's response cannot be understood ({failure.Detail}). {Retries(failure)}",
-        _ =>
+        FailureKind.ProviderUnavailable =>
             $"The provider cannot be reached or has an error ({failure.Detail}). {Retries(failure)}",
+        _ => throw new ArgumentOutOfRangeException(nameof(failure), failure.Kind, "There is no message for this kind of failure."),
     };
 
     private static string Retries(RefreshFailure failure) => $"This is consecutive failure {failure.Count}; the operator retries automatically.";

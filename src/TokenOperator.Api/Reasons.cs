@@ -1,4 +1,4 @@
-// The one table of reasons. To add a reason: a constant and an entry here, the place that decides it, and its test; no I/O.
+// The one table of reasons. Pure: no I/O. docs/architecture.md says how to add a reason.
 // docs/conditions.md is generated from this table: TOKEN_OPERATOR_WRITE_DOCS=1 make test-one NAME=ReasonInfoTests
 using System.Collections.Frozen;
 

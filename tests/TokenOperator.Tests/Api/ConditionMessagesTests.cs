@@ -1,0 +1,27 @@
+using KubeRuntime;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+
+namespace TokenOperator.Tests.Api;
+
+public sealed class ConditionMessagesTests
+{
+    private static readonly TokenRequest Request = new()
+    {
+        Owner = new NamespacedName("mail", "marcus-gmail"),
+        Key = new AccountKey("google", "marcus"),
+        Client = new SecretKey("mail", "client", "client.json"),
+        SecretName = "marcus-gmail-token",
+    };
+
+    [Fact]
+    public void Every_kind_of_failure_has_its_own_message_and_only_a_temporary_one_says_that_the_operator_retries()
+    {
+        var messages = Enum.GetValues<FailureKind>().ToDictionary(kind => kind, kind =>
+            ConditionMessages.Failure(Request, new RefreshFailure(kind, "the detail", 1, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, "inputs")));
+
+        messages.Values.Should().OnlyHaveUniqueItems().And.OnlyContain(message => message.Contains("(the detail)", StringComparison.Ordinal));
+        messages.Should().AllSatisfy(entry =>
+            entry.Value.Contains("the operator retries automatically", StringComparison.Ordinal).Should().Be(!entry.Key.NeedsHuman(), entry.Key.ToString()));
+    }
+}
