@@ -15,14 +15,10 @@ public static class ConnectionStrings
         "postgresql://user:password@host:5432/database or Host=...;Database=...;Username=...;Password=...";
 
     private static readonly Setting<string?> OwnSetting = Setting.Text(
-        "ConnectionStrings__Postgres", "How to connect to Postgres: an Npgsql connection string or a `postgresql://` URI.", expected: "a connection string")
-        with
-    { IsSecret = true };
+        "ConnectionStrings__Postgres", "How to connect to Postgres: an Npgsql connection string or a `postgresql://` URI.", expected: "a connection string", isSecret: true);
 
     private static readonly Setting<string?> CommonSetting = Setting.Text(
-        "DATABASE_URL", "The same. Used when `ConnectionStrings__Postgres` is not set.", expected: "a connection string")
-        with
-    { IsSecret = true };
+        "DATABASE_URL", "The same. Used when `ConnectionStrings__Postgres` is not set.", expected: "a connection string", isSecret: true);
 
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } = [OwnSetting, CommonSetting];

@@ -26,9 +26,8 @@ public static partial class ProviderSettings
         CredentialSyntax.IsScope, "`openid email offline_access`; google without the last");
 
     private static readonly Setting<string?> Issuer = Setting.Text(
-        Prefix + "NAME__Issuer", "The value that `iss` of an id_token must have after a consent. If it is not set, `iss` is not checked.")
-        with
-    { DefaultText = "google's at Google's token endpoint" };
+        Prefix + "NAME__Issuer", "The value that `iss` of an id_token must have after a consent. If it is not set, `iss` is not checked.",
+        defaultText: "google's at Google's token endpoint");
 
     private static readonly Setting<int> TimeoutSeconds = Setting.Number(
         Prefix + "NAME__TimeoutSeconds",
@@ -38,8 +37,7 @@ public static partial class ProviderSettings
     private static readonly Setting<bool> RotatesRefreshTokens = Setting.Flag(
         Prefix + "NAME__RotatesRefreshTokens",
         "Whether the provider sends new refresh tokens. While Postgres is unavailable, the operator asks only providers that do not, because it could not store a new refresh token.",
-        true) with
-    { DefaultText = "`true`; google `false`" };
+        true, "`true`; google `false`");
 
     private static readonly Setting<double> RequestsPerSecond = Setting.Number(
         Prefix + "NAME__RequestsPerSecond",

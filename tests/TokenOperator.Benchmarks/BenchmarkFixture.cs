@@ -109,12 +109,11 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static ApiAddress Address(string kubeconfig)
+    private ApiAddress Address(string kubeconfig)
     {
         var config = KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig);
-        var authority = Path.ChangeExtension(kubeconfig, ".ca.pem");
-        File.WriteAllText(authority, string.Join('\n', config.SslCaCerts.Select(c => c.ExportCertificatePem())));
-        return new ApiAddress(new Uri(config.Host), authority, config.AccessToken);
+        // Of several authorities in a kubeconfig, KubernetesClient.Aot 21.0.8 reads only the first.
+        return new ApiAddress(new Uri(config.Host), _plane.CertificateAuthorityFile, config.AccessToken);
     }
 
     private static async Task<(ChildProcess Process, Uri Endpoint)> StartTokenServerAsync(string folder, CancellationToken ct)

@@ -36,9 +36,13 @@ public static class Setting
     /// <summary>Reads <paramref name="text"/>; false when it is not what is expected.</summary>
     public delegate bool Parser<T>(string text, out T value);
 
-    /// <summary>Any text that <paramref name="isValid"/> accepts.</summary>
-    public static Setting<string?> Text(string name, string description, string? @default = null, string expected = "text", Func<string, bool>? isValid = null) =>
-        new(name, expected, Code(@default), description, @default, (string text, out string? value) => isValid?.Invoke(value = text) ?? (value = text) is not null);
+    /// <summary>Any text that <paramref name="isValid"/> accepts. <paramref name="defaultText"/> describes a default that only the reader knows.</summary>
+    public static Setting<string?> Text(
+        string name, string description, string? @default = null, string expected = "text", Func<string, bool>? isValid = null, string? defaultText = null, bool isSecret = false) =>
+        new(name, expected, defaultText ?? Code(@default), description, @default, (string text, out string? value) => isValid?.Invoke(value = text) ?? (value = text) is not null)
+        {
+            IsSecret = isSecret,
+        };
 
     /// <summary>A whole number from <paramref name="min"/> to <paramref name="max"/>.</summary>
     public static Setting<int> Number(string name, string description, int @default, int min, int max) =>
@@ -51,8 +55,8 @@ public static class Setting
             (string text, out double value) => double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value) && value >= min && value <= max);
 
     /// <summary><c>true</c> or <c>false</c>.</summary>
-    public static Setting<bool> Flag(string name, string description, bool @default) =>
-        new(name, "true or false", Code(@default ? "true" : "false"), description, @default, bool.TryParse);
+    public static Setting<bool> Flag(string name, string description, bool @default, string? defaultText = null) =>
+        new(name, "true or false", defaultText ?? Code(@default ? "true" : "false"), description, @default, bool.TryParse);
 
     /// <summary>A duration such as <c>1h30m</c> from <paramref name="min"/> to <paramref name="max"/>.</summary>
     public static Setting<TimeSpan> Duration(string name, string description, TimeSpan @default, TimeSpan min, TimeSpan max) =>

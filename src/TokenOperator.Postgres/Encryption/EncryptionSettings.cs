@@ -16,9 +16,8 @@ public sealed record EncryptionSettings(string? KeyringPath, bool IsNone)
 
     private static readonly Setting<string?> ModeSetting = Setting.Text(
         "Encryption", "`None` stores tokens in plain text. With neither this setting nor a key, the operator does not start.",
-        expected: "None, or no value and a folder with keys in Encryption__KeyringPath", isValid: text => text.Equals("None", StringComparison.OrdinalIgnoreCase))
-        with
-    { IsSecret = true };
+        expected: "None, or no value and a folder with keys in Encryption__KeyringPath", isValid: text => text.Equals("None", StringComparison.OrdinalIgnoreCase),
+        isSecret: true);
 
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } = [KeyringPathSetting, ModeSetting];

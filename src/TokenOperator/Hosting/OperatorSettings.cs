@@ -19,9 +19,9 @@ public sealed record OperatorSettings
     private static readonly Setting<bool> LeaderElectionSetting = Setting.Flag(
         "LeaderElection__Enabled", "Set to `false` only if there is never more than one replica.", true);
 
-    private static readonly Setting<string?> LeaseNameSetting = Setting.Text("LeaderElection__LeaseName", "Name of the Lease.") with { DefaultText = "`token-operator`" };
+    private static readonly Setting<string?> LeaseNameSetting = Setting.Text("LeaderElection__LeaseName", "Name of the Lease.", defaultText: "`token-operator`");
 
-    private static readonly Setting<string?> LeaseNamespaceSetting = Setting.Text("LeaderElection__LeaseNamespace", "Namespace of the Lease.") with { DefaultText = "the pod's" };
+    private static readonly Setting<string?> LeaseNamespaceSetting = Setting.Text("LeaderElection__LeaseNamespace", "Namespace of the Lease.", defaultText: "the pod's");
 
     private static readonly Setting<string?> HttpAddressSetting = Setting.Text(
         "Http__Address", "Address that serves probes and metrics.", "*", "an IP address, or * for all", text => text == "*" || IPAddress.TryParse(text, out _));

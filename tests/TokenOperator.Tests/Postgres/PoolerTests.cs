@@ -2,7 +2,6 @@ using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
-using TokenOperator.Tests.Refreshing;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;

@@ -1,7 +1,6 @@
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Migrations;
-using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Postgres;
 

@@ -6,7 +6,6 @@ using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
-using TokenOperator.Tests.Refreshing;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Postgres;
-using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Postgres;
 

@@ -7,7 +7,6 @@ using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Migrations;
 using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
-using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Postgres;
 

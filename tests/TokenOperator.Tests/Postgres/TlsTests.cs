@@ -5,7 +5,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Migrations;
 using TokenOperator.TestBed;
-using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Postgres;
 

@@ -12,7 +12,7 @@ public sealed class ApiTransportTests
     public async Task A_connection_that_breaks_as_soon_as_it_opens_means_that_the_API_server_is_unavailable()
     {
         using var connection = new ApiConnection(new Uri("https://api.example"), new HttpClient(new BrokenConnection()), credentials: null);
-        using var metrics = new RuntimeMetrics(new PlainMeterFactory());
+        using var metrics = new RuntimeMetrics(new Meters());
         var client = new ResourceClient(
             new ApiTransport(connection, new ApiJson(new DefaultJsonTypeInfoResolver()), metrics, TimeProvider.System), "tester");
 

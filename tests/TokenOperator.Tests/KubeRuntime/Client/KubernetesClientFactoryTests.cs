@@ -42,6 +42,40 @@ public sealed class KubernetesClientFactoryTests
         await connect.Should().ThrowAsync<ApiUnavailableException>();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Each_authority_of_a_bundle_in_the_kubeconfig_is_trusted(bool isInline)
+    {
+        using var first = new Authority();
+        using var second = new Authority();
+        var folder = Directory.CreateTempSubdirectory("kubeconfig-");
+        try
+        {
+            var (file, kubeconfig) = (Path.Combine(folder.FullName, "ca.crt"), Path.Combine(folder.FullName, "config"));
+            var bundle = $"{first.Certificate.ExportCertificatePem()}\n{second.Certificate.ExportCertificatePem()}\n";
+            await File.WriteAllTextAsync(file, bundle);
+            var authorities = isInline ? $"certificate-authority-data: {Base64(bundle)}" : "certificate-authority: ca.crt";
+            await File.WriteAllTextAsync(kubeconfig, $$"""
+                current-context: c
+                contexts: [{name: c, context: {cluster: c, user: u} }]
+                clusters: [{name: c, cluster: {server: "https://127.0.0.1", {{authorities}} } }]
+                users: [{name: u, user: {token: t} }]
+                """);
+            var trusted = KubeconfigContext.Resolve(KubeconfigReader.Read(kubeconfig), context: null, TimeProvider.System).SslCaCerts;
+
+            foreach (var authority in new[] { first, second })
+            {
+                var requests = await GetAsync(authority.Issue(IPAddress.Loopback), authority.Certificate, configuration => configuration.SslCaCerts = trusted);
+                requests.Should().ContainSingle();
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public async Task An_untrusted_certificate_is_accepted_if_the_kubeconfig_says_so()
     {
@@ -121,7 +155,7 @@ public sealed class KubernetesClientFactoryTests
             configuration.SslCaCerts = [trusted];
             configure?.Invoke(configuration);
             using var connection = KubernetesClientFactory.Create(configuration);
-            using var metrics = new RuntimeMetrics(new PlainMeterFactory());
+            using var metrics = new RuntimeMetrics(new Meters());
             var client = new ResourceClient(new ApiTransport(connection, new ApiJson(new DefaultJsonTypeInfoResolver()), metrics, TimeProvider.System), "tester");
             try
             {

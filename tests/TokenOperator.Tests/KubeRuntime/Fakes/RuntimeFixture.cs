@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
@@ -30,7 +29,7 @@ internal sealed class RuntimeFixture : IAsyncDisposable
 
     public ListLogger Log { get; } = new();
 
-    public RuntimeMetrics Metrics { get; } = new(new PlainMeterFactory());
+    public RuntimeMetrics Metrics { get; } = new(new Meters());
 
     public ApiConnection Connection { get; }
 
@@ -75,14 +74,5 @@ internal sealed class RuntimeFixture : IAsyncDisposable
         await Server.DisposeAsync();
         Metrics.Dispose();
         _stop.Dispose();
-    }
-}
-
-internal sealed class PlainMeterFactory : IMeterFactory
-{
-    public Meter Create(MeterOptions options) => new(options);
-
-    public void Dispose()
-    {
     }
 }

@@ -2,7 +2,6 @@ using KubeRuntime;
 using KubeRuntime.Observability;
 using KubeRuntime.Queues;
 using Microsoft.Extensions.Time.Testing;
-using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.KubeRuntime.Queues;
 
@@ -11,7 +10,7 @@ public sealed class WorkQueueTests : IDisposable
     private static readonly NamespacedName A = new("shop", "a");
     private static readonly NamespacedName B = new("shop", "b");
     private readonly FakeTimeProvider _time = new();
-    private readonly RuntimeMetrics _metrics = new(new PlainMeterFactory());
+    private readonly RuntimeMetrics _metrics = new(new Meters());
     private readonly WorkQueue _queue;
 
     public WorkQueueTests() => _queue = new WorkQueue("gadget", TimeSpan.FromMinutes(5), _time, _metrics);

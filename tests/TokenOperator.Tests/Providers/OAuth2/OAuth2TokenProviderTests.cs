@@ -69,7 +69,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         using var cancel = new CancellationTokenSource();
 
         var refresh = _test.Provider.RefreshAsync(Client, new(grant.RefreshToken), cancel.Token);
-        await Until(() => _server.AskedFor(grant.RefreshToken) == 1);
+        await Eventually.IsTrueAsync(() => _server.AskedFor(grant.RefreshToken) == 1);
         await cancel.CancelAsync();
         release.SetResult();
 
@@ -169,7 +169,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         _server.Next("marcus", ScriptedAnswer.Stall);
 
         var refresh = RefreshAsync("1//marked-refresh-token");
-        await Until(() => _server.Requests.Count == 1);
+        await Eventually.IsTrueAsync(() => _server.Requests.Count == 1);
         _time.Advance(TimeSpan.FromSeconds(29));
         refresh.IsCompleted.Should().BeFalse();
         _time.Advance(TimeSpan.FromSeconds(2));
@@ -188,7 +188,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         _server.Next("marcus", ScriptedAnswer.Held(release.Task) with { Headers = date });
 
         var refresh = RefreshAsync(grant.RefreshToken);
-        await Until(() => _server.Requests.Count == 1);
+        await Eventually.IsTrueAsync(() => _server.Requests.Count == 1);
         // Comparing the date with the clock is the last thing that happens to a reply, and the clock jumps there.
         _time.AutoAdvanceAmount = TimeSpan.FromSeconds(31);
         release.SetResult();
@@ -275,13 +275,6 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         using var test = ProviderFor(_server.TokenEndpoint);
 
         (await test.Provider.RevokeAsync(new("1//any"), CancellationToken.None)).Detail.Should().Contain("Providers:google:RevocationEndpoint");
-    }
-
-    private static async Task Until(Func<bool> condition)
-    {
-        using var limit = new CancellationTokenSource(Limit);
-        while (!condition())
-            await Task.Delay(1, limit.Token);
     }
 
     private Task<TokenResponse> RefreshAsync(string refreshToken) => _test.Provider.RefreshAsync(Client, new(refreshToken), CancellationToken.None);

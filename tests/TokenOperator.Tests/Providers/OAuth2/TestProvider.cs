@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
-using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Providers.OAuth2;
 
