@@ -179,6 +179,8 @@ public sealed class KubernetesClientFactoryTests
         {
             var request = new CertificateRequest("CN=authority", _key, HashAlgorithmName.SHA256);
             request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            // Two authorities of a rotation have one name, and are told apart by their key identifiers.
+            request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
             Certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         }
 
@@ -191,6 +193,7 @@ public sealed class KubernetesClientFactoryTests
             var names = new SubjectAlternativeNameBuilder();
             names.AddIpAddress(address);
             request.CertificateExtensions.Add(names.Build());
+            request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Certificate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
             using var issued = request.Create(
                 Certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
             return issued.CopyWithPrivateKey(leafKey);
