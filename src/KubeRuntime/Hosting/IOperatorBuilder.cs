@@ -48,11 +48,16 @@ public interface IOperatorBuilder
 }
 
 /// <summary>
-/// Work to finish while this process still leads, after its workers have stopped. The lease is released only afterwards. Register each
+/// Work outside of the workers, to be finished while this process still leads. The lease is released only afterwards. Register each
 /// implementation as a service of this type.
 /// </summary>
 public interface IDrain
 {
-    /// <summary>Finishes the work. Gives up without throwing when <paramref name="cancellationToken"/> is cancelled.</summary>
-    Task DrainAsync(CancellationToken cancellationToken);
+    /// <summary>Starts no more work. It is called when the stop begins, before the workers have finished, and does not wait.</summary>
+    void Close();
+
+    /// <summary>Finishes the work in progress, after the workers have stopped. Does not throw.</summary>
+    /// <param name="timeout">How long to wait at most. Zero if the workers took all of <see cref="OperatorOptions.DrainTimeout"/>.</param>
+    /// <returns>False if work is still in progress. The next leader then waits until the lease expires.</returns>
+    Task<bool> DrainAsync(TimeSpan timeout);
 }

@@ -25,7 +25,7 @@ public abstract class OperatorHealth
 
 /// <summary>
 /// Starts and stops the parts in order. At the start, the watches and the election run at once; the workers start when the caches are
-/// filled and this process leads. At the stop, the workers are drained, then the registered <see cref="IDrain"/>s run, then the watches
+/// filled and this process leads. At the stop, the workers are drained, then the registered <see cref="IDrain"/>s in the time that is left, then the watches
 /// end, then the lease is released, then the queued events are sent. When the lease is lost, work in progress is aborted and the host
 /// stops, so that nothing of an old term goes on.
 /// </summary>
@@ -36,11 +36,13 @@ internal sealed partial class OperatorHost(
     IElection election,
     EventPublisher events,
     OperatorOptions options,
+    TimeProvider time,
     IHostApplicationLifetime lifetime,
     ILogger<OperatorHost> logger) : OperatorHealth, IHostedService, IDisposable
 {
     private readonly IResourceWatch[] _watches = [.. watches];
     private readonly IControllerRunner[] _runners = [.. runners];
+    private readonly IDrain[] _drains = [.. drains];
     private readonly CancellationTokenSource _stopWork = new();
     private readonly CancellationTokenSource _stopWatches = new();
     private readonly CancellationTokenSource _stopElection = new();
@@ -74,14 +76,18 @@ internal sealed partial class OperatorHost(
         LogStopping(logger, options.Name);
         await _stopWork.CancelAsync();
         await _working;
+        var begun = time.GetTimestamp();
+        foreach (var drain in _drains)
+            drain.Close();
         var drained = await Task.WhenAll(_runners.Select(r => r.DrainAsync(options.DrainTimeout)));
-        await Task.WhenAll(drains.Select(d => d.DrainAsync(cancellationToken)));
+        var left = options.DrainTimeout - time.GetElapsedTime(begun);
+        var finished = await Task.WhenAll(_drains.Select(d => d.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero)));
         await _stopWatches.CancelAsync();
         await _watching;
         await _stopElection.CancelAsync();
         await _electing;
-        // A reconcile that did not stop may still write, so the next leader must wait until the lease expires.
-        if (Array.TrueForAll(drained, d => d))
+        // Work that did not stop may still write, so the next leader must wait until the lease expires.
+        if (Array.TrueForAll([.. drained, .. finished], isDone => isDone))
             await election.ReleaseAsync(CancellationToken.None);
         await events.FlushAsync(_publishing, _stopEvents);
         LogStopped(logger, options.Name);

@@ -30,7 +30,7 @@ public sealed class OperatorOptions
     /// <summary>The interval at which everything in the cache is reconciled again, plus or minus 10 % at random.</summary>
     public TimeSpan ResyncPeriod { get; set; } = TimeSpan.FromHours(10);
 
-    /// <summary>How long a stopping process waits for reconciles in progress. The rest of the stop takes up to 7 s more, and a host allows 30 s in total.</summary>
+    /// <summary>How long a stopping process waits for reconciles in progress and then for each <see cref="IDrain"/>, together. The rest of the stop takes up to 7 s more, and a host allows 30 s in total.</summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(22);
 
     /// <summary>How one of several replicas is elected.</summary>

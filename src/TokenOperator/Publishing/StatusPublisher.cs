@@ -41,14 +41,12 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
         if (before.AsSpan().SequenceEqual(after))
             return StatusWrite.Done;
 
-        // The version is read before leadership is verified: a leader that follows has changed it.
-        var known = entities.Get(entity.Key()) ?? entity;
-        var version = known.Metadata.ResourceVersion;
         if (!guard.IsLeader)
             return StatusWrite.LeadershipLost;
         try
         {
-            // The uid keeps the status off an object that was deleted and created again under the same name in the meantime.
+            // The version is the one on which the status rests, seen before leadership was verified: whoever has written since, in this
+            // process or in one that leads now, knows more. The uid keeps the status off an object that was deleted and created again under the same name in the meantime.
             var body = new JsonObject
             {
                 ["apiVersion"] = entity.ApiVersion,
@@ -58,7 +56,7 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
                     ["name"] = entity.Metadata.Name,
                     ["namespace"] = entity.Metadata.NamespaceProperty,
                     ["uid"] = entity.Metadata.Uid,
-                    ["resourceVersion"] = version,
+                    ["resourceVersion"] = entity.Metadata.ResourceVersion,
                 },
                 ["status"] = JsonSerializer.SerializeToNode(status, OAuthTokenJson.Default.EntityStatus),
             };
@@ -69,7 +67,7 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
             // Deleted, and the watch has not reported it yet, or never will.
-            entities.Forget(known);
+            entities.Forget(entity);
             return StatusWrite.Stale;
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)

@@ -34,6 +34,7 @@ public sealed partial class OAuthTokenController(
     {
         ArgumentNullException.ThrowIfNull(entity);
         schedule.Remove(entity.Key());
+        actor.Forget(entity);
         // The garbage collector deletes the Secret by its owner reference, and the finalizer deletes the row.
         LogDeleted(entity.Metadata.NamespaceProperty, entity.Metadata.Name);
         return Task.FromResult(ReconciliationResult<V1Alpha1OAuthToken>.Success(entity));

@@ -35,12 +35,18 @@ public sealed class OAuthTokenFinalizer(
     public async Task<ReconciliationResult<V1Alpha1OAuthToken>> FinalizeAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
-        // A spec that was never valid has no row, and must not block the deletion of its object.
-        if (TokenRequest.From(entity, out _) is not { } request || !providers.Names.Contains(request.Key.Provider))
+        // A spec that was never valid has no row, and must not block the deletion of its object. A policy that was changed to Retain keeps the row.
+        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request || !providers.Names.Contains(request.Key.Provider))
+        {
+            _revocations.TryRemove(entity.Metadata.Uid, out _);
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
-        if (entity.Spec.DeletionPolicy != "Revoke")
-            return Conclude(entity, request, await DeleteAsync(entity, request, cancellationToken));
-        return _revocations.TryGetValue(entity.Metadata.Uid, out var running) ? ConcludeRevocation(entity, request, running) : BeginRevocation(entity, request);
+        }
+
+        if (_revocations.TryGetValue(entity.Metadata.Uid, out var running))
+            return ConcludeRevocation(entity, request, running);
+        return entity.Spec.DeletionPolicy == "Revoke"
+            ? BeginRevocation(entity, request)
+            : Conclude(entity, request, await DeleteAsync(entity, request, cancellationToken));
     }
 
     private ReconciliationResult<V1Alpha1OAuthToken> BeginRevocation(V1Alpha1OAuthToken entity, TokenRequest request)
@@ -76,7 +82,7 @@ public sealed class OAuthTokenFinalizer(
     }
 
     private Task<DeletionOutcome> DeleteAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken) =>
-        accounts.DeleteAsync(request.Key, record => IsToGo(entity, request, record), record => RevokeAsync(entity, request, record), cancellationToken);
+        accounts.DeleteAsync(request.Key, record => ShouldDelete(entity, request, record), record => RevokeAsync(entity, request, record), cancellationToken);
 
     private ReconciliationResult<V1Alpha1OAuthToken> Conclude(V1Alpha1OAuthToken entity, TokenRequest request, DeletionOutcome outcome)
     {
@@ -101,9 +107,9 @@ public sealed class OAuthTokenFinalizer(
         }
     }
 
-    private bool IsToGo(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
+    private bool ShouldDelete(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
-        if (!record.IsOpenTo(request.Owner.Namespace))
+        if (!record.IsOpenTo(request.Owner.Namespace) || !IsWanted(Current(entity)))
             return false;
         if (OtherUser(entity, request.Key, record) is not { } other)
             return true;
@@ -114,7 +120,7 @@ public sealed class OAuthTokenFinalizer(
     /// <summary>Revokes the grant if the policy says so. Returns null, or why it could not.</summary>
     private async Task<string?> RevokeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
-        if (entity.Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
+        if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
             return null;
         var response = await providers.Find(request.Key.Provider)!.RevokeAsync(token, CancellationToken.None);
         if (!response.Revoked)
@@ -122,6 +128,10 @@ public sealed class OAuthTokenFinalizer(
         events.Publish(entity, "Normal", Reasons.Revoked, "Revoke", $"The grant of {request.Key} is revoked at the provider.");
         return null;
     }
+
+    /// <summary>The object as it is now: its policy can change while a revocation waits for the provider's share.</summary>
+    private V1Alpha1OAuthToken Current(V1Alpha1OAuthToken entity) =>
+        entities.Get(entity.Key()) is { } current && current.Metadata.Uid == entity.Metadata.Uid ? current : entity;
 
     // An object in a namespace that may not use the account only names it: it neither keeps the row nor appears in a message.
     private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord record) => entities

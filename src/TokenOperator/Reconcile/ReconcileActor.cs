@@ -37,14 +37,28 @@ public sealed class ReconcileActor(
         }
     }
 
+    /// <summary>Forgets what is remembered of an object that is gone.</summary>
+    public void Forget(V1Alpha1OAuthToken entity)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        refreshes.Forget(new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? ""), entity.Key());
+    }
+
     private static TimeSpan Again(bool isWritten) => isWritten ? TimeSpan.Zero : ReconcilePolicy.RetryBusy;
 
-    private static RefreshRequest RequestFor(V1Alpha1OAuthToken entity, TokenRequest request, Decision.Refresh refresh) => new(
-        request.Owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account),
-        new RefreshCause(ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation))
+    private RefreshRequest RequestFor(V1Alpha1OAuthToken entity, TokenRequest request, Decision.Refresh refresh)
     {
-        HelpsOthers = record => RefreshPolicy.MissingScopes(request.Scopes, record.Token).Count == 0,
-    };
+        // Captures no token: the scheduler keeps the request after the refresh has ended.
+        var (owner, uid, key, scopes) = (request.Owner, entity.Metadata.Uid, request.Key, request.Scopes);
+        return new RefreshRequest(
+            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account),
+            new RefreshCause(uid, ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation))
+        {
+            HelpsOthers = record => RefreshPolicy.MissingScopes(scopes, record.Token).Count == 0,
+            IsStillWanted = () => entities.Get(owner) is { } current && current.Metadata.Uid == uid
+                && ReconcilePolicy.MayRefresh(current, key, accounts.TryGet(key)?.Record),
+        };
+    }
 
     private async Task<TimeSpan?> PublishAsync(V1Alpha1OAuthToken entity, ReconcileInput input, DesiredState desired, CancellationToken cancellationToken)
     {

@@ -32,7 +32,7 @@ public sealed class ReconcileInputGatherer(
     private ReconcileInput Begin(V1Alpha1OAuthToken entity, TokenRequest request)
     {
         var refresh = refreshes.Find(request.Key, request.Owner);
-        var attended = (refresh as RefreshState.Ended)?.Attended;
+        var attended = refresh is RefreshState.Ended { Attended: { } cause } && cause.Uid == entity.Metadata.Uid ? cause : (RefreshCause?)null;
         var (requested, generation) = (RefreshRequestOf(entity), entity.Metadata.Generation);
         return new ReconcileInput
         {

@@ -48,6 +48,15 @@ public static class ReconcilePolicy
     public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
         Fingerprint.Of(client.Fingerprint, account.Token.RefreshToken?.Reveal());
 
+    /// <summary>True as long as a refresh that was decided on is right for the object. Its turn can come minutes after the decision.</summary>
+    /// <param name="entity">The object as it is now.</param>
+    /// <param name="key">The account of the decision.</param>
+    /// <param name="account">The row as it is now; null if it is not known.</param>
+    public static bool MayRefresh(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord? account) =>
+        entity.Metadata.DeletionTimestamp is null
+        && TokenRequest.From(entity, out _) is { Suspended: false } request && request.Key == key
+        && account?.IsOpenTo(request.Owner.Namespace) != false;
+
     /// <summary>What the status says, but for the link.</summary>
     public static StatusInput StatusInputFor(ReconcileInput now, DesiredState desired, SecretResult secret, long? generation, string? requested)
     {
@@ -227,6 +236,7 @@ public static class ReconcilePolicy
     {
         RefreshState.Ended { Outcome: RefreshOutcome.ClaimHeld, Age: var age } when age < RetryHeldClaim => new Decision.Wait(RetryHeldClaim - age),
         RefreshState.Ended { Outcome: RefreshOutcome.LeadershipLost, Age: var age } when age < RetryLeadership => new Decision.Wait(RetryLeadership - age),
+        RefreshState.Ended { Outcome: RefreshOutcome.Withdrawn, Age: var age } when age < RetryBusy => new Decision.Wait(RetryBusy - age),
         RefreshState.Ended { Outcome: RefreshOutcome.Faulted, Age: var age } when age < RetryStore => new Decision.Wait(RetryStore - age),
         _ => null,
     };

@@ -33,15 +33,15 @@ public sealed class AccountDeleter(ITokenStore store, AccountRepository accounts
 {
     private static readonly TimeSpan ClaimDuration = TimeSpan.FromMinutes(1);
 
-    /// <summary>Deletes the row, if <paramref name="isToGo"/> says so, after the grant was revoked.</summary>
+    /// <summary>Deletes the row, if <paramref name="shouldDelete"/> says so, after the grant was revoked.</summary>
     /// <param name="key">The account.</param>
-    /// <param name="isToGo">Whether the row is to be deleted.</param>
+    /// <param name="shouldDelete">Whether the row is to be deleted.</param>
     /// <param name="revoke">Revokes the grant, and returns null, or why it could not.</param>
     /// <param name="cancellationToken">Cancels the attempt.</param>
     public async Task<DeletionOutcome> DeleteAsync(
-        AccountKey key, Func<AccountRecord, bool> isToGo, Func<AccountRecord, Task<string?>> revoke, CancellationToken cancellationToken)
+        AccountKey key, Func<AccountRecord, bool> shouldDelete, Func<AccountRecord, Task<string?>> revoke, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(isToGo);
+        ArgumentNullException.ThrowIfNull(shouldDelete);
         ArgumentNullException.ThrowIfNull(revoke);
         // A refresh holds the lock while it waits for its provider.
         using var turn = accounts.TryLock(key);
@@ -49,7 +49,7 @@ public sealed class AccountDeleter(ITokenStore store, AccountRepository accounts
             return new DeletionOutcome.Busy();
         try
         {
-            if (await accounts.ReadAsync(key, cancellationToken) is not { } record || !isToGo(record))
+            if (await accounts.ReadAsync(key, cancellationToken) is not { } record || !shouldDelete(record))
                 return new DeletionOutcome.Done();
             var claim = guard.NewClaim(ClaimDuration);
             return await store.ClaimAsync(key, claim, record.Generation, cancellationToken) is { } claimed

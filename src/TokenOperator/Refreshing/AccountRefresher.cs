@@ -43,11 +43,26 @@ public sealed partial class AccountRefresher(
     /// <summary>Claims the row, if the store can be used. Otherwise the attempt goes on without a claim, or ends.</summary>
     private async Task<ClaimResult> ClaimAsync(Attempt attempt, AccountRecord seen, CancellationToken cancellationToken)
     {
+        var isAnswered = false;
         try
         {
-            return await WriteClaimAsync(attempt, seen, cancellationToken);
+            if (accounts.FindPending(seen.Key) is { } held)
+            {
+                if (await accounts.CommitAsync(held, cancellationToken) is not { } committed)
+                {
+                    isAnswered = true;
+                    return ClaimResult.End(new RefreshOutcome.Superseded(await accounts.ReadAsync(seen.Key, cancellationToken)));
+                }
+
+                seen = accounts.Set(committed);
+            }
+
+            var claimed = await store.ClaimAsync(seen.Key, attempt.Claim, seen.Generation, cancellationToken);
+            isAnswered = true;
+            return claimed is null ? await ExplainAsync(seen, cancellationToken) : await VerifyAsync(attempt, seen, claimed, cancellationToken);
         }
-        catch (StoreUnavailableException e) when (CanAskUnclaimed(attempt.Provider, seen))
+        // Once Postgres has answered that someone else holds the row, the provider is not asked, whatever fails after that.
+        catch (StoreUnavailableException e) when (!isAnswered && CanAskUnclaimed(attempt.Provider, seen))
         {
             LogUnclaimed(seen.Key.Provider, seen.Key.Account, e.Message);
             return new ClaimResult(seen with { OpenClaim = null }, IsWritten: false);
@@ -62,29 +77,23 @@ public sealed partial class AccountRefresher(
         }
     }
 
-    private async Task<ClaimResult> WriteClaimAsync(Attempt attempt, AccountRecord seen, CancellationToken cancellationToken)
+    /// <summary>Says why the row could not be claimed: it has changed or is gone, or another holder's claim is open.</summary>
+    private async Task<ClaimResult> ExplainAsync(AccountRecord seen, CancellationToken cancellationToken)
     {
-        var key = seen.Key;
-        if (accounts.FindPending(key) is { } held)
-        {
-            if (await accounts.CommitAsync(held, cancellationToken) is not { } committed)
-                return ClaimResult.End(new RefreshOutcome.Superseded(await accounts.ReadAsync(key, cancellationToken)));
-            seen = accounts.Set(committed);
-        }
+        var current = await accounts.ReadAsync(seen.Key, cancellationToken);
+        return ClaimResult.End(current is null || IsNewer(current, seen) ? new RefreshOutcome.Superseded(current) : new RefreshOutcome.ClaimHeld());
+    }
 
-        if (await store.ClaimAsync(key, attempt.Claim, seen.Generation, cancellationToken) is not { } claimed)
-        {
-            var current = await accounts.ReadAsync(key, cancellationToken);
-            return ClaimResult.End(current is null || IsNewer(current, seen) ? new RefreshOutcome.Superseded(current) : new RefreshOutcome.ClaimHeld());
-        }
-
+    /// <summary>Checks that the claimed row still holds the refresh token on which the decision to refresh was made.</summary>
+    private async Task<ClaimResult> VerifyAsync(Attempt attempt, AccountRecord seen, AccountRecord claimed, CancellationToken cancellationToken)
+    {
         // The claim is this process's own from here on: what is remembered of the row must not look abandoned.
         claimed = claimed with { OpenClaim = null };
 
         // An app that still writes this table does not count generations: the provider must not be asked with the old token.
         if (claimed.Token.RefreshToken is { } refreshToken && refreshToken.Equals(seen.Token.RefreshToken))
             return new ClaimResult(claimed, IsWritten: true);
-        await store.ReleaseAsync(key, attempt.Claim.Id, cancellationToken);
+        await store.ReleaseAsync(seen.Key, attempt.Claim.Id, cancellationToken);
         return ClaimResult.End(new RefreshOutcome.Superseded(accounts.Set(claimed)));
     }
 
@@ -144,7 +153,8 @@ public sealed partial class AccountRefresher(
             // Another process took over, or a Postgres that failed over forgot the claim: unless something newer stands there,
             // this is the only good token.
             LogFenced(key.Provider, key.Account);
-            accounts.AddPending(commit with { Unwritten = claim });
+            commit = commit with { Unwritten = claim };
+            accounts.AddPending(commit);
             return await accounts.ReadAsync(key, CancellationToken.None);
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)

@@ -47,8 +47,13 @@ public sealed partial class AccountRepository(
         if (await LoadOfThisTerm().Ended.Task.WaitAsync(cancellationToken) is { } failure)
             return failure;
         // A write that failed just now would fail again.
-        if (_failures.TryGetValue(key, out var failed) && time.GetElapsedTime(failed.At) < RetryDelay)
-            return failed.Result;
+        if (_failures.TryGetValue(key, out var failed))
+        {
+            if (time.GetElapsedTime(failed.At) < RetryDelay)
+                return failed.Result;
+            _failures.TryRemove(KeyValuePair.Create(key, failed));
+        }
+
         return TryGet(key) is { } known
             ? new AccountLookup.Found(known.Record)
             : await GuardAsync(async () => await ReadAsync(key, cancellationToken));
@@ -113,9 +118,10 @@ public sealed partial class AccountRepository(
     }
 
     /// <summary>Imports <paramref name="seed"/>. <see cref="FindAsync"/> returns the result, also a failure.</summary>
-    /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>
+    /// <returns>False if a refresh or another write of the account is running or pending, so that nothing was written.</returns>
     public Task<bool> TryImportAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken cancellationToken) =>
-        WriteAsync(key, () => ImportLockedAsync(key, seed, ns, replaces, cancellationToken));
+        // A seed replaces a row that stands in Postgres, and the newest one of this account does not yet.
+        IsPending(key) ? Task.FromResult(false) : WriteAsync(key, () => ImportLockedAsync(key, seed, ns, replaces, cancellationToken));
 
     /// <summary>Gives an account that belongs to no namespace to <paramref name="ns"/>. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>

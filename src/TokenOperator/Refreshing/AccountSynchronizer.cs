@@ -20,14 +20,15 @@ public sealed partial class AccountSynchronizer(
 
     private readonly TaskCompletionSource _migrated = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Retries until no token is pending or <paramref name="cancellationToken"/> is cancelled.</summary>
+    /// <summary>Commits pending tokens, once at least, until none is left or <paramref name="cancellationToken"/> is cancelled.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
+        // The first attempt has no limit but that of Postgres: a provider that answered late must not cost the token.
+        await accounts.CommitAllAsync(CancellationToken.None);
         for (var delay = MinCommitDelay; accounts.PendingCount > 0 && !cancellationToken.IsCancellationRequested; delay = Longer(delay))
         {
+            await Task.Delay(delay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await accounts.CommitAllAsync(cancellationToken);
-            if (accounts.PendingCount > 0)
-                await Task.Delay(delay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         accounts.LogLostTokens();
@@ -38,7 +39,7 @@ public sealed partial class AccountSynchronizer(
     {
         try
         {
-            await Task.WhenAll(LoadTermsAsync(stoppingToken), FollowAsync(stoppingToken), CommitAsync(stoppingToken));
+            await Task.WhenAll(KeepAsync(LoadTermsAsync, stoppingToken), KeepAsync(FollowAsync, stoppingToken), KeepAsync(CommitAsync, stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -65,6 +66,25 @@ public sealed partial class AccountSynchronizer(
             return result;
         _migrated.TrySetResult();
         return null;
+    }
+
+    /// <summary>Runs <paramref name="loop"/> again after a fault: a token that is in memory only would be lost with the process.</summary>
+    private async Task KeepAsync(Func<CancellationToken, Task> loop, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await loop(cancellationToken);
+            }
+#pragma warning disable CA1031 // The log has the details.
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogThrew(e);
+                await Task.Delay(RetryDelay, time, cancellationToken);
+            }
+#pragma warning restore CA1031
+        }
     }
 
     private async Task LoadTermsAsync(CancellationToken cancellationToken)
@@ -138,6 +158,9 @@ public sealed partial class AccountSynchronizer(
 
     [LoggerMessage(132, LogLevel.Warning, "{Error}")]
     private partial void LogUnreadable(string error);
+
+    [LoggerMessage(134, LogLevel.Error, "Keeping memory and Postgres in step threw an exception; the operator retries in 5 s")]
+    private partial void LogThrew(Exception exception);
 
     [LoggerMessage(133, LogLevel.Warning, "The tables could not be migrated or read; the operator retries every 5 s: {Error}")]
     private partial void LogNotReady(string error);

@@ -154,7 +154,8 @@ internal sealed class ProviderLane : IDisposable
     {
         var jobs = _namespaces[job.Namespace];
         _turns.Remove(jobs.Turn);
-        _turn = jobs.Turn.Number;
+        // A namespace that comes back with one job at a time must not go before those that still wait for this turn.
+        _turn = jobs.Turn.Number + 1;
         jobs.RemoveNext();
         if (jobs.IsEmpty)
             _namespaces.Remove(job.Namespace);

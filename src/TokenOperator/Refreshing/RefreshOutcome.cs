@@ -17,6 +17,9 @@ public abstract record RefreshOutcome
     /// <param name="Record">The row as it is now; null if it is gone.</param>
     public sealed record Superseded(AccountRecord? Record) : RefreshOutcome;
 
+    /// <summary>No object wanted the refresh any more when its turn came, so the provider was not asked.</summary>
+    public sealed record Withdrawn : RefreshOutcome;
+
     /// <summary>Another holder's claim is open. Its result shows within seconds.</summary>
     public sealed record ClaimHeld : RefreshOutcome;
 
@@ -34,7 +37,7 @@ public abstract record RefreshOutcome
     public bool IsSent => this is Asked or Faulted;
 
     /// <summary>True if the attempt answered what asked for it. After any other outcome, the refresh is still to be done.</summary>
-    public bool IsSettled => this is Asked or Superseded;
+    public bool IsSettled => this is Asked;
 
     /// <summary>The same outcome, without the tokens of its row.</summary>
     internal RefreshOutcome WithoutRecord() => this switch

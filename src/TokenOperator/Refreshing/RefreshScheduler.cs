@@ -17,12 +17,16 @@ public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account,
 {
     /// <summary>True if a response with these scopes helps the other objects of the account, too.</summary>
     public Func<AccountRecord, bool> HelpsOthers { get; init; } = _ => true;
+
+    /// <summary>True as long as the object wants the refresh. It is asked once more when the refresh has its turn, which can be minutes later.</summary>
+    public Func<bool> IsStillWanted { get; init; } = () => true;
 }
 
 /// <summary>What made an object ask for a refresh. An object whose cause was attended to does not ask for the same again.</summary>
+/// <param name="Uid">The uid of the object: another one of the same name has causes of its own.</param>
 /// <param name="Annotation">The value of the annotation that requests a refresh, or null.</param>
 /// <param name="Generation">The generation of its spec.</param>
-public readonly record struct RefreshCause(string? Annotation, long? Generation);
+public readonly record struct RefreshCause(string Uid, string? Annotation, long? Generation);
 
 /// <summary>What the scheduler knows of an account's refresh.</summary>
 public abstract record RefreshState
@@ -31,7 +35,7 @@ public abstract record RefreshState
     {
     }
 
-    /// <summary>Nothing is running, and nothing has ended of late.</summary>
+    /// <summary>Nothing is running, and nothing has ended recently.</summary>
     public sealed record Idle : RefreshState
     {
         /// <summary>The one instance.</summary>
@@ -71,6 +75,7 @@ public sealed partial class RefreshScheduler : IDisposable
     private readonly ConcurrentDictionary<AccountKey, Refresh> _refreshes = new();
     private readonly ConcurrentDictionary<string, long> _rateWaits;
     private readonly ITimer _slow;
+    private int _isSlowArmed;
     private readonly Meter _meter;
 
     /// <summary>Creates one lane for each provider.</summary>
@@ -122,12 +127,19 @@ public sealed partial class RefreshScheduler : IDisposable
             return;
         }
 
-        _slow.Change(SlowAfter, Timeout.InfiniteTimeSpan);
+        ArmSlow();
         if (!_lanes[key.Provider].Add(new LaneJob(key, request.Owner.Namespace, request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
         {
             fresh.WaitsForRate = true;
             _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);
         }
+    }
+
+    /// <summary>Forgets an object that is gone, and with the last one the account.</summary>
+    public void Forget(AccountKey key, NamespacedName owner)
+    {
+        if (_refreshes.TryGetValue(key, out var refresh) && refresh.Leave(owner))
+            RemoveEnded(key, refresh);
     }
 
     /// <summary>Runs other work that waits for a provider, within the provider's share. The work must not throw.</summary>
@@ -137,9 +149,21 @@ public sealed partial class RefreshScheduler : IDisposable
         return true;
     }));
 
-    /// <summary>Waits for the responses to requests that were sent.</summary>
-    public async Task DrainAsync(CancellationToken cancellationToken) =>
-        await Task.WhenAll(_lanes.Values.Select(lane => lane.CloseAsync())).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    /// <summary>Starts no more refreshes.</summary>
+    public void Close()
+    {
+        foreach (var lane in _lanes.Values)
+            _ = lane.CloseAsync();
+    }
+
+    /// <summary>Waits for the responses to requests that were sent, and starts no more.</summary>
+    /// <returns>False if a response had not arrived when <paramref name="cancellationToken"/> was cancelled.</returns>
+    public async Task<bool> DrainAsync(CancellationToken cancellationToken)
+    {
+        var closed = Task.WhenAll(_lanes.Values.Select(lane => lane.CloseAsync()));
+        await closed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return closed.IsCompletedSuccessfully;
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -154,7 +178,7 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         var key = request.Account.Key;
         refresh.WaitsForRate = false;
-        var outcome = await RefreshAsync(request);
+        var outcome = refresh.IsStillWanted ? await RefreshAsync(request) : new RefreshOutcome.Withdrawn();
         refresh.End(outcome.WithoutRecord(), _time.GetTimestamp());
         // A better token helps every object of the account: they can be waiting for someone who helped this one. Anything worse is left
         // to the schedule of each object, so that two objects with useless seeds do not wake each other forever.
@@ -162,7 +186,15 @@ public sealed partial class RefreshScheduler : IDisposable
             _queue.Enqueue(key);
         else
             refresh.Owners.ForEach(_queue.Enqueue);
+        if (refresh.Owners.Count == 0)
+            RemoveEnded(key, refresh);
         return outcome.IsSent;
+    }
+
+    private void RemoveEnded(AccountKey key, Refresh refresh)
+    {
+        if (refresh.Outcome is not null)
+            _refreshes.TryRemove(KeyValuePair.Create(key, refresh));
     }
 
     private async Task<RefreshOutcome> RefreshAsync(RefreshRequest request)
@@ -187,6 +219,7 @@ public sealed partial class RefreshScheduler : IDisposable
     /// <summary>Has the objects of slow refreshes reconciled, so that their status says what they wait for.</summary>
     private void TellSlow()
     {
+        Volatile.Write(ref _isSlowArmed, 0);
         var isAnyFresh = false;
         foreach (var refresh in _refreshes.Values.Where(refresh => refresh is { Outcome: null, IsSlow: false }))
         {
@@ -201,6 +234,13 @@ public sealed partial class RefreshScheduler : IDisposable
         }
 
         if (isAnyFresh)
+            ArmSlow();
+    }
+
+    /// <summary>A refresh that starts while the timer runs does not put it off: the timer then runs once more.</summary>
+    private void ArmSlow()
+    {
+        if (Interlocked.Exchange(ref _isSlowArmed, 1) == 0)
             _slow.Change(SlowAfter, Timeout.InfiniteTimeSpan);
     }
 
@@ -208,7 +248,7 @@ public sealed partial class RefreshScheduler : IDisposable
     private sealed class Refresh(long startedAt)
     {
         private readonly Lock _sync = new();
-        private readonly Dictionary<NamespacedName, RefreshCause> _causes = [];
+        private readonly Dictionary<NamespacedName, (RefreshCause Cause, Func<bool> IsStillWanted)> _requests = [];
         private RefreshOutcome? _outcome;
 
         public long StartedAt => startedAt;
@@ -227,20 +267,40 @@ public sealed partial class RefreshScheduler : IDisposable
             get
             {
                 lock (_sync)
-                    return [.. _causes.Keys];
+                    return [.. _requests.Keys];
+            }
+        }
+
+        /// <summary>True if at least one of the objects that asked still wants it.</summary>
+        public bool IsStillWanted
+        {
+            get
+            {
+                lock (_sync)
+                    return _requests.Values.Any(request => request.IsStillWanted());
             }
         }
 
         public void Join(RefreshRequest request)
         {
             lock (_sync)
-                _causes[request.Owner] = request.Cause;
+                _requests[request.Owner] = (request.Cause, request.IsStillWanted);
+        }
+
+        /// <summary>True if no other object is left.</summary>
+        public bool Leave(NamespacedName owner)
+        {
+            lock (_sync)
+            {
+                _requests.Remove(owner);
+                return _requests.Count == 0;
+            }
         }
 
         public RefreshCause? CauseOf(NamespacedName owner)
         {
             lock (_sync)
-                return _causes.TryGetValue(owner, out var cause) ? cause : null;
+                return _requests.TryGetValue(owner, out var request) ? request.Cause : null;
         }
 
         public void End(RefreshOutcome outcome, long at)

@@ -126,7 +126,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Runtime.Time.Advance(TimeSpan.FromMinutes(46));
         await ReconcileAsync(Entity());
         Refreshing.Provider.Asked.Should().HaveCount(1);
-        using var watcher = new ExpiryWatcher(Entities, Refreshing.Accounts, Statuses(), Refreshing.Leadership, Runtime.Time);
+        using var watcher = new ExpiryWatcher(Entities, Refreshing.Accounts, Statuses(), Refreshing.Leadership, Runtime.Time, NullLogger<ExpiryWatcher>.Instance);
 
         Runtime.Time.Advance(TimeSpan.FromMinutes(14));
         (await watcher.CheckAsync(CancellationToken.None)).Should().Be(TimeSpan.FromSeconds(1), "a worker has a second to do it");
@@ -135,6 +135,84 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         await watcher.CheckAsync(CancellationToken.None);
 
         Ready().Should().Match<V1Alpha1OAuthToken.Condition>(ready => ready.Status == "False" && ready.Reason == Reasons.TokenExpired);
+    }
+
+    [Fact]
+    public async Task A_status_that_the_API_server_rejects_does_not_keep_other_expired_tokens_Ready()
+    {
+        AddExpiring("alice");
+        AddExpiring("bob");
+        Runtime.Server.Intercept = async (context, seen) =>
+        {
+            if (!seen.Path.Contains("alice", StringComparison.Ordinal))
+                return false;
+            await FakeApiServer.RefuseAsync(context, 403, "Forbidden", "denied by a policy");
+            return true;
+        };
+        Runtime.Time.Advance(TimeSpan.FromMinutes(2));
+        using var watcher = new ExpiryWatcher(Entities, Refreshing.Accounts, Statuses(), Refreshing.Leadership, Runtime.Time, NullLogger<ExpiryWatcher>.Instance);
+
+        (await watcher.CheckAsync(CancellationToken.None)).Should().Be(TimeSpan.FromSeconds(5), "the rejected write is tried again");
+
+        Ready("alice").Status.Should().Be("True");
+        Ready("bob").Status.Should().Be("False");
+
+        void AddExpiring(string name)
+        {
+            AddObject(name: name, status: new V1Alpha1OAuthToken.EntityStatus
+            {
+                ExpiresAt = Timestamps.Format(Runtime.Time.GetUtcNow().AddMinutes(1)),
+                Conditions = [new V1Alpha1OAuthToken.Condition { Type = ConditionTypes.Ready, Status = "True", Reason = Reasons.Refreshed, Message = "", LastTransitionTime = Timestamps.Format(Runtime.Time.GetUtcNow()) }],
+            });
+        }
+    }
+
+    [Fact]
+    public async Task A_status_that_rests_on_an_older_version_of_the_object_is_not_written()
+    {
+        var seen = AddObject();
+        await Statuses().PublishAsync(seen, new V1Alpha1OAuthToken.EntityStatus { SecretName = "newer" }, CancellationToken.None);
+
+        var write = await Statuses().PublishAsync(seen, new V1Alpha1OAuthToken.EntityStatus { SecretName = "older" }, CancellationToken.None);
+
+        write.Should().Be(StatusWrite.Stale);
+        Entity().Status.SecretName.Should().Be("newer");
+    }
+
+    [Fact]
+    public async Task A_new_object_of_the_same_name_and_the_same_requested_refresh_gets_a_refresh_of_its_own()
+    {
+        AddClientSecret();
+        var entity = AddObject();
+        entity.Metadata.Annotations = new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = "now" };
+        await ReconcileAsync(entity);
+        Refreshing.Provider.Asked.Should().HaveCount(1);
+
+        Entities.Forget(entity);
+        Runtime.Server.Store.Delete("oauthtokens", "mail", "marcus-gmail");
+        var next = AddObject();
+        next.Metadata.Annotations = entity.Metadata.Annotations;
+        await ReconcileAsync(next);
+
+        Refreshing.Provider.Asked.Should().HaveCount(2);
+    }
+
+    [Fact]
+    public async Task An_object_that_is_suspended_while_its_refresh_waits_for_its_turn_is_not_refreshed()
+    {
+        AddClientSecret();
+        var first = new TaskCompletionSource();
+        for (var number = 0; number < RefreshingFixture.Concurrency; number++)
+            Refreshing.Scheduler.Run(new AccountKey("google", $"busy-{number}"), "mail", () => first.Task);
+        var entity = AddObject();
+        await ReconcileAsync(entity);
+
+        Runtime.Server.Store.Update("oauthtokens", "mail", "marcus-gmail", stored => stored["spec"]!["suspend"] = true);
+        Entities.Observe(Runtime.Server.Store.Get("oauthtokens", "mail", "marcus-gmail").Deserialize(OAuthTokenJson.Default.V1Alpha1OAuthToken)!);
+        first.SetResult();
+
+        Refreshing.Provider.Asked.Should().BeEmpty();
+        Refreshing.Queue.Owners.Should().Equal(new NamespacedName("mail", "marcus-gmail"));
     }
 
     [Fact]
@@ -152,13 +230,14 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Ready().Message.Should().Contain("is waiting for its provider");
     }
 
-    private V1Alpha1OAuthToken AddObject(V1Alpha1OAuthToken.EntitySpec? spec = null)
+    private V1Alpha1OAuthToken AddObject(V1Alpha1OAuthToken.EntitySpec? spec = null, string name = "marcus-gmail", V1Alpha1OAuthToken.EntityStatus? status = null)
     {
         var entity = new V1Alpha1OAuthToken
         {
             ApiVersion = $"{V1Alpha1OAuthToken.GroupName}/v1alpha1",
             Kind = V1Alpha1OAuthToken.KindName,
-            Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail" },
+            Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "mail" },
+            Status = status!,
             Spec = spec ?? new V1Alpha1OAuthToken.EntitySpec
             {
                 Provider = "google",
@@ -168,7 +247,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         };
         var created = Runtime.Server.Store.Create("oauthtokens", JsonSerializer.SerializeToNode(entity, OAuthTokenJson.Default.V1Alpha1OAuthToken)!.AsObject());
         Entities.Observe(created.Deserialize(OAuthTokenJson.Default.V1Alpha1OAuthToken)!);
-        return Entity();
+        return Entity(name);
     }
 
     private void AddClientSecret()
@@ -184,9 +263,9 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         _secrets.Observe(SecretInfo.From(RuntimeFixture.Metadata(secret)));
     }
 
-    private V1Alpha1OAuthToken Entity() => Entities.Get(new NamespacedName("mail", "marcus-gmail")) ?? throw new InvalidOperationException("There is no such object.");
+    private V1Alpha1OAuthToken Entity(string name = "marcus-gmail") => Entities.Get(new NamespacedName("mail", name)) ?? throw new InvalidOperationException("There is no such object.");
 
-    private V1Alpha1OAuthToken.Condition Ready() => Entity().Status.Find(ConditionTypes.Ready) ?? throw new InvalidOperationException("The condition was not written.");
+    private V1Alpha1OAuthToken.Condition Ready(string name = "marcus-gmail") => Entity(name).Status.Find(ConditionTypes.Ready) ?? throw new InvalidOperationException("The condition was not written.");
 
     private IEnumerable<string> Writes() => Runtime.Server.Requests.Where(request => request.Method != "GET")
         .Select(request => $"{request.Method} {request.Path[(request.Path.IndexOf("/mail/", StringComparison.Ordinal) + 6)..]}");

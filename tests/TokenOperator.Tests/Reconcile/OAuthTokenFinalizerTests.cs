@@ -134,6 +134,33 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         _refreshing.Store.Calls.Should().Equal("find", "claim", "release");
     }
 
+    [Fact]
+    public async Task A_policy_that_is_changed_to_Retain_while_the_object_is_being_deleted_keeps_the_row()
+    {
+        _refreshing.Provider.Revocation = new RevocationResponse(false, "HTTP 503");
+        await FinalizeAsync(Object("Revoke"));
+        await Eventually.IsTrueAsync(() => _queue.Queued.Count == 1, "the object is queued again");
+        Done(await FinalizeAsync(Object("Retain"))).Should().BeTrue();
+        Done(await FinalizeAsync(Object(null))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Equal("find", "claim", "release");
+    }
+
+    [Theory]
+    [InlineData("Retain", "find")]
+    [InlineData("Delete", "find", "claim", "delete")]
+    public async Task A_policy_that_is_changed_while_a_revocation_waits_for_its_turn_is_followed(string policy, params string[] calls)
+    {
+        _refreshing.Store.AfterRead = () =>
+        {
+            _entities.Observe(Object(policy));
+            return Task.CompletedTask;
+        };
+        await FinalizeAsync(Object("Revoke"));
+        await Eventually.IsTrueAsync(() => _queue.Queued.Count == 1, "the object is queued again");
+        _refreshing.Store.Calls.Should().Equal(calls);
+        _refreshing.Provider.Revoked.Should().BeEmpty();
+    }
+
     private static ResourceCache<V1Alpha1OAuthToken> NewCache()
     {
         var options = new CacheOptions<V1Alpha1OAuthToken>();

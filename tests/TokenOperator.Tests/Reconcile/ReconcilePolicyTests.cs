@@ -70,6 +70,31 @@ public sealed class ReconcilePolicyTests
         FluentActions.Invoking(() => ReconcilePolicy.Decide(With(Row()))).Should().Throw<InvalidOperationException>();
     }
 
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("deleted", false)]
+    [InlineData("suspended", false)]
+    [InlineData("other account", false)]
+    [InlineData("denied", false)]
+    [InlineData("row unknown", true)]
+    public void A_refresh_whose_turn_comes_is_right_as_long_as_the_object_and_the_row_still_call_for_it(string what, bool may)
+    {
+        var entity = new V1Alpha1OAuthToken
+        {
+            Metadata = new() { Name = "marcus-gmail", NamespaceProperty = "mail", DeletionTimestamp = what == "deleted" ? Now.UtcDateTime : null },
+            Spec = new V1Alpha1OAuthToken.EntitySpec
+            {
+                Provider = "google",
+                Account = what == "other account" ? "bob" : "marcus",
+                ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+                Suspend = what == "suspended",
+            },
+        };
+        var row = what == "row unknown" ? null : Row(namespaces: what == "denied" ? ["other"] : null);
+
+        ReconcilePolicy.MayRefresh(entity, Request.Key, row).Should().Be(may);
+    }
+
     [Fact]
     public void A_fresh_token_is_published_without_reading_anything_else()
     {

@@ -122,6 +122,27 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_whose_claim_is_gone_is_committed_later_even_if_the_row_cannot_be_read_now()
+    {
+        _fixture.Provider.Answer = Granted("refresh-2");
+        (_fixture.Store.ForgetsClaims, _fixture.Store.IsAway, _fixture.Store.FaultyCall) = (true, true, "find");
+        (await RefreshAsync())!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+
+        _fixture.Store.IsAway = false;
+        await _fixture.Synchronizer.FlushAsync(CancellationToken.None);
+        _fixture.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+    }
+
+    [Fact]
+    public async Task A_row_that_someone_else_claimed_is_not_asked_for_because_Postgres_then_becomes_unavailable()
+    {
+        _fixture.Provider.RotatesRefreshTokens = false;
+        (_fixture.Store.IsClaimedElsewhere, _fixture.Store.IsAway, _fixture.Store.FaultyCall) = (true, true, "find");
+        (await AttemptAsync()).Should().BeOfType<RefreshOutcome.NotStored>();
+        _fixture.Provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
     public async Task A_commit_that_a_newer_row_overtook_gives_way_to_it()
     {
         _fixture.Provider.Answer = Granted("refresh-2");

@@ -14,6 +14,9 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     /// <summary>The exception of every call, or null.</summary>
     public Exception? Fault { get; set; }
 
+    /// <summary>The only call that fails, as <see cref="Calls"/> names it; null if every call does.</summary>
+    public string? FaultyCall { get; set; }
+
     public bool IsClaimedElsewhere { get; set; }
 
     public Claim? LastClaim { get; private set; }
@@ -104,6 +107,6 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     {
         Calls.Add(name);
         var fault = IsAway ? new StoreUnavailableException("database tests at memory is away") : Fault;
-        return fault is null ? Task.FromResult(answer()) : Task.FromException<T>(fault);
+        return fault is null || (FaultyCall is not null && FaultyCall != name) ? Task.FromResult(answer()) : Task.FromException<T>(fault);
     }
 }

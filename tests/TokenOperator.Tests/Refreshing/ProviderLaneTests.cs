@@ -182,6 +182,28 @@ public sealed class ProviderLaneTests
     }
 
     [Fact]
+    public void A_namespace_with_one_job_at_a_time_takes_turns_too()
+    {
+        using var lane = Lane(1000, 1000, concurrency: 1);
+        var gate = new TaskCompletionSource();
+        Add(lane, -1, until: gate.Task);
+        foreach (var number in Enumerable.Range(0, 3))
+            Add(lane, number, Start.AddDays(1), "many");
+        Follow(1000);
+        gate.SetResult();
+        _started.Take(7).Where(number => number is >= 0 and < 1000).Should().HaveCount(3, "no job of the other namespace goes first twice");
+
+        // Each of these jobs adds the next one before it ends.
+        void Follow(int number) => lane.Add(new LaneJob(Key(number), "one", Start, TakesPermit: true, () =>
+        {
+            _started.Add(number);
+            if (number < 1010)
+                Follow(number + 1);
+            return Task.FromResult(true);
+        }));
+    }
+
+    [Fact]
     public async Task A_lane_that_closes_waits_for_what_runs_and_starts_nothing_more()
     {
         using var lane = Lane(1000, 1000, concurrency: 1);

@@ -39,8 +39,8 @@ public sealed class RefreshSchedulerTests : IDisposable
 
         _fixture.Provider.Asked.Should().ContainSingle();
         _fixture.Queue.Called.Should().Equal(Row.Key);
-        Find(Owner).Should().BeOfType<RefreshState.Ended>().Which.Attended.Should().Be(new RefreshCause("now", 1));
-        Find(Other).Should().BeOfType<RefreshState.Ended>().Which.Attended.Should().Be(new RefreshCause("soon", 1));
+        Find(Owner).Should().BeOfType<RefreshState.Ended>().Which.Attended.Should().Be(new RefreshCause("uid", "now", 1));
+        Find(Other).Should().BeOfType<RefreshState.Ended>().Which.Attended.Should().Be(new RefreshCause("uid", "soon", 1));
         Find(new NamespacedName("mail", "third")).Should().BeOfType<RefreshState.Ended>().Which.Attended.Should().BeNull();
     }
 
@@ -102,9 +102,109 @@ public sealed class RefreshSchedulerTests : IDisposable
         _fixture.Store.Row!.Generation.Should().Be(8, "the answer is committed");
     }
 
+    [Fact]
+    public async Task A_scheduler_that_is_closed_starts_no_refresh_that_waits_and_says_if_a_response_is_missing()
+    {
+        using var fixture = new RefreshingFixture(Row, _time, concurrency: 1);
+        fixture.Provider.Until = new TaskCompletionSource().Task;
+        fixture.Scheduler.Start(Request(Owner, null));
+        fixture.Scheduler.Start(Request(Other, null) with { Account = Row with { Key = new AccountKey("google", "second") } });
+        fixture.Scheduler.Close();
+        using var limit = new CancellationTokenSource();
+        var drain = fixture.Scheduler.DrainAsync(limit.Token);
+        drain.IsCompleted.Should().BeFalse();
+        await limit.CancelAsync();
+        (await drain).Should().BeFalse("a request is in flight, so the lease must not be released");
+        fixture.Provider.Asked.Should().ContainSingle();
+    }
+
+    [Fact]
+    public async Task A_drain_whose_time_is_over_still_commits_what_has_arrived()
+    {
+        var drain = new RefreshDrain(_fixture.Scheduler, _fixture.Synchronizer, _time);
+        _fixture.Provider.Answer = ScriptedProvider.Granted("refresh-2");
+        _fixture.Store.BeforeCommit = () => _fixture.Store.IsAway = true;
+        Start(Owner, null);
+        _fixture.Accounts.PendingCount.Should().Be(1);
+        (_fixture.Store.BeforeCommit, _fixture.Store.IsAway) = (null, false);
+
+        drain.Close();
+        (await drain.DrainAsync(TimeSpan.Zero)).Should().BeTrue();
+        _fixture.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
+    }
+
+    [Fact]
+    public void A_refresh_that_no_object_wants_any_more_when_its_turn_comes_is_not_done()
+    {
+        Start(Owner, "now", isStillWanted: false);
+        _fixture.Provider.Asked.Should().BeEmpty();
+        _fixture.Store.Calls.Should().BeEmpty();
+        _fixture.Queue.Owners.Should().Equal([Owner], "the object decides anew");
+        var ended = Find(Owner).Should().BeOfType<RefreshState.Ended>().Subject;
+        ended.Outcome.Should().BeOfType<RefreshOutcome.Withdrawn>();
+        ended.Attended.Should().BeNull();
+    }
+
+    [Fact]
+    public void A_refresh_that_one_of_its_objects_still_wants_is_done()
+    {
+        using var fixture = new RefreshingFixture(Row, _time, concurrency: 1);
+        var answer = new TaskCompletionSource();
+        fixture.Scheduler.Run(new AccountKey("google", "second"), "mail", () => answer.Task);
+        fixture.Scheduler.Start(Request(Owner, null) with { IsStillWanted = () => false });
+        fixture.Scheduler.Start(Request(Other, null));
+        answer.SetResult();
+        fixture.Scheduler.Find(Row.Key, Owner).Should().BeOfType<RefreshState.Ended>().Which.Outcome.Should().BeOfType<RefreshOutcome.Asked>();
+    }
+
+    [Fact]
+    public void What_was_requested_is_still_to_be_done_after_someone_else_refreshed_the_account()
+    {
+        _fixture.Accounts.Set(Row with { Generation = 8 });
+        Start(Owner, "now");
+        var ended = Find(Owner).Should().BeOfType<RefreshState.Ended>().Subject;
+        ended.Outcome.Should().BeOfType<RefreshOutcome.Superseded>();
+        ended.Attended.Should().BeNull("the provider was not asked");
+    }
+
+    [Fact]
+    public void A_refresh_that_starts_later_does_not_put_off_the_report_on_an_earlier_one()
+    {
+        _fixture.Provider.Until = new TaskCompletionSource().Task;
+        Start(Owner, null);
+        for (var number = 0; number < 5; number++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(0.5));
+            _fixture.Scheduler.Start(Request(new NamespacedName("mail", $"later-{number}"), null) with { Account = Row with { Key = new AccountKey("google", $"later-{number}") } });
+        }
+
+        _fixture.Queue.Owners.Should().Contain([Owner, new NamespacedName("mail", "later-0")]);
+    }
+
+    [Fact]
+    public void An_account_that_no_object_names_any_more_is_forgotten()
+    {
+        var answer = new TaskCompletionSource();
+        _fixture.Provider.Until = answer.Task;
+        Start(Owner, null);
+        Start(Other, null);
+        _fixture.Scheduler.Forget(Row.Key, Owner);
+        _fixture.Scheduler.Forget(Row.Key, Other);
+        Find(Owner).Should().BeOfType<RefreshState.Running>("the provider has been asked");
+        answer.SetResult();
+        Find(Owner).Should().BeOfType<RefreshState.Idle>();
+
+        Start(Owner, null);
+        _fixture.Scheduler.Forget(Row.Key, Other);
+        Find(Owner).Should().BeOfType<RefreshState.Ended>();
+        _fixture.Scheduler.Forget(Row.Key, Owner);
+        Find(Owner).Should().BeOfType<RefreshState.Idle>();
+    }
+
     private RefreshState Find(NamespacedName owner) => _fixture.Scheduler.Find(Row.Key, owner);
 
-    private void Start(NamespacedName owner, string? annotation) => _fixture.Scheduler.Start(Request(owner, annotation));
+    private void Start(NamespacedName owner, string? annotation, bool isStillWanted = true) =>
+        _fixture.Scheduler.Start(Request(owner, annotation) with { IsStillWanted = () => isStillWanted });
 
-    private static RefreshRequest Request(NamespacedName owner, string? annotation) => new(owner, Row, Client, "inputs", new RefreshCause(annotation, 1));
+    private static RefreshRequest Request(NamespacedName owner, string? annotation) => new(owner, Row, Client, "inputs", new RefreshCause("uid", annotation, 1));
 }

@@ -8,9 +8,12 @@ namespace TokenOperator.Tests.Refreshing;
 /// <summary>The refreshing services on a row in memory and a scripted provider.</summary>
 internal sealed class RefreshingFixture : IDisposable
 {
+    /// <summary>How many requests wait for the provider at once.</summary>
+    public const int Concurrency = 16;
+
     private readonly TimeProvider _time;
 
-    public RefreshingFixture(AccountRecord row, TimeProvider time, RequestRate? rate = null, int concurrency = 16)
+    public RefreshingFixture(AccountRecord row, TimeProvider time, RequestRate? rate = null, int concurrency = Concurrency)
     {
         _time = time;
         Store = new MemoryStore(row);

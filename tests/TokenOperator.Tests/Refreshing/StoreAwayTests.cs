@@ -74,6 +74,23 @@ public sealed class StoreAwayTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fault_while_tables_are_migrated_is_followed_by_another_attempt()
+    {
+        (_fixture.Store.Fault, _fixture.Store.FaultyCall) = (new InvalidOperationException("a fault of our own"), "migrate");
+        await _fixture.Synchronizer.StartAsync(CancellationToken.None);
+        await Eventually.IsTrueAsync(() => _fixture.Store.Calls.Contains("migrate"), "it tries");
+        _fixture.Store.Fault = null;
+        await Eventually.IsTrueAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(1));
+                return _fixture.Store.Calls.Contains("list");
+            },
+            "the rows are read");
+        await _fixture.Synchronizer.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
     public async Task Who_does_not_lead_does_not_ask()
     {
         _fixture.Store.IsAway = true;

@@ -166,6 +166,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
     {
         var changed = Store.Update(collection, ns, name, o =>
         {
+            CheckVersion(o, body);
             foreach (var (key, value) in body)
             {
                 if (key != "metadata" && isStatus == (key == "status"))
@@ -175,13 +176,15 @@ internal sealed class FakeApiServer : IAsyncDisposable
         return changed ?? Store.Create(collection, body);
     }
 
-    private static void Replace(JsonObject old, JsonObject body)
+    private static void CheckVersion(JsonObject old, JsonObject body)
     {
         if ((string?)body["metadata"]!["resourceVersion"] is { } version && version != (string?)old["metadata"]!["resourceVersion"])
-        {
             throw new RefusedException(409, "Conflict", "the object has been modified");
-        }
+    }
 
+    private static void Replace(JsonObject old, JsonObject body)
+    {
+        CheckVersion(old, body);
         foreach (var key in body.Select(p => p.Key).Where(k => k != "metadata").ToList())
             old[key] = body[key]?.DeepClone();
     }

@@ -79,6 +79,32 @@ public sealed class OperatorHostTests : IAsyncLifetime
         wasCancelled.Should().BeTrue();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Work_outside_of_the_workers_is_closed_at_once_and_keeps_the_lease_if_it_does_not_end(bool isFinished)
+    {
+        var drain = new ScriptedDrain(isFinished);
+        var running = await StartAsync(o => o.DrainTimeout = TimeSpan.FromSeconds(20), drain);
+        var gate = new TaskCompletionSource();
+        running.Script.Reconcile = async (g, _) =>
+        {
+            await gate.Task;
+            return ReconciliationResult<Gadget>.Success(g);
+        };
+        _server.Store.Create("gadgets", Gadget.Manifest("lamp"));
+        await running.UntilAsync("reconcile lamp");
+
+        var stop = running.DisposeAsync().AsTask();
+        await drain.Closed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        drain.Timeout.Should().BeNull("a worker is still at work");
+        gate.SetResult();
+        await stop;
+
+        drain.Timeout.Should().BePositive().And.BeLessThanOrEqualTo(TimeSpan.FromSeconds(20), "workers and other work share the time");
+        string.IsNullOrEmpty(Holder()).Should().Be(isFinished);
+    }
+
     [Fact]
     public async Task Losing_the_lease_cancels_work_and_stops_the_host()
     {
@@ -128,14 +154,33 @@ public sealed class OperatorHostTests : IAsyncLifetime
         _server.Requests.Should().OnlyContain(r => r.Path.Contains("/leases/") && r.Method == "PUT");
     }
 
-    private Task<TestOperator> StartAsync(Action<OperatorOptions>? configure = null) => TestOperator.StartAsync(_server, o =>
-    {
-        o.LeaderElection.Enabled = true;
-        o.LeaderElection.RetryPeriod = TimeSpan.FromMilliseconds(50);
-        configure?.Invoke(o);
-    });
+    private Task<TestOperator> StartAsync(Action<OperatorOptions>? configure = null, IDrain? drain = null) => TestOperator.StartAsync(
+        _server,
+        o =>
+        {
+            o.LeaderElection.Enabled = true;
+            o.LeaderElection.RetryPeriod = TimeSpan.FromMilliseconds(50);
+            configure?.Invoke(o);
+        },
+        drain: drain);
 
     private int Renewals() => _server.Requests.Count(r => r.Method == "PUT");
 
     private string? Holder() => (string?)_server.Store.Get("leases", "operators", "demo")!["spec"]!["holderIdentity"];
+
+    /// <summary>Work that is closed and drained as a test says.</summary>
+    private sealed class ScriptedDrain(bool isFinished) : IDrain
+    {
+        public TaskCompletionSource Closed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TimeSpan? Timeout { get; private set; }
+
+        public void Close() => Closed.TrySetResult();
+
+        public Task<bool> DrainAsync(TimeSpan timeout)
+        {
+            Timeout = timeout;
+            return Task.FromResult(isFinished);
+        }
+    }
 }

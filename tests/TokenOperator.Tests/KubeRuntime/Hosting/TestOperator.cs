@@ -85,7 +85,7 @@ internal sealed class TestOperator : IAsyncDisposable
     public OperatorHealth Health => Host.Services.GetRequiredService<OperatorHealth>();
 
     public static async Task<TestOperator> StartAsync(
-        FakeApiServer? server = null, Action<OperatorOptions>? configure = null, Script? script = null)
+        FakeApiServer? server = null, Action<OperatorOptions>? configure = null, Script? script = null, IDrain? drain = null)
     {
         var isOwn = server is null;
         server ??= await FakeApiServer.StartAsync();
@@ -94,6 +94,8 @@ internal sealed class TestOperator : IAsyncDisposable
         builder.Services.AddLogging();
         builder.Services.AddSingleton(script);
         builder.Services.AddSingleton(server.Configuration());
+        if (drain is not null)
+            builder.Services.AddSingleton(drain);
         builder.Services
             .AddKubernetesOperator(o =>
             {
