@@ -51,32 +51,16 @@ public static class ConditionMessages
         $"The refresh of {request.Key} waits because many accounts are due and Providers__{request.Key.Provider}__RequestsPerSecond limits the requests.";
 
     /// <summary>What a failed refresh means, and what to do.</summary>
-    public static string Failure(TokenRequest request, RefreshFailure failure) => failure.Kind switch
-    {
-        FailureKind.ReauthorizationRequired =>
-            $"The refresh token of {request.Key} no longer works ({failure.Detail}). Someone must consent again. {NewToken(request)}.",
-        FailureKind.SessionPolicyReauth =>
-            $"The session length that the organization allows for {request.Key} has ended ({failure.Detail}). Someone must sign in again. {NewToken(request)}. "
-            + "To prevent this, ask the administrator to exempt the application from Google Cloud session control.",
-        FailureKind.AdminPolicyBlocked =>
-            $"An administrator of the organization of {request.Key} blocks the application ({failure.Detail}). "
-            + "Ask the administrator to allow the client under API controls in the admin console, then retry: " + Retry(request),
-        FailureKind.ClientRejected =>
-            $"The provider rejects the OAuth client in {request.Client} ({failure.Detail}). {NewClient(request)}",
-        FailureKind.RequestRejected =>
-            $"The provider rejects the request for {request.Key} ({failure.Detail}). Check that {request.Client} and the token file belong together, then retry: {Retry(request)}",
-        FailureKind.RateLimited =>
-            $"The provider asks for fewer requests ({failure.Detail}). {Retries(failure)}",
-        FailureKind.InvalidResponse =>
-            $"The provider's response cannot be understood ({failure.Detail}). {Retries(failure)}",
-        FailureKind.ProviderUnavailable =>
-            $"The provider cannot be reached or has an error ({failure.Detail}). {Retries(failure)}",
-        _ => throw new ArgumentOutOfRangeException(nameof(failure), failure.Kind, "There is no message for this kind of failure."),
-    };
+    public static string Failure(TokenRequest request, RefreshFailure failure) =>
+        ReasonInfo.Of(failure.Kind.ToString()).FailureMessage is { } message
+            ? message(request, failure)
+            : throw new ArgumentOutOfRangeException(nameof(failure), failure.Kind, "There is no message for this kind of failure.");
 
-    private static string Retries(RefreshFailure failure) => $"This is consecutive failure {failure.Count}; the operator retries automatically.";
+    /// <summary>The end of a message on a failure that needs nobody.</summary>
+    internal static string Retries(RefreshFailure failure) => $"This is consecutive failure {failure.Count}; the operator retries automatically.";
 
-    private static string NewToken(TokenRequest request) =>
+    /// <summary>How to obtain and provide another refresh token.</summary>
+    internal static string NewToken(TokenRequest request) =>
         request.Seed is { } seed
             ? $"{Authorize(request)}, or put a new token file in {seed}"
             : $"{Authorize(request)}, or, to import a new token file, {SeedCommand(request)}";
@@ -87,10 +71,12 @@ public static class ConditionMessages
     private static string SeedCommand(TokenRequest request) =>
         $"run: token-operator seed FILE --provider {Word(request.Key.Provider)} --account {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
 
-    private static string NewClient(TokenRequest request) =>
+    /// <summary>How to correct the client.</summary>
+    internal static string NewClient(TokenRequest request) =>
         $"Compare it with the provider's console and correct it; every account of this client waits. To retry without a change: {Retry(request)}";
 
-    private static string Retry(TokenRequest request) =>
+    /// <summary>The command that requests a refresh.</summary>
+    internal static string Retry(TokenRequest request) =>
         $"kubectl annotate oauthtoken -n {request.Owner.Namespace} {request.Owner.Name} tokenoperator.dev/refresh-requested-at=\"$(date)\" --overwrite";
 
     private static string Shown(string text) => DisplayText.Of(text, 100);

@@ -1,6 +1,7 @@
 // The one table of reasons. Pure: no I/O. docs/architecture.md says how to add a reason.
 // docs/conditions.md is generated from this table: TOKEN_OPERATOR_WRITE_DOCS=1 make test-one NAME=ReasonInfoTests
 using System.Collections.Frozen;
+using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Api;
 
@@ -150,28 +151,44 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Replace its content with the credentials.json from the Google console."),
         new(Reasons.ClientRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
             "The provider rejects the OAuth client. All accounts of this client wait.",
-            "Compare the client ID and secret with the provider's console."),
+            "Compare the client ID and secret with the provider's console.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The provider rejects the OAuth client in {request.Client} ({failure.Detail}). {ConditionMessages.NewClient(request)}",
+        },
         new(Reasons.RequestRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
             "The provider rejects the request in its current form.",
             "Check that the client and the token file belong together.")
         {
+            FailureMessage = (request, failure) =>
+                $"The provider rejects the request for {request.Key} ({failure.Detail}). Check that {request.Client} and the token file belong together, then retry: {ConditionMessages.Retry(request)}",
             SeedHelps = true,
         },
         new(Reasons.ReauthorizationRequired, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
             "The refresh token no longer works.",
             "Authorize the account again with `kubectl oauthtoken authorize` or the link in `status.authorizationURL` ([authorize.md](authorize.md)), or put a new token file in the seed Secret.")
         {
+            FailureMessage = (request, failure) =>
+                $"The refresh token of {request.Key} no longer works ({failure.Detail}). Someone must consent again. {ConditionMessages.NewToken(request)}.",
             SeedHelps = true,
         },
         new(Reasons.SessionPolicyReauth, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
             "The session length that the organization allows has ended.",
             "Sign in again, and have the application exempted.")
         {
+            FailureMessage = (request, failure) =>
+                $"The session length that the organization allows for {request.Key} has ended ({failure.Detail}). Someone must sign in again. {ConditionMessages.NewToken(request)}. "
+                + "To prevent this, ask the administrator to exempt the application from Google Cloud session control.",
             SeedHelps = true,
         },
         new(Reasons.AdminPolicyBlocked, ReasonSeverity.Stalled, ReasonActor.ProviderAdministrator, ReasonRemedy.FixThenRefresh,
             "An administrator blocks the application.",
-            "Have the application allowed in the admin console."),
+            "Have the application allowed in the admin console.")
+        {
+            FailureMessage = (request, failure) =>
+                $"An administrator of the organization of {request.Key} blocks the application ({failure.Detail}). "
+                + "Ask the administrator to allow the client under API controls in the admin console, then retry: " + ConditionMessages.Retry(request),
+        },
         new(Reasons.ScopesMissing, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
             "The account granted fewer scopes than `spec.scopes` requests. The operator publishes the token that it has.",
             "Authorize the account again with all scopes.")
@@ -182,13 +199,25 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         },
         new(Reasons.RateLimited, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
             "The provider asks for fewer requests.",
-            "Nothing. The operator retries automatically."),
+            "Nothing. The operator retries automatically.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The provider asks for fewer requests ({failure.Detail}). {ConditionMessages.Retries(failure)}",
+        },
         new(Reasons.ProviderUnavailable, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
             "The provider cannot be reached or has an error.",
-            "Nothing, if the failure is temporary. Otherwise, check the network and the provider's status page."),
+            "Nothing, if the failure is temporary. Otherwise, check the network and the provider's status page.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The provider cannot be reached or has an error ({failure.Detail}). {ConditionMessages.Retries(failure)}",
+        },
         new(Reasons.InvalidResponse, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
             "The provider's response cannot be understood.",
-            "Nothing, if the failure is temporary. Otherwise, look for a proxy between the operator and the provider."),
+            "Nothing, if the failure is temporary. Otherwise, look for a proxy between the operator and the provider.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The provider's response cannot be understood ({failure.Detail}). {ConditionMessages.Retries(failure)}",
+        },
         new(Reasons.StoreUnavailable, ReasonSeverity.Retrying, ReasonActor.OperatorAdministrator, ReasonRemedy.ReadLogs,
             "The operator cannot use Postgres. The token in the Secret stays.",
             "Check Postgres.")
@@ -294,6 +323,9 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
     /// <summary><c>Normal</c> or <c>Warning</c>, for events.</summary>
     public string EventType => Severity is ReasonSeverity.None ? "Normal" : "Warning";
 
+    /// <summary>What a failed refresh of this kind means and what to do; null if the reason is not a <see cref="FailureKind"/>.</summary>
+    public Func<TokenRequest, RefreshFailure, string>? FailureMessage { get; init; }
+
     /// <summary>The message where a decision has nothing more exact to say.</summary>
     public string DefaultMessage { get => field ?? Meaning; init; }
 
@@ -303,4 +335,16 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
 
     /// <summary>The entry of <paramref name="reason"/>, or null for one that another version of the operator wrote.</summary>
     public static ReasonInfo? Find(string? reason) => reason is not null && ByName.TryGetValue(reason, out var info) ? info : null;
+}
+
+/// <summary>What is wrong.</summary>
+/// <param name="Reason">One of <see cref="Reasons"/>.</param>
+/// <param name="Message">What is wrong, where, and what to do.</param>
+public sealed record Problem(string Reason, string Message)
+{
+    /// <summary>The entry of the reason.</summary>
+    public ReasonInfo Info => ReasonInfo.Of(Reason);
+
+    /// <summary>False if the operator retries automatically. As the reason's entry says, unless the case is worse than the reason usually is.</summary>
+    public bool NeedsHuman { get; init; } = ReasonInfo.Of(Reason).NeedsHuman;
 }

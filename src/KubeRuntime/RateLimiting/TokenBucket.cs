@@ -13,6 +13,16 @@ public sealed class TokenBucket(double perSecond, int burst, TimeProvider time)
     private double _permits = burst;
     private long _filledAt = time.GetTimestamp();
 
+    /// <summary>The permits that are there now, with fractions.</summary>
+    public double Available
+    {
+        get
+        {
+            Refill();
+            return _permits;
+        }
+    }
+
     /// <summary>How long until <see cref="TryTake"/> succeeds; zero when it succeeds now.</summary>
     public TimeSpan TimeUntilNext
     {

@@ -19,10 +19,8 @@ public abstract record Lookup<T>
     public sealed record Absent(string Message) : Lookup<T>;
 
     /// <summary>It exists, or may exist, and cannot be used.</summary>
-    /// <param name="Reason">One of <see cref="Reasons"/>.</param>
-    /// <param name="Message">What is wrong, where, and what to do.</param>
-    /// <param name="NeedsHuman">False if the operator retries automatically.</param>
-    public sealed record Faulty(string Reason, string Message, bool NeedsHuman) : Lookup<T>;
+    /// <param name="Problem">What is wrong.</param>
+    public sealed record Faulty(Problem Problem) : Lookup<T>;
 
     /// <summary>It was found.</summary>
     /// <param name="Value">What was found.</param>

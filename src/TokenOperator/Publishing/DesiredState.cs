@@ -29,9 +29,3 @@ public enum SecretAction
     /// <summary>It is deleted: the namespace may no longer use the account.</summary>
     Withdraw,
 }
-
-/// <summary>What is wrong.</summary>
-/// <param name="Reason">One of <see cref="Reasons"/>.</param>
-/// <param name="Message">What is wrong, where, and what to do.</param>
-/// <param name="NeedsHuman">False if the operator retries automatically.</param>
-public sealed record Problem(string Reason, string Message, bool NeedsHuman);

@@ -8,14 +8,19 @@ namespace TokenOperator.Publishing;
 /// <summary>Everything that a status says.</summary>
 /// <param name="Generation">The generation of the spec that was reconciled.</param>
 /// <param name="SecretName">The Secret that the spec names.</param>
-/// <param name="Scopes">The scopes that the spec asks for.</param>
 /// <param name="Desired">What the status should say.</param>
 /// <param name="Persisted">False while the newest token is not committed in Postgres.</param>
 /// <param name="Secret">What became of the Secret.</param>
 /// <param name="HandledRequest">The value of the refresh annotation that was handled last, or null.</param>
 public sealed record StatusInput(
-    long? Generation, string SecretName, IReadOnlyList<string> Scopes, DesiredState Desired, bool Persisted, SecretResult Secret, string? HandledRequest)
+    long? Generation, string SecretName, DesiredState Desired, bool Persisted, SecretResult Secret, string? HandledRequest)
 {
+    /// <summary>The worst of what is wrong with the account and with the Secret, or null.</summary>
+    public Problem? Problem { get; init; }
+
+    /// <summary>False if not even a valid token in the Secret makes the object Ready.</summary>
+    public bool MayBeReady { get; init; } = true;
+
     /// <summary>The link with which the account's owner can consent, or null.</summary>
     public string? AuthorizationUrl { get; init; }
 }
@@ -26,17 +31,13 @@ public static class StatusBuilder
     /// <summary>The status for <paramref name="input"/>; conditions whose status stays keep their transition time from <paramref name="before"/>.</summary>
     public static EntityStatus Build(EntityStatus? before, StatusInput input, DateTimeOffset now)
     {
-        var (account, problem) = (input.Desired.Account, Worst(input));
+        var (account, problem) = (input.Desired.Account, input.Problem);
         // A token that could not be written is not in the Secret: the status describes the one that is.
         var holds = input.Secret.Outcome == SecretOutcome.UpToDate;
         var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : input.Secret.Outcome == SecretOutcome.Missing ? null : before?.ExpiresAt;
         var inSecret = holds || (input.Secret.Outcome is SecretOutcome.Untouched or SecretOutcome.Failed && before?.SecretName == input.SecretName);
         var valid = inSecret && Timestamps.Parse(expiresAt) > now;
-        var missingScopes = account is not null && RefreshPolicy.MissingScopes(input.Scopes, account.Token).Count > 0;
-        var allowed = problem?.Reason is not (Reasons.AccountNotAllowed or Reasons.UnknownProvider or Reasons.InvalidSpec or Reasons.SecretConflict);
-        // Without a row it is not known whose token the Secret holds: the spec may have named another account before.
-        var known = account is not null || problem?.Reason is not Reasons.SeedMissing;
-        var ready = valid && allowed && known && !missingScopes;
+        var ready = valid && input.MayBeReady;
 
         Condition Make(string type, string status, string reason, string message)
         {
@@ -68,7 +69,7 @@ public static class StatusBuilder
                 ReadyCondition(input, problem, ready, expiresAt, now, Make),
                 RefreshedCondition(account, problem, Make),
                 PersistedCondition(input, Make),
-                Make(ConditionTypes.Reconciling, Text(problem is { NeedsHuman: false, Reason: not Reasons.Suspended }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? ReasonInfo.Of(Reasons.Refreshed).DefaultMessage),
+                Make(ConditionTypes.Reconciling, Text(problem is { NeedsHuman: false, Info.Severity: not ReasonSeverity.None }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? ReasonInfo.Of(Reasons.Refreshed).DefaultMessage),
                 Make(ConditionTypes.Stalled, Text(problem is { NeedsHuman: true }), problem?.Reason ?? Reasons.Refreshed, problem?.Message ?? "No action is needed."),
             ],
         };
@@ -95,15 +96,6 @@ public static class StatusBuilder
         };
     }
 
-    /// <summary>A Secret that cannot be written affects the app, whatever else is wrong.</summary>
-    private static Problem? Worst(StatusInput input) => input.Secret.Outcome switch
-    {
-        SecretOutcome.Conflict => new Problem(Reasons.SecretConflict, input.Secret.Message, NeedsHuman: true),
-        SecretOutcome.Failed => new Problem(Reasons.SecretWriteFailed, input.Secret.Message, NeedsHuman: false),
-        _ => input.Desired.Problem
-            ?? (input.Persisted ? null : new Problem(Reasons.StoreUnavailable, ReasonInfo.Of(Reasons.StoreUnavailable).DefaultMessage, NeedsHuman: false)),
-    };
-
     private static Condition ReadyCondition(
         StatusInput input, Problem? problem, bool ready, string? expiresAt, DateTimeOffset now, Func<string, string, string, string, Condition> make)
     {
@@ -129,7 +121,7 @@ public static class StatusBuilder
         (account, problem) switch
         {
             ({ Failure: not null }, not null) => make(ConditionTypes.Refreshed, "False", account.Failure.Kind.ToString(), problem.Message),
-            (_, { Reason: not (Reasons.Suspended or Reasons.SecretConflict or Reasons.SecretWriteFailed or Reasons.ScopesMissing) })
+            (_, { Info.IsAboutRefresh: true })
                 when account?.LastRefreshAt is null || problem.Reason is not Reasons.StoreUnavailable =>
                 make(ConditionTypes.Refreshed, "False", problem.Reason, problem.Message),
             ({ LastRefreshAt: { } at }, _) => make(ConditionTypes.Refreshed, "True", Reasons.Refreshed, $"The provider issued a token at {Timestamps.Format(at)}."),

@@ -77,7 +77,7 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
         }
 
         foreach (var change in StatusEvent.Between(entity.Status, status))
-            events.Publish(entity, change.Type, change.Reason, change.Action, change.Note);
+            events.Publish(entity, change.Reason, change.Note);
         return StatusWrite.Done;
     }
 }

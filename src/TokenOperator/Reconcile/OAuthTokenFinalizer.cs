@@ -8,6 +8,7 @@ using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -100,7 +101,7 @@ public sealed class OAuthTokenFinalizer(
             case DeletionOutcome.Failed failed:
                 var message = $"deletionPolicy {entity.Spec.DeletionPolicy} cannot be carried out yet: {failed.Message} "
                     + "The operator retries automatically. To let the object go and keep the row, set spec.deletionPolicy to Retain.";
-                events.Publish(entity, "Warning", Reasons.CleanupFailed, "Delete", message);
+                events.Publish(entity, Reasons.CleanupFailed, message);
                 return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, requeueAfter: Retry);
             default:
                 throw new InvalidOperationException($"{outcome.GetType().Name} is not a known result of a deletion.");
@@ -113,7 +114,7 @@ public sealed class OAuthTokenFinalizer(
             return false;
         if (OtherUser(entity, request.Key, record) is not { } other)
             return true;
-        events.Publish(entity, "Normal", Reasons.AccountKept, "Delete", $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
+        events.Publish(entity, Reasons.AccountKept, $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
         return false;
     }
 
@@ -125,7 +126,7 @@ public sealed class OAuthTokenFinalizer(
         var response = await providers.Find(request.Key.Provider)!.RevokeAsync(token, CancellationToken.None);
         if (!response.Revoked)
             return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";
-        events.Publish(entity, "Normal", Reasons.Revoked, "Revoke", $"The grant of {request.Key} is revoked at the provider.");
+        events.Publish(entity, Reasons.Revoked, $"The grant of {request.Key} is revoked at the provider.");
         return null;
     }
 

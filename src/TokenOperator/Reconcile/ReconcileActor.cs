@@ -69,8 +69,7 @@ public sealed class ReconcileActor(
             return ReconcilePolicy.RetryLeadership;
         var statusInput = ReconcilePolicy.StatusInputFor(input, desired, secret, entity.Metadata.Generation, ReconcileInputGatherer.RefreshRequestOf(entity)) with
         {
-            // An account that may not be used needs no consent.
-            AuthorizationUrl = desired.Account is null ? null : links.For(entity.Status?.AuthorizationURL, entity.Key(), desired.Problem, input.Now),
+            AuthorizationUrl = ReconcilePolicy.OffersConsent(desired) ? links.For(entity.Status?.AuthorizationURL, entity.Key(), input.Now) : null,
         };
         var status = StatusBuilder.Build(entity.Status, statusInput, input.Now);
         return await statuses.PublishAsync(entity, status, cancellationToken) switch

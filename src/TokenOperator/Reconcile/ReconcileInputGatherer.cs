@@ -65,10 +65,10 @@ public sealed class ReconcileInputGatherer(
                 StoreError = unavailable.Message,
                 Account = known is null ? input.Account : new Lookup<AccountRecord>.Found(known),
             },
-            AccountLookup.WrongSchema schema => input with { Account = new Lookup<AccountRecord>.Faulty(Reasons.StoreUnavailable, schema.Message, NeedsHuman: true) },
+            AccountLookup.WrongSchema schema => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoreUnavailable, schema.Message) { NeedsHuman = true }) },
             // Never disclose another namespace's row: it is decided on as any row of others.
             AccountLookup.Unreadable { Rest: { } rest } when rest.IsClosedTo(input.Request.Owner.Namespace) => input with { Account = new Lookup<AccountRecord>.Found(rest) },
-            AccountLookup.Unreadable unreadable => input with { Account = new Lookup<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, unreadable.Message, NeedsHuman: true) },
+            AccountLookup.Unreadable unreadable => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoredTokenInvalid, unreadable.Message)) },
             _ => throw new InvalidOperationException($"{lookup.GetType().Name} is not a known result of a lookup."),
         };
     }

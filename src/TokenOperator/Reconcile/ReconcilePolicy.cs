@@ -62,10 +62,18 @@ public static class ReconcilePolicy
     {
         // What was requested while Postgres is unavailable is done when it is available again.
         var isHandled = !desired.IsWaiting && desired.Problem?.Reason != Reasons.StoreUnavailable;
+        var problem = Worst(desired, secret, now.IsPersisted);
         return new StatusInput(
-            desired.IsWaiting ? now.Status?.ObservedGeneration : generation, now.Request.SecretName, now.Request.Scopes, desired, now.IsPersisted, secret,
-            (isHandled ? requested : null) ?? now.Status?.LastHandledRefreshRequest);
+            desired.IsWaiting ? now.Status?.ObservedGeneration : generation, now.Request.SecretName, desired, now.IsPersisted, secret,
+            (isHandled ? requested : null) ?? now.Status?.LastHandledRefreshRequest)
+        {
+            Problem = problem,
+            MayBeReady = problem?.Info.KeepsReady != false && HoldsRightToken(now.Request, desired, problem),
+        };
     }
+
+    /// <summary>True if the account's owner can help by a consent. An account that the namespace may not use needs none.</summary>
+    public static bool OffersConsent(DesiredState desired) => desired is { Account: not null, Problem: { NeedsHuman: true, Info.ConsentHelps: true } };
 
     /// <summary>The time until the earliest moment at which something can change by time alone; null if nothing can.</summary>
     public static TimeSpan? RequeueAfter(
@@ -83,6 +91,19 @@ public static class ReconcilePolicy
         ];
         return moments.Min() is { } next ? (next > now ? next - now : TimeSpan.Zero) : null;
     }
+
+    /// <summary>A Secret that cannot be written affects the app, whatever else is wrong.</summary>
+    private static Problem? Worst(DesiredState desired, SecretResult secret, bool isPersisted) => secret.Outcome switch
+    {
+        SecretOutcome.Conflict => new Problem(Reasons.SecretConflict, secret.Message),
+        SecretOutcome.Failed => new Problem(Reasons.SecretWriteFailed, secret.Message),
+        _ => desired.Problem ?? (isPersisted ? null : new Problem(Reasons.StoreUnavailable, ReasonInfo.Of(Reasons.StoreUnavailable).DefaultMessage)),
+    };
+
+    /// <summary>Without a row it is not known whose token the Secret holds: the spec may have named another account before.</summary>
+    private static bool HoldsRightToken(TokenRequest request, DesiredState desired, Problem? problem) => desired.Account is { } account
+        ? RefreshPolicy.MissingScopes(request.Scopes, account.Token).Count == 0
+        : problem?.Reason != Reasons.SeedMissing;
 
     private static Decision Check(ReconcileInput now) =>
         CheckSpec(now)
@@ -102,16 +123,16 @@ public static class ReconcilePolicy
         ? null
         : Publish(
             now, now.Account is Lookup<AccountRecord>.Found { Value: var account } && account.IsOpenTo(now.Request.Owner.Namespace) ? account : null,
-            new Problem(Reasons.StoreUnavailable, error, NeedsHuman: false));
+            new Problem(Reasons.StoreUnavailable, error));
 
     private static Decision ForNoRow(ReconcileInput now) => now switch
     {
-        { Account: Lookup<AccountRecord>.Faulty fault } => Publish(now, null, new Problem(fault.Reason, fault.Message, fault.NeedsHuman)),
+        { Account: Lookup<AccountRecord>.Faulty fault } => Publish(now, null, fault.Problem),
         { Request.Suspended: true } => Publish(now, null, Suspended),
         { Request.Seed: null } => Human(now, null, Reasons.SeedMissing, ConditionMessages.NoSeed(now.Request)),
         { Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
         { Seed: Lookup<Seed>.Absent absent } => Human(now, null, Reasons.SeedMissing, absent.Message),
-        { Seed: Lookup<Seed>.Faulty fault } => Publish(now, null, new Problem(fault.Reason, fault.Message, fault.NeedsHuman)),
+        { Seed: Lookup<Seed>.Faulty fault } => Publish(now, null, fault.Problem),
         { Seed: Lookup<Seed>.Found { Value: var seed } } => CheckSeed(now, seed) ?? new Decision.Import(seed, Replaces: null),
         _ => throw new InvalidOperationException($"There is no decision for {now.Request.Owner}."),
     };
@@ -151,7 +172,7 @@ public static class ReconcilePolicy
 
     private static Decision.Publish NotAllowed(ReconcileInput now) => Human(now, null, Reasons.AccountNotAllowed, ConditionMessages.NotAllowed(now.Request));
 
-    private static Problem Suspended { get; } = new(Reasons.Suspended, ConditionMessages.Suspended, NeedsHuman: false);
+    private static Problem Suspended { get; } = new(Reasons.Suspended, ConditionMessages.Suspended);
 
     private static Decision.Publish? CheckSuspended(ReconcileInput now, AccountRecord account) => now.Request.Suspended ? Publish(now, account, Suspended) : null;
 
@@ -165,7 +186,7 @@ public static class ReconcilePolicy
         return missing.Count == 0
             ? Publish(now, account, problem: null, due)
             : WiderSeed(now, account)
-                ?? Publish(now, account, new Problem(Reasons.ScopesMissing, ConditionMessages.ScopesMissing(now.Request, missing), NeedsHuman: true), due);
+                ?? Publish(now, account, new Problem(Reasons.ScopesMissing, ConditionMessages.ScopesMissing(now.Request, missing)), due);
     }
 
     /// <summary>A token that works is replaced only by a seed that says that it has all of the scopes.</summary>
@@ -209,7 +230,7 @@ public static class ReconcilePolicy
     {
         Lookup<OAuthClient>.NotRead => new Decision.NeedsInput(InputKind.Client),
         Lookup<OAuthClient>.Absent absent => Human(now, account, Reasons.ClientSecretMissing, absent.Message),
-        Lookup<OAuthClient>.Faulty fault => Publish(now, account, new Problem(fault.Reason, fault.Message, fault.NeedsHuman)),
+        Lookup<OAuthClient>.Faulty fault => Publish(now, account, fault.Problem),
         _ => null,
     };
 
@@ -227,7 +248,7 @@ public static class ReconcilePolicy
         }
 
         return now.ClientRejectedUntil is { } until && until > now.Now
-            ? Publish(now, account, new Problem(Reasons.ClientRejected, ConditionMessages.ClientRejectedElsewhere(now.Request), NeedsHuman: true), until)
+            ? Publish(now, account, new Problem(Reasons.ClientRejected, ConditionMessages.ClientRejectedElsewhere(now.Request)), until)
             : null;
     }
 
@@ -263,8 +284,7 @@ public static class ReconcilePolicy
         : account.Token.IsValidAt(now.Now) ? null
         : new Problem(
             Reasons.Pending,
-            running?.WaitsForRate is null ? ConditionMessages.WaitsForProvider(now.Request) : ConditionMessages.WaitsForRateLimit(now.Request),
-            NeedsHuman: false);
+            running?.WaitsForRate is null ? ConditionMessages.WaitsForProvider(now.Request) : ConditionMessages.WaitsForRateLimit(now.Request));
 
     /// <summary>A process ended in the middle of a refresh: the old refresh token is tried while it may still work, whatever else was planned.</summary>
     private static bool IsAbandoned(ReconcileInput now, AccountRecord account) =>
@@ -273,10 +293,10 @@ public static class ReconcilePolicy
     private static OAuthClient ClientOf(ReconcileInput now) => ((Lookup<OAuthClient>.Found)now.Client).Value;
 
     private static Problem Describe(TokenRequest request, RefreshFailure failure) =>
-        new(failure.Kind.ToString(), ConditionMessages.Failure(request, failure), failure.Kind.NeedsHuman());
+        new(failure.Kind.ToString(), ConditionMessages.Failure(request, failure));
 
     private static Decision.Publish Human(ReconcileInput now, AccountRecord? account, string reason, string message) =>
-        Publish(now, account, new Problem(reason, message, NeedsHuman: true));
+        Publish(now, account, new Problem(reason, message));
 
     private static Decision.Publish Publish(ReconcileInput now, AccountRecord? account, Problem? problem, DateTimeOffset? next = null) =>
         new(StateFor(now, account, problem, next));

@@ -35,13 +35,13 @@ public sealed partial class AccountRefresher(
         using var turn = await accounts.LockAsync(seen.Key, cancellationToken);
         if (accounts.TryGet(seen.Key)?.Record is { } current && IsNewer(current, seen))
             return new RefreshOutcome.Superseded(current);
-        var attempt = new Attempt(provider, client, inputs, guard.NewClaim(provider.Timeout + ClaimMargin));
+        var attempt = new RefreshAttempt(provider, client, inputs, guard.NewClaim(provider.Timeout + ClaimMargin));
         var claimed = await ClaimAsync(attempt, seen, cancellationToken);
         return claimed.Ended ?? await AskAsync(attempt, claimed.Row!, claimed.IsWritten, cancellationToken);
     }
 
     /// <summary>Claims the row, if the store can be used. Otherwise the attempt goes on without a claim, or ends.</summary>
-    private async Task<ClaimResult> ClaimAsync(Attempt attempt, AccountRecord seen, CancellationToken cancellationToken)
+    private async Task<ClaimResult> ClaimAsync(RefreshAttempt attempt, AccountRecord seen, CancellationToken cancellationToken)
     {
         var isAnswered = false;
         try
@@ -85,7 +85,7 @@ public sealed partial class AccountRefresher(
     }
 
     /// <summary>Checks that the claimed row still holds the refresh token on which the decision to refresh was made.</summary>
-    private async Task<ClaimResult> VerifyAsync(Attempt attempt, AccountRecord seen, AccountRecord claimed, CancellationToken cancellationToken)
+    private async Task<ClaimResult> VerifyAsync(RefreshAttempt attempt, AccountRecord seen, AccountRecord claimed, CancellationToken cancellationToken)
     {
         // The claim is this process's own from here on: what is remembered of the row must not look abandoned.
         claimed = claimed with { OpenClaim = null };
@@ -104,7 +104,7 @@ public sealed partial class AccountRefresher(
     private bool CanAskUnclaimed(ITokenProvider provider, AccountRecord seen) =>
         !provider.RotatesRefreshTokens && seen.Token.RefreshToken is not null && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
 
-    private async Task<RefreshOutcome> AskAsync(Attempt attempt, AccountRecord row, bool isClaimed, CancellationToken cancellationToken)
+    private async Task<RefreshOutcome> AskAsync(RefreshAttempt attempt, AccountRecord row, bool isClaimed, CancellationToken cancellationToken)
     {
         if (!guard.IsLeader)
         {
@@ -194,7 +194,7 @@ public sealed partial class AccountRefresher(
         }
     }
 
-    private RefreshFailure Count(AccountRecord before, Attempt attempt, TokenResponse.Failed failed)
+    private RefreshFailure Count(AccountRecord before, RefreshAttempt attempt, TokenResponse.Failed failed)
     {
         // By the account's own time, which setting the clock back does not change.
         var now = accounts.Now(before.Key);
@@ -224,7 +224,7 @@ public sealed partial class AccountRefresher(
         current.Generation != seen.Generation || (current.Failure is { } failure && failure != seen.Failure);
 
     /// <summary>What stays the same during one attempt.</summary>
-    private sealed record Attempt(ITokenProvider Provider, OAuthClient Client, string Inputs, Claim Claim);
+    private sealed record RefreshAttempt(ITokenProvider Provider, OAuthClient Client, string Inputs, Claim Claim);
 
     /// <summary>Either the row to ask with, under a claim that was written or not, or how the attempt ended.</summary>
     private readonly record struct ClaimResult(AccountRecord? Row, bool IsWritten, RefreshOutcome? Ended = null)

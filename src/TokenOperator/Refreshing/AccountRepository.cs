@@ -19,7 +19,7 @@ public sealed partial class AccountRepository(
     /// <summary>How long a failed write of an account is reported before it is tried again.</summary>
     internal static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<AccountKey, Entry> _entries = new();
+    private readonly ConcurrentDictionary<AccountKey, KnownAccount> _entries = new();
     private readonly ConcurrentDictionary<AccountKey, WriteFailure> _failures = new();
     private readonly ConcurrentDictionary<AccountKey, PendingCommit> _pending = new();
     private readonly Channel<bool> _added = NewSignal();
@@ -309,7 +309,7 @@ public sealed partial class AccountRepository(
     /// </summary>
     /// <param name="row">The row as read.</param>
     /// <param name="known">What was known before the statement was sent.</param>
-    private AccountRecord Merge(AccountRecord row, Entry? known)
+    private AccountRecord Merge(AccountRecord row, KnownAccount? known)
     {
         if (known?.Row is { } acknowledged && row.IsEarlierThan(acknowledged) && guard.IsLeader)
             RestoreForgotten(row, acknowledged);
@@ -332,10 +332,10 @@ public sealed partial class AccountRepository(
     private AccountRecord Remember(AccountRecord record, AccountRecord? row) =>
         _entries.AddOrUpdate(record.Key, _ => NewEntry(record, row), (_, known) => UpdatedEntry(known, record, row)).Record;
 
-    private Entry NewEntry(AccountRecord record, AccountRecord? row) => new(record, row, time.GetUtcNow(), time.GetTimestamp());
+    private KnownAccount NewEntry(AccountRecord record, AccountRecord? row) => new(record, row, time.GetUtcNow(), time.GetTimestamp());
 
     /// <summary>Tokens that are read again are as old as before, whatever the wall clock says by now.</summary>
-    private Entry UpdatedEntry(Entry known, AccountRecord record, AccountRecord? row) =>
+    private KnownAccount UpdatedEntry(KnownAccount known, AccountRecord record, AccountRecord? row) =>
         known.Record.Generation == record.Generation ? known with { Record = record, Row = row } : NewEntry(record, row);
 
     /// <summary>What is known of an account.</summary>
@@ -343,7 +343,7 @@ public sealed partial class AccountRepository(
     /// <param name="Row">The row as Postgres returned it; null if it has not.</param>
     /// <param name="At">When these tokens arrived here.</param>
     /// <param name="Timestamp">The same on the monotonic clock.</param>
-    private sealed record Entry(AccountRecord Record, AccountRecord? Row, DateTimeOffset At, long Timestamp);
+    private sealed record KnownAccount(AccountRecord Record, AccountRecord? Row, DateTimeOffset At, long Timestamp);
 
     private sealed record WriteFailure(AccountLookup Result, long At);
 

@@ -1,3 +1,4 @@
+using KubeRuntime.RateLimiting;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 
@@ -19,19 +20,14 @@ internal sealed record LaneJob(AccountKey Key, string Namespace, DateTimeOffset?
 /// </summary>
 internal sealed class ProviderLane : IDisposable
 {
-    /// <summary>Sums of floating-point fractions: a permit that lacks less than this is a permit.</summary>
-    private const double RoundingError = 1e-6;
-
     private readonly Lock _sync = new();
     private readonly RequestRate _rate;
+    private readonly TokenBucket _permits;
     private readonly int _concurrency;
-    private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private readonly Dictionary<string, NamespaceJobs> _namespaces = new(StringComparer.Ordinal);
     private readonly SortedSet<Turn> _turns = [];
     private TaskCompletionSource? _idle;
-    private double _permits;
-    private long _filledAt;
     private long _turn;
     private int _waiting;
     private int _running;
@@ -43,9 +39,8 @@ internal sealed class ProviderLane : IDisposable
     /// <param name="time">Measures the rate.</param>
     public ProviderLane(RequestRate rate, int concurrency, TimeProvider time)
     {
-        (_rate, _concurrency, _time) = (rate, concurrency, time);
-        _permits = rate.Burst;
-        _filledAt = time.GetTimestamp();
+        (_rate, _concurrency) = (rate, concurrency);
+        _permits = new TokenBucket(rate.PerSecond, rate.Burst, time);
         _timer = time.CreateTimer(_ => StartDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -56,8 +51,7 @@ internal sealed class ProviderLane : IDisposable
         {
             lock (_sync)
             {
-                Fill();
-                return TimeSpan.FromSeconds(Math.Max(0, _waiting - _permits) / _rate.PerSecond);
+                return TimeSpan.FromSeconds(Math.Max(0, _waiting - _permits.Available) / _rate.PerSecond);
             }
         }
     }
@@ -80,7 +74,7 @@ internal sealed class ProviderLane : IDisposable
 
         StartDue();
         lock (_sync)
-            return _waiting == 0 || _permits >= 1 - RoundingError;
+            return _waiting == 0 || _permits.TimeUntilNext == TimeSpan.Zero;
     }
 
     /// <summary>Starts no more jobs, and completes when those that run have ended.</summary>
@@ -119,7 +113,7 @@ internal sealed class ProviderLane : IDisposable
         {
             _running--;
             if (!isSent && job.TakesPermit)
-                _permits = Math.Min(_rate.Burst, _permits + 1);
+                _permits.Return();
             if (_running == 0)
                 _idle?.TrySetResult();
         }
@@ -131,9 +125,8 @@ internal sealed class ProviderLane : IDisposable
     {
         lock (_sync)
         {
-            Fill();
             var job = _idle is null && _waiting > 0 && _running < _concurrency ? _namespaces[_turns.Min.Namespace].Next : null;
-            if (job is { TakesPermit: true } && _permits < 1 - RoundingError)
+            if (job is { TakesPermit: true } && !_permits.TryTake())
             {
                 Arm();
                 job = null;
@@ -163,20 +156,11 @@ internal sealed class ProviderLane : IDisposable
             _turns.Add(jobs.Turn);
         _waiting--;
         _running++;
-        if (job.TakesPermit)
-            _permits--;
-    }
-
-    private void Fill()
-    {
-        var now = _time.GetTimestamp();
-        _permits = Math.Min(_rate.Burst, _permits + (_time.GetElapsedTime(_filledAt, now).TotalSeconds * _rate.PerSecond));
-        _filledAt = now;
     }
 
     // Rounded up to the timer's whole milliseconds, so that it does not fire too early and at once again.
     private void Arm() =>
-        _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, 1 - _permits) / _rate.PerSecond * 1000)), Timeout.InfiniteTimeSpan);
+        _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(_permits.TimeUntilNext.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
 
     /// <summary>The place of a namespace in the order: fewest turns first, then the earliest expiry.</summary>
     private readonly record struct Turn(long Number, DateTimeOffset ExpiresAt, string Namespace) : IComparable<Turn>

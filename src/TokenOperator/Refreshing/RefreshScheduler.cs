@@ -72,7 +72,7 @@ public sealed partial class RefreshScheduler : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<RefreshScheduler> _logger;
     private readonly Dictionary<string, ProviderLane> _lanes;
-    private readonly ConcurrentDictionary<AccountKey, Refresh> _refreshes = new();
+    private readonly ConcurrentDictionary<AccountKey, ScheduledRefresh> _refreshes = new();
     private readonly ConcurrentDictionary<string, long> _rateWaits;
     private readonly ITimer _slow;
     private int _isSlowArmed;
@@ -116,7 +116,7 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         var key = request.Account.Key;
-        var fresh = new Refresh(_time.GetTimestamp());
+        var fresh = new ScheduledRefresh(_time.GetTimestamp());
         var refresh = _refreshes.AddOrUpdate(key, fresh, (_, known) => known.Outcome is null ? known : fresh);
         refresh.Join(request);
         if (refresh != fresh)
@@ -174,7 +174,7 @@ public sealed partial class RefreshScheduler : IDisposable
         _meter.Dispose();
     }
 
-    private async Task<bool> RunAsync(Refresh refresh, RefreshRequest request)
+    private async Task<bool> RunAsync(ScheduledRefresh refresh, RefreshRequest request)
     {
         var key = request.Account.Key;
         refresh.WaitsForRate = false;
@@ -191,7 +191,7 @@ public sealed partial class RefreshScheduler : IDisposable
         return outcome.IsSent;
     }
 
-    private void RemoveEnded(AccountKey key, Refresh refresh)
+    private void RemoveEnded(AccountKey key, ScheduledRefresh refresh)
     {
         if (refresh.Outcome is not null)
             _refreshes.TryRemove(KeyValuePair.Create(key, refresh));
@@ -245,7 +245,7 @@ public sealed partial class RefreshScheduler : IDisposable
     }
 
     /// <summary>One refresh, from the first request to the next refresh of the account.</summary>
-    private sealed class Refresh(long startedAt)
+    private sealed class ScheduledRefresh(long startedAt)
     {
         private readonly Lock _sync = new();
         private readonly Dictionary<NamespacedName, (RefreshCause Cause, Func<bool> IsStillWanted)> _requests = [];

@@ -4,7 +4,6 @@ using System.Text;
 using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
-using TokenOperator.Publishing;
 
 namespace TokenOperator.SelfService;
 
@@ -14,10 +13,10 @@ namespace TokenOperator.SelfService;
 /// </summary>
 public sealed class AuthorizationLinks(SelfServiceSettings settings)
 {
-    /// <summary>The link for the status: the present one while more than half of its life is left, otherwise a new one. Null if no consent is needed.</summary>
-    public string? For(string? before, NamespacedName owner, Problem? problem, DateTimeOffset now)
+    /// <summary>The link for the status: the present one while more than half of its life is left, otherwise a new one. Null if the pages are off.</summary>
+    public string? For(string? before, NamespacedName owner, DateTimeOffset now)
     {
-        if (settings.PublicUrl is null || problem is not { NeedsHuman: true } || !ReasonInfo.Of(problem.Reason).ConsentHelps)
+        if (settings.PublicUrl is null)
             return null;
         var prefix = Prefix(owner);
         if (before is not null && before.StartsWith(prefix, StringComparison.Ordinal) && EndOf(before[prefix.Length..]) is { } end && end - now > settings.LinkLifetime / 2 && end - now <= settings.LinkLifetime)

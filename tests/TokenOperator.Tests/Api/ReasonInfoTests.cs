@@ -21,6 +21,18 @@ public sealed class ReasonInfoTests
     public void Every_kind_of_failure_is_a_reason_and_both_agree_on_whether_someone_must_act() =>
         Enum.GetValues<FailureKind>().Should().AllSatisfy(kind => ReasonInfo.Of(kind.ToString()).NeedsHuman.Should().Be(kind.NeedsHuman(), kind.ToString()));
 
+    [Theory]
+    [InlineData(Reasons.FirstToken, "Normal", "Publish")]
+    [InlineData(Reasons.Recovered, "Normal", "Refresh")]
+    [InlineData(Reasons.ProviderUnavailable, "Warning", "Refresh")]
+    [InlineData(Reasons.ReauthorizationRequired, "Warning", "Refresh")]
+    [InlineData(Reasons.TokenExpired, "Warning", "Publish")]
+    [InlineData(Reasons.CleanupFailed, "Warning", "Delete")]
+    [InlineData(Reasons.AccountKept, "Normal", "Delete")]
+    [InlineData(Reasons.Revoked, "Normal", "Revoke")]
+    public void A_reason_determines_the_type_and_the_action_of_its_event(string reason, string type, string action) =>
+        (ReasonInfo.Of(reason).EventType, ReasonInfo.Of(reason).EventAction).Should().Be((type, action));
+
     [Fact]
     public void Every_reason_that_needs_someone_to_act_names_who_and_a_remedy() =>
         ReasonInfo.All.Where(info => info.NeedsHuman).Should().AllSatisfy(info =>

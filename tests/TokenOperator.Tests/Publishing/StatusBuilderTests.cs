@@ -1,6 +1,8 @@
+using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
+using TokenOperator.Reconcile;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Publishing;
@@ -8,8 +10,16 @@ namespace TokenOperator.Tests.Publishing;
 public sealed class StatusBuilderTests
 {
     private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
-    private static readonly Problem Outage = new(Reasons.ProviderUnavailable, "The provider cannot be reached.", NeedsHuman: false);
-    private static readonly Problem Dead = new(Reasons.ReauthorizationRequired, "A person must consent again.", NeedsHuman: true);
+    private static readonly Problem Outage = new(Reasons.ProviderUnavailable, "The provider cannot be reached.");
+    private static readonly Problem Dead = new(Reasons.ReauthorizationRequired, "A person must consent again.");
+
+    private static readonly TokenRequest Request = new()
+    {
+        Owner = new NamespacedName("mail", "marcus-gmail"),
+        Key = new AccountKey("google", "marcus"),
+        Client = new SecretKey("mail", "client", "credentials.json"),
+        SecretName = "marcus-token",
+    };
 
     private static AccountRecord Account(RefreshFailure? failure = null, params string[] scopes) => new()
     {
@@ -31,7 +41,9 @@ public sealed class StatusBuilderTests
     private static RefreshFailure Failure(FailureKind kind) => new(kind, "detail", 2, Now.AddSeconds(-3), Now.AddMinutes(1), "f");
 
     private static StatusInput StatusInput(AccountRecord? account, Problem? problem = null, SecretOutcome secret = SecretOutcome.UpToDate, bool persisted = true, string[]? scopes = null) =>
-        new(4, "marcus-token", scopes ?? [], new DesiredState(account, problem, Now.AddMinutes(35)), persisted, new SecretResult(secret, "secret message"), null);
+        ReconcilePolicy.StatusInputFor(
+            new ReconcileInput { Now = Now, Request = Request with { Scopes = scopes ?? [] }, Providers = ["google"], IsPersisted = persisted },
+            new DesiredState(account, problem, Now.AddMinutes(35)), new SecretResult(secret, "secret message"), generation: 4, requested: null);
 
     private static string Row(EntityStatus status) => string.Join(" ", status.Conditions!.Select(c => $"{c.Type}={c.Status}"));
 
@@ -88,7 +100,7 @@ public sealed class StatusBuilderTests
     [Fact]
     public void A_token_with_missing_scopes_is_not_Ready()
     {
-        var problem = new Problem(Reasons.ScopesMissing, "missing b", NeedsHuman: true);
+        var problem = new Problem(Reasons.ScopesMissing, "missing b");
         var status = StatusBuilder.Build(null, StatusInput(Account(null, "a"), problem, scopes: ["a", "b"]), Now);
         status.Find(ConditionTypes.Ready)!.Should().Match<Condition>(c => c.Status == "False" && c.Reason == Reasons.ScopesMissing);
         status.Find(ConditionTypes.Refreshed)!.Status.Should().Be("True");
@@ -110,7 +122,7 @@ public sealed class StatusBuilderTests
     public void A_missing_Secret_that_cannot_be_written_is_not_Ready()
     {
         var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
-        var suspended = new Problem(Reasons.Suspended, ConditionMessages.Suspended, NeedsHuman: false);
+        var suspended = new Problem(Reasons.Suspended, ConditionMessages.Suspended);
         StatusBuilder.Build(good, StatusInput(Account(), suspended, SecretOutcome.Untouched), Now).Find(ConditionTypes.Ready)!.Status.Should().Be("True");
         var status = StatusBuilder.Build(good, StatusInput(Account(), suspended, SecretOutcome.Missing), Now);
         status.Find(ConditionTypes.Ready)!.Status.Should().Be("False");
@@ -145,9 +157,9 @@ public sealed class StatusBuilderTests
 
         StatusEvent.Between(null, good).Select(s => s.Reason).Should().Equal("FirstToken");
         StatusEvent.Between(good, good).Should().BeEmpty();
-        StatusEvent.Between(good, bad).Select(s => (s.Type, s.Reason)).Should().Equal(("Warning", Reasons.ProviderUnavailable));
+        StatusEvent.Between(good, bad).Select(s => s.Reason).Should().Equal(Reasons.ProviderUnavailable);
         StatusEvent.Between(bad, stillBad).Should().BeEmpty();
         StatusEvent.Between(bad, expired).Select(s => s.Reason).Should().Equal(Reasons.TokenExpired);
-        StatusEvent.Between(stillBad, good).Select(s => (s.Type, s.Reason)).Should().Equal(("Normal", "Recovered"));
+        StatusEvent.Between(stillBad, good).Select(s => s.Reason).Should().Equal(Reasons.Recovered);
     }
 }

@@ -99,7 +99,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     {
         Fixture.AddSecret("client", ("client.json", ClientFile), ("another", "x"));
 
-        var faulty = (await ReadClientAsync()).Should().BeOfType<Lookup<OAuthClient>.Faulty>().Subject;
+        var faulty = (await ReadClientAsync()).Should().BeOfType<Lookup<OAuthClient>.Faulty>().Which.Problem;
 
         faulty.Reason.Should().Be(Reasons.ClientSecretMissing);
         faulty.NeedsHuman.Should().BeTrue();
@@ -111,7 +111,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     {
         Fixture.AddSecret("client");
 
-        (await ReadClientAsync()).Should().BeOfType<Lookup<OAuthClient>.Faulty>().Which.Message.Should().Contain("no keys");
+        (await ReadClientAsync()).Should().BeOfType<Lookup<OAuthClient>.Faulty>().Which.Problem.Message.Should().Contain("no keys");
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     {
         Fixture.AddSecret("client", ("credentials.json", """{"installed": {"client_secret": "canary-secret"}}"""));
 
-        var faulty = (await ReadClientAsync()).Should().BeOfType<Lookup<OAuthClient>.Faulty>().Subject;
+        var faulty = (await ReadClientAsync()).Should().BeOfType<Lookup<OAuthClient>.Faulty>().Which.Problem;
 
         faulty.Reason.Should().Be(Reasons.ClientSecretInvalid);
         faulty.Message.Should().Contain("mail/client").And.Contain("client_id").And.NotContain("canary");
@@ -140,12 +140,12 @@ public sealed class InputReaderTests : IAsyncLifetime
     public async Task A_seed_that_cannot_be_read_has_a_reason_of_its_own()
     {
         Fixture.AddSecret("seed", ("token.json", """{"access_token": "canary-token"}"""));
-        var invalid = (await ReadSeedAsync()).Should().BeOfType<Lookup<Seed>.Faulty>().Subject;
+        var invalid = (await ReadSeedAsync()).Should().BeOfType<Lookup<Seed>.Faulty>().Which.Problem;
         invalid.Reason.Should().Be(Reasons.SeedInvalid);
         invalid.Message.Should().NotContain("canary");
 
         Fixture.ChangeSecret("seed", ("other", "x"));
-        (await ReadSeedAsync()).Should().BeOfType<Lookup<Seed>.Faulty>().Which.Reason.Should().Be(Reasons.SeedMissing);
+        (await ReadSeedAsync()).Should().BeOfType<Lookup<Seed>.Faulty>().Which.Problem.Reason.Should().Be(Reasons.SeedMissing);
     }
 
     private Task<Lookup<OAuthClient>> ReadClientAsync() => Fixture.Reader.ReadClientAsync(Client, CancellationToken.None);

@@ -235,23 +235,37 @@ public sealed class ReconcilePolicyTests
     public void A_spec_that_is_not_valid_is_published_before_anything_else_is_looked_at()
     {
         var desired = Published(Empty with { SpecError = "spec.account is empty." });
-        desired.Problem.Should().Be(new Problem(Reasons.InvalidSpec, "spec.account is empty.", NeedsHuman: true));
+        desired.Problem.Should().Be(new Problem(Reasons.InvalidSpec, "spec.account is empty."));
         desired.Secret.Should().Be(SecretAction.Keep);
+    }
+
+    [Theory]
+    [InlineData(Reasons.ReauthorizationRequired, true)]
+    [InlineData(Reasons.ScopesMissing, true)]
+    [InlineData(Reasons.ClientRejected, false)]
+    [InlineData(Reasons.SeedMissing, false)]
+    [InlineData(Reasons.ProviderUnavailable, false)]
+    [InlineData(null, false)]
+    public void A_consent_is_offered_where_it_helps_and_only_to_a_namespace_that_may_use_the_account(string? reason, bool isOffered)
+    {
+        var problem = reason is null ? null : new Problem(reason, "something is wrong");
+        ReconcilePolicy.OffersConsent(new DesiredState(Row(), problem, null)).Should().Be(isOffered);
+        ReconcilePolicy.OffersConsent(new DesiredState(null, problem, null)).Should().BeFalse("nobody is told which accounts there are");
     }
 
     public static TheoryData<string, ReconcileInput> Problems => new()
     {
         { Reasons.UnknownProvider, Empty with { Providers = ["other"] } },
         { Reasons.StoreUnavailable, Empty with { StoreError = "database away" } },
-        { Reasons.StoredTokenInvalid, Empty with { Account = new Lookup<AccountRecord>.Faulty(Reasons.StoredTokenInvalid, "row", true) } },
+        { Reasons.StoredTokenInvalid, Empty with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoredTokenInvalid, "row")) } },
         { Reasons.SeedMissing, Empty with { Request = Request with { Seed = null }, Account = new Lookup<AccountRecord>.Absent("") } },
         { Reasons.SeedMissing, Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = new Lookup<Seed>.Absent("no Secret") } },
-        { Reasons.SeedInvalid, Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = new Lookup<Seed>.Faulty(Reasons.SeedInvalid, "broken", true) } },
+        { Reasons.SeedInvalid, Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = new Lookup<Seed>.Faulty(new Problem(Reasons.SeedInvalid, "broken")) } },
         { Reasons.SeedMissing, With(Row(refreshToken: null)) with { Seed = new Lookup<Seed>.Absent("no Secret") } },
         { Reasons.Suspended, With(Row()) with { Request = Request with { Suspended = true } } },
         { Reasons.Suspended, Empty with { Account = new Lookup<AccountRecord>.Absent(""), Request = Request with { Suspended = true } } },
         { Reasons.ClientSecretMissing, With(Row()) with { Client = new Lookup<OAuthClient>.Absent("no Secret") } },
-        { Reasons.ClientSecretInvalid, With(Row()) with { Client = new Lookup<OAuthClient>.Faulty(Reasons.ClientSecretInvalid, "broken", true) } },
+        { Reasons.ClientSecretInvalid, With(Row()) with { Client = new Lookup<OAuthClient>.Faulty(new Problem(Reasons.ClientSecretInvalid, "broken")) } },
         { Reasons.AccountNotAllowed, With(Row(TimeSpan.FromMinutes(50), namespaces: ["other"]), seed: SeedOf("its own")) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null }, seed: SeedOf("not the same")) },
         { Reasons.AccountNotAllowed, With(Row() with { Namespaces = null, DeniedNamespaces = ["mail"] }, seed: SeedOf("refresh")) },
@@ -290,7 +304,7 @@ public sealed class ReconcilePolicyTests
         Empty with { Request = Request with { Suspended = true } },
         Empty with { Request = Request with { Suspended = true }, Seed = Found(SeedOf("its own")) },
         Empty with { Seed = new Lookup<Seed>.Absent("no Secret") },
-        Empty with { Seed = new Lookup<Seed>.Faulty(Reasons.SeedInvalid, "broken", true) },
+        Empty with { Seed = new Lookup<Seed>.Faulty(new Problem(Reasons.SeedInvalid, "broken")) },
         Empty with { StoreError = "away" },
         Empty with { Request = Request with { Seed = null }, RefreshRequested = true, SpecChanged = true, ClientRejectedUntil = Now.AddHours(1) },
     ];

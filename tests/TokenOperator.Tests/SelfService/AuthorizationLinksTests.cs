@@ -3,7 +3,6 @@ using KubeRuntime;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
 using TokenOperator.Core.Settings;
-using TokenOperator.Publishing;
 using TokenOperator.SelfService;
 
 namespace TokenOperator.Tests.SelfService;
@@ -12,31 +11,26 @@ public sealed class AuthorizationLinksTests
 {
     private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
     private static readonly NamespacedName Marcus = new("mail", "marcus");
-    private static readonly Problem Dead = new(Reasons.ReauthorizationRequired, "A person must consent again.", NeedsHuman: true);
     private static readonly AuthorizationLinks Links = new(new SelfServiceSettings { PublicUrl = new("https://tokens.example.com/here/") });
 
     [Fact]
-    public void There_is_a_link_while_a_consent_helps_and_the_self_service_pages_are_enabled()
+    public void There_is_a_link_while_the_self_service_pages_are_enabled()
     {
-        Links.For(null, Marcus, Dead, Now).Should().MatchRegex(@"^https://tokens\.example\.com/here/authorize/mail/marcus/\d+\.[-_A-Za-z0-9]{43}$");
-        Links.For(null, Marcus, null, Now).Should().BeNull();
-        Links.For(null, Marcus, Dead with { Reason = Reasons.ClientRejected }, Now).Should().BeNull("a consent does not help");
-        Links.For(null, Marcus, Dead with { Reason = Reasons.SeedMissing }, Now).Should().BeNull("nobody is told which accounts there are");
-        Links.For(null, Marcus, Dead with { NeedsHuman = false }, Now).Should().BeNull();
-        new AuthorizationLinks(new SelfServiceSettings()).For(null, Marcus, Dead, Now).Should().BeNull("it is off by default");
+        Links.For(null, Marcus, Now).Should().MatchRegex(@"^https://tokens\.example\.com/here/authorize/mail/marcus/\d+\.[-_A-Za-z0-9]{43}$");
+        new AuthorizationLinks(new SelfServiceSettings()).For(null, Marcus, Now).Should().BeNull("it is off by default");
     }
 
     [Fact]
     public void A_link_is_replaced_after_half_of_its_lifetime()
     {
-        var link = Links.For(null, Marcus, Dead, Now)!;
+        var link = Links.For(null, Marcus, Now)!;
 
-        Links.For(link, Marcus, Dead, Now.AddMinutes(29)).Should().Be(link);
-        Links.For(link, Marcus, Dead, Now.AddMinutes(30)).Should().NotBe(link);
-        Links.For(link, Marcus, Dead, Now.AddMinutes(-1)).Should().NotBe(link, "the clock was set back, and the link would live too long");
-        Links.For(link, new NamespacedName("mail", "other"), Dead, Now).Should().NotBe(link);
-        Links.For("https://elsewhere.example/authorize/mail/marcus/" + Ticket(link), Marcus, Dead, Now).Should().StartWith("https://tokens.example.com/");
-        Links.For(link.Replace('/', ' '), Marcus, Dead, Now).Should().StartWith("https://tokens.example.com/");
+        Links.For(link, Marcus, Now.AddMinutes(29)).Should().Be(link);
+        Links.For(link, Marcus, Now.AddMinutes(30)).Should().NotBe(link);
+        Links.For(link, Marcus, Now.AddMinutes(-1)).Should().NotBe(link, "the clock was set back, and the link would live too long");
+        Links.For(link, new NamespacedName("mail", "other"), Now).Should().NotBe(link);
+        Links.For("https://elsewhere.example/authorize/mail/marcus/" + Ticket(link), Marcus, Now).Should().StartWith("https://tokens.example.com/");
+        Links.For(link.Replace('/', ' '), Marcus, Now).Should().StartWith("https://tokens.example.com/");
         Links.RenewAt(link).Should().Be(Now.AddMinutes(30));
         Links.RenewAt(null).Should().BeNull();
         Links.RenewAt("no link").Should().BeNull();
@@ -45,12 +39,12 @@ public sealed class AuthorizationLinksTests
     [Fact]
     public void A_link_is_valid_for_its_own_object_while_it_is_in_the_status_and_until_it_expires()
     {
-        var link = Links.For(null, Marcus, Dead, Now)!;
+        var link = Links.For(null, Marcus, Now)!;
         var ticket = Ticket(link);
 
         Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(59)).Should().BeTrue();
         Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("its time is over");
-        Links.IsGood(Object("marcus", Links.For(null, Marcus, Dead, Now)), ticket, Now).Should().BeFalse("another has taken its place");
+        Links.IsGood(Object("marcus", Links.For(null, Marcus, Now)), ticket, Now).Should().BeFalse("another has taken its place");
         Links.IsGood(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed any more");
         Links.IsGood(Object("other", link), ticket, Now).Should().BeFalse();
         Links.IsGood(Object("marcus", link), "", Now).Should().BeFalse();

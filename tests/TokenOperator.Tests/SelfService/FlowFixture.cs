@@ -8,7 +8,6 @@ using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
-using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.Publishing;
@@ -39,7 +38,7 @@ internal sealed class FlowFixture : IAsyncDisposable
             Failure = new RefreshFailure(FailureKind.ReauthorizationRequired, "invalid_grant", 1, Time.GetUtcNow(), Time.GetUtcNow(), "f"),
         });
         var links = new AuthorizationLinks(Settings);
-        Link = links.For(null, Owner, new Problem(Reasons.ReauthorizationRequired, "A person must consent again.", NeedsHuman: true), Time.GetUtcNow())
+        Link = links.For(null, Owner, Time.GetUtcNow())
             ?? throw new InvalidOperationException("There is no link.");
         var accounts = new AccountRepository(Store, new AccountLocks(), secrets.Guard, Queue, Time, NullLogger<AccountRepository>.Instance);
         Flow = new SelfServiceFlow(
