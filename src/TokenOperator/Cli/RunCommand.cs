@@ -12,6 +12,7 @@ using TokenOperator.Hosting;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Hosting;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using TokenOperator.Core.Settings;
+using TokenOperator.Postgres.Hosting;
 
 namespace TokenOperator.Cli;
 
@@ -8,16 +10,17 @@ namespace TokenOperator.Cli;
 public static class StoreServices
 {
     /// <summary>Builds the services from the environment.</summary>
+    /// <exception cref="InvalidSettingException">A setting is not valid. All errors are reported together.</exception>
     public static ServiceProvider Create()
     {
-        var configuration = new ConfigurationBuilder().AddEnvironmentVariables().Build();
-        return new ServiceCollection()
-            .AddSingleton(TimeProvider.System)
+        var reader = new SettingsReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+        var services = new ServiceCollection()
             .AddLogging(logging => logging
                 .SetMinimumLevel(LogLevel.Warning)
                 .AddSimpleConsole()
                 .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
-            .AddPostgresStorage(configuration)
-            .BuildServiceProvider();
+            .AddPostgresStorage(reader);
+        reader.ThrowIfInvalid();
+        return services.BuildServiceProvider();
     }
 }
