@@ -10,7 +10,7 @@ public static class MigrateCommand
     /// <summary>Migrates the schema to the version of this program.</summary>
     public static async Task<int> UpAsync(CancellationToken cancellationToken)
     {
-        await using var services = StoreServices.Create();
+        await using var services = StoreServices.Create(readsKeys: false);
         await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
         Console.Out.WriteLine("The table oauth_tokens is up to date.");
         return ExitCodes.Ok;
@@ -27,7 +27,7 @@ public static class MigrateCommand
             return ExitCodes.Refused;
         }
 
-        await using var services = StoreServices.Create();
+        await using var services = StoreServices.Create(readsKeys: false);
         await services.GetRequiredService<IMigrator>().DownAsync(toVersion: 0, cancellationToken);
         Console.Out.WriteLine("What migrate up made is gone.");
         return ExitCodes.Ok;
@@ -36,7 +36,7 @@ public static class MigrateCommand
     /// <summary>Prints the version of the schema.</summary>
     public static async Task<int> StatusAsync(CancellationToken cancellationToken)
     {
-        await using var services = StoreServices.Create();
+        await using var services = StoreServices.Create(readsKeys: false);
         var status = await services.GetRequiredService<IMigrator>().StatusAsync(cancellationToken);
         Console.Out.WriteLine($"The database is at version {status.Current}; this program wants {status.Latest}.");
         foreach (var step in status.Steps)

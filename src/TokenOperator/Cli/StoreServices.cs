@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Settings;
+using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Hosting;
 
 namespace TokenOperator.Cli;
@@ -10,8 +11,9 @@ namespace TokenOperator.Cli;
 public static class StoreServices
 {
     /// <summary>Builds the services from the environment.</summary>
+    /// <param name="readsKeys">False for a verb that reads and writes no tokens, which needs no settings of the encryption.</param>
     /// <exception cref="InvalidSettingException">A setting is not valid. All errors are reported together.</exception>
-    public static ServiceProvider Create()
+    public static ServiceProvider Create(bool readsKeys = true)
     {
         var reader = new SettingsReader(new ConfigurationBuilder().AddEnvironmentVariables().Build());
         var services = new ServiceCollection()
@@ -20,6 +22,9 @@ public static class StoreServices
                 .AddSimpleConsole()
                 .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace))
             .AddPostgresStorage(reader);
+        // The store reads these settings when it is created. An error in them is reported with the others.
+        if (readsKeys)
+            EncryptionSettings.Read(reader);
         reader.ThrowIfInvalid();
         return services.BuildServiceProvider();
     }
