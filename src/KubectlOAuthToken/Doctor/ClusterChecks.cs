@@ -13,7 +13,7 @@ internal static class ClusterChecks
     private const string Name = "oauthtokens." + V1Alpha1OAuthToken.GroupName;
 
     /// <summary>More than the network delay and the rounding to whole seconds can cause.</summary>
-    private static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(30);
 
     /// <summary>The rights that the verbs need.</summary>
     private static readonly (AccessRight Right, string Verbs)[] Needed =

@@ -10,8 +10,6 @@ namespace KubectlOAuthToken.Doctor;
 /// <summary>Checks the operator: its rights, pods, lease and key.</summary>
 internal static class OperatorChecks
 {
-    private static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(30);
-
     /// <summary>The rights in config/rbac/role.yaml without which the operator does not work.</summary>
     private static readonly AccessRight[] Needed =
     [
@@ -61,8 +59,8 @@ internal static class OperatorChecks
             return CheckResult.Fail($"No operator leads: no one holds the lease {name}. Check its pods, and run: {described}");
         var age = now - new DateTimeOffset(DateTime.SpecifyKind(renewed, DateTimeKind.Utc));
         var duration = TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? 15);
-        return age > duration + MaxClockSkew ? CheckResult.Fail($"No operator leads: {spec.HolderIdentity} has not renewed the lease for {DurationText.Format(age)}. Check its pods, and run: {described}")
-            : age < -MaxClockSkew ? CheckResult.Warning($"The clock of {spec.HolderIdentity} is {DurationText.Format(-age)} ahead of the API server's. Synchronize the wrong clock with NTP.")
+        return age > duration + ClusterChecks.MaxClockSkew ? CheckResult.Fail($"No operator leads: {spec.HolderIdentity} has not renewed the lease for {DurationText.Format(age)}. Check its pods, and run: {described}")
+            : age < -ClusterChecks.MaxClockSkew ? CheckResult.Warning($"The clock of {spec.HolderIdentity} is {DurationText.Format(-age)} ahead of the API server's. Synchronize the wrong clock with NTP.")
             : CheckResult.Ok($"{spec.HolderIdentity} leads.");
     }
 
