@@ -76,18 +76,18 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         return (done, problems);
     }
 
-    private Task<List<Row>> NextAsync(RowSelection selection, AccountKey after, CancellationToken cancellationToken) => statements.QueryAsync(
+    private Task<List<StoredRow>> NextAsync(RowSelection selection, AccountKey after, CancellationToken cancellationToken) => statements.QueryAsync(
         NextSql,
         async reader =>
         {
-            var rows = new List<Row>();
+            var rows = new List<StoredRow>();
             while (await reader.ReadAsync(cancellationToken))
-                rows.Add(new Row(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3)));
+                rows.Add(new StoredRow(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3)));
             return rows;
         },
         cancellationToken, SqlValue.Of(after.Provider), SqlValue.Of(after.Account), SqlValue.Of(selection.ToString()), SqlValue.Of(cipher.CurrentKeyId ?? ""), SqlValue.Of(BatchSize));
 
-    private async Task<(bool Done, string? Problem)> RewriteRowAsync(Row row, CancellationToken cancellationToken)
+    private async Task<(bool Done, string? Problem)> RewriteRowAsync(StoredRow row, CancellationToken cancellationToken)
     {
         string document;
         try
@@ -110,5 +110,5 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         return (replaced == 1, null);
     }
 
-    private sealed record Row(AccountKey Key, string Stored, string Version);
+    private sealed record StoredRow(AccountKey Key, string Stored, string Version);
 }

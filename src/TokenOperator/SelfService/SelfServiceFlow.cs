@@ -113,13 +113,13 @@ public sealed partial class SelfServiceFlow(
         return new Step(200, "Done", $"{owner} has your consent, and its token is fresh again within seconds. You can close this page.");
     });
 
-    private Task<(Found? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) =>
+    private Task<(LinkTarget? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) =>
         entities.Get(owner) is { } entity && links.IsGood(entity, ticket, time.GetUtcNow())
             ? CheckAsync(entity, cancellationToken)
-            : Task.FromResult<(Found?, Step?)>((null, Unknown));
+            : Task.FromResult<(LinkTarget?, Step?)>((null, Unknown));
 
     /// <summary>The row decides, because the link can be older than it.</summary>
-    private async Task<(Found? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    private async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
         if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
             return (null, Unknown);
@@ -137,7 +137,7 @@ public sealed partial class SelfServiceFlow(
         if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read: its status says why. Nothing was changed."));
         return providers.Find(request.Key.Provider)?.Authorization is { } provider
-            ? (new Found(entity, request, row, client, provider, expected, scopes), null)
+            ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
     }
 
@@ -167,7 +167,7 @@ public sealed partial class SelfServiceFlow(
 
     private static bool SameText(string a, string b) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(a), Encoding.UTF8.GetBytes(b));
 
-    private sealed record Found(
+    private sealed record LinkTarget(
         V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
 
     [LoggerMessage(221, LogLevel.Information, "A browser was sent to the provider for the consent that {Object} needs")]
