@@ -18,10 +18,10 @@ public interface IKeyring
 public interface IKeyRotation
 {
     /// <summary>Counts the rows of each key.</summary>
-    Task<IReadOnlyList<KeyUsage>> CountAsync(CancellationToken ct);
+    Task<IReadOnlyList<KeyUsage>> CountAsync(CancellationToken cancellationToken);
 
     /// <summary>Rewrites the selected rows in the form in which this process writes rows.</summary>
-    Task<RewriteResult> RewriteAsync(RowSelection selection, CancellationToken ct);
+    Task<RewriteResult> RewriteAsync(RowSelection selection, CancellationToken cancellationToken);
 }
 
 /// <summary>The rows to rewrite.</summary>

@@ -11,16 +11,16 @@ public interface IMigrator
     /// Migrates up to the newest version; costs one query when the database has it already. A table <c>oauth_tokens</c> that an
     /// application created is adopted with its rows. Processes that start at the same time wait for each other.
     /// </summary>
-    Task UpAsync(CancellationToken ct);
+    Task UpAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Migrates down to <paramref name="toVersion"/> (0 to the newest version; 0 undoes everything) by dropping what up created: an
     /// adopted table stays with its rows, and a table that up created is dropped with them.
     /// </summary>
-    Task DownAsync(long toVersion, CancellationToken ct);
+    Task DownAsync(long toVersion, CancellationToken cancellationToken);
 
     /// <summary>Reads the version of the database and changes nothing.</summary>
-    Task<MigrationStatus> StatusAsync(CancellationToken ct);
+    Task<MigrationStatus> StatusAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>The state of a database.</summary>

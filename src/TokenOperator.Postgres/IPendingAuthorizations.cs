@@ -13,11 +13,11 @@ public interface IPendingAuthorizations
     /// False when its owner has too many pending ones.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
-    Task<bool> AddAsync(string stateHash, PendingAuthorization authorization, TimeSpan lifetime, CancellationToken ct);
+    Task<bool> AddAsync(string stateHash, PendingAuthorization authorization, TimeSpan lifetime, CancellationToken cancellationToken);
 
     /// <summary>Deletes and returns an authorization. One caller gets it; all others get null, as for an unknown or expired one.</summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
-    Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken ct);
+    Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken cancellationToken);
 }
 
 /// <summary>What an authorization response must match.</summary>

@@ -14,10 +14,10 @@ namespace TokenOperator.Postgres;
 public interface ITokenStore
 {
     /// <summary>All rows that can be read. The others are logged and left out.</summary>
-    Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct);
+    Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken);
 
     /// <summary>One row, or null.</summary>
-    Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct);
+    Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken cancellationToken);
 
     /// <summary>
     /// Claims the right to send the refresh token to the provider. Null when the row is gone, its generation is not
@@ -25,13 +25,13 @@ public interface ITokenStore
     /// and of no later term is taken over: the lease of that scope guarantees that its holder has stopped. The record is the row as
     /// it is under the claim.
     /// </summary>
-    Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct);
+    Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken cancellationToken);
 
     /// <summary>
     /// Writes new tokens and ends the claim, if it is still open. You may repeat a commit whose answer was lost: it recognizes its
     /// own work. Null when the row has another claim or a newer generation.
     /// </summary>
-    Task<AccountRecord?> CommitAsync(AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct);
+    Task<AccountRecord?> CommitAsync(AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken cancellationToken);
 
     /// <summary>
     /// Writes tokens that the provider issued while no claim could be written, and sets the generation of the row to
@@ -39,51 +39,51 @@ public interface ITokenStore
     /// scope, or the result of an earlier commit under the same <paramref name="claim"/>. Null in all other cases. You may repeat it.
     /// </summary>
     Task<AccountRecord?> CommitUnclaimedAsync(
-        AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct);
+        AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken cancellationToken);
 
     /// <summary>Records a failed refresh and ends the claim, if it is still open; null when it is not.</summary>
-    Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken ct);
+    Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken cancellationToken);
 
     /// <summary>Ends the claim and changes nothing else.</summary>
-    Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct);
+    Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken cancellationToken);
 
     /// <summary>
     /// Imports a seed. Without <paramref name="replacesGeneration"/>, it inserts the row; null when the row exists. With it, it
     /// replaces the tokens of the row at exactly that generation and clears its failures; null when the row has another generation.
     /// What an application stores beside the tokens stays. <paramref name="ns"/> is added to a row that no namespace may use yet.
     /// </summary>
-    Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct);
+    Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken);
 
     /// <summary>
     /// Allows <paramref name="ns"/> to use the account and ends its denial; null when there is no such row. Idempotent. For an
     /// administrator.
     /// </summary>
-    Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct);
+    Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken cancellationToken);
 
     /// <summary>
     /// Allows <paramref name="ns"/>, which has proved that it holds the same refresh token, to use an account that no namespace may
     /// use yet. Null when there is no such row, another namespace may use it, or <paramref name="ns"/> is denied.
     /// </summary>
-    Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken ct);
+    Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken cancellationToken);
 
     /// <summary>
     /// Denies the account to <paramref name="ns"/>, also when the namespace was not allowed to use it; null when there is no such row.
     /// Idempotent. A refresh that is in progress continues and may commit.
     /// </summary>
-    Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken ct);
+    Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken cancellationToken);
 
     /// <summary>Removes the account from all its namespaces. Denials stay. Null when there is no such row.</summary>
-    Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct);
+    Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken cancellationToken);
 
     /// <summary>Deletes the row under this claim; false when the claim is not open, or the row is gone or is a new one.</summary>
-    Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct);
+    Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken cancellationToken);
 
     /// <summary>
     /// The accounts that other processes change, as they change (LISTEN). Null means that any account may have changed, because the
     /// connection is new. The stream begins when the database has been migrated; until then it waits. It reconnects automatically
-    /// and ends only with <paramref name="ct"/>.
+    /// and ends only with <paramref name="cancellationToken"/>.
     /// </summary>
-    IAsyncEnumerable<AccountKey?> WatchAsync(CancellationToken ct);
+    IAsyncEnumerable<AccountKey?> WatchAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>The right to send the refresh token of one account to its provider.</summary>

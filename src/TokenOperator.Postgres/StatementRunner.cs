@@ -11,23 +11,23 @@ internal sealed class StatementRunner(NpgsqlDataSource pool, PostgresSettings se
 {
     /// <summary>Runs one statement and reads its rows.</summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
-    public Task<T> QueryAsync<T>(string sql, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct, params NpgsqlParameter[] parameters) =>
+    public Task<T> QueryAsync<T>(string sql, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         RunAsync(async source =>
         {
             await using var command = source.CreateCommand(sql);
             command.Parameters.AddRange(parameters);
-            await using var reader = await command.ExecuteReaderAsync(ct);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             return await read(reader);
         });
 
     /// <summary>Runs one statement and says how many rows it changed.</summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
-    public Task<int> ExecuteAsync(string sql, CancellationToken ct, params NpgsqlParameter[] parameters) =>
+    public Task<int> ExecuteAsync(string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         RunAsync(async source =>
         {
             await using var command = source.CreateCommand(sql);
             command.Parameters.AddRange(parameters);
-            return await command.ExecuteNonQueryAsync(ct);
+            return await command.ExecuteNonQueryAsync(cancellationToken);
         });
 
     /// <summary>Runs <paramref name="work"/>, which counts as one statement.</summary>

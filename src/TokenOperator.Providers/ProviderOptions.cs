@@ -5,6 +5,12 @@ namespace TokenOperator.Providers;
 /// <summary>The settings <c>Providers:&lt;name&gt;:*</c> of one provider.</summary>
 public sealed record ProviderOptions
 {
+    /// <summary>
+    /// To learn who consents (OpenID Connect Core section 5.4), and what a provider requires before it issues a refresh token
+    /// (section 11).
+    /// </summary>
+    public static IReadOnlyList<string> DefaultConsentScopes { get; } = ["openid", "email", "offline_access"];
+
     /// <summary>The value of <c>spec.provider</c> that means this provider.</summary>
     public required string Name { get; init; }
 
@@ -14,11 +20,8 @@ public sealed record ProviderOptions
     /// <summary>RFC 6749 section 3.1: where a person consents, in a browser. Null: nobody can.</summary>
     public Uri? AuthorizationEndpoint { get; init; }
 
-    /// <summary>
-    /// Scopes that a consent requests in addition to those of the spec: to learn who consents (OpenID Connect Core section 5.4),
-    /// and what the provider requires before it issues a refresh token (section 11).
-    /// </summary>
-    public IReadOnlyList<string> ConsentScopes { get; init; } = ["openid", "email", "offline_access"];
+    /// <summary>Scopes that a consent requests in addition to those of the spec.</summary>
+    public IReadOnlyList<string> ConsentScopes { get; init; } = DefaultConsentScopes;
 
     /// <summary>The values that <c>iss</c> of its id_token can have (OpenID Connect Core section 2). Empty: not checked.</summary>
     public IReadOnlyList<string> Issuers { get; init; } = [];

@@ -87,7 +87,7 @@ public static partial class ProviderSettings
             Name = name.ToLowerInvariant(),
             TokenEndpoint = (endpoint ?? defaults?.TokenEndpoint)!,
             AuthorizationEndpoint = Address(reader, AuthorizationEndpoint, name, allowsHttp) ?? defaults?.AuthorizationEndpoint,
-            ConsentScopes = reader.Get(ConsentScopes, name, defaults?.ConsentScopes ?? ["openid", "email", "offline_access"]),
+            ConsentScopes = reader.Get(ConsentScopes, name, defaults?.ConsentScopes ?? ProviderOptions.DefaultConsentScopes),
             // Another address than the default's has another issuer.
             Issuers = issuer is not null ? [issuer] : endpoint is null ? defaults?.Issuers ?? [] : [],
             RevocationEndpoint = Address(reader, RevocationEndpoint, name, allowsHttp) ?? defaults?.RevocationEndpoint,

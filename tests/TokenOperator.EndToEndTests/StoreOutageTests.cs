@@ -93,6 +93,20 @@ public sealed class StoreOutageTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task An_operator_that_starts_without_Postgres_migrates_it_when_it_starts_even_if_there_is_no_OAuthToken()
+    {
+        await using var postgres = await PostgresServer.StartAsync();
+        await using var fixture = await OperatorFixture.CreateAsync(cluster, postgres: postgres);
+        await postgres.StopAsync();
+        await fixture.StartOperatorAsync();
+        await postgres.StartAgainAsync();
+        await Eventually.SeesAsync(() => fixture.QueryAsync("select to_regclass('oauth_tokens')::text"), table => table == "oauth_tokens", TimeSpan.FromSeconds(20));
+
+        await fixture.AddAccountAsync("late");
+        await fixture.ReadyAsync("late");
+    }
+
+    [Fact]
     public async Task A_read_only_database_is_reported_and_the_provider_is_not_asked()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);

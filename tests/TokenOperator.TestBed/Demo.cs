@@ -167,11 +167,11 @@ public sealed class Demo(DemoPage page, DemoFixture fixture)
     }
 
     /// <summary>The complete lines that the watch has printed so far.</summary>
-    private IReadOnlyList<Row> Rows() =>
+    private IReadOnlyList<WatchedRow> Rows() =>
         !File.Exists(fixture.Watch) ? [] : [.. File.ReadAllText(fixture.Watch).Split('\n')[..^1]
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Where(words => words.Length > 4 && words[0] == "marcus-gmail")
-            .Select(words => new Row(words[3], words[4], words.Length > 6 ? words[5] : ""))];
+            .Select(words => new WatchedRow(words[3], words[4], words.Length > 6 ? words[5] : ""))];
 
-    private sealed record Row(string Ready, string Status, string Expires);
+    private sealed record WatchedRow(string Ready, string Status, string Expires);
 }

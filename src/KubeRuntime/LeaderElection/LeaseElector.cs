@@ -80,7 +80,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     {
         try
         {
-            while (await TryAsync(cancellationToken) != Attempt.Held)
+            while (await TryAsync(cancellationToken) != LeaseAttempt.Held)
             {
                 var delay = _times.RetryPeriod * (1 + (JitterFactor * _random.NextDouble()));
                 await Task.Delay(delay, _time, cancellationToken);
@@ -131,7 +131,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             {
                 if (!_hung)
                     await Task.Delay(_times.RetryPeriod, _time, both.Token);
-                if (await TryAsync(both.Token) != Attempt.HeldByOther && IsLeading)
+                if (await TryAsync(both.Token) != LeaseAttempt.HeldByOther && IsLeading)
                     continue;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -145,7 +145,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     }
 
     /// <summary>Takes or renews the lease if this process may.</summary>
-    private async Task<Attempt> TryAsync(CancellationToken cancellationToken)
+    private async Task<LeaseAttempt> TryAsync(CancellationToken cancellationToken)
     {
         // After an attempt that hung, a slow API server gets all the time that is left: the handshake, the read and the write take
         // three round trips.
@@ -162,11 +162,11 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             _hung = true;
             _known = null;
             LogTrouble(_logger, Once($"the API server did not answer within {limit.TotalSeconds:0.#} s"));
-            return Attempt.Failed;
+            return LeaseAttempt.Failed;
         }
     }
 
-    private async Task<Attempt> TryOnceAsync(CancellationToken cancellationToken)
+    private async Task<LeaseAttempt> TryOnceAsync(CancellationToken cancellationToken)
     {
         var sentAt = _time.GetTimestamp();
         try
@@ -180,7 +180,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             }
             else if (IsHeldByOther(_known.Spec))
             {
-                return Attempt.HeldByOther;
+                return LeaseAttempt.HeldByOther;
             }
             else
             {
@@ -193,11 +193,11 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             _known = null;
             if (e is not ApiException { StatusCode: HttpStatusCode.Conflict })
                 LogTrouble(_logger, Once(e.Message));
-            return Attempt.Failed;
+            return LeaseAttempt.Failed;
         }
 
         _lastTrouble = "";
-        return BeginOrExtendTerm(sentAt) ? Attempt.Held : Attempt.Failed;
+        return BeginOrExtendTerm(sentAt) ? LeaseAttempt.Held : LeaseAttempt.Failed;
     }
 
     private bool IsHeldByOther(V1LeaseSpec? spec)
@@ -268,7 +268,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
             LogTroubleCore(logger, trouble);
     }
 
-    private enum Attempt
+    private enum LeaseAttempt
     {
         Held,
         HeldByOther,

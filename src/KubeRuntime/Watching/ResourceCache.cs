@@ -18,7 +18,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     where TItem : class
 {
     private readonly Lock _sync = new();
-    private readonly Dictionary<NamespacedName, Entry> _entries = [];
+    private readonly Dictionary<NamespacedName, CachedItem> _entries = [];
     private readonly Dictionary<string, Index> _indexes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ulong> _passed = new(StringComparer.Ordinal);
     private readonly List<Action<CacheChange<TItem>>> _subscribers = [];
@@ -182,7 +182,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
 
     private static bool Covers(string scope, NamespacedName key) => scope.Length == 0 || key.Namespace == scope;
 
-    private Entry? Store(TItem item)
+    private CachedItem? Store(TItem item)
     {
         var (key, version) = _identify(item);
         var at = Parse(version);
@@ -194,7 +194,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     }
 
     /// <summary>Null when the item is not newer; else the previous entry, or an empty entry when there was none.</summary>
-    private Entry? Put(NamespacedName key, TItem item, ulong version)
+    private CachedItem? Put(NamespacedName key, TItem item, ulong version)
     {
         var existed = _entries.TryGetValue(key, out var old);
         if (existed && version <= old!.Version && version != ulong.MaxValue)
@@ -212,7 +212,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
             }
         }
 
-        return existed ? old : Entry.None;
+        return existed ? old : CachedItem.None;
     }
 
     private void Remove(NamespacedName key, TItem item)
@@ -253,9 +253,9 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
             subscriber(change);
     }
 
-    private sealed record Entry(TItem Item, ulong Version)
+    private sealed record CachedItem(TItem Item, ulong Version)
     {
-        public static readonly Entry None = new(null!, 0);
+        public static readonly CachedItem None = new(null!, 0);
     }
 
     private sealed record Index(Func<TItem, IEnumerable<string>> Values)

@@ -24,11 +24,11 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
     /// <param name="scopes">The scopes to ask for. The tokens must have all of them.</param>
     /// <param name="expected">Whose consent it must be.</param>
     /// <param name="save">Saves the tokens.</param>
-    /// <param name="ct">Stops waiting.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>What <paramref name="save"/> returned.</returns>
     /// <exception cref="PluginException">The consent was denied, belongs to another account, or is incomplete.</exception>
     public async Task<T> RunAsync<T>(
-        IAuthorizationProvider provider, OAuthClient client, IReadOnlyList<string> scopes, ExpectedIdentity expected, Func<TokenSet, Task<T>> save, CancellationToken ct)
+        IAuthorizationProvider provider, OAuthClient client, IReadOnlyList<string> scopes, ExpectedIdentity expected, Func<TokenSet, Task<T>> save, CancellationToken cancellationToken)
     {
         await using var listener = noBrowser ? null : LoopbackListener.Start(port);
         var request = new AuthorizationRequest
@@ -43,11 +43,11 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         };
         var address = provider.AuthorizationUri(request);
         using var deadline = new CancellationTokenSource(timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
         try
         {
             var response = listener is null ? await PasteAsync(address, request.State, either.Token) : await BrowseAsync(listener, address, either.Token);
-            var token = await ExchangeAsync(provider, client, request, response, expected, ct);
+            var token = await ExchangeAsync(provider, client, request, response, expected, cancellationToken);
             var saved = await save(token);
             if (listener is not null)
                 await listener.AnswerAsync(isGood: true, $"The consent{(token.Identity is { } owner ? $" of {owner}" : "")} was saved, and the operator will use it. You can close this page.");
@@ -58,17 +58,17 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
             await listener.AnswerAsync(isGood: false, PluginErrors.Explain(e).Message);
             throw;
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new PluginException($"The browser did not return within {DurationText.Format(timeout)}. Start again, and use a browser on this machine. If that is not possible, use --no-browser.");
         }
     }
 
-    private static async Task<AuthorizationResponse> BrowseAsync(LoopbackListener listener, Uri address, CancellationToken ct)
+    private static async Task<AuthorizationResponse> BrowseAsync(LoopbackListener listener, Uri address, CancellationToken cancellationToken)
     {
         var opened = TryOpenBrowser(address);
         await Console.Error.WriteLineAsync($"{(opened ? "Opening your browser. If no page appears, open this address" : "This machine has no browser. Open this address")}:\n\n  {address.AbsoluteUri}\n");
-        return await listener.ResponseAsync(ct);
+        return await listener.ResponseAsync(cancellationToken);
     }
 
     /// <summary>Opens <paramref name="address"/> with the program in BROWSER, or with the system's default. Returns false if that fails.</summary>
@@ -90,12 +90,12 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         }
     }
 
-    private static async Task<AuthorizationResponse> PasteAsync(Uri address, string state, CancellationToken ct)
+    private static async Task<AuthorizationResponse> PasteAsync(Uri address, string state, CancellationToken cancellationToken)
     {
         await Console.Error.WriteLineAsync(
             $"Open this address in a browser:\n\n  {address.AbsoluteUri}\n\n"
             + "At the end, the browser fails to open a page at http://127.0.0.1. Copy the whole address of that page (or the code in it) and paste it here:");
-        var pasted = (await Console.In.ReadLineAsync(ct))?.Trim()
+        var pasted = (await Console.In.ReadLineAsync(cancellationToken))?.Trim()
             ?? throw new PluginException("Standard input ended before an address or a code was pasted.", ExitCodes.BadInput);
         // A code alone does not name the request that it answers, but it is useless with the verifier of another request.
         return pasted.Contains('=', StringComparison.Ordinal) || pasted.Length == 0 || !CredentialSyntax.IsValid(pasted)
@@ -104,14 +104,14 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
     }
 
     private async Task<TokenSet> ExchangeAsync(
-        IAuthorizationProvider provider, OAuthClient client, AuthorizationRequest request, AuthorizationResponse response, ExpectedIdentity expected, CancellationToken ct)
+        IAuthorizationProvider provider, OAuthClient client, AuthorizationRequest request, AuthorizationResponse response, ExpectedIdentity expected, CancellationToken cancellationToken)
     {
         if ((response.State is not null || response.Code is not null) && !response.MatchesState(request.State))
             throw Refused(ConsentValidator.StateMismatch);
         if (ConsentValidator.FindError(response) is { } useless)
             throw Refused(useless);
         var askedAt = time.GetUtcNow();
-        var answer = await provider.ExchangeCodeAsync(client, response.Code!, request.Pkce, request.RedirectUri, ct);
+        var answer = await provider.ExchangeCodeAsync(client, response.Code!, request.Pkce, request.RedirectUri, cancellationToken);
         if (answer is not CodeExchangeResponse.Granted granted)
             throw Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
         if (ConsentValidator.FindError(granted, expected, request.Scopes) is { } reason)

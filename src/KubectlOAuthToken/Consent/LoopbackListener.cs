@@ -57,7 +57,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
     }
 
     /// <summary>Waits for the response.</summary>
-    public Task<AuthorizationResponse> ResponseAsync(CancellationToken ct) => _response.Task.WaitAsync(ct);
+    public Task<AuthorizationResponse> ResponseAsync(CancellationToken cancellationToken) => _response.Task.WaitAsync(cancellationToken);
 
     /// <summary>Shows the result in the browser, if it is waiting. Returns when the page is sent or the browser is gone.</summary>
     public async Task AnswerAsync(bool isGood, string text)

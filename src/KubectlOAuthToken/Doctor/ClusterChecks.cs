@@ -13,7 +13,7 @@ internal static class ClusterChecks
     private const string Name = "oauthtokens." + V1Alpha1OAuthToken.GroupName;
 
     /// <summary>More than the network delay and the rounding to whole seconds can cause.</summary>
-    private static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(30);
 
     /// <summary>The rights that the verbs need.</summary>
     private static readonly (AccessRight Right, string Verbs)[] Needed =
@@ -35,8 +35,8 @@ internal static class ClusterChecks
             : CheckResult.Warning($"This machine's clock is {DurationText.Format(ahead.Duration())} {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} the API server's, so expiry times can be wrong. Synchronize the wrong clock with NTP.");
     }
 
-    public static async Task<IReadOnlyList<CheckResult>> DefinitionAsync(DoctorContext context, CancellationToken ct) =>
-        [Definition(await context.Cluster.Api.GetAsync<V1CustomResourceDefinition>(ResourceKind.Of<V1CustomResourceDefinition>(), new("", Name), ct))];
+    public static async Task<IReadOnlyList<CheckResult>> DefinitionAsync(DoctorContext context, CancellationToken cancellationToken) =>
+        [Definition(await context.Cluster.Api.GetAsync<V1CustomResourceDefinition>(ResourceKind.Of<V1CustomResourceDefinition>(), new("", Name), cancellationToken))];
 
     /// <summary>Checks that the CRD has all fields: the API server drops fields that it does not know without an error.</summary>
     internal static CheckResult Definition(V1CustomResourceDefinition? definition)
@@ -51,10 +51,10 @@ internal static class ClusterChecks
             : CheckResult.Fail($"The CRD {Name} has another version: it lacks {string.Join(", ", missing)}. Run: kubectl apply -k config/crds");
     }
 
-    public static async Task<IReadOnlyList<CheckResult>> YourRightsAsync(DoctorContext context, CancellationToken ct)
+    public static async Task<IReadOnlyList<CheckResult>> YourRightsAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         var ns = context.Cluster.Namespace;
-        var missing = await AccessReview.MissingAsync(context.Cluster, ns, Needed.Select(needed => needed.Right), ct);
+        var missing = await AccessReview.MissingAsync(context.Cluster, ns, Needed.Select(needed => needed.Right), cancellationToken);
         return missing.Count == 0
             ? [CheckResult.Ok($"You have the rights that the verbs of this command need in {ns}.")]
             : [CheckResult.Warning($"In {ns} you cannot {string.Join(", ", missing.Select(right => $"{right} (for {Needed.First(needed => needed.Right == right).Verbs})"))}. The role edit has these rights. If the operator serves some namespaces only, you also need the Role token-operator-edit there.")];

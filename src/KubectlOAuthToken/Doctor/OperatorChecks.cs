@@ -10,8 +10,6 @@ namespace KubectlOAuthToken.Doctor;
 /// <summary>Checks the operator: its rights, pods, lease and key.</summary>
 internal static class OperatorChecks
 {
-    private static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(30);
-
     /// <summary>The rights in config/rbac/role.yaml without which the operator does not work.</summary>
     private static readonly AccessRight[] Needed =
     [
@@ -25,18 +23,18 @@ internal static class OperatorChecks
         new("patch", "", "secrets"),
     ];
 
-    public static async Task<IReadOnlyList<CheckResult>> RightsAsync(DoctorContext context, CancellationToken ct)
+    public static async Task<IReadOnlyList<CheckResult>> RightsAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         var account = new NamespacedName(context.Install.Namespace, context.Install.ServiceAccount);
         var ns = context.Cluster.Namespace;
-        var missing = await AccessReview.MissingAsync(context.Cluster, account, ns, Needed, ct);
+        var missing = await AccessReview.MissingAsync(context.Cluster, account, ns, Needed, cancellationToken);
         return missing.Count == 0
             ? [CheckResult.Ok($"The ServiceAccount {account} has the rights that the operator needs in {ns}.")]
             : [CheckResult.Fail($"The ServiceAccount {account} cannot {string.Join(", ", missing)} in {ns}. Run: kubectl apply -k config/rbac (for an operator of some namespaces only, see docs/install.md).")];
     }
 
-    public static async Task<IReadOnlyList<CheckResult>> PodsAsync(DoctorContext context, CancellationToken ct) =>
-        [Pods((await OperatorPods.FindAsync(context.Cluster, context.Install, ct)).Pods, context.Install)];
+    public static async Task<IReadOnlyList<CheckResult>> PodsAsync(DoctorContext context, CancellationToken cancellationToken) =>
+        [Pods((await OperatorPods.FindAsync(context.Cluster, context.Install, cancellationToken)).Pods, context.Install)];
 
     /// <summary>Whether the pods are ready and, if not, what they wait for.</summary>
     internal static CheckResult Pods(IReadOnlyList<V1Pod> pods, OperatorInstall install)
@@ -49,8 +47,8 @@ internal static class OperatorChecks
             : new CheckResult(ready > 0 ? Health.Warning : Health.Critical, $"{ready} of {pods.Count} pods are ready ({string.Join("; ", problems)}). Run: kubectl logs -n {install.Namespace} deployment/{install.Deployment} --previous");
     }
 
-    public static async Task<IReadOnlyList<CheckResult>> LeaderAsync(DoctorContext context, CancellationToken ct) => context.Install.Lease is { } lease
-        ? [Leader(await context.Cluster.Api.GetAsync<V1Lease>(ResourceKind.Of<V1Lease>(), lease, ct), lease, context.ServerTime ?? context.Now)]
+    public static async Task<IReadOnlyList<CheckResult>> LeaderAsync(DoctorContext context, CancellationToken cancellationToken) => context.Install.Lease is { } lease
+        ? [Leader(await context.Cluster.Api.GetAsync<V1Lease>(ResourceKind.Of<V1Lease>(), lease, cancellationToken), lease, context.ServerTime ?? context.Now)]
         : [CheckResult.Ok("LeaderElection__Enabled is false: the only pod leads without a lease.")];
 
     /// <summary>Checks the lease at the time <paramref name="now"/> on the API server's clock, or on this machine's if the server's is unknown.</summary>
@@ -61,17 +59,17 @@ internal static class OperatorChecks
             return CheckResult.Fail($"No operator leads: no one holds the lease {name}. Check its pods, and run: {described}");
         var age = now - new DateTimeOffset(DateTime.SpecifyKind(renewed, DateTimeKind.Utc));
         var duration = TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? 15);
-        return age > duration + MaxClockSkew ? CheckResult.Fail($"No operator leads: {spec.HolderIdentity} has not renewed the lease for {DurationText.Format(age)}. Check its pods, and run: {described}")
-            : age < -MaxClockSkew ? CheckResult.Warning($"The clock of {spec.HolderIdentity} is {DurationText.Format(-age)} ahead of the API server's. Synchronize the wrong clock with NTP.")
+        return age > duration + ClusterChecks.MaxClockSkew ? CheckResult.Fail($"No operator leads: {spec.HolderIdentity} has not renewed the lease for {DurationText.Format(age)}. Check its pods, and run: {described}")
+            : age < -ClusterChecks.MaxClockSkew ? CheckResult.Warning($"The clock of {spec.HolderIdentity} is {DurationText.Format(-age)} ahead of the API server's. Synchronize the wrong clock with NTP.")
             : CheckResult.Ok($"{spec.HolderIdentity} leads.");
     }
 
-    public static async Task<IReadOnlyList<CheckResult>> KeyAsync(DoctorContext context, CancellationToken ct)
+    public static async Task<IReadOnlyList<CheckResult>> KeyAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         if (context.Install.KeySecret is not { } name)
             return [CheckResult.Ok($"The Deployment {context.Install.Namespace}/{context.Install.Deployment} mounts no Secret with keys. They come from another source, or Encryption=None is set.")];
         // Request only the metadata, so that the key stays in the cluster.
-        var secret = await context.Cluster.Api.GetAsync<PartialObjectMetadata>(ResourceKind.Of<V1Secret>(), new(context.Install.Namespace, name), ct);
+        var secret = await context.Cluster.Api.GetAsync<PartialObjectMetadata>(ResourceKind.Of<V1Secret>(), new(context.Install.Namespace, name), cancellationToken);
         return secret is not null ? [CheckResult.Ok($"The Secret {context.Install.Namespace}/{name} exists.")]
             : [CheckResult.Warning($"The Secret {context.Install.Namespace}/{name} does not exist. Without it the operator does not start, unless Encryption=None is set or the keys come from another source. If tokens are already stored, restore the old key (docs/encryption.md). Otherwise run: make new-key")];
     }

@@ -18,7 +18,7 @@ internal static class TokenChecks
     /// <summary>What the OAuthTokens report about Postgres.</summary>
     public static CheckResult Postgres(DoctorContext context) => Reported(context, Reasons.StoreUnavailable);
 
-    public static async Task<IReadOnlyList<CheckResult>> ProviderAsync(DoctorContext context, CancellationToken ct)
+    public static async Task<IReadOnlyList<CheckResult>> ProviderAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         var results = new List<CheckResult> { Reported(context, Reasons.ProviderUnavailable) };
         var used = context.Tokens.Select(token => token.Spec?.Provider).ToHashSet();
@@ -26,7 +26,7 @@ internal static class TokenChecks
         {
             var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
             foreach (var provider in known.Where(provider => used.Contains(provider.Name)))
-                results.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, ct));
+                results.Add(await ReachAsync(provider.Name, provider.TokenEndpoint, cancellationToken));
         }
         catch (InvalidSettingException e)
         {
@@ -36,8 +36,8 @@ internal static class TokenChecks
         return results;
     }
 
-    public static async Task<IReadOnlyList<CheckResult>> MountsAsync(DoctorContext context, CancellationToken ct) =>
-        Mounts(context.Tokens, await context.Cluster.Api.ListAsync<V1Pod>(ResourceKind.Of<V1Pod>(), context.Cluster.Namespace, null, ct));
+    public static async Task<IReadOnlyList<CheckResult>> MountsAsync(DoctorContext context, CancellationToken cancellationToken) =>
+        Mounts(context.Tokens, await context.Cluster.Api.ListAsync<V1Pod>(ResourceKind.Of<V1Pod>(), context.Cluster.Namespace, null, cancellationToken));
 
     /// <summary>Which pods read which Secret. Some ways of reading never show a new token (Kubernetes documentation, "Mounted Secrets are updated automatically").</summary>
     internal static IReadOnlyList<CheckResult> Mounts(IEnumerable<V1Alpha1OAuthToken> tokens, IReadOnlyList<V1Pod> pods)
@@ -96,15 +96,15 @@ internal static class TokenChecks
             : CheckResult.Ok("No OAuthToken of the namespace reports a problem with it.");
 
     /// <summary>Checks that the endpoint responds. Any response counts.</summary>
-    internal static async Task<CheckResult> ReachAsync(string provider, Uri endpoint, CancellationToken ct)
+    internal static async Task<CheckResult> ReachAsync(string provider, Uri endpoint, CancellationToken cancellationToken)
     {
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = ProviderTimeout };
         try
         {
-            using var answer = await http.GetAsync(endpoint, HttpCompletionOption.ResponseHeadersRead, ct);
+            using var answer = await http.GetAsync(endpoint, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             return CheckResult.Ok($"This machine can reach {provider} ({endpoint.Host}).");
         }
-        catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return CheckResult.Warning($"This machine cannot reach {provider} ({endpoint.Host}: {e.InnerException?.Message ?? e.Message}). The operator can have another route.");
         }

@@ -27,18 +27,18 @@ internal static class AccessReview
     private static readonly ResourceKind Reviews = new("authorization.k8s.io", "v1", V1SubjectAccessReview.KubeKind, "subjectaccessreviews");
 
     /// <summary>Those of <paramref name="rights"/> that the user lacks in the namespace <paramref name="ns"/>.</summary>
-    public static Task<IReadOnlyList<AccessRight>> MissingAsync(Cluster cluster, string ns, IEnumerable<AccessRight> rights, CancellationToken ct) => MissingAsync(
+    public static Task<IReadOnlyList<AccessRight>> MissingAsync(Cluster cluster, string ns, IEnumerable<AccessRight> rights, CancellationToken cancellationToken) => MissingAsync(
         rights,
         async right =>
         {
             var spec = new V1SelfSubjectAccessReviewSpec { ResourceAttributes = Attributes(right, ns) };
             return (await cluster.Api.CreateAsync(
-                SelfReviews, new V1SelfSubjectAccessReview { ApiVersion = SelfReviews.ApiVersion, Kind = SelfReviews.Kind, Spec = spec }, ct)).Status;
+                SelfReviews, new V1SelfSubjectAccessReview { ApiVersion = SelfReviews.ApiVersion, Kind = SelfReviews.Kind, Spec = spec }, cancellationToken)).Status;
         });
 
     /// <summary>Those of <paramref name="rights"/> that a ServiceAccount lacks in the namespace <paramref name="ns"/>.</summary>
     /// <exception cref="KubeRuntime.Client.ApiException">The user cannot create SubjectAccessReviews.</exception>
-    public static Task<IReadOnlyList<AccessRight>> MissingAsync(Cluster cluster, NamespacedName serviceAccount, string ns, IEnumerable<AccessRight> rights, CancellationToken ct) => MissingAsync(
+    public static Task<IReadOnlyList<AccessRight>> MissingAsync(Cluster cluster, NamespacedName serviceAccount, string ns, IEnumerable<AccessRight> rights, CancellationToken cancellationToken) => MissingAsync(
         rights,
         async right =>
         {
@@ -48,7 +48,7 @@ internal static class AccessReview
                 Groups = ["system:serviceaccounts", $"system:serviceaccounts:{serviceAccount.Namespace}", "system:authenticated"],
                 ResourceAttributes = Attributes(right, ns),
             };
-            return (await cluster.Api.CreateAsync(Reviews, new V1SubjectAccessReview { ApiVersion = Reviews.ApiVersion, Kind = Reviews.Kind, Spec = spec }, ct)).Status;
+            return (await cluster.Api.CreateAsync(Reviews, new V1SubjectAccessReview { ApiVersion = Reviews.ApiVersion, Kind = Reviews.Kind, Spec = spec }, cancellationToken)).Status;
         });
 
     private static async Task<IReadOnlyList<AccessRight>> MissingAsync(IEnumerable<AccessRight> rights, Func<AccessRight, Task<V1SubjectAccessReviewStatus?>> review)

@@ -53,51 +53,51 @@ internal sealed class Cluster : IDisposable
     }
 
     /// <summary>All OAuthTokens of a namespace; an empty name means all namespaces.</summary>
-    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, CancellationToken ct) =>
-        RequireCrdAsync(() => Api.ListAsync<V1Alpha1OAuthToken>(Tokens, ns, null, ct));
+    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, CancellationToken cancellationToken) =>
+        RequireCrdAsync(() => Api.ListAsync<V1Alpha1OAuthToken>(Tokens, ns, null, cancellationToken));
 
     /// <summary>The OAuthToken of this name in <see cref="Namespace"/>.</summary>
     /// <exception cref="PluginException">It does not exist. The message suggests similar names.</exception>
-    public async Task<V1Alpha1OAuthToken> GetAsync(string name, CancellationToken ct) =>
-        await Api.GetAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), ct) ?? throw await MissingAsync(name, ct);
+    public async Task<V1Alpha1OAuthToken> GetAsync(string name, CancellationToken cancellationToken) =>
+        await Api.GetAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), cancellationToken) ?? throw await MissingAsync(name, cancellationToken);
 
     /// <summary>Changes fields of an OAuthToken with a merge patch.</summary>
     /// <exception cref="PluginException">It does not exist.</exception>
-    public async Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken ct)
+    public async Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken cancellationToken)
     {
         try
         {
-            return await Api.MergePatchAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), patch, ct);
+            return await Api.MergePatchAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), patch, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
-            throw await MissingAsync(name, ct);
+            throw await MissingAsync(name, cancellationToken);
         }
     }
 
     /// <summary>Polls an OAuthToken until <paramref name="until"/> is true of it.</summary>
     /// <returns>The last version of the object, and whether the condition came true within <paramref name="timeout"/>.</returns>
-    public async Task<(V1Alpha1OAuthToken Token, bool InTime)> WaitAsync(string name, Func<V1Alpha1OAuthToken, bool> until, TimeSpan timeout, CancellationToken ct)
+    public async Task<(V1Alpha1OAuthToken Token, bool InTime)> WaitAsync(string name, Func<V1Alpha1OAuthToken, bool> until, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
         while (true)
         {
-            var token = await GetAsync(name, ct);
+            var token = await GetAsync(name, cancellationToken);
             if (until(token))
                 return (token, true);
             if (_time.GetElapsedTime(started) > timeout)
                 return (token, false);
-            await Task.Delay(PollInterval, _time, ct);
+            await Task.Delay(PollInterval, _time, cancellationToken);
         }
     }
 
     /// <summary>Checks that <see cref="Namespace"/> exists. Passes if the user cannot read namespaces.</summary>
     /// <exception cref="PluginException">The namespace does not exist.</exception>
-    public async Task CheckNamespaceAsync(CancellationToken ct)
+    public async Task CheckNamespaceAsync(CancellationToken cancellationToken)
     {
         try
         {
-            if (await Api.GetAsync<PartialObjectMetadata>(Namespaces, new("", Namespace), ct) is null)
+            if (await Api.GetAsync<PartialObjectMetadata>(Namespaces, new("", Namespace), cancellationToken) is null)
                 throw new PluginException($"The namespace {Namespace} does not exist. To list the namespaces, run: kubectl get namespaces", ExitCodes.NotFound);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
@@ -107,9 +107,9 @@ internal sealed class Cluster : IDisposable
     }
 
     /// <summary>The API server's clock, in whole seconds; null if the server does not report it.</summary>
-    public async Task<DateTimeOffset?> ServerTimeAsync(CancellationToken ct)
+    public async Task<DateTimeOffset?> ServerTimeAsync(CancellationToken cancellationToken)
     {
-        using var response = await RequireCrdAsync(() => Api.OpenAsync(new ApiRequest("list", HttpMethod.Get, Tokens, new(Namespace, "")) { Query = "limit=1" }, ct));
+        using var response = await RequireCrdAsync(() => Api.OpenAsync(new ApiRequest("list", HttpMethod.Get, Tokens, new(Namespace, "")) { Query = "limit=1" }, cancellationToken));
         return response.Headers.Date;
     }
 
@@ -132,11 +132,11 @@ internal sealed class Cluster : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _connection.Dispose();
 
-    private async Task<PluginException> MissingAsync(string name, CancellationToken ct)
+    private async Task<PluginException> MissingAsync(string name, CancellationToken cancellationToken)
     {
-        var names = (await ListAsync(Namespace, ct)).Select(token => token.Metadata.Name).ToList();
+        var names = (await ListAsync(Namespace, cancellationToken)).Select(token => token.Metadata.Name).ToList();
         if (names.Count == 0)
-            await CheckNamespaceAsync(ct);
+            await CheckNamespaceAsync(cancellationToken);
         return new PluginException(
             $"The OAuthToken {Namespace}/{name} does not exist."
             + (DidYouMean.Suggest(name, names) is { Length: > 0 } suggestion ? suggestion

@@ -30,13 +30,13 @@ internal sealed record OperatorInstall(string Namespace)
     public string? KeySecret { get; init; } = "token-operator-keys";
 
     /// <summary>Looks for the operator's Deployment in the namespace <paramref name="ns"/>.</summary>
-    public static async Task<OperatorInstall> FindAsync(Cluster cluster, string ns, CancellationToken ct)
+    public static async Task<OperatorInstall> FindAsync(Cluster cluster, string ns, CancellationToken cancellationToken)
     {
         NamespaceName.Check(ns, "--operator-namespace");
         try
         {
-            var deployments = await cluster.Api.ListAsync<V1Deployment>(Deployments, ns, null, ct);
-            return deployments.FirstOrDefault(OperatorPods.AreOf) is { } own ? From(own, await SettingsAsync(cluster, own, ct)) : new OperatorInstall(ns);
+            var deployments = await cluster.Api.ListAsync<V1Deployment>(Deployments, ns, null, cancellationToken);
+            return deployments.FirstOrDefault(OperatorPods.AreOf) is { } own ? From(own, await SettingsAsync(cluster, own, cancellationToken)) : new OperatorInstall(ns);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {
@@ -62,13 +62,13 @@ internal sealed record OperatorInstall(string Namespace)
         };
     }
 
-    private static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(Cluster cluster, V1Deployment deployment, CancellationToken ct)
+    private static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(Cluster cluster, V1Deployment deployment, CancellationToken cancellationToken)
     {
         var settings = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var name in (deployment.Spec.Template.Spec.Containers[0].EnvFrom ?? []).Select(source => source.ConfigMapRef?.Name).OfType<string>())
         {
             // Like the kubelet, let a later ConfigMap override an earlier one.
-            foreach (var (key, value) in (await cluster.Api.GetAsync<V1ConfigMap>(ConfigMaps, new(deployment.Metadata.NamespaceProperty, name), ct))?.Data ?? new Dictionary<string, string>())
+            foreach (var (key, value) in (await cluster.Api.GetAsync<V1ConfigMap>(ConfigMaps, new(deployment.Metadata.NamespaceProperty, name), cancellationToken))?.Data ?? new Dictionary<string, string>())
                 settings[key] = value;
         }
 

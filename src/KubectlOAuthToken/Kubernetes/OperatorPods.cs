@@ -25,21 +25,21 @@ internal sealed record OperatorPods(IReadOnlyList<V1Pod> Pods, V1Lease? Lease)
 
     /// <summary>Lists the pods and reads the lease.</summary>
     /// <exception cref="ApiException">The user cannot list pods there.</exception>
-    public static async Task<OperatorPods> FindAsync(Cluster cluster, OperatorInstall install, CancellationToken ct)
+    public static async Task<OperatorPods> FindAsync(Cluster cluster, OperatorInstall install, CancellationToken cancellationToken)
     {
-        var pods = await cluster.Api.ListAsync<V1Pod>(PodKind, install.Namespace, Selector, ct);
-        return new OperatorPods([.. pods.OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal)], await LeaseAsync(cluster, install, ct));
+        var pods = await cluster.Api.ListAsync<V1Pod>(PodKind, install.Namespace, Selector, cancellationToken);
+        return new OperatorPods([.. pods.OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal)], await LeaseAsync(cluster, install, cancellationToken));
     }
 
     /// <summary>Whether the pod holds the lease. Holder identities are <c>HOSTNAME_GUID</c>, and a pod's host name is its name.</summary>
     public bool IsLeader(V1Pod pod) => Lease?.Spec?.HolderIdentity is { } holder && holder.Split('_')[0] == pod.Metadata.Name;
 
     /// <summary>The Lease, or null if it does not exist or the user cannot read it.</summary>
-    private static async Task<V1Lease?> LeaseAsync(Cluster cluster, OperatorInstall install, CancellationToken ct)
+    private static async Task<V1Lease?> LeaseAsync(Cluster cluster, OperatorInstall install, CancellationToken cancellationToken)
     {
         try
         {
-            return install.Lease is { } lease ? await cluster.Api.GetAsync<V1Lease>(LeaseKind, lease, ct) : null;
+            return install.Lease is { } lease ? await cluster.Api.GetAsync<V1Lease>(LeaseKind, lease, cancellationToken) : null;
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {

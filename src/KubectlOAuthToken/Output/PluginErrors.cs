@@ -20,13 +20,13 @@ internal static class PluginErrors
 {
     /// <summary>Runs a verb and reports expected exceptions.</summary>
     /// <returns>The exit code.</returns>
-    public static async Task<int> GuardAsync(Func<Task<int>> run, CancellationToken ct)
+    public static async Task<int> GuardAsync(Func<Task<int>> run, CancellationToken cancellationToken)
     {
         try
         {
             return await run();
         }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return ExitCodes.Interrupted;
         }

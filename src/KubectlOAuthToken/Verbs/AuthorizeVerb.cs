@@ -43,34 +43,34 @@ internal static class AuthorizeVerb
         {
             name, noBrowser, port, authorization, token, timeout,
         };
-        options.Bind(command, (context, parsed, ct) => ExecuteAsync(
+        options.Bind(command, (context, parsed, cancellationToken) => ExecuteAsync(
             context, parsed.GetRequiredValue(name), parsed.GetValue(authorization), parsed.GetValue(token),
             new AuthorizationCodeFlow(parsed.GetValue(noBrowser), parsed.GetValue(port), parsed.GetValue(timeout) ?? DefaultConsentTimeout, context.Time),
             parsed.GetValue(timeout) ?? ClusterOptions.DefaultTimeout,
-            ct));
+            cancellationToken));
         return command;
     }
 
     private static async Task<int> ExecuteAsync(
-        VerbContext context, string name, string? authorizationEndpoint, string? tokenEndpoint, AuthorizationCodeFlow flow, TimeSpan timeout, CancellationToken ct)
+        VerbContext context, string name, string? authorizationEndpoint, string? tokenEndpoint, AuthorizationCodeFlow flow, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var cluster = context.Cluster;
-        var entity = await cluster.GetAsync(name, ct);
+        var entity = await cluster.GetAsync(name, cancellationToken);
         var request = TokenRequest.From(entity, out var error)
             ?? throw new PluginException($"The OAuthToken {cluster.Namespace}/{name} is not valid: {error}", ExitCodes.BadInput);
         CheckThatConsentHelps(entity, request);
         using var endpoints = new TokenEndpointClient(context.Time);
         var provider = new OAuth2AuthorizationProvider(LocalProvider.Read(request.Key.Provider, authorizationEndpoint, tokenEndpoint), endpoints, context.Time);
-        var client = await ReadClientAsync(cluster, request, ct);
+        var client = await ReadClientAsync(cluster, request, cancellationToken);
         var target = new ConsentTarget(cluster, entity, request);
-        await target.CheckRightsAsync(ct);
-        var expected = new ExpectedIdentity(request.Identity, await target.RecordedIdentityAsync(ct));
+        await target.CheckRightsAsync(cancellationToken);
+        var expected = new ExpectedIdentity(request.Identity, await target.RecordedIdentityAsync(cancellationToken));
         var scopes = request.Scopes.Count > 0 ? request.Scopes
             : entity.Status?.Scopes is { Count: > 0 } granted ? granted
             : throw new PluginException($"spec.scopes of {request.Owner} is empty, so it is unknown which scopes to ask for. Set it, for example to [https://mail.google.com/] for Gmail.", ExitCodes.BadInput);
 
-        var secret = await flow.RunAsync(provider, client, scopes, expected, tokens => target.WriteAsync(tokens, client.ClientId, ct), ct);
-        return await SeedSecret.WaitAsync(context, entity, secret, timeout, ct);
+        var secret = await flow.RunAsync(provider, client, scopes, expected, tokens => target.WriteAsync(tokens, client.ClientId, cancellationToken), cancellationToken);
+        return await SeedSecret.WaitAsync(context, entity, secret, timeout, cancellationToken);
     }
 
     /// <summary>Refuses a consent that would change nothing: the operator imports a seed only if it needs one.</summary>
@@ -86,11 +86,11 @@ internal static class AuthorizeVerb
             throw new PluginException($"A new consent does not fix {stalled.Reason}: {stalled.Message}", ExitCodes.Refused);
     }
 
-    private static async Task<OAuthClient> ReadClientAsync(Cluster cluster, TokenRequest request, CancellationToken ct)
+    private static async Task<OAuthClient> ReadClientAsync(Cluster cluster, TokenRequest request, CancellationToken cancellationToken)
     {
         try
         {
-            var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, request.Client.Secret, ct)
+            var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, request.Client.Secret, cancellationToken)
                 ?? throw new PluginException($"The Secret {request.Client.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {request.Client.Key}.", ExitCodes.NotFound);
             return secret.Data is { } data && data.TryGetValue(request.Client.Key, out var content)
                 ? ClientFileReader.Read(content, request.Client.ToString())

@@ -30,13 +30,13 @@ internal sealed class ClusterOptions(TimeProvider time)
 
     /// <summary>Makes <paramref name="command"/> connect to the cluster and run <paramref name="run"/>. Expected errors become a message and an exit code.</summary>
     public void Bind(Command command, Func<VerbContext, ParseResult, CancellationToken, Task<int>> run) =>
-        command.SetAction((parsed, ct) => PluginErrors.GuardAsync(
+        command.SetAction((parsed, cancellationToken) => PluginErrors.GuardAsync(
             async () =>
             {
                 using var cluster = Connect(parsed);
-                return await run(new VerbContext(cluster, time, AnsiStyle.ForOutput()), parsed, ct);
+                return await run(new VerbContext(cluster, time, AnsiStyle.ForOutput()), parsed, cancellationToken);
             },
-            ct));
+            cancellationToken));
 
     /// <summary>The argument NAME of a verb. The shell completes it with names from the cluster.</summary>
     public Argument<T> Name<T>()

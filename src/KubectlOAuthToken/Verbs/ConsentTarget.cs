@@ -18,13 +18,13 @@ internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, 
     private static readonly ResourceKind Secrets = ResourceKind.Of<V1Secret>();
 
     /// <summary>Who consented to the tokens that are there now; null if the Secret does not say or cannot be read.</summary>
-    public async Task<Identity?> RecordedIdentityAsync(CancellationToken ct)
+    public async Task<Identity?> RecordedIdentityAsync(CancellationToken cancellationToken)
     {
         if (request.Seed is not { } where)
             return null;
         try
         {
-            var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, where.Secret, ct);
+            var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, where.Secret, cancellationToken);
             return secret?.Data is { } data && data.TryGetValue(where.Key, out var content) ? SeedFileReader.Read(content, where.ToString()).Token.Identity : null;
         }
         catch (Exception e) when (e is InvalidDocumentException or ApiException)
@@ -35,7 +35,7 @@ internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, 
 
     /// <summary>Checks the rights to write the Secret, before anyone is asked to consent.</summary>
     /// <exception cref="PluginException">A right is missing.</exception>
-    public async Task CheckRightsAsync(CancellationToken ct)
+    public async Task CheckRightsAsync(CancellationToken cancellationToken)
     {
         AccessRight[] needed =
         [
@@ -44,7 +44,7 @@ internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, 
                 : new("patch", V1Alpha1OAuthToken.GroupName, "oauthtokens") { Name = request.Owner.Name },
             new("create", "", "secrets"),
         ];
-        var missing = await AccessReview.MissingAsync(cluster, request.Owner.Namespace, needed, ct);
+        var missing = await AccessReview.MissingAsync(cluster, request.Owner.Namespace, needed, cancellationToken);
         if (missing.Count > 0)
         {
             throw new PluginException(
@@ -54,10 +54,10 @@ internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, 
     }
 
     /// <summary>Writes the tokens to the Secret.</summary>
-    public async Task<SecretKey> WriteAsync(TokenSet token, string clientId, CancellationToken ct)
+    public async Task<SecretKey> WriteAsync(TokenSet token, string clientId, CancellationToken cancellationToken)
     {
         var file = TokenDocument.Write(token, new JsonObject { ["client_id"] = clientId }.ToJsonString());
-        var where = await SeedSecret.PutAsync(cluster, entity, Encoding.UTF8.GetBytes(file), ct);
+        var where = await SeedSecret.PutAsync(cluster, entity, Encoding.UTF8.GetBytes(file), cancellationToken);
         await Console.Error.WriteLineAsync(request.Seed is not null
             ? $"Saved the consent in {where}."
             : $"Saved the consent in {where}. spec.seedSecretRef was not set and now names this Secret. Add it to your copy of the manifest.");

@@ -10,7 +10,7 @@ namespace KubectlOAuthToken.Verbs;
 /// <summary><c>doctor</c>: checks everything that the OAuthTokens of a namespace depend on, one line per check.</summary>
 internal static class DoctorVerb
 {
-    private delegate Task<IReadOnlyList<CheckResult>> Check(DoctorContext context, CancellationToken ct);
+    private delegate Task<IReadOnlyList<CheckResult>> Check(DoctorContext context, CancellationToken cancellationToken);
 
     private static readonly (string Name, Check Run)[] Checks =
     [
@@ -45,23 +45,23 @@ internal static class DoctorVerb
         {
             operatorNamespace, postgres,
         };
-        options.Bind(command, (context, parsed, ct) => ExecuteAsync(context, parsed.GetRequiredValue(operatorNamespace), ct));
+        options.Bind(command, (context, parsed, cancellationToken) => ExecuteAsync(context, parsed.GetRequiredValue(operatorNamespace), cancellationToken));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(VerbContext context, string operatorNamespace, CancellationToken ct)
+    private static async Task<int> ExecuteAsync(VerbContext context, string operatorNamespace, CancellationToken cancellationToken)
     {
         // If one of these two calls fails, no check is possible, so the error is the only output.
-        var serverTime = await context.Cluster.ServerTimeAsync(ct);
-        var tokens = await context.Cluster.ListAsync(context.Cluster.Namespace, ct);
-        var install = await OperatorInstall.FindAsync(context.Cluster, operatorNamespace, ct);
+        var serverTime = await context.Cluster.ServerTimeAsync(cancellationToken);
+        var tokens = await context.Cluster.ListAsync(context.Cluster.Namespace, cancellationToken);
+        var install = await OperatorInstall.FindAsync(context.Cluster, operatorNamespace, cancellationToken);
         if (tokens.Count == 0)
-            await context.Cluster.CheckNamespaceAsync(ct);
+            await context.Cluster.CheckNamespaceAsync(cancellationToken);
         var doctor = new DoctorContext(context.Cluster, install, serverTime, context.Now, tokens);
         var worst = Health.Ok;
         foreach (var (name, run) in Checks)
         {
-            foreach (var result in await TryAsync(doctor, run, ct))
+            foreach (var result in await TryAsync(doctor, run, cancellationToken))
             {
                 worst = result.Health > worst ? result.Health : worst;
                 Console.Out.WriteLine($"{context.Style.Tone(result.Health, Word(result.Health).PadRight(4))}   {name,-17}   {result.Text}");
@@ -72,11 +72,11 @@ internal static class DoctorVerb
     }
 
     /// <summary>Runs a check. A check that the user has no rights for is only a warning.</summary>
-    private static async Task<IReadOnlyList<CheckResult>> TryAsync(DoctorContext doctor, Check run, CancellationToken ct)
+    private static async Task<IReadOnlyList<CheckResult>> TryAsync(DoctorContext doctor, Check run, CancellationToken cancellationToken)
     {
         try
         {
-            return await run(doctor, ct);
+            return await run(doctor, cancellationToken);
         }
         catch (ApiException e)
         {

@@ -21,25 +21,25 @@ internal static class LogsVerb
         {
             name, follow, operatorNamespace,
         };
-        options.Bind(command, (context, parsed, ct) =>
-            ExecuteAsync(context, parsed.GetRequiredValue(name), parsed.GetRequiredValue(operatorNamespace), parsed.GetValue(follow), ct));
+        options.Bind(command, (context, parsed, cancellationToken) =>
+            ExecuteAsync(context, parsed.GetRequiredValue(name), parsed.GetRequiredValue(operatorNamespace), parsed.GetValue(follow), cancellationToken));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(VerbContext context, string name, string operatorNamespace, bool follow, CancellationToken ct)
+    private static async Task<int> ExecuteAsync(VerbContext context, string name, string operatorNamespace, bool follow, CancellationToken cancellationToken)
     {
         var cluster = context.Cluster;
         var token = new NamespacedName(cluster.Namespace, name);
-        var log = new OperatorLog(context, await OperatorInstall.FindAsync(cluster, operatorNamespace, ct), token);
-        if (!await log.ShowAsync(ct))
+        var log = new OperatorLog(context, await OperatorInstall.FindAsync(cluster, operatorNamespace, cancellationToken), token);
+        if (!await log.ShowAsync(cancellationToken))
         {
             // A mistyped name has no lines either.
-            await cluster.GetAsync(name, ct);
+            await cluster.GetAsync(name, cancellationToken);
             await Console.Error.WriteLineAsync($"The operator's pods have logged nothing about {token} since they started, or their log level hides it. To see the object's events, run: {OperatorLog.EventsCommand(token)}");
         }
 
         if (follow)
-            await log.FollowAsync(ct);
+            await log.FollowAsync(cancellationToken);
         return ExitCodes.Ok;
     }
 }

@@ -21,9 +21,9 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
 
     /// <summary>Prints the existing lines, oldest first. Returns false if there are none.</summary>
     /// <exception cref="PluginException">No log can be read.</exception>
-    public async Task<bool> ShowAsync(CancellationToken ct)
+    public async Task<bool> ShowAsync(CancellationToken cancellationToken)
     {
-        await FindPodsAsync(ct);
+        await FindPodsAsync(cancellationToken);
         if (_pods.Pods.Count == 0)
         {
             throw new PluginException(
@@ -33,7 +33,7 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
 
         var lines = new List<(LogLine Line, V1Pod Pod)>();
         foreach (var pod in _pods.Pods)
-            await ReadAsync(pod, follow: false, line => lines.Add((line, pod)), ct);
+            await ReadAsync(pod, follow: false, line => lines.Add((line, pod)), cancellationToken);
         foreach (var (line, pod) in lines.OrderBy(entry => entry.Line.Time, StringComparer.Ordinal))
             Print(line, pod);
         return _unread.Count < _pods.Pods.Count ? lines.Count > 0
@@ -41,9 +41,9 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
     }
 
     /// <summary>Prints new lines until it is canceled, in the order in which they arrive.</summary>
-    public async Task FollowAsync(CancellationToken ct)
+    public async Task FollowAsync(CancellationToken cancellationToken)
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var followed = new Dictionary<string, Task>(StringComparer.Ordinal);
         try
         {
@@ -52,8 +52,8 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
                 await Task.WhenAll(followed.Values.Where(reading => reading.IsCompleted));
                 foreach (var pod in _pods.Pods.Where(pod => !followed.TryGetValue(pod.Metadata.Uid, out var reading) || reading.IsCompleted))
                     followed[pod.Metadata.Uid] = ReadAsync(pod, follow: true, line => Print(line, pod), end.Token);
-                await Task.Delay(PollInterval, context.Time, ct);
-                await FindPodsAsync(ct);
+                await Task.Delay(PollInterval, context.Time, cancellationToken);
+                await FindPodsAsync(cancellationToken);
             }
         }
         finally
@@ -66,11 +66,11 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
     /// <summary>The command that shows the object's events. It needs no rights in the operator's namespace.</summary>
     public static string EventsCommand(NamespacedName token) => $"kubectl describe oauthtoken {token.Name} -n {token.Namespace}";
 
-    private async Task FindPodsAsync(CancellationToken ct)
+    private async Task FindPodsAsync(CancellationToken cancellationToken)
     {
         try
         {
-            _pods = await OperatorPods.FindAsync(context.Cluster, install, ct);
+            _pods = await OperatorPods.FindAsync(context.Cluster, install, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {
@@ -79,7 +79,7 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
     }
 
     /// <summary>Reads the lines of the pod after the last one that was read.</summary>
-    private async Task ReadAsync(V1Pod pod, bool follow, Action<LogLine> use, CancellationToken ct)
+    private async Task ReadAsync(V1Pod pod, bool follow, Action<LogLine> use, CancellationToken cancellationToken)
     {
         var uid = pod.Metadata.Uid;
         var since = Last(uid);
@@ -87,7 +87,7 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
         var container = (pod.Spec.Containers.FirstOrDefault(one => one.Name == OperatorPods.Container) ?? pod.Spec.Containers[0]).Name;
         try
         {
-            await foreach (var text in PodLog.ReadAsync(context.Cluster.Api, pod.Key(), container, follow, since, ct))
+            await foreach (var text in PodLog.ReadAsync(context.Cluster.Api, pod.Key(), container, follow, since, cancellationToken))
             {
                 // The API server truncates sinceTime to whole seconds, so it returns lines again.
                 if (LogLine.Read(text) is not { } line || string.CompareOrdinal(line.Time, since) <= 0)

@@ -23,23 +23,23 @@ internal static class RefreshVerb
         {
             name, wait, timeout,
         };
-        options.Bind(command, (context, parsed, ct) => ExecuteAsync(
+        options.Bind(command, (context, parsed, cancellationToken) => ExecuteAsync(
             context,
             parsed.GetRequiredValue(name),
             parsed.GetValue(wait) || parsed.GetValue(timeout) is not null,
             parsed.GetValue(timeout) ?? ClusterOptions.DefaultTimeout,
-            ct));
+            cancellationToken));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(VerbContext context, string name, bool wait, TimeSpan timeout, CancellationToken ct)
+    private static async Task<int> ExecuteAsync(VerbContext context, string name, bool wait, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var cluster = context.Cluster;
-        if ((await cluster.GetAsync(name, ct)).Spec?.Suspend == true)
+        if ((await cluster.GetAsync(name, cancellationToken)).Spec?.Suspend == true)
             throw new PluginException($"{cluster.Namespace}/{name} is suspended, so the operator does not refresh it. To resume it, run: kubectl oauthtoken resume {name} -n {cluster.Namespace}", ExitCodes.Refused);
         var request = context.Now.ToString("O", CultureInfo.InvariantCulture);
         var annotations = new JsonObject { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = request };
-        await cluster.PatchAsync(name, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations } }, ct);
+        await cluster.PatchAsync(name, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations } }, cancellationToken);
         if (!wait)
         {
             Console.Out.WriteLine($"Requested a refresh of {cluster.Namespace}/{name}. To see the result, run: kubectl oauthtoken status {name} -n {cluster.Namespace}");
@@ -47,7 +47,7 @@ internal static class RefreshVerb
         }
 
         await Console.Error.WriteLineAsync($"Waiting up to {DurationText.Format(timeout)} for the refresh of {cluster.Namespace}/{name}.");
-        var (token, inTime) = await cluster.WaitAsync(name, seen => seen.Status?.LastHandledRefreshRequest == request, timeout, ct);
+        var (token, inTime) = await cluster.WaitAsync(name, seen => seen.Status?.LastHandledRefreshRequest == request, timeout, cancellationToken);
         if (!inTime)
         {
             throw new PluginException(

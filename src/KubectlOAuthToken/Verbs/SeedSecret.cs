@@ -23,11 +23,11 @@ internal static class SeedSecret
     /// </summary>
     /// <returns>The exit code.</returns>
     /// <exception cref="PluginException">The Secret is not a seed Secret, or the token was not Ready in time.</exception>
-    public static async Task<int> PutAndWaitAsync(VerbContext context, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, TimeSpan timeout, CancellationToken ct)
+    public static async Task<int> PutAndWaitAsync(VerbContext context, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var (name, ns) = (token.Metadata.Name, context.Cluster.Namespace);
         var healthy = TokenStatus.From(token, context.Now) is { Ready: true, NeedsHuman: false } && token.Status?.Find(ConditionTypes.Refreshed)?.IsTrue == true;
-        var secret = await PutAsync(context.Cluster, token, content, ct);
+        var secret = await PutAsync(context.Cluster, token, content, cancellationToken);
         Console.Out.WriteLine($"Wrote the token file to {secret}.");
         if (token.Spec?.Suspend == true)
             throw new PluginException($"{ns}/{name} is suspended, so the operator does not read the file yet. To resume it, run: kubectl oauthtoken resume {name} -n {ns}", ExitCodes.Refused);
@@ -37,7 +37,7 @@ internal static class SeedSecret
             return ExitCodes.Ok;
         }
 
-        return await WaitAsync(context, token, secret, timeout, ct);
+        return await WaitAsync(context, token, secret, timeout, cancellationToken);
     }
 
     /// <summary>Waits until the operator has read the file in <paramref name="secret"/>, and reports the result.</summary>
@@ -45,15 +45,15 @@ internal static class SeedSecret
     /// <param name="token">The object before the file was written.</param>
     /// <param name="secret">Where the file is.</param>
     /// <param name="timeout">How long to wait.</param>
-    /// <param name="ct">Stops waiting.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="PluginException">The token was not Ready in time.</exception>
-    public static async Task<int> WaitAsync(VerbContext context, V1Alpha1OAuthToken token, SecretKey secret, TimeSpan timeout, CancellationToken ct)
+    public static async Task<int> WaitAsync(VerbContext context, V1Alpha1OAuthToken token, SecretKey secret, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var (name, ns) = (token.Metadata.Name, context.Cluster.Namespace);
         var before = TokenStatus.From(token, context.Now);
         await Console.Error.WriteLineAsync($"Waiting up to {DurationText.Format(timeout)} until {ns}/{name} is Ready.");
-        (token, var inTime) = await context.Cluster.WaitAsync(name, seen => IsDecided(TokenStatus.From(seen, context.Now), seen, (before.Reason, before.Message)), timeout, ct);
+        (token, var inTime) = await context.Cluster.WaitAsync(name, seen => IsDecided(TokenStatus.From(seen, context.Now), seen, (before.Reason, before.Message)), timeout, cancellationToken);
         var code = context.Report(token, "Ready", IsGood(token));
         return inTime ? code : throw new PluginException(
             $"{ns}/{name} was not Ready within {DurationText.Format(timeout)}. The file is in {secret}. If its content did not change, its refresh token still does not work. Otherwise check the operator: kubectl oauthtoken doctor -n {ns}");
@@ -69,7 +69,7 @@ internal static class SeedSecret
 
     /// <summary>Writes <paramref name="content"/> to the seed Secret, without waiting.</summary>
     /// <exception cref="PluginException">The Secret is not a seed Secret.</exception>
-    public static async Task<SecretKey> PutAsync(Cluster cluster, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, CancellationToken ct)
+    public static async Task<SecretKey> PutAsync(Cluster cluster, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         var named = token.Spec?.SeedSecretRef;
         var where = new SecretKey(cluster.Namespace, named?.Name ?? $"{token.Metadata.Name}-seed", named?.Key ?? DefaultKey);
@@ -77,13 +77,13 @@ internal static class SeedSecret
             throw new PluginException($"The operator writes access tokens to the Secret {where.Secret}. Name another Secret in spec.seedSecretRef.", ExitCodes.Refused);
 
         var data = new Dictionary<string, byte[]> { [where.Key] = content.ToArray() };
-        if (named is not null && await TryUpdateAsync(cluster, where, data, ct))
+        if (named is not null && await TryUpdateAsync(cluster, where, data, cancellationToken))
             return where;
 
         try
         {
             var secret = new V1Secret { ApiVersion = "v1", Kind = "Secret", Metadata = new V1ObjectMeta { Name = where.Name, NamespaceProperty = where.Namespace }, Data = data };
-            await cluster.Api.CreateAsync<V1Secret>(Secrets, secret, ct);
+            await cluster.Api.CreateAsync<V1Secret>(Secrets, secret, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
@@ -95,19 +95,19 @@ internal static class SeedSecret
         if (named is null)
         {
             var reference = new JsonObject { ["name"] = where.Name };
-            await cluster.PatchAsync(token.Metadata.Name, new JsonObject { ["spec"] = new JsonObject { ["seedSecretRef"] = reference } }, ct);
+            await cluster.PatchAsync(token.Metadata.Name, new JsonObject { ["spec"] = new JsonObject { ["seedSecretRef"] = reference } }, cancellationToken);
         }
 
         return where;
     }
 
     /// <summary>Replaces one key of the Secret, which needs no right to read it. Returns false if the Secret does not exist.</summary>
-    private static async Task<bool> TryUpdateAsync(Cluster cluster, SecretKey where, Dictionary<string, byte[]> data, CancellationToken ct)
+    private static async Task<bool> TryUpdateAsync(Cluster cluster, SecretKey where, Dictionary<string, byte[]> data, CancellationToken cancellationToken)
     {
         try
         {
             var entries = new JsonObject(data.Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Key, Convert.ToBase64String(entry.Value))));
-            await cluster.Api.MergePatchAsync<PartialObjectMetadata>(Secrets, where.Secret, new JsonObject { ["data"] = entries }, ct);
+            await cluster.Api.MergePatchAsync<PartialObjectMetadata>(Secrets, where.Secret, new JsonObject { ["data"] = entries }, cancellationToken);
             return true;
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)

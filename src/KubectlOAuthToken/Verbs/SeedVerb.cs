@@ -20,17 +20,17 @@ internal static class SeedVerb
         {
             name, file, timeout,
         };
-        options.Bind(command, (context, parsed, ct) =>
-            ExecuteAsync(context, parsed.GetRequiredValue(name), parsed.GetRequiredValue(file), parsed.GetValue(timeout) ?? ClusterOptions.DefaultTimeout, ct));
+        options.Bind(command, (context, parsed, cancellationToken) =>
+            ExecuteAsync(context, parsed.GetRequiredValue(name), parsed.GetRequiredValue(file), parsed.GetValue(timeout) ?? ClusterOptions.DefaultTimeout, cancellationToken));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(VerbContext context, string name, string file, TimeSpan timeout, CancellationToken ct)
+    private static async Task<int> ExecuteAsync(VerbContext context, string name, string file, TimeSpan timeout, CancellationToken cancellationToken)
     {
         // The operator uses the same reader, so a file that it would reject is rejected before anything is written.
-        var content = await TokenFile.ReadAsync(file, ct);
+        var content = await TokenFile.ReadAsync(file, cancellationToken);
         SeedFileReader.Read(content.Span, TokenFile.Shown(file));
-        var token = await context.Cluster.GetAsync(name, ct);
-        return await SeedSecret.PutAndWaitAsync(context, token, content, timeout, ct);
+        var token = await context.Cluster.GetAsync(name, cancellationToken);
+        return await SeedSecret.PutAndWaitAsync(context, token, content, timeout, cancellationToken);
     }
 }

@@ -26,12 +26,12 @@ internal static class StatusVerb
         {
             name, all, format, watch,
         };
-        options.Bind(command, (context, parsed, ct) => ExecuteAsync(
-            context, parsed.GetValue(name), parsed.GetValue(all), parsed.GetRequiredValue(format), parsed.GetValue(watch), ct));
+        options.Bind(command, (context, parsed, cancellationToken) => ExecuteAsync(
+            context, parsed.GetValue(name), parsed.GetValue(all), parsed.GetRequiredValue(format), parsed.GetValue(watch), cancellationToken));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(VerbContext context, string? name, bool all, string format, bool watch, CancellationToken ct)
+    private static async Task<int> ExecuteAsync(VerbContext context, string? name, bool all, string format, bool watch, CancellationToken cancellationToken)
     {
         if (name is not null && all)
             throw new PluginException("A NAME belongs to one namespace. Omit -A, or name the namespace with -n.", ExitCodes.BadInput);
@@ -41,16 +41,16 @@ internal static class StatusVerb
         {
             // A mistyped name would otherwise be watched forever.
             if (name is not null)
-                await cluster.GetAsync(name, ct);
-            await new StatusWatch(context, name, ns, format).RunAsync(ct);
+                await cluster.GetAsync(name, cancellationToken);
+            await new StatusWatch(context, name, ns, format).RunAsync(cancellationToken);
             return ExitCodes.Ok;
         }
 
-        IReadOnlyList<V1Alpha1OAuthToken> tokens = name is null ? await cluster.ListAsync(ns, ct) : [await cluster.GetAsync(name, ct)];
+        IReadOnlyList<V1Alpha1OAuthToken> tokens = name is null ? await cluster.ListAsync(ns, cancellationToken) : [await cluster.GetAsync(name, cancellationToken)];
         var now = context.Now;
         var items = TokenStatus.Sorted(tokens, now);
         if (items.Count == 0 && !all)
-            await cluster.CheckNamespaceAsync(ct);
+            await cluster.CheckNamespaceAsync(cancellationToken);
         if (items.Count == 0 && format is "table" or "wide")
             await Console.Error.WriteLineAsync(all ? "This cluster has no OAuthTokens." : $"The namespace {cluster.Namespace} has no OAuthTokens. To list those of all namespaces, add -A.");
         else

@@ -29,13 +29,13 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
     private bool _begun;
 
     /// <summary>Runs until it is canceled.</summary>
-    public async Task RunAsync(CancellationToken ct)
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var ticking = TickAsync(end.Token);
         try
         {
-            await FollowAsync(ct);
+            await FollowAsync(cancellationToken);
         }
         finally
         {
@@ -44,10 +44,10 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
         }
     }
 
-    private async Task TickAsync(CancellationToken ct)
+    private async Task TickAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(Tick, context.Time);
-        while (await timer.WaitForNextTickAsync(ct))
+        while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             lock (_lock)
             {
@@ -57,12 +57,12 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
         }
     }
 
-    private async Task FollowAsync(CancellationToken ct)
+    private async Task FollowAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
             var all = new List<V1Alpha1OAuthToken>();
-            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, "", all.AddRange, skip: null, ct));
+            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, "", all.AddRange, skip: null, cancellationToken));
             lock (_lock)
             {
                 _seen = all.Where(IsWanted).ToDictionary(token => token.Key());
@@ -71,7 +71,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
 
             try
             {
-                await foreach (var change in context.Cluster.Api.WatchAsync<V1Alpha1OAuthToken>(_scope, version, MaxWatch, ct))
+                await foreach (var change in context.Cluster.Api.WatchAsync<V1Alpha1OAuthToken>(_scope, version, MaxWatch, cancellationToken))
                 {
                     if (change.Type == WatchEventKind.Error)
                         break;
@@ -92,7 +92,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
                 // The watch is too old, or the connection broke. The next list fails if the server is gone.
             }
 
-            await Task.Delay(RetryDelay, context.Time, ct);
+            await Task.Delay(RetryDelay, context.Time, cancellationToken);
         }
     }
 

@@ -20,21 +20,21 @@ internal static class SuspendVerb
     {
         var name = options.Name<string>();
         command.Arguments.Add(name);
-        options.Bind(command, (context, parsed, ct) => ExecuteAsync(context, parsed.GetRequiredValue(name), suspend, ct));
+        options.Bind(command, (context, parsed, cancellationToken) => ExecuteAsync(context, parsed.GetRequiredValue(name), suspend, cancellationToken));
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(VerbContext context, string name, bool suspend, CancellationToken ct)
+    private static async Task<int> ExecuteAsync(VerbContext context, string name, bool suspend, CancellationToken cancellationToken)
     {
         var (cluster, ns) = (context.Cluster, context.Cluster.Namespace);
-        var token = await cluster.GetAsync(name, ct);
+        var token = await cluster.GetAsync(name, cancellationToken);
         if ((token.Spec?.Suspend == true) == suspend)
         {
             Console.Out.WriteLine($"{ns}/{name} is {(suspend ? "already suspended" : "not suspended")}, so nothing was changed.");
             return ExitCodes.Ok;
         }
 
-        await cluster.PatchAsync(name, new JsonObject { ["spec"] = new JsonObject { ["suspend"] = suspend } }, ct);
+        await cluster.PatchAsync(name, new JsonObject { ["spec"] = new JsonObject { ["suspend"] = suspend } }, cancellationToken);
         var expiry = token.Status?.ExpiresAt is { } end ? $"at {end} ({StatusPage.Ago(end, context.Now)})" : "at its expiry time";
         Console.Out.WriteLine(suspend
             ? $"Suspended {ns}/{name}. The operator no longer refreshes the token, which expires {expiry}. To resume it, run: kubectl oauthtoken resume {name} -n {ns}"

@@ -10,7 +10,7 @@ public static class TokenFile
 
     /// <summary>Its content. At most one byte more than a token file can have is read, so that a wrong file is not read to its end.</summary>
     /// <exception cref="InvalidDocumentException">There is no such file.</exception>
-    public static async Task<ReadOnlyMemory<byte>> ReadAsync(string file, CancellationToken ct)
+    public static async Task<ReadOnlyMemory<byte>> ReadAsync(string file, CancellationToken cancellationToken)
     {
         if (Directory.Exists(file))
             throw new InvalidDocumentException($"file {file}: it is a folder; expected a token file.");
@@ -18,7 +18,7 @@ public static class TokenFile
             throw new InvalidDocumentException($"file {file}: it does not exist.");
         var content = new byte[JsonInput.MaxFileBytes + 1];
         await using var stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
-        var length = await stream.ReadAtLeastAsync(content, content.Length, throwOnEndOfStream: false, ct);
+        var length = await stream.ReadAtLeastAsync(content, content.Length, throwOnEndOfStream: false, cancellationToken);
         return content.AsMemory(0, length);
     }
 }

@@ -36,26 +36,26 @@ internal sealed record ExistingTable(
 
     /// <summary>Reads the catalog and looks for duplicates.</summary>
     /// <exception cref="SchemaException">No schema of the search path exists.</exception>
-    public static async Task<ExistingTable> ReadAsync(NpgsqlConnection connection, CancellationToken ct)
+    public static async Task<ExistingTable> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var (schema, kind, isUnique) = (await RowsAsync(
-            connection, CatalogSql, r => (Schema: r.IsDBNull(0) ? null : r.GetString(0), Kind: r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2)), ct))[0];
+            connection, CatalogSql, r => (Schema: r.IsDBNull(0) ? null : r.GetString(0), Kind: r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2)), cancellationToken))[0];
         if (schema is null)
             throw new SchemaException("No schema of the search_path exists: create one, or name another with Search Path in the connection string.");
         var columns = await RowsAsync(
-            connection, ColumnsSql, r => new ExistingColumn(r.GetString(0), r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)), ct);
+            connection, ColumnsSql, r => new ExistingColumn(r.GetString(0), r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)), cancellationToken);
         var byName = columns.ToDictionary(column => column.Name);
         var canBeCounted = kind is "r" or "p" && byName.ContainsKey("provider") && byName.ContainsKey("account");
-        var duplicates = isUnique || !canBeCounted ? [] : await RowsAsync(connection, DuplicatesSql, r => r.GetString(0), ct);
+        var duplicates = isUnique || !canBeCounted ? [] : await RowsAsync(connection, DuplicatesSql, r => r.GetString(0), cancellationToken);
         return new ExistingTable(schema, kind, byName, isUnique, duplicates);
     }
 
-    private static async Task<List<T>> RowsAsync<T>(NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken ct)
+    private static async Task<List<T>> RowsAsync<T>(NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(sql, connection);
-        await using var reader = await command.ExecuteReaderAsync(ct);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var rows = new List<T>();
-        while (await reader.ReadAsync(ct))
+        while (await reader.ReadAsync(cancellationToken))
             rows.Add(read(reader));
         return rows;
     }

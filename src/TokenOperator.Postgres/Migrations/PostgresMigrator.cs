@@ -33,101 +33,101 @@ internal sealed partial class PostgresMigrator(
     private static readonly TimeSpan StatementTimeout = TimeSpan.FromMinutes(2);
 
     /// <inheritdoc/>
-    public async Task UpAsync(CancellationToken ct)
+    public async Task UpAsync(CancellationToken cancellationToken)
     {
-        if (await CheckVersionAsync(ct) != Migration.Latest)
-            await MigrateAsync(current => current >= Migration.Latest, Migration.Latest, ct);
+        if (await CheckVersionAsync(cancellationToken) != Migration.Latest)
+            await MigrateAsync(current => current >= Migration.Latest, Migration.Latest, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task DownAsync(long toVersion, CancellationToken ct)
+    public async Task DownAsync(long toVersion, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(toVersion);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(toVersion, Migration.Latest);
-        if (await CheckVersionAsync(ct) > toVersion)
-            await MigrateAsync(current => current <= toVersion, toVersion, ct);
+        if (await CheckVersionAsync(cancellationToken) > toVersion)
+            await MigrateAsync(current => current <= toVersion, toVersion, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task<MigrationStatus> StatusAsync(CancellationToken ct)
+    public async Task<MigrationStatus> StatusAsync(CancellationToken cancellationToken)
     {
-        var (current, _) = await ReadVersionAsync(ct);
+        var (current, _) = await ReadVersionAsync(cancellationToken);
         return new MigrationStatus(
             current, Migration.Latest, [.. Migration.All.Select(step => new MigrationStep(step.Version, step.Description, step.Version <= current))]);
     }
 
     /// <summary>False when another process was faster.</summary>
-    private Task<bool> MigrateAsync(Func<long, bool> isDone, long target, CancellationToken ct) => statements.RunAsync(async _ =>
+    private Task<bool> MigrateAsync(Func<long, bool> isDone, long target, CancellationToken cancellationToken) => statements.RunAsync(async _ =>
     {
         await using var connection = settings.CreateConnection();
-        await connection.OpenAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
-        await ExecuteAsync(connection, LockSql, ct);
+        await connection.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await ExecuteAsync(connection, LockSql, cancellationToken);
 
         // Another process may have migrated in the meantime.
-        var current = await CheckVersionAsync(ct);
+        var current = await CheckVersionAsync(cancellationToken);
         if (isDone(current))
             return false;
         LogMigrating(settings, current, target);
         for (var attempt = 1; ; attempt++)
         {
-            await transaction.SaveAsync("before_steps", ct);
+            await transaction.SaveAsync("before_steps", cancellationToken);
             try
             {
-                await ApplyAsync(connection, current, target, ct);
+                await ApplyAsync(connection, current, target, cancellationToken);
                 break;
             }
             catch (PostgresException e) when (attempt < MaxLockAttempts && e.SqlState == PostgresErrorCodes.LockNotAvailable)
             {
-                await transaction.RollbackAsync("before_steps", ct);
+                await transaction.RollbackAsync("before_steps", cancellationToken);
                 LogTableLocked(RetryDelay);
-                await Task.Delay(RetryDelay, time, ct);
+                await Task.Delay(RetryDelay, time, cancellationToken);
             }
         }
 
-        await transaction.CommitAsync(ct);
+        await transaction.CommitAsync(cancellationToken);
         LogMigrated(settings, target);
         return true;
     });
 
-    private static async Task ApplyAsync(NpgsqlConnection connection, long current, long target, CancellationToken ct)
+    private static async Task ApplyAsync(NpgsqlConnection connection, long current, long target, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(connection, ShortLocksSql, ct);
-        var table = await ExistingTable.ReadAsync(connection, ct);
+        await ExecuteAsync(connection, ShortLocksSql, cancellationToken);
+        var table = await ExistingTable.ReadAsync(connection, cancellationToken);
         var parts = current == 0 ? Adoption.Plan(table) : [];
-        await ExecuteAsync(connection, PrepareSql, ct, SqlValue.Of(table.Schema), SqlValue.Of(string.Join(' ', parts)));
+        await ExecuteAsync(connection, PrepareSql, cancellationToken, SqlValue.Of(table.Schema), SqlValue.Of(string.Join(' ', parts)));
         if (current == 0)
-            await ExecuteAsync(connection, CreateVersionsSql, ct);
+            await ExecuteAsync(connection, CreateVersionsSql, cancellationToken);
         foreach (var step in Migration.All.Where(step => step.Version > current && step.Version <= target))
         {
-            await ExecuteAsync(connection, step.Up, ct);
+            await ExecuteAsync(connection, step.Up, cancellationToken);
             await ExecuteAsync(
-                connection, $"insert into {Versions} (version, applied_on, description) values ($1, now() at time zone 'utc', $2)", ct,
+                connection, $"insert into {Versions} (version, applied_on, description) values ($1, now() at time zone 'utc', $2)", cancellationToken,
                 SqlValue.Of(step.Version), SqlValue.Of(step.Description));
         }
 
         foreach (var step in Migration.All.Reverse().Where(step => step.Version > target && step.Version <= current))
         {
-            await ExecuteAsync(connection, step.Down, ct);
-            await ExecuteAsync(connection, $"delete from {Versions} where version = $1", ct, SqlValue.Of(step.Version));
+            await ExecuteAsync(connection, step.Down, cancellationToken);
+            await ExecuteAsync(connection, $"delete from {Versions} where version = $1", cancellationToken, SqlValue.Of(step.Version));
         }
 
         if (target == 0)
-            await ExecuteAsync(connection, $"drop table {Versions}", ct);
+            await ExecuteAsync(connection, $"drop table {Versions}", cancellationToken);
     }
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken ct, params NpgsqlParameter[] parameters)
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {
         await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = (int)StatementTimeout.TotalSeconds };
         command.Parameters.AddRange(parameters);
-        await command.ExecuteNonQueryAsync(ct);
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>The version of the database, if this program can work with its tables.</summary>
     /// <exception cref="SchemaException">A newer operator migrated the database, or the table was dropped.</exception>
-    private async Task<long> CheckVersionAsync(CancellationToken ct)
+    private async Task<long> CheckVersionAsync(CancellationToken cancellationToken)
     {
-        var (version, hasTable) = await ReadVersionAsync(ct);
+        var (version, hasTable) = await ReadVersionAsync(cancellationToken);
         if (version > Migration.Latest)
         {
             throw new SchemaException(
@@ -145,13 +145,13 @@ internal sealed partial class PostgresMigrator(
         return version;
     }
 
-    private Task<(long Version, bool HasTable)> ReadVersionAsync(CancellationToken ct) => statements.RunAsync(async pool =>
+    private Task<(long Version, bool HasTable)> ReadVersionAsync(CancellationToken cancellationToken) => statements.RunAsync(async pool =>
     {
         try
         {
             await using var command = pool.CreateCommand($"select coalesce(max(version), 0), to_regclass('oauth_tokens') is not null from {Versions}");
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            await reader.ReadAsync(ct);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
             return (reader.GetInt64(0), reader.GetBoolean(1));
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)

@@ -33,27 +33,27 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
     /// Waits for the next changes. Null means that any account may have changed: a new connection has missed earlier notifications,
     /// and a notification in an unknown form does not say what changed. Until the database has been migrated, it waits.
     /// </summary>
-    public async Task<IReadOnlyList<AccountKey?>> NextAsync(CancellationToken ct)
+    public async Task<IReadOnlyList<AccountKey?>> NextAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            ct.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             try
             {
                 if (_pollOnly)
                 {
-                    await Task.Delay(PollInterval, time, ct);
+                    await Task.Delay(PollInterval, time, cancellationToken);
                     return [null];
                 }
 
                 if (_connection is null)
                 {
-                    await ConnectAsync(ct);
+                    await ConnectAsync(cancellationToken);
                     return [null];
                 }
 
                 while (_changed.Count == 0)
-                    await _connection.WaitAsync(ct);
+                    await _connection.WaitAsync(cancellationToken);
                 _delay = MinDelay;
                 AccountKey?[] changed = [.. _changed];
                 _changed.Clear();
@@ -64,7 +64,7 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
                 await DisconnectAsync();
                 metrics.Listening(good: false);
                 LogFailed(_delay, PostgresErrors.Translate(e, settings).Message);
-                await Task.Delay(_delay, time, ct);
+                await Task.Delay(_delay, time, cancellationToken);
                 _delay = _delay * 2 < MaxDelay ? _delay * 2 : MaxDelay;
             }
         }
@@ -73,15 +73,15 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await DisconnectAsync();
 
-    private async Task ConnectAsync(CancellationToken ct)
+    private async Task ConnectAsync(CancellationToken cancellationToken)
     {
         var connection = settings.CreateConnection();
         try
         {
             connection.Notification += (_, e) => OnNotification(e.Payload);
-            await connection.OpenAsync(ct);
-            await WaitForSchemaAsync(connection, ct);
-            if (await IsPooledAsync(connection, ct))
+            await connection.OpenAsync(cancellationToken);
+            await WaitForSchemaAsync(connection, cancellationToken);
+            if (await IsPooledAsync(connection, cancellationToken))
             {
                 _pollOnly = true;
                 LogPollOnly(settings, PollInterval);
@@ -89,7 +89,7 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
             }
 
             await using var listen = new NpgsqlCommand($"listen {AccountSql.Channel}", connection);
-            await listen.ExecuteNonQueryAsync(ct);
+            await listen.ExecuteNonQueryAsync(cancellationToken);
             (_connection, connection) = (connection, null);
         }
         finally
@@ -103,22 +103,22 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
     }
 
     /// <summary>A migration creates the table of versions in the same transaction as everything else.</summary>
-    private async Task WaitForSchemaAsync(NpgsqlConnection connection, CancellationToken ct)
+    private async Task WaitForSchemaAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("select to_regclass('oauth_tokens') is not null and to_regclass('token_operator_versions') is not null", connection);
-        for (var isFirst = true; !(bool)(await command.ExecuteScalarAsync(ct))!; isFirst = false)
+        for (var isFirst = true; !(bool)(await command.ExecuteScalarAsync(cancellationToken))!; isFirst = false)
         {
             if (isFirst)
                 LogWaitingForSchema(settings);
-            await Task.Delay(SchemaPollInterval, time, ct);
+            await Task.Delay(SchemaPollInterval, time, cancellationToken);
         }
     }
 
     /// <summary>True when the process that works for this session is not the one that accepted the connection: a pooler is in between.</summary>
-    private static async Task<bool> IsPooledAsync(NpgsqlConnection connection, CancellationToken ct)
+    private static async Task<bool> IsPooledAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("select pg_backend_pid()", connection);
-        return (int)(await command.ExecuteScalarAsync(ct))! != connection.ProcessID;
+        return (int)(await command.ExecuteScalarAsync(cancellationToken))! != connection.ProcessID;
     }
 
     private async Task DisconnectAsync()

@@ -30,24 +30,24 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
     private const string ReplaceSql = "update oauth_tokens set token_data = $3 where provider = $1 and account = $2 and xmin::text = $4";
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<KeyUsage>> CountAsync(CancellationToken ct) => statements.QueryAsync<IReadOnlyList<KeyUsage>>(
+    public Task<IReadOnlyList<KeyUsage>> CountAsync(CancellationToken cancellationToken) => statements.QueryAsync<IReadOnlyList<KeyUsage>>(
         CountSql,
         async reader =>
         {
             var counts = new List<KeyUsage>();
-            while (await reader.ReadAsync(ct))
+            while (await reader.ReadAsync(cancellationToken))
                 counts.Add(new KeyUsage(reader.IsDBNull(0) ? null : KeyFolder.IsName(reader.GetString(0)) ? reader.GetString(0) : KeyUsage.InvalidName, reader.GetInt64(1)));
             return [.. counts.GroupBy(count => count.KeyId).Select(rows => new KeyUsage(rows.Key, rows.Sum(row => row.Rows)))];
         },
-        ct);
+        cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<RewriteResult> RewriteAsync(RowSelection selection, CancellationToken ct)
+    public async Task<RewriteResult> RewriteAsync(RowSelection selection, CancellationToken cancellationToken)
     {
         var count = 0;
         for (var pass = 1; ; pass++)
         {
-            var (done, problems) = await RewriteAllAsync(selection, ct);
+            var (done, problems) = await RewriteAllAsync(selection, cancellationToken);
             count += done;
             if (problems.All(problem => problem is not null) || pass == MaxPasses)
                 return new RewriteResult(count, [.. problems.Select(problem => problem ?? "A row changed repeatedly in the meantime. Run the command again.")]);
@@ -55,15 +55,15 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
     }
 
     /// <summary>One pass over the table. A problem that is null is a row that another process changed in the meantime.</summary>
-    private async Task<(int Done, List<string?> Problems)> RewriteAllAsync(RowSelection selection, CancellationToken ct)
+    private async Task<(int Done, List<string?> Problems)> RewriteAllAsync(RowSelection selection, CancellationToken cancellationToken)
     {
         var (done, problems) = (0, new List<string?>());
         var last = new AccountKey("", "");
-        while (await NextAsync(selection, last, ct) is { Count: > 0 } rows)
+        while (await NextAsync(selection, last, cancellationToken) is { Count: > 0 } rows)
         {
             foreach (var row in rows)
             {
-                var (isDone, problem) = await RewriteRowAsync(row, ct);
+                var (isDone, problem) = await RewriteRowAsync(row, cancellationToken);
                 if (isDone)
                     done++;
                 else
@@ -76,18 +76,18 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         return (done, problems);
     }
 
-    private Task<List<Row>> NextAsync(RowSelection selection, AccountKey after, CancellationToken ct) => statements.QueryAsync(
+    private Task<List<StoredRow>> NextAsync(RowSelection selection, AccountKey after, CancellationToken cancellationToken) => statements.QueryAsync(
         NextSql,
         async reader =>
         {
-            var rows = new List<Row>();
-            while (await reader.ReadAsync(ct))
-                rows.Add(new Row(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3)));
+            var rows = new List<StoredRow>();
+            while (await reader.ReadAsync(cancellationToken))
+                rows.Add(new StoredRow(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3)));
             return rows;
         },
-        ct, SqlValue.Of(after.Provider), SqlValue.Of(after.Account), SqlValue.Of(selection.ToString()), SqlValue.Of(cipher.CurrentKeyId ?? ""), SqlValue.Of(BatchSize));
+        cancellationToken, SqlValue.Of(after.Provider), SqlValue.Of(after.Account), SqlValue.Of(selection.ToString()), SqlValue.Of(cipher.CurrentKeyId ?? ""), SqlValue.Of(BatchSize));
 
-    private async Task<(bool Done, string? Problem)> RewriteRowAsync(Row row, CancellationToken ct)
+    private async Task<(bool Done, string? Problem)> RewriteRowAsync(StoredRow row, CancellationToken cancellationToken)
     {
         string document;
         try
@@ -106,9 +106,9 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         }
 
         var replaced = await statements.ExecuteAsync(
-            ReplaceSql, ct, SqlValue.Of(row.Key.Provider), SqlValue.Of(row.Key.Account), SqlValue.Json(cipher.Seal(row.Key, document)), SqlValue.Of(row.Version));
+            ReplaceSql, cancellationToken, SqlValue.Of(row.Key.Provider), SqlValue.Of(row.Key.Account), SqlValue.Json(cipher.Seal(row.Key, document)), SqlValue.Of(row.Version));
         return (replaced == 1, null);
     }
 
-    private sealed record Row(AccountKey Key, string Stored, string Version);
+    private sealed record StoredRow(AccountKey Key, string Stored, string Version);
 }

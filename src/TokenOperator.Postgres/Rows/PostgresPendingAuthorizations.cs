@@ -24,19 +24,19 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements) 
         """;
 
     /// <inheritdoc/>
-    public async Task<bool> AddAsync(string stateHash, PendingAuthorization authorization, TimeSpan lifetime, CancellationToken ct) =>
+    public async Task<bool> AddAsync(string stateHash, PendingAuthorization authorization, TimeSpan lifetime, CancellationToken cancellationToken) =>
         await statements.ExecuteAsync(
-            Add, ct, SqlValue.Of(stateHash),
+            Add, cancellationToken, SqlValue.Of(stateHash),
             SqlValue.Of(authorization.Owner.Scope), SqlValue.Of(authorization.Owner.Name), SqlValue.Of(authorization.Owner.Id), SqlValue.Of(authorization.OwnerGeneration),
             SqlValue.Of(authorization.RowGeneration), SqlValue.Of(authorization.BrowserHash), SqlValue.Of(authorization.Verifier.Reveal()), SqlValue.Of(lifetime)) == 1;
 
     /// <inheritdoc/>
-    public Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken ct) => statements.QueryAsync(
+    public Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken cancellationToken) => statements.QueryAsync(
         Take,
-        async reader => await reader.ReadAsync(ct) && reader.GetBoolean(7)
+        async reader => await reader.ReadAsync(cancellationToken) && reader.GetBoolean(7)
             ? new PendingAuthorization(
                 new AuthorizationOwner(reader.GetString(0), reader.GetString(1), reader.GetString(2)), reader.GetInt64(3),
                 reader.GetInt64(4), reader.GetString(5), new SecretValue(reader.GetString(6)))
             : null,
-        ct, SqlValue.Of(stateHash));
+        cancellationToken, SqlValue.Of(stateHash));
 }

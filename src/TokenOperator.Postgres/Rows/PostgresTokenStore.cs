@@ -21,12 +21,12 @@ internal sealed partial class PostgresTokenStore(
     private readonly ConcurrentDictionary<AccountKey, (Guid Claim, string Document)> _claimed = new();
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => statements.QueryAsync<IReadOnlyList<AccountRecord>>(
+    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken) => statements.QueryAsync<IReadOnlyList<AccountRecord>>(
         AccountSql.List,
         async reader =>
         {
             var records = new List<AccountRecord>();
-            while (await reader.ReadAsync(ct))
+            while (await reader.ReadAsync(cancellationToken))
             {
                 try
                 {
@@ -40,17 +40,17 @@ internal sealed partial class PostgresTokenStore(
 
             return records;
         },
-        ct);
+        cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => (await RowAsync(AccountSql.Find, key, ct))?.Record;
+    public async Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken cancellationToken) => (await RowAsync(AccountSql.Find, key, cancellationToken))?.Record;
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct)
+    public async Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken cancellationToken)
     {
         try
         {
-            var row = await RowAsync(AccountSql.Claim, key, ct, Of(expectedGeneration), Of(claim.Id), Of(claim.Scope), Of(claim.Holder), Of(claim.Duration), Of(claim.Term));
+            var row = await RowAsync(AccountSql.Claim, key, cancellationToken, Of(expectedGeneration), Of(claim.Id), Of(claim.Scope), Of(claim.Holder), Of(claim.Duration), Of(claim.Term));
             if (row is not null)
                 _claimed[key] = (claim.Id, row.Document);
             return row?.Record;
@@ -58,21 +58,21 @@ internal sealed partial class PostgresTokenStore(
         catch (UnreadableRowException)
         {
             // The statement has written the claim, and the caller cannot end it.
-            await ReleaseAsync(key, claim.Id, ct);
+            await ReleaseAsync(key, claim.Id, cancellationToken);
             throw;
         }
     }
 
     /// <inheritdoc/>
     public async Task<AccountRecord?> CommitAsync(
-        AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct)
+        AccountKey key, Guid claimId, long claimedGeneration, TokenSet token, DateTimeOffset refreshedAt, CancellationToken cancellationToken)
     {
         // The document is read only for a claim of another instance, or after an earlier commit.
         var previous = _claimed.TryGetValue(key, out var claimed) && claimed.Claim == claimId
             ? claimed.Document
-            : (await RowAsync(AccountSql.Find, key, ct))?.Document;
+            : (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
         var row = await RowAsync(
-            AccountSql.Commit, key, ct,
+            AccountSql.Commit, key, cancellationToken,
             Document(key, token, previous), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
         ForgetDocument(key, claimId);
         return row?.Record;
@@ -80,21 +80,21 @@ internal sealed partial class PostgresTokenStore(
 
     /// <inheritdoc/>
     public async Task<AccountRecord?> CommitUnclaimedAsync(
-        AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken ct)
+        AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken cancellationToken)
     {
-        var previous = (await RowAsync(AccountSql.Find, key, ct))?.Document;
+        var previous = (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
         var row = await RowAsync(
-            AccountSql.CommitUnclaimed, key, ct,
+            AccountSql.CommitUnclaimed, key, cancellationToken,
             Document(key, token, previous), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
         ForgetDocument(key, claim.Id);
         return row?.Record;
     }
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken ct)
+    public async Task<AccountRecord?> FailAsync(AccountKey key, Guid claimId, RefreshFailure failure, CancellationToken cancellationToken)
     {
         var row = await RowAsync(
-            AccountSql.Fail, key, ct,
+            AccountSql.Fail, key, cancellationToken,
             Of(claimId), Of(failure.Count), Of(failure.Kind.ToString()), Of(failure.Detail),
             Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint));
         ForgetDocument(key, claimId);
@@ -102,64 +102,64 @@ internal sealed partial class PostgresTokenStore(
     }
 
     /// <inheritdoc/>
-    public async Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct)
+    public async Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken cancellationToken)
     {
-        await statements.ExecuteAsync(AccountSql.Release, ct, Keyed(key, Of(claimId)));
+        await statements.ExecuteAsync(AccountSql.Release, cancellationToken, Keyed(key, Of(claimId)));
         ForgetDocument(key, claimId);
     }
 
     /// <inheritdoc/>
     public async Task<AccountRecord?> ImportAsync(
-        AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct)
+        AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken)
     {
-        var previous = replacesGeneration is null ? null : await ReadableDocumentAsync(key, ct);
+        var previous = replacesGeneration is null ? null : await ReadableDocumentAsync(key, cancellationToken);
         NpgsqlParameter[] common = [Document(key, token, previous, isNewGrant: true), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
         var row = replacesGeneration is { } generation
-            ? await RowAsync(AccountSql.Replace, key, ct, [.. common, Of(generation)])
-            : await RowAsync(AccountSql.Insert, key, ct, common);
+            ? await RowAsync(AccountSql.Replace, key, cancellationToken, [.. common, Of(generation)])
+            : await RowAsync(AccountSql.Insert, key, cancellationToken, common);
         return row?.Record;
     }
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct) =>
-        (await RowAsync(AccountSql.Allow, key, ct, Of(ns), Of(_writer)))?.Record;
+    public async Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
+        (await RowAsync(AccountSql.Allow, key, cancellationToken, Of(ns), Of(_writer)))?.Record;
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken ct) =>
-        (await RowAsync(AccountSql.AllowByProof, key, ct, Of(ns), Of(_writer)))?.Record;
+    public async Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
+        (await RowAsync(AccountSql.AllowByProof, key, cancellationToken, Of(ns), Of(_writer)))?.Record;
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken ct) =>
-        (await RowAsync(AccountSql.Deny, key, ct, Of(ns), Of(_writer)))?.Record;
+    public async Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
+        (await RowAsync(AccountSql.Deny, key, cancellationToken, Of(ns), Of(_writer)))?.Record;
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken ct) => (await RowAsync(AccountSql.Disown, key, ct, Of(_writer)))?.Record;
+    public async Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken cancellationToken) => (await RowAsync(AccountSql.Disown, key, cancellationToken, Of(_writer)))?.Record;
 
     /// <inheritdoc/>
-    public async Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken ct)
+    public async Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken cancellationToken)
     {
-        var isDeleted = await statements.QueryAsync(AccountSql.Delete, reader => reader.ReadAsync(ct), ct, Keyed(key, Of(claimId), Of(_writer)));
+        var isDeleted = await statements.QueryAsync(AccountSql.Delete, reader => reader.ReadAsync(cancellationToken), cancellationToken, Keyed(key, Of(claimId), Of(_writer)));
         ForgetDocument(key, claimId);
         return isDeleted;
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken ct)
+    public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var listener = new AccountChangeListener(settings, _writer, metrics, time, logger);
         while (true)
         {
-            foreach (var key in await listener.NextAsync(ct))
+            foreach (var key in await listener.NextAsync(cancellationToken))
                 yield return key;
         }
     }
 
     /// <summary>The document of the row; null also when it cannot be read, because a new seed repairs the row.</summary>
-    private async Task<string?> ReadableDocumentAsync(AccountKey key, CancellationToken ct)
+    private async Task<string?> ReadableDocumentAsync(AccountKey key, CancellationToken cancellationToken)
     {
         try
         {
-            return (await RowAsync(AccountSql.Find, key, ct))?.Document;
+            return (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
         }
         catch (UnreadableRowException)
         {
@@ -167,8 +167,8 @@ internal sealed partial class PostgresTokenStore(
         }
     }
 
-    private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken ct, params NpgsqlParameter[] further) =>
-        statements.QueryAsync(sql, async reader => await reader.ReadAsync(ct) ? AccountRow.Read(reader, cipher) : null, ct, Keyed(key, further));
+    private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken cancellationToken, params NpgsqlParameter[] further) =>
+        statements.QueryAsync(sql, async reader => await reader.ReadAsync(cancellationToken) ? AccountRow.Read(reader, cipher) : null, cancellationToken, Keyed(key, further));
 
     private void ForgetDocument(AccountKey key, Guid claimId)
     {

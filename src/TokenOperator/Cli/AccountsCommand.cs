@@ -9,11 +9,11 @@ namespace TokenOperator.Cli;
 public static class AccountsCommand
 {
     /// <summary>Prints a table.</summary>
-    public static async Task<int> ListAsync(CancellationToken ct)
+    public static async Task<int> ListAsync(CancellationToken cancellationToken)
     {
         await using var services = StoreServices.Create();
-        await services.GetRequiredService<IMigrator>().UpAsync(ct);
-        var accounts = await services.GetRequiredService<ITokenStore>().ListAsync(ct);
+        await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
+        var accounts = await services.GetRequiredService<ITokenStore>().ListAsync(cancellationToken);
         Table.Print(
         [
             ["PROVIDER", "ACCOUNT", "NAMESPACES", "DENIED", "EXPIRES", "FAILURES", "REASON"],
@@ -23,26 +23,26 @@ public static class AccountsCommand
     }
 
     /// <summary>Lets <paramref name="ns"/> use the account.</summary>
-    public static Task<int> AllowAsync(AccountKey key, string ns, CancellationToken ct)
+    public static Task<int> AllowAsync(AccountKey key, string ns, CancellationToken cancellationToken)
     {
         NamespaceName.Check(ns);
-        return ChangeAsync(key, store => store.AllowAsync(key, ns, ct), ct);
+        return ChangeAsync(key, store => store.AllowAsync(key, ns, cancellationToken), cancellationToken);
     }
 
     /// <summary>Denies <paramref name="ns"/> the use of the account.</summary>
-    public static Task<int> DenyAsync(AccountKey key, string ns, CancellationToken ct)
+    public static Task<int> DenyAsync(AccountKey key, string ns, CancellationToken cancellationToken)
     {
         NamespaceName.Check(ns);
-        return ChangeAsync(key, store => store.DenyAsync(key, ns, ct), ct);
+        return ChangeAsync(key, store => store.DenyAsync(key, ns, cancellationToken), cancellationToken);
     }
 
     /// <summary>Removes the account from all of its namespaces.</summary>
-    public static Task<int> ReleaseAsync(AccountKey key, CancellationToken ct) => ChangeAsync(key, store => store.DisownAsync(key, ct), ct);
+    public static Task<int> ReleaseAsync(AccountKey key, CancellationToken cancellationToken) => ChangeAsync(key, store => store.DisownAsync(key, cancellationToken), cancellationToken);
 
-    private static async Task<int> ChangeAsync(AccountKey key, Func<ITokenStore, Task<AccountRecord?>> change, CancellationToken ct)
+    private static async Task<int> ChangeAsync(AccountKey key, Func<ITokenStore, Task<AccountRecord?>> change, CancellationToken cancellationToken)
     {
         await using var services = StoreServices.Create();
-        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
         if (await change(services.GetRequiredService<ITokenStore>()) is not { } changed)
         {
             await Console.Error.WriteLineAsync($"token-operator: there is no account {key}. token-operator accounts list shows those that there are.");

@@ -45,8 +45,8 @@ public static class CommandLine
             "Keeps OAuth access tokens fresh: refreshes them, keeps refresh tokens in Postgres, and writes short-lived access tokens to Secrets.\n\n"
             + "Without a verb the operator runs. Settings come from the environment; see docs/configuration.md.");
         var run = new Command(RunVerb, "Run the operator (the default).");
-        run.SetAction((_, ct) => GuardAsync(() => RunCommand.ExecuteAsync(ct), ct));
-        root.SetAction((_, ct) => GuardAsync(() => RunCommand.ExecuteAsync(ct), ct));
+        run.SetAction((_, cancellationToken) => GuardAsync(() => RunCommand.ExecuteAsync(cancellationToken), cancellationToken));
+        root.SetAction((_, cancellationToken) => GuardAsync(() => RunCommand.ExecuteAsync(cancellationToken), cancellationToken));
         root.Subcommands.Add(run);
         root.Subcommands.Add(Migrate());
         root.Subcommands.Add(Seed());
@@ -62,11 +62,11 @@ public static class CommandLine
     {
         var yes = new Option<bool>("--yes") { Description = "Do it: what up made is dropped, and with a table that up made also the tokens in it." };
         var up = new Command("up", "Bring the table to this version. A table oauth_tokens that is there already is adopted, with its rows.");
-        up.SetAction((_, ct) => GuardAsync(() => MigrateCommand.UpAsync(ct), ct));
+        up.SetAction((_, cancellationToken) => GuardAsync(() => MigrateCommand.UpAsync(cancellationToken), cancellationToken));
         var down = new Command("down", "Undo all that up did, and only that: an adopted table keeps its rows.") { yes };
-        down.SetAction((parsed, ct) => GuardAsync(() => MigrateCommand.DownAsync(parsed.GetValue(yes), ct), ct));
+        down.SetAction((parsed, cancellationToken) => GuardAsync(() => MigrateCommand.DownAsync(parsed.GetValue(yes), cancellationToken), cancellationToken));
         var status = new Command("status", "Say which version the database has and which this program wants.");
-        status.SetAction((_, ct) => GuardAsync(() => MigrateCommand.StatusAsync(ct), ct));
+        status.SetAction((_, cancellationToken) => GuardAsync(() => MigrateCommand.StatusAsync(cancellationToken), cancellationToken));
         return new Command("migrate", "Look after the table oauth_tokens in Postgres.") { up, down, status };
     }
 
@@ -81,32 +81,32 @@ public static class CommandLine
         {
             file, provider, account, ns, replace,
         };
-        command.SetAction((parsed, ct) => GuardAsync(() => SeedCommand.ExecuteAsync(
-            parsed.GetRequiredValue(file), new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetValue(ns), parsed.GetValue(replace), ct), ct));
+        command.SetAction((parsed, cancellationToken) => GuardAsync(() => SeedCommand.ExecuteAsync(
+            parsed.GetRequiredValue(file), new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetValue(ns), parsed.GetValue(replace), cancellationToken), cancellationToken));
         return command;
     }
 
     private static Command Accounts()
     {
         var list = new Command("list", "List the accounts, which namespaces may use them, and how they are. Never shows a token.");
-        list.SetAction((_, ct) => GuardAsync(() => AccountsCommand.ListAsync(ct), ct));
+        list.SetAction((_, cancellationToken) => GuardAsync(() => AccountsCommand.ListAsync(cancellationToken), cancellationToken));
         var provider = new Argument<string>("PROVIDER") { Description = "Name of the provider, such as google." };
         var account = new Argument<string>("ACCOUNT") { Description = "The account's name." };
         var ns = new Option<string>("--namespace", "-n") { Description = "The namespace that may use it.", Required = true };
         var allow = new Command("allow", "Let a namespace use an account.\n\nExample: token-operator accounts allow google marcus --namespace mail") { provider, account, ns };
-        allow.SetAction((parsed, ct) => GuardAsync(() => AccountsCommand.AllowAsync(
-            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetRequiredValue(ns), ct), ct));
+        allow.SetAction((parsed, cancellationToken) => GuardAsync(() => AccountsCommand.AllowAsync(
+            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetRequiredValue(ns), cancellationToken), cancellationToken));
         var denied = new Option<string>("--namespace", "-n") { Description = "The namespace that may not use it.", Required = true };
         var deny = new Command(
             "deny",
             "Keep a namespace from an account, until it is allowed again: its Secret is deleted, and its seed Secret does not get it back.\n\nExample: token-operator accounts deny google marcus --namespace mail") { provider, account, denied };
-        deny.SetAction((parsed, ct) => GuardAsync(() => AccountsCommand.DenyAsync(
-            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetRequiredValue(denied), ct), ct));
+        deny.SetAction((parsed, cancellationToken) => GuardAsync(() => AccountsCommand.DenyAsync(
+            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), parsed.GetRequiredValue(denied), cancellationToken), cancellationToken));
         var release = new Command(
             "release",
             "Take an account from all its namespaces. It goes to the next that is allowed, or whose seed Secret holds the same refresh token.\n\nExample: token-operator accounts release google marcus") { provider, account };
-        release.SetAction((parsed, ct) => GuardAsync(() => AccountsCommand.ReleaseAsync(
-            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), ct), ct));
+        release.SetAction((parsed, cancellationToken) => GuardAsync(() => AccountsCommand.ReleaseAsync(
+            new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), cancellationToken), cancellationToken));
         return new Command("accounts", "Look after the accounts in Postgres.") { list, allow, deny, release };
     }
 
@@ -114,25 +114,25 @@ public static class CommandLine
     {
         var folder = new Option<string?>("--folder") { Description = "Write it into a new file of this folder, whose name is the moment. Without it the key is printed." };
         var add = new Command("new", "Make a key.\n\nExample: token-operator keys new --folder /etc/token-operator/keys") { folder };
-        add.SetAction((parsed, ct) => GuardAsync(() => KeysCommand.NewAsync(parsed.GetValue(folder), TimeProvider.System, ct), ct));
+        add.SetAction((parsed, cancellationToken) => GuardAsync(() => KeysCommand.NewAsync(parsed.GetValue(folder), TimeProvider.System, cancellationToken), cancellationToken));
         var status = new Command("status", "Say how many rows are under which key. Exit code 1 when a key that is needed is missing.");
-        status.SetAction((_, ct) => GuardAsync(() => KeysCommand.StatusAsync(ct), ct));
+        status.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.StatusAsync(cancellationToken), cancellationToken));
         var rotate = new Command("rotate", "Bring all rows under the current key, the last in alphabetical order, while the operator runs.");
-        rotate.SetAction((_, ct) => GuardAsync(() => KeysCommand.RotateAsync(ct), ct));
+        rotate.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.RotateAsync(cancellationToken), cancellationToken));
         var encrypt = new Command("encrypt", "Encrypt the rows that are in plain text, while the operator runs.");
-        encrypt.SetAction((_, ct) => GuardAsync(() => KeysCommand.EncryptAsync(ct), ct));
+        encrypt.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.EncryptAsync(cancellationToken), cancellationToken));
         var decrypt = new Command("decrypt", "Bring all rows to plain text, for an application that reads them itself. Wants Encryption=None.");
-        decrypt.SetAction((_, ct) => GuardAsync(() => KeysCommand.DecryptAsync(ct), ct));
+        decrypt.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.DecryptAsync(cancellationToken), cancellationToken));
         return new Command("keys", "Look after the keys that the tokens in Postgres are encrypted under: docs/encryption.md.") { add, status, rotate, encrypt, decrypt };
     }
 
-    private static async Task<int> GuardAsync(Func<Task<int>> run, CancellationToken ct)
+    private static async Task<int> GuardAsync(Func<Task<int>> run, CancellationToken cancellationToken)
     {
         try
         {
             return await run();
         }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return ExitCodes.Interrupted;
         }

@@ -10,7 +10,7 @@ namespace TokenOperator.Cli;
 public static class KeysCommand
 {
     /// <summary>Creates a key in a new file of <paramref name="folder"/>. Without a folder, prints it to standard output.</summary>
-    public static async Task<int> NewAsync(string? folder, TimeProvider time, CancellationToken ct)
+    public static async Task<int> NewAsync(string? folder, TimeProvider time, CancellationToken cancellationToken)
     {
         if (folder is null)
         {
@@ -25,17 +25,17 @@ public static class KeysCommand
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         await using (var writer = new StreamWriter(file, options))
-            await writer.WriteLineAsync(DataKey.NewText().AsMemory(), ct);
+            await writer.WriteLineAsync(DataKey.NewText().AsMemory(), cancellationToken);
         Console.Out.WriteLine($"Made the key {file}. Keep a copy of it apart from the backups of Postgres: without it the rows under it are lost.");
         return ExitCodes.Ok;
     }
 
     /// <summary>Prints a line for each key that is mounted or in use.</summary>
-    public static async Task<int> StatusAsync(CancellationToken ct)
+    public static async Task<int> StatusAsync(CancellationToken cancellationToken)
     {
-        await using var services = await CreateAsync(ct);
+        await using var services = await CreateAsync(cancellationToken);
         var keyring = services.GetRequiredService<IKeyring>();
-        var uses = await services.GetRequiredService<IKeyRotation>().CountAsync(ct);
+        var uses = await services.GetRequiredService<IKeyRotation>().CountAsync(cancellationToken);
         var keys = keyring.KeyIds.Union(uses.Select(use => use.KeyId).OfType<string>()).Order(StringComparer.Ordinal).Cast<string?>().Append(null);
         var lines = keys.Select(id => (string[])
         [
@@ -48,17 +48,17 @@ public static class KeysCommand
     }
 
     /// <summary>Encrypts all rows with the current key.</summary>
-    public static Task<int> RotateAsync(CancellationToken ct) => RewriteAsync(RowSelection.NotCurrent, ct);
+    public static Task<int> RotateAsync(CancellationToken cancellationToken) => RewriteAsync(RowSelection.NotCurrent, cancellationToken);
 
     /// <summary>Encrypts the rows in plain text with the current key.</summary>
-    public static Task<int> EncryptAsync(CancellationToken ct) => RewriteAsync(RowSelection.PlainText, ct);
+    public static Task<int> EncryptAsync(CancellationToken cancellationToken) => RewriteAsync(RowSelection.PlainText, cancellationToken);
 
     /// <summary>Decrypts all rows to plain text, if the settings say so.</summary>
-    public static Task<int> DecryptAsync(CancellationToken ct) => RewriteAsync(RowSelection.Encrypted, ct);
+    public static Task<int> DecryptAsync(CancellationToken cancellationToken) => RewriteAsync(RowSelection.Encrypted, cancellationToken);
 
-    private static async Task<int> RewriteAsync(RowSelection selection, CancellationToken ct)
+    private static async Task<int> RewriteAsync(RowSelection selection, CancellationToken cancellationToken)
     {
-        await using var services = await CreateAsync(ct);
+        await using var services = await CreateAsync(cancellationToken);
         var current = services.GetRequiredService<IKeyring>().CurrentKeyId;
         if (current is null != (selection == RowSelection.Encrypted))
         {
@@ -67,19 +67,19 @@ public static class KeysCommand
                 : "Decrypting leaves refresh tokens in plain text, and a running operator would encrypt them again: set Encryption=None in its settings and in those of this command first, beside Encryption__KeyringPath.");
         }
 
-        var rows = await services.GetRequiredService<IKeyRotation>().RewriteAsync(selection, ct);
+        var rows = await services.GetRequiredService<IKeyRotation>().RewriteAsync(selection, cancellationToken);
         foreach (var problem in rows.Problems)
             await Console.Error.WriteLineAsync($"token-operator: {problem}");
         Console.Out.WriteLine($"{rows.Count} rows were {(current is null ? "decrypted" : $"encrypted under the key {current}")}, {rows.Problems.Count} could not be.");
         return rows.Problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Failed;
     }
 
-    private static async Task<ServiceProvider> CreateAsync(CancellationToken ct)
+    private static async Task<ServiceProvider> CreateAsync(CancellationToken cancellationToken)
     {
         var services = StoreServices.Create();
         try
         {
-            await services.GetRequiredService<IMigrator>().UpAsync(ct);
+            await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
             return services;
         }
         catch

@@ -8,16 +8,16 @@ namespace TokenOperator.Cli;
 public static class MigrateCommand
 {
     /// <summary>Migrates the schema to the version of this program.</summary>
-    public static async Task<int> UpAsync(CancellationToken ct)
+    public static async Task<int> UpAsync(CancellationToken cancellationToken)
     {
-        await using var services = StoreServices.Create();
-        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        await using var services = StoreServices.Create(readsKeys: false);
+        await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
         Console.Out.WriteLine("The table oauth_tokens is up to date.");
         return ExitCodes.Ok;
     }
 
     /// <summary>Reverts what up did.</summary>
-    public static async Task<int> DownAsync(bool yes, CancellationToken ct)
+    public static async Task<int> DownAsync(bool yes, CancellationToken cancellationToken)
     {
         if (!yes)
         {
@@ -27,17 +27,17 @@ public static class MigrateCommand
             return ExitCodes.Refused;
         }
 
-        await using var services = StoreServices.Create();
-        await services.GetRequiredService<IMigrator>().DownAsync(toVersion: 0, ct);
+        await using var services = StoreServices.Create(readsKeys: false);
+        await services.GetRequiredService<IMigrator>().DownAsync(toVersion: 0, cancellationToken);
         Console.Out.WriteLine("What migrate up made is gone.");
         return ExitCodes.Ok;
     }
 
     /// <summary>Prints the version of the schema.</summary>
-    public static async Task<int> StatusAsync(CancellationToken ct)
+    public static async Task<int> StatusAsync(CancellationToken cancellationToken)
     {
-        await using var services = StoreServices.Create();
-        var status = await services.GetRequiredService<IMigrator>().StatusAsync(ct);
+        await using var services = StoreServices.Create(readsKeys: false);
+        var status = await services.GetRequiredService<IMigrator>().StatusAsync(cancellationToken);
         Console.Out.WriteLine($"The database is at version {status.Current}; this program wants {status.Latest}.");
         foreach (var step in status.Steps)
             Console.Out.WriteLine($"{(step.Applied ? "applied" : "missing")}   {step.Version}   {step.Description}");

@@ -12,6 +12,7 @@ using TokenOperator.Hosting;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Hosting;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
@@ -27,7 +28,7 @@ public static class RunCommand
     internal static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs the operator.</summary>
-    public static async Task<int> ExecuteAsync(CancellationToken ct)
+    public static async Task<int> ExecuteAsync(CancellationToken cancellationToken)
     {
         // Settings are read once, so nothing watches a file.
         var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
@@ -50,9 +51,9 @@ public static class RunCommand
         Endpoints.Map(app, settings);
         // The keys are read first, so that the program ends with one sentence if the keyring cannot be used.
         app.Services.GetRequiredService<ITokenStore>();
-        await PrepareStoreAsync(app.Services, ct);
+        await PrepareStoreAsync(app.Services, cancellationToken);
         var health = app.Services.GetRequiredService<OperatorHealth>();
-        await app.RunAsync(ct);
+        await app.RunAsync(cancellationToken);
         return health.HasLostLeadership ? ExitCodes.Failed : ExitCodes.Ok;
     }
 
@@ -110,11 +111,11 @@ public static class RunCommand
     /// Migrates the schema before anything else, so that the program ends with one sentence if a table is wrong. If the database
     /// is unavailable, the program goes on: the status of each object reports it, and work resumes when the database is available.
     /// </summary>
-    private static async Task PrepareStoreAsync(IServiceProvider services, CancellationToken ct)
+    private static async Task PrepareStoreAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         try
         {
-            await services.GetRequiredService<IMigrator>().UpAsync(ct);
+            await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
         }
         catch (StoreUnavailableException e)
         {

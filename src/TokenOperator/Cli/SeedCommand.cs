@@ -15,28 +15,28 @@ namespace TokenOperator.Cli;
 public static class SeedCommand
 {
     /// <summary>Reads the file, checks it and imports it.</summary>
-    public static async Task<int> ExecuteAsync(string file, AccountKey key, string? ns, bool replace, CancellationToken ct)
+    public static async Task<int> ExecuteAsync(string file, AccountKey key, string? ns, bool replace, CancellationToken cancellationToken)
     {
         if (string.IsNullOrWhiteSpace(key.Account) || key.Account.Length > TokenRequest.MaxAccountLength || !DisplayText.IsPrintable(key.Account))
             throw new InvalidSettingException($"--account must have 1 to {TokenRequest.MaxAccountLength} printable characters.");
 
         NamespaceName.Check(ns);
-        var seed = SeedFileReader.Read((await TokenFile.ReadAsync(file, ct)).Span, TokenFile.Shown(file));
+        var seed = SeedFileReader.Read((await TokenFile.ReadAsync(file, cancellationToken)).Span, TokenFile.Shown(file));
         await using var services = StoreServices.Create();
-        await services.GetRequiredService<IMigrator>().UpAsync(ct);
+        await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
         var store = services.GetRequiredService<ITokenStore>();
 
-        var there = await store.FindAsync(key, ct);
+        var there = await store.FindAsync(key, cancellationToken);
         if (there is { Failure: null } && !replace && there.Token.RefreshToken is { } old)
         {
             if (old.Equals(seed.Token.RefreshToken))
-                return await AllowAsync(store, there, ns, ct);
+                return await AllowAsync(store, there, ns, cancellationToken);
             await Console.Error.WriteLineAsync(
                 $"token-operator: {key} is stored already with another refresh token, and its last refresh did not fail. Add --replace to put this file in its place.");
             return ExitCodes.Refused;
         }
 
-        if (await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, there?.Generation, ct) is not { } imported)
+        if (await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, there?.Generation, cancellationToken) is not { } imported)
         {
             await Console.Error.WriteLineAsync($"token-operator: {key} was changed by somebody else at the same moment. Run the command again.");
             return ExitCodes.Refused;
@@ -47,9 +47,9 @@ public static class SeedCommand
         return ExitCodes.Ok;
     }
 
-    private static async Task<int> AllowAsync(ITokenStore store, AccountRecord there, string? ns, CancellationToken ct)
+    private static async Task<int> AllowAsync(ITokenStore store, AccountRecord there, string? ns, CancellationToken cancellationToken)
     {
-        var allowed = ns is null ? there : await store.AllowAsync(there.Key, ns, ct) ?? there;
+        var allowed = ns is null ? there : await store.AllowAsync(there.Key, ns, cancellationToken) ?? there;
         Console.Out.WriteLine($"{there.Key} holds this refresh token already. {Use(allowed)}");
         return ExitCodes.Ok;
     }

@@ -46,5 +46,5 @@ public static partial class Logs
     }
 
     [LoggerMessage(301, LogLevel.Warning, "Postgres cannot be used yet. The operator starts anyway and retries automatically: {Error}")]
-    internal static partial void StoreAway(ILogger log, string error);
+    internal static partial void StoreAway(ILogger logger, string error);
 }

@@ -23,7 +23,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
     private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
 
     /// <summary>Reads the OAuth client.</summary>
-    public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, CancellationToken ct)
+    public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, CancellationToken cancellationToken)
     {
         if (secrets.Get(where.Secret) is not { } known)
         {
@@ -38,23 +38,23 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             where,
             _ => (known.ResourceVersion, Begin(where)),
             (_, old) => old.Version == known.ResourceVersion && !old.Reading.IsFailed() ? old : (known.ResourceVersion, Begin(where)));
-        return await entry.Reading.Value.WaitAsync(ct);
+        return await entry.Reading.Value.WaitAsync(cancellationToken);
     }
 
     /// <summary>Reads the seed. It is not cached, because it is needed once.</summary>
-    public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, CancellationToken ct) =>
+    public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, CancellationToken cancellationToken) =>
         secrets.Get(where.Secret) is null
             ? NoSecret<Seed>(where, "the token file to import")
-            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, SeedFileReader.Read, ct);
+            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, SeedFileReader.Read, cancellationToken);
 
     private Lazy<Task<Lookup<OAuthClient>>> Begin(SecretKey where) => new(() =>
         ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, ClientFileReader.Read, CancellationToken.None));
 
     private async Task<Lookup<T>> ReadAsync<T>(
-        SecretKey where, string missing, string invalid, Reader<T> read, CancellationToken ct)
+        SecretKey where, string missing, string invalid, Reader<T> read, CancellationToken cancellationToken)
         where T : class
     {
-        var secret = await api.GetAsync<V1Secret>(Kind, where.Secret, ct);
+        var secret = await api.GetAsync<V1Secret>(Kind, where.Secret, cancellationToken);
         if (secret?.Data is null || !secret.Data.TryGetValue(where.Key, out var content))
         {
             var keys = secret?.Data is { Count: > 0 } data ? string.Join(", ", data.Keys.Order(StringComparer.Ordinal)) : "no keys";

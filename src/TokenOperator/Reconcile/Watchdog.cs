@@ -31,7 +31,7 @@ public sealed partial class Watchdog : BackgroundService
     private readonly ReconcileSchedule _schedule;
     private readonly ILeadershipGuard _guard;
     private readonly TimeProvider _time;
-    private readonly ILogger<Watchdog> _log;
+    private readonly ILogger<Watchdog> _logger;
     private readonly WallClockDrift _drift;
     private readonly Meter _meter;
     private readonly Counter<long> _overdue;
@@ -47,9 +47,9 @@ public sealed partial class Watchdog : BackgroundService
         ILeadershipGuard guard,
         TimeProvider time,
         IMeterFactory meters,
-        ILogger<Watchdog> log)
+        ILogger<Watchdog> logger)
     {
-        (_entities, _queue, _schedule, _guard, _time, _log) = (entities, queue, schedule, guard, time, log);
+        (_entities, _queue, _schedule, _guard, _time, _logger) = (entities, queue, schedule, guard, time, logger);
         _drift = new WallClockDrift(time);
         _beatAt = time.GetTimestamp();
         _meter = meters.Create(MeterName);

@@ -5,64 +5,64 @@ namespace TokenOperator.Refreshing;
 /// <summary>One lock per account in this process. A lock that nobody holds or waits for takes no memory.</summary>
 public sealed class AccountLocks
 {
-    private readonly Dictionary<AccountKey, Entry> _entries = [];
+    private readonly Dictionary<AccountKey, CountedLock> _locks = [];
 
     /// <summary>Waits for the lock. Dispose the result to release it.</summary>
     public async Task<IDisposable> AcquireAsync(AccountKey key, CancellationToken cancellationToken)
     {
-        var entry = Join(key);
+        var counted = Join(key);
         try
         {
-            await entry.Gate.WaitAsync(cancellationToken);
+            await counted.Gate.WaitAsync(cancellationToken);
         }
         catch
         {
-            Leave(key, entry);
+            Leave(key, counted);
             throw;
         }
 
-        return new Holder(this, key, entry);
+        return new Holder(this, key, counted);
     }
 
     /// <summary>Takes the lock if it is free, without waiting; null if it is not.</summary>
     public IDisposable? TryAcquire(AccountKey key)
     {
-        var entry = Join(key);
-        if (entry.Gate.Wait(0))
-            return new Holder(this, key, entry);
-        Leave(key, entry);
+        var counted = Join(key);
+        if (counted.Gate.Wait(0))
+            return new Holder(this, key, counted);
+        Leave(key, counted);
         return null;
     }
 
-    private Entry Join(AccountKey key)
+    private CountedLock Join(AccountKey key)
     {
-        lock (_entries)
+        lock (_locks)
         {
-            var entry = _entries.TryGetValue(key, out var found) ? found : _entries[key] = new Entry();
-            entry.Users++;
-            return entry;
+            var counted = _locks.TryGetValue(key, out var found) ? found : _locks[key] = new CountedLock();
+            counted.Users++;
+            return counted;
         }
     }
 
-    private void Leave(AccountKey key, Entry entry)
+    private void Leave(AccountKey key, CountedLock counted)
     {
-        lock (_entries)
+        lock (_locks)
         {
-            if (--entry.Users > 0)
+            if (--counted.Users > 0)
                 return;
-            _entries.Remove(key);
-            entry.Gate.Dispose();
+            _locks.Remove(key);
+            counted.Gate.Dispose();
         }
     }
 
-    private sealed class Entry
+    private sealed class CountedLock
     {
         public SemaphoreSlim Gate { get; } = new(1, 1);
 
         public int Users { get; set; }
     }
 
-    private sealed class Holder(AccountLocks locks, AccountKey key, Entry entry) : IDisposable
+    private sealed class Holder(AccountLocks locks, AccountKey key, CountedLock counted) : IDisposable
     {
         private int _disposed;
 
@@ -70,8 +70,8 @@ public sealed class AccountLocks
         {
             if (Interlocked.Exchange(ref _disposed, 1) != 0)
                 return;
-            entry.Gate.Release();
-            locks.Leave(key, entry);
+            counted.Gate.Release();
+            locks.Leave(key, counted);
         }
     }
 }

@@ -27,17 +27,17 @@ public static partial class SelfServiceEndpoints
 
     private static Task ServeAsync(HttpContext context, SelfServiceFlow flow, SelfServiceSettings settings)
     {
-        var (request, ct) = (context.Request, context.RequestAborted);
+        var (request, cancellationToken) = (context.Request, context.RequestAborted);
         var get = HttpMethods.IsGet(request.Method);
         return request.Path.Value?.Split('/') switch
         {
             ["", "authorize", "callback"] when get => EndAsync(context, flow, settings),
             ["", "authorize", "outcome"] when get => ShowOutcomeAsync(context, settings),
-            ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.LookAsync(new NamespacedName(ns, name), ticket, ct), settings),
+            ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.LookAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
             ["", "authorize", _, _, _] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
                 PageResponse.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site asked for this, so it was not begun. Open the link itself."),
             ["", "authorize", var ns, var name, var ticket] when HttpMethods.IsPost(request.Method) =>
-                ShowAsync(context, flow.BeginAsync(new NamespacedName(ns, name), ticket, ct), settings),
+                ShowAsync(context, flow.BeginAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
             _ => PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Not found", "There is nothing here."),
         };
     }

@@ -38,15 +38,15 @@ public sealed record Step(int Status, string Title, string Text)
 /// </summary>
 public sealed partial class SelfServiceFlow(
     SelfServiceSettings settings, AuthorizationLinks links, IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers,
-    ITokenStore store, IPendingAuthorizations pending, AccountRepository accounts, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> log)
+    ITokenStore store, IPendingAuthorizations pending, AccountRepository accounts, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> logger)
 {
     private static readonly Step Unknown = new(410, "This link is not good", "It has ended, was used, or was never given. The status of the OAuthToken shows the current one: status.authorizationURL.");
     private static readonly Step Foreign = new(403, "Not done", "This consent was begun in another browser, or its time was over, so it was not used and nothing was changed. Begin and end it in one browser, within minutes.");
     private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
 
     /// <summary>The page of a link. It can be opened any number of times, because programs that preview links open it, too.</summary>
-    public Task<Step> LookAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
-        await FindAsync(owner, ticket, ct) switch
+    public Task<Step> LookAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) => GuardedAsync(async () =>
+        await FindAsync(owner, ticket, cancellationToken) switch
         {
             (_, { } refusal) => refusal,
             var (found, _) => new Step(
@@ -56,9 +56,9 @@ public sealed partial class SelfServiceFlow(
         });
 
     /// <summary>Starts a consent: stores what the answer must match, and redirects the browser to the provider.</summary>
-    public Task<Step> BeginAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
+    public Task<Step> BeginAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) => GuardedAsync(async () =>
     {
-        var (found, refusal) = await FindAsync(owner, ticket, ct);
+        var (found, refusal) = await FindAsync(owner, ticket, cancellationToken);
         if (found is null)
             return refusal!;
         var (state, browser, pkce) = (RandomText.New(), RandomText.New(), Pkce.New());
@@ -74,22 +74,22 @@ public sealed partial class SelfServiceFlow(
         });
         var consent = new PendingAuthorization(
             new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid), found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
-        if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, ct))
+        if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, cancellationToken))
             return new Step(429, "Not now", "Too many consents for this OAuthToken are under way. Nothing was changed; try again in a few minutes.");
         LogBegun(owner);
         return new Step(303, "", "") { Redirect = address, Browser = browser };
     });
 
     /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, for the object as it is now.</summary>
-    public Task<Step> EndAsync(string query, string? browser, CancellationToken ct) => GuardedAsync(async () =>
+    public Task<Step> EndAsync(string query, string? browser, CancellationToken cancellationToken) => GuardedAsync(async () =>
     {
         var response = AuthorizationResponse.Read(query);
-        if (response.State is null || await pending.TakeAsync(Hash(response.State), ct) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
+        if (response.State is null || await pending.TakeAsync(Hash(response.State), cancellationToken) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
             return Foreign;
         var owner = new NamespacedName(consent.Owner.Scope, consent.Owner.Name);
         if (entities.Get(owner) is not { } entity || entity.Metadata.Uid != consent.Owner.Id || entity.Metadata.Generation != consent.OwnerGeneration)
             return Changed(owner);
-        var (found, refusal) = await CheckAsync(entity, ct);
+        var (found, refusal) = await CheckAsync(entity, cancellationToken);
         if (found is null)
             return refusal!;
         if (found.Row.Generation != consent.RowGeneration)
@@ -113,18 +113,18 @@ public sealed partial class SelfServiceFlow(
         return new Step(200, "Done", $"{owner} has your consent, and its token is fresh again within seconds. You can close this page.");
     });
 
-    private Task<(Found? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken ct) =>
+    private Task<(LinkTarget? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) =>
         entities.Get(owner) is { } entity && links.IsGood(entity, ticket, time.GetUtcNow())
-            ? CheckAsync(entity, ct)
-            : Task.FromResult<(Found?, Step?)>((null, Unknown));
+            ? CheckAsync(entity, cancellationToken)
+            : Task.FromResult<(LinkTarget?, Step?)>((null, Unknown));
 
     /// <summary>The row decides, because the link can be older than it.</summary>
-    private async Task<(Found? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken ct)
+    private async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
         if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
             return (null, Unknown);
         // An account of another namespace gets the same answer as a missing one.
-        if (await store.FindAsync(request.Key, ct) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
+        if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
             return (null, Unknown);
         if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
             return (null, new Step(410, "Nothing to do", $"{request.Owner} needs no consent any more."));
@@ -134,10 +134,10 @@ public sealed partial class SelfServiceFlow(
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
         if (scopes.Count == 0)
             return (null, new Step(403, "Not possible", $"There is nothing to ask consent for: whoever looks after {request.Owner} has to set spec.scopes."));
-        if (await inputs.ReadClientAsync(request.Client, ct) is not Lookup<OAuthClient>.Found { Value: var client })
+        if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read: its status says why. Nothing was changed."));
         return providers.Find(request.Key.Provider)?.Authorization is { } provider
-            ? (new Found(entity, request, row, client, provider, expected, scopes), null)
+            ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
     }
 
@@ -167,7 +167,7 @@ public sealed partial class SelfServiceFlow(
 
     private static bool SameText(string a, string b) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(a), Encoding.UTF8.GetBytes(b));
 
-    private sealed record Found(
+    private sealed record LinkTarget(
         V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
 
     [LoggerMessage(221, LogLevel.Information, "A browser was sent to the provider for the consent that {Object} needs")]

@@ -70,6 +70,11 @@ public sealed class DependencyTests
     public void The_namespaces_of_a_project_form_no_cycle(string project) =>
         NamespaceGraph.FindCycle(Projects[project]).Select(use => use.ToString()).Should().BeEmpty("namespaces of {0} must not use each other in a cycle", project);
 
+    [Theory]
+    [MemberData(nameof(ProjectNames))]
+    public void No_type_of_a_project_is_in_a_namespace_that_the_check_for_cycles_skips(string project) =>
+        Projects[project].GetExportedTypes().Where(type => type.Namespace is not null && !NamespaceGraph.IsWritten(type)).Should().BeEmpty();
+
     [Fact]
     public void The_check_for_cycles_sees_signatures_and_method_bodies()
     {

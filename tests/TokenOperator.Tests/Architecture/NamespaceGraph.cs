@@ -43,9 +43,9 @@ internal static class NamespaceGraph
     /// <summary>All uses of one namespace of <paramref name="assembly"/> by another.</summary>
     public static IEnumerable<TypeUse> UsesIn(Assembly assembly) =>
         from type in assembly.GetTypes()
-        where IsOwn(type, assembly)
+        where IsWritten(type)
         from used in UsedBy(type)
-        where IsOwn(used, assembly) && used.Namespace != type.Namespace
+        where used.Assembly == assembly && IsWritten(used) && used.Namespace != type.Namespace
         select new TypeUse(type, used);
 
     private static IReadOnlyList<TypeUse> FindCycle(string at, ILookup<string, TypeUse> edges, IReadOnlyList<TypeUse> path, HashSet<string> done)
@@ -65,9 +65,9 @@ internal static class NamespaceGraph
         return [];
     }
 
-    // Source generators and the compiler add types in namespaces of their own.
-    private static bool IsOwn(Type type, Assembly assembly) =>
-        type.Assembly == assembly && type.Namespace is { } name
+    /// <summary>False for a type that the compiler or a source generator adds in a namespace of its own.</summary>
+    internal static bool IsWritten(Type type) =>
+        type.Namespace is { } name
         && !name.StartsWith("System", StringComparison.Ordinal) && !name.StartsWith("Microsoft", StringComparison.Ordinal);
 
     private static IEnumerable<Type> UsedBy(Type type)

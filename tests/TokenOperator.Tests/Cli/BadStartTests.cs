@@ -44,6 +44,36 @@ public sealed class BadStartTests
     }
 
     [Theory]
+    [InlineData("seed", "-", "--account", "marcus")]
+    [InlineData("accounts", "list")]
+    [InlineData("keys", "status")]
+    public async Task A_verb_reports_errors_of_the_database_and_of_the_encryption_together(params string[] verb)
+    {
+        var result = await Command.RunAsync(
+            OperatorProgram.Starter,
+            [OperatorProgram.Path, .. verb],
+            """{"refresh_token": "r"}""",
+            new Dictionary<string, string?> { ["DATABASE_URL"] = "postgresql://u:marked-secret@", ["Encryption"] = "marked-secret" });
+
+        result.ExitCode.Should().Be(2);
+        result.Output.Should().BeEmpty();
+        result.Errors.Should().NotContain("marked-secret");
+        result.Errors.Trim().Split('\n').Should().SatisfyRespectively(
+            line => line.Should().StartWith("token-operator: DATABASE_URL: "),
+            line => line.Should().StartWith("token-operator: The setting Encryption cannot be used; "));
+    }
+
+    [Fact]
+    public async Task Migrate_needs_no_key_and_does_not_ask_for_one()
+    {
+        var result = await Command.RunAsync(
+            OperatorProgram.Starter, [OperatorProgram.Path, "migrate", "status"], environment: new Dictionary<string, string?> { ["DATABASE_URL"] = "postgresql://u@" });
+
+        result.ExitCode.Should().Be(2);
+        result.Errors.Trim().Should().StartWith("token-operator: DATABASE_URL: ").And.NotContain("\n");
+    }
+
+    [Theory]
     [InlineData("a: [b", "* see line 2")]
     [InlineData("{}", "*")]
     [InlineData(null, "there is no such file")]

@@ -72,18 +72,4 @@ public sealed class WatchStreamFuzzTests
             Fuzz.RequireShowable(e.Message, 300);
         }
     }
-
-    private sealed class EndlessStream : MemoryStream
-    {
-        private long _position;
-
-        public override long Position { get => _position; set => throw new NotSupportedException(); }
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            buffer.Span.Fill((byte)'x');
-            _position += buffer.Length;
-            return ValueTask.FromResult(buffer.Length);
-        }
-    }
 }

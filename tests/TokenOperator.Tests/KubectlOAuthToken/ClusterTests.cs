@@ -1,4 +1,3 @@
-using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using TokenOperator.Core.Cli;
 using TokenOperator.Tests.KubeRuntime.Fakes;
@@ -7,27 +6,11 @@ namespace TokenOperator.Tests.KubectlOAuthToken;
 
 public sealed class ClusterTests : IAsyncLifetime
 {
-    private readonly string _kubeconfig = Path.Combine(Path.GetTempPath(), $"kubeconfig-{Guid.NewGuid():N}");
     private FakeApiServer _server = null!;
 
-    public async Task InitializeAsync()
-    {
-        _server = await FakeApiServer.StartAsync();
-        await File.WriteAllTextAsync(
-            _kubeconfig,
-            $$$"""
-            current-context: here
-            clusters: [{name: c, cluster: {server: "{{{_server.Address}}}"}}]
-            users: [{name: u, user: {token: t}}]
-            contexts: [{name: here, context: {cluster: c, user: u, namespace: mail}}]
-            """);
-    }
+    public async Task InitializeAsync() => _server = await FakeApiServer.StartAsync();
 
-    public async Task DisposeAsync()
-    {
-        await _server.DisposeAsync();
-        File.Delete(_kubeconfig);
-    }
+    public async Task DisposeAsync() => await _server.DisposeAsync();
 
     [Fact]
     public async Task A_cluster_without_the_CRD_has_no_operator_or_is_the_wrong_one()
@@ -37,7 +20,7 @@ public sealed class ClusterTests : IAsyncLifetime
             await FakeApiServer.RefuseAsync(context, 404, "NotFound", "the server could not find the requested resource");
             return true;
         };
-        using var cluster = Cluster.Connect(_kubeconfig, context: null, ns: null, TimeProvider.System);
+        using var cluster = TestCluster.Connect(_server.Address);
         Func<Task>[] calls =
         [
             () => cluster.ListAsync("", CancellationToken.None),

@@ -111,7 +111,8 @@ public sealed class DoctorTests
     [InlineData(Reasons.ProviderUnavailable)]
     public async Task A_problem_that_an_OAuthToken_reports_fails(string reason)
     {
-        var context = new DoctorContext(null!, new OperatorInstall("system"), Now, Now, [TokenStatusTests.Token(("Refreshed", "False", reason))]);
+        using var cluster = TestCluster.Connect("https://127.0.0.1:1");
+        var context = new DoctorContext(cluster, new OperatorInstall("system"), Now, Now, [TokenStatusTests.Token(("Refreshed", "False", reason))]);
         TokenChecks.Postgres(context).Health.Should().Be(reason == Reasons.StoreUnavailable ? Health.Critical : Health.Ok);
         var provider = await TokenChecks.ProviderAsync(context with { Tokens = [.. context.Tokens.Select(Elsewhere)] }, CancellationToken.None);
         provider.Should().ContainSingle().Which.Health.Should().Be(reason == Reasons.ProviderUnavailable ? Health.Critical : Health.Ok);

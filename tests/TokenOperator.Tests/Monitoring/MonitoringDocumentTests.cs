@@ -11,6 +11,7 @@ using TokenOperator.Cli;
 using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Monitoring;
+using TokenOperator.Postgres.Hosting;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Tests.KubeRuntime.Fakes;

@@ -2,8 +2,10 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Hosting;
 using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
 using static TokenOperator.Tests.Postgres.TestDatabase;
@@ -96,8 +98,8 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         ];
         foreach (var setting in settings)
         {
-            var services = new ServiceCollection().AddLogging().AddPostgresStorage(
-                new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", setting), new("Encryption", "None")]).Build());
+            var services = new ServiceCollection().AddLogging().AddPostgresStorage(new SettingsReader(
+                new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", setting), new("Encryption", "None")]).Build()));
             await using var provider = services.BuildServiceProvider();
             var store = provider.GetRequiredService<ITokenStore>();
             var migrator = provider.GetRequiredService<IMigrator>();

@@ -22,7 +22,7 @@ public sealed class TokenEndpointClientTests
         var reply = await RepliedAsync((_, _) => Task.FromResult(new HttpResponseMessage { Content = new StreamContent(body) }));
 
         reply.Body.Should().Be(ReplyBody.TooLong);
-        body.Read64K.Should().BeInRange(1, 2);
+        body.Position.Should().BeInRange(1, 3 * 65536);
     }
 
     [Theory]
@@ -149,37 +149,5 @@ public sealed class TokenEndpointClientTests
     private sealed class ScriptedTransport(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send) : HttpMessageHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => send(request, cancellationToken);
-    }
-
-    private sealed class EndlessStream : Stream
-    {
-        private long _read;
-
-        public long Read64K => _read / 65536;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => _read; set => throw new NotSupportedException(); }
-
-        public override int Read(byte[] buffer, int offset, int count)
-        {
-            buffer.AsSpan(offset, count).Fill((byte)' ');
-            _read += count;
-            return count;
-        }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

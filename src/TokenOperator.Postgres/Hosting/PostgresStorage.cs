@@ -1,14 +1,12 @@
-using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Settings;
-using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Migrations;
 using TokenOperator.Postgres.Rows;
 
-// The namespace in which .NET libraries place registrations. It also keeps TokenOperator.Postgres free of cycles.
-namespace Microsoft.Extensions.DependencyInjection;
+namespace TokenOperator.Postgres.Hosting;
 
 /// <summary>Registers the store.</summary>
 public static class PostgresStorage
@@ -18,11 +16,8 @@ public static class PostgresStorage
     /// <see cref="IMigrator"/> for the database that <see cref="ConnectionStrings"/> reads from the settings. It does not connect yet.
     /// The keys are read when a service that needs them is first resolved; <see cref="IMigrator"/> needs none.
     /// </summary>
-    /// <exception cref="InvalidSettingException">No setting says where Postgres is, or the one that does cannot be used.</exception>
-    public static IServiceCollection AddPostgresStorage(this IServiceCollection services, IConfiguration configuration) =>
-        SettingsReader.Read(configuration, services.AddPostgresStorage);
-
-    /// <summary>The same; records what is wrong in <paramref name="reader"/>.</summary>
+    /// <param name="services">Where they are added.</param>
+    /// <param name="reader">Reads the settings, and records it when no setting says where Postgres is, or when the one that does cannot be used.</param>
     public static IServiceCollection AddPostgresStorage(this IServiceCollection services, SettingsReader reader)
     {
         if (ConnectionStrings.Read(reader) is { } settings)
