@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class AuthorizeTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task A_token_that_needed_a_human_is_Ready_again_after_a_consent_in_the_browser_and_remembers_whose_it_was()
+    public async Task A_token_that_needed_a_human_is_Ready_again_after_a_consent_in_the_browser_and_records_who_consented()
     {
         await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
@@ -46,7 +46,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Without_a_browser_the_address_or_the_code_that_it_ended_on_is_pasted()
+    public async Task Without_a_browser_the_user_pastes_the_final_address_or_the_code()
     {
         await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
@@ -64,7 +64,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_denied_consent_a_foreign_answer_and_a_missing_refresh_token_each_get_their_sentence_and_change_nothing()
+    public async Task A_denied_consent_a_foreign_answer_and_a_missing_refresh_token_each_have_their_own_message_and_change_nothing()
     {
         await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
@@ -116,7 +116,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task An_object_without_seedSecretRef_gets_one_and_a_healthy_one_bothers_nobody()
+    public async Task An_object_without_seedSecretRef_gets_one_and_a_healthy_object_needs_no_consent()
     {
         await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();
@@ -144,7 +144,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Who_may_not_read_the_client_or_write_the_seed_is_told_before_anybody_consents()
+    public async Task A_user_without_permission_to_read_the_client_or_write_the_seed_is_told_before_the_consent()
     {
         await using var bed = await ConsentFixture.CreateAsync(cluster);
         await bed.StartOperatorAsync();

@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class ChromiumTests(ClusterFixture cluster)
 {
     [ChromiumFact]
-    public async Task A_person_follows_the_link_in_the_status_consents_and_sees_the_success()
+    public async Task A_person_follows_the_link_in_the_status_consents_and_sees_that_it_succeeded()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();

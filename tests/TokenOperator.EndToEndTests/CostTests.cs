@@ -85,7 +85,7 @@ public sealed class CostTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Tokens_of_a_few_seconds_are_refreshed_repeatedly_before_they_expire()
+    public async Task Tokens_that_live_a_few_seconds_are_refreshed_repeatedly_before_they_expire()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(6) });
         var grant = await fixture.AddAccountAsync("brief");

@@ -44,7 +44,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_cluster_that_does_not_answer_is_called_so()
+    public async Task A_cluster_that_does_not_answer_is_reported_as_unreachable()
     {
         var result = await cluster.RunScriptAsync("deploy.sh", [Image], kubeconfig: "/nonexistent");
         result.ExitCode.Should().Be(1);

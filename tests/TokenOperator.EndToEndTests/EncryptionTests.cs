@@ -69,7 +69,7 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
     }
 
     [Fact]
-    public async Task The_verbs_of_keys_make_encrypt_and_decrypt_only_what_the_settings_allow()
+    public async Task The_keys_commands_create_encrypt_and_decrypt_only_what_the_settings_allow()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster, keyring: _keys);
         (await fixture.RunVerbAsync("keys", "status")).ExitCode.Should().Be(2, "the keyring is empty");

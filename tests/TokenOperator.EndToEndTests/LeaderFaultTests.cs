@@ -12,7 +12,7 @@ public sealed class LeaderFaultTests(ClusterFixture cluster)
     private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(40);
 
     [Fact]
-    public async Task A_leader_that_was_paused_during_a_refresh_neither_asks_again_nor_overwrites_and_ends()
+    public async Task A_leader_that_was_paused_during_a_refresh_ends_and_neither_asks_again_nor_overwrites()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
         var paused = await fixture.StartOperatorAsync();

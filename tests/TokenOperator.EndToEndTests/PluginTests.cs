@@ -64,7 +64,7 @@ public sealed class PluginTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Errors_are_one_sentence_that_says_what_to_do()
+    public async Task An_error_is_one_sentence_that_says_what_to_do()
     {
         var bed = await cluster.SharedFixtureAsync();
         var person = await PluginFixture.CreateAsync(cluster, bed);

@@ -135,7 +135,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failed_build_shows_its_last_output()
+    public async Task A_failed_build_shows_the_end_of_its_output()
     {
         WriteDebian(build: "echo undefined: something; exit 2");
 

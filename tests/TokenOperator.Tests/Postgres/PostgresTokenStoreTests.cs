@@ -98,7 +98,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
-    public async Task A_commit_whose_answer_was_lost_can_be_repeated_also_by_another_process()
+    public async Task A_commit_whose_answer_was_lost_can_be_repeated_even_by_another_process()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);

@@ -66,7 +66,7 @@ public sealed class ClockTests : IDisposable
     [InlineData(-0.02)]
     [InlineData(3650)]
     [InlineData(-3650)]
-    public async Task A_clock_that_jumps_neither_stops_refreshing_nor_makes_a_storm(double days)
+    public async Task A_clock_that_jumps_neither_stops_refreshing_nor_causes_a_storm(double days)
     {
         var refreshes = 0;
         var issued = _time.GetTimestamp();
@@ -108,7 +108,7 @@ public sealed class ClockTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failed_refresh_after_the_clock_was_set_back_makes_no_token_live_longer_and_no_storm()
+    public async Task A_failed_refresh_after_the_clock_was_set_back_extends_no_token_and_causes_no_storm()
     {
         var end = _time.GetUtcNow().AddHours(1);
         _fixture.Store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
@@ -125,7 +125,7 @@ public sealed class ClockTests : IDisposable
     }
 
     [Fact]
-    public void A_machine_that_slept_does_nothing_until_its_lease_was_renewed_or_lost()
+    public void A_machine_that_slept_does_nothing_until_its_lease_is_renewed_or_lost()
     {
         var leadership = new SteadyLeadership();
         var guard = new LeadershipGuard(leadership, _time);

@@ -66,7 +66,7 @@ public sealed class AuthorizationLinksTests
     [InlineData("Port", "70000")]
     [InlineData("LinkLifetime", "1s")]
     [InlineData("LinkLifetime", "banana")]
-    public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value)
+    public void An_invalid_setting_is_rejected_and_named(string key, string value)
     {
         var read = () => SelfServiceSettings.Read(Settings(key, value));
 

@@ -18,7 +18,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     public async Task DisposeAsync() => await Fixture.DisposeAsync();
 
     [Fact]
-    public async Task The_page_of_a_link_offers_to_begin_and_uses_nothing_up()
+    public async Task The_page_of_a_link_offers_to_start_and_does_not_use_up_the_link()
     {
         var first = await Fixture.LookAsync();
         var second = await Fixture.LookAsync();
@@ -30,7 +30,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Beginning_sends_the_browser_to_the_provider_and_stores_hashes_only()
+    public async Task Starting_sends_the_browser_to_the_provider_and_stores_only_hashes()
     {
         Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
 
@@ -51,7 +51,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_scopes_in_the_spec_those_of_the_row_are_asked_for() =>
+    public async Task Without_scopes_in_the_spec_those_of_the_row_are_requested() =>
         HttpUtility.ParseQueryString((await Fixture.BeginAsync()).Redirect!.Query)["scope"].Should().Be("mail");
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [Theory]
     [InlineData(null)]
     [InlineData("another browser")]
-    public async Task An_answer_in_another_browser_is_refused_and_uses_the_state_up(string? browser)
+    public async Task An_answer_in_another_browser_is_refused_and_uses_up_the_state(string? browser)
     {
         var (own, state) = await Fixture.BegunAsync();
 
@@ -221,7 +221,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_consent_cannot_be_asked_for_if_nobody_is_named_or_on_record()
+    public async Task A_consent_cannot_be_requested_if_no_identity_is_named_or_on_record()
     {
         Fixture.Put(spec => spec with { Identity = null });
         Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Identity = null } };
@@ -233,7 +233,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_any_scope_there_is_nothing_to_ask_for()
+    public async Task Without_any_scope_there_is_nothing_to_request()
     {
         Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Scopes = [] } };
 
@@ -244,7 +244,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_that_cannot_be_read_and_a_provider_without_endpoint_end_the_flow()
+    public async Task An_unreadable_client_and_a_provider_without_an_endpoint_end_the_flow()
     {
         Fixture.Put(spec => spec with { ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "absent" } });
         (await Fixture.BeginAsync()).Status.Should().Be(503);
@@ -256,7 +256,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Too_many_consents_under_way_are_refused()
+    public async Task Too_many_pending_consents_are_refused()
     {
         Fixture.Pending.IsFull = true;
 
@@ -289,7 +289,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_consent_of_another_account_or_without_refresh_token_or_scope_changes_nothing()
+    public async Task A_consent_of_another_account_or_without_a_refresh_token_or_scope_changes_nothing()
     {
         foreach (var answer in new[]
         {
@@ -309,7 +309,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_store_that_is_away_or_a_row_that_cannot_be_read_is_a_503_without_details()
+    public async Task An_unavailable_store_or_an_unreadable_row_is_a_503_without_details()
     {
         var (browser, state) = await Fixture.BegunAsync();
         Fixture.Store.IsAway = true;

@@ -83,7 +83,7 @@ public sealed class TokenCipherTests : IDisposable
     [InlineData("[]")]
     [InlineData("not JSON")]
     [InlineData("""{"ciphertext\ud800": 1}""")]
-    public void Any_other_text_that_an_application_stored_is_returned_as_it_is(string stored)
+    public void Any_other_text_that_an_application_stored_is_returned_unchanged(string stored)
     {
         Cipher().Open(Marcus, stored).Should().Be(stored);
     }
