@@ -58,7 +58,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         if (secret?.Data is null || !secret.Data.TryGetValue(where.Key, out var content))
         {
             var keys = secret?.Data is { Count: > 0 } data ? string.Join(", ", data.Keys.Order(StringComparer.Ordinal)) : "no keys";
-            return new Lookup<T>.Faulty(missing, $"{where} is not there; the Secret has {keys}. Add the key, or name the right one in the spec.", NeedsHuman: true);
+            return new Lookup<T>.Faulty(missing, $"The key {where} does not exist. The Secret has {keys}. Add the key, or name the correct one in the spec.", NeedsHuman: true);
         }
 
         try

@@ -53,7 +53,7 @@ public sealed partial class Watchdog : BackgroundService
         _drift = new WallClockDrift(time);
         _beatAt = time.GetTimestamp();
         _meter = meters.Create(MeterName);
-        _overdue = _meter.CreateCounter<long>("tokenoperator_watchdog_overdue", null, "OAuthTokens that the queue had lost and the watchdog put back.");
+        _overdue = _meter.CreateCounter<long>("tokenoperator_watchdog_overdue", null, "OAuthTokens that the queue had lost and the watchdog queued again.");
     }
 
     /// <summary>False if only a restart helps: the timer no longer fires, or objects are overdue and no worker has started or ended a reconcile for 5 minutes.</summary>
@@ -117,9 +117,9 @@ public sealed partial class Watchdog : BackgroundService
         overdue.ForEach(_queue.Enqueue);
     }
 
-    [LoggerMessage(211, LogLevel.Warning, "The wall clock moved by {Drift} while less time passed: it was set, or the machine slept. All OAuthTokens are looked at again")]
+    [LoggerMessage(211, LogLevel.Warning, "The wall clock jumped by {Drift}, because it was set or the machine slept. All OAuthTokens are reconciled again")]
     private partial void LogJump(TimeSpan drift);
 
-    [LoggerMessage(212, LogLevel.Warning, "{Count} OAuthTokens, among them {First}, were not looked at when they should have been; they are queued again")]
+    [LoggerMessage(212, LogLevel.Warning, "{Count} OAuthTokens are overdue for a reconcile, among them {First}. They are queued again")]
     private partial void LogOverdue(int count, NamespacedName first);
 }

@@ -40,8 +40,8 @@ public sealed partial class SelfServiceFlow(
     SelfServiceSettings settings, AuthorizationLinks links, IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers,
     ITokenStore store, IPendingAuthorizations pending, AccountRepository accounts, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> log)
 {
-    private static readonly Step Unknown = new(410, "This link is not good", "It has ended, was used, or was never given. The status of the OAuthToken shows the current one: status.authorizationURL.");
-    private static readonly Step Foreign = new(403, "Not done", "This consent was begun in another browser, or its time was over, so it was not used and nothing was changed. Begin and end it in one browser, within minutes.");
+    private static readonly Step Unknown = new(410, "This link is not valid", "It has expired, was used, or never existed. The status of the OAuthToken shows the current link: status.authorizationURL.");
+    private static readonly Step Foreign = new(403, "Not done", "This consent was started in another browser, or it has expired, so it was not used and nothing was changed. Start and finish it in the same browser within a few minutes.");
     private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
 
     /// <summary>The page of a link. It can be opened any number of times, because programs that preview links open it, too.</summary>
@@ -50,8 +50,8 @@ public sealed partial class SelfServiceFlow(
         {
             (_, { } refusal) => refusal,
             var (found, _) => new Step(
-                200, "Consent to go on",
-                $"{owner} needs your consent once more: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are sent to the provider, and come back here.")
+                200, "Your consent is needed",
+                $"{owner} needs your consent again: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are redirected to the provider, and then back to this page.")
             { IsOffer = true },
         });
 
@@ -75,7 +75,7 @@ public sealed partial class SelfServiceFlow(
         var consent = new PendingAuthorization(
             new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid), found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
         if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, ct))
-            return new Step(429, "Not now", "Too many consents for this OAuthToken are under way. Nothing was changed; try again in a few minutes.");
+            return new Step(429, "Not now", "Too many consents for this OAuthToken are pending. Nothing was changed; try again in a few minutes.");
         LogBegun(owner);
         return new Step(303, "", "") { Redirect = address, Browser = browser };
     });
@@ -101,7 +101,7 @@ public sealed partial class SelfServiceFlow(
         var askedAt = time.GetUtcNow();
         var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
-            return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Begin again with the link");
+            return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Start again with the link");
         if (ConsentValidator.FindError(granted, found.Expected, found.Scopes) is { } unfit)
             return NotDone(owner, unfit);
         var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId);
@@ -110,7 +110,7 @@ public sealed partial class SelfServiceFlow(
         if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
             return Changed(owner);
         LogDone(owner);
-        return new Step(200, "Done", $"{owner} has your consent, and its token is fresh again within seconds. You can close this page.");
+        return new Step(200, "Done", $"{owner} has your consent. Its token is refreshed within seconds. You can close this page.");
     });
 
     private Task<(Found? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken ct) =>
@@ -127,15 +127,15 @@ public sealed partial class SelfServiceFlow(
         if (await store.FindAsync(request.Key, ct) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
             return (null, Unknown);
         if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
-            return (null, new Step(410, "Nothing to do", $"{request.Owner} needs no consent any more."));
+            return (null, new Step(410, "Nothing to do", $"{request.Owner} no longer needs a consent."));
         var expected = new ExpectedIdentity(request.Identity, row.Token.Identity);
         if (!expected.IsKnown)
-            return (null, new Step(403, "Not possible", $"Nobody is named whose consent it must be, so anybody's account could be connected. Whoever looks after {request.Owner} has to set spec.identity."));
+            return (null, new Step(403, "Not possible", $"The operator does not know whose consent it needs, so anyone's account could be connected. The owner of {request.Owner} must set spec.identity."));
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
         if (scopes.Count == 0)
-            return (null, new Step(403, "Not possible", $"There is nothing to ask consent for: whoever looks after {request.Owner} has to set spec.scopes."));
+            return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
         if (await inputs.ReadClientAsync(request.Client, ct) is not Lookup<OAuthClient>.Found { Value: var client })
-            return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read: its status says why. Nothing was changed."));
+            return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
         return providers.Find(request.Key.Provider)?.Authorization is { } provider
             ? (new Found(entity, request, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
@@ -161,7 +161,7 @@ public sealed partial class SelfServiceFlow(
     }
 
     private static Step Changed(NamespacedName owner) =>
-        new(409, "Not done", $"{owner} was changed meanwhile, so the consent was not used. If it still needs one, its status shows a link.");
+        new(409, "Not done", $"{owner} was changed in the meantime, so the consent was not used. If it still needs one, its status shows a link.");
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
@@ -170,15 +170,15 @@ public sealed partial class SelfServiceFlow(
     private sealed record Found(
         V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
 
-    [LoggerMessage(221, LogLevel.Information, "A browser was sent to the provider for the consent that {Object} needs")]
+    [LoggerMessage(221, LogLevel.Information, "A browser was redirected to the provider for the consent that {Object} needs")]
     private partial void LogBegun(NamespacedName @object);
 
-    [LoggerMessage(222, LogLevel.Information, "{Object} has a new consent, by its link")]
+    [LoggerMessage(222, LogLevel.Information, "{Object} has a new consent through its link")]
     private partial void LogDone(NamespacedName @object);
 
     [LoggerMessage(223, LogLevel.Warning, "A consent for {Object} was not used: {Why}")]
     private partial void LogRefused(NamespacedName @object, string why);
 
-    [LoggerMessage(224, LogLevel.Warning, "A consent could not go on: {Error}")]
+    [LoggerMessage(224, LogLevel.Warning, "A consent could not continue: {Error}")]
     private partial void LogAway(string error);
 }
