@@ -21,10 +21,10 @@ public sealed partial class ConsentFixture : IAsyncDisposable
     /// <summary>Makes all but the operator.</summary>
     public static async Task<ConsentFixture> CreateAsync(ClusterFixture cluster, OpenIddictServerOptions? options = null)
     {
-        var bed = new ConsentFixture(cluster, await OperatorFixture.CreateAsync(cluster), await OpenIddictServer.StartAsync(options));
+        var fixture = new ConsentFixture(cluster, await OperatorFixture.CreateAsync(cluster), await OpenIddictServer.StartAsync(options));
         var client = new JsonObject { ["installed"] = new JsonObject { ["client_id"] = OpenIddictServer.ClientId, ["client_secret"] = OpenIddictServer.ClientSecret } };
-        await bed.Operators.WriteSecretAsync("client", "credentials.json", client.ToJsonString());
-        return bed;
+        await fixture.Operators.WriteSecretAsync("client", "credentials.json", client.ToJsonString());
+        return fixture;
     }
 
     /// <summary>Starts an operator, or one more.</summary>

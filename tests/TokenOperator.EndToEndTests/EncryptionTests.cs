@@ -23,7 +23,7 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
         contents.Add(_keys.Add("2026-02-02"));
         var rotated = await fixture.RunVerbAsync("keys", "rotate");
         rotated.ExitCode.Should().Be(0, rotated.Errors);
-        rotated.Output.Should().Contain("1 rows were encrypted under the key 2026-02-02");
+        rotated.Output.Should().Contain("1 rows were encrypted with the key 2026-02-02");
         var status = await fixture.RunVerbAsync("keys", "status");
         status.ExitCode.Should().Be(0);
         status.Output.Should().MatchRegex("2026-01-01 +0 +for reading").And.MatchRegex("2026-02-02 +1 +current");

@@ -19,8 +19,8 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
 
         var offer = await browser.OpenAsync(link);
         var again = await browser.OpenAsync(fixture.AtReplica(link));
-        var begun = await browser.SubmitAsync(again);
-        var back = await browser.ConsentAsync(begun.Redirect!, "marcus");
+        var started = await browser.SubmitAsync(again);
+        var back = await browser.ConsentAsync(started.Redirect!, "marcus");
         var ended = await browser.OpenAsync(fixture.AtReplica(back));
         var done = await browser.OpenAsync(ended.Redirect!);
 
@@ -37,7 +37,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         stored.Identity.Should().Be(new Core.Tokens.Identity("marcus", "marcus@example.com"));
 
         // The operator's pages contain no token, code or verifier, and must not be cached or sent as a referrer.
-        foreach (var page in new[] { offer, again, begun, ended, done })
+        foreach (var page in new[] { offer, again, started, ended, done })
         {
             page.Headers["Content-Security-Policy"].Should().Contain("default-src 'none'").And.Contain("frame-ancestors 'none'");
             page.Headers["Cache-Control"].Should().Be("no-store");
@@ -46,7 +46,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         }
 
         done.Address.Query.Should().BeEmpty("the code does not stay in the address bar");
-        begun.Headers["Set-Cookie"].Should().Contain("httponly").And.Contain("samesite=lax");
+        started.Headers["Set-Cookie"].Should().Contain("httponly").And.Contain("samesite=lax");
         (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403, "a state is good once");
         (await browser.OpenAsync(link)).Status.Should().Be(410, "a link is good until it has brought a token");
         (await browser.SubmitAsync(again)).Status.Should().Be(410);
@@ -62,12 +62,12 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         using var attacker = new PlainBrowser();
         using var victim = new PlainBrowser();
 
-        var begun = await attacker.SubmitAsync(await attacker.OpenAsync(link));
-        var back = await victim.ConsentAsync(begun.Redirect!, "victim");
+        var started = await attacker.SubmitAsync(await attacker.OpenAsync(link));
+        var back = await victim.ConsentAsync(started.Redirect!, "victim");
         var page = await SelfServiceFixture.EndAsync(victim, back);
 
         page.Status.Should().Be(403);
-        page.Text.Should().Contain("begun in another browser");
+        page.Text.Should().Contain("started in another browser");
         (await SelfServiceFixture.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt has used the state up");
         await fixture.IsUnchangedAsync("victim");
     }
@@ -97,10 +97,10 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback"))).Status.Should().Be(403);
 
         // The object was changed between the start and the end of the flow, so the expected identity may be another one.
-        var begun = await browser.SubmitAsync(await browser.OpenAsync(mine));
+        var started = await browser.SubmitAsync(await browser.OpenAsync(mine));
         await fixture.Operators.PatchSpecAsync("mine", """{"identity": "somebody-else@example.com"}""");
         await fixture.Operators.SeesAsync("mine", "Stalled", "True");
-        var late = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "mine"));
+        var late = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(started.Redirect!, "mine"));
         late.Status.Should().BeOneOf(409, 403);
         await fixture.IsUnchangedAsync("mine");
         await fixture.IsUnchangedAsync("other");
@@ -114,10 +114,10 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var link = await fixture.LinkAsync("marcus", "marcus@example.com");
         using var browser = new PlainBrowser();
 
-        var begun = await browser.SubmitAsync(await browser.OpenAsync(link));
-        var wrong = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "eve"));
-        begun = await browser.SubmitAsync(await browser.OpenAsync(link));
-        var denied = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "marcus", allow: false));
+        var started = await browser.SubmitAsync(await browser.OpenAsync(link));
+        var wrong = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(started.Redirect!, "eve"));
+        started = await browser.SubmitAsync(await browser.OpenAsync(link));
+        var denied = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(started.Redirect!, "marcus", allow: false));
 
         wrong.Status.Should().Be(403);
         wrong.Text.Should().Contain("another account").And.NotContain("marcus@example.com", "who is expected is not told to a stranger");

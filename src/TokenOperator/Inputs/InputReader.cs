@@ -17,7 +17,7 @@ namespace TokenOperator.Inputs;
 /// </summary>
 public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> secrets)
 {
-    private const int MostClients = 1000;
+    private const int MaxClients = 1000;
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
     private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
@@ -31,7 +31,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
         }
 
-        if (_clients.Count > MostClients)
+        if (_clients.Count > MaxClients)
             _clients.Clear();
         // After a restart, many objects need the same client at once. One request serves all of them, even if one stops waiting.
         var entry = _clients.AddOrUpdate(

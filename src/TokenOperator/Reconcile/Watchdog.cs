@@ -21,10 +21,10 @@ public sealed partial class Watchdog : BackgroundService
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxSilence = TimeSpan.FromMinutes(1);
 
     /// <summary>Longer than a reconcile may take. While reconciles start or end within this time, the workers are alive.</summary>
-    private static readonly TimeSpan LongestStandstill = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan MaxStandstill = TimeSpan.FromMinutes(5);
 
     private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
     private readonly IReconcileQueue<V1Alpha1OAuthToken> _queue;
@@ -57,7 +57,7 @@ public sealed partial class Watchdog : BackgroundService
     }
 
     /// <summary>False if only a restart helps: the timer no longer fires, or objects are overdue and no worker has started or ended a reconcile for 5 minutes.</summary>
-    public bool IsAlive => _time.GetElapsedTime(Volatile.Read(ref _beatAt)) < LongestSilence && !_standsStill;
+    public bool IsAlive => _time.GetElapsedTime(Volatile.Read(ref _beatAt)) < MaxSilence && !_standsStill;
 
     /// <summary>The number of completed rounds.</summary>
     internal int Beats => Volatile.Read(ref _beats);
@@ -109,7 +109,7 @@ public sealed partial class Watchdog : BackgroundService
             .Where(entity => entity.Metadata.DeletionTimestamp is null && _schedule.IsOverdue(entity.Key(), Margin))
             .Select(entity => entity.Key())
             .ToList();
-        _standsStill = overdue.Count > 0 && _schedule.SinceLastRecord > LongestStandstill;
+        _standsStill = overdue.Count > 0 && _schedule.SinceLastRecord > MaxStandstill;
         _overdue.Add(overdue.Count);
         if (overdue.Count == 0)
             return;

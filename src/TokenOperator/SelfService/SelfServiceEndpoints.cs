@@ -33,7 +33,7 @@ public static partial class SelfServiceEndpoints
         {
             ["", "authorize", "callback"] when get => EndAsync(context, flow, settings),
             ["", "authorize", "outcome"] when get => ShowOutcomeAsync(context, settings),
-            ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.LookAsync(new NamespacedName(ns, name), ticket, ct), settings),
+            ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.ShowAsync(new NamespacedName(ns, name), ticket, ct), settings),
             ["", "authorize", _, _, _] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
                 PageResponse.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site sent this request, so the consent was not started. Open the link itself."),
             ["", "authorize", var ns, var name, var ticket] when HttpMethods.IsPost(request.Method) =>

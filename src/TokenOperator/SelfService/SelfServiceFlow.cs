@@ -45,7 +45,7 @@ public sealed partial class SelfServiceFlow(
     private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
 
     /// <summary>The page of a link. It can be opened any number of times, because programs that preview links open it, too.</summary>
-    public Task<Step> LookAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
+    public Task<Step> ShowAsync(NamespacedName owner, string ticket, CancellationToken ct) => GuardedAsync(async () =>
         await FindAsync(owner, ticket, ct) switch
         {
             (_, { } refusal) => refusal,
@@ -76,7 +76,7 @@ public sealed partial class SelfServiceFlow(
             new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid), found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
         if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, ct))
             return new Step(429, "Not now", "Too many consents for this OAuthToken are pending. Nothing was changed; try again in a few minutes.");
-        LogBegun(owner);
+        LogStarted(owner);
         return new Step(303, "", "") { Redirect = address, Browser = browser };
     });
 
@@ -114,7 +114,7 @@ public sealed partial class SelfServiceFlow(
     });
 
     private Task<(Found? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken ct) =>
-        entities.Get(owner) is { } entity && links.IsGood(entity, ticket, time.GetUtcNow())
+        entities.Get(owner) is { } entity && links.IsValid(entity, ticket, time.GetUtcNow())
             ? CheckAsync(entity, ct)
             : Task.FromResult<(Found?, Step?)>((null, Unknown));
 
@@ -171,7 +171,7 @@ public sealed partial class SelfServiceFlow(
         V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
 
     [LoggerMessage(221, LogLevel.Information, "A browser was redirected to the provider for the consent that {Object} needs")]
-    private partial void LogBegun(NamespacedName @object);
+    private partial void LogStarted(NamespacedName @object);
 
     [LoggerMessage(222, LogLevel.Information, "{Object} has a new consent through its link")]
     private partial void LogDone(NamespacedName @object);

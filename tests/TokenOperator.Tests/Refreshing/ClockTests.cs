@@ -40,8 +40,8 @@ public sealed class ClockTests : IDisposable
     private async Task<AccountRecord> FindAsync() =>
         _fixture.Accounts.TryGet(Row.Key)?.Record ?? (await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None))!;
 
-    /// <summary>One look, and a refresh if that is what it leads to.</summary>
-    private async Task<bool> LookAsync()
+    /// <summary>Decides once, and refreshes if that is the decision.</summary>
+    private async Task<bool> ReconcileAsync()
     {
         var decision = ReconcilePolicy.Decide(new ReconcileInput
         {
@@ -77,7 +77,7 @@ public sealed class ClockTests : IDisposable
             // What comes from Postgres again is no younger for it.
             if (minute % 7 == 0)
                 await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None);
-            if (await LookAsync())
+            if (await ReconcileAsync())
             {
                 refreshes++;
                 issued = _time.GetTimestamp();
@@ -94,11 +94,11 @@ public sealed class ClockTests : IDisposable
     public async Task A_backoff_does_not_last_a_day_longer_because_the_clock_was_set_back()
     {
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
-        (await LookAsync()).Should().BeTrue();
+        (await ReconcileAsync()).Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
         await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None);
         _time.Advance(TimeSpan.FromMinutes(5));
-        (await LookAsync()).Should().BeTrue();
+        (await ReconcileAsync()).Should().BeTrue();
 
         _fixture.Leadership.Renew();
         var restarted = _fixture.NewRepository();
@@ -112,16 +112,16 @@ public sealed class ClockTests : IDisposable
     {
         var end = _time.GetUtcNow().AddHours(1);
         _fixture.Store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
-        (await LookAsync()).Should().BeFalse();
+        (await ReconcileAsync()).Should().BeFalse();
         _time.Advance(TimeSpan.FromMinutes(50));
         _time.Jump = TimeSpan.FromDays(-1);
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
-        (await LookAsync()).Should().BeTrue();
+        (await ReconcileAsync()).Should().BeTrue();
 
-        (await LookAsync()).Should().BeFalse("it backs off");
+        (await ReconcileAsync()).Should().BeFalse("it backs off");
         _time.Advance(TimeSpan.FromMinutes(11));
         _fixture.Accounts.Now(Row.Key).Should().BeAfter(end);
-        (await LookAsync()).Should().BeTrue("the time to wait is over");
+        (await ReconcileAsync()).Should().BeTrue("the time to wait is over");
     }
 
     [Fact]

@@ -48,13 +48,13 @@ public sealed class AuthorizationLinksTests
         var link = Links.For(null, Marcus, Dead, Now)!;
         var ticket = Ticket(link);
 
-        Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(59)).Should().BeTrue();
-        Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("its time is over");
-        Links.IsGood(Object("marcus", Links.For(null, Marcus, Dead, Now)), ticket, Now).Should().BeFalse("another has taken its place");
-        Links.IsGood(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed any more");
-        Links.IsGood(Object("other", link), ticket, Now).Should().BeFalse();
-        Links.IsGood(Object("marcus", link), "", Now).Should().BeFalse();
-        Links.IsGood(Object("marcus", link), ticket[..^1], Now).Should().BeFalse();
+        Links.IsValid(Object("marcus", link), ticket, Now.AddMinutes(59)).Should().BeTrue();
+        Links.IsValid(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("its time is over");
+        Links.IsValid(Object("marcus", Links.For(null, Marcus, Dead, Now)), ticket, Now).Should().BeFalse("another has taken its place");
+        Links.IsValid(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed any more");
+        Links.IsValid(Object("other", link), ticket, Now).Should().BeFalse();
+        Links.IsValid(Object("marcus", link), "", Now).Should().BeFalse();
+        Links.IsValid(Object("marcus", link), ticket[..^1], Now).Should().BeFalse();
     }
 
     [Theory]

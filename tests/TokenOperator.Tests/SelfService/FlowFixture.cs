@@ -106,7 +106,7 @@ internal sealed class FlowFixture : IAsyncDisposable
         });
     }
 
-    public Task<Step> LookAsync(string? ticket = null) => Flow.LookAsync(Owner, ticket ?? Ticket, CancellationToken.None);
+    public Task<Step> ShowAsync(string? ticket = null) => Flow.ShowAsync(Owner, ticket ?? Ticket, CancellationToken.None);
 
     public Task<Step> BeginAsync(string? ticket = null) => Flow.BeginAsync(Owner, ticket ?? Ticket, CancellationToken.None);
 

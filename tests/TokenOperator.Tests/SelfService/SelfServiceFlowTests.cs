@@ -20,8 +20,8 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [Fact]
     public async Task The_page_of_a_link_offers_to_start_and_does_not_use_up_the_link()
     {
-        var first = await Fixture.LookAsync();
-        var second = await Fixture.LookAsync();
+        var first = await Fixture.ShowAsync();
+        var second = await Fixture.ShowAsync();
 
         first.Should().Be(second);
         (first.Status, first.IsOffer, first.Redirect, first.Browser).Should().Be((200, true, null, null));
@@ -172,9 +172,9 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [Fact]
     public async Task A_link_with_another_ticket_is_unknown()
     {
-        (await Fixture.LookAsync("1.made-up")).Status.Should().Be(410);
+        (await Fixture.ShowAsync("1.made-up")).Status.Should().Be(410);
         (await Fixture.BeginAsync("1.made-up")).Status.Should().Be(410);
-        (await Fixture.Flow.LookAsync(new("mail", "nobody"), Fixture.Ticket, CancellationToken.None)).Should().Be(await Fixture.LookAsync("1.made-up"), "whether an object exists is not disclosed");
+        (await Fixture.Flow.ShowAsync(new("mail", "nobody"), Fixture.Ticket, CancellationToken.None)).Should().Be(await Fixture.ShowAsync("1.made-up"), "whether an object exists is not disclosed");
     }
 
     [Fact]
@@ -182,7 +182,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     {
         Fixture.Time.Advance(Fixture.Settings.LinkLifetime);
 
-        (await Fixture.LookAsync()).Status.Should().Be(410);
+        (await Fixture.ShowAsync()).Status.Should().Be(410);
         (await Fixture.BeginAsync()).Status.Should().Be(410);
     }
 
@@ -195,7 +195,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [InlineData("an object that is being deleted")]
     public async Task A_foreign_row_is_indistinguishable_from_a_missing_one(string what)
     {
-        var unknown = await Fixture.LookAsync("1.made-up");
+        var unknown = await Fixture.ShowAsync("1.made-up");
         Fixture.Put(spec => spec with { Suspend = what == "a suspended object" }, deletedAt: what == "an object that is being deleted" ? Fixture.Time.GetUtcNow().UtcDateTime : null);
         Fixture.Store.Row = what switch
         {
@@ -206,7 +206,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
             _ => Fixture.Row,
         };
 
-        (await Fixture.LookAsync()).Should().Be(unknown);
+        (await Fixture.ShowAsync()).Should().Be(unknown);
         (await Fixture.BeginAsync()).Should().Be(unknown);
     }
 
@@ -214,10 +214,10 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     public async Task An_account_that_works_needs_no_consent()
     {
         Fixture.Store.Row = Fixture.Row with { Failure = null };
-        (await Fixture.LookAsync()).Should().Match<Step>(step => step.Status == 410 && !step.IsOffer);
+        (await Fixture.ShowAsync()).Should().Match<Step>(step => step.Status == 410 && !step.IsOffer);
 
         Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
-        (await Fixture.LookAsync()).IsOffer.Should().BeTrue("a scope is missing");
+        (await Fixture.ShowAsync()).IsOffer.Should().BeTrue("a scope is missing");
     }
 
     [Fact]
@@ -226,7 +226,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
         Fixture.Put(spec => spec with { Identity = null });
         Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Identity = null } };
 
-        var step = await Fixture.LookAsync();
+        var step = await Fixture.ShowAsync();
 
         (step.Status, step.IsOffer).Should().Be((403, false));
         step.Text.Should().Contain("spec.identity");
@@ -237,7 +237,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     {
         Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Scopes = [] } };
 
-        var step = await Fixture.LookAsync();
+        var step = await Fixture.ShowAsync();
 
         step.Status.Should().Be(403);
         step.Text.Should().Contain("spec.scopes");
@@ -313,7 +313,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     {
         var (browser, state) = await Fixture.BegunAsync();
         Fixture.Store.IsAway = true;
-        var away = await Fixture.LookAsync();
+        var away = await Fixture.ShowAsync();
 
         away.Status.Should().Be(503);
         away.Text.Should().NotContain("memory");
@@ -323,7 +323,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
 
         Fixture.Store.IsAway = false;
         Fixture.Store.Fault = new UnreadableRowException(Fixture.Row.Key, "its key is missing.");
-        (await Fixture.LookAsync()).Should().Be(away);
+        (await Fixture.ShowAsync()).Should().Be(away);
     }
 
     private void IsUnchanged()
