@@ -9,7 +9,7 @@ namespace TokenOperator.Postgres;
 /// which it has not read yet needs a second one, to keep what an application stores in the document. A method throws
 /// <see cref="StoreUnavailableException"/> when the database cannot be used now (unreachable, read-only, full, too slow), with a
 /// message that contains host and database and never a password. A method that returns one row throws
-/// <see cref="UnreadableRowException"/> when the row is there and cannot be read.
+/// <see cref="UnreadableRowException"/> when the row exists and cannot be read.
 /// </summary>
 public interface ITokenStore
 {
@@ -50,7 +50,7 @@ public interface ITokenStore
     /// <summary>
     /// Imports a seed. Without <paramref name="replacesGeneration"/>, it inserts the row; null when the row exists. With it, it
     /// replaces the tokens of the row at exactly that generation and clears its failures; null when the row has another generation.
-    /// What an application stores beside the tokens stays. <paramref name="ns"/> is added to a row that no namespace may use yet.
+    /// What an application stores next to the tokens stays. <paramref name="ns"/> is added to a row that no namespace may use yet.
     /// </summary>
     Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct);
 
@@ -80,7 +80,7 @@ public interface ITokenStore
 
     /// <summary>
     /// The accounts that other processes change, as they change (LISTEN). Null means that any account may have changed, because the
-    /// connection is new. The stream begins when the database has been migrated; until then it waits. It reconnects automatically
+    /// connection is new. The stream starts when the database has been migrated. Until then, it waits. It reconnects automatically
     /// and ends only with <paramref name="ct"/>.
     /// </summary>
     IAsyncEnumerable<AccountKey?> WatchAsync(CancellationToken ct);

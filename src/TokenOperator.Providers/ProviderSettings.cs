@@ -12,8 +12,8 @@ public static partial class ProviderSettings
 
     private static readonly Setting<Uri?> TokenEndpoint = Setting.Address(
         Prefix + "NAME__TokenEndpoint",
-        "Address for refresh requests. It adds a provider `NAME` that uses the same protocol, or moves `google` to a compatible server.",
-        "google: Google's", "an absolute address that begins with https://");
+        "Address for refresh requests. It adds a provider `NAME` that uses the same protocol, or makes `google` use a compatible server.",
+        "google: Google's", "an absolute address that starts with https://");
 
     private static readonly Setting<Uri?> RevocationEndpoint = Setting.Address(
         Prefix + "NAME__RevocationEndpoint", "Address for revocation requests.", "google: Google's", TokenEndpoint.Expected);

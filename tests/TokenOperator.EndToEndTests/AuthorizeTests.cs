@@ -2,7 +2,7 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary><c>kubectl oauthtoken authorize</c> against a real API server, a real operator and an authorization server that nobody here wrote.</summary>
+/// <summary><c>kubectl oauthtoken authorize</c> against a real API server, a real operator and a third-party authorization server.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class AuthorizeTests(ClusterFixture cluster)
 {
@@ -29,7 +29,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         (await fixture.Operators.StoredDocumentAsync("marcus")).Should().Contain("\"account\":\"marcus@example.com\"").And.Contain("\"subject\":\"marcus\"");
         (await fixture.Server.IsActiveAsync((await fixture.Operators.SecretAsync("marcus"))!["access_token"]!)).Should().BeTrue();
 
-        // Somebody else's account, now that one is on record.
+        // Someone else's account, now that an identity is on record.
         await fixture.EndGrantAsync("marcus");
         var seed = (await fixture.Operators.SecretAsync("marcus-seed"))!.Version;
         await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
@@ -41,7 +41,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             run.Output.Should().Contain("another account").And.Contain("the consent is from eve@example.com, but marcus@example.com is expected");
         }
 
-        (await fixture.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a consent that is refused changes nothing");
+        (await fixture.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a refused consent changes nothing");
         (await fixture.Operators.GetAsync("marcus")).Status("Stalled").Should().Be("True");
     }
 

@@ -28,7 +28,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     }
 
     [Theory]
-    [InlineData("", "", "which image? *")]
+    [InlineData("", "", "no image was given; *")]
     [InlineData("my image:1", "", "\"my image:1\" is not the name of an image: *")]
     [InlineData("registry/name:", "", "\"registry/name:\" is not the name of an image: *")]
     [InlineData(Image, "Mail", "\"Mail\" is not the name of a namespace*")]
@@ -48,7 +48,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     {
         var result = await cluster.RunScriptAsync("deploy.sh", [Image], kubeconfig: "/nonexistent");
         result.ExitCode.Should().Be(1);
-        result.Errors.Should().Contain("deploy: no cluster answers (above): point KUBECONFIG at yours");
+        result.Errors.Should().Contain("deploy: the cluster does not answer (see above); set KUBECONFIG");
     }
 
     [Fact]

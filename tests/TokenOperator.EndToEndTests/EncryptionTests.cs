@@ -65,7 +65,7 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
         await fixture.RequestRefreshAsync("moved");
         (await fixture.SeesAsync("moved", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled").Should().Contain("another account");
         (await fixture.QueryAsync("select token_data from oauth_tokens where account = 'moved'")).Should().Be(before);
-        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "it opens for its own account alone");
+        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "it can be decrypted only for its own account");
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
         suspended.ExitCode.Should().Be(0, "its token is still valid");
         suspended.Output.Should().Contain($"Next: kubectl oauthtoken resume resting -n {_fixture.Namespace}");
         (await _person.RunAsync("refresh", "resting")).ExitCode.Should().Be(5);
-        (await _fixture.GetAsync("resting")).Json["metadata"]!["annotations"]?["tokenoperator.dev/refresh-requested-at"].Should().BeNull("what is refused changes nothing");
+        (await _fixture.GetAsync("resting")).Json["metadata"]!["annotations"]?["tokenoperator.dev/refresh-requested-at"].Should().BeNull("a refused command changes nothing");
         (await _person.RunAsync("suspend", "resting")).Output.Should().Contain("is already suspended");
 
         (await _person.RunAsync("resume", "resting")).ExitCode.Should().Be(0);
@@ -118,7 +118,7 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
         (await _fixture.SecretAsync("strict-seed")).Should().BeNull();
         (await _person.RunAsync("seed", "strict", "--from-file", "/does/not/exist")).ExitCode.Should().Be(2);
 
-        await _fixture.WriteSecretAsync("strict-seed", "password", "of somebody else");
+        await _fixture.WriteSecretAsync("strict-seed", "password", "of someone else");
         var taken = await _person.RunAsync("seed", "strict", "--from-file", await FileAsync("token"));
         taken.ExitCode.Should().Be(5);
         (await _fixture.SecretAsync("strict-seed"))!.Keys.Should().Equal("password");

@@ -26,7 +26,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
         var again = await fixture.RunVerbAsync("seed", file, "--account", "typed", "--namespace", fixture.Namespace);
         again.ExitCode.Should().Be(0, "the same file again changes nothing");
         await File.WriteAllTextAsync(file, """{"refresh_token": "another"}""");
-        (await fixture.RunVerbAsync("seed", file, "--account", "typed")).ExitCode.Should().Be(5, "what works is not overwritten unasked");
+        (await fixture.RunVerbAsync("seed", file, "--account", "typed")).ExitCode.Should().Be(5, "a working token is not overwritten without --replace");
         fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
     }
 

@@ -24,7 +24,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var ended = await browser.OpenAsync(fixture.AtReplica(back));
         var done = await browser.OpenAsync(ended.Redirect!);
 
-        offer.Status.Should().Be(200, "looking at a link uses nothing up");
+        offer.Status.Should().Be(200, "opening a link does not use it up");
         offer.Text.Should().Contain("marcus needs your consent");
         done.Status.Should().Be(200, done.Text);
         done.Text.Should().Contain("has your consent");
@@ -47,8 +47,8 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
 
         done.Address.Query.Should().BeEmpty("the code does not stay in the address bar");
         started.Headers["Set-Cookie"].Should().Contain("httponly").And.Contain("samesite=lax");
-        (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403, "a state is good once");
-        (await browser.OpenAsync(link)).Status.Should().Be(410, "a link is good until it has brought a token");
+        (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403, "a state is valid once");
+        (await browser.OpenAsync(link)).Status.Should().Be(410, "a link is valid until a consent succeeds");
         (await browser.SubmitAsync(again)).Status.Should().Be(410);
         fixture.Operators.Operator.Log.Should().NotContain(token);
     }
@@ -68,7 +68,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
 
         page.Status.Should().Be(403);
         page.Text.Should().Contain("started in another browser");
-        (await SelfServiceFixture.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt has used the state up");
+        (await SelfServiceFixture.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt used up the state");
         await fixture.IsUnchangedAsync("victim");
     }
 
@@ -84,7 +84,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         // The ticket of one object with the name of another.
         var swapped = new Uri(mine.AbsoluteUri.Replace("/mine/", "/other/", StringComparison.Ordinal));
         (await browser.OpenAsync(swapped)).Status.Should().Be(410);
-        (await browser.OpenAsync(new Uri(mine.AbsoluteUri.Replace("/mine/", "/nobody/", StringComparison.Ordinal)))).Status.Should().Be(410, "whether an object exists is told to nobody");
+        (await browser.OpenAsync(new Uri(mine.AbsoluteUri.Replace("/mine/", "/nobody/", StringComparison.Ordinal)))).Status.Should().Be(410, "whether an object exists is not disclosed");
 
         // The state of one flow with the cookie of another that started later.
         var first = await browser.SubmitAsync(await browser.OpenAsync(mine));
@@ -120,7 +120,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var denied = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(started.Redirect!, "marcus", allow: false));
 
         wrong.Status.Should().Be(403);
-        wrong.Text.Should().Contain("another account").And.NotContain("marcus@example.com", "who is expected is not told to a stranger");
+        wrong.Text.Should().Contain("another account").And.NotContain("marcus@example.com", "the expected identity is not disclosed to a stranger");
         denied.Text.Should().Contain("Consent was denied");
         await fixture.IsUnchangedAsync("marcus");
 
@@ -140,7 +140,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
 
         await Eventually.SeesAsync(() => browser.OpenAsync(old), page => page.Status == 410);
         var link = await Eventually.SeesAsync(async () => (await fixture.Operators.GetAsync("marcus"))["authorizationURL"], now => now is not null && now != old.AbsoluteUri);
-        link.Should().NotBe(old.AbsoluteUri, "a new one takes its place");
+        link.Should().NotBe(old.AbsoluteUri, "a new one replaces it");
 
         using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(link!)) { Headers = { { "Sec-Fetch-Site", "cross-site" } } };

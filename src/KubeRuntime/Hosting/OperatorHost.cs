@@ -27,7 +27,7 @@ public abstract class OperatorHealth
 /// Starts and stops the parts in order. At the start, the watches and the election run at once; the workers start when the caches are
 /// filled and this process leads. At the stop, the workers are drained, then the registered <see cref="IDrain"/>s in the time that is left, then the watches
 /// end, then the lease is released, then the queued events are sent. When the lease is lost, work in progress is aborted and the host
-/// stops, so that nothing of an old term goes on.
+/// stops, so that no work of an old term continues.
 /// </summary>
 internal sealed partial class OperatorHost(
     IEnumerable<IResourceWatch> watches,
@@ -76,11 +76,11 @@ internal sealed partial class OperatorHost(
         LogStopping(logger, options.Name);
         await _stopWork.CancelAsync();
         await _working;
-        var begun = time.GetTimestamp();
+        var started = time.GetTimestamp();
         foreach (var drain in _drains)
             drain.Close();
         var drained = await Task.WhenAll(_runners.Select(r => r.DrainAsync(options.DrainTimeout)));
-        var left = options.DrainTimeout - time.GetElapsedTime(begun);
+        var left = options.DrainTimeout - time.GetElapsedTime(started);
         var finished = await Task.WhenAll(_drains.Select(d => d.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero)));
         await _stopWatches.CancelAsync();
         await _watching;

@@ -4,9 +4,9 @@ using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Postgres.Encryption;
 
-/// <summary>How what is stored is encrypted: by the keyring at <c>Encryption__KeyringPath</c>, or, in so many words, <c>Encryption=None</c>.</summary>
+/// <summary>How stored tokens are encrypted: with the keyring at <c>Encryption__KeyringPath</c>, or not at all if <c>Encryption=None</c> says so explicitly.</summary>
 /// <param name="KeyringPath">A folder with keys, or null.</param>
-/// <param name="IsNone">True: written in plain text. With a keyring all the same, what is encrypted can still be read.</param>
+/// <param name="IsNone">True: tokens are written in plain text. With a keyring, encrypted rows can still be read.</param>
 public sealed record EncryptionSettings(string? KeyringPath, bool IsNone)
 {
     private static readonly Setting<string?> KeyringPathSetting = Setting.Text(

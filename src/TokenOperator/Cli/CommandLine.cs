@@ -29,13 +29,13 @@ public static class CommandLine
 
         // Errors are for the person who typed the command: a sentence, no stack trace.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
-        // By default, the process ends 2 s after a signal even if work is unfinished. The host of run has a time limit of its own.
+        // By default, the process ends 2 s after a signal even if work is unfinished. The host of run has its own time limit.
         if (parsed.CommandResult.Command is RootCommand or { Name: RunVerb })
             invocation.ProcessTerminationTimeout = Timeout.InfiniteTimeSpan;
         return await parsed.InvokeAsync(invocation);
     }
 
-    /// <summary>The command as it is typed, such as <c>token-operator accounts allow</c>.</summary>
+    /// <summary>The command as the user types it, such as <c>token-operator accounts allow</c>.</summary>
     private static string PathOf(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : "token-operator";
 

@@ -67,7 +67,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
     }
 
-    /// <summary>Says whether the Secret exists, and leaves it as it is.</summary>
+    /// <summary>Says whether the Secret exists, and does not change it.</summary>
     private SecretResult Find(V1Alpha1OAuthToken owner, string name) =>
         new(secrets.Get(new NamespacedName(owner.Metadata.NamespaceProperty, name)) is { Mark: not null } known && IsOwn(known, owner)
             ? SecretOutcome.Untouched
@@ -99,7 +99,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
-            // Another Secret has that name by now. It is not this object's to delete.
+            // Another Secret has that name now. This object must not delete it.
         }
 
         return true;

@@ -129,7 +129,7 @@ public sealed class OAuthTokenFinalizer(
         return null;
     }
 
-    /// <summary>The object as it is now: its policy can change while a revocation waits for the provider's share.</summary>
+    /// <summary>The current object: its policy can change while a revocation waits for the provider's share.</summary>
     private V1Alpha1OAuthToken Current(V1Alpha1OAuthToken entity) =>
         entities.Get(entity.Key()) is { } current && current.Metadata.Uid == entity.Metadata.Uid ? current : entity;
 

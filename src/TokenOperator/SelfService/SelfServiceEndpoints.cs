@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace TokenOperator.SelfService;
 
-/// <summary>The pages for people, on a port of their own, which serves neither probes nor metrics.</summary>
+/// <summary>The pages for people, on a separate port, which serves neither probes nor metrics.</summary>
 public static partial class SelfServiceEndpoints
 {
     /// <summary>Serves the pages on the port of <paramref name="settings"/>. Does nothing if they are off.</summary>

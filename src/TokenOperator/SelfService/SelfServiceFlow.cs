@@ -80,7 +80,7 @@ public sealed partial class SelfServiceFlow(
         return new Step(303, "", "") { Redirect = address, Browser = browser };
     });
 
-    /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, for the object as it is now.</summary>
+    /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, and only if the object has not changed.</summary>
     public Task<Step> EndAsync(string query, string? browser, CancellationToken ct) => GuardedAsync(async () =>
     {
         var response = AuthorizationResponse.Read(query);

@@ -109,7 +109,7 @@ public sealed class TestAssetsScriptTests : IDisposable
         (await first.WaitForExitAsync()).Should().Be(130);
         await Eventually.IsTrueAsync(() => !IsRunning(build));
         Directory.Exists(Ready).Should().BeFalse();
-        (await File.ReadAllTextAsync(first.LogFile)).Should().Contain("run again to go on");
+        (await File.ReadAllTextAsync(first.LogFile)).Should().Contain("to continue where it stopped");
 
         File.Delete(Path.Combine(_folder, "apt-get.log"));
         WriteDebian(build: Builds, unpacked: Path.Combine(Cache, "kubernetes.work", "tree", "unpacked"));

@@ -61,7 +61,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
 
         var requeueAfter = await ReconcileAsync(AddObject(spec: new V1Alpha1OAuthToken.EntitySpec()));
 
-        requeueAfter.Should().Be(ReconcilePolicy.RetryLeadership, "another process leads: that is no failure");
+        requeueAfter.Should().Be(ReconcilePolicy.RetryLeadership, "losing the lease to another process is not a failure");
         Runtime.Server.Requests.Should().BeEmpty();
     }
 
@@ -152,7 +152,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Runtime.Time.Advance(TimeSpan.FromMinutes(2));
         using var watcher = new ExpiryWatcher(Entities, Refreshing.Accounts, Statuses(), Refreshing.Leadership, Runtime.Time, NullLogger<ExpiryWatcher>.Instance);
 
-        (await watcher.CheckAsync(CancellationToken.None)).Should().Be(TimeSpan.FromSeconds(5), "the rejected write is tried again");
+        (await watcher.CheckAsync(CancellationToken.None)).Should().Be(TimeSpan.FromSeconds(5), "the rejected write is retried");
 
         Ready("alice").Status.Should().Be("True");
         Ready("bob").Status.Should().Be("False");

@@ -110,9 +110,9 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     {
         var answer = new TaskCompletionSource();
         _refreshing.Provider.Until = answer.Task;
-        var begun = await FinalizeAsync(Object("Revoke"));
-        Done(begun).Should().BeFalse();
-        begun.IsSuccess.Should().BeTrue("nothing has failed");
+        var pending = await FinalizeAsync(Object("Revoke"));
+        Done(pending).Should().BeFalse();
+        pending.IsSuccess.Should().BeTrue("nothing has failed");
         Done(await FinalizeAsync(Object("Revoke"))).Should().BeFalse();
         _refreshing.Provider.Revoked.Should().Equal("refresh-1");
 

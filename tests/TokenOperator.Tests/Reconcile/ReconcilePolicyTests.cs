@@ -162,7 +162,7 @@ public sealed class ReconcilePolicyTests
         ReconcilePolicy.Missing(wanting).Should().Be(InputKind.Seed);
         ReconcilePolicy.Decide(wanting with { Seed = Found(Granting("admin", "send")) }).Should().BeOfType<Decision.Import>();
         Published(wanting with { Seed = Found(Granting("send")) }).Problem!.Reason.Should().Be(Reasons.ScopesMissing);
-        Published(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token that has what is asked for is left alone");
+        Published(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token with all requested scopes is not replaced");
     }
 
     private static DesiredState? Meanwhile(ReconcileInput input) => ReconcilePolicy.Decide(input).Should().BeOfType<Decision.Refresh>().Which.Meanwhile;
@@ -344,7 +344,7 @@ public sealed class ReconcilePolicyTests
     public void A_dead_token_is_retried_immediately_when_what_it_waits_for_changes()
     {
         var dead = Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20)));
-        Published(With(dead, Client, SeedOf("refresh"))).NextRefresh.Should().Be(Now.AddHours(20), "one probe a day");
+        Published(With(dead, Client, SeedOf("refresh"))).NextRefresh.Should().Be(Now.AddHours(20), "a dead token is tried once a day");
         ReconcilePolicy.Decide(With(dead, OtherClient, SeedOf("refresh"))).Should().BeOfType<Decision.Refresh>("the client changed");
         ReconcilePolicy.Decide(With(dead, Client, SeedOf("refresh")) with { SpecChanged = true }).Should().BeOfType<Decision.Refresh>("the spec changed");
         ReconcilePolicy.Decide(With(dead, Client, SeedOf("another"))).Should().BeOfType<Decision.Import>("the seed changed").Which.Replaces.Should().Be(dead);

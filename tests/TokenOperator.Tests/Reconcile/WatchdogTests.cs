@@ -57,7 +57,7 @@ public sealed class WatchdogTests : IDisposable
 
         _schedule.Record(Key, TimeSpan.FromMinutes(45));
         Pass(TimeSpan.FromMinutes(45));
-        _queue.Queued.Should().HaveCount(1, "it was looked at");
+        _queue.Queued.Should().HaveCount(1, "it was reconciled");
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public sealed class WatchdogTests : IDisposable
 
         await _watchdog.StopAsync(CancellationToken.None);
         _time.Jump = TimeSpan.FromDays(1);
-        _watchdog.IsAlive.Should().BeTrue("a jump of the wall clock is no silence");
+        _watchdog.IsAlive.Should().BeTrue("a jump of the wall clock does not count");
         _time.Advance(TimeSpan.FromMinutes(1));
         _watchdog.IsAlive.Should().BeFalse();
     }

@@ -159,7 +159,7 @@ public sealed class AccountRefresherTests : IDisposable
         _time.Advance(TimeSpan.FromMinutes(7));
         var twice = (await RefreshAsync(once))!;
         twice.Failure.Should().BeEquivalentTo(new { Kind = FailureKind.RateLimited, Count = 2, At = _time.GetUtcNow(), RetryAt = _time.GetUtcNow().AddMinutes(7), InputsFingerprint = "inputs" });
-        _fixture.Store.Row!.Token.RefreshToken.Should().NotBeNull("no answer deletes a refresh token");
+        _fixture.Store.Row!.Token.RefreshToken.Should().NotBeNull("no response deletes a refresh token");
     }
 
     [Fact]

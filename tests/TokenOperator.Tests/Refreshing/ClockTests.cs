@@ -121,7 +121,7 @@ public sealed class ClockTests : IDisposable
         (await ReconcileAsync()).Should().BeFalse("it backs off");
         _time.Advance(TimeSpan.FromMinutes(11));
         _fixture.Accounts.Now(Row.Key).Should().BeAfter(end);
-        (await ReconcileAsync()).Should().BeTrue("the time to wait is over");
+        (await ReconcileAsync()).Should().BeTrue("the backoff is over");
     }
 
     [Fact]
@@ -131,13 +131,13 @@ public sealed class ClockTests : IDisposable
         var guard = new LeadershipGuard(leadership, _time);
         guard.IsLeader.Should().BeTrue();
         _time.Jump = TimeSpan.FromHours(1);
-        guard.IsLeader.Should().BeFalse("another one may lead since long, and the monotonic clock saw nothing of it");
+        guard.IsLeader.Should().BeFalse("another process may lead for a long time already, and the monotonic clock did not advance");
         _time.Advance(TimeSpan.FromSeconds(14));
         guard.IsLeader.Should().BeFalse();
         _time.Advance(TimeSpan.FromSeconds(2));
         guard.IsLeader.Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
-        guard.IsLeader.Should().BeTrue("no machine sleeps backwards");
+        guard.IsLeader.Should().BeTrue("a jump back of the wall clock is not a sleep");
         leadership.IsLeading = false;
         guard.IsLeader.Should().BeFalse();
     }

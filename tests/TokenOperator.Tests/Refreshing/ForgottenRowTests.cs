@@ -43,8 +43,8 @@ public sealed class ForgottenRowTests : IDisposable
     {
         var newest = await RefreshAsync(Row);
         _fixture.Store.Row = Row;
-        (await AttemptAsync(newest)).Should().BeOfType<RefreshOutcome.ClaimHeld>("it is tried again after seconds");
-        _fixture.Accounts.IsPending(Row.Key).Should().BeTrue("nobody else has it");
+        (await AttemptAsync(newest)).Should().BeOfType<RefreshOutcome.ClaimHeld>("it is retried after seconds");
+        _fixture.Accounts.IsPending(Row.Key).Should().BeTrue("no one else has it");
 
         var next = await RefreshAsync(_fixture.Accounts.TryGet(Row.Key)!.Value.Record);
         _fixture.Provider.Asked.Should().Equal(["refresh-7", "refresh-8"], "one that was used ends the grant");
@@ -99,8 +99,8 @@ public sealed class ForgottenRowTests : IDisposable
     public async Task A_new_row_whose_generation_starts_at_0_again_is_accepted_unchanged(AccountRecord row)
     {
         await RefreshAsync(Row);
-        _fixture.Store.Row = row with { Token = new TokenSet { RefreshToken = new SecretValue("of somebody else") } };
-        (await ReadAsync())!.Token.RefreshToken!.Reveal().Should().Be("of somebody else");
+        _fixture.Store.Row = row with { Token = new TokenSet { RefreshToken = new SecretValue("of someone else") } };
+        (await ReadAsync())!.Token.RefreshToken!.Reveal().Should().Be("of someone else");
         await _fixture.Accounts.ReloadAsync(CancellationToken.None);
         _fixture.Accounts.PendingCount.Should().Be(0);
     }

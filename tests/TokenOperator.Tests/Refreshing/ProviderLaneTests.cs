@@ -48,7 +48,7 @@ public sealed class ProviderLaneTests
         for (var second = 0; second < 5; second++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
-            Add(lane, 1000 + second, Start.AddDays(1)).Should().BeFalse("others wait already");
+            Add(lane, 1000 + second, Start.AddDays(1)).Should().BeFalse("others are already waiting");
         }
 
         _started.Should().Equal(0, 99, -10, 5, 20, 30);
@@ -117,7 +117,7 @@ public sealed class ProviderLaneTests
         for (var from = 0; from < asked.Count; from++)
         {
             var within = asked.Skip(from).TakeWhile(at => at < asked[from].AddSeconds(10)).Count();
-            within.Should().BeLessThanOrEqualTo(burst + (perSecond * 11), "the outage itself is no reason to ask more often either");
+            within.Should().BeLessThanOrEqualTo(burst + (perSecond * 11), "the outage does not cause more requests either");
         }
     }
 
@@ -130,7 +130,7 @@ public sealed class ProviderLaneTests
         foreach (var number in shuffled)
             Add(lane, number, Start.AddSeconds(number));
 
-        _started.Should().HaveCount(10, "the burst goes to the first that come");
+        _started.Should().HaveCount(10, "the burst goes to the first jobs");
         for (var second = 1; second <= 99; second++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));

@@ -86,7 +86,7 @@ public sealed class RefreshSchedulerTests : IDisposable
         _fixture.Provider.Asked.Should().BeEmpty();
         var ended = Find(Owner).Should().BeOfType<RefreshState.Ended>().Subject;
         ended.Outcome.Should().BeOfType<RefreshOutcome.NotStored>();
-        ended.Attended.Should().BeNull("the refresh is still to be done");
+        ended.Attended.Should().BeNull("the request is still pending");
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class RefreshSchedulerTests : IDisposable
         Start(Owner, "now", isStillWanted: false);
         _fixture.Provider.Asked.Should().BeEmpty();
         _fixture.Store.Calls.Should().BeEmpty();
-        _fixture.Queue.Owners.Should().Equal([Owner], "the object decides anew");
+        _fixture.Queue.Owners.Should().Equal([Owner], "the object is reconciled again");
         var ended = Find(Owner).Should().BeOfType<RefreshState.Ended>().Subject;
         ended.Outcome.Should().BeOfType<RefreshOutcome.Withdrawn>();
         ended.Attended.Should().BeNull();

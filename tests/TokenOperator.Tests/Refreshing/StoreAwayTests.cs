@@ -154,8 +154,8 @@ public sealed class StoreAwayTests : IDisposable
         _fixture.Store.IsAway = true;
         var held = (await RefreshAsync())!;
         _fixture.Store.IsAway = false;
-        _fixture.Store.Row = Row with { Generation = 9, Token = Row.Token with { RefreshToken = new SecretValue("seeded anew") } };
-        (await RefreshAsync(held))!.Token.RefreshToken!.Reveal().Should().Be("seeded anew");
+        _fixture.Store.Row = Row with { Generation = 9, Token = Row.Token with { RefreshToken = new SecretValue("seeded again") } };
+        (await RefreshAsync(held))!.Token.RefreshToken!.Reveal().Should().Be("seeded again");
         _fixture.Accounts.PendingCount.Should().Be(0);
         _fixture.Provider.Asked.Should().HaveCount(1);
     }

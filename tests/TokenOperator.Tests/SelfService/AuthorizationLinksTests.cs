@@ -21,7 +21,7 @@ public sealed class AuthorizationLinksTests
         Links.For(null, Marcus, Dead, Now).Should().MatchRegex(@"^https://tokens\.example\.com/here/authorize/mail/marcus/\d+\.[-_A-Za-z0-9]{43}$");
         Links.For(null, Marcus, null, Now).Should().BeNull();
         Links.For(null, Marcus, Dead with { Reason = Reasons.ClientRejected }, Now).Should().BeNull("a consent does not help");
-        Links.For(null, Marcus, Dead with { Reason = Reasons.SeedMissing }, Now).Should().BeNull("nobody is told which accounts there are");
+        Links.For(null, Marcus, Dead with { Reason = Reasons.SeedMissing }, Now).Should().BeNull("which accounts exist is not disclosed");
         Links.For(null, Marcus, Dead with { NeedsHuman = false }, Now).Should().BeNull();
         new AuthorizationLinks(new SelfServiceSettings()).For(null, Marcus, Dead, Now).Should().BeNull("it is off by default");
     }
@@ -49,9 +49,9 @@ public sealed class AuthorizationLinksTests
         var ticket = Ticket(link);
 
         Links.IsValid(Object("marcus", link), ticket, Now.AddMinutes(59)).Should().BeTrue();
-        Links.IsValid(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("its time is over");
-        Links.IsValid(Object("marcus", Links.For(null, Marcus, Dead, Now)), ticket, Now).Should().BeFalse("another has taken its place");
-        Links.IsValid(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed any more");
+        Links.IsValid(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("it has expired");
+        Links.IsValid(Object("marcus", Links.For(null, Marcus, Dead, Now)), ticket, Now).Should().BeFalse("a newer link replaced it");
+        Links.IsValid(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed");
         Links.IsValid(Object("other", link), ticket, Now).Should().BeFalse();
         Links.IsValid(Object("marcus", link), "", Now).Should().BeFalse();
         Links.IsValid(Object("marcus", link), ticket[..^1], Now).Should().BeFalse();

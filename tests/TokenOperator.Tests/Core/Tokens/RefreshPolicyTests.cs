@@ -96,7 +96,7 @@ public sealed class RefreshPolicyTests
     {
         var token = Token(TimeSpan.FromHours(1));
         RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddDays(-1)).Should().Be(DateTimeOffset.MinValue);
-        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddSeconds(-50)).Should().BeAfter(Start, "two machines' clocks may differ by so much");
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddSeconds(-50)).Should().BeAfter(Start, "the clocks of two machines may differ by this much");
     }
 
     [Theory]

@@ -34,7 +34,7 @@ public sealed class FinalizerTests : IAsyncLifetime
         await _operator.UntilAsync("reconcile lamp");
 
         seen.Should().Equal(TestOperator.FinalizerName);
-        Script.Count("reconcile").Should().Be(1, "a write of its own does not trigger a reconcile");
+        Script.Count("reconcile").Should().Be(1, "its own write does not trigger a reconcile");
     }
 
     [Fact]

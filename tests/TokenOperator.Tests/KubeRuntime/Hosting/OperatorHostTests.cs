@@ -97,7 +97,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
 
         var stop = running.DisposeAsync().AsTask();
         await drain.Closed.Task.WaitAsync(TimeSpan.FromSeconds(20));
-        drain.Timeout.Should().BeNull("a worker is still at work");
+        drain.Timeout.Should().BeNull("a worker is still running");
         gate.SetResult();
         await stop;
 
