@@ -66,7 +66,7 @@ lookup() {
 
 served=$(lookup configmap token-operator-settings 'jsonpath={.data.Namespaces}')
 if [[ -z ${2:-} && -n $served ]]; then
-  say "the operator still serves $served alone; to serve all namespaces, delete the ConfigMap token-operator-settings, then run: kubectl rollout restart deployment/token-operator -n $system"
+  say "the operator still serves only $served; to serve all namespaces, delete the ConfigMap token-operator-settings, then run: kubectl rollout restart deployment/token-operator -n $system"
 elif [[ -n ${2:-} && -n $(lookup clusterrolebinding token-operator) ]]; then
   say "the cluster still has the permissions of an install for all namespaces; to remove them: kubectl delete clusterrolebinding,clusterrole token-operator"
 fi

@@ -105,7 +105,7 @@ public sealed class StoreUnavailableException(string message, Exception? inner =
 /// <param name="problem">What was found and what was expected, without any content of the row.</param>
 /// <param name="advice">What to do.</param>
 public sealed class UnreadableRowException(AccountKey key, string problem, string advice = "Fix it, or delete it and import a token file.")
-    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} It was left as it is. {advice}")
+    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} The row was not changed. {advice}")
 {
     /// <summary>The row.</summary>
     public AccountKey Key { get; } = key;

@@ -73,7 +73,7 @@ public static partial class ProviderSettings
     {
         if (!NamePattern().IsMatch(name.ToLowerInvariant()))
         {
-            reader.Reject($"The setting {Prefix}{name} has a name that no provider can have; expected 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
+            reader.Reject($"The setting {Prefix}{name} has a name that no provider can have; expected 1 to 63 of a-z, 0-9 and -, starting and ending with a letter or digit.");
             return null;
         }
 

@@ -33,7 +33,7 @@ public sealed record EncryptionSettings(string? KeyringPath, bool IsNone)
         if (settings is { KeyringPath: null, IsNone: false } && reader.IsAbsent(ModeSetting))
         {
             reader.Reject(
-                "There is no key to encrypt refresh tokens with: Encryption__KeyringPath is not set. Make a key (token-operator keys new --folder DIR) "
+                "There is no key to encrypt refresh tokens with: Encryption__KeyringPath is not set. Create a key (token-operator keys new --folder DIR) "
                 + "and set Encryption__KeyringPath=DIR. To store refresh tokens in plain text, set Encryption=None.");
         }
 
