@@ -57,7 +57,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
         var some = await DeployAsync(Image, "default");
         some.Errors.Should().Contain("kubectl delete clusterrolebinding,clusterrole token-operator");
         var all = await DeployAsync(Image);
-        all.Errors.Should().Contain("the operator still serves default alone");
+        all.Errors.Should().Contain("the operator still serves only default");
         await cluster.Plane.Kubectl.RunAsync($"delete configmap token-operator-settings -n {ClusterFixture.OperatorNamespace}");
         (await DeployAsync(Image)).Errors.Should().NotContain("still");
     }

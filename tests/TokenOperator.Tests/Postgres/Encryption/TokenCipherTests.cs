@@ -40,7 +40,7 @@ public sealed class TokenCipherTests : IDisposable
         var cipher = Cipher();
         var other = new AccountKey(provider, account);
         Refusal(() => cipher.Open(other, cipher.Seal(Marcus, Document)))
-            .Should().Contain($"The row {other} of table oauth_tokens cannot be read: token_data cannot be decrypted with the key \"2026-01-01\"").And.Contain("left as it is");
+            .Should().Contain($"The row {other} of table oauth_tokens cannot be read: token_data cannot be decrypted with the key \"2026-01-01\"").And.Contain("was not changed");
     }
 
     [Theory]
