@@ -8,12 +8,12 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 image=${1:-}
-[[ -n $image ]] || die "which image? make deploy IMG=registry/name:tag"
+[[ -n $image ]] || die "no image was given; run: make deploy IMG=registry/name:tag"
 [[ $image =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*[A-Za-z0-9]$ ]] ||
   die "\"$image\" is not the name of an image: expected registry/name:tag, or registry/name@sha256:..."
 require_kubectl
 kubectl get --raw /version >/dev/null </dev/null ||
-  die "no cluster answers (above): point KUBECONFIG at yours, and check kubectl config current-context"
+  die "the cluster does not answer (see above); set KUBECONFIG to your kubeconfig, and check: kubectl config current-context"
 system=token-operator-system
 
 # Looks for the tag after the last slash, because the port of a registry has a colon too.
@@ -66,7 +66,7 @@ lookup() {
 
 served=$(lookup configmap token-operator-settings 'jsonpath={.data.Namespaces}')
 if [[ -z ${2:-} && -n $served ]]; then
-  say "the operator still serves $served alone; to serve all namespaces, delete the ConfigMap token-operator-settings, then run: kubectl rollout restart deployment/token-operator -n $system"
+  say "the operator still serves only $served; to serve all namespaces, delete the ConfigMap token-operator-settings, then run: kubectl rollout restart deployment/token-operator -n $system"
 elif [[ -n ${2:-} && -n $(lookup clusterrolebinding token-operator) ]]; then
   say "the cluster still has the permissions of an install for all namespaces; to remove them: kubectl delete clusterrolebinding,clusterrole token-operator"
 fi

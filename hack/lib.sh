@@ -43,7 +43,7 @@ run_logged() {
   ) &
   local ticker=$!
   # shellcheck disable=SC2064 # expand the process ids now
-  trap "kill -TERM -- -$pid 2>/dev/null; kill $ticker 2>/dev/null; say 'interrupted; run again to go on where it stopped'; exit 130" INT TERM HUP
+  trap "kill -TERM -- -$pid 2>/dev/null; kill $ticker 2>/dev/null; say 'interrupted; to continue where it stopped, run it again'; exit 130" INT TERM HUP
   wait "$pid" || status=$?
   trap - INT TERM HUP
   kill "$ticker" 2>/dev/null || true

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 cat <<'HEAD'
-# Made from rules.yaml by `make prometheusrule`; change that one.
+# Generated from rules.yaml by `make prometheusrule`. Edit rules.yaml instead.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:

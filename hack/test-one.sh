@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # The results list a parameterized test with its arguments. The filter takes only its name.
 name=${1:-}
 name=${name%%(*}
-[[ -n $name ]] || die "which test? make test-one NAME=KeyringTests, or one method: make test-one NAME=KeyringTests.A_key_is_32_bytes_or_their_base64"
+[[ -n $name ]] || die "no test was named; run: make test-one NAME=KeyringTests, or, for one method: make test-one NAME=KeyringTests.A_key_is_32_bytes_or_their_base64"
 [[ $name =~ ^[A-Za-z0-9_.+]+$ ]] || die "\"$name\" is not part of a test's name: expected letters, digits, _ and . as in KeyringTests.A_key_is_32_bytes_or_their_base64"
 require_dotnet
 results=artifacts/quick/test-results

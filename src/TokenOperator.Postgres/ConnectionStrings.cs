@@ -129,7 +129,7 @@ public static class ConnectionStrings
         Default("Timeout", 5);
         Default("Command Timeout", 10);
         Default("Keepalive", 30);
-        // Enough for the workers of a running operator and for a command beside it.
+        // Enough for the workers of a running operator and for a command that runs at the same time.
         Default("Maximum Pool Size", 20);
         // Npgsql 10 tries Kerberos first for each connection. Where its library is missing, as in the image of the operator,
         // Npgsql hangs or floods the log (npgsql/npgsql issues 6416, 6524, 6555).

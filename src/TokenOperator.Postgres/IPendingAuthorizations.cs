@@ -3,7 +3,7 @@ using TokenOperator.Core.Tokens;
 namespace TokenOperator.Postgres;
 
 /// <summary>
-/// Authorizations that a browser has begun and not finished yet. They are in the database because the answer may arrive at
+/// Authorizations that a browser has started and not finished yet. They are in the database because the answer may arrive at
 /// another replica than the one that sent the browser to the provider.
 /// </summary>
 public interface IPendingAuthorizations
@@ -21,7 +21,7 @@ public interface IPendingAuthorizations
 }
 
 /// <summary>What an authorization response must match.</summary>
-/// <param name="Owner">The owner on whose behalf the browser was sent to the provider.</param>
+/// <param name="Owner">The owner on whose behalf the browser was redirected to the provider.</param>
 /// <param name="OwnerGeneration">The version of the owner's specification at that time.</param>
 /// <param name="RowGeneration">The generation of the row that the new tokens replace.</param>
 /// <param name="BrowserHash">The hash of the value in the browser's cookie.</param>

@@ -9,7 +9,7 @@ namespace TokenOperator.Postgres;
 /// which it has not read yet needs a second one, to keep what an application stores in the document. A method throws
 /// <see cref="StoreUnavailableException"/> when the database cannot be used now (unreachable, read-only, full, too slow), with a
 /// message that contains host and database and never a password. A method that returns one row throws
-/// <see cref="UnreadableRowException"/> when the row is there and cannot be read.
+/// <see cref="UnreadableRowException"/> when the row exists and cannot be read.
 /// </summary>
 public interface ITokenStore
 {
@@ -50,7 +50,7 @@ public interface ITokenStore
     /// <summary>
     /// Imports a seed. Without <paramref name="replacesGeneration"/>, it inserts the row; null when the row exists. With it, it
     /// replaces the tokens of the row at exactly that generation and clears its failures; null when the row has another generation.
-    /// What an application stores beside the tokens stays. <paramref name="ns"/> is added to a row that no namespace may use yet.
+    /// What an application stores next to the tokens stays. <paramref name="ns"/> is added to a row that no namespace may use yet.
     /// </summary>
     Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken);
 
@@ -80,7 +80,7 @@ public interface ITokenStore
 
     /// <summary>
     /// The accounts that other processes change, as they change (LISTEN). Null means that any account may have changed, because the
-    /// connection is new. The stream begins when the database has been migrated; until then it waits. It reconnects automatically
+    /// connection is new. The stream starts when the database has been migrated. Until then, it waits. It reconnects automatically
     /// and ends only with <paramref name="cancellationToken"/>.
     /// </summary>
     IAsyncEnumerable<AccountKey?> WatchAsync(CancellationToken cancellationToken);
@@ -105,7 +105,7 @@ public sealed class StoreUnavailableException(string message, Exception? inner =
 /// <param name="problem">What was found and what was expected, without any content of the row.</param>
 /// <param name="advice">What to do.</param>
 public sealed class UnreadableRowException(AccountKey key, string problem, string advice = "Fix it, or delete it and import a token file.")
-    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} It was left as it is. {advice}")
+    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} The row was not changed. {advice}")
 {
     /// <summary>The row.</summary>
     public AccountKey Key { get; } = key;

@@ -33,7 +33,7 @@ public sealed class StoreMetrics : IDisposable
     /// <summary>False from a failure to the next success, or for 2 minutes.</summary>
     public bool IsUp => !_failed || _time.GetElapsedTime(Volatile.Read(ref _failedAt)) > FailureLifetime;
 
-    /// <summary>Begins a statement and returns its timestamp.</summary>
+    /// <summary>Starts a statement and returns its timestamp.</summary>
     public long Begin() => _time.GetTimestamp();
 
     /// <summary>Records that the statement that began at <paramref name="started"/> succeeded.</summary>

@@ -1,4 +1,4 @@
-// The contract of an OAuth 2.0 provider. Nothing of Kubernetes or storage; OAuth2/ makes the HTTP calls.
+// The contract of an OAuth 2.0 provider. It knows nothing about Kubernetes or storage. OAuth2/ makes the HTTP calls.
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers;

@@ -17,7 +17,7 @@ public sealed record ProviderOptions
     /// <summary>RFC 6749 section 3.2. Client secrets and refresh tokens are sent here and to <see cref="RevocationEndpoint"/>, and nowhere else.</summary>
     public required Uri TokenEndpoint { get; init; }
 
-    /// <summary>RFC 6749 section 3.1: where a person consents, in a browser. Null: nobody can.</summary>
+    /// <summary>RFC 6749 section 3.1: where a person consents, in a browser. Null: no consent is possible.</summary>
     public Uri? AuthorizationEndpoint { get; init; }
 
     /// <summary>Scopes that a consent requests in addition to those of the spec.</summary>

@@ -12,8 +12,8 @@ public static partial class ProviderSettings
 
     private static readonly Setting<Uri?> TokenEndpoint = Setting.Address(
         Prefix + "NAME__TokenEndpoint",
-        "Address for refresh requests. It adds a provider `NAME` that uses the same protocol, or moves `google` to a compatible server.",
-        "google: Google's", "an absolute address that begins with https://");
+        "Address for refresh requests. It adds a provider `NAME` that uses the same protocol, or makes `google` use a compatible server.",
+        "google: Google's", "an absolute address that starts with https://");
 
     private static readonly Setting<Uri?> RevocationEndpoint = Setting.Address(
         Prefix + "NAME__RevocationEndpoint", "Address for revocation requests.", "google: Google's", TokenEndpoint.Expected);
@@ -73,7 +73,7 @@ public static partial class ProviderSettings
     {
         if (!NamePattern().IsMatch(name.ToLowerInvariant()))
         {
-            reader.Reject($"The setting {Prefix}{name} has a name that no provider can have; expected 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
+            reader.Reject($"The setting {Prefix}{name} has a name that no provider can have; expected 1 to 63 of a-z, 0-9 and -, starting and ending with a letter or digit.");
             return null;
         }
 

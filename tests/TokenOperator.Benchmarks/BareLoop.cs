@@ -137,7 +137,7 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = generation });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = token.IssuedAt });
         if (await command.ExecuteScalarAsync(ct) is null)
-            throw new InvalidOperationException($"The row of {work.Account} was changed by somebody else.");
+            throw new InvalidOperationException($"The row of {work.Account} was changed by someone else.");
     }
 
     /// <summary>The same fields as the operator's Secret.</summary>

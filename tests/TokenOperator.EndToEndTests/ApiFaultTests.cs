@@ -100,7 +100,7 @@ public sealed class ApiFaultTests(ClusterFixture cluster)
         await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains($"OAuthToken {fixture.Namespace}/ghost was deleted", StringComparison.Ordinal), Timeout);
         var (last, asked) = (fixture.Tokens.AskedFor(ghost.RefreshToken), fixture.Tokens.AskedFor(alive.RefreshToken));
         await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(alive.RefreshToken) >= asked + 2, Timeout);
-        fixture.Tokens.AskedFor(ghost.RefreshToken).Should().Be(last, "nobody needs its token");
+        fixture.Tokens.AskedFor(ghost.RefreshToken).Should().Be(last, "no object needs its token");
     }
 
     [Fact]

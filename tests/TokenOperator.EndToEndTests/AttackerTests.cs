@@ -109,7 +109,7 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
         await _attacker.ApplyAsync("squatter", spec => Aim(spec, "marcus"));
         await SettledAsync("squatter");
         await _victim.DeleteAsync("marcus");
-        (await _victim.QueryAsync("select count(*) from oauth_tokens where account = 'marcus'")).Should().Be("0", "its owner asked for that");
+        (await _victim.QueryAsync("select count(*) from oauth_tokens where account = 'marcus'")).Should().Be("0", "its owner requested that");
     }
 
     private static string Nameless(string text) =>

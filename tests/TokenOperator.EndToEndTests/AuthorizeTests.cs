@@ -2,19 +2,19 @@ using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary><c>kubectl oauthtoken authorize</c> against a real API server, a real operator and an authorization server that nobody here wrote.</summary>
+/// <summary><c>kubectl oauthtoken authorize</c> against a real API server, a real operator and a third-party authorization server.</summary>
 [Collection(PersonGroup.Name)]
 public sealed class AuthorizeTests(ClusterFixture cluster)
 {
     [Fact]
-    public async Task A_token_that_needed_a_human_is_Ready_again_after_a_consent_in_the_browser_and_remembers_whose_it_was()
+    public async Task A_token_that_needed_a_human_is_Ready_again_after_a_consent_in_the_browser_and_records_who_consented()
     {
-        await using var bed = await ConsentFixture.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
-        await bed.AddDeadAccountAsync("marcus");
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("marcus");
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "marcus"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
         {
             using var browser = new PlainBrowser();
             var back = await browser.ConsentAsync(await run.AddressAsync(), "marcus");
@@ -25,14 +25,14 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             run.Output.Should().Contain("Ready: the Secret");
         }
 
-        await bed.Operators.SeesAsync("marcus", "Stalled", "False");
-        (await bed.Operators.StoredDocumentAsync("marcus")).Should().Contain("\"account\":\"marcus@example.com\"").And.Contain("\"subject\":\"marcus\"");
-        (await bed.Server.IsActiveAsync((await bed.Operators.SecretAsync("marcus"))!["access_token"]!)).Should().BeTrue();
+        await fixture.Operators.SeesAsync("marcus", "Stalled", "False");
+        (await fixture.Operators.StoredDocumentAsync("marcus")).Should().Contain("\"account\":\"marcus@example.com\"").And.Contain("\"subject\":\"marcus\"");
+        (await fixture.Server.IsActiveAsync((await fixture.Operators.SecretAsync("marcus"))!["access_token"]!)).Should().BeTrue();
 
-        // Somebody else's account, now that one is on record.
-        await bed.EndGrantAsync("marcus");
-        var seed = (await bed.Operators.SecretAsync("marcus-seed"))!.Version;
-        await using (var run = bed.Authorize(person.Kubeconfig, "marcus"))
+        // Someone else's account, now that an identity is on record.
+        await fixture.EndGrantAsync("marcus");
+        var seed = (await fixture.Operators.SecretAsync("marcus-seed"))!.Version;
+        await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
         {
             using var browser = new PlainBrowser();
             var page = await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "eve"));
@@ -41,21 +41,21 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             run.Output.Should().Contain("another account").And.Contain("the consent is from eve@example.com, but marcus@example.com is expected");
         }
 
-        (await bed.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a consent that is refused changes nothing");
-        (await bed.Operators.GetAsync("marcus")).Status("Stalled").Should().Be("True");
+        (await fixture.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a refused consent changes nothing");
+        (await fixture.Operators.GetAsync("marcus")).Status("Stalled").Should().Be("True");
     }
 
     [Fact]
-    public async Task Without_a_browser_the_address_or_the_code_that_it_ended_on_is_pasted()
+    public async Task Without_a_browser_the_user_pastes_the_final_address_or_the_code()
     {
-        await using var bed = await ConsentFixture.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
         foreach (var codeAlone in new[] { false, true })
         {
             var name = codeAlone ? "by-code" : "by-address";
-            await bed.AddDeadAccountAsync(name, $"{name}@example.com");
-            await using var run = bed.Authorize(person.Kubeconfig, name, words: "--no-browser");
+            await fixture.AddDeadAccountAsync(name, $"{name}@example.com");
+            await using var run = fixture.Authorize(person.Kubeconfig, name, words: "--no-browser");
             using var browser = new PlainBrowser();
             var back = await browser.ConsentAsync(await run.AddressAsync(), name);
             await run.PasteAsync(codeAlone ? Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(back.Query)["code"].ToString() : back.AbsoluteUri);
@@ -64,15 +64,15 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_denied_consent_a_foreign_answer_and_a_missing_refresh_token_each_get_their_sentence_and_change_nothing()
+    public async Task A_denied_consent_a_foreign_answer_and_a_missing_refresh_token_each_have_their_own_message_and_change_nothing()
     {
-        await using var bed = await ConsentFixture.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
-        await bed.AddDeadAccountAsync("denied");
-        var seed = (await bed.Operators.SecretAsync("denied-seed"))!.Version;
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("denied");
+        var seed = (await fixture.Operators.SecretAsync("denied-seed"))!.Version;
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "denied"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "denied"))
         {
             using var browser = new PlainBrowser();
             var page = await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "denied", allow: false));
@@ -81,7 +81,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             page.Text.Should().Contain("Consent was denied in the browser");
         }
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "denied"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "denied"))
         {
             var address = await run.AddressAsync();
             var redirect = new Uri(Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(address.Query)["redirect_uri"].ToString());
@@ -93,7 +93,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             page.Text.Should().Contain("its state is another");
         }
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "denied", words: "--no-browser"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "denied", words: "--no-browser"))
         {
             await run.AddressAsync();
             await run.PasteAsync("http://127.0.0.1:1/?state=another&code=stolen");
@@ -101,7 +101,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             run.Output.Should().Contain("its state is another");
         }
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "denied"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "denied"))
         {
             // The person unticks the box that stands for access while they are away.
             using var browser = new PlainBrowser();
@@ -112,23 +112,23 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             run.Output.Should().Contain("no refresh token");
         }
 
-        (await bed.Operators.SecretAsync("denied-seed"))!.Version.Should().Be(seed);
+        (await fixture.Operators.SecretAsync("denied-seed"))!.Version.Should().Be(seed);
     }
 
     [Fact]
-    public async Task An_object_without_seedSecretRef_gets_one_and_a_healthy_one_bothers_nobody()
+    public async Task An_object_without_seedSecretRef_gets_one_and_a_healthy_object_needs_no_consent()
     {
-        await using var bed = await ConsentFixture.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        var person = await PluginFixture.CreateAsync(cluster, bed.Operators);
-        await bed.Operators.ApplyAsync("first", spec =>
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.Operators.ApplyAsync("first", spec =>
         {
             spec.Remove("seedSecretRef");
             spec["scopes"] = new System.Text.Json.Nodes.JsonArray("mail");
         });
-        await bed.Operators.SeesAsync("first", "Stalled", "True", "SeedMissing");
+        await fixture.Operators.SeesAsync("first", "Stalled", "True", "SeedMissing");
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "first"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "first"))
         {
             using var browser = new PlainBrowser();
             await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "first"));
@@ -136,7 +136,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             run.Output.Should().Contain("first-seed, key token.json. spec.seedSecretRef was not set");
         }
 
-        await using (var run = bed.Authorize(person.Kubeconfig, "first"))
+        await using (var run = fixture.Authorize(person.Kubeconfig, "first"))
         {
             (await run.EndAsync()).Should().Be(5);
             run.Output.Should().Contain("needs no human action, so nothing was changed");
@@ -144,24 +144,24 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Who_may_not_read_the_client_or_write_the_seed_is_told_before_anybody_consents()
+    public async Task A_user_without_permission_to_read_the_client_or_write_the_seed_is_told_before_the_consent()
     {
-        await using var bed = await ConsentFixture.CreateAsync(cluster);
-        await bed.StartOperatorAsync();
-        await bed.AddDeadAccountAsync("guarded");
-        var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(bed.Operators.Namespace, "reader");
-        await bed.Operators.Kubectl.RunAsync(["create", "role", "-n", bed.Operators.Namespace, "tokens", "--verb=get,list", "--resource=oauthtokens.tokenoperator.dev"]);
-        await bed.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", bed.Operators.Namespace, "tokens", "--role=tokens", $"--serviceaccount={bed.Operators.Namespace}:reader"]);
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        await fixture.AddDeadAccountAsync("guarded");
+        var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(fixture.Operators.Namespace, "reader");
+        await fixture.Operators.Kubectl.RunAsync(["create", "role", "-n", fixture.Operators.Namespace, "tokens", "--verb=get,list", "--resource=oauthtokens.tokenoperator.dev"]);
+        await fixture.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", fixture.Operators.Namespace, "tokens", "--role=tokens", $"--serviceaccount={fixture.Operators.Namespace}:reader"]);
 
-        await using (var run = bed.Authorize(kubeconfig, "guarded"))
+        await using (var run = fixture.Authorize(kubeconfig, "guarded"))
         {
             (await run.EndAsync()).Should().Be(5);
             run.Output.Should().Contain("You cannot read the Secret").And.Contain("/client");
         }
 
-        await bed.Operators.Kubectl.RunAsync(["create", "role", "-n", bed.Operators.Namespace, "secrets", "--verb=get", "--resource=secrets"]);
-        await bed.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", bed.Operators.Namespace, "secrets", "--role=secrets", $"--serviceaccount={bed.Operators.Namespace}:reader"]);
-        await using (var run = bed.Authorize(kubeconfig, "guarded"))
+        await fixture.Operators.Kubectl.RunAsync(["create", "role", "-n", fixture.Operators.Namespace, "secrets", "--verb=get", "--resource=secrets"]);
+        await fixture.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", fixture.Operators.Namespace, "secrets", "--role=secrets", $"--serviceaccount={fixture.Operators.Namespace}:reader"]);
+        await using (var run = fixture.Authorize(kubeconfig, "guarded"))
         {
             (await run.EndAsync()).Should().Be(5);
             run.Output.Should().Contain("You cannot patch secrets guarded-seed").And.NotContain("http");

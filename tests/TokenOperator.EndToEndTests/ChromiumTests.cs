@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class ChromiumTests(ClusterFixture cluster)
 {
     [ChromiumFact]
-    public async Task A_person_follows_the_link_in_the_status_consents_and_sees_the_success()
+    public async Task A_person_follows_the_link_in_the_status_consents_and_sees_that_it_succeeded()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
         await fixture.StartOperatorAsync();
@@ -21,7 +21,7 @@ public sealed class ChromiumTests(ClusterFixture cluster)
 
         var page = await Eventually.SeesAsync(() => browser.SourceAsync(), source => source.Contains("has your consent", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
         (await browser.AddressAsync()).AbsoluteUri.Should().Be(new Uri(fixture.PublicUrl, "authorize/outcome").AbsoluteUri, "neither code nor state stays in the address");
-        (await browser.EvaluateAsync("document.cookie")).Should().BeEmpty("no script is to read the cookies");
+        (await browser.EvaluateAsync("document.cookie")).Should().BeEmpty("no script may read the cookies");
         await fixture.Operators.SeesAsync("marcus", "Stalled", "False");
         await fixture.Operators.ReadyAsync("marcus");
         page.Should().NotContain((await fixture.Operators.SecretAsync("marcus"))!["access_token"]!);

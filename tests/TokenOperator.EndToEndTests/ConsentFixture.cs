@@ -5,7 +5,7 @@ using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>An <see cref="OperatorFixture"/> whose provider is an authorization server that nobody here wrote, and a person at it.</summary>
+/// <summary>An <see cref="OperatorFixture"/> whose provider is a third-party authorization server, and a person who uses it.</summary>
 public sealed partial class ConsentFixture : IAsyncDisposable
 {
     private readonly ClusterFixture _cluster;
@@ -18,13 +18,13 @@ public sealed partial class ConsentFixture : IAsyncDisposable
     /// <summary>The provider.</summary>
     public OpenIddictServer Server { get; }
 
-    /// <summary>Makes all but the operator.</summary>
+    /// <summary>Creates everything except the operator.</summary>
     public static async Task<ConsentFixture> CreateAsync(ClusterFixture cluster, OpenIddictServerOptions? options = null)
     {
-        var bed = new ConsentFixture(cluster, await OperatorFixture.CreateAsync(cluster), await OpenIddictServer.StartAsync(options));
+        var fixture = new ConsentFixture(cluster, await OperatorFixture.CreateAsync(cluster), await OpenIddictServer.StartAsync(options));
         var client = new JsonObject { ["installed"] = new JsonObject { ["client_id"] = OpenIddictServer.ClientId, ["client_secret"] = OpenIddictServer.ClientSecret } };
-        await bed.Operators.WriteSecretAsync("client", "credentials.json", client.ToJsonString());
-        return bed;
+        await fixture.Operators.WriteSecretAsync("client", "credentials.json", client.ToJsonString());
+        return fixture;
     }
 
     /// <summary>Starts an operator, or one more.</summary>
@@ -103,7 +103,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
         /// <summary>All that it printed.</summary>
         public string Output => File.Exists(process.LogFile) ? File.ReadAllText(process.LogFile) : "";
 
-        /// <summary>The address that it wants opened.</summary>
+        /// <summary>The address that it asks the user to open.</summary>
         public async Task<Uri> AddressAsync()
         {
             await Eventually.IsTrueAsync(() => process.HasExited || AddressLine().IsMatch(Output), TimeSpan.FromSeconds(60));

@@ -63,9 +63,9 @@ public sealed class CostTests(ClusterFixture cluster)
         await fixture.AddAccountAsync("omega");
         await fixture.ReadyAsync("omega");
         var (after, _, askedAfter) = await CountAsync(fixture);
-        (askedAfter - asked).Should().Be(1, "only the new account is asked for");
+        (askedAfter - asked).Should().Be(1, "only the new account is requested");
         after.Skip(requests.Count).Where(r => r.IsWrite && r.Name != "omega" && r.Resource != "events").Should().BeEmpty();
-        after.Skip(requests.Count).Where(r => r.Verb == "get" && names.Contains(r.Name)).Should().BeEmpty("what there is is learned by LIST");
+        after.Skip(requests.Count).Where(r => r.Verb == "get" && names.Contains(r.Name)).Should().BeEmpty("existing objects are learned by LIST");
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class CostTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task Tokens_of_a_few_seconds_are_refreshed_repeatedly_before_they_expire()
+    public async Task Tokens_that_live_a_few_seconds_are_refreshed_repeatedly_before_they_expire()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { TokenLifetime = TimeSpan.FromSeconds(6) });
         var grant = await fixture.AddAccountAsync("brief");

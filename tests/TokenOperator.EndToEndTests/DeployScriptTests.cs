@@ -28,7 +28,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     }
 
     [Theory]
-    [InlineData("", "", "which image? *")]
+    [InlineData("", "", "no image was given; *")]
     [InlineData("my image:1", "", "\"my image:1\" is not the name of an image: *")]
     [InlineData("registry/name:", "", "\"registry/name:\" is not the name of an image: *")]
     [InlineData(Image, "Mail", "\"Mail\" is not the name of a namespace*")]
@@ -44,11 +44,11 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_cluster_that_does_not_answer_is_called_so()
+    public async Task A_cluster_that_does_not_answer_is_reported_as_unreachable()
     {
         var result = await cluster.RunScriptAsync("deploy.sh", [Image], kubeconfig: "/nonexistent");
         result.ExitCode.Should().Be(1);
-        result.Errors.Should().Contain("deploy: no cluster answers (above): point KUBECONFIG at yours");
+        result.Errors.Should().Contain("deploy: the cluster does not answer (see above); set KUBECONFIG");
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
         var some = await DeployAsync(Image, "default");
         some.Errors.Should().Contain("kubectl delete clusterrolebinding,clusterrole token-operator");
         var all = await DeployAsync(Image);
-        all.Errors.Should().Contain("the operator still serves default alone");
+        all.Errors.Should().Contain("the operator still serves only default");
         await cluster.Plane.Kubectl.RunAsync($"delete configmap token-operator-settings -n {ClusterFixture.OperatorNamespace}");
         (await DeployAsync(Image)).Errors.Should().NotContain("still");
     }

@@ -23,7 +23,7 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
         contents.Add(_keys.Add("2026-02-02"));
         var rotated = await fixture.RunVerbAsync("keys", "rotate");
         rotated.ExitCode.Should().Be(0, rotated.Errors);
-        rotated.Output.Should().Contain("1 rows were encrypted under the key 2026-02-02");
+        rotated.Output.Should().Contain("1 rows were encrypted with the key 2026-02-02");
         var status = await fixture.RunVerbAsync("keys", "status");
         status.ExitCode.Should().Be(0);
         status.Output.Should().MatchRegex("2026-01-01 +0 +for reading").And.MatchRegex("2026-02-02 +1 +current");
@@ -65,11 +65,11 @@ public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
         await fixture.RequestRefreshAsync("moved");
         (await fixture.SeesAsync("moved", "Stalled", "True", "StoredTokenInvalid")).Message("Stalled").Should().Contain("another account");
         (await fixture.QueryAsync("select token_data from oauth_tokens where account = 'moved'")).Should().Be(before);
-        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "it opens for its own account alone");
+        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "it can be decrypted only for its own account");
     }
 
     [Fact]
-    public async Task The_verbs_of_keys_make_encrypt_and_decrypt_only_what_the_settings_allow()
+    public async Task The_keys_commands_create_encrypt_and_decrypt_only_what_the_settings_allow()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster, keyring: _keys);
         (await fixture.RunVerbAsync("keys", "status")).ExitCode.Should().Be(2, "the keyring is empty");

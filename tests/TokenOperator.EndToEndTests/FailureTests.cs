@@ -23,7 +23,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
         var view = await _fixture.SeesAsync("dead", "Ready", "False", "ReauthorizationRequired");
         view.Status("Stalled").Should().Be("True");
         view.Message("Ready").Should().Contain($"{_fixture.Namespace}/dead-seed").And.Contain("token.json").And.NotContain(dead.RefreshToken);
-        _fixture.Tokens.AskedFor(dead.RefreshToken).Should().Be(1, "asking again in the same words cannot help");
+        _fixture.Tokens.AskedFor(dead.RefreshToken).Should().Be(1, "the same request would fail again");
 
         var alive = _fixture.Tokens.AddAccount("dead", "brand-new-refresh-token");
         await _fixture.WriteSeedAsync("dead", alive.RefreshToken);
@@ -118,7 +118,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
             await _fixture.SeesAsync(grant.Account, "Ready", "False", "ClientRejected");
         }
 
-        grants.Sum(grant => _fixture.Tokens.AskedFor(grant.RefreshToken)).Should().Be(1, "one refusal speaks for all accounts of the client");
+        grants.Sum(grant => _fixture.Tokens.AskedFor(grant.RefreshToken)).Should().Be(1, "one rejection applies to all accounts of the client");
         foreach (var grant in grants)
             _fixture.Tokens.Always(grant.RefreshToken, null);
         await _fixture.WriteSecretAsync("wrong-client", "credentials.json", wrong.Replace("\"wrong\"", "\"right\""));

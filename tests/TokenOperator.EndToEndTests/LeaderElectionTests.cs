@@ -19,7 +19,7 @@ public sealed class LeaderElectionTests(ClusterFixture cluster)
         (await leader.StopAsync()).Should().Be(0);
         await fixture.AddAccountAsync("inherited");
         await fixture.SeesAsync("inherited", "Ready", "True", within: TimeSpan.FromSeconds(6));
-        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "the new leader finds it fresh");
+        fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "the token is still fresh for the new leader");
     }
 
     [Fact]

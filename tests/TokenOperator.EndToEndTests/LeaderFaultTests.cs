@@ -12,7 +12,7 @@ public sealed class LeaderFaultTests(ClusterFixture cluster)
     private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(40);
 
     [Fact]
-    public async Task A_leader_that_was_paused_during_a_refresh_neither_asks_again_nor_overwrites_and_ends()
+    public async Task A_leader_that_was_paused_during_a_refresh_ends_and_neither_asks_again_nor_overwrites()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
         var paused = await fixture.StartOperatorAsync();
@@ -36,11 +36,11 @@ public sealed class LeaderFaultTests(ClusterFixture cluster)
 
         release.SetResult();
         await paused.SignalAsync("CONT");
-        (await paused.WaitForExitAsync()).Should().Be(1, "another may lead now");
+        (await paused.WaitForExitAsync()).Should().Be(1, "another process may lead now");
 
         fixture.Tokens.Requests.Count.Should().Be(asked + 2, "the paused one did not ask again");
         grant.RefreshToken.Should().Be(newest);
-        (await fixture.SecretAsync("paused"))!.Version.Should().Be(secret.Version, "nothing was written by it");
+        (await fixture.SecretAsync("paused"))!.Version.Should().Be(secret.Version, "the paused process wrote nothing");
         (await fixture.GetAsync("paused")).Status("Refreshed").Should().Be("True");
         await fixture.RequestRefreshAsync("paused", "second");
         await Eventually.SeesAsync(() => fixture.GetAsync("paused"), view => view["lastHandledRefreshRequest"] == "second" && view.Status("Refreshed") == "True");

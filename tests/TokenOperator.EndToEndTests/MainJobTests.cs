@@ -111,7 +111,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_suspended_object_is_not_refreshed_and_its_Secret_not_touched_until_it_is_resumed()
+    public async Task A_suspended_object_is_not_refreshed_and_its_Secret_is_not_touched_until_it_is_resumed()
     {
         var grant = await _fixture.AddAccountAsync("sleeper", spec => spec["suspend"] = true);
         await _fixture.SeesAsync("sleeper", "Ready", "False", "Suspended");

@@ -12,7 +12,7 @@ public sealed class NewKeyScriptTests(ClusterFixture cluster)
         var first = await RunAsync("--if-none");
         var key = (await KeysAsync()).Should().ContainSingle().Subject;
         await RunAsync("--if-none");
-        (await KeysAsync()).Should().Equal([key], "what is there stays as it is");
+        (await KeysAsync()).Should().Equal([key], "an existing key does not change");
 
         // The name is the time in seconds.
         await Eventually.IsTrueAsync(() => string.CompareOrdinal($"{DateTimeOffset.UtcNow:yyyy-MM-dd-HHmmss}", key.Key) > 0);

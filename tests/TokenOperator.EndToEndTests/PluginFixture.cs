@@ -16,25 +16,25 @@ public sealed class PluginFixture
 
     private readonly string _folder;
 
-    private PluginFixture(OperatorFixture bed, string kubeconfig, string folder) => (Bed, Kubeconfig, _folder) = (bed, kubeconfig, folder);
+    private PluginFixture(OperatorFixture fixture, string kubeconfig, string folder) => (Fixture, Kubeconfig, _folder) = (fixture, kubeconfig, folder);
 
     /// <summary>The namespace, and its operator if there is one.</summary>
-    public OperatorFixture Bed { get; }
+    public OperatorFixture Fixture { get; }
 
     /// <summary>The kubeconfig of the user.</summary>
     public string Kubeconfig { get; }
 
-    /// <summary>Creates a user in the namespace of <paramref name="bed"/>.</summary>
-    public static async Task<PluginFixture> CreateAsync(ClusterFixture cluster, OperatorFixture bed)
+    /// <summary>Creates a user in the namespace of <paramref name="fixture"/>.</summary>
+    public static async Task<PluginFixture> CreateAsync(ClusterFixture cluster, OperatorFixture fixture)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        ArgumentNullException.ThrowIfNull(bed);
-        var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(bed.Namespace, "person");
-        await cluster.Plane.ApplyJsonAsync(Edit.Replace("NAMESPACE", bed.Namespace, StringComparison.Ordinal));
+        ArgumentNullException.ThrowIfNull(fixture);
+        var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(fixture.Namespace, "person");
+        await cluster.Plane.ApplyJsonAsync(Edit.Replace("NAMESPACE", fixture.Namespace, StringComparison.Ordinal));
         foreach (var (kind, role) in new[] { ("Role", "edit-of-the-test"), ("ClusterRole", "token-operator-view"), ("ClusterRole", "token-operator-edit") })
-            await BindAsync(cluster.Plane, bed.Namespace, "person", kind, role);
+            await BindAsync(cluster.Plane, fixture.Namespace, "person", kind, role);
 
-        return new PluginFixture(bed, kubeconfig, cluster.Plane.Folder);
+        return new PluginFixture(fixture, kubeconfig, cluster.Plane.Folder);
     }
 
     /// <summary>Binds a role to a ServiceAccount of a namespace.</summary>
@@ -49,8 +49,8 @@ public sealed class PluginFixture
             """);
     }
 
-    /// <summary>Runs a verb in the bed's namespace.</summary>
-    public Task<CommandResult> RunAsync(params string[] words) => RunAsAsync(Kubeconfig, [.. words, "-n", Bed.Namespace]);
+    /// <summary>Runs a verb in the namespace of the fixture.</summary>
+    public Task<CommandResult> RunAsync(params string[] words) => RunAsAsync(Kubeconfig, [.. words, "-n", Fixture.Namespace]);
 
     /// <summary>Runs a verb with another kubeconfig, without adding a namespace.</summary>
     public static Task<CommandResult> RunAsAsync(string kubeconfig, params string[] words) => Command.RunAsync(
@@ -58,16 +58,16 @@ public sealed class PluginFixture
         [PluginProgram.Path, .. words],
         environment: new Dictionary<string, string?> { ["KUBECONFIG"] = kubeconfig });
 
-    /// <summary>Starts a verb in the bed's namespace. Its output goes to <paramref name="logFile"/>.</summary>
+    /// <summary>Starts a verb in the namespace of the fixture. Its output goes to <paramref name="logFile"/>.</summary>
     public ChildProcess Start(string logFile, params string[] words) => ChildProcess.Start(
-        new ChildProcessOptions("/usr/bin/env", [PluginProgram.Starter, PluginProgram.Path, .. words, "-n", Bed.Namespace])
+        new ChildProcessOptions("/usr/bin/env", [PluginProgram.Starter, PluginProgram.Path, .. words, "-n", Fixture.Namespace])
         {
             LogFile = logFile,
             Environment = new Dictionary<string, string?> { ["KUBECONFIG"] = Kubeconfig },
         });
 
     /// <summary>A path in the cluster's folder.</summary>
-    public string File(string name) => Path.Combine(_folder, $"{Bed.Namespace}-{name}");
+    public string File(string name) => Path.Combine(_folder, $"{Fixture.Namespace}-{name}");
 
     /// <summary>The items of <c>status -o json</c>.</summary>
     public async Task<IReadOnlyList<JsonElement>> StatusAsync(params string[] words)

@@ -37,10 +37,10 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     public async Task InitializeAsync()
     {
         _person = await PluginFixture.CreateAsync(cluster, await OperatorFixture.CreateAsync(cluster));
-        await _person.Bed.ApplyAsync("marcus-gmail");
+        await _person.Fixture.ApplyAsync("marcus-gmail");
     }
 
-    public async Task DisposeAsync() => await _person.Bed.DisposeAsync();
+    public async Task DisposeAsync() => await _person.Fixture.DisposeAsync();
 
     [Fact]
     public void The_script_says_that_the_folder_is_not_on_PATH()
@@ -52,7 +52,7 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     [Fact]
     public async Task kubectl_finds_it_and_passes_arguments_and_the_exit_code()
     {
-        var result = await ShellAsync($"kubectl oauthtoken status -n {_person.Bed.Namespace}");
+        var result = await ShellAsync($"kubectl oauthtoken status -n {_person.Fixture.Namespace}");
         result.ExitCode.Should().Be(1, result.Errors);
         result.Output.Should().Contain("marcus-gmail").And.Contain("Pending");
         (await ShellAsync("kubectl oauthtoken --help")).Output.Should().Contain("kubectl oauthtoken [command]").And.Contain("Examples:");
@@ -62,7 +62,7 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     [Fact]
     public async Task A_terminal_gets_colors_unless_NO_COLOR_is_set()
     {
-        var status = $"kubectl-oauthtoken status -n {_person.Bed.Namespace}";
+        var status = $"kubectl-oauthtoken status -n {_person.Fixture.Namespace}";
         (await ShellAsync($"TERM=xterm script -qec '{status}' /dev/null")).Output.Should().Contain("\e[31m");
         (await ShellAsync($"NO_COLOR=1 TERM=xterm script -qec '{status}' /dev/null")).Output.Should().Contain("Pending").And.NotContain("\e[3").And.NotContain("\e[1m");
         (await ShellAsync(status)).Output.Should().Contain("Pending").And.NotContain("\e[");
@@ -72,8 +72,8 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
     public async Task Verbs_options_and_object_names_are_completed()
     {
         (await ShellAsync("kubectl_complete-oauthtoken su")).Output.Should().Be("suspend\n:4\n");
-        (await ShellAsync($"kubectl_complete-oauthtoken status -n {_person.Bed.Namespace} mar")).Output.Should().Be("marcus-gmail\n:4\n");
-        (await ShellAsync($"kubectl_complete-oauthtoken refresh -n {_person.Bed.Namespace} --wait ''")).Output.Should().Be("marcus-gmail\n:4\n");
+        (await ShellAsync($"kubectl_complete-oauthtoken status -n {_person.Fixture.Namespace} mar")).Output.Should().Be("marcus-gmail\n:4\n");
+        (await ShellAsync($"kubectl_complete-oauthtoken refresh -n {_person.Fixture.Namespace} --wait ''")).Output.Should().Be("marcus-gmail\n:4\n");
         (await ShellAsync("kubectl_complete-oauthtoken status --all")).Output.Should().Be("--all-namespaces\n:4\n");
         (await ShellAsync("KUBECONFIG=/does/not/exist kubectl_complete-oauthtoken status ''")).Should().Match<CommandResult>(result => result.Output == ":4\n" && result.Errors == "");
     }

@@ -8,27 +8,27 @@ namespace TokenOperator.EndToEndTests;
 [Collection(PersonGroup.Name)]
 public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
 {
-    private OperatorFixture _bed = null!;
+    private OperatorFixture _fixture = null!;
     private PluginFixture _person = null!;
     private FakeKubelet _kubelet = null!;
 
-    private string Namespace => _bed.Namespace;
+    private string Namespace => _fixture.Namespace;
 
     public async Task InitializeAsync()
     {
-        _bed = await OperatorFixture.StartAsync(cluster);
-        _person = await PluginFixture.CreateAsync(cluster, _bed);
+        _fixture = await OperatorFixture.StartAsync(cluster);
+        _person = await PluginFixture.CreateAsync(cluster, _fixture);
         _kubelet = await FakeKubelet.StartAsync();
-        await _kubelet.RegisterAsync(_bed.Kubectl, $"node-{Namespace}");
-        await _bed.AddAccountAsync("marcus");
-        await _bed.ReadyAsync("marcus");
+        await _kubelet.RegisterAsync(_fixture.Kubectl, $"node-{Namespace}");
+        await _fixture.AddAccountAsync("marcus");
+        await _fixture.ReadyAsync("marcus");
     }
 
     public async Task DisposeAsync()
     {
-        await _bed.Kubectl.RunAsync(["delete", "node", $"node-{Namespace}"]);
+        await _fixture.Kubectl.RunAsync(["delete", "node", $"node-{Namespace}"]);
         await _kubelet.DisposeAsync();
-        await _bed.DisposeAsync();
+        await _fixture.DisposeAsync();
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
                  "containers": [{"name": "manager", "image": "none", "envFrom": [{"configMapRef": {"name": "mine-settings"} }],
                    "env": [{"name": "Encryption__KeyringPath", "value": "/keys"}], "volumeMounts": [{"name": "keys", "mountPath": "/keys"}]}]} } } }
             """);
-        await _bed.Kubectl.RunAsync(["create", "configmap", "mine-settings", "-n", Namespace, "--from-literal=LeaderElection__LeaseName=mine-lease"]);
+        await _fixture.Kubectl.RunAsync(["create", "configmap", "mine-settings", "-n", Namespace, "--from-literal=LeaderElection__LeaseName=mine-lease"]);
         var nobody = $"127.0.0.1:{Ports.Free()}";
 
         var result = await DoctorInAsync(
@@ -117,7 +117,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
             .And.MatchRegex("(?m)^warn +provider +This machine cannot reach google");
 
         await HoldLeaseAsync("operator-a_1234", "mine-lease");
-        await _bed.WriteSecretAsync("mine-keys", "2026-05-01", "not shown");
+        await _fixture.WriteSecretAsync("mine-keys", "2026-05-01", "not shown");
         var repaired = await DoctorInAsync(new() { ["Providers__google__TokenEndpoint"] = "banana" }, cluster.Plane.AdminKubeconfig);
         repaired.Output.Should().MatchRegex("(?m)^ok +leader +operator-a_1234 leads").And.MatchRegex("(?m)^ok +key ")
             .And.MatchRegex("(?m)^warn +provider +The connection from this machine was not checked. The setting Providers__google__TokenEndpoint");
@@ -138,9 +138,9 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
     private Task<CommandResult> DoctorInAsync(Dictionary<string, string?> environment, string kubeconfig, params string[] more)
     {
         environment["KUBECONFIG"] = kubeconfig;
-        environment.TryAdd("DATABASE_URL", _bed.Database.Uri);
-        environment.TryAdd(TestKeyring.Setting, _bed.Keyring.Folder);
-        environment.TryAdd("Providers__google__TokenEndpoint", _bed.Tokens.TokenEndpoint.ToString());
+        environment.TryAdd("DATABASE_URL", _fixture.Database.Uri);
+        environment.TryAdd(TestKeyring.Setting, _fixture.Keyring.Folder);
+        environment.TryAdd("Providers__google__TokenEndpoint", _fixture.Tokens.TokenEndpoint.ToString());
         return Command.RunAsync(PluginProgram.Starter, [PluginProgram.Path, "doctor", "-n", Namespace, "--operator-namespace", Namespace, .. more], environment: environment);
     }
 
@@ -149,7 +149,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
     {
         await AddPodAsync("operator-a", ready: true);
         await HoldLeaseAsync("operator-a_1234");
-        await _bed.WriteSecretAsync("token-operator-keys", "2026-05-01", "not shown");
+        await _fixture.WriteSecretAsync("token-operator-keys", "2026-05-01", "not shown");
         await cluster.Plane.ServiceAccountKubeconfigAsync(Namespace, "token-operator");
         await PluginFixture.BindAsync(cluster.Plane, Namespace, "token-operator", "ClusterRole", "token-operator");
     }

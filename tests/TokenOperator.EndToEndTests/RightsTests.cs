@@ -28,7 +28,7 @@ public sealed class RightsTests(ClusterFixture cluster)
         // Writes another Secret, and deletes the old one.
         await fixture.PatchSpecAsync("all", """{"secretName": "moved"}""");
         await Eventually.SeesAsync(() => fixture.SecretAsync("all"), secret => secret is null);
-        await fixture.WriteSecretAsync("taken", "of", "somebody else");
+        await fixture.WriteSecretAsync("taken", "of", "someone else");
         // The same failure twice: the count of an event grows.
         for (var i = 0; i < 2; i++)
         {

@@ -60,7 +60,7 @@ public sealed class SecretRepairTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_object_that_is_deleted_and_created_again_under_the_same_name_has_its_Secret_again()
+    public async Task An_object_that_is_deleted_and_recreated_under_the_same_name_gets_its_Secret_again()
     {
         var (asked, _) = await ReadyAsync("phoenix");
         await _fixture.DeleteAsync("phoenix");

@@ -26,12 +26,12 @@ public sealed class SeedingTests(ClusterFixture cluster)
         var again = await fixture.RunVerbAsync("seed", file, "--account", "typed", "--namespace", fixture.Namespace);
         again.ExitCode.Should().Be(0, "the same file again changes nothing");
         await File.WriteAllTextAsync(file, """{"refresh_token": "another"}""");
-        (await fixture.RunVerbAsync("seed", file, "--account", "typed")).ExitCode.Should().Be(5, "what works is not overwritten unasked");
+        (await fixture.RunVerbAsync("seed", file, "--account", "typed")).ExitCode.Should().Be(5, "a working token is not overwritten without --replace");
         fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
     }
 
     [Fact]
-    public async Task The_existing_table_of_an_application_is_adopted_and_its_row_is_assigned_by_the_command_line()
+    public async Task The_existing_table_of_an_application_is_adopted_and_the_command_line_assigns_its_row()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var grant = fixture.Tokens.AddAccount("adopted");
@@ -137,7 +137,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task The_verbs_answer_mistakes_with_a_sentence_and_an_exit_code()
+    public async Task A_mistake_on_the_command_line_is_answered_with_a_sentence_and_an_exit_code()
     {
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         var file = Path.Combine(cluster.Plane.Folder, "mistake.json");
@@ -181,7 +181,7 @@ public sealed class SeedingTests(ClusterFixture cluster)
     }
 
     [Fact]
-    public async Task A_row_that_was_edited_by_hand_is_left_alone_and_used_again_when_it_is_fixed()
+    public async Task A_row_that_was_edited_by_hand_is_left_unchanged_and_used_again_when_it_is_fixed()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("edited");

@@ -19,12 +19,12 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
 
         var offer = await browser.OpenAsync(link);
         var again = await browser.OpenAsync(fixture.AtReplica(link));
-        var begun = await browser.SubmitAsync(again);
-        var back = await browser.ConsentAsync(begun.Redirect!, "marcus");
+        var started = await browser.SubmitAsync(again);
+        var back = await browser.ConsentAsync(started.Redirect!, "marcus");
         var ended = await browser.OpenAsync(fixture.AtReplica(back));
         var done = await browser.OpenAsync(ended.Redirect!);
 
-        offer.Status.Should().Be(200, "looking at a link uses nothing up");
+        offer.Status.Should().Be(200, "opening a link does not use it up");
         offer.Text.Should().Contain("marcus needs your consent");
         done.Status.Should().Be(200, done.Text);
         done.Text.Should().Contain("has your consent");
@@ -37,7 +37,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         stored.Identity.Should().Be(new Core.Tokens.Identity("marcus", "marcus@example.com"));
 
         // The operator's pages contain no token, code or verifier, and must not be cached or sent as a referrer.
-        foreach (var page in new[] { offer, again, begun, ended, done })
+        foreach (var page in new[] { offer, again, started, ended, done })
         {
             page.Headers["Content-Security-Policy"].Should().Contain("default-src 'none'").And.Contain("frame-ancestors 'none'");
             page.Headers["Cache-Control"].Should().Be("no-store");
@@ -46,9 +46,9 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         }
 
         done.Address.Query.Should().BeEmpty("the code does not stay in the address bar");
-        begun.Headers["Set-Cookie"].Should().Contain("httponly").And.Contain("samesite=lax");
-        (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403, "a state is good once");
-        (await browser.OpenAsync(link)).Status.Should().Be(410, "a link is good until it has brought a token");
+        started.Headers["Set-Cookie"].Should().Contain("httponly").And.Contain("samesite=lax");
+        (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403, "a state is valid once");
+        (await browser.OpenAsync(link)).Status.Should().Be(410, "a link is valid until a consent succeeds");
         (await browser.SubmitAsync(again)).Status.Should().Be(410);
         fixture.Operators.Operator.Log.Should().NotContain(token);
     }
@@ -62,13 +62,13 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         using var attacker = new PlainBrowser();
         using var victim = new PlainBrowser();
 
-        var begun = await attacker.SubmitAsync(await attacker.OpenAsync(link));
-        var back = await victim.ConsentAsync(begun.Redirect!, "victim");
+        var started = await attacker.SubmitAsync(await attacker.OpenAsync(link));
+        var back = await victim.ConsentAsync(started.Redirect!, "victim");
         var page = await SelfServiceFixture.EndAsync(victim, back);
 
         page.Status.Should().Be(403);
-        page.Text.Should().Contain("begun in another browser");
-        (await SelfServiceFixture.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt has used the state up");
+        page.Text.Should().Contain("started in another browser");
+        (await SelfServiceFixture.EndAsync(attacker, back)).Status.Should().Be(403, "the attempt used up the state");
         await fixture.IsUnchangedAsync("victim");
     }
 
@@ -84,7 +84,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         // The ticket of one object with the name of another.
         var swapped = new Uri(mine.AbsoluteUri.Replace("/mine/", "/other/", StringComparison.Ordinal));
         (await browser.OpenAsync(swapped)).Status.Should().Be(410);
-        (await browser.OpenAsync(new Uri(mine.AbsoluteUri.Replace("/mine/", "/nobody/", StringComparison.Ordinal)))).Status.Should().Be(410, "whether an object exists is told to nobody");
+        (await browser.OpenAsync(new Uri(mine.AbsoluteUri.Replace("/mine/", "/nobody/", StringComparison.Ordinal)))).Status.Should().Be(410, "whether an object exists is not disclosed");
 
         // The state of one flow with the cookie of another that started later.
         var first = await browser.SubmitAsync(await browser.OpenAsync(mine));
@@ -97,10 +97,10 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback"))).Status.Should().Be(403);
 
         // The object was changed between the start and the end of the flow, so the expected identity may be another one.
-        var begun = await browser.SubmitAsync(await browser.OpenAsync(mine));
+        var started = await browser.SubmitAsync(await browser.OpenAsync(mine));
         await fixture.Operators.PatchSpecAsync("mine", """{"identity": "somebody-else@example.com"}""");
         await fixture.Operators.SeesAsync("mine", "Stalled", "True");
-        var late = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "mine"));
+        var late = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(started.Redirect!, "mine"));
         late.Status.Should().BeOneOf(409, 403);
         await fixture.IsUnchangedAsync("mine");
         await fixture.IsUnchangedAsync("other");
@@ -114,13 +114,13 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         var link = await fixture.LinkAsync("marcus", "marcus@example.com");
         using var browser = new PlainBrowser();
 
-        var begun = await browser.SubmitAsync(await browser.OpenAsync(link));
-        var wrong = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "eve"));
-        begun = await browser.SubmitAsync(await browser.OpenAsync(link));
-        var denied = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(begun.Redirect!, "marcus", allow: false));
+        var started = await browser.SubmitAsync(await browser.OpenAsync(link));
+        var wrong = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(started.Redirect!, "eve"));
+        started = await browser.SubmitAsync(await browser.OpenAsync(link));
+        var denied = await SelfServiceFixture.EndAsync(browser, await browser.ConsentAsync(started.Redirect!, "marcus", allow: false));
 
         wrong.Status.Should().Be(403);
-        wrong.Text.Should().Contain("another account").And.NotContain("marcus@example.com", "who is expected is not told to a stranger");
+        wrong.Text.Should().Contain("another account").And.NotContain("marcus@example.com", "the expected identity is not disclosed to a stranger");
         denied.Text.Should().Contain("Consent was denied");
         await fixture.IsUnchangedAsync("marcus");
 
@@ -140,7 +140,7 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
 
         await Eventually.SeesAsync(() => browser.OpenAsync(old), page => page.Status == 410);
         var link = await Eventually.SeesAsync(async () => (await fixture.Operators.GetAsync("marcus"))["authorizationURL"], now => now is not null && now != old.AbsoluteUri);
-        link.Should().NotBe(old.AbsoluteUri, "a new one takes its place");
+        link.Should().NotBe(old.AbsoluteUri, "a new one replaces it");
 
         using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(link!)) { Headers = { { "Sec-Fetch-Site", "cross-site" } } };

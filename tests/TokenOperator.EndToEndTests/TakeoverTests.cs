@@ -25,14 +25,14 @@ public sealed class TakeoverTests(ClusterFixture cluster)
         (await first.StopAsync()).Should().Be(0);
         await LeadsAsync(second);
         var (renewed, taken) = await seen;
-        (taken - renewed).Should().BeLessThan(LeaseDuration, "the lease was given back: nobody waited until it had run out");
+        (taken - renewed).Should().BeLessThan(LeaseDuration, "the lease was released, so the successor did not wait for its expiry");
 
         var third = await fixture.StartOperatorAsync();
         seen = WatchTermAsync(fixture, 1);
         await second.KillAsync();
         await LeadsAsync(third);
         (renewed, taken) = await seen;
-        (taken - renewed).Should().BeGreaterThanOrEqualTo(LeaseDuration, "it might still have led").And.BeLessThan(Limit);
+        (taken - renewed).Should().BeGreaterThanOrEqualTo(LeaseDuration, "it could still have been the leader").And.BeLessThan(Limit);
     }
 
     private static Task LeadsAsync(OperatorProcess process) =>

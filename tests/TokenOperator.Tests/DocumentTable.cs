@@ -14,7 +14,7 @@ internal static class DocumentTable
         var header = Line(columns);
         var at = lines.FindIndex(Math.Max(0, lines.IndexOf(heading)), line => line.StartsWith($"| {columns[0]} |", StringComparison.Ordinal));
         lines.Should().Contain(heading);
-        at.Should().BeGreaterThanOrEqualTo(0, $"{path} has a table that begins with {header}");
+        at.Should().BeGreaterThanOrEqualTo(0, $"{path} has a table that starts with {header}");
         var length = lines.Skip(at).TakeWhile(line => line.StartsWith('|')).Count();
         string[] expected = [header, "|" + string.Concat(columns.Select(_ => "---|")), .. rows.Select(Line)];
 

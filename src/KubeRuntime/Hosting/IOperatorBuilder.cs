@@ -53,7 +53,7 @@ public interface IOperatorBuilder
 /// </summary>
 public interface IDrain
 {
-    /// <summary>Starts no more work. It is called when the stop begins, before the workers have finished, and does not wait.</summary>
+    /// <summary>Starts no more work. It is called when the stop starts, before the workers have finished, and does not wait.</summary>
     void Close();
 
     /// <summary>Finishes the work in progress, after the workers have stopped. Does not throw.</summary>

@@ -1,4 +1,3 @@
-using KubeRuntime.Controllers;
 using KubeRuntime.Events;
 using KubeRuntime.LeaderElection;
 using KubeRuntime.Watching;
@@ -27,22 +26,18 @@ public abstract class OperatorHealth
 /// Starts and stops the parts in order. At the start, the watches and the election run at once; the workers start when the caches are
 /// filled and this process leads. At the stop, the workers are drained, then the registered <see cref="IDrain"/>s in the time that is left, then the watches
 /// end, then the lease is released, then the queued events are sent. When the lease is lost, work in progress is aborted and the host
-/// stops, so that nothing of an old term goes on.
+/// stops, so that no work of an old term continues.
 /// </summary>
 internal sealed partial class OperatorHost(
     IEnumerable<IResourceWatch> watches,
-    IEnumerable<IControllerRunner> runners,
-    IEnumerable<IDrain> drains,
+    OperatorWork work,
     IElection election,
     EventPublisher events,
     OperatorOptions options,
-    TimeProvider time,
     IHostApplicationLifetime lifetime,
     ILogger<OperatorHost> logger) : OperatorHealth, IHostedService, IDisposable
 {
     private readonly IResourceWatch[] _watches = [.. watches];
-    private readonly IControllerRunner[] _runners = [.. runners];
-    private readonly IDrain[] _drains = [.. drains];
     private readonly CancellationTokenSource _stopWork = new();
     private readonly CancellationTokenSource _stopWatches = new();
     private readonly CancellationTokenSource _stopElection = new();
@@ -57,7 +52,7 @@ internal sealed partial class OperatorHost(
 
     public override bool IsAlive =>
         _stopWork.IsCancellationRequested
-        || (election.IsAlive && !_watching.IsCompleted && !_working.IsFaulted && Array.TrueForAll(_runners, r => r.IsAlive));
+        || (election.IsAlive && !_watching.IsCompleted && !_working.IsFaulted && work.IsAlive);
 
     public override bool HasLostLeadership => _hasLostLeadership;
 
@@ -76,18 +71,13 @@ internal sealed partial class OperatorHost(
         LogStopping(logger, options.Name);
         await _stopWork.CancelAsync();
         await _working;
-        var begun = time.GetTimestamp();
-        foreach (var drain in _drains)
-            drain.Close();
-        var drained = await Task.WhenAll(_runners.Select(r => r.DrainAsync(options.DrainTimeout)));
-        var left = options.DrainTimeout - time.GetElapsedTime(begun);
-        var finished = await Task.WhenAll(_drains.Select(d => d.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero)));
+        var isFinished = await work.DrainAsync();
         await _stopWatches.CancelAsync();
         await _watching;
         await _stopElection.CancelAsync();
         await _electing;
         // Work that did not stop may still write, so the next leader must wait until the lease expires.
-        if (Array.TrueForAll([.. drained, .. finished], isDone => isDone))
+        if (isFinished)
             await election.ReleaseAsync(CancellationToken.None);
         await events.FlushAsync(_publishing, _stopEvents);
         LogStopped(logger, options.Name);
@@ -126,8 +116,7 @@ internal sealed partial class OperatorHost(
         }
 
         LogLeading(logger, election.Scope);
-        foreach (var runner in _runners)
-            runner.Start(election.Term);
+        work.Start(election.Term);
     }
 
     [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "{Operator} started as {Identity}, watching namespaces: {Namespaces}")]

@@ -43,6 +43,7 @@ public static class OperatorServiceCollectionExtensions
             sp.GetRequiredService<ILogger<EventPublisher>>()));
         services.AddSingleton(sp => Election(sp, options));
         services.AddSingleton<ILeadership>(sp => sp.GetRequiredService<IElection>());
+        services.AddSingleton<OperatorWork>();
         services.AddSingleton<OperatorHost>();
         services.AddSingleton<OperatorHealth>(sp => sp.GetRequiredService<OperatorHost>());
         services.AddHostedService(sp => sp.GetRequiredService<OperatorHost>());

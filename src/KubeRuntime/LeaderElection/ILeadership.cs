@@ -32,7 +32,7 @@ public interface ILeadership
 /// <summary>The side of leader election that the host drives.</summary>
 internal interface IElection : ILeadership
 {
-    /// <summary>Completes when the term begins.</summary>
+    /// <summary>Completes when the term starts.</summary>
     Task Acquired { get; }
 
     /// <summary>False when the election stopped unexpectedly, or when its term is over.</summary>

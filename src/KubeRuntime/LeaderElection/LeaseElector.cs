@@ -91,7 +91,7 @@ internal sealed partial class LeaseElector : IElection, IDisposable
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // The host stops: the term goes on until it is released or expires, so that work in progress can finish.
+            // The host stops. The term continues until it is released or expires, so that work in progress can finish.
         }
         finally
         {

@@ -6,8 +6,8 @@ using TokenOperator.Api;
 namespace KubectlOAuthToken.Doctor;
 
 /// <summary>The result of one check.</summary>
-/// <param name="Health">Critical makes the exit code 1.</param>
-/// <param name="Text">What the check found and, if it is not good, what to do.</param>
+/// <param name="Health">Critical results in exit code 1.</param>
+/// <param name="Text">What the check found and, if there is a problem, what to do.</param>
 internal sealed record CheckResult(Health Health, string Text)
 {
     public static CheckResult Ok(string text) => new(Health.Ok, text);
@@ -17,7 +17,7 @@ internal sealed record CheckResult(Health Health, string Text)
     public static CheckResult Fail(string text) => new(Health.Critical, text);
 }
 
-/// <summary>What the checks look at.</summary>
+/// <summary>The input of the checks.</summary>
 /// <param name="Cluster">The cluster, and the namespace of the command line.</param>
 /// <param name="Install">The names of the operator's objects.</param>
 /// <param name="ServerTime">The API server's clock, in whole seconds; null if the server does not report it.</param>

@@ -1,4 +1,4 @@
-// The cluster of the user's kubeconfig, with the user's own rights: the only folder that makes a connection to the API server.
+// The cluster of the user's kubeconfig, with the user's own rights. Only this folder connects to the API server.
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;

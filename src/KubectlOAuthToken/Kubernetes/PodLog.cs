@@ -10,7 +10,7 @@ internal static class PodLog
 {
     private static readonly ResourceKind Pods = ResourceKind.Of<V1Pod>();
 
-    /// <summary>Reads the log of a container line by line. Each line begins with its time (RFC 3339).</summary>
+    /// <summary>Reads the log of a container line by line. Each line starts with its time (RFC 3339).</summary>
     /// <param name="api">The client.</param>
     /// <param name="pod">The pod.</param>
     /// <param name="container">The container.</param>

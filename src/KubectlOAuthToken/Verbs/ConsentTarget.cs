@@ -17,7 +17,7 @@ internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, 
 {
     private static readonly ResourceKind Secrets = ResourceKind.Of<V1Secret>();
 
-    /// <summary>Who consented to the tokens that are there now; null if the Secret does not say or cannot be read.</summary>
+    /// <summary>Who consented to the current tokens. Null if the Secret does not say so or cannot be read.</summary>
     public async Task<Identity?> RecordedIdentityAsync(CancellationToken cancellationToken)
     {
         if (request.Seed is not { } where)

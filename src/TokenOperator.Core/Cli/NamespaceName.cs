@@ -11,7 +11,7 @@ public static partial class NamespaceName
     public static void Check(string? name, string option = "--namespace")
     {
         if (name is not null && !IsValid(name))
-            throw new InvalidSettingException($"{option} is not the name of a namespace; expected 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit.");
+            throw new InvalidSettingException($"{option} is not the name of a namespace; expected 1 to 63 of a-z, 0-9 and -, starting and ending with a letter or digit.");
     }
 
     /// <summary>True if a namespace can have this name.</summary>

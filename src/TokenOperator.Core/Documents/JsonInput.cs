@@ -37,7 +37,7 @@ internal static class JsonInput
 
     private static void RejectOtherEncodings(ReadOnlySpan<byte> content, string source)
     {
-        // Pickle protocols 2 to 5 begin with PROTO (0x80) and the protocol's number.
+        // Pickle protocols 2 to 5 start with PROTO (0x80) and the protocol's number.
         if (content.Length > 1 && content[0] == 0x80 && content[1] is >= 2 and <= 5)
         {
             throw new InvalidDocumentException(

@@ -63,7 +63,7 @@ public static class Setting
         new(name, $"a duration from {DurationText.Format(min)} to {DurationText.Format(max)}", Code(DurationText.Format(@default)), description, @default,
             (string text, out TimeSpan value) => DurationText.TryParse(text, out value) && value >= min && value <= max);
 
-    /// <summary>An absolute address that begins with <c>https://</c> or <c>http://</c>. No message repeats it: it can hold a password.</summary>
+    /// <summary>An absolute address that starts with <c>https://</c> or <c>http://</c>. No message repeats it: it can hold a password.</summary>
     public static Setting<Uri?> Address(string name, string description, string defaultText = "", string expected = "an https:// address") =>
         new(name, expected, defaultText, description, null,
             (string text, out Uri? value) => Uri.TryCreate(text, UriKind.Absolute, out value) && value.Scheme is "http" or "https" && value.Host.Length > 0)

@@ -46,7 +46,7 @@ public sealed class SettingsReader(IConfiguration configuration)
     /// <summary>Records that <paramref name="setting"/> cannot be used.</summary>
     /// <param name="setting">The setting.</param>
     /// <param name="name">What stands in place of <see cref="SettingInfo.Placeholder"/>.</param>
-    /// <param name="problem">What was found and what was expected, without a secret: the end of a sentence that begins with the setting's name.</param>
+    /// <param name="problem">What was found and what was expected, without a secret: the end of a sentence that starts with the setting's name.</param>
     public void Reject(SettingInfo setting, string? name, string problem) => Reject($"The setting {setting.NameFor(name)} {problem}.");
 
     /// <summary>Records an error that is not one of a single setting.</summary>

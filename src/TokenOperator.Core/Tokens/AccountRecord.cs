@@ -30,7 +30,7 @@ public sealed record AccountRecord
     /// <summary>Fingerprints of the last eight imported seeds, newest last. None of them is imported again.</summary>
     public IReadOnlyList<string> SeedFingerprints { get; init; } = [];
 
-    /// <summary>A refresh that has begun and whose result is unknown, or null.</summary>
+    /// <summary>A refresh that has started and whose result is unknown, or null.</summary>
     public OpenClaim? OpenClaim { get; init; }
 
     /// <summary>True for a row that an application wrote and the operator has neither imported into nor refreshed.</summary>

@@ -4,9 +4,9 @@ using TokenOperator.Core.Settings;
 
 namespace TokenOperator.Postgres.Encryption;
 
-/// <summary>How what is stored is encrypted: by the keyring at <c>Encryption__KeyringPath</c>, or, in so many words, <c>Encryption=None</c>.</summary>
+/// <summary>How stored tokens are encrypted: with the keyring at <c>Encryption__KeyringPath</c>, or not at all if <c>Encryption=None</c> says so explicitly.</summary>
 /// <param name="KeyringPath">A folder with keys, or null.</param>
-/// <param name="IsNone">True: written in plain text. With a keyring all the same, what is encrypted can still be read.</param>
+/// <param name="IsNone">True: tokens are written in plain text. With a keyring, encrypted rows can still be read.</param>
 public sealed record EncryptionSettings(string? KeyringPath, bool IsNone)
 {
     private static readonly Setting<string?> KeyringPathSetting = Setting.Text(
@@ -33,7 +33,7 @@ public sealed record EncryptionSettings(string? KeyringPath, bool IsNone)
         if (settings is { KeyringPath: null, IsNone: false } && reader.IsAbsent(ModeSetting))
         {
             reader.Reject(
-                "There is no key to encrypt refresh tokens with: Encryption__KeyringPath is not set. Make a key (token-operator keys new --folder DIR) "
+                "There is no key to encrypt refresh tokens with: Encryption__KeyringPath is not set. Create a key (token-operator keys new --folder DIR) "
                 + "and set Encryption__KeyringPath=DIR. To store refresh tokens in plain text, set Encryption=None.");
         }
 

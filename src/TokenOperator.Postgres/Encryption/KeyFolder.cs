@@ -4,7 +4,7 @@ using TokenOperator.Core.Settings;
 namespace TokenOperator.Postgres.Encryption;
 
 /// <summary>
-/// Reads a folder in which each file contains a key and has its name, such as a mounted Secret. Names that begin with a dot are
+/// Reads a folder in which each file contains a key and has its name, such as a mounted Secret. Names that start with a dot are
 /// skipped: in a mounted Secret, the kubelet stores the versions in folders with such names.
 /// </summary>
 internal static partial class KeyFolder
@@ -37,7 +37,7 @@ internal static partial class KeyFolder
         }
     }
 
-    /// <summary>True for a valid name of a key: a valid name of an entry in a Secret that does not begin with a dot.</summary>
+    /// <summary>True for a valid name of a key: a valid name of an entry in a Secret that does not start with a dot.</summary>
     public static bool IsName(string name) => Name().IsMatch(name);
 
     private static DataKey ReadFile(string file)

@@ -55,7 +55,7 @@ internal sealed partial class Keyring
         Check(CheckInterval);
         if (Find(_keys, id) is { } known)
             return known;
-        // A key that was added a moment ago is found immediately. A missing key costs a look at the timestamp of the folder.
+        // A key that was added a moment ago is found immediately. A missing key costs one read of the timestamp of the folder.
         Check(Directory.GetLastWriteTimeUtc(Folder) == _changedAt ? CheckIntervalForUnknown : TimeSpan.Zero);
         return Find(_keys, id);
     }

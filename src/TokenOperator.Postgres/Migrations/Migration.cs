@@ -20,7 +20,7 @@ internal sealed partial record Migration(long Version, string Description, strin
     /// <summary>The version that this program needs.</summary>
     public static long Latest => All[^1].Version;
 
-    /// <summary>The columns that the steps add to <c>oauth_tokens</c>. A table that an application made must not have them yet.</summary>
+    /// <summary>The columns that the steps add to <c>oauth_tokens</c>. A table that an application created must not have them yet.</summary>
     public static IReadOnlyList<string> AddedColumns { get; } =
         [.. All.SelectMany(step => AddColumns().Matches(step.Up)).SelectMany(match => match.Groups["name"].Captures).Select(name => name.Value)];
 

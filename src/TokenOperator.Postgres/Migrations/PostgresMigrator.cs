@@ -139,7 +139,7 @@ internal sealed partial class PostgresMigrator(
         {
             throw new SchemaException(
                 $"{settings}: the table oauth_tokens is gone, although {Versions} says that it was migrated to version {version}. " +
-                $"Restore it from a backup; or, to begin with an empty table, drop the tables {Versions} and token_operator_made.");
+                $"Restore it from a backup; or, to start with an empty table, drop the tables {Versions} and token_operator_made.");
         }
 
         return version;

@@ -7,7 +7,7 @@ using TokenOperator.Core.Tokens;
 namespace TokenOperator.Postgres.Rows;
 
 /// <summary>
-/// Listens for changed accounts on a connection of its own. It reconnects after 1 s when the connection breaks, and waits longer
+/// Listens for changed accounts on its own connection. It reconnects after 1 s when the connection breaks, and waits longer
 /// each time, up to 30 s, while the database is unreachable. Npgsql's keepalive (30 s unless configured) detects a dead
 /// connection. Behind a pooler that assigns a session for one transaction at a time no notification arrives, so there any account
 /// may have changed every 10 s.

@@ -4,7 +4,7 @@ using TokenOperator.Postgres.Encryption;
 
 namespace TokenOperator.Postgres.Rows;
 
-/// <summary>Reads the rows in batches, in the order of their keys, and replaces each row in a statement of its own.</summary>
+/// <summary>Reads the rows in batches, in the order of their keys, and replaces each row in its own statement.</summary>
 internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCipher cipher) : IKeyRotation
 {
     private const int BatchSize = 200;

@@ -5,7 +5,7 @@ namespace TokenOperator.Postgres.Rows;
 /// <summary>The table <c>token_operator_consents</c>. Every method is one statement.</summary>
 internal sealed class PostgresPendingAuthorizations(StatementRunner statements) : IPendingAuthorizations
 {
-    /// <summary>The most that one owner can have: anyone who has the link can begin as often as they like.</summary>
+    /// <summary>The most that one owner can have: anyone who has the link can start as often as they like.</summary>
     public const int MaxPending = 20;
 
     /// <summary>$1 state, $2 scope, $3 name, $4 id, $5 owner's generation, $6 row generation, $7 browser, $8 verifier, $9 lifetime.</summary>

@@ -16,7 +16,7 @@ internal sealed partial class PostgresTokenStore(
 {
     private readonly string _writer = Guid.NewGuid().ToString("N");
 
-    // A commit must preserve what an application stores in the document beside the tokens. The claim has already read the
+    // A commit must preserve what an application stores in the document next to the tokens. The claim has already read the
     // document, so it stays here until the claim ends: at most one for each account.
     private readonly ConcurrentDictionary<AccountKey, (Guid Claim, string Document)> _claimed = new();
 

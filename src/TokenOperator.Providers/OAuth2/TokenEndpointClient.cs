@@ -1,4 +1,4 @@
-// The one way to call a token or revocation endpoint. Opens connections to the addresses it is given; knows no accounts and logs nothing.
+// The one way to call a token or revocation endpoint. Opens connections to the given addresses. It knows no accounts and logs nothing.
 using System.Buffers;
 using System.Globalization;
 using System.Net;
@@ -59,7 +59,7 @@ public sealed class TokenEndpointClient : IDisposable
             var body = await ReadBodyAsync(response.Content, cancellation.Token);
             return new TokenEndpointResult.Replied(TokenEndpointReply.Read((int)response.StatusCode, RetryAfter(response.Headers), body));
         }
-        // .NET 10 throws a bare SocketException if a new connection breaks right after it is made.
+        // .NET 10 throws a bare SocketException if a new connection breaks right after it opens.
         catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException)
         {
             if (cancellation.IsCanceledUnsent)

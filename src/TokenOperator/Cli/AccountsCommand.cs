@@ -45,7 +45,7 @@ public static class AccountsCommand
         await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
         if (await change(services.GetRequiredService<ITokenStore>()) is not { } changed)
         {
-            await Console.Error.WriteLineAsync($"token-operator: there is no account {key}. token-operator accounts list shows those that there are.");
+            await Console.Error.WriteLineAsync($"token-operator: there is no account {key}. token-operator accounts list shows the existing ones.");
             return ExitCodes.NotFound;
         }
 

@@ -26,7 +26,7 @@ public static class KeysCommand
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         await using (var writer = new StreamWriter(file, options))
             await writer.WriteLineAsync(DataKey.NewText().AsMemory(), cancellationToken);
-        Console.Out.WriteLine($"Made the key {file}. Keep a copy of it apart from the backups of Postgres: without it the rows under it are lost.");
+        Console.Out.WriteLine($"Created the key {file}. Keep a copy of it apart from the backups of Postgres. Without the key, the rows that it encrypts are lost.");
         return ExitCodes.Ok;
     }
 
@@ -63,14 +63,14 @@ public static class KeysCommand
         if (current is null != (selection == RowSelection.Encrypted))
         {
             throw new InvalidSettingException(current is null
-                ? "Encryption=None is set, so there is no key to encrypt under. Take it away and set Encryption__KeyringPath."
-                : "Decrypting leaves refresh tokens in plain text, and a running operator would encrypt them again: set Encryption=None in its settings and in those of this command first, beside Encryption__KeyringPath.");
+                ? "Encryption=None is set, so there is no key to encrypt with. Remove it and set Encryption__KeyringPath."
+                : "Decrypting leaves refresh tokens in plain text, and a running operator would encrypt them again. First set Encryption=None in its settings and in those of this command, in addition to Encryption__KeyringPath.");
         }
 
         var rows = await services.GetRequiredService<IKeyRotation>().RewriteAsync(selection, cancellationToken);
         foreach (var problem in rows.Problems)
             await Console.Error.WriteLineAsync($"token-operator: {problem}");
-        Console.Out.WriteLine($"{rows.Count} rows were {(current is null ? "decrypted" : $"encrypted under the key {current}")}, {rows.Problems.Count} could not be.");
+        Console.Out.WriteLine($"{rows.Count} rows were {(current is null ? "decrypted" : $"encrypted with the key {current}")}, {rows.Problems.Count} could not be.");
         return rows.Problems.Count == 0 ? ExitCodes.Ok : ExitCodes.Failed;
     }
 

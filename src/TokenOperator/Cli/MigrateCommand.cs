@@ -22,14 +22,14 @@ public static class MigrateCommand
         if (!yes)
         {
             await Console.Error.WriteLineAsync(
-                "token-operator: this drops the operator's columns and, if the operator made the table oauth_tokens, the table with all refresh tokens. "
+                "token-operator: this drops the operator's columns and, if the operator created the table oauth_tokens, the table with all refresh tokens. "
                 + "Stop the operator, make a backup, and add --yes.");
             return ExitCodes.Refused;
         }
 
         await using var services = StoreServices.Create(readsKeys: false);
         await services.GetRequiredService<IMigrator>().DownAsync(toVersion: 0, cancellationToken);
-        Console.Out.WriteLine("What migrate up made is gone.");
+        Console.Out.WriteLine("Everything that migrate up created has been removed.");
         return ExitCodes.Ok;
     }
 
@@ -38,7 +38,7 @@ public static class MigrateCommand
     {
         await using var services = StoreServices.Create(readsKeys: false);
         var status = await services.GetRequiredService<IMigrator>().StatusAsync(cancellationToken);
-        Console.Out.WriteLine($"The database is at version {status.Current}; this program wants {status.Latest}.");
+        Console.Out.WriteLine($"The database is at version {status.Current}; this program needs {status.Latest}.");
         foreach (var step in status.Steps)
             Console.Out.WriteLine($"{(step.Applied ? "applied" : "missing")}   {step.Version}   {step.Description}");
         return ExitCodes.Ok;

@@ -78,6 +78,7 @@ public static class RunCommand
         services
             .AddSingleton(settings.SelfService)
             .AddSingleton<AuthorizationLinks>()
+            .AddSingleton<LinkTargets>()
             .AddSingleton<SelfServiceFlow>()
             .AddSingleton<InputReader>()
             .AddSingleton<ReconcileSchedule>()
@@ -109,7 +110,7 @@ public static class RunCommand
 
     /// <summary>
     /// Migrates the schema before anything else, so that the program ends with one sentence if a table is wrong. If the database
-    /// is unavailable, the program goes on: the status of each object reports it, and work resumes when the database is available.
+    /// is unavailable, the program continues: the status of each object reports it, and work resumes when the database is available.
     /// </summary>
     private static async Task PrepareStoreAsync(IServiceProvider services, CancellationToken cancellationToken)
     {

@@ -32,13 +32,13 @@ public static class SeedCommand
             if (old.Equals(seed.Token.RefreshToken))
                 return await AllowAsync(store, there, ns, cancellationToken);
             await Console.Error.WriteLineAsync(
-                $"token-operator: {key} is stored already with another refresh token, and its last refresh did not fail. Add --replace to put this file in its place.");
+                $"token-operator: {key} is already stored with another refresh token, and its last refresh did not fail. Add --replace to replace it with this file.");
             return ExitCodes.Refused;
         }
 
         if (await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, there?.Generation, cancellationToken) is not { } imported)
         {
-            await Console.Error.WriteLineAsync($"token-operator: {key} was changed by somebody else at the same moment. Run the command again.");
+            await Console.Error.WriteLineAsync($"token-operator: {key} was changed by someone else at the same time. Run the command again.");
             return ExitCodes.Refused;
         }
 
@@ -50,7 +50,7 @@ public static class SeedCommand
     private static async Task<int> AllowAsync(ITokenStore store, AccountRecord there, string? ns, CancellationToken cancellationToken)
     {
         var allowed = ns is null ? there : await store.AllowAsync(there.Key, ns, cancellationToken) ?? there;
-        Console.Out.WriteLine($"{there.Key} holds this refresh token already. {Use(allowed)}");
+        Console.Out.WriteLine($"{there.Key} already holds this refresh token. {Use(allowed)}");
         return ExitCodes.Ok;
     }
 
@@ -61,7 +61,7 @@ public static class SeedCommand
         if (!known.Contains(key.Provider))
         {
             await Console.Error.WriteLineAsync(
-                $"token-operator: note that the settings of this command name no provider \"{key.Provider}\", only {string.Join(", ", known)}. The account is of use if the operator's do.");
+                $"token-operator: note that the settings of this command name no provider \"{key.Provider}\", only {string.Join(", ", known)}. The operator uses the account only if its own settings do.");
         }
     }
 

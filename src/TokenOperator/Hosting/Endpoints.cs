@@ -48,7 +48,7 @@ public static class Endpoints
         catch (SocketException e)
         {
             throw new InvalidSettingException(
-                $"The setting {setting} is {port}, and that port of Http__Address \"{settings.HttpAddress}\" is not available: {e.Message}. Choose another port, or stop the program that uses it.");
+                $"The setting {setting} is {port}, and this port of Http__Address \"{settings.HttpAddress}\" is not available: {e.Message}. Choose another port, or stop the program that uses it.");
         }
     }
 
@@ -64,7 +64,7 @@ public static class Endpoints
         var health = app.Services.GetRequiredService<OperatorHealth>();
         var watchdog = app.Services.GetRequiredService<Watchdog>();
         app.MapGet("/healthz", context => AnswerAsync(
-            context, health.IsAlive && watchdog.IsAlive, "alive", "a watch, the election, a reconcile or the scheduler does not make progress"));
+            context, health.IsAlive && watchdog.IsAlive, "alive", "a watch, the leader election, a reconcile or the scheduler makes no progress"));
         app.MapGet("/readyz", context => AnswerAsync(context, health.CachesSynced, "ready", "the caches are not filled yet"));
         app.MapPrometheusScrapingEndpoint("/metrics");
     }

@@ -17,7 +17,7 @@ namespace TokenOperator.Inputs;
 /// </summary>
 public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> secrets)
 {
-    private const int MostClients = 1000;
+    private const int MaxClients = 1000;
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
     private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
@@ -31,7 +31,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
         }
 
-        if (_clients.Count > MostClients)
+        if (_clients.Count > MaxClients)
             _clients.Clear();
         // After a restart, many objects need the same client at once. One request serves all of them, even if one stops waiting.
         var entry = _clients.AddOrUpdate(
@@ -58,7 +58,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         if (secret?.Data is null || !secret.Data.TryGetValue(where.Key, out var content))
         {
             var keys = secret?.Data is { Count: > 0 } data ? string.Join(", ", data.Keys.Order(StringComparer.Ordinal)) : "no keys";
-            return new Lookup<T>.Faulty(new Problem(missing, $"{where} is not there; the Secret has {keys}. Add the key, or name the right one in the spec."));
+            return new Lookup<T>.Faulty(new Problem(missing, $"The key {where} does not exist. The Secret has {keys}. Add the key, or name the correct one in the spec."));
         }
 
         try

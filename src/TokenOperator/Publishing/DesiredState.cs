@@ -13,14 +13,14 @@ public sealed record DesiredState(AccountRecord? Account, Problem? Problem, Date
     /// <summary>What happens to the Secret.</summary>
     public SecretAction Secret { get; init; }
 
-    /// <summary>True while a refresh waits for its turn or for its provider: what asked for it has not been attended to yet.</summary>
+    /// <summary>True while a refresh waits for its turn or for its provider. Its request is still pending.</summary>
     public bool IsWaiting { get; init; }
 }
 
 /// <summary>What happens to a Secret.</summary>
 public enum SecretAction
 {
-    /// <summary>It stays as it is.</summary>
+    /// <summary>It does not change.</summary>
     Keep,
 
     /// <summary>It receives the account's token.</summary>

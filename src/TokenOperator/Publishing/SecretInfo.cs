@@ -55,7 +55,7 @@ public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceV
     }
 
     /// <summary>
-    /// True if the operator owns each of its data keys, and nobody else owns one of them. Then each field has the value that it
+    /// True if the operator owns each of its data keys, and no one else owns one of them. Then each field has the value that it
     /// applied last, because someone who sets another value takes over the field (server-side apply, "Conflicts"). Keys that others
     /// add do not matter.
     /// </summary>

@@ -3,10 +3,10 @@ namespace TokenOperator.Publishing;
 /// <summary>What became of the Secret in one reconcile.</summary>
 public enum SecretOutcome
 {
-    /// <summary>It was left as it is: there is no token to write, or nothing may be changed.</summary>
+    /// <summary>The Secret was not changed: there is no token to write, or no change is allowed.</summary>
     Untouched,
 
-    /// <summary>This object has no Secret, and none is to be written now.</summary>
+    /// <summary>This object has no Secret, and none must be written now.</summary>
     Missing,
 
     /// <summary>It holds the account's newest token.</summary>

@@ -67,7 +67,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
     }
 
-    /// <summary>Says whether the Secret exists, and leaves it as it is.</summary>
+    /// <summary>Says whether the Secret exists, and does not change it.</summary>
     private SecretResult Find(V1Alpha1OAuthToken owner, string name) =>
         new(secrets.Get(new NamespacedName(owner.Metadata.NamespaceProperty, name)) is { Mark: not null } known && IsOwn(known, owner)
             ? SecretOutcome.Untouched
@@ -99,7 +99,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
-            // Another Secret has that name by now. It is not this object's to delete.
+            // Another Secret has that name now. This object must not delete it.
         }
 
         return true;
@@ -145,8 +145,8 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     private static SecretResult Conflict(NamespacedName key, SecretInfo known) => new(
         SecretOutcome.Conflict,
         known.Mark is { } mark
-            ? $"Secret {key} belongs to the OAuthToken {mark.OwnerName}. Give each OAuthToken a spec.secretName of its own."
-            : $"Secret {key} exists and was not made by the operator, so it is left alone. Delete it, or choose another spec.secretName.");
+            ? $"Secret {key} belongs to the OAuthToken {mark.OwnerName}. Give each OAuthToken its own spec.secretName."
+            : $"Secret {key} exists and was not created by the operator, so the operator does not change it. Delete it, or choose another spec.secretName.");
 
     private static SecretResult Failed(NamespacedName key, Exception error) =>
         new(SecretOutcome.Failed, $"Secret {key} could not be written: {error.Message} The operator retries automatically.");

@@ -19,17 +19,17 @@ public abstract record Decision
     /// <summary>Give an account that belongs to no namespace to this one, which has shown that it holds the same refresh token.</summary>
     public sealed record Allow : Decision;
 
-    /// <summary>Ask the provider, or go on waiting for it.</summary>
+    /// <summary>Ask the provider, or keep waiting for it.</summary>
     /// <param name="Account">The row as it was seen.</param>
     /// <param name="Client">The client to authenticate as.</param>
-    /// <param name="Meanwhile">What to publish until the response is here; null to leave everything as it is.</param>
+    /// <param name="Meanwhile">What to publish until the response arrives. Null: change nothing.</param>
     public sealed record Refresh(AccountRecord Account, OAuthClient Client, DesiredState? Meanwhile = null) : Decision;
 
-    /// <summary>Leave everything as it is for a while.</summary>
+    /// <summary>Change nothing for a while.</summary>
     /// <param name="For">How long.</param>
     public sealed record Wait(TimeSpan For) : Decision;
 
-    /// <summary>Nothing is to be done at the provider and in Postgres: publish.</summary>
+    /// <summary>The provider and Postgres need no action: publish.</summary>
     /// <param name="DesiredState">What to publish.</param>
     public sealed record Publish(DesiredState DesiredState) : Decision;
 

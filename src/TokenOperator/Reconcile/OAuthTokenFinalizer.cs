@@ -95,12 +95,12 @@ public sealed class OAuthTokenFinalizer(
                 return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
             case DeletionOutcome.Busy:
                 return ReconciliationResult<V1Alpha1OAuthToken>.Failure(
-                    entity, $"The row of {request.Key} is being refreshed, or someone else changed it. The operator deletes it after that.", requeueAfter: RetryBusy);
+                    entity, $"The row of {request.Key} is being refreshed, or someone else changed it. The operator deletes it afterwards.", requeueAfter: RetryBusy);
             case DeletionOutcome.LeadershipLost:
-                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"This process no longer leads. The row of {request.Key} is left to the one that does.", requeueAfter: Retry);
+                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"This process no longer leads. The leader deletes the row of {request.Key}.", requeueAfter: Retry);
             case DeletionOutcome.Failed failed:
                 var message = $"deletionPolicy {entity.Spec.DeletionPolicy} cannot be carried out yet: {failed.Message} "
-                    + "The operator retries automatically. To let the object go and keep the row, set spec.deletionPolicy to Retain.";
+                    + "The operator retries automatically. To delete the object and keep the row, set spec.deletionPolicy to Retain.";
                 events.Publish(entity, Reasons.CleanupFailed, message);
                 return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, requeueAfter: Retry);
             default:
@@ -130,7 +130,7 @@ public sealed class OAuthTokenFinalizer(
         return null;
     }
 
-    /// <summary>The object as it is now: its policy can change while a revocation waits for the provider's share.</summary>
+    /// <summary>The current object: its policy can change while a revocation waits for the provider's share.</summary>
     private V1Alpha1OAuthToken Current(V1Alpha1OAuthToken entity) =>
         entities.Get(entity.Key()) is { } current && current.Metadata.Uid == entity.Metadata.Uid ? current : entity;
 

@@ -1,4 +1,4 @@
-// What a decision rests on. Values only, no I/O.
+// The input of a decision. Values only, no I/O.
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
@@ -19,7 +19,7 @@ public sealed record ReconcileInput
     /// <summary>What is wrong with the spec, or null.</summary>
     public string? SpecError { get; init; }
 
-    /// <summary>The status as it stands, or null.</summary>
+    /// <summary>The current status, or null.</summary>
     public V1Alpha1OAuthToken.EntityStatus? Status { get; init; }
 
     /// <summary>The names of the providers.</summary>
@@ -49,7 +49,7 @@ public sealed record ReconcileInput
     /// <summary>The scope and the name under which this process leads.</summary>
     public (string Scope, string Holder) Leader { get; init; }
 
-    /// <summary>True if an annotation requests a refresh that was not attempted yet.</summary>
+    /// <summary>True if an annotation requests a refresh that has not been attempted yet.</summary>
     public bool RefreshRequested { get; init; }
 
     /// <summary>True if the spec has changed since the last attempt: one attempt needs no backoff.</summary>

@@ -6,7 +6,7 @@ using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
 
-/// <summary>Gathers what a decision rests on: from memory where possible, and only what the decision depends on.</summary>
+/// <summary>Gathers the input of a decision, from memory where possible, and only what the decision depends on.</summary>
 public sealed class ReconcileInputGatherer(
     AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs)
 {
@@ -54,7 +54,7 @@ public sealed class ReconcileInputGatherer(
         var lookup = input.Refresh is RefreshState.Ended { Outcome: RefreshOutcome.NotStored { Lookup: var failure }, Age: var age } && age < ReconcilePolicy.RetryStore
             ? failure
             : await accounts.FindAsync(key, cancellationToken);
-        // The row as it was last seen is still good for publishing.
+        // The last known row can still be published.
         var known = accounts.TryGet(key)?.Record;
         return lookup switch
         {

@@ -4,15 +4,15 @@ using KubeRuntime;
 namespace TokenOperator.Reconcile;
 
 /// <summary>
-/// When each OAuthToken is to be reconciled next, as its last reconcile said. The <see cref="Watchdog"/> compares the queue with it. It
-/// runs on the monotonic clock and apart from the queue, so that nothing that breaks the one breaks the other.
+/// When each OAuthToken must be reconciled next, according to its last reconcile. The <see cref="Watchdog"/> compares the queue with it. It
+/// uses the monotonic clock and is independent of the queue, so that a failure of one does not affect the other.
 /// </summary>
 public sealed class ReconcileSchedule(TimeProvider time)
 {
     private readonly ConcurrentDictionary<NamespacedName, (long From, TimeSpan? Wait)> _planned = new();
     private long _lastRecord = time.GetTimestamp();
 
-    /// <summary>How long no reconcile has begun or ended.</summary>
+    /// <summary>The time since a reconcile last started or ended.</summary>
     public TimeSpan SinceLastRecord => time.GetElapsedTime(Volatile.Read(ref _lastRecord));
 
     /// <summary>Records after what time the object is reconciled next; null if only a change can bring that about.</summary>

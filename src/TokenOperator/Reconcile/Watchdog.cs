@@ -21,10 +21,10 @@ public sealed partial class Watchdog : BackgroundService
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxSilence = TimeSpan.FromMinutes(1);
 
     /// <summary>Longer than a reconcile may take. While reconciles start or end within this time, the workers are alive.</summary>
-    private static readonly TimeSpan LongestStandstill = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan MaxStandstill = TimeSpan.FromMinutes(5);
 
     private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
     private readonly IReconcileQueue<V1Alpha1OAuthToken> _queue;
@@ -53,11 +53,11 @@ public sealed partial class Watchdog : BackgroundService
         _drift = new WallClockDrift(time);
         _beatAt = time.GetTimestamp();
         _meter = meters.Create(MeterName);
-        _overdue = _meter.CreateCounter<long>("tokenoperator_watchdog_overdue", null, "OAuthTokens that the queue had lost and the watchdog put back.");
+        _overdue = _meter.CreateCounter<long>("tokenoperator_watchdog_overdue", null, "OAuthTokens that the queue had lost and the watchdog queued again.");
     }
 
     /// <summary>False if only a restart helps: the timer no longer fires, or objects are overdue and no worker has started or ended a reconcile for 5 minutes.</summary>
-    public bool IsAlive => _time.GetElapsedTime(Volatile.Read(ref _beatAt)) < LongestSilence && !_standsStill;
+    public bool IsAlive => _time.GetElapsedTime(Volatile.Read(ref _beatAt)) < MaxSilence && !_standsStill;
 
     /// <summary>The number of completed rounds.</summary>
     internal int Beats => Volatile.Read(ref _beats);
@@ -109,7 +109,7 @@ public sealed partial class Watchdog : BackgroundService
             .Where(entity => entity.Metadata.DeletionTimestamp is null && _schedule.IsOverdue(entity.Key(), Margin))
             .Select(entity => entity.Key())
             .ToList();
-        _standsStill = overdue.Count > 0 && _schedule.SinceLastRecord > LongestStandstill;
+        _standsStill = overdue.Count > 0 && _schedule.SinceLastRecord > MaxStandstill;
         _overdue.Add(overdue.Count);
         if (overdue.Count == 0)
             return;
@@ -117,9 +117,9 @@ public sealed partial class Watchdog : BackgroundService
         overdue.ForEach(_queue.Enqueue);
     }
 
-    [LoggerMessage(211, LogLevel.Warning, "The wall clock moved by {Drift} while less time passed: it was set, or the machine slept. All OAuthTokens are looked at again")]
+    [LoggerMessage(211, LogLevel.Warning, "The wall clock jumped by {Drift}, because it was set or the machine slept. All OAuthTokens are reconciled again")]
     private partial void LogJump(TimeSpan drift);
 
-    [LoggerMessage(212, LogLevel.Warning, "{Count} OAuthTokens, among them {First}, were not looked at when they should have been; they are queued again")]
+    [LoggerMessage(212, LogLevel.Warning, "{Count} OAuthTokens are overdue for a reconcile, among them {First}. They are queued again")]
     private partial void LogOverdue(int count, NamespacedName first);
 }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace TokenOperator.SelfService;
 
-/// <summary>The pages for people, on a port of their own, which serves neither probes nor metrics.</summary>
+/// <summary>The pages for people, on a separate port, which serves neither probes nor metrics.</summary>
 public static partial class SelfServiceEndpoints
 {
     /// <summary>Serves the pages on the port of <paramref name="settings"/>. Does nothing if they are off.</summary>
@@ -33,9 +33,9 @@ public static partial class SelfServiceEndpoints
         {
             ["", "authorize", "callback"] when get => EndAsync(context, flow, settings),
             ["", "authorize", "outcome"] when get => ShowOutcomeAsync(context, settings),
-            ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.LookAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
+            ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.ShowAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
             ["", "authorize", _, _, _] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
-                PageResponse.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site asked for this, so it was not begun. Open the link itself."),
+                PageResponse.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site sent this request, so the consent was not started. Open the link itself."),
             ["", "authorize", var ns, var name, var ticket] when HttpMethods.IsPost(request.Method) =>
                 ShowAsync(context, flow.BeginAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
             _ => PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Not found", "There is nothing here."),
@@ -69,7 +69,7 @@ public static partial class SelfServiceEndpoints
         context.Response.Cookies.Delete(OutcomeName(settings), Cookie(settings));
         return step is { Status: >= 200 and < 600 }
             ? PageResponse.WriteAsync(context, step.Status, step.Title, step.Text)
-            : PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing to tell", "What happened was told already. The status of the OAuthToken shows how it is.");
+            : PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing to show", "The result was already shown. The status of the OAuthToken shows its current state.");
     }
 
     private static async Task ShowAsync(HttpContext context, Task<Step> work, SelfServiceSettings settings)

@@ -1,14 +1,10 @@
-// Consent by a link, from the link to the row in Postgres. It may use the caches, the store and the providers. Of the Kubernetes API, it reads only input Secrets.
+// Consent by a link, from the link to the row in Postgres. It may use the store and the providers, and calls no Kubernetes API.
 using System.Security.Cryptography;
 using System.Text;
 using KubeRuntime;
-using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging;
-using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Text;
-using TokenOperator.Core.Tokens;
-using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
@@ -37,21 +33,20 @@ public sealed record Step(int Status, string Title, string Text)
 /// names the row's generation, so it does not need the Lease.
 /// </summary>
 public sealed partial class SelfServiceFlow(
-    SelfServiceSettings settings, AuthorizationLinks links, IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers,
-    ITokenStore store, IPendingAuthorizations pending, AccountRepository accounts, IAccountQueue queue, TimeProvider time, ILogger<SelfServiceFlow> logger)
+    SelfServiceSettings settings, AuthorizationLinks links, LinkTargets targets, IPendingAuthorizations pending, AccountRepository accounts, IAccountQueue queue,
+    TimeProvider time, ILogger<SelfServiceFlow> logger)
 {
-    private static readonly Step Unknown = new(410, "This link is not good", "It has ended, was used, or was never given. The status of the OAuthToken shows the current one: status.authorizationURL.");
-    private static readonly Step Foreign = new(403, "Not done", "This consent was begun in another browser, or its time was over, so it was not used and nothing was changed. Begin and end it in one browser, within minutes.");
+    private static readonly Step Foreign = new(403, "Not done", "This consent was started in another browser, or it has expired, so it was not used and nothing was changed. Start and finish it in the same browser within a few minutes.");
     private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
 
     /// <summary>The page of a link. It can be opened any number of times, because programs that preview links open it, too.</summary>
-    public Task<Step> LookAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) => GuardedAsync(async () =>
+    public Task<Step> ShowAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) => GuardedAsync(async () =>
         await FindAsync(owner, ticket, cancellationToken) switch
         {
             (_, { } refusal) => refusal,
             var (found, _) => new Step(
-                200, "Consent to go on",
-                $"{owner} needs your consent once more: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are sent to the provider, and come back here.")
+                200, "Your consent is needed",
+                $"{owner} needs your consent again: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are redirected to the provider, and then back to this page.")
             { IsOffer = true },
         });
 
@@ -75,21 +70,21 @@ public sealed partial class SelfServiceFlow(
         var consent = new PendingAuthorization(
             new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid), found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
         if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, cancellationToken))
-            return new Step(429, "Not now", "Too many consents for this OAuthToken are under way. Nothing was changed; try again in a few minutes.");
-        LogBegun(owner);
+            return new Step(429, "Not now", "Too many consents for this OAuthToken are pending. Nothing was changed; try again in a few minutes.");
+        LogStarted(owner);
         return new Step(303, "", "") { Redirect = address, Browser = browser };
     });
 
-    /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, for the object as it is now.</summary>
+    /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, and only if the object has not changed.</summary>
     public Task<Step> EndAsync(string query, string? browser, CancellationToken cancellationToken) => GuardedAsync(async () =>
     {
         var response = AuthorizationResponse.Read(query);
         if (response.State is null || await pending.TakeAsync(Hash(response.State), cancellationToken) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
             return Foreign;
         var owner = new NamespacedName(consent.Owner.Scope, consent.Owner.Name);
-        if (entities.Get(owner) is not { } entity || entity.Metadata.Uid != consent.Owner.Id || entity.Metadata.Generation != consent.OwnerGeneration)
+        if (targets.Find(owner) is not { } entity || entity.Metadata.Uid != consent.Owner.Id || entity.Metadata.Generation != consent.OwnerGeneration)
             return Changed(owner);
-        var (found, refusal) = await CheckAsync(entity, cancellationToken);
+        var (found, refusal) = await targets.CheckAsync(entity, cancellationToken);
         if (found is null)
             return refusal!;
         if (found.Row.Generation != consent.RowGeneration)
@@ -101,7 +96,7 @@ public sealed partial class SelfServiceFlow(
         var askedAt = time.GetUtcNow();
         var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
-            return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Begin again with the link");
+            return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Start again with the link");
         if (ConsentValidator.FindError(granted, found.Expected, found.Scopes) is { } unfit)
             return NotDone(owner, unfit);
         var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId);
@@ -110,36 +105,13 @@ public sealed partial class SelfServiceFlow(
         if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
             return Changed(owner);
         LogDone(owner);
-        return new Step(200, "Done", $"{owner} has your consent, and its token is fresh again within seconds. You can close this page.");
+        return new Step(200, "Done", $"{owner} has your consent. Its token is refreshed within seconds. You can close this page.");
     });
 
     private Task<(LinkTarget? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) =>
-        entities.Get(owner) is { } entity && links.IsGood(entity, ticket, time.GetUtcNow())
-            ? CheckAsync(entity, cancellationToken)
-            : Task.FromResult<(LinkTarget?, Step?)>((null, Unknown));
-
-    /// <summary>The row decides, because the link can be older than it.</summary>
-    private async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
-    {
-        if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
-            return (null, Unknown);
-        // An account of another namespace gets the same answer as a missing one.
-        if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
-            return (null, Unknown);
-        if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
-            return (null, new Step(410, "Nothing to do", $"{request.Owner} needs no consent any more."));
-        var expected = new ExpectedIdentity(request.Identity, row.Token.Identity);
-        if (!expected.IsKnown)
-            return (null, new Step(403, "Not possible", $"Nobody is named whose consent it must be, so anybody's account could be connected. Whoever looks after {request.Owner} has to set spec.identity."));
-        var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
-        if (scopes.Count == 0)
-            return (null, new Step(403, "Not possible", $"There is nothing to ask consent for: whoever looks after {request.Owner} has to set spec.scopes."));
-        if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
-            return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read: its status says why. Nothing was changed."));
-        return providers.Find(request.Key.Provider)?.Authorization is { } provider
-            ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)
-            : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
-    }
+        targets.Find(owner) is { } entity && links.IsValid(entity, ticket, time.GetUtcNow())
+            ? targets.CheckAsync(entity, cancellationToken)
+            : Task.FromResult<(LinkTarget?, Step?)>((null, LinkTargets.Unknown));
 
     private async Task<Step> GuardedAsync(Func<Task<Step>> work)
     {
@@ -161,24 +133,21 @@ public sealed partial class SelfServiceFlow(
     }
 
     private static Step Changed(NamespacedName owner) =>
-        new(409, "Not done", $"{owner} was changed meanwhile, so the consent was not used. If it still needs one, its status shows a link.");
+        new(409, "Not done", $"{owner} was changed in the meantime, so the consent was not used. If it still needs one, its status shows a link.");
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     private static bool SameText(string a, string b) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(a), Encoding.UTF8.GetBytes(b));
 
-    private sealed record LinkTarget(
-        V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
+    [LoggerMessage(221, LogLevel.Information, "A browser was redirected to the provider for the consent that {Object} needs")]
+    private partial void LogStarted(NamespacedName @object);
 
-    [LoggerMessage(221, LogLevel.Information, "A browser was sent to the provider for the consent that {Object} needs")]
-    private partial void LogBegun(NamespacedName @object);
-
-    [LoggerMessage(222, LogLevel.Information, "{Object} has a new consent, by its link")]
+    [LoggerMessage(222, LogLevel.Information, "{Object} has a new consent through its link")]
     private partial void LogDone(NamespacedName @object);
 
     [LoggerMessage(223, LogLevel.Warning, "A consent for {Object} was not used: {Why}")]
     private partial void LogRefused(NamespacedName @object, string why);
 
-    [LoggerMessage(224, LogLevel.Warning, "A consent could not go on: {Error}")]
+    [LoggerMessage(224, LogLevel.Warning, "A consent could not continue: {Error}")]
     private partial void LogAway(string error);
 }

@@ -65,12 +65,12 @@ public sealed class AlertTests(ClusterFixture cluster)
         story.Expect(cleared, Name("mail"), "OAuthTokenRefreshFailing");
         story.Expect(scraper.Now - 1, Name("mail"));
         var felt = At(scraper, Expiry, "mail", first);
-        (felt - (first + 10)).Should().BeGreaterThanOrEqualTo(40, "the page comes 40 minutes before the first mail can fail");
+        (felt - (first + 10)).Should().BeGreaterThanOrEqualTo(40, "the alert fires 40 minutes before the first mail can fail");
 
         var files = FirstFailure("files");
         story.Expect(files, Name("files"));
         story.Expect(files + 8, Name("files"), "OAuthTokenRefreshFailing");
-        (At(scraper, Expiry, "files", files) - (files + 8)).Should().BeGreaterThan(15, "of an hour's token the page comes as early as refreshBefore allows");
+        (At(scraper, Expiry, "files", files) - (files + 8)).Should().BeGreaterThan(15, "for a token of an hour, the alert fires as early as refreshBefore allows");
 
         var dead = FirstFailure("calendar");
         var expired = At(scraper, Expiry, "calendar", dead);
@@ -78,7 +78,7 @@ public sealed class AlertTests(ClusterFixture cluster)
         story.Expect(dead + 5, Name("calendar"), "OAuthTokenNeedsHuman");
         story.Expect((int)expired - 2, Name("calendar"), "OAuthTokenNeedsHuman");
         story.Expect(scraper.Now - 1, Name("calendar"), "OAuthTokenNeedsHuman", "OAuthTokenExpired");
-        (expired - (dead + 5)).Should().BeGreaterThan(15, "of an hour's token the page comes as early as refreshBefore allows");
+        (expired - (dead + 5)).Should().BeGreaterThan(15, "for a token of an hour, the alert fires as early as refreshBefore allows");
 
         var refused = scraper.First(NeedsHuman, Name("contacts"), needed => needed == 1);
         story.Expect(refused - 1, Name("contacts"));

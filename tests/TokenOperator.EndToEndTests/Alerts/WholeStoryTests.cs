@@ -29,7 +29,7 @@ public sealed class WholeStoryTests(ClusterFixture cluster)
 
         var status = await person.RunAsync("status", "marcus");
         status.Output.Should().Contain("ReauthorizationRequired").And.Contain("invalid_grant").And.Contain($"Next: kubectl oauthtoken authorize marcus -n {fixture.Operators.Namespace}");
-        (await fixture.Operators.GetAsync("marcus")).Status("Ready").Should().Be("True", "the token that there is still lives");
+        (await fixture.Operators.GetAsync("marcus")).Status("Ready").Should().Be("True", "the current token is still valid");
 
         await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
         {
@@ -41,7 +41,7 @@ public sealed class WholeStoryTests(ClusterFixture cluster)
         await Eventually.IsTrueAsync(() => mounted.Read("access_token") != before);
         await scraper.SeesAsync(NeedsHuman, Label, value => value == 0);
         await scraper.PassAsync(3);
-        (await fixture.Server.IsActiveAsync(mounted.Read("access_token"))).Should().BeTrue("the app goes on with what it mounts");
+        (await fixture.Server.IsActiveAsync(mounted.Read("access_token"))).Should().BeTrue("the app keeps using the mounted file");
         (await person.RunAsync("status", "marcus")).ExitCode.Should().Be(0);
         mounted.Faults.Should().BeEmpty("the person was faster than the expiry");
 

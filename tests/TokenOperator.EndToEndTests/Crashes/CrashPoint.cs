@@ -16,22 +16,22 @@ internal abstract record CrashPoint(string Flow, string Name)
         .. Common("refresh"),
         new AtApi("seed", "before the seed Secret is read", HoldAt.Request, "GET", "/secrets/{0}-seed"),
         new InPostgres("seed", "before the import", RowStep.Import, Happens: false),
-        new InPostgres("seed", "after the import, its answer unread", RowStep.Import, Happens: true),
+        new InPostgres("seed", "after the import, before the operator reads the answer", RowStep.Import, Happens: true),
         .. Common("seed"),
     ];
 
     private static CrashPoint[] Common(string flow) =>
     [
         new InPostgres(flow, "before the claim", RowStep.Claim, Happens: false),
-        new InPostgres(flow, "after the claim, its answer unread", RowStep.Claim, Happens: true),
-        new AtProvider(flow, "after the claim, the request not with the provider yet", HoldAt.Request),
-        new AtProvider(flow, "after the provider has answered, its reply under way", HoldAt.Answer) { LosesReply = true },
+        new InPostgres(flow, "after the claim, before the operator reads the answer", RowStep.Claim, Happens: true),
+        new AtProvider(flow, "after the claim, before the request reaches the provider", HoldAt.Request),
+        new AtProvider(flow, "after the provider has answered, before the reply arrives", HoldAt.Answer) { LosesReply = true },
         new InPostgres(flow, "after the reply, before the commit", RowStep.Commit, Happens: false) { LosesReply = true },
-        new InPostgres(flow, "after the commit, its answer unread", RowStep.Commit, Happens: true),
+        new InPostgres(flow, "after the commit, before the operator reads the answer", RowStep.Commit, Happens: true),
         new AtApi(flow, "before the Secret is written", HoldAt.Request, "PATCH", "/secrets/{0}"),
-        new AtApi(flow, "after the Secret is written, its answer unread", HoldAt.Answer, "PATCH", "/secrets/{0}"),
+        new AtApi(flow, "after the Secret is written, before the operator reads the answer", HoldAt.Answer, "PATCH", "/secrets/{0}"),
         new AtApi(flow, "before the status is written", HoldAt.Request, "PATCH", "/oauthtokens/{0}/status"),
-        new AtApi(flow, "after the status is written, its answer unread", HoldAt.Answer, "PATCH", "/oauthtokens/{0}/status"),
+        new AtApi(flow, "after the status is written, before the operator reads the answer", HoldAt.Answer, "PATCH", "/oauthtokens/{0}/status"),
     ];
 
     /// <summary>Held inside Postgres, which executes the statement or cancels it after its client is dead.</summary>

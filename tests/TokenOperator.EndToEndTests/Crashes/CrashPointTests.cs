@@ -25,7 +25,7 @@ public sealed class CrashPointTests(ClusterFixture cluster)
 
     private static string Table(IReadOnlyDictionary<CrashCase, CrashOutcome> outcomes)
     {
-        var text = new StringBuilder("| killed during a | at this point | no rotation | rotation, a reused token ends the grant | rotation, the old token lives on for a while |\n|---|---|---|---|---|\n");
+        var text = new StringBuilder("| killed during a | at this point | no rotation | rotation, a reused token ends the grant | rotation, the old token stays valid for a while |\n|---|---|---|---|---|\n");
         foreach (var point in CrashPoint.All)
         {
             string[] cells = [point.Flow, point.Name, .. new[] { CrashMatrix.Plain, CrashMatrix.Rotating, CrashMatrix.Lenient }

@@ -70,7 +70,7 @@ public sealed class FaultProxyTests : IAsyncLifetime
         await old.SendAsync("still lost");
         _server.Received.Should().Be("warmworks");
         old.Available.Should().Be(0);
-        old.Client.Poll(TimeSpan.Zero, SelectMode.SelectRead).Should().BeFalse("neither an end nor a reset is told");
+        old.Client.Poll(TimeSpan.Zero, SelectMode.SelectRead).Should().BeFalse("neither an end nor a reset is reported");
         swallowed.Client.Poll(TimeSpan.Zero, SelectMode.SelectRead).Should().BeFalse();
     }
 

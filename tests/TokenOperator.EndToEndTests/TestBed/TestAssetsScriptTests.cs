@@ -109,7 +109,7 @@ public sealed class TestAssetsScriptTests : IDisposable
         (await first.WaitForExitAsync()).Should().Be(130);
         await Eventually.IsTrueAsync(() => !IsRunning(build));
         Directory.Exists(Ready).Should().BeFalse();
-        (await File.ReadAllTextAsync(first.LogFile)).Should().Contain("run again to go on");
+        (await File.ReadAllTextAsync(first.LogFile)).Should().Contain("to continue where it stopped");
 
         File.Delete(Path.Combine(_folder, "apt-get.log"));
         WriteDebian(build: Builds, unpacked: Path.Combine(Cache, "kubernetes.work", "tree", "unpacked"));
@@ -135,7 +135,7 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failed_build_shows_its_last_output()
+    public async Task A_failed_build_shows_the_end_of_its_output()
     {
         WriteDebian(build: "echo undefined: something; exit 2");
 

@@ -76,6 +76,15 @@ public sealed class DependencyTests
         Projects[project].GetExportedTypes().Where(type => type.Namespace is not null && !NamespaceGraph.IsWritten(type)).Should().BeEmpty();
 
     [Fact]
+    public void A_class_receives_at_most_eight_dependencies() => Projects.Values
+        .SelectMany(assembly => assembly.GetTypes())
+        .Where(type => type is { IsClass: true } && NamespaceGraph.IsWritten(type) && type.GetMethod("<Clone>$") is null)
+        .SelectMany(type => type.GetConstructors())
+        .Where(constructor => constructor.GetParameters().Length > 8)
+        .Select(constructor => $"{constructor.DeclaringType}: {constructor.GetParameters().Length}")
+        .Should().BeEmpty("a class that needs more has more than one purpose");
+
+    [Fact]
     public void The_check_for_cycles_sees_signatures_and_method_bodies()
     {
         var uses = NamespaceGraph.UsesIn(typeof(NamespacedName).Assembly).Select(use => use.ToString()).ToList();

@@ -21,7 +21,7 @@ public sealed class BadStartTests
         result.ExitCode.Should().Be(2);
         result.Output.Should().BeEmpty();
         result.Errors.Trim().Should().Be(
-            $"token-operator: The setting {setting} is {port}, and that port of Http__Address \"127.0.0.1\" is not available: Address already in use. Choose another port, or stop the program that uses it.");
+            $"token-operator: The setting {setting} is {port}, and this port of Http__Address \"127.0.0.1\" is not available: Address already in use. Choose another port, or stop the program that uses it.");
     }
 
     [Fact]

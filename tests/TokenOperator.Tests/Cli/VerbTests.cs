@@ -60,7 +60,7 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
     [InlineData("allow")]
     [InlineData("deny")]
     [InlineData("release")]
-    public async Task An_account_that_does_not_exist_has_an_exit_code_of_its_own(string verb)
+    public async Task An_account_that_does_not_exist_has_its_own_exit_code(string verb)
     {
         string[] arguments = verb == "release" ? [] : ["--namespace", "mail"];
 
@@ -83,7 +83,7 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
     }
 
     [Fact]
-    public async Task Seed_replaces_a_working_token_only_when_it_is_told_to()
+    public async Task Seed_replaces_a_working_token_only_on_request()
     {
         await SeedAsync("marcus");
         (await SeedAsync("marcus", "-n", "mail")).ExitCode.Should().Be(ExitCodes.Ok, "the same token again lets the namespace use the account");
@@ -99,7 +99,7 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
     }
 
     [Fact]
-    public async Task Seed_notes_a_provider_that_its_own_settings_do_not_name()
+    public async Task Seed_warns_about_a_provider_that_its_own_settings_do_not_name()
     {
         var result = await SeedAsync("marcus", "--provider", "elsewhere");
 
@@ -154,7 +154,7 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
     }
 
     [Fact]
-    public async Task Keys_rotate_brings_all_rows_under_the_current_key()
+    public async Task Keys_rotate_encrypts_all_rows_with_the_current_key()
     {
         await SeedAsync("marcus");
         _keyring.Add("2");
@@ -165,7 +165,7 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
     }
 
     [Fact]
-    public async Task A_database_that_cannot_be_reached_has_an_exit_code_of_its_own_and_its_password_is_not_shown()
+    public async Task An_unreachable_database_has_its_own_exit_code_and_its_password_is_not_shown()
     {
         var result = await OperatorProgram.RunAsync(
             Settings($"postgresql://tokens:{Canary}@127.0.0.1:{Ports.Free()}/tokens"), "accounts", "list");
@@ -179,7 +179,7 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
     [InlineData("accounts", "drop")]
     [InlineData("seed", "token.json")]
     [InlineData("fly")]
-    public async Task A_call_that_is_not_understood_points_to_the_help(params string[] arguments)
+    public async Task An_invalid_call_points_to_the_help(params string[] arguments)
     {
         var result = await RunAsync(arguments);
 

@@ -22,7 +22,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public void A_Secret_mounted_with_subPath_fails_also_in_a_projected_volume()
+    public void A_Secret_mounted_with_subPath_fails_even_in_a_projected_volume()
     {
         var projected = new V1Volume { Name = "token", Projected = new V1ProjectedVolumeSource { Sources = [new V1VolumeProjection { Secret = new V1SecretProjection { Name = "marcus-token" } }] } };
         foreach (var volume in new[] { SecretVolume(), projected })
@@ -96,7 +96,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public void Pods_fail_when_none_is_ready_and_are_named_with_what_they_wait_for()
+    public void Pods_fail_when_none_is_ready_and_the_result_names_what_they_wait_for()
     {
         var install = new OperatorInstall("system");
         OperatorChecks.Pods([], install).Should().Match<CheckResult>(result => result.Health == Health.Critical && result.Text.Contains("kubectl describe deployment token-operator -n system"));
@@ -119,7 +119,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task A_provider_passes_with_any_response_and_is_a_warning_without_one()
+    public async Task A_provider_passes_with_any_response_and_gets_a_warning_without_one()
     {
         await using var server = await ScriptedTokenServer.StartAsync();
         (await TokenChecks.ReachAsync("google", server.TokenEndpoint, CancellationToken.None)).Should().Be(CheckResult.Ok("This machine can reach google (127.0.0.1)."));

@@ -41,7 +41,7 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_browser_that_has_gone_away_delays_no_one()
+    public async Task A_disconnected_browser_delays_no_one()
     {
         using (var browser = new TcpClient())
         {

@@ -19,7 +19,7 @@ public sealed class PluginErrorsTests
             ExitCodes.Refused));
 
     [Fact]
-    public void A_refusal_for_another_cause_is_reported_in_the_servers_words() => PluginErrors.Explain(new ApiException(
+    public void A_refusal_for_another_reason_is_reported_in_the_words_of_the_server() => PluginErrors.Explain(new ApiException(
         HttpStatusCode.Forbidden, "Forbidden", "create secrets mail/x: 403 Forbidden: secrets \"x\" is forbidden: exceeded quota: few"))
         .Message.Should().Contain("exceeded quota: few");
 

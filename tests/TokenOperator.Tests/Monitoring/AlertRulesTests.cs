@@ -26,7 +26,7 @@ public sealed partial class AlertRulesTests
         var made = File.ReadAllLines(Repository.File("config/monitoring/prometheusrule.yaml"));
 
         made.SkipWhile(line => line != "spec:").Skip(1).Should().Equal(
-            Rules.Where(line => !line.StartsWith('#')).Select(line => line.Length == 0 ? line : "  " + line), "`make prometheusrule` makes it");
+            Rules.Where(line => !line.StartsWith('#')).Select(line => line.Length == 0 ? line : "  " + line), "`make prometheusrule` generates it");
     }
 
     [Fact]

@@ -68,7 +68,7 @@ public sealed class AccountChangeListenerTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task Before_the_migration_the_stream_waits_without_a_warning_and_begins_after_it()
+    public async Task Before_the_migration_the_stream_waits_without_a_warning_and_starts_after_it()
     {
         await using var database = await fixture.CreateAsync();
         var logger = new ListLogger();

@@ -13,7 +13,7 @@ public sealed class PostgresFaultTests(PostgresFixture fixture)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_commit_whose_answer_was_lost_recognizes_its_own_work_when_it_is_repeated(bool isClaimed)
+    public async Task A_repeated_commit_whose_answer_was_lost_recognizes_its_own_work(bool isClaimed)
     {
         await using var database = await fixture.CreateMigratedAsync();
         await using var proxy = FaultProxy.Start("127.0.0.1", fixture.Server.Port);

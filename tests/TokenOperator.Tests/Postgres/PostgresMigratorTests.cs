@@ -187,7 +187,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
         """;
 
     [Fact]
-    public async Task A_database_that_FluentMigrator_migrated_goes_on_from_its_version()
+    public async Task A_database_that_FluentMigrator_migrated_continues_from_its_version()
     {
         await using var fresh = await fixture.CreateMigratedAsync();
         await using var database = await fixture.CreateAsync();
@@ -208,7 +208,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_step_that_fails_leaves_the_database_as_it_was()
+    public async Task A_step_that_fails_leaves_the_database_unchanged()
     {
         await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create table token_operator_consents (x int)");
@@ -286,7 +286,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task The_error_of_a_missing_privilege_contains_the_remedy()
+    public async Task The_error_for_a_missing_privilege_contains_the_remedy()
     {
         await using var database = await fixture.CreateAsync();
         await database.ExecuteAsync("create table oauth_tokens (id serial, provider text, account text, token_data jsonb, expires_at timestamptz, created_at timestamptz, updated_at timestamptz, unique (provider, account))");

@@ -54,8 +54,8 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         replaced.IsEarlierThan(first).Should().BeFalse();
 
         await Database.ExecuteAsync("delete from oauth_tokens");
-        var anew = (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default))!;
-        anew.IsEarlierThan(replaced).Should().BeFalse("it is another row");
+        var another = (await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default))!;
+        another.IsEarlierThan(replaced).Should().BeFalse("it is another row");
     }
 
     [Fact]
@@ -94,11 +94,11 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         committed.Should().BeEquivalentTo(new { Generation = 1, LastRefreshAt = At(2), Failure = (object?)null, SeedFingerprints = FirstSeed });
         committed!.Token.AccessToken!.Reveal().Should().Be("new");
         (await Database.ScalarAsync("select created_at = '2020-01-01Z' and updated_at > now() - interval '1 min' from oauth_tokens")).Should().Be(true);
-        (await store.ClaimAsync(Marcus, NewClaim("b"), 1, default)).Should().NotBeNull("the claim is over");
+        (await store.ClaimAsync(Marcus, NewClaim("b"), 1, default)).Should().NotBeNull("the claim has ended");
     }
 
     [Fact]
-    public async Task A_commit_whose_answer_was_lost_can_be_repeated_also_by_another_process()
+    public async Task A_commit_whose_answer_was_lost_can_be_repeated_even_by_another_process()
     {
         var store = Database.Store();
         await store.ImportAsync(Marcus, Token("old"), "mail", "seed", null, default);

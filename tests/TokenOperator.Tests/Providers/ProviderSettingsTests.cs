@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Providers;
 public sealed class ProviderSettingsTests
 {
     [Fact]
-    public void Without_settings_there_is_Google_at_its_real_addresses()
+    public void Without_settings_the_only_provider_is_Google_at_its_real_addresses()
     {
         var google = ProviderSettings.Read(Configuration()).Should().ContainSingle().Subject;
 
@@ -24,7 +24,7 @@ public sealed class ProviderSettingsTests
     }
 
     [Fact]
-    public void Settings_move_Google_and_add_providers()
+    public void Settings_change_the_addresses_of_Google_and_add_providers()
     {
         var all = ProviderSettings.Read(Configuration(
             ("Providers:Google:TokenEndpoint", "http://127.0.0.1:8080/token"),
@@ -60,7 +60,7 @@ public sealed class ProviderSettingsTests
     [InlineData("Burst", "0", "*whole number from 1 to 10000*")]
     [InlineData("Burst", "1.5", "*whole number from 1 to 10000*")]
     [InlineData("AllowInsecureHttp", "banana", "*expected true or false*")]
-    public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value, string message)
+    public void An_invalid_setting_is_rejected_and_named(string key, string value, string message)
     {
         var settings = Configuration(("Providers:acme:TokenEndpoint", "http://acme.example/token"), ("Providers:acme:AllowInsecureHttp", "true"));
         settings[$"Providers:acme:{key}"] = value;
@@ -75,7 +75,7 @@ public sealed class ProviderSettingsTests
     }
 
     [Fact]
-    public void A_provider_without_token_endpoint_is_refused()
+    public void A_provider_without_a_token_endpoint_is_rejected()
     {
         var read = () => ProviderSettings.Read(Configuration(("Providers:acme:TimeoutSeconds", "5")));
 
@@ -83,7 +83,7 @@ public sealed class ProviderSettingsTests
     }
 
     [Fact]
-    public void A_name_that_no_object_could_use_is_refused()
+    public void A_name_that_no_object_could_use_is_rejected()
     {
         var read = () => ProviderSettings.Read(Configuration(("Providers:a_b:TokenEndpoint", "https://acme.example/token")));
 
@@ -91,7 +91,7 @@ public sealed class ProviderSettingsTests
     }
 
     [Fact]
-    public void Plain_http_is_allowed_where_it_is_asked_for_in_so_many_words()
+    public void Plain_http_is_allowed_if_a_setting_allows_it()
     {
         ProviderSettings.Read(Configuration(("Providers:acme:TokenEndpoint", "http://acme.example/token"), ("Providers:acme:AllowInsecureHttp", "true")))
             .Should().HaveCount(2);

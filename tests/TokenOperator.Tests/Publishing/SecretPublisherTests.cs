@@ -16,7 +16,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     public async Task DisposeAsync() => await Fixture.DisposeAsync();
 
     [Fact]
-    public async Task A_missing_Secret_is_created_by_one_request_that_names_a_version_no_Secret_has()
+    public async Task A_missing_Secret_is_created_by_one_request_that_cannot_overwrite_another_Secret()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
 
@@ -42,7 +42,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_new_token_is_written_by_one_request_that_names_the_Secret_that_was_seen()
+    public async Task A_new_token_is_written_by_one_request_that_names_the_known_Secret()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
@@ -56,7 +56,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_Secret_that_someone_else_created_is_left_alone_and_the_message_names_it()
+    public async Task A_Secret_that_someone_else_created_is_not_changed_and_the_message_names_it()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddSecret("marcus", ("password", "p"));
@@ -69,7 +69,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_Secret_of_another_OAuthToken_that_exists_is_a_conflict_that_names_the_owner()
+    public async Task The_Secret_of_another_existing_OAuthToken_is_a_conflict_that_names_the_owner()
     {
         var other = Fixture.AddOwner("other", "uid-2");
         other.Spec = other.Spec with { SecretName = "shared" };
@@ -87,7 +87,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     [Theory]
     [InlineData("marcus", "the object was deleted and created again")]
     [InlineData("gone", "its owner does not exist any more")]
-    public async Task A_Secret_that_was_left_behind_is_taken_over(string formerOwner, string because)
+    public async Task A_leftover_Secret_is_taken_over(string formerOwner, string because)
     {
         var former = SecretFixture.Owner(formerOwner, "uid-0");
         former.Spec = former.Spec with { SecretName = "marcus" };
@@ -100,7 +100,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_409_the_Secret_is_read_once_and_written_if_it_is_ones_own()
+    public async Task After_a_409_the_Secret_is_read_once_and_written_if_it_is_the_operators_own()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublishedToServer(owner, SecretFixture.Token("access-0"));
@@ -113,7 +113,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_409_a_Secret_of_someone_else_is_left_alone()
+    public async Task After_a_409_a_Secret_of_someone_else_is_not_changed()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddSecretToServer("marcus", ("password", "p"));
@@ -158,7 +158,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     [InlineData("marcus", SecretOutcome.Untouched)]
     [InlineData("absent", SecretOutcome.Missing)]
     [InlineData("foreign", SecretOutcome.Missing)]
-    public async Task A_Secret_that_is_kept_costs_no_request_and_the_result_says_whether_it_exists(string name, SecretOutcome outcome)
+    public async Task Keeping_a_Secret_costs_no_request_and_the_result_says_whether_it_exists(string name, SecretOutcome outcome)
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
@@ -187,7 +187,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_Secret_that_an_earlier_spec_named_is_deleted_once_the_new_one_is_written()
+    public async Task The_Secret_that_an_earlier_spec_named_is_deleted_after_the_new_one_is_written()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublished(owner, SecretFixture.Token("access-1"));

@@ -62,7 +62,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void A_failing_refresh_leaves_Ready_True_while_the_token_lives_and_says_why_in_its_reason()
+    public void A_failing_refresh_leaves_Ready_True_while_the_token_is_valid_and_its_reason_says_why()
     {
         var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
         var status = StatusBuilder.Build(good, StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage), Now);
@@ -84,7 +84,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void A_failure_that_needs_a_person_is_Stalled_and_its_cause_is_named_after_expiry_too()
+    public void A_failure_that_needs_a_person_is_Stalled_and_its_cause_is_named_even_after_expiry()
     {
         var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
         var failing = StatusInput(Account(Failure(FailureKind.ReauthorizationRequired)), Dead, SecretOutcome.Untouched);
@@ -139,7 +139,7 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
-    public void A_condition_that_stays_keeps_its_transition_time()
+    public void An_unchanged_condition_keeps_its_transition_time()
     {
         var first = StatusBuilder.Build(null, StatusInput(Account()), Now);
         var second = StatusBuilder.Build(first, StatusInput(Account(Failure(FailureKind.RateLimited)), Outage), Now.AddMinutes(1));

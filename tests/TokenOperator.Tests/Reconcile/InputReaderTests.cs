@@ -20,7 +20,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     public async Task DisposeAsync() => await Fixture.DisposeAsync();
 
     [Fact]
-    public async Task A_Secret_that_does_not_exist_costs_no_request_and_the_message_names_it_and_its_key()
+    public async Task A_missing_Secret_costs_no_request_and_the_message_names_it_and_its_key()
     {
         (await ReadClientAsync()).Should().BeOfType<Lookup<OAuthClient>.Absent>().Which.Message.Should().Contain("mail/client").And.Contain("credentials.json");
         (await ReadSeedAsync()).Should().BeOfType<Lookup<Seed>.Absent>().Which.Message.Should().Contain("mail/seed").And.Contain("token.json");
@@ -29,7 +29,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_is_read_once_for_all_who_ask_for_the_same_version()
+    public async Task A_client_is_read_once_for_all_callers_that_need_the_same_version()
     {
         Fixture.AddSecret("client", ("credentials.json", ClientFile));
         var release = new TaskCompletionSource();
@@ -50,7 +50,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_who_stops_waiting_does_not_stop_the_read_for_the_others()
+    public async Task A_caller_that_stops_waiting_does_not_stop_the_read_for_the_others()
     {
         Fixture.AddSecret("client", ("credentials.json", ClientFile));
         var release = new TaskCompletionSource();
@@ -83,7 +83,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_read_that_failed_is_not_kept()
+    public async Task A_failed_read_is_not_cached()
     {
         Fixture.AddSecret("client", ("credentials.json", ClientFile));
         Fixture.RefuseNext("GET", 403, "Forbidden");
@@ -95,7 +95,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_wrong_key_is_named_together_with_the_keys_that_the_Secret_has()
+    public async Task A_missing_key_is_named_together_with_the_keys_of_the_Secret()
     {
         Fixture.AddSecret("client", ("client.json", ClientFile), ("another", "x"));
 
@@ -126,7 +126,7 @@ public sealed class InputReaderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_seed_is_read_anew_each_time()
+    public async Task A_seed_is_read_again_each_time()
     {
         Fixture.AddSecret("seed", ("token.json", """{"refresh_token": "canary-token"}"""));
 

@@ -61,7 +61,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
 
         var requeueAfter = await ReconcileAsync(AddObject(spec: new V1Alpha1OAuthToken.EntitySpec()));
 
-        requeueAfter.Should().Be(ReconcilePolicy.RetryLeadership, "another process leads: that is no failure");
+        requeueAfter.Should().Be(ReconcilePolicy.RetryLeadership, "losing the lease to another process is not a failure");
         Runtime.Server.Requests.Should().BeEmpty();
     }
 
@@ -81,7 +81,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_refresh_runs_outside_of_the_reconcile_which_writes_nothing_until_the_provider_has_answered()
+    public async Task A_refresh_runs_outside_the_reconcile_which_writes_nothing_until_the_provider_has_answered()
     {
         var answer = new TaskCompletionSource();
         Refreshing.Provider.Until = answer.Task;
@@ -152,7 +152,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Runtime.Time.Advance(TimeSpan.FromMinutes(2));
         using var watcher = new ExpiryWatcher(Entities, Refreshing.Accounts, Statuses(), Refreshing.Leadership, Runtime.Time, NullLogger<ExpiryWatcher>.Instance);
 
-        (await watcher.CheckAsync(CancellationToken.None)).Should().Be(TimeSpan.FromSeconds(5), "the rejected write is tried again");
+        (await watcher.CheckAsync(CancellationToken.None)).Should().Be(TimeSpan.FromSeconds(5), "the rejected write is retried");
 
         Ready("alice").Status.Should().Be("True");
         Ready("bob").Status.Should().Be("False");
@@ -168,7 +168,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_status_that_rests_on_an_older_version_of_the_object_is_not_written()
+    public async Task A_status_based_on_an_older_version_of_the_object_is_not_written()
     {
         var seen = AddObject();
         await Statuses().PublishAsync(seen, new V1Alpha1OAuthToken.EntityStatus { SecretName = "newer" }, CancellationToken.None);
@@ -216,7 +216,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_slow_refresh_of_an_object_without_a_token_says_in_the_status_what_it_waits_for()
+    public async Task A_slow_refresh_of_an_object_without_a_token_shows_in_the_status_what_it_waits_for()
     {
         Refreshing.Provider.Until = new TaskCompletionSource().Task;
         AddClientSecret();

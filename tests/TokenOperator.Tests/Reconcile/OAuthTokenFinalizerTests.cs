@@ -88,7 +88,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_is_being_refreshed_is_deleted_after_that()
+    public async Task A_row_that_is_being_refreshed_is_deleted_after_the_refresh()
     {
         using (await _refreshing.Accounts.LockAsync(Row.Key, CancellationToken.None))
             (await FinalizeAsync(Object("Delete"))).Should().Match<ReconciliationResult<V1Alpha1OAuthToken>>(result => !result.IsSuccess && result.RequeueAfter < TimeSpan.FromSeconds(5));
@@ -106,13 +106,13 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task Revoke_waits_for_the_provider_outside_of_the_worker_and_then_deletes_the_row()
+    public async Task Revoke_waits_for_the_provider_outside_the_worker_and_then_deletes_the_row()
     {
         var answer = new TaskCompletionSource();
         _refreshing.Provider.Until = answer.Task;
-        var begun = await FinalizeAsync(Object("Revoke"));
-        Done(begun).Should().BeFalse();
-        begun.IsSuccess.Should().BeTrue("nothing has failed");
+        var pending = await FinalizeAsync(Object("Revoke"));
+        Done(pending).Should().BeFalse();
+        pending.IsSuccess.Should().BeTrue("nothing has failed");
         Done(await FinalizeAsync(Object("Revoke"))).Should().BeFalse();
         _refreshing.Provider.Revoked.Should().Equal("refresh-1");
 

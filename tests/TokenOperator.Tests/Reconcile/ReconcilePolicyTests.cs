@@ -77,7 +77,7 @@ public sealed class ReconcilePolicyTests
     [InlineData("other account", false)]
     [InlineData("denied", false)]
     [InlineData("row unknown", true)]
-    public void A_refresh_whose_turn_comes_is_right_as_long_as_the_object_and_the_row_still_call_for_it(string what, bool may)
+    public void A_queued_refresh_is_done_only_if_the_object_and_the_row_still_require_it(string what, bool may)
     {
         var entity = new V1Alpha1OAuthToken
         {
@@ -120,7 +120,7 @@ public sealed class ReconcilePolicyTests
     [InlineData("lease", "this process", false, false)]
     [InlineData("another lease", "another process", false, false)]
     [InlineData("another lease", "another process", true, true)]
-    public void A_refresh_that_nobody_will_end_is_done_again_at_once(string scope, string holder, bool isOver, bool again)
+    public void A_refresh_whose_process_is_gone_is_repeated_immediately(string scope, string holder, bool isOver, bool again)
     {
         var claim = new OpenClaim(scope, holder, isOver);
         AccountRecord[] rows =
@@ -143,7 +143,7 @@ public sealed class ReconcilePolicyTests
     }
 
     [Fact]
-    public void A_seed_of_another_client_is_refused_before_the_provider_can_call_it_invalid()
+    public void A_seed_of_another_client_is_rejected_before_it_is_sent_to_the_provider()
     {
         var input = Empty with { Account = new Lookup<AccountRecord>.Absent(""), Seed = Found(SeedOf("new", "client-9")) };
         ReconcilePolicy.Missing(input).Should().Be(InputKind.Client);
@@ -162,13 +162,13 @@ public sealed class ReconcilePolicyTests
         ReconcilePolicy.Missing(wanting).Should().Be(InputKind.Seed);
         ReconcilePolicy.Decide(wanting with { Seed = Found(Granting("admin", "send")) }).Should().BeOfType<Decision.Import>();
         Published(wanting with { Seed = Found(Granting("send")) }).Problem!.Reason.Should().Be(Reasons.ScopesMissing);
-        Published(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token that has what is asked for is left alone");
+        Published(With(Row(TimeSpan.FromMinutes(50)), seed: Granting("admin", "send"))).Problem.Should().BeNull("a token with all requested scopes is not replaced");
     }
 
     private static DesiredState? Meanwhile(ReconcileInput input) => ReconcilePolicy.Decide(input).Should().BeOfType<Decision.Refresh>().Which.Meanwhile;
 
     [Fact]
-    public void While_the_rate_limit_makes_it_wait_everything_stays_and_what_asked_for_the_refresh_stands()
+    public void While_a_refresh_waits_for_the_rate_limit_the_object_keeps_its_state_and_the_refresh_stays_requested()
     {
         var waiting = new RefreshState.Running(IsSlow: true, TimeSpan.FromSeconds(30));
         var healthy = Meanwhile(With(Row(TimeSpan.FromMinutes(10)), Client) with { Refresh = waiting });
@@ -182,7 +182,7 @@ public sealed class ReconcilePolicyTests
     }
 
     [Fact]
-    public void A_quick_refresh_needs_no_status_of_its_own_and_a_slow_one_says_what_it_waits_for()
+    public void A_quick_refresh_writes_no_status_of_its_own_and_a_slow_one_reports_what_it_waits_for()
     {
         var due = With(Row(), Client);
         Meanwhile(due).Should().BeNull();
@@ -193,7 +193,7 @@ public sealed class ReconcilePolicyTests
     }
 
     [Fact]
-    public void A_token_that_expires_during_a_refresh_is_reported_however_quick_the_refresh_is()
+    public void A_token_that_expires_during_a_refresh_is_reported_even_if_the_refresh_is_quick()
     {
         var ready = new V1Alpha1OAuthToken.EntityStatus
         {
@@ -214,7 +214,7 @@ public sealed class ReconcilePolicyTests
 
     [Theory]
     [MemberData(nameof(RefreshesThatAskedNothing))]
-    public void A_refresh_that_ended_without_an_answer_is_tried_again_after_seconds(RefreshOutcome outcome, double seconds)
+    public void A_refresh_that_ended_without_an_answer_is_retried_after_seconds(RefreshOutcome outcome, double seconds)
     {
         var due = With(Row(), Client);
         ReconcilePolicy.Decide(due with { Refresh = new RefreshState.Ended(outcome, TimeSpan.FromSeconds(0.5), null) }).Should().Be(new Decision.Wait(TimeSpan.FromSeconds(seconds - 0.5)));
@@ -228,11 +228,11 @@ public sealed class ReconcilePolicyTests
         Published(With(Row(TimeSpan.FromMinutes(minutesLeft))) with { Request = Request with { Suspended = suspended } }).Secret.Should().Be(action);
 
     [Fact]
-    public void A_namespace_that_may_not_use_the_account_any_more_loses_its_Secret_also_while_suspended() =>
+    public void A_namespace_that_may_no_longer_use_the_account_loses_its_Secret_even_while_suspended() =>
         Published(With(Row() with { DeniedNamespaces = ["mail"] }) with { Request = Request with { Suspended = true } }).Secret.Should().Be(SecretAction.Withdraw);
 
     [Fact]
-    public void A_spec_that_is_not_valid_is_published_before_anything_else_is_looked_at()
+    public void An_invalid_spec_is_reported_before_anything_else_is_checked()
     {
         var desired = Published(Empty with { SpecError = "spec.account is empty." });
         desired.Problem.Should().Be(new Problem(Reasons.InvalidSpec, "spec.account is empty."));
@@ -280,7 +280,7 @@ public sealed class ReconcilePolicyTests
 
     [Theory]
     [MemberData(nameof(Problems))]
-    public void Each_problem_settles_with_its_reason_and_a_message(string reason, ReconcileInput input)
+    public void Each_problem_is_reported_with_its_reason_and_a_message(string reason, ReconcileInput input)
     {
         var desired = Published(input);
         desired.Problem!.Reason.Should().Be(reason);
@@ -290,7 +290,7 @@ public sealed class ReconcilePolicyTests
     [Theory]
     [InlineData("other")]
     [InlineData(null)]
-    public void A_namespace_that_may_not_use_an_account_gets_no_token_of_it(string? owner)
+    public void A_namespace_that_may_not_use_an_account_gets_none_of_its_tokens(string? owner)
     {
         var row = Row(TimeSpan.FromMinutes(50)) with { Namespaces = owner is null ? null : [owner] };
         Published(With(row) with { Seed = Found(SeedOf("guess")) }).Account.Should().BeNull();
@@ -311,7 +311,7 @@ public sealed class ReconcilePolicyTests
 
     [Theory]
     [MemberData(nameof(Probes))]
-    public void A_namespace_without_a_token_file_gets_the_same_answer_for_an_account_of_others_as_for_none(ReconcileInput probe)
+    public void A_namespace_without_a_token_file_gets_the_same_answer_for_a_foreign_account_as_for_a_missing_one(ReconcileInput probe)
     {
         var none = probe with { Account = new Lookup<AccountRecord>.Absent("") };
         var others = probe with { Account = new Lookup<AccountRecord>.Found(Row(TimeSpan.FromMinutes(50), namespaces: ["other"])) };
@@ -321,18 +321,18 @@ public sealed class ReconcilePolicyTests
     }
 
     [Fact]
-    public void A_row_of_nobody_goes_to_the_namespace_whose_seed_holds_the_same_refresh_token()
+    public void A_row_without_namespaces_goes_to_the_namespace_whose_seed_holds_the_same_refresh_token()
     {
         ReconcilePolicy.Missing(With(Row() with { Namespaces = null })).Should().Be(InputKind.Seed);
         ReconcilePolicy.Decide(With(Row() with { Namespaces = null }, seed: SeedOf("refresh"))).Should().BeOfType<Decision.Allow>();
     }
 
     [Fact]
-    public void A_seed_with_the_same_refresh_token_gives_no_way_into_a_row_that_belongs_to_somebody() =>
+    public void A_seed_with_the_same_refresh_token_gives_no_access_to_a_row_that_belongs_to_another_namespace() =>
         Published(With(Row(namespaces: ["other"]), seed: SeedOf("refresh"))).Problem!.Reason.Should().Be(Reasons.AccountNotAllowed);
 
     [Fact]
-    public void While_Postgres_is_away_the_token_that_was_last_seen_goes_on_being_published()
+    public void While_Postgres_is_away_the_last_known_token_stays_published()
     {
         var desired = Published(With(Row(TimeSpan.FromMinutes(5))) with { StoreError = "away" });
         desired.Account.Should().NotBeNull();
@@ -340,13 +340,13 @@ public sealed class ReconcilePolicyTests
     }
 
     [Fact]
-    public void A_backoff_that_is_over_is_followed_by_a_refresh() =>
+    public void A_refresh_follows_when_the_backoff_is_over() =>
         ReconcilePolicy.Decide(With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.Zero)), Client)).Should().BeOfType<Decision.Refresh>();
 
     [Theory]
     [InlineData(FailureKind.ProviderUnavailable)]
     [InlineData(FailureKind.ReauthorizationRequired)]
-    public void A_requested_refresh_is_past_any_backoff_and_also_for_a_fresh_token(FailureKind kind)
+    public void A_requested_refresh_skips_any_backoff_and_is_done_even_for_a_fresh_token(FailureKind kind)
     {
         var failing = With(Row(failure: Failed(kind, TimeSpan.FromHours(1))), Client, SeedOf("refresh")) with { RefreshRequested = true };
         ReconcilePolicy.Decide(failing).Should().BeOfType<Decision.Refresh>();
@@ -355,10 +355,10 @@ public sealed class ReconcilePolicyTests
     }
 
     [Fact]
-    public void Whatever_a_dead_token_waits_for_lets_it_be_tried_again_at_once()
+    public void A_dead_token_is_retried_immediately_when_what_it_waits_for_changes()
     {
         var dead = Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20)));
-        Published(With(dead, Client, SeedOf("refresh"))).NextRefresh.Should().Be(Now.AddHours(20), "one probe a day");
+        Published(With(dead, Client, SeedOf("refresh"))).NextRefresh.Should().Be(Now.AddHours(20), "a dead token is tried once a day");
         ReconcilePolicy.Decide(With(dead, OtherClient, SeedOf("refresh"))).Should().BeOfType<Decision.Refresh>("the client changed");
         ReconcilePolicy.Decide(With(dead, Client, SeedOf("refresh")) with { SpecChanged = true }).Should().BeOfType<Decision.Refresh>("the spec changed");
         ReconcilePolicy.Decide(With(dead, Client, SeedOf("another"))).Should().BeOfType<Decision.Import>("the seed changed").Which.Replaces.Should().Be(dead);
@@ -377,6 +377,6 @@ public sealed class ReconcilePolicyTests
         Published(With(Row(TimeSpan.FromMinutes(50)), Client, SeedOf("another"))).Problem.Should().BeNull();
 
     [Fact]
-    public void A_transient_failure_does_not_make_the_seed_be_read_again() =>
+    public void After_a_transient_failure_the_seed_is_not_read_again() =>
         ReconcilePolicy.Missing(With(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromSeconds(5))))).Should().Be(InputKind.Client);
 }

@@ -47,7 +47,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public void A_look_that_the_queue_lost_is_put_back_half_a_minute_after_it_was_due()
+    public void A_reconcile_that_the_queue_lost_is_queued_again_half_a_minute_after_it_was_due()
     {
         _schedule.Record(Key, TimeSpan.FromMinutes(45));
         Pass(TimeSpan.FromMinutes(45.5));
@@ -57,11 +57,11 @@ public sealed class WatchdogTests : IDisposable
 
         _schedule.Record(Key, TimeSpan.FromMinutes(45));
         Pass(TimeSpan.FromMinutes(45));
-        _queue.Queued.Should().HaveCount(1, "it was looked at");
+        _queue.Queued.Should().HaveCount(1, "it was reconciled");
     }
 
     [Fact]
-    public void An_object_that_was_never_looked_at_is_put_back()
+    public void An_object_that_was_never_reconciled_is_queued()
     {
         Pass(TimeSpan.FromSeconds(40));
         _queue.Queued.Should().BeEmpty();
@@ -70,7 +70,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public void An_object_for_which_nothing_is_planned_is_left_alone()
+    public void An_object_with_no_planned_reconcile_is_not_queued()
     {
         _schedule.Record(Key, after: null);
         Pass(TimeSpan.FromHours(2));
@@ -78,7 +78,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public void Who_does_not_lead_leaves_all_alone_and_lives()
+    public void A_process_that_does_not_lead_queues_nothing_and_stays_alive()
     {
         _leadership.IsLeader = false;
         Pass(TimeSpan.FromHours(1));
@@ -89,7 +89,7 @@ public sealed class WatchdogTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(-1)]
-    public void After_a_jump_of_the_wall_clock_all_are_looked_at_once(int days)
+    public void After_a_jump_of_the_wall_clock_all_objects_are_reconciled_once(int days)
     {
         _schedule.Record(Key, TimeSpan.FromMinutes(45));
         _time.Jump = TimeSpan.FromDays(days);
@@ -98,7 +98,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public void Workers_that_stand_still_while_something_is_overdue_end_the_process()
+    public void Workers_that_make_no_progress_while_an_object_is_overdue_end_the_process()
     {
         _schedule.Record(Key, TimeSpan.FromMinutes(1));
         Pass(TimeSpan.FromMinutes(5));
@@ -111,7 +111,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public async Task Its_timer_keeps_it_alive_and_without_it_the_process_counts_as_dead_on_the_monotonic_clock()
+    public async Task The_timer_keeps_the_process_alive_and_without_it_the_process_is_not_alive_by_the_monotonic_clock()
     {
         await _watchdog.StartAsync(CancellationToken.None);
         for (var i = 0; i < 20; i++)
@@ -124,7 +124,7 @@ public sealed class WatchdogTests : IDisposable
 
         await _watchdog.StopAsync(CancellationToken.None);
         _time.Jump = TimeSpan.FromDays(1);
-        _watchdog.IsAlive.Should().BeTrue("a jump of the wall clock is no silence");
+        _watchdog.IsAlive.Should().BeTrue("a jump of the wall clock does not count");
         _time.Advance(TimeSpan.FromMinutes(1));
         _watchdog.IsAlive.Should().BeFalse();
     }

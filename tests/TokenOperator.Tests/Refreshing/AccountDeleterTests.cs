@@ -27,7 +27,7 @@ public sealed class AccountDeleterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_someone_else_has_claimed_is_tried_again_later()
+    public async Task Deleting_a_row_that_someone_else_has_claimed_is_retried_later()
     {
         _fixture.Store.IsClaimedElsewhere = true;
         (await DeleteAsync()).Should().BeOfType<DeletionOutcome.Busy>();
@@ -36,7 +36,7 @@ public sealed class AccountDeleterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_is_being_refreshed_is_tried_again_later_without_waiting_for_the_provider()
+    public async Task Deleting_a_row_that_is_being_refreshed_is_retried_later_without_waiting_for_the_provider()
     {
         using var refresh = await _fixture.Accounts.LockAsync(Row.Key, CancellationToken.None);
         (await DeleteAsync()).Should().BeOfType<DeletionOutcome.Busy>();
@@ -53,7 +53,7 @@ public sealed class AccountDeleterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_is_to_stay_is_not_even_claimed()
+    public async Task A_row_that_must_stay_is_not_even_claimed()
     {
         (await Deleter().DeleteAsync(Row.Key, _ => false, _ => throw new InvalidOperationException(), default)).Should().BeOfType<DeletionOutcome.Done>();
         _fixture.Store.Calls.Should().Equal("find");
@@ -68,7 +68,7 @@ public sealed class AccountDeleterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_is_released_also_when_revoking_throws()
+    public async Task A_row_is_released_even_if_revoking_throws()
     {
         await FluentActions.Awaiting(() => Deleter().DeleteAsync(Row.Key, _ => true, _ => throw new InvalidOperationException(), default))
             .Should().ThrowAsync<InvalidOperationException>();

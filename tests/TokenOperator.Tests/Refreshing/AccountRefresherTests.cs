@@ -31,7 +31,7 @@ public sealed class AccountRefresherTests : IDisposable
     private async Task<AccountRecord?> RefreshAsync(AccountRecord? seen = null) => (await AttemptAsync(seen)).Record();
 
     [Fact]
-    public async Task A_claim_outlasts_the_longest_answer_of_the_provider()
+    public async Task A_claim_outlasts_the_slowest_answer_of_the_provider()
     {
         _fixture.Provider.Timeout = TimeSpan.FromSeconds(300);
         await RefreshAsync();
@@ -39,7 +39,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_refresh_claims_asks_once_and_commits_and_nothing_else()
+    public async Task A_refresh_claims_asks_once_and_commits_and_does_nothing_else()
     {
         _fixture.Provider.Answer = Granted();
         var after = await RefreshAsync();
@@ -65,7 +65,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task What_somebody_else_refreshed_meanwhile_is_used_and_the_provider_not_asked()
+    public async Task A_token_that_someone_else_refreshed_meanwhile_is_used_and_the_provider_is_not_asked()
     {
         _fixture.Store.Row = Row with { Generation = 8, Token = Row.Token with { AccessToken = new SecretValue("theirs") } };
         (await RefreshAsync())!.Token.AccessToken!.Reveal().Should().Be("theirs");
@@ -73,7 +73,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task Somebody_elses_open_claim_is_respected()
+    public async Task An_open_claim_of_another_process_is_respected()
     {
         _fixture.Store.IsClaimedElsewhere = true;
         (await AttemptAsync()).Should().BeOfType<RefreshOutcome.ClaimHeld>();
@@ -90,7 +90,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_refresh_token_that_an_app_wrote_meanwhile_is_not_asked_for_with_the_old_one()
+    public async Task After_an_application_wrote_a_new_refresh_token_the_provider_is_not_asked_with_the_old_one()
     {
         _fixture.Store.Row = Row with { Token = Row.Token with { RefreshToken = new SecretValue("written by an app") } };
         (await RefreshAsync())!.Token.RefreshToken!.Reveal().Should().Be("written by an app");
@@ -106,7 +106,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_token_that_cannot_be_committed_is_given_out_and_committed_later()
+    public async Task A_token_that_cannot_be_committed_is_returned_and_committed_later()
     {
         _fixture.Provider.Answer = Granted("refresh-2");
         _fixture.Store.BeforeCommit = () => _fixture.Store.IsAway = true;
@@ -134,7 +134,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_someone_else_claimed_is_not_asked_for_because_Postgres_then_becomes_unavailable()
+    public async Task A_row_that_someone_else_claimed_is_not_refreshed_when_Postgres_then_becomes_unavailable()
     {
         _fixture.Provider.RotatesRefreshTokens = false;
         (_fixture.Store.IsClaimedElsewhere, _fixture.Store.IsAway, _fixture.Store.FaultyCall) = (true, true, "find");
@@ -143,7 +143,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_commit_that_a_newer_row_overtook_gives_way_to_it()
+    public async Task A_newer_row_takes_precedence_over_a_late_commit()
     {
         _fixture.Provider.Answer = Granted("refresh-2");
         _fixture.Store.BeforeCommit = () => _fixture.Store.Row = Row with { Generation = 9, Token = Row.Token with { AccessToken = new SecretValue("newer") } };
@@ -152,18 +152,18 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failure_is_recorded_with_its_count_and_the_time_of_the_next_try()
+    public async Task A_failure_is_recorded_with_its_count_and_the_time_of_the_next_attempt()
     {
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.RateLimited, "429", TimeSpan.FromMinutes(7));
         var once = (await RefreshAsync())!;
         _time.Advance(TimeSpan.FromMinutes(7));
         var twice = (await RefreshAsync(once))!;
         twice.Failure.Should().BeEquivalentTo(new { Kind = FailureKind.RateLimited, Count = 2, At = _time.GetUtcNow(), RetryAt = _time.GetUtcNow().AddMinutes(7), InputsFingerprint = "inputs" });
-        _fixture.Store.Row!.Token.RefreshToken.Should().NotBeNull("no answer deletes a refresh token");
+        _fixture.Store.Row!.Token.RefreshToken.Should().NotBeNull("no response deletes a refresh token");
     }
 
     [Fact]
-    public async Task A_success_forgets_the_failures()
+    public async Task A_success_clears_the_failures()
     {
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
         var failed = (await RefreshAsync())!;
@@ -183,7 +183,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_rotated_refresh_token_in_a_reply_of_no_other_use_is_kept()
+    public async Task A_rotated_refresh_token_in_an_otherwise_useless_reply_is_kept()
     {
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.InvalidResponse, "no access_token", RefreshToken: new SecretValue("refresh-2"));
         var after = (await RefreshAsync())!;
@@ -192,7 +192,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task Many_who_ask_at_once_share_one_refresh()
+    public async Task Concurrent_callers_share_one_refresh()
     {
         var release = new TaskCompletionSource();
         _fixture.Provider.Answer = Granted();
@@ -219,7 +219,7 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_lookup_never_migrates_and_an_unavailable_Postgres_fails_it_at_once()
+    public async Task A_lookup_never_migrates_and_fails_immediately_if_Postgres_is_unavailable()
     {
         _fixture.Store.IsAway = true;
         await _fixture.Synchronizer.LoadAsync(CancellationToken.None);

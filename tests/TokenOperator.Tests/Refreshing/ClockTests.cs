@@ -40,8 +40,8 @@ public sealed class ClockTests : IDisposable
     private async Task<AccountRecord> FindAsync() =>
         _fixture.Accounts.TryGet(Row.Key)?.Record ?? (await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None))!;
 
-    /// <summary>One look, and a refresh if that is what it leads to.</summary>
-    private async Task<bool> LookAsync()
+    /// <summary>Decides once, and refreshes if that is the decision.</summary>
+    private async Task<bool> ReconcileAsync()
     {
         var decision = ReconcilePolicy.Decide(new ReconcileInput
         {
@@ -66,7 +66,7 @@ public sealed class ClockTests : IDisposable
     [InlineData(-0.02)]
     [InlineData(3650)]
     [InlineData(-3650)]
-    public async Task A_clock_that_jumps_neither_stops_refreshing_nor_makes_a_storm(double days)
+    public async Task A_clock_that_jumps_neither_stops_refreshing_nor_causes_a_storm(double days)
     {
         var refreshes = 0;
         var issued = _time.GetTimestamp();
@@ -77,7 +77,7 @@ public sealed class ClockTests : IDisposable
             // What comes from Postgres again is no younger for it.
             if (minute % 7 == 0)
                 await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None);
-            if (await LookAsync())
+            if (await ReconcileAsync())
             {
                 refreshes++;
                 issued = _time.GetTimestamp();
@@ -94,11 +94,11 @@ public sealed class ClockTests : IDisposable
     public async Task A_backoff_does_not_last_a_day_longer_because_the_clock_was_set_back()
     {
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
-        (await LookAsync()).Should().BeTrue();
+        (await ReconcileAsync()).Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
         await _fixture.Accounts.ReadAsync(Row.Key, CancellationToken.None);
         _time.Advance(TimeSpan.FromMinutes(5));
-        (await LookAsync()).Should().BeTrue();
+        (await ReconcileAsync()).Should().BeTrue();
 
         _fixture.Leadership.Renew();
         var restarted = _fixture.NewRepository();
@@ -108,36 +108,36 @@ public sealed class ClockTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failed_refresh_after_the_clock_was_set_back_makes_no_token_live_longer_and_no_storm()
+    public async Task A_failed_refresh_after_the_clock_was_set_back_extends_no_token_and_causes_no_storm()
     {
         var end = _time.GetUtcNow().AddHours(1);
         _fixture.Store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = _time.GetUtcNow(), ExpiresAt = end } };
-        (await LookAsync()).Should().BeFalse();
+        (await ReconcileAsync()).Should().BeFalse();
         _time.Advance(TimeSpan.FromMinutes(50));
         _time.Jump = TimeSpan.FromDays(-1);
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503", TimeSpan.FromMinutes(5));
-        (await LookAsync()).Should().BeTrue();
+        (await ReconcileAsync()).Should().BeTrue();
 
-        (await LookAsync()).Should().BeFalse("it backs off");
+        (await ReconcileAsync()).Should().BeFalse("it backs off");
         _time.Advance(TimeSpan.FromMinutes(11));
         _fixture.Accounts.Now(Row.Key).Should().BeAfter(end);
-        (await LookAsync()).Should().BeTrue("the time to wait is over");
+        (await ReconcileAsync()).Should().BeTrue("the backoff is over");
     }
 
     [Fact]
-    public void A_machine_that_slept_does_nothing_until_its_lease_was_renewed_or_lost()
+    public void A_machine_that_slept_does_nothing_until_its_lease_is_renewed_or_lost()
     {
         var leadership = new SteadyLeadership();
         var guard = new LeadershipGuard(leadership, _time);
         guard.IsLeader.Should().BeTrue();
         _time.Jump = TimeSpan.FromHours(1);
-        guard.IsLeader.Should().BeFalse("another one may lead since long, and the monotonic clock saw nothing of it");
+        guard.IsLeader.Should().BeFalse("another process may lead for a long time already, and the monotonic clock did not advance");
         _time.Advance(TimeSpan.FromSeconds(14));
         guard.IsLeader.Should().BeFalse();
         _time.Advance(TimeSpan.FromSeconds(2));
         guard.IsLeader.Should().BeTrue();
         _time.Jump = TimeSpan.FromDays(-1);
-        guard.IsLeader.Should().BeTrue("no machine sleeps backwards");
+        guard.IsLeader.Should().BeTrue("a jump back of the wall clock is not a sleep");
         leadership.IsLeading = false;
         guard.IsLeader.Should().BeFalse();
     }

@@ -39,12 +39,12 @@ public sealed class ForgottenRowTests : IDisposable
     }
 
     [Fact]
-    public async Task A_refresh_token_that_it_has_forgotten_is_written_again_before_the_provider_is_asked_with_an_older_one()
+    public async Task A_refresh_token_that_Postgres_lost_is_written_again_before_the_provider_is_asked_with_an_older_one()
     {
         var newest = await RefreshAsync(Row);
         _fixture.Store.Row = Row;
-        (await AttemptAsync(newest)).Should().BeOfType<RefreshOutcome.ClaimHeld>("it is tried again after seconds");
-        _fixture.Accounts.IsPending(Row.Key).Should().BeTrue("nobody else has it");
+        (await AttemptAsync(newest)).Should().BeOfType<RefreshOutcome.ClaimHeld>("it is retried after seconds");
+        _fixture.Accounts.IsPending(Row.Key).Should().BeTrue("no one else has it");
 
         var next = await RefreshAsync(_fixture.Accounts.TryGet(Row.Key)!.Value.Record);
         _fixture.Provider.Asked.Should().Equal(["refresh-7", "refresh-8"], "one that was used ends the grant");
@@ -53,7 +53,7 @@ public sealed class ForgottenRowTests : IDisposable
     }
 
     [Fact]
-    public async Task It_is_noticed_when_all_rows_are_read_anew_as_after_each_broken_connection()
+    public async Task A_lost_row_is_noticed_when_all_rows_are_read_again_as_after_each_broken_connection()
     {
         await RefreshAsync(Row);
         _fixture.Store.Row = Row;
@@ -65,7 +65,7 @@ public sealed class ForgottenRowTests : IDisposable
     }
 
     [Fact]
-    public async Task A_claim_that_it_has_forgotten_loses_no_answer()
+    public async Task A_claim_that_Postgres_lost_loses_no_answer()
     {
         _fixture.Store.ForgetsClaims = true;
         (await RefreshAsync(Row)).Token.RefreshToken!.Reveal().Should().Be("refresh-8");
@@ -74,7 +74,7 @@ public sealed class ForgottenRowTests : IDisposable
     }
 
     [Fact]
-    public async Task A_claim_that_it_has_forgotten_together_with_the_row_under_it_loses_no_answer()
+    public async Task A_claim_that_Postgres_lost_together_with_its_row_loses_no_answer()
     {
         var newest = await RefreshAsync(Row);
         _fixture.Store.BeforeCommit = () => _fixture.Store.Row = Row;
@@ -96,17 +96,17 @@ public sealed class ForgottenRowTests : IDisposable
 
     [Theory]
     [MemberData(nameof(OthersRows))]
-    public async Task A_row_that_counts_from_0_again_because_it_is_another_now_is_taken_as_it_is(AccountRecord row)
+    public async Task A_new_row_whose_generation_starts_at_0_again_is_accepted_unchanged(AccountRecord row)
     {
         await RefreshAsync(Row);
-        _fixture.Store.Row = row with { Token = new TokenSet { RefreshToken = new SecretValue("of somebody else") } };
-        (await ReadAsync())!.Token.RefreshToken!.Reveal().Should().Be("of somebody else");
+        _fixture.Store.Row = row with { Token = new TokenSet { RefreshToken = new SecretValue("of someone else") } };
+        (await ReadAsync())!.Token.RefreshToken!.Reveal().Should().Be("of someone else");
         await _fixture.Accounts.ReloadAsync(CancellationToken.None);
         _fixture.Accounts.PendingCount.Should().Be(0);
     }
 
     [Fact]
-    public async Task Who_does_not_lead_writes_nothing_again_since_a_later_leader_may_have()
+    public async Task A_process_that_does_not_lead_writes_nothing_again()
     {
         await RefreshAsync(Row);
         _fixture.Store.Row = Row;
@@ -119,7 +119,7 @@ public sealed class ForgottenRowTests : IDisposable
     [Theory]
     [InlineData("one")]
     [InlineData("all")]
-    public async Task What_is_committed_while_rows_are_read_was_not_forgotten(string rows)
+    public async Task A_row_that_is_committed_while_rows_are_read_does_not_count_as_lost(string rows)
     {
         await ReadAsync();
         _fixture.Store.AfterRead = () => RefreshAsync(Row);

@@ -24,7 +24,7 @@ public sealed class ProviderLaneTests
         }));
 
     [Fact]
-    public void A_burst_starts_at_once_and_the_next_waits_for_the_rate()
+    public void A_burst_starts_at_once_and_the_next_job_waits_for_the_rate()
     {
         using var lane = Lane(2, 3);
         Enumerable.Range(0, 3).Should().OnlyContain(number => Add(lane, number, Start, "mail", true, null));
@@ -37,7 +37,7 @@ public sealed class ProviderLaneTests
     }
 
     [Fact]
-    public void Of_the_jobs_that_wait_the_earliest_expiry_goes_first_and_none_overtakes()
+    public void The_waiting_job_with_the_earliest_expiry_goes_first_and_none_overtakes_it()
     {
         using var lane = Lane(1, 1);
         Add(lane, 0).Should().BeTrue();
@@ -48,14 +48,14 @@ public sealed class ProviderLaneTests
         for (var second = 0; second < 5; second++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
-            Add(lane, 1000 + second, Start.AddDays(1)).Should().BeFalse("others wait already");
+            Add(lane, 1000 + second, Start.AddDays(1)).Should().BeFalse("others are already waiting");
         }
 
         _started.Should().Equal(0, 99, -10, 5, 20, 30);
     }
 
     [Fact]
-    public void A_permit_that_was_not_used_goes_to_the_next()
+    public void An_unused_permit_goes_to_the_next_job()
     {
         using var lane = Lane(1, 1);
         var claim = new TaskCompletionSource();
@@ -67,7 +67,7 @@ public sealed class ProviderLaneTests
     }
 
     [Fact]
-    public void Attempts_that_send_nothing_cost_nothing_of_the_rate()
+    public void Attempts_that_send_nothing_use_none_of_the_rate()
     {
         using var lane = Lane(1, 2);
         foreach (var number in Enumerable.Range(0, 5))
@@ -76,7 +76,7 @@ public sealed class ProviderLaneTests
     }
 
     [Fact]
-    public void After_an_outage_of_an_hour_a_thousand_accounts_recover_spread_out_within_the_rate()
+    public void After_an_outage_of_an_hour_a_thousand_accounts_recover_within_the_rate()
     {
         const int accounts = 1000, perSecond = 5, burst = 10;
         var random = new Random(1);
@@ -117,12 +117,12 @@ public sealed class ProviderLaneTests
         for (var from = 0; from < asked.Count; from++)
         {
             var within = asked.Skip(from).TakeWhile(at => at < asked[from].AddSeconds(10)).Count();
-            within.Should().BeLessThanOrEqualTo(burst + (perSecond * 11), "the outage itself is no reason to ask more often either");
+            within.Should().BeLessThanOrEqualTo(burst + (perSecond * 11), "the outage does not cause more requests either");
         }
     }
 
     [Fact]
-    public void When_all_are_due_at_once_they_start_in_the_order_of_their_expiry()
+    public void Jobs_that_are_due_at_the_same_time_start_in_the_order_of_their_expiry()
     {
         using var lane = Lane(10, 10);
         var shuffled = Enumerable.Range(0, 1000).ToArray();
@@ -130,7 +130,7 @@ public sealed class ProviderLaneTests
         foreach (var number in shuffled)
             Add(lane, number, Start.AddSeconds(number));
 
-        _started.Should().HaveCount(10, "the burst goes to the first that come");
+        _started.Should().HaveCount(10, "the burst goes to the first jobs");
         for (var second = 1; second <= 99; second++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
@@ -142,7 +142,7 @@ public sealed class ProviderLaneTests
     }
 
     [Fact]
-    public void A_jump_of_the_wall_clock_gives_nothing_and_takes_nothing()
+    public void A_jump_of_the_wall_clock_neither_adds_nor_removes_permits()
     {
         using var lane = Lane(1, 1);
         Add(lane, 0).Should().BeTrue();
@@ -204,7 +204,7 @@ public sealed class ProviderLaneTests
     }
 
     [Fact]
-    public async Task A_lane_that_closes_waits_for_what_runs_and_starts_nothing_more()
+    public async Task A_lane_that_closes_waits_for_running_jobs_and_starts_no_more()
     {
         using var lane = Lane(1000, 1000, concurrency: 1);
         var answer = new TaskCompletionSource();

@@ -28,7 +28,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Fact]
-    public void A_refresh_that_runs_answers_later_requests_for_the_account_too()
+    public void A_running_refresh_also_answers_later_requests_for_the_account()
     {
         var answer = new TaskCompletionSource();
         _fixture.Provider.Until = answer.Task;
@@ -45,7 +45,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void A_token_that_does_not_help_others_wakes_only_the_objects_that_asked()
+    public void A_token_that_does_not_help_others_wakes_only_the_objects_that_requested_it()
     {
         _fixture.Scheduler.Start(Request(Owner, null) with { HelpsOthers = _ => false });
         _fixture.Queue.Called.Should().BeEmpty();
@@ -53,7 +53,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void A_refresh_that_takes_more_than_a_second_has_its_objects_reconciled_once()
+    public void The_objects_of_a_refresh_that_takes_more_than_a_second_are_reconciled_once()
     {
         _fixture.Provider.Until = new TaskCompletionSource().Task;
         Start(Owner, null);
@@ -67,7 +67,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void A_fault_ends_its_refresh_and_not_the_lane()
+    public void An_exception_ends_its_refresh_and_not_the_lane()
     {
         _fixture.Store.Fault = new InvalidOperationException("a fault of our own");
         Start(Owner, null);
@@ -78,7 +78,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void What_was_requested_while_the_store_is_unavailable_is_not_attended_to()
+    public void A_request_during_a_store_outage_stays_pending()
     {
         _fixture.Provider.RotatesRefreshTokens = true;
         _fixture.Store.Fault = new StoreUnavailableException("it is restarting");
@@ -86,11 +86,11 @@ public sealed class RefreshSchedulerTests : IDisposable
         _fixture.Provider.Asked.Should().BeEmpty();
         var ended = Find(Owner).Should().BeOfType<RefreshState.Ended>().Subject;
         ended.Outcome.Should().BeOfType<RefreshOutcome.NotStored>();
-        ended.Attended.Should().BeNull("the refresh is still to be done");
+        ended.Attended.Should().BeNull("the request is still pending");
     }
 
     [Fact]
-    public async Task A_drain_waits_for_the_answer_to_a_request_that_was_sent()
+    public async Task A_drain_waits_for_the_answer_to_a_request_that_was_already_sent()
     {
         var answer = new TaskCompletionSource();
         _fixture.Provider.Until = answer.Task;
@@ -103,7 +103,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_scheduler_that_is_closed_starts_no_refresh_that_waits_and_says_if_a_response_is_missing()
+    public async Task A_closed_scheduler_starts_no_waiting_refresh_and_reports_a_missing_response()
     {
         using var fixture = new RefreshingFixture(Row, _time, concurrency: 1);
         fixture.Provider.Until = new TaskCompletionSource().Task;
@@ -119,7 +119,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_drain_whose_time_is_over_still_commits_what_has_arrived()
+    public async Task A_drain_that_times_out_still_commits_what_has_arrived()
     {
         var drain = new RefreshDrain(_fixture.Scheduler, _fixture.Synchronizer, _time);
         _fixture.Provider.Answer = ScriptedProvider.Granted("refresh-2");
@@ -134,19 +134,19 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void A_refresh_that_no_object_wants_any_more_when_its_turn_comes_is_not_done()
+    public void A_queued_refresh_that_no_object_needs_any_more_is_not_done()
     {
         Start(Owner, "now", isStillWanted: false);
         _fixture.Provider.Asked.Should().BeEmpty();
         _fixture.Store.Calls.Should().BeEmpty();
-        _fixture.Queue.Owners.Should().Equal([Owner], "the object decides anew");
+        _fixture.Queue.Owners.Should().Equal([Owner], "the object is reconciled again");
         var ended = Find(Owner).Should().BeOfType<RefreshState.Ended>().Subject;
         ended.Outcome.Should().BeOfType<RefreshOutcome.Withdrawn>();
         ended.Attended.Should().BeNull();
     }
 
     [Fact]
-    public void A_refresh_that_one_of_its_objects_still_wants_is_done()
+    public void A_queued_refresh_that_one_of_its_objects_still_needs_is_done()
     {
         using var fixture = new RefreshingFixture(Row, _time, concurrency: 1);
         var answer = new TaskCompletionSource();
@@ -158,7 +158,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void What_was_requested_is_still_to_be_done_after_someone_else_refreshed_the_account()
+    public void A_request_stays_pending_after_someone_else_refreshed_the_account()
     {
         _fixture.Accounts.Set(Row with { Generation = 8 });
         Start(Owner, "now");
@@ -168,7 +168,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void A_refresh_that_starts_later_does_not_put_off_the_report_on_an_earlier_one()
+    public void A_later_refresh_does_not_delay_the_report_on_an_earlier_one()
     {
         _fixture.Provider.Until = new TaskCompletionSource().Task;
         Start(Owner, null);
@@ -182,7 +182,7 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void An_account_that_no_object_names_any_more_is_forgotten()
+    public void An_account_that_no_object_names_any_more_is_dropped()
     {
         var answer = new TaskCompletionSource();
         _fixture.Provider.Until = answer.Task;

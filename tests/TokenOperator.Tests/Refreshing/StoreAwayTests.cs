@@ -41,7 +41,7 @@ public sealed class StoreAwayTests : IDisposable
         ScriptedProvider.Granted(refreshToken, accessToken: accessToken);
 
     [Fact]
-    public async Task A_provider_that_does_not_rotate_is_asked_all_the_same_and_the_newest_token_is_committed_when_Postgres_is_back()
+    public async Task A_provider_that_does_not_rotate_is_still_asked_and_the_newest_token_is_committed_when_Postgres_is_back()
     {
         _fixture.Store.IsAway = true;
         _fixture.Provider.Answer = Granted("access-1");
@@ -62,7 +62,7 @@ public sealed class StoreAwayTests : IDisposable
     }
 
     [Fact]
-    public async Task Objects_of_one_account_share_such_a_refresh_too()
+    public async Task Objects_of_one_account_share_a_refresh_while_Postgres_is_away()
     {
         _fixture.Store.IsAway = true;
         var release = new TaskCompletionSource();
@@ -91,7 +91,7 @@ public sealed class StoreAwayTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_does_not_lead_does_not_ask()
+    public async Task A_process_that_does_not_lead_does_not_ask()
     {
         _fixture.Store.IsAway = true;
         _fixture.Leadership.IsLeader = false;
@@ -100,7 +100,7 @@ public sealed class StoreAwayTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failure_then_is_remembered_with_its_backoff_and_the_refresh_token_stays()
+    public async Task A_failure_while_Postgres_is_away_is_remembered_with_its_backoff_and_the_refresh_token_stays()
     {
         _fixture.Store.IsAway = true;
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ReauthorizationRequired, "invalid_grant");
@@ -149,13 +149,13 @@ public sealed class StoreAwayTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_somebody_else_changed_meanwhile_wins_over_what_is_held()
+    public async Task A_row_that_someone_else_changed_meanwhile_wins_over_the_uncommitted_token()
     {
         _fixture.Store.IsAway = true;
         var held = (await RefreshAsync())!;
         _fixture.Store.IsAway = false;
-        _fixture.Store.Row = Row with { Generation = 9, Token = Row.Token with { RefreshToken = new SecretValue("seeded anew") } };
-        (await RefreshAsync(held))!.Token.RefreshToken!.Reveal().Should().Be("seeded anew");
+        _fixture.Store.Row = Row with { Generation = 9, Token = Row.Token with { RefreshToken = new SecretValue("seeded again") } };
+        (await RefreshAsync(held))!.Token.RefreshToken!.Reveal().Should().Be("seeded again");
         _fixture.Accounts.PendingCount.Should().Be(0);
         _fixture.Provider.Asked.Should().HaveCount(1);
     }
@@ -164,7 +164,7 @@ public sealed class StoreAwayTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task What_is_held_goes_on_being_tried_when_its_row_was_edited_by_hand_or_anything_else_fails(Exception fault)
+    public async Task The_commit_of_a_token_in_memory_is_retried_even_if_its_row_was_edited_by_hand_or_something_else_fails(Exception fault)
     {
         _fixture.Store.IsAway = true;
         _fixture.Provider.Answer = Granted("access-1");

@@ -42,13 +42,13 @@ public sealed class AuthorizationLinksTests
         var link = Links.For(null, Marcus, Now)!;
         var ticket = Ticket(link);
 
-        Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(59)).Should().BeTrue();
-        Links.IsGood(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("its time is over");
-        Links.IsGood(Object("marcus", Links.For(null, Marcus, Now)), ticket, Now).Should().BeFalse("another has taken its place");
-        Links.IsGood(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed any more");
-        Links.IsGood(Object("other", link), ticket, Now).Should().BeFalse();
-        Links.IsGood(Object("marcus", link), "", Now).Should().BeFalse();
-        Links.IsGood(Object("marcus", link), ticket[..^1], Now).Should().BeFalse();
+        Links.IsValid(Object("marcus", link), ticket, Now.AddMinutes(59)).Should().BeTrue();
+        Links.IsValid(Object("marcus", link), ticket, Now.AddMinutes(60)).Should().BeFalse("it has expired");
+        Links.IsValid(Object("marcus", Links.For(null, Marcus, Now)), ticket, Now).Should().BeFalse("a newer link replaced it");
+        Links.IsValid(Object("marcus", null), ticket, Now).Should().BeFalse("no consent is needed");
+        Links.IsValid(Object("other", link), ticket, Now).Should().BeFalse();
+        Links.IsValid(Object("marcus", link), "", Now).Should().BeFalse();
+        Links.IsValid(Object("marcus", link), ticket[..^1], Now).Should().BeFalse();
     }
 
     [Theory]
@@ -60,7 +60,7 @@ public sealed class AuthorizationLinksTests
     [InlineData("Port", "70000")]
     [InlineData("LinkLifetime", "1s")]
     [InlineData("LinkLifetime", "banana")]
-    public void A_setting_that_cannot_be_used_is_refused_by_its_name(string key, string value)
+    public void An_invalid_setting_is_rejected_and_named(string key, string value)
     {
         var read = () => SelfServiceSettings.Read(Settings(key, value));
 

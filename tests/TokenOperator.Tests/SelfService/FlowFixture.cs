@@ -42,7 +42,7 @@ internal sealed class FlowFixture : IAsyncDisposable
             ?? throw new InvalidOperationException("There is no link.");
         var accounts = new AccountRepository(Store, new AccountLocks(), secrets.Guard, Queue, Time, NullLogger<AccountRepository>.Instance);
         Flow = new SelfServiceFlow(
-            Settings, links, _entities, secrets.Reader, new ProviderRegistry([Provider]), Store, Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
+            Settings, links, new LinkTargets(_entities, secrets.Reader, new ProviderRegistry([Provider]), Store), Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
         Put();
     }
 
@@ -105,23 +105,23 @@ internal sealed class FlowFixture : IAsyncDisposable
         });
     }
 
-    public Task<Step> LookAsync(string? ticket = null) => Flow.LookAsync(Owner, ticket ?? Ticket, CancellationToken.None);
+    public Task<Step> ShowAsync(string? ticket = null) => Flow.ShowAsync(Owner, ticket ?? Ticket, CancellationToken.None);
 
     public Task<Step> BeginAsync(string? ticket = null) => Flow.BeginAsync(Owner, ticket ?? Ticket, CancellationToken.None);
 
-    /// <summary>Begins, and gives the browser's cookie and the state that the provider sends back.</summary>
+    /// <summary>Starts a consent, and returns the browser's cookie and the state that the provider sends back.</summary>
     public async Task<(string Browser, string State)> BegunAsync()
     {
         var step = await BeginAsync();
         if (step is not { Browser: { } browser, Redirect: { } redirect })
-            throw new InvalidOperationException($"Not begun: {step.Status} {step.Text}");
+            throw new InvalidOperationException($"Not started: {step.Status} {step.Text}");
         return (browser, HttpUtility.ParseQueryString(redirect.Query)["state"] ?? throw new InvalidOperationException($"No state in {redirect}."));
     }
 
     public Task<Step> EndAsync(string state, string? browser, string answer = "code=code-1") =>
         Flow.EndAsync($"?state={state}&{answer}", browser, CancellationToken.None);
 
-    /// <summary>Begins and ends in one browser.</summary>
+    /// <summary>Starts and completes a consent in one browser.</summary>
     public async Task<Step> ConsentAsync(string answer = "code=code-1")
     {
         var (browser, state) = await BegunAsync();
@@ -131,12 +131,12 @@ internal sealed class FlowFixture : IAsyncDisposable
     public async ValueTask DisposeAsync() => await _secrets.DisposeAsync();
 }
 
-/// <summary>Consents under way, in memory.</summary>
+/// <summary>Pending consents, in memory.</summary>
 internal sealed class MemoryPendingAuthorizations : IPendingAuthorizations
 {
     private readonly Dictionary<string, PendingAuthorization> _open = [];
 
-    /// <summary>True when the object has too many consents under way.</summary>
+    /// <summary>True when the object has too many pending consents.</summary>
     public bool IsFull { get; set; }
 
     public IReadOnlyCollection<string> StateHashes => _open.Keys;

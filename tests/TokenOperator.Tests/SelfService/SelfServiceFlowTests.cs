@@ -18,10 +18,10 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     public async Task DisposeAsync() => await Fixture.DisposeAsync();
 
     [Fact]
-    public async Task The_page_of_a_link_offers_to_begin_and_uses_nothing_up()
+    public async Task The_page_of_a_link_offers_to_start_and_does_not_use_up_the_link()
     {
-        var first = await Fixture.LookAsync();
-        var second = await Fixture.LookAsync();
+        var first = await Fixture.ShowAsync();
+        var second = await Fixture.ShowAsync();
 
         first.Should().Be(second);
         (first.Status, first.IsOffer, first.Redirect, first.Browser).Should().Be((200, true, null, null));
@@ -30,7 +30,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Beginning_sends_the_browser_to_the_provider_and_stores_hashes_only()
+    public async Task Starting_sends_the_browser_to_the_provider_and_stores_only_hashes()
     {
         Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
 
@@ -51,7 +51,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_scopes_in_the_spec_those_of_the_row_are_asked_for() =>
+    public async Task Without_scopes_in_the_spec_those_of_the_row_are_requested() =>
         HttpUtility.ParseQueryString((await Fixture.BeginAsync()).Redirect!.Query)["scope"].Should().Be("mail");
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [Theory]
     [InlineData(null)]
     [InlineData("another browser")]
-    public async Task An_answer_in_another_browser_is_refused_and_uses_the_state_up(string? browser)
+    public async Task An_answer_in_another_browser_is_refused_and_uses_up_the_state(string? browser)
     {
         var (own, state) = await Fixture.BegunAsync();
 
@@ -172,9 +172,9 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [Fact]
     public async Task A_link_with_another_ticket_is_unknown()
     {
-        (await Fixture.LookAsync("1.made-up")).Status.Should().Be(410);
+        (await Fixture.ShowAsync("1.made-up")).Status.Should().Be(410);
         (await Fixture.BeginAsync("1.made-up")).Status.Should().Be(410);
-        (await Fixture.Flow.LookAsync(new("mail", "nobody"), Fixture.Ticket, CancellationToken.None)).Should().Be(await Fixture.LookAsync("1.made-up"), "whether an object exists is not disclosed");
+        (await Fixture.Flow.ShowAsync(new("mail", "nobody"), Fixture.Ticket, CancellationToken.None)).Should().Be(await Fixture.ShowAsync("1.made-up"), "whether an object exists is not disclosed");
     }
 
     [Fact]
@@ -182,7 +182,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     {
         Fixture.Time.Advance(Fixture.Settings.LinkLifetime);
 
-        (await Fixture.LookAsync()).Status.Should().Be(410);
+        (await Fixture.ShowAsync()).Status.Should().Be(410);
         (await Fixture.BeginAsync()).Status.Should().Be(410);
     }
 
@@ -195,7 +195,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [InlineData("an object that is being deleted")]
     public async Task A_foreign_row_is_indistinguishable_from_a_missing_one(string what)
     {
-        var unknown = await Fixture.LookAsync("1.made-up");
+        var unknown = await Fixture.ShowAsync("1.made-up");
         Fixture.Put(spec => spec with { Suspend = what == "a suspended object" }, deletedAt: what == "an object that is being deleted" ? Fixture.Time.GetUtcNow().UtcDateTime : null);
         Fixture.Store.Row = what switch
         {
@@ -206,7 +206,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
             _ => Fixture.Row,
         };
 
-        (await Fixture.LookAsync()).Should().Be(unknown);
+        (await Fixture.ShowAsync()).Should().Be(unknown);
         (await Fixture.BeginAsync()).Should().Be(unknown);
     }
 
@@ -214,37 +214,37 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     public async Task An_account_that_works_needs_no_consent()
     {
         Fixture.Store.Row = Fixture.Row with { Failure = null };
-        (await Fixture.LookAsync()).Should().Match<Step>(step => step.Status == 410 && !step.IsOffer);
+        (await Fixture.ShowAsync()).Should().Match<Step>(step => step.Status == 410 && !step.IsOffer);
 
         Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
-        (await Fixture.LookAsync()).IsOffer.Should().BeTrue("a scope is missing");
+        (await Fixture.ShowAsync()).IsOffer.Should().BeTrue("a scope is missing");
     }
 
     [Fact]
-    public async Task A_consent_cannot_be_asked_for_if_nobody_is_named_or_on_record()
+    public async Task A_consent_cannot_be_requested_if_no_identity_is_named_or_on_record()
     {
         Fixture.Put(spec => spec with { Identity = null });
         Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Identity = null } };
 
-        var step = await Fixture.LookAsync();
+        var step = await Fixture.ShowAsync();
 
         (step.Status, step.IsOffer).Should().Be((403, false));
         step.Text.Should().Contain("spec.identity");
     }
 
     [Fact]
-    public async Task Without_any_scope_there_is_nothing_to_ask_for()
+    public async Task Without_any_scope_there_is_nothing_to_request()
     {
         Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Scopes = [] } };
 
-        var step = await Fixture.LookAsync();
+        var step = await Fixture.ShowAsync();
 
         step.Status.Should().Be(403);
         step.Text.Should().Contain("spec.scopes");
     }
 
     [Fact]
-    public async Task A_client_that_cannot_be_read_and_a_provider_without_endpoint_end_the_flow()
+    public async Task An_unreadable_client_and_a_provider_without_an_endpoint_end_the_flow()
     {
         Fixture.Put(spec => spec with { ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "absent" } });
         (await Fixture.BeginAsync()).Status.Should().Be(503);
@@ -256,7 +256,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Too_many_consents_under_way_are_refused()
+    public async Task Too_many_pending_consents_are_refused()
     {
         Fixture.Pending.IsFull = true;
 
@@ -289,7 +289,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_consent_of_another_account_or_without_refresh_token_or_scope_changes_nothing()
+    public async Task A_consent_of_another_account_or_without_a_refresh_token_or_scope_changes_nothing()
     {
         foreach (var answer in new[]
         {
@@ -309,11 +309,11 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_store_that_is_away_or_a_row_that_cannot_be_read_is_a_503_without_details()
+    public async Task An_unavailable_store_or_an_unreadable_row_is_a_503_without_details()
     {
         var (browser, state) = await Fixture.BegunAsync();
         Fixture.Store.IsAway = true;
-        var away = await Fixture.LookAsync();
+        var away = await Fixture.ShowAsync();
 
         away.Status.Should().Be(503);
         away.Text.Should().NotContain("memory");
@@ -323,7 +323,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
 
         Fixture.Store.IsAway = false;
         Fixture.Store.Fault = new UnreadableRowException(Fixture.Row.Key, "its key is missing.");
-        (await Fixture.LookAsync()).Should().Be(away);
+        (await Fixture.ShowAsync()).Should().Be(away);
     }
 
     private void IsUnchanged()

@@ -12,7 +12,7 @@ public sealed class SbomTests : IDisposable
     public void Dispose() => File.Delete(_file);
 
     [Fact]
-    public async Task It_names_each_package_of_the_lock_file_once_with_its_hash_and_what_it_needs()
+    public async Task It_names_each_package_of_the_lock_file_once_with_its_hash_and_its_dependencies()
     {
         var sbom = await WriteAsync();
         // A package can stand there again for one platform.

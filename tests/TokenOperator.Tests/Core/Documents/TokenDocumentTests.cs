@@ -72,7 +72,7 @@ public sealed class TokenDocumentTests
         document["expiry"]!.GetValue<string>().Should().Be("2026-01-31T12:59:59.123456Z");
         document["expiry_date"]!.GetValue<long>().Should().Be(Token.ExpiresAt!.Value.ToUnixTimeMilliseconds());
         document["IssuedUtc"]!.GetValue<string>().Should().Be("2026-01-31T12:00:00.123456Z");
-        document.ContainsKey("refresh_token_expires_in").Should().BeFalse("it is counted from a reply that is over");
+        document.ContainsKey("refresh_token_expires_in").Should().BeFalse("it is relative to an old reply");
         TokenDocument.Read(document.ToJsonString()).Should().BeEquivalentTo(Token);
     }
 

@@ -54,7 +54,7 @@ public sealed class SettingsReaderTests
         var reader = Reader(
             ("Group:Count", "10"), ("Ratio", "0"), ("Flag", "perhaps"), ("Wait", "1h1s"), ("Address", "marked-secret"),
             ("Day", "Someday"), ("Names", "a, B"), ("Things:car:Color", "a\nb" + new string('x', 50)));
-        reader.Get(Count).Should().Be(3, "a wrong setting is read as its default until all are reported");
+        reader.Get(Count).Should().Be(3, "an invalid setting is read as its default until all are reported");
         reader.Get(Ratio);
         reader.Get(Flag);
         reader.Get(Wait);

@@ -14,17 +14,17 @@ public sealed class DisplayTextTests
     [InlineData("mar\u202Ecus", false)]
     [InlineData("mar\u200Bcus", false)]
     [InlineData("mar\u2028cus", false)]
-    public void What_hides_or_turns_text_is_not_printable(string text, bool printable) => DisplayText.IsPrintable(text).Should().Be(printable);
+    public void Characters_that_hide_or_reverse_text_are_not_printable(string text, bool printable) => DisplayText.IsPrintable(text).Should().Be(printable);
 
     [Fact]
-    public void A_long_text_is_cut_and_what_is_not_printable_is_replaced() => DisplayText.Of("a\u202Eb\nc🔑d", 6).Should().Be("a?b?c\uFFFD...");
+    public void A_long_text_is_cut_and_unprintable_characters_are_replaced() => DisplayText.Of("a\u202Eb\nc🔑d", 6).Should().Be("a?b?c\uFFFD...");
 
     [Theory]
     [InlineData("marcus@example.com", "marcus@example.com")]
     [InlineData("x; rm -rf /", "'x; rm -rf /'")]
     [InlineData("$(reboot)", "'$(reboot)'")]
     [InlineData("it's", @"'it'\''s'")]
-    public void A_name_in_a_command_to_copy_is_one_word_of_the_shell(string account, string word)
+    public void A_name_in_a_command_to_copy_is_one_shell_word(string account, string word)
     {
         var request = new TokenRequest
         {

@@ -61,8 +61,8 @@ public sealed class RefreshPolicyTests
     [InlineData(9, 0.0, 1)]
     [InlineData(9, 0.999, 300)]
     [InlineData(1000, 0.999, 300)]
-    public void Transient_failures_back_off_with_full_jitter_from_1_s_to_5_min(int failures, double dice, double expectedSeconds) =>
-        RefreshPolicy.Backoff(FailureKind.ProviderUnavailable, failures, null, dice).TotalSeconds.Should().BeApproximately(expectedSeconds, 0.5);
+    public void Transient_failures_back_off_with_full_jitter_from_1_s_to_5_min(int failures, double random, double expectedSeconds) =>
+        RefreshPolicy.Backoff(FailureKind.ProviderUnavailable, failures, null, random).TotalSeconds.Should().BeApproximately(expectedSeconds, 0.5);
 
     [Fact]
     public void A_longer_Retry_After_is_respected_and_a_shorter_one_changes_nothing()
@@ -96,7 +96,7 @@ public sealed class RefreshPolicyTests
     {
         var token = Token(TimeSpan.FromHours(1));
         RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddDays(-1)).Should().Be(DateTimeOffset.MinValue);
-        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddSeconds(-50)).Should().BeAfter(Start, "two machines' clocks may differ by so much");
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start.AddSeconds(-50)).Should().BeAfter(Start, "the clocks of two machines may differ by this much");
     }
 
     [Theory]

@@ -8,7 +8,7 @@ public sealed class SecretValueTests
     private const string Marked = "marked-secret-4711";
 
     [Fact]
-    public void A_secret_is_not_printed_alone_or_inside_a_record()
+    public void A_secret_is_printed_neither_alone_nor_inside_a_record()
     {
         var secret = new SecretValue(Marked);
         var texts = new object[]
@@ -28,7 +28,7 @@ public sealed class SecretValueTests
     }
 
     [Fact]
-    public void Fingerprints_distinguish_their_parts_and_contain_nothing_of_them()
+    public void Fingerprints_distinguish_their_parts_and_reveal_nothing_about_them()
     {
         Fingerprint.Of("a", "bc").Should().NotBe(Fingerprint.Of("ab", "c"));
         Fingerprint.Of(null, "a").Should().NotBe(Fingerprint.Of("", "a"));

@@ -205,7 +205,7 @@ public sealed class ControllerTests : IAsyncLifetime
         for (var i = 0; i < 30; i++)
             Store.Create("gadgets", Gadget.Manifest($"g{i}"));
         await Eventually.IsTrueAsync(() => inWork == new OperatorOptions().Concurrency, "all workers are busy");
-        await Eventually.IsTrueAsync(() => _operator.Cache.List().Count == 30, "the watch goes on meanwhile");
+        await Eventually.IsTrueAsync(() => _operator.Cache.List().Count == 30, "the watch continues in the meantime");
         gate.SetResult();
 
         await _operator.UntilAsync("reconcile", 30);

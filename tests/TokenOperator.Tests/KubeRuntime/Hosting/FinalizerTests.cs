@@ -21,7 +21,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     public async Task DisposeAsync() => await _operator.DisposeAsync();
 
     [Fact]
-    public async Task A_wanted_finalizer_is_on_the_object_before_it_is_reconciled()
+    public async Task A_required_finalizer_is_on_the_object_before_it_is_reconciled()
     {
         string[] seen = [];
         Script.Reconcile = (g, _) =>
@@ -34,11 +34,11 @@ public sealed class FinalizerTests : IAsyncLifetime
         await _operator.UntilAsync("reconcile lamp");
 
         seen.Should().Equal(TestOperator.FinalizerName);
-        Script.Count("reconcile").Should().Be(1, "a write of its own does not trigger a reconcile");
+        Script.Count("reconcile").Should().Be(1, "its own write does not trigger a reconcile");
     }
 
     [Fact]
-    public async Task A_wanted_finalizer_that_was_removed_is_added_again()
+    public async Task A_required_finalizer_that_was_removed_is_added_again()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp", "large"));
         await _operator.UntilAsync("reconcile lamp");
@@ -49,7 +49,7 @@ public sealed class FinalizerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_unwanted_finalizer_is_not_added_and_is_removed_if_present()
+    public async Task A_finalizer_that_is_not_required_is_not_added_and_is_removed_if_present()
     {
         Store.Create("gadgets", Gadget.Manifest("lamp"));
         Store.Create("gadgets", Gadget.Manifest("sofa", "small", "shop", "other.dev/first", TestOperator.FinalizerName));

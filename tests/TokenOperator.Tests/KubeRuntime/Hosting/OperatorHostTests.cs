@@ -82,7 +82,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Work_outside_of_the_workers_is_closed_at_once_and_keeps_the_lease_if_it_does_not_end(bool isFinished)
+    public async Task Work_outside_the_workers_is_closed_at_once_and_keeps_the_lease_if_it_does_not_end(bool isFinished)
     {
         var drain = new ScriptedDrain(isFinished);
         var running = await StartAsync(o => o.DrainTimeout = TimeSpan.FromSeconds(20), drain);
@@ -97,7 +97,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
 
         var stop = running.DisposeAsync().AsTask();
         await drain.Closed.Task.WaitAsync(TimeSpan.FromSeconds(20));
-        drain.Timeout.Should().BeNull("a worker is still at work");
+        drain.Timeout.Should().BeNull("a worker is still running");
         gate.SetResult();
         await stop;
 

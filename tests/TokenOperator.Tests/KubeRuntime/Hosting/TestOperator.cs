@@ -42,7 +42,7 @@ internal sealed class GadgetController(Script script) : IEntityController<Gadget
     }
 }
 
-/// <summary>A finalizer that large gadgets want.</summary>
+/// <summary>A finalizer that large gadgets require.</summary>
 internal sealed class GadgetFinalizer(Script script) : IEntityFinalizer<Gadget>
 {
     public bool IsWanted(Gadget entity) => entity.Spec.Size == "large";

@@ -269,7 +269,7 @@ public sealed class ReflectorTests : IAsyncLifetime
 
         var watches = Watches.Length;
         _fixture.Time.Advance(TimeSpan.FromMinutes(20));
-        await Eventually.IsTrueAsync(() => Watches.Length > watches, "another watch is begun");
+        await Eventually.IsTrueAsync(() => Watches.Length > watches, "another watch starts");
         Lists.Should().ContainSingle();
         _fixture.Time.Advance(TimeSpan.FromMinutes(20));
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found");

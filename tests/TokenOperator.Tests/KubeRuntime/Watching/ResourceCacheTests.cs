@@ -15,7 +15,7 @@ public sealed class ResourceCacheTests
         _cache.Subscribe(c => _changes.Add((c.Old?.Metadata.ResourceVersion, c.New?.Metadata.ResourceVersion)));
 
     [Fact]
-    public void A_write_of_your_own_is_visible_immediately_and_its_event_is_no_change()
+    public void An_own_write_is_visible_immediately_and_its_event_is_no_change()
     {
         _cache.Replace("", [Version(5)], "5");
         _cache.Observe(Version(7));
@@ -27,7 +27,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void An_event_older_than_a_write_of_your_own_does_not_restore_the_old_state()
+    public void An_event_older_than_an_own_write_does_not_restore_the_old_state()
     {
         _cache.Observe(Version(7));
 
@@ -63,7 +63,7 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
-    public void A_list_older_than_a_write_of_your_own_does_not_remove_the_object()
+    public void A_list_older_than_an_own_write_does_not_remove_the_object()
     {
         _cache.Observe(Version(7));
 

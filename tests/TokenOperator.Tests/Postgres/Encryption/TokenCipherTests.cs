@@ -40,7 +40,7 @@ public sealed class TokenCipherTests : IDisposable
         var cipher = Cipher();
         var other = new AccountKey(provider, account);
         Refusal(() => cipher.Open(other, cipher.Seal(Marcus, Document)))
-            .Should().Contain($"The row {other} of table oauth_tokens cannot be read: token_data cannot be decrypted with the key \"2026-01-01\"").And.Contain("left as it is");
+            .Should().Contain($"The row {other} of table oauth_tokens cannot be read: token_data cannot be decrypted with the key \"2026-01-01\"").And.Contain("was not changed");
     }
 
     [Theory]
@@ -83,7 +83,7 @@ public sealed class TokenCipherTests : IDisposable
     [InlineData("[]")]
     [InlineData("not JSON")]
     [InlineData("""{"ciphertext\ud800": 1}""")]
-    public void Any_other_text_that_an_application_stored_is_returned_as_it_is(string stored)
+    public void Any_other_text_that_an_application_stored_is_returned_unchanged(string stored)
     {
         Cipher().Open(Marcus, stored).Should().Be(stored);
     }

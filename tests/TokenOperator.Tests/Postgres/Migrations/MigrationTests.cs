@@ -12,8 +12,8 @@ public sealed class MigrationTests
     public void The_files_are_numbered_consecutively_and_each_up_file_has_a_down_file()
     {
         var expected = Enumerable.Range(1, Files.Length / 2).SelectMany(number => new[] { $"{number:0000} down", $"{number:0000} up" });
-        Files.Select(file => $"{file[..4]} {file.Split('.')[^2]}").Should().Equal(expected, "two steps of one number are two heads");
-        Files.Select(file => file[..file.IndexOf('.', StringComparison.Ordinal)]).Distinct().Should().HaveCount(Files.Length / 2, "both files of a step have one name");
+        Files.Select(file => $"{file[..4]} {file.Split('.')[^2]}").Should().Equal(expected, "two steps must not have the same number");
+        Files.Select(file => file[..file.IndexOf('.', StringComparison.Ordinal)]).Distinct().Should().HaveCount(Files.Length / 2, "both files of a step have the same name");
     }
 
     [Fact]
@@ -23,11 +23,11 @@ public sealed class MigrationTests
         Migration.All.Should().OnlyContain(step => step.Up.StartsWith($"-- {step.Description}\n") && step.Description.Length > 10);
         // These are in the databases of earlier releases.
         Migration.All.Take(5).Select(step => step.Description).Should().Equal(
-            "Create the table oauth_tokens, or adopt the one that is there",
+            "Create the table oauth_tokens, or adopt an existing one",
             "Add the operator's columns to oauth_tokens",
-            "Add the namespaces that an administrator keeps away from an account",
+            "Add the namespaces to which an administrator has denied an account",
             "Add the leader's term to the claim",
-            "Add the table of consents that wait for their browser");
+            "Add the table of pending consents");
     }
 
     [Fact]

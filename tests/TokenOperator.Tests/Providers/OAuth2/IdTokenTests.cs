@@ -18,7 +18,7 @@ public sealed class IdTokenTests
     [InlineData("""{"aud": "c", "sub": "1", "email": "a@b.example"}""", "1", null)]
     [InlineData("""{"aud": ["c"], "sub": "1"}""", "1", null)]
     [InlineData("""{"aud": ["c", "other"], "azp": "c", "sub": "1"}""", "1", null)]
-    public void It_names_who_consented_and_an_address_only_if_it_is_verified(string claims, string subject, string? email) =>
+    public void It_names_the_person_who_consented_and_an_address_only_if_it_is_verified(string claims, string subject, string? email) =>
         Read(Valid(claims), out _).Should().Be(new Identity(subject, email));
 
     [Theory]

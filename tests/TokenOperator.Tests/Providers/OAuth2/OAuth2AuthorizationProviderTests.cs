@@ -40,7 +40,7 @@ public sealed class OAuth2AuthorizationProviderTests
     }
 
     [Fact]
-    public async Task A_consent_brings_tokens_that_work_and_an_identity()
+    public async Task A_consent_returns_tokens_that_work_and_an_identity()
     {
         await using var server = await OpenIddictServer.StartAsync();
         using var test = ProviderFor(server);
@@ -115,7 +115,7 @@ public sealed class OAuth2AuthorizationProviderTests
     }
 
     [Fact]
-    public void A_provider_without_authorization_endpoint_offers_no_consent()
+    public void A_provider_without_an_authorization_endpoint_offers_no_consent()
     {
         var options = new ProviderOptions { Name = "acme", TokenEndpoint = new("https://acme.example/token") };
         using var test = new TestProvider(options);

@@ -270,7 +270,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_provider_without_revocation_endpoint_says_so()
+    public async Task A_provider_without_a_revocation_endpoint_is_reported_as_such()
     {
         using var test = ProviderFor(_server.TokenEndpoint);
 

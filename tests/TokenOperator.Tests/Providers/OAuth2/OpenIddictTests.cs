@@ -10,7 +10,7 @@ public sealed class OpenIddictTests
     private static readonly OAuthClient Client = new(OpenIddictServer.ClientId, new(OpenIddictServer.ClientSecret));
 
     [Fact]
-    public async Task A_refresh_brings_an_access_token_that_the_server_calls_active()
+    public async Task A_refresh_returns_an_access_token_that_the_server_reports_as_active()
     {
         await using var server = await OpenIddictServer.StartAsync(new OpenIddictServerOptions { RollingRefreshTokens = false });
         using var test = ProviderFor(server);
@@ -25,7 +25,7 @@ public sealed class OpenIddictTests
     }
 
     [Fact]
-    public async Task A_rolling_refresh_token_works_on_and_its_reuse_ends_the_chain()
+    public async Task A_rolling_refresh_token_keeps_working_and_its_reuse_ends_the_chain()
     {
         await using var server = await OpenIddictServer.StartAsync();
         using var test = ProviderFor(server);
@@ -41,7 +41,7 @@ public sealed class OpenIddictTests
     }
 
     [Fact]
-    public async Task Within_the_leeway_a_used_refresh_token_is_still_good()
+    public async Task Within_the_leeway_a_used_refresh_token_is_still_valid()
     {
         await using var server = await OpenIddictServer.StartAsync(new OpenIddictServerOptions { ReuseLeeway = TimeSpan.FromHours(1) });
         using var test = ProviderFor(server);
@@ -53,7 +53,7 @@ public sealed class OpenIddictTests
     }
 
     [Fact]
-    public async Task A_wrong_client_secret_is_the_client_s_fault_and_not_the_account_s()
+    public async Task A_wrong_client_secret_is_a_failure_of_the_client_and_not_of_the_account()
     {
         await using var server = await OpenIddictServer.StartAsync();
         using var test = ProviderFor(server);

@@ -15,7 +15,7 @@ public sealed class TokenEndpointClientTests
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
-    public async Task A_body_without_end_is_read_up_to_the_limit_and_no_further()
+    public async Task An_endless_body_is_read_up_to_the_limit_and_no_further()
     {
         using var body = new EndlessStream();
 
@@ -30,7 +30,7 @@ public sealed class TokenEndpointClientTests
     [InlineData(307)]
     [InlineData(400)]
     [InlineData(503)]
-    public async Task A_reply_of_any_status_is_read_as_it_is(int status)
+    public async Task A_reply_of_any_status_is_returned_unchanged(int status)
     {
         var reply = await RepliedAsync((_, _) => Task.FromResult(new HttpResponseMessage((HttpStatusCode)status) { Content = new StringContent("""{"error": "invalid_grant"}""") }));
 
@@ -108,7 +108,7 @@ public sealed class TokenEndpointClientTests
     }
 
     [Fact]
-    public async Task A_connection_that_breaks_as_soon_as_it_is_made_is_a_failed_request_like_any_other()
+    public async Task A_connection_that_breaks_as_soon_as_it_opens_is_a_failed_request_like_any_other()
     {
         using var client = new TokenEndpointClient(_time, new BrokenConnection());
 
@@ -125,7 +125,7 @@ public sealed class TokenEndpointClientTests
     }
 
     [Fact]
-    public async Task A_connection_that_is_not_made_in_time_is_a_failed_request_like_any_other()
+    public async Task A_connection_that_does_not_open_in_time_is_a_failed_request_like_any_other()
     {
         // The TLS handshake never ends.
         using var silent = new TcpListener(IPAddress.Loopback, 0);

@@ -1,0 +1,56 @@
+// What the page of a link may ask consent for. It may use the caches, the store and the providers. Of the Kubernetes API, it reads only input Secrets.
+using KubeRuntime;
+using KubeRuntime.Watching;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
+using TokenOperator.Postgres;
+using TokenOperator.Providers;
+
+namespace TokenOperator.SelfService;
+
+/// <summary>Everything that a consent for one OAuthToken needs.</summary>
+/// <param name="Entity">The object as the cache has it.</param>
+/// <param name="Request">What its spec asks for.</param>
+/// <param name="Row">The account's row as Postgres has it.</param>
+/// <param name="Client">The client to authenticate as.</param>
+/// <param name="Provider">The provider that asks for the consent.</param>
+/// <param name="Expected">Who must consent.</param>
+/// <param name="Scopes">The scopes to ask for; at least one.</param>
+public sealed record LinkTarget(
+    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
+
+/// <summary>Finds out whether a consent for an OAuthToken is possible and of use.</summary>
+public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers, ITokenStore store)
+{
+    /// <summary>The page for every link that is not valid. It tells nothing about the object.</summary>
+    internal static readonly Step Unknown = new(410, "This link is not valid", "It has expired, was used, or never existed. The status of the OAuthToken shows the current link: status.authorizationURL.");
+
+    /// <summary>The object, or null if there is none.</summary>
+    public V1Alpha1OAuthToken? Find(NamespacedName owner) => entities.Get(owner);
+
+    /// <summary>What a consent needs, or the page that says why none is possible. The row decides, because the link can be older than it.</summary>
+    /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
+    public async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
+            return (null, Unknown);
+        // An account of another namespace gets the same answer as a missing one.
+        if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
+            return (null, Unknown);
+        if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
+            return (null, new Step(410, "Nothing to do", $"{request.Owner} no longer needs a consent."));
+        var expected = new ExpectedIdentity(request.Identity, row.Token.Identity);
+        if (!expected.IsKnown)
+            return (null, new Step(403, "Not possible", $"The operator does not know whose consent it needs, so anyone's account could be connected. The owner of {request.Owner} must set spec.identity."));
+        var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
+        if (scopes.Count == 0)
+            return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
+        if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
+            return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
+        return providers.Find(request.Key.Provider)?.Authorization is { } provider
+            ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)
+            : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
+    }
+}
