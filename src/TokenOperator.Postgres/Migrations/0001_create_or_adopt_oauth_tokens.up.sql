@@ -1,4 +1,4 @@
--- Create the table oauth_tokens, or adopt an existing one
+-- Create the table oauth_tokens, or adopt the one that is there
 --
 -- Adoption.cs decides which parts are missing and passes their names, separated by blanks, in token_operator.parts.
 -- The table token_operator_made remembers them, so that the down file drops these parts and nothing else.

@@ -1,2 +1,2 @@
--- Add the namespaces to which an administrator has denied an account
+-- Add the namespaces that an administrator keeps away from an account
 alter table oauth_tokens add column denied_namespaces text[];

@@ -1,6 +1,6 @@
--- Add the table of pending consents
+-- Add the table of consents that wait for their browser
 --
--- Each row expires after a few minutes.
+-- No row outlives its lifetime of some minutes.
 create table token_operator_consents (
   state_hash text constraint "PK_token_operator_consents" primary key,
   object_namespace text not null,
