@@ -14,7 +14,7 @@ image=${1:-}
 require_kubectl
 kubectl get --raw /version >/dev/null </dev/null ||
   die "the cluster does not answer (see above); set KUBECONFIG to your kubeconfig, and check: kubectl config current-context"
-system=token-operator-system
+system=token-operator-system settings=token-operator-settings
 
 # Looks for the tag after the last slash, because the port of a registry has a colon too.
 name=$image reference=
@@ -29,12 +29,12 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 overlay=$(mktemp -d)
 trap 'rm -rf "$overlay"' EXIT
 config=$(realpath --relative-to="$overlay" "$repository/config")
-bases=("$config/default") resources=()
+bases=("$config/default")
 
 # restrict NAMESPACES: bases the overlay on config/namespaced, with these namespaces instead of its example.
 restrict() {
   local namespace
-  bases=("$config/crds" "$config/rbac/own" "$config/manager" "$config/network-policy") resources=(settings.yaml)
+  bases=("$config/crds" "$config/rbac/own" "$config/manager" "$config/network-policy")
   for namespace in ${1//,/ }; do
     [[ $namespace =~ ^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$ ]] || die "\"$namespace\" is not the name of a namespace: expected lowercase letters, digits and -"
     kubectl get namespace "$namespace" >/dev/null || die "nothing was changed: create the namespace $namespace first, or remove it from NAMESPACES"
@@ -43,31 +43,53 @@ restrict() {
     bases+=("$namespace")
   done
   [[ -n ${namespace:-} ]] || die "NAMESPACES is \"$1\": expected a comma-separated list of namespaces"
-  sed "s/^  Namespaces:.*/  Namespaces: \"$1\"/" "$repository/config/namespaced/settings.yaml" >"$overlay/settings.yaml"
 }
 
-[[ -z ${2:-} ]] || restrict "${2// /,}"
+# set_namespaces NAMESPACES: sets the key Namespaces of the ConfigMap with the settings. The other keys are the administrator's:
+# one of them can say to which address refresh tokens are sent.
+set_namespaces() {
+  kubectl get configmap "$settings" --namespace "$system" >/dev/null 2>&1 || kubectl create configmap "$settings" --namespace "$system"
+  kubectl patch configmap "$settings" --namespace "$system" --type merge --patch \
+    "{\"metadata\":{\"labels\":{\"app.kubernetes.io/name\":\"token-operator\"}},\"data\":{\"Namespaces\":\"$1\"}}"
+}
+
+namespaces=${2:-}
+namespaces=${namespaces// /,}
+[[ -z $namespaces ]] || restrict "$namespaces"
+# OpenShift assigns user and group IDs itself, and rejects pods that name others.
+openshift=
+[[ $'\n'$(kubectl api-versions) != *$'\nsecurity.openshift.io/'* ]] || openshift=yes
 {
   printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nbases:\n'
   printf '  - %s\n' "${bases[@]}"
-  if [[ ${#resources[@]} != 0 ]]; then printf 'resources:\n' && printf '  - %s\n' "${resources[@]}"; fi
+  if [[ -n $openshift ]]; then
+    cp "$repository/config/openshift/assigned-ids.yaml" "$overlay"
+    printf 'patchesJson6902:\n  - path: assigned-ids.yaml\n    target: {group: apps, version: v1, kind: Deployment, name: token-operator, namespace: %s}\n' "$system"
+  fi
   printf 'images:\n  - name: token-operator\n    newName: %s\n    %s\n' "$name" "$reference"
 } >"$overlay/kustomization.yaml"
 # Shows the messages of kustomize only if it fails: it warns about the deprecated field that kubectl 1.20 needs.
 kubectl kustomize "$overlay" >"$overlay/all.yaml" 2>"$overlay/messages.txt" || { cat "$overlay/messages.txt" >&2; exit 1; }
 kubectl apply --filename "$repository/config/manager/namespace.yaml"
 "$repository/hack/new-key.sh" --if-none
-kubectl apply --filename "$overlay/all.yaml"
 
 # lookup KIND NAME [OUTPUT]: prints the name of an object, or what OUTPUT selects; nothing if the object does not exist.
 lookup() {
   kubectl get "$1" "$2" --namespace "$system" --ignore-not-found --output "${3:-name}"
 }
 
-served=$(lookup configmap token-operator-settings 'jsonpath={.data.Namespaces}')
-if [[ -z ${2:-} && -n $served ]]; then
-  say "the operator still serves only $served; to serve all namespaces, delete the ConfigMap token-operator-settings, then run: kubectl rollout restart deployment/token-operator -n $system"
-elif [[ -n ${2:-} && -n $(lookup clusterrolebinding token-operator) ]]; then
+served=$(lookup configmap "$settings" 'jsonpath={.data.Namespaces}') running=$(lookup deployment token-operator)
+# Before the Deployment, whose pods read the settings only at startup.
+[[ -z $namespaces ]] || set_namespaces "$namespaces"
+kubectl apply --filename "$overlay/all.yaml"
+
+restart="kubectl rollout restart deployment/token-operator -n $system"
+if [[ -z $namespaces && -n $served ]]; then
+  say "the operator still serves only $served; to serve all namespaces: kubectl patch configmap $settings -n $system --type merge -p '{\"data\":{\"Namespaces\":null}}' && $restart"
+elif [[ -n $running && $namespaces != "$served" ]]; then
+  say "the list of namespaces has changed, and pods read it only at startup: $restart"
+fi
+if [[ -n $namespaces && -n $(lookup clusterrolebinding token-operator) ]]; then
   say "the cluster still has the permissions of an install for all namespaces; to remove them: kubectl delete clusterrolebinding,clusterrole token-operator"
 fi
 if [[ -z $(lookup secret token-operator-postgres) ]]; then

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
@@ -7,6 +8,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class DeployScriptTests(ClusterFixture cluster)
 {
     private const string Image = "registry.example.com:5000/team/token-operator";
+    private const string Settings = "token-operator-settings";
     private const string Digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     [Fact]
@@ -58,9 +60,60 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
         some.Errors.Should().Contain("kubectl delete clusterrolebinding,clusterrole token-operator");
         var all = await DeployAsync(Image);
         all.Errors.Should().Contain("the operator still serves only default");
-        await cluster.Plane.Kubectl.RunAsync($"delete configmap token-operator-settings -n {ClusterFixture.OperatorNamespace}");
+        await cluster.Plane.Kubectl.RunAsync(["patch", "configmap", Settings, "-n", ClusterFixture.OperatorNamespace, "--type", "merge", "-p", """{"data":{"Namespaces":null}}"""]);
         (await DeployAsync(Image)).Errors.Should().NotContain("still");
+        await DeleteSettingsAsync();
     }
+
+    [Theory]
+    [InlineData("create")]
+    [InlineData("apply")]
+    public async Task Naming_the_namespaces_changes_no_other_setting(string verb)
+    {
+        await DeleteSettingsAsync();
+        const string settings = $$"""
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{Settings}}", "namespace": "{{ClusterFixture.OperatorNamespace}}"},
+             "data": {"Providers__google__TokenEndpoint": "https://tokens.example.com/token", "Namespaces": "mail"} }
+            """;
+        await cluster.Plane.Kubectl.RunAsync([verb, "-f", "-"], settings);
+
+        var first = await DeployAsync(Image, "default");
+        await DeployAsync(Image, "default,kube-public");
+
+        var data = await cluster.Plane.Kubectl.RunAsync($"get configmap {Settings} -n {ClusterFixture.OperatorNamespace} -o jsonpath={{.data}}");
+        JsonNode.DeepEquals(JsonNode.Parse(data), JsonNode.Parse("""{"Providers__google__TokenEndpoint": "https://tokens.example.com/token", "Namespaces": "default,kube-public"}"""))
+            .Should().BeTrue($"refresh tokens go where the administrator says; found {data}");
+        first.Errors.Should().Contain("kubectl rollout restart");
+        await DeleteSettingsAsync();
+    }
+
+    [Fact]
+    public async Task On_OpenShift_the_Deployment_names_no_user_and_no_group_because_the_platform_assigns_them()
+    {
+        await DeployAsync(Image);
+        (await PodSecurityAsync()).Should().Contain("runAsUser").And.Contain("fsGroup");
+        const string constraints = """
+            {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "securitycontextconstraints.security.openshift.io"},
+             "spec": {"group": "security.openshift.io", "scope": "Cluster", "names": {"plural": "securitycontextconstraints", "kind": "SecurityContextConstraints"},
+              "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true} } }]} }
+            """;
+        await cluster.Plane.Kubectl.RunAsync(["create", "-f", "-"], constraints);
+        try
+        {
+            await Eventually.IsTrueAsync(async () => (await cluster.Plane.Kubectl.RunAsync("api-versions")).Contains("security.openshift.io/v1", StringComparison.Ordinal));
+            await DeployAsync(Image);
+            (await PodSecurityAsync()).Should().Contain("runAsNonRoot").And.NotContainAny("runAsUser", "runAsGroup", "fsGroup");
+        }
+        finally
+        {
+            await cluster.Plane.Kubectl.RunAsync("delete crd securitycontextconstraints.security.openshift.io");
+        }
+    }
+
+    private Task<string> PodSecurityAsync() => cluster.Plane.Kubectl.RunAsync(
+        $"get deployment token-operator -n {ClusterFixture.OperatorNamespace} -o jsonpath={{.spec.template.spec.securityContext}}");
+
+    private Task<string> DeleteSettingsAsync() => cluster.Plane.Kubectl.RunAsync($"delete configmap {Settings} -n {ClusterFixture.OperatorNamespace} --ignore-not-found");
 
     private async Task<CommandResult> DeployAsync(params string[] arguments)
     {

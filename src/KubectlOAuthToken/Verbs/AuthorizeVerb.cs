@@ -92,8 +92,8 @@ internal static class AuthorizeVerb
         {
             var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, request.Client.Secret, cancellationToken)
                 ?? throw new PluginException($"The Secret {request.Client.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {request.Client.Key}.", ExitCodes.NotFound);
-            return secret.Data is { } data && data.TryGetValue(request.Client.Key, out var content)
-                ? ClientFileReader.Read(content, request.Client.ToString())
+            return secret.Data is { } data && SecretDataReader.FindClient(data, request.Client.Key, key => (request.Client with { Key = key }).ToString()) is { } client
+                ? client
                 : throw new PluginException($"{request.Client} does not exist. The Secret has {(secret.Data is { Count: > 0 } keys ? $"the keys {string.Join(", ", keys.Keys.Order(StringComparer.Ordinal))}" : "no keys")}.", ExitCodes.NotFound);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)

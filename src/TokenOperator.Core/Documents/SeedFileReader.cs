@@ -15,15 +15,26 @@ public sealed record Seed(TokenSet Token, string? ClientId)
 /// <summary>
 /// Reads the token files that applications keep: google-auth's to_json, gcloud's application default credentials,
 /// gmail-sdk, Node googleapis, rclone and .NET FileDataStore. A token_uri is ignored: no file decides where secrets are sent.
+/// A file can also hold a refresh token alone.
 /// </summary>
 public static class SeedFileReader
 {
     private const string Expected = "a token file with a refresh_token";
 
+    /// <summary>Shorter than every refresh token that a provider issues, and longer than a word that was put there by mistake.</summary>
+    private const int MinTokenLength = 16;
+
     /// <summary>Reads <paramref name="content"/>. Messages call it <paramref name="source"/>.</summary>
     /// <exception cref="InvalidDocumentException">It has no refresh token, or a field cannot be read.</exception>
     public static Seed Read(ReadOnlySpan<byte> content, string source)
     {
+        if (FindBareToken(content) is { } bare)
+        {
+            return bare.StartsWith("ya29.", StringComparison.Ordinal)
+                ? throw new InvalidDocumentException($"{source}: an access token of Google was found, {Expected} or a refresh token alone was expected. An access token cannot be refreshed.")
+                : new Seed(new TokenSet { RefreshToken = new SecretValue(bare) }, ClientId: null);
+        }
+
         var document = new JsonFields(JsonInput.ReadObject(content, source), source);
         DocumentKind.RejectOtherCredentials(document, source, Expected);
         if (!document.Has("refresh_token") && DocumentKind.ConsoleClient(document) is not null)
@@ -41,6 +52,16 @@ public static class SeedFileReader
         }
 
         return new Seed(token, document.Credential("client_id"));
+    }
+
+    /// <summary>The content if it is one word that can be a token; null if it is a document, or anything else.</summary>
+    private static string? FindBareToken(ReadOnlySpan<byte> content)
+    {
+        content = content.TrimEnd("\r\n"u8);
+        return content.Length is >= MinTokenLength and <= JsonInput.MaxFileBytes && content[0] is not ((byte)'{' or (byte)'[' or (byte)'"')
+            && !content.ContainsAnyExceptInRange((byte)'!', (byte)'~')
+            ? Encoding.UTF8.GetString(content)
+            : null;
     }
 
     /// <inheritdoc cref="Read(ReadOnlySpan{byte}, string)"/>

@@ -3,8 +3,11 @@ using System.Buffers;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using TokenOperator.Core.Text;
 
 namespace TokenOperator.Providers.OAuth2;
 
@@ -80,7 +83,21 @@ public sealed class TokenEndpointClient : IDisposable
         MaxConnectionsPerServer = 32,
         // Closes the connection instead of reading the rest of an oversized body.
         MaxResponseDrainSize = 0,
+        SslOptions = { RemoteCertificateValidationCallback = (_, certificate, chain, errors) => errors == SslPolicyErrors.None ? true : throw Untrusted(certificate, chain, errors) },
     };
+
+    /// <summary>Says which certificate was seen: behind a proxy that inspects TLS, it is not that of the provider.</summary>
+    private static AuthenticationException Untrusted(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (certificate is null)
+            return new AuthenticationException("the server sent no certificate");
+        var seen = $"the certificate with the subject \"{DisplayText.Of(certificate.Subject, 200)}\", issued by \"{DisplayText.Of(certificate.Issuer, 200)}\",";
+        return errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)
+            ? new AuthenticationException($"{seen} is not for this host")
+            : new AuthenticationException(
+                $"{seen} is not trusted ({string.Join(", ", chain?.ChainStatus.Select(status => status.Status.ToString()).Distinct() ?? [])}). "
+                + "Trusted are the authorities of the system and those in the folders of SSL_CERT_DIR: docs/install.md, \"A private certificate authority\"");
+    }
 
     // The exceptions around these two say only that there is an inner exception.
     private static string Reason(Exception e) => e.InnerException is AuthenticationException or TimeoutException ? e.InnerException.Message : e.Message;

@@ -45,33 +45,28 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
     public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, CancellationToken cancellationToken) =>
         secrets.Get(where.Secret) is null
             ? NoSecret<Seed>(where, "the token file to import")
-            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, SeedFileReader.Read, cancellationToken);
+            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, SecretDataReader.FindSeed, "a token file, or a refresh token alone, as this key or as refresh-token", cancellationToken);
 
     private Lazy<Task<Lookup<OAuthClient>>> Begin(SecretKey where) => new(() =>
-        ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, ClientFileReader.Read, CancellationToken.None));
+        ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, SecretDataReader.FindClient, "the client's credentials.json as this key, or the keys client-id and client-secret", CancellationToken.None));
 
     private async Task<Lookup<T>> ReadAsync<T>(
-        SecretKey where, string missing, string invalid, Reader<T> read, CancellationToken cancellationToken)
+        SecretKey where, string missing, string invalid, Func<IDictionary<string, byte[]>, string, Func<string, string>, T?> find, string expected, CancellationToken cancellationToken)
         where T : class
     {
         var secret = await api.GetAsync<V1Secret>(Kind, where.Secret, cancellationToken);
-        if (secret?.Data is null || !secret.Data.TryGetValue(where.Key, out var content))
-        {
-            var keys = secret?.Data is { Count: > 0 } data ? string.Join(", ", data.Keys.Order(StringComparer.Ordinal)) : "no keys";
-            return new Lookup<T>.Faulty(new Problem(missing, $"The key {where} does not exist. The Secret has {keys}. Add the key, or name the correct one in the spec."));
-        }
-
         try
         {
-            return new Lookup<T>.Found(read(content, where.ToString()));
+            if (secret?.Data is { } data && find(data, where.Key, key => (where with { Key = key }).ToString()) is { } found)
+                return new Lookup<T>.Found(found);
+            var keys = secret?.Data is { Count: > 0 } present ? string.Join(", ", present.Keys.Order(StringComparer.Ordinal)) : "no keys";
+            return new Lookup<T>.Faulty(new Problem(missing, $"The key {where} does not exist. The Secret has {keys}. Add {expected}, or name the correct key in the spec."));
         }
         catch (InvalidDocumentException e)
         {
             return new Lookup<T>.Faulty(new Problem(invalid, e.Message));
         }
     }
-
-    private delegate T Reader<out T>(ReadOnlySpan<byte> content, string source);
 
     private static Lookup<T> NoSecret<T>(SecretKey where, string what)
         where T : class =>

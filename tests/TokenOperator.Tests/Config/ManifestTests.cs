@@ -29,6 +29,41 @@ public sealed class ManifestTests
         File.ReadAllText(Repository.File("Dockerfile")).Should().Contain($"{setting}=0");
     }
 
+    [Theory]
+    [InlineData("config/manager/deployment.yaml")]
+    [InlineData("config/samples/app.yaml")]
+    [InlineData("config/trial/postgres.yaml")]
+    public void Each_pod_meets_the_Pod_Security_Standard_restricted(string file)
+    {
+        var pods = Documents(file).Select(Parse).Where(document => document.TryGetValue("kind", out var kind) && kind is "Deployment" or "StatefulSet")
+            .Select(workload => Map(Map(Map(workload["spec"])["template"])["spec"])).ToList();
+        pods.Should().NotBeEmpty();
+        foreach (var pod in pods)
+        {
+            var security = Map(pod["securityContext"]);
+            security["runAsNonRoot"].Should().Be("true");
+            Map(security["seccompProfile"])["type"].Should().Be("RuntimeDefault");
+            pod.Keys.Should().NotContain(["hostNetwork", "hostPID", "hostIPC"]);
+            foreach (var container in ((List<object>)pod["containers"]).Select(Map))
+            {
+                var own = Map(container["securityContext"]);
+                own["allowPrivilegeEscalation"].Should().Be("false");
+                ((List<object>)Map(own["capabilities"])["drop"]).Should().Equal("ALL");
+            }
+        }
+    }
+
+    [Fact]
+    public void The_first_probe_of_the_operator_runs_when_it_listens()
+    {
+        var pod = Map(Map(Map(Parse(File.ReadAllText(Repository.File("config/manager/deployment.yaml")))["spec"])["template"])["spec"]);
+        var container = Map(((List<object>)pod["containers"])[0]);
+        var startup = Map(container["startupProbe"]);
+        startup["initialDelaySeconds"].Should().Be("2", "a probe that finds nothing listening leaves a warning event");
+        Map(startup["httpGet"])["path"].Should().Be("/healthz");
+        container.Keys.Should().Contain(["livenessProbe", "readinessProbe"], "they wait for the startup probe");
+    }
+
     [Fact]
     public void The_image_runs_without_privileges_and_has_no_shell()
     {
@@ -48,6 +83,10 @@ public sealed class ManifestTests
     private static string[] Documents(string file) => File.ReadAllText(Repository.File(file)).Split("\n---\n");
 
     private static string[] Verbs(string role) => Regex.Match(role, @"verbs: \[(.+)\]").Groups[1].Value.Split(", ");
+
+    private static Dictionary<object, object> Parse(string yaml) => new DeserializerBuilder().Build().Deserialize<Dictionary<object, object>>(yaml);
+
+    private static Dictionary<object, object> Map(object node) => (Dictionary<object, object>)node;
 
     private static string Rules(string file) => JsonSerializer.Serialize(Load(file)["rules"]);
 

@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.Providers.OAuth2;
 
@@ -13,6 +16,25 @@ public sealed class TokenEndpointClientTests
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public async Task A_certificate_that_is_not_trusted_is_named_with_its_subject_and_issuer()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=proxy.corp.example, O=Corp\u202e", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        await using var server = await FakeApiServer.StartAsync(certificate);
+        using var client = new TokenEndpointClient(TimeProvider.System);
+
+        var result = await client.PostAsync(new Uri($"{server.Address}/token"), [new("refresh_token", "canary")], Timeout, CancellationToken.None);
+
+        result.Should().BeOfType<TokenEndpointResult.NoReply>().Which.Detail
+            .Should().Contain("CN=proxy.corp.example").And.Contain("issued by").And.Contain("SSL_CERT_DIR").And.NotContain("\u202e").And.NotContain("canary");
+        server.Requests.Should().BeEmpty();
+    }
 
     [Fact]
     public async Task An_endless_body_is_read_up_to_the_limit_and_no_further()
