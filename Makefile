@@ -54,7 +54,7 @@ run: dotnet ## Run the operator against the current kubeconfig
 deploy: ## Install into the current cluster (NAMESPACES=a,b for some namespaces only): make deploy IMG=registry/name:tag
 	@hack/deploy.sh "$(IMG)" "$(NAMESPACES)"
 
-new-key: ## Add a new key to the Secret token-operator-keys of the current cluster
+new-key: ## Add a new key to the Secret token-operator-keys of the current cluster (LABELS=name=value,... for a new Secret)
 	@hack/new-key.sh
 
 install-plugin: dotnet ## Install kubectl oauthtoken below ~/.local (PREFIX=DIR for another folder)

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
@@ -43,6 +44,67 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
 
         (await fixture.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a refused consent changes nothing");
         (await fixture.Operators.GetAsync("marcus")).Status("Stalled").Should().Be("True");
+    }
+
+    [Fact]
+    public async Task A_Secret_that_the_cluster_would_reject_is_reported_before_anyone_is_asked_to_consent()
+    {
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("marcus");
+        // A quota stands for every policy that rejects a Secret.
+        await fixture.Operators.Kubectl.RunAsync(["patch", "oauthtoken", "marcus", "-n", fixture.Operators.Namespace, "--type", "merge", "-p", """{"spec":{"seedSecretRef":null}}"""]);
+        await RejectSecretsAsync(fixture.Operators.Namespace);
+
+        await using var run = fixture.Authorize(person.Kubeconfig, "marcus");
+        (await run.EndAsync()).Should().Be(5, run.Output);
+        run.Output.Should().Contain("nobody was asked to consent").And.Contain("exceeded quota").And.Contain("spec.secretTemplate.labels").And.NotContain("http://127.0.0.1");
+    }
+
+    [Fact]
+    public async Task A_consent_that_cannot_be_saved_is_kept_until_the_cause_is_removed_and_a_new_Secret_has_the_labels_of_the_template()
+    {
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("marcus");
+        var ns = fixture.Operators.Namespace;
+        await fixture.Operators.Kubectl.RunAsync(["patch", "oauthtoken", "marcus", "-n", ns, "--type", "merge", "-p", """{"spec":{"seedSecretRef":null,"secretTemplate":{"labels":{"team":"mail"}}}}"""]);
+        await fixture.Operators.Kubectl.RunAsync($"delete secret marcus-seed -n {ns}");
+
+        await using var run = fixture.Authorize(person.Kubeconfig, "marcus");
+        var address = await run.AddressAsync();
+        await RejectSecretsAsync(ns);
+        using var browser = new PlainBrowser();
+        var page = browser.OpenAsync(await browser.ConsentAsync(address, "marcus"));
+        await Eventually.IsTrueAsync(() => run.Output.Contains("still in memory", StringComparison.Ordinal), "it says that it could not save the consent");
+        run.Output.Should().Contain("exceeded quota");
+        await fixture.Operators.Kubectl.RunAsync($"delete resourcequota no-secrets -n {ns}");
+        await Eventually.IsTrueAsync(
+            async () =>
+            {
+                await run.PasteAsync("");
+                return run.Output.Contains("Saved the consent", StringComparison.Ordinal);
+            },
+            "the API server forgets the quota");
+
+        (await run.EndAsync()).Should().Be(0, run.Output);
+        (await page).Text.Should().Contain("was saved");
+        (await fixture.Operators.Kubectl.RunAsync($"get secret marcus-seed -n {ns} -o jsonpath={{.metadata.labels.team}}")).Should().Be("mail");
+    }
+
+    /// <summary>No controller keeps the status of a quota in the test bed.</summary>
+    private async Task RejectSecretsAsync(string ns)
+    {
+        await cluster.Plane.ApplyJsonAsync(
+            $$"""{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-secrets", "namespace": "{{ns}}"}, "spec": {"hard": {"secrets": "0"} } }""");
+        await cluster.Plane.MergeAsync(
+            $"/api/v1/namespaces/{ns}/resourcequotas/no-secrets/status",
+            new JsonObject { ["status"] = new JsonObject { ["hard"] = new JsonObject { ["secrets"] = "0" }, ["used"] = new JsonObject { ["secrets"] = "0" } } });
+        await Eventually.IsTrueAsync(
+            async () => (await cluster.Plane.Kubectl.TryRunAsync(["create", "secret", "generic", "probe", "-n", ns, "--dry-run=server"])).ExitCode != 0,
+            "the API server enforces the quota");
     }
 
     [Fact]

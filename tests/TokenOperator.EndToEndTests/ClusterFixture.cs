@@ -51,12 +51,13 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 
     /// <summary>Runs a script of <c>hack/</c> as the administrator, or with another kubeconfig.</summary>
-    public async Task<CommandResult> RunScriptAsync(string script, IEnumerable<string> arguments, string? kubeconfig = null) => await Command.RunAsync(
+    public async Task<CommandResult> RunScriptAsync(string script, IEnumerable<string> arguments, string? kubeconfig = null, string labels = "") => await Command.RunAsync(
         Repository.File($"hack/{script}"),
         arguments,
         environment: new Dictionary<string, string?>
         {
             ["KUBECONFIG"] = kubeconfig ?? Plane.AdminKubeconfig,
+            ["LABELS"] = labels,
             ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{(await TestAssets.FindAsync()).Folder}",
         });
 

@@ -25,6 +25,21 @@ public sealed class NewKeyScriptTests(ClusterFixture cluster)
             (first + second).Should().NotContain(content);
     }
 
+    [Fact]
+    public async Task A_Secret_that_is_created_has_the_labels_that_policies_demand_and_a_wrong_label_changes_nothing()
+    {
+        await cluster.Plane.Kubectl.RunAsync($"delete secret token-operator-keys -n {ClusterFixture.OperatorNamespace} --ignore-not-found");
+        var wrong = await cluster.RunScriptAsync("new-key.sh", [], labels: "team=mail,cost center=7");
+        wrong.ExitCode.Should().Be(1);
+        wrong.Errors.Should().Contain("LABELS has \"cost\": expected name=value");
+
+        (await cluster.RunScriptAsync("new-key.sh", [], labels: "team=mail,example.com/cost-center=7")).ExitCode.Should().Be(0);
+        var secret = await cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/secrets/token-operator-keys");
+        var found = secret!["metadata"]!["labels"]!.AsObject().ToDictionary(label => label.Key, label => (string)label.Value!);
+        found.Should().Contain(new Dictionary<string, string> { ["team"] = "mail", ["example.com/cost-center"] = "7" });
+        await cluster.Plane.Kubectl.RunAsync($"delete secret token-operator-keys -n {ClusterFixture.OperatorNamespace}");
+    }
+
     private async Task<IReadOnlyDictionary<string, string>> KeysAsync() =>
         (await cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/secrets/token-operator-keys"))!["data"]!.AsObject()
             .ToDictionary(entry => entry.Key, entry => (string)entry.Value!);

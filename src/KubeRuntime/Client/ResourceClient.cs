@@ -67,11 +67,15 @@ public sealed class ResourceClient
 
     /// <summary>Creates an object; a 409 means that it exists already.</summary>
     public Task<T> CreateAsync<T>(ResourceKind kind, T body, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> => CreateAsync(kind, body, dryRun: false, cancellationToken);
+
+    /// <summary>Creates an object, or with <paramref name="dryRun"/> only asks the server whether it would accept the object.</summary>
+    public Task<T> CreateAsync<T>(ResourceKind kind, T body, bool dryRun, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         _transport.SendAsync<T>(
             new("create", HttpMethod.Post, kind, new(body.Key().Namespace, ""))
             {
-                Query = $"fieldManager={_fieldManager}",
+                Query = $"fieldManager={_fieldManager}{DryRun(dryRun)}",
                 Body = _transport.Json.Serialize(body),
                 Accept = ApiRequest.AcceptFor<T>(),
             },
@@ -144,11 +148,15 @@ public sealed class ResourceClient
 
     /// <summary>Applies a JSON merge patch (RFC 7386): the fields of <paramref name="patch"/> replace those of the object.</summary>
     public Task<T> MergePatchAsync<T>(ResourceKind kind, NamespacedName name, object patch, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta> => MergePatchAsync<T>(kind, name, patch, dryRun: false, cancellationToken);
+
+    /// <summary>Applies a JSON merge patch, or with <paramref name="dryRun"/> only asks the server whether it would accept the result.</summary>
+    public Task<T> MergePatchAsync<T>(ResourceKind kind, NamespacedName name, object patch, bool dryRun, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         _transport.SendAsync<T>(
             new("patch", HttpMethod.Patch, kind, name)
             {
-                Query = $"fieldManager={_fieldManager}",
+                Query = $"fieldManager={_fieldManager}{DryRun(dryRun)}",
                 Body = _transport.Json.Serialize(patch),
                 ContentType = "application/merge-patch+json",
                 Accept = ApiRequest.AcceptFor<T>(),
@@ -222,6 +230,8 @@ public sealed class ResourceClient
             return default;
         }
     }
+
+    private static string DryRun(bool dryRun) => dryRun ? "&dryRun=All" : "";
 
     private static ApiRequest Collection<T>(string verb, ResourceScope scope, string query, bool list) =>
         new(verb, HttpMethod.Get, scope.Kind, new(scope.Namespace, "")) { Query = query, Accept = ApiRequest.AcceptFor<T>(list) };

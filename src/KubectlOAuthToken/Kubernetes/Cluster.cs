@@ -63,11 +63,15 @@ internal sealed class Cluster : IDisposable
 
     /// <summary>Changes fields of an OAuthToken with a merge patch.</summary>
     /// <exception cref="PluginException">It does not exist.</exception>
-    public async Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken cancellationToken)
+    public Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken cancellationToken) => PatchAsync(name, patch, dryRun: false, cancellationToken);
+
+    /// <summary>Changes fields of an OAuthToken, or with <paramref name="dryRun"/> only asks the server whether it would accept the change.</summary>
+    /// <exception cref="PluginException">It does not exist.</exception>
+    public async Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, bool dryRun, CancellationToken cancellationToken)
     {
         try
         {
-            return await Api.MergePatchAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), patch, cancellationToken);
+            return await Api.MergePatchAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), patch, dryRun, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {

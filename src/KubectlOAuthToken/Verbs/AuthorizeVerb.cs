@@ -64,6 +64,7 @@ internal static class AuthorizeVerb
         var client = await ReadClientAsync(cluster, request, cancellationToken);
         var target = new ConsentTarget(cluster, entity, request);
         await target.CheckRightsAsync(cancellationToken);
+        await target.RehearseAsync(cancellationToken);
         var expected = new ExpectedIdentity(request.Identity, await target.RecordedIdentityAsync(cancellationToken));
         var scopes = request.Scopes.Count > 0 ? request.Scopes
             : entity.Status?.Scopes is { Count: > 0 } granted ? granted

@@ -53,11 +53,46 @@ internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, 
         }
     }
 
-    /// <summary>Writes the tokens to the Secret.</summary>
+    /// <summary>Has the API server check the write that follows the consent, with all policies of the cluster, before anyone is asked to consent.</summary>
+    /// <exception cref="PluginException">The API server would reject the Secret.</exception>
+    public async Task RehearseAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SeedSecret.PutAsync(cluster, entity, "{}"u8.ToArray(), dryRun: true, cancellationToken);
+        }
+        catch (ApiException e)
+        {
+            throw new PluginException(
+                $"The cluster would reject the Secret in which the consent is saved, so nobody was asked to consent: {e.Message}. "
+                + "If it demands labels, add them to spec.secretTemplate.labels, or create the Secret yourself and name it in spec.seedSecretRef.",
+                ExitCodes.Refused);
+        }
+    }
+
+    /// <summary>Writes the tokens to the Secret. If that fails, the user can remove the cause and try again: the tokens exist nowhere else.</summary>
     public async Task<SecretKey> WriteAsync(TokenSet token, string clientId, CancellationToken cancellationToken)
     {
         var file = TokenDocument.Write(token, new JsonObject { ["client_id"] = clientId }.ToJsonString());
-        var where = await SeedSecret.PutAsync(cluster, entity, Encoding.UTF8.GetBytes(file), cancellationToken);
+        while (true)
+        {
+            try
+            {
+                return await WriteAsync(file, cancellationToken);
+            }
+            catch (Exception e) when (e is ApiException or ApiUnavailableException or PluginException)
+            {
+                await Console.Error.WriteLineAsync(
+                    $"The consent could not be saved: {PluginErrors.Explain(e).Message}\nThe consent is still in memory. Remove the cause and press Enter to try again, or press Ctrl-C to give it up.");
+                if (await Console.In.ReadLineAsync(cancellationToken) is null)
+                    throw;
+            }
+        }
+    }
+
+    private async Task<SecretKey> WriteAsync(string file, CancellationToken cancellationToken)
+    {
+        var where = await SeedSecret.PutAsync(cluster, entity, Encoding.UTF8.GetBytes(file), dryRun: false, cancellationToken);
         await Console.Error.WriteLineAsync(request.Seed is not null
             ? $"Saved the consent in {where}."
             : $"Saved the consent in {where}. spec.seedSecretRef was not set and now names this Secret. Add it to your copy of the manifest.");

@@ -27,7 +27,7 @@ internal static class SeedSecret
     {
         var (name, ns) = (token.Metadata.Name, context.Cluster.Namespace);
         var healthy = TokenStatus.From(token, context.Now) is { Ready: true, NeedsHuman: false } && token.Status?.Find(ConditionTypes.Refreshed)?.IsTrue == true;
-        var secret = await PutAsync(context.Cluster, token, content, cancellationToken);
+        var secret = await PutAsync(context.Cluster, token, content, dryRun: false, cancellationToken);
         Console.Out.WriteLine($"Wrote the token file to {secret}.");
         if (token.Spec?.Suspend == true)
             throw new PluginException($"{ns}/{name} is suspended, so the operator does not read the file yet. To resume it, run: kubectl oauthtoken resume {name} -n {ns}", ExitCodes.Refused);
@@ -67,9 +67,18 @@ internal static class SeedSecret
     private static bool IsGood(V1Alpha1OAuthToken token) =>
         token.Status is { } status && status.Find(ConditionTypes.Refreshed)?.IsTrue == true && status.Find(ConditionTypes.Stalled)?.IsTrue == false;
 
-    /// <summary>Writes <paramref name="content"/> to the seed Secret, without waiting.</summary>
+    /// <summary>
+    /// Writes <paramref name="content"/> to the seed Secret, without waiting. A new Secret gets the labels of spec.secretTemplate, which
+    /// policies of the cluster can demand.
+    /// </summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="token">The object.</param>
+    /// <param name="content">A token file.</param>
+    /// <param name="dryRun">True to change nothing, and only to find out whether the API server would accept the Secret.</param>
+    /// <param name="cancellationToken">Cancels the requests.</param>
     /// <exception cref="PluginException">The Secret is not a seed Secret.</exception>
-    public static async Task<SecretKey> PutAsync(Cluster cluster, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    /// <exception cref="ApiException">The API server rejects the Secret.</exception>
+    public static async Task<SecretKey> PutAsync(Cluster cluster, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, bool dryRun, CancellationToken cancellationToken)
     {
         var named = token.Spec?.SeedSecretRef;
         var where = new SecretKey(cluster.Namespace, named?.Name ?? $"{token.Metadata.Name}-seed", named?.Key ?? DefaultKey);
@@ -77,13 +86,14 @@ internal static class SeedSecret
             throw new PluginException($"The operator writes access tokens to the Secret {where.Secret}. Name another Secret in spec.seedSecretRef.", ExitCodes.Refused);
 
         var data = new Dictionary<string, byte[]> { [where.Key] = content.ToArray() };
-        if (named is not null && await TryUpdateAsync(cluster, where, data, cancellationToken))
+        if (named is not null && await TryUpdateAsync(cluster, where, data, dryRun, cancellationToken))
             return where;
 
         try
         {
-            var secret = new V1Secret { ApiVersion = "v1", Kind = "Secret", Metadata = new V1ObjectMeta { Name = where.Name, NamespaceProperty = where.Namespace }, Data = data };
-            await cluster.Api.CreateAsync<V1Secret>(Secrets, secret, cancellationToken);
+            var labels = token.Spec?.SecretTemplate?.Labels?.ToDictionary();
+            var secret = new V1Secret { ApiVersion = "v1", Kind = "Secret", Metadata = new V1ObjectMeta { Name = where.Name, NamespaceProperty = where.Namespace, Labels = labels }, Data = data };
+            await cluster.Api.CreateAsync<V1Secret>(Secrets, secret, dryRun, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
@@ -95,19 +105,19 @@ internal static class SeedSecret
         if (named is null)
         {
             var reference = new JsonObject { ["name"] = where.Name };
-            await cluster.PatchAsync(token.Metadata.Name, new JsonObject { ["spec"] = new JsonObject { ["seedSecretRef"] = reference } }, cancellationToken);
+            await cluster.PatchAsync(token.Metadata.Name, new JsonObject { ["spec"] = new JsonObject { ["seedSecretRef"] = reference } }, dryRun, cancellationToken);
         }
 
         return where;
     }
 
     /// <summary>Replaces one key of the Secret, which needs no right to read it. Returns false if the Secret does not exist.</summary>
-    private static async Task<bool> TryUpdateAsync(Cluster cluster, SecretKey where, Dictionary<string, byte[]> data, CancellationToken cancellationToken)
+    private static async Task<bool> TryUpdateAsync(Cluster cluster, SecretKey where, Dictionary<string, byte[]> data, bool dryRun, CancellationToken cancellationToken)
     {
         try
         {
             var entries = new JsonObject(data.Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Key, Convert.ToBase64String(entry.Value))));
-            await cluster.Api.MergePatchAsync<PartialObjectMetadata>(Secrets, where.Secret, new JsonObject { ["data"] = entries }, cancellationToken);
+            await cluster.Api.MergePatchAsync<PartialObjectMetadata>(Secrets, where.Secret, new JsonObject { ["data"] = entries }, dryRun, cancellationToken);
             return true;
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
