@@ -53,7 +53,19 @@ public abstract record TokenResponse
         string TokenType,
         IReadOnlyList<string>? Scopes,
         SecretValue? RefreshToken,
-        TimeSpan? RefreshTokenExpiresIn) : TokenResponse;
+        TimeSpan? RefreshTokenExpiresIn) : TokenResponse
+    {
+        /// <summary>The same without scopes, and without a type, that repeat part of one of <paramref name="secrets"/>: both are shown.</summary>
+        public Granted WithoutEchoes(params SecretValue?[] secrets)
+        {
+            var scopes = Scopes?.Where(scope => !Redactor.Holds(scope, secrets)).ToList();
+            return this with
+            {
+                Scopes = scopes is { Count: > 0 } ? scopes : null,
+                TokenType = TokenType != "Bearer" && Redactor.Holds(TokenType, secrets) ? "Bearer" : TokenType,
+            };
+        }
+    }
 
     /// <summary>No token.</summary>
     /// <param name="Kind">What it means.</param>

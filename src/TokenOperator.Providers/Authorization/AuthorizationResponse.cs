@@ -29,7 +29,7 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
         return new AuthorizationResponse(
             Single("state"),
             code is not null && CredentialSyntax.IsValid(code) ? new SecretValue(code) : null,
-            error is null ? null : Redactor.Of(error + description))
+            error is null ? null : Redactor.Of(error + description, SecretValue.From(code)))
         {
             IsDenied = error == "access_denied",
         };

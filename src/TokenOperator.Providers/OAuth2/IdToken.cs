@@ -19,8 +19,9 @@ internal static class IdToken
     /// <param name="clientId">The audience that it must have.</param>
     /// <param name="issuers">The issuers that it may have. Empty: not checked.</param>
     /// <param name="now">Compared with its expiry.</param>
+    /// <param name="secrets">What the provider knows and must not be shown: a claim that repeats part of it does not count.</param>
     /// <param name="error">Safe to show, with what to do.</param>
-    public static Identity? Read(SecretValue? idToken, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now, out string? error)
+    public static Identity? Read(SecretValue? idToken, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets, out string? error)
     {
         error = idToken is null
             ? "the response has no id_token. Request one with the scopes openid and email: see the provider's setting ConsentScopes"
@@ -31,10 +32,10 @@ internal static class IdToken
         {
             using var document = JsonDocument.Parse(Base64Url.DecodeFromChars(payload), new JsonDocumentOptions { MaxDepth = 16 });
             var claims = document.RootElement;
-            if (claims.ValueKind != JsonValueKind.Object || Name(claims, "sub") is not { } subject)
+            if (claims.ValueKind != JsonValueKind.Object || Name(claims, "sub", secrets) is not { } subject)
                 return null;
-            error = FindError(claims, clientId, issuers, now);
-            return error is null ? new Identity(subject, IsVerified(claims) ? Name(claims, "email") : null) : null;
+            error = FindError(claims, clientId, issuers, now, secrets);
+            return error is null ? new Identity(subject, IsVerified(claims) ? Name(claims, "email", secrets) : null) : null;
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
@@ -43,14 +44,14 @@ internal static class IdToken
         }
     }
 
-    private static string? FindError(JsonElement claims, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now)
+    private static string? FindError(JsonElement claims, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets)
     {
         if (!IsFor(claims, clientId))
             return "its id_token is for another client";
-        if (Name(claims, "iss") is not { } issuer)
+        if (Name(claims, "iss", []) is not { } issuer)
             return "its id_token does not name its issuer (iss)";
         if (issuers.Count > 0 && !issuers.Contains(issuer, StringComparer.Ordinal))
-            return $"its id_token is from {Redactor.Of(issuer)}, expected {issuers[0]}. Check the provider's setting Issuer";
+            return $"its id_token is from {Redactor.Of(issuer, secrets)}, expected {issuers[0]}. Check the provider's setting Issuer";
         // Compared as numbers, because not every number is a valid DateTimeOffset.
         if (!claims.TryGetProperty("exp", out var expiry) || expiry.ValueKind != JsonValueKind.Number)
             return "its id_token does not say when it expires (exp)";
@@ -71,5 +72,6 @@ internal static class IdToken
     private static bool IsVerified(JsonElement claims) => claims.TryGetProperty("email_verified", out var verified)
         && (verified.ValueKind == JsonValueKind.True || (verified.ValueKind == JsonValueKind.String && verified.ValueEquals("true")));
 
-    private static string? Name(JsonElement claims, string name) => claims.Text(name) is { } text && Identity.IsValid(text) ? text : null;
+    private static string? Name(JsonElement claims, string name, ReadOnlySpan<SecretValue?> secrets) =>
+        claims.Text(name) is { } text && Identity.IsValid(text) && !Redactor.Holds(text, secrets) ? text : null;
 }

@@ -37,8 +37,9 @@ public sealed class OAuth2AuthorizationProvider(ProviderOptions options, TokenEn
         {
             case TokenResponse.Granted granted:
                 var idToken = (result as TokenEndpointResult.Replied)?.Reply.IdToken;
-                var identity = IdToken.Read(idToken, client.ClientId, options.Issuers, time.GetUtcNow(), out var error);
-                return new CodeExchangeResponse.Granted(granted, identity, error);
+                SecretValue?[] secrets = [code, pkce.Verifier, client.ClientSecret, granted.AccessToken, granted.RefreshToken];
+                var identity = IdToken.Read(idToken, client.ClientId, options.Issuers, time.GetUtcNow(), secrets, out var error);
+                return new CodeExchangeResponse.Granted(granted.WithoutEchoes(secrets), identity, error);
             case TokenResponse.Failed failed:
                 return new CodeExchangeResponse.Failed(failed.Kind, failed.Detail);
             case var other:

@@ -28,7 +28,7 @@ internal static class TokenResponseClassifier
         { Status: >= 200 and < 300, Error: null } => Fail(reply, FailureKind.InvalidResponse, Describe(reply.Body), secrets),
         { Status: >= 300 and < 400 } => Fail(reply, FailureKind.InvalidResponse,
             "a redirect, which is not followed because it would send secrets elsewhere; check the setting TokenEndpoint", secrets),
-        _ => Fail(reply, Kind(reply), reply.Error is null ? Describe(reply.Body) : Describe(reply), secrets),
+        _ => Fail(reply, Kind(reply), Describe(reply.Body), secrets),
     };
 
     /// <summary>Classifies the call of a revocation endpoint. An invalid token counts as revoked (RFC 7009 section 2.2).</summary>
@@ -43,7 +43,7 @@ internal static class TokenResponseClassifier
     public static RevocationResponse ClassifyRevocation(TokenEndpointReply reply, params IEnumerable<SecretValue?> secrets)
     {
         var revoked = reply.Status is >= 200 and < 300 || (reply.Status == 400 && reply.Error == "invalid_token");
-        return new RevocationResponse(revoked, revoked ? "" : Detail(reply, reply.Error is null ? Describe(reply.Body) : Describe(reply), secrets));
+        return new RevocationResponse(revoked, revoked ? "" : Detail(reply, Describe(reply.Body), secrets));
     }
 
     private static FailureKind Kind(TokenEndpointReply reply) => reply switch
@@ -80,9 +80,10 @@ internal static class TokenResponseClassifier
 
     private static TimeSpan Seconds(decimal seconds) => TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond));
 
-    // RFC 6749 section 5.1: the type is case-insensitive.
+    // RFC 6749 section 5.1: the type is case-insensitive. Appendix A.13: a name, or the URI of an extension.
     private static string TokenType(string? type) =>
-        type is null || !CredentialSyntax.IsValid(type) || type.Equals("Bearer", StringComparison.OrdinalIgnoreCase) ? "Bearer" : type;
+        type is not { Length: <= 64 } || !type.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_' or ':' or '/')
+            || type.Equals("Bearer", StringComparison.OrdinalIgnoreCase) ? "Bearer" : type;
 
     private static SecretValue? Rotated(TokenEndpointReply reply) =>
         reply.RefreshToken is { } token && CredentialSyntax.IsValid(token.Reveal()) ? token : null;
@@ -94,11 +95,17 @@ internal static class TokenResponseClassifier
         return new TokenResponse.Failed(kind, Detail(reply, what, secrets), wait, rotated);
     }
 
-    private static string Detail(TokenEndpointReply reply, string what, IEnumerable<SecretValue?> secrets) =>
-        Redactor.Of($"HTTP {reply.Status}: {what}", [.. secrets, reply.AccessToken, reply.RefreshToken, reply.IdToken]);
-
-    private static string Describe(TokenEndpointReply reply) =>
-        reply.Error + (reply.ErrorSubtype is null ? "" : $" ({reply.ErrorSubtype})") + (reply.ErrorDescription is null ? "" : $": {reply.ErrorDescription}");
+    /// <summary>Each part of the reply is checked on its own, so that an echo in the description does not hide the code.</summary>
+    private static string Detail(TokenEndpointReply reply, string what, IEnumerable<SecretValue?> secrets)
+    {
+        SecretValue?[] known = [.. secrets, reply.AccessToken, reply.RefreshToken, reply.IdToken];
+        var parts = reply.Error is null
+            ? what
+            : Redactor.Of(reply.Error, known)
+                + (reply.ErrorSubtype is null ? "" : $" ({Redactor.Of(reply.ErrorSubtype, known)})")
+                + (reply.ErrorDescription is null ? "" : $": {Redactor.Of(reply.ErrorDescription, known)}");
+        return Redactor.Of($"HTTP {reply.Status}: {parts}");
+    }
 
     private static string Describe(ReplyBody body) => body switch
     {

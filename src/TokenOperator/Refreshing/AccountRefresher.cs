@@ -121,7 +121,7 @@ public sealed partial class AccountRefresher(
             rejected.Accept(row.Key.Provider, attempt.Client);
         var token = response switch
         {
-            TokenResponse.Granted granted => Merge(row.Token, granted, sentAt),
+            TokenResponse.Granted granted => Merge(row.Token, granted, attempt.Client, sentAt),
             // Useful only for its refresh token. The old one can be dead from now on.
             TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated },
             _ => null,
@@ -207,18 +207,24 @@ public sealed partial class AccountRefresher(
     }
 
     /// <summary>RFC 6749 section 6: the old refresh token stays if the response has none. Section 5.1: the same holds for scopes.</summary>
-    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, DateTimeOffset sentAt) => new()
+    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
     {
-        RefreshToken = granted.RefreshToken ?? old.RefreshToken,
-        AccessToken = granted.AccessToken,
-        TokenType = granted.TokenType,
-        Scopes = granted.Scopes ?? old.Scopes,
-        IssuedAt = sentAt,
-        ExpiresAt = sentAt + granted.ExpiresIn,
-        RefreshTokenExpiresAt = granted.RefreshTokenExpiresIn is { } life
-            ? sentAt + life
-            : granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null,
-    };
+        // Scopes and type are shown. What has not changed was checked before.
+        if (granted.TokenType != old.TokenType || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
+            granted = granted.WithoutEchoes(client.ClientSecret, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
+        return new TokenSet
+        {
+            RefreshToken = granted.RefreshToken ?? old.RefreshToken,
+            AccessToken = granted.AccessToken,
+            TokenType = granted.TokenType,
+            Scopes = granted.Scopes ?? old.Scopes,
+            IssuedAt = sentAt,
+            ExpiresAt = sentAt + granted.ExpiresIn,
+            RefreshTokenExpiresAt = granted.RefreshTokenExpiresIn is { } life
+                ? sentAt + life
+                : granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null,
+        };
+    }
 
     private static bool IsNewer(AccountRecord current, AccountRecord seen) =>
         current.Generation != seen.Generation || (current.Failure is { } failure && failure != seen.Failure);

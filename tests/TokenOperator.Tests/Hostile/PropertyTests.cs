@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
 using Npgsql;
@@ -65,16 +66,67 @@ public sealed class PropertyTests
 
     [Fact]
     public void No_part_of_a_secret_is_shown_in_any_answer_of_a_server() =>
-        Gen.Select(Credential.Where(c => c.Length >= 8), AnyText, AnyText, Gen.Int[0, 52], Gen.Bool).Sample((secret, before, after, from, encoded) =>
+        Gen.Select(Credential.Where(c => c.Length >= 6), AnyText, AnyText, Gen.Int[0, 52], Gen.Int[0, Disguises.Length - 1]).Sample((secret, before, after, from, disguise) =>
         {
-            var piece = secret[Math.Min(from, secret.Length - 8)..];
+            var piece = secret[Math.Min(from, secret.Length - 6)..];
 
-            var shown = Redactor.Of(before + (encoded ? Uri.EscapeDataString(secret) : piece) + after, new SecretValue(secret));
+            var shown = Redactor.Of(before + Disguises[disguise](piece) + after, new SecretValue(secret));
 
-            for (var i = 0; i + 8 <= secret.Length; i++)
-                shown.Should().NotContain(secret.Substring(i, 8));
+            for (var i = 0; i + 6 <= secret.Length; i++)
+                shown.Should().NotContain(secret.Substring(i, 6));
             Fuzz.RequireShowable(shown, Redactor.MaxLength);
         });
+
+    /// <summary>What a server can do to a secret that a reader can undo.</summary>
+    private static readonly Func<string, string>[] Disguises =
+    [
+        piece => piece,
+        Uri.EscapeDataString,
+        piece => Uri.EscapeDataString(Uri.EscapeDataString(piece)),
+        piece => string.Join('\u200b', piece.ToCharArray()),
+        piece => string.Join(' ', piece.ToCharArray()),
+        piece => string.Concat(piece.Select(c => $"&#{(int)c};")),
+        piece => string.Concat(piece.Select(c => $"\\u{(int)c:x4}")),
+        piece => string.Concat(piece.Select(c => c is >= '!' and <= '~' ? (char)(c + 0xFEE0) : c)),
+        piece => piece.ToUpperInvariant(),
+    ];
+
+    [Theory]
+    [InlineData("1//0gMARKEDtoken")]
+    [InlineData("1%2F%2F0gMARKEDtoken")]
+    [InlineData("1%252F%252F0gMARKEDtoken")]
+    [InlineData("nekotDEKRAMg0//1")]
+    [InlineData("M A R K E D t o k e n")]
+    [InlineData("M-A-R-K-E-D-t-o-k-e-n")]
+    [InlineData("M\u200bA\u200bR\u200bK\u200bE\u200bD")]
+    [InlineData("M\u00adA\u00adR\u00adK\u00adE\u00adD")]
+    [InlineData("&#x4D;&#x41;&#x52;&#x4B;&#x45;&#x44;")]
+    [InlineData("&amp;#77;&amp;#65;&amp;#82;&amp;#75;&amp;#69;&amp;#68;")]
+    [InlineData("\uff2d\uff21\uff32\uff2b\uff25\uff24")]
+    [InlineData("\U0001d40c\U0001d400\U0001d411\U0001d40a\U0001d404\U0001d403")]
+    [InlineData("\\u004dARKED\\u0074")]
+    [InlineData("MS8vMGdNQVJLRUR0b2tlbg==")]
+    [InlineData("x MS8vMGdNQVJLRUR0b2tlbg")]
+    [InlineData("MS8vMGdN QVJLRUR0 b2tlbg")]
+    [InlineData("312f2f30674d41524b4544746f6b656e")]
+    [InlineData("31:2F:2F:30:67:4D:41:52:4B:45:44:74:6F:6B:65:6E")]
+    public void A_secret_in_disguise_is_recognized(string text)
+    {
+        var secret = new SecretValue("1//0gMARKEDtoken");
+        Redactor.Holds($"The token {text} is dead.", secret).Should().BeTrue();
+        Redactor.Of($"The token {text} is dead.", secret).Should().Be(Redactor.Hidden);
+        // At every place within a group of base64.
+        foreach (var before in new[] { "", "a", "ab" })
+            Redactor.Holds(Convert.ToBase64String(Encoding.UTF8.GetBytes($"{before}{secret.Reveal()[4..]} and more")), secret).Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData("Token has been expired or revoked.")]
+    [InlineData("Bad Request")]
+    [InlineData("AADSTS700082: The refresh token has expired due to inactivity. Trace ID: 8f1c2a6e-0000-4000-8000-000000000000")]
+    [InlineData("the response has no access_token of printable ASCII characters")]
+    public void An_ordinary_text_is_shown(string text) =>
+        Redactor.Of(text, new SecretValue("1//0gAbCdEfGhIjKlMnOpQrStUv-wXyZ0123456789"), new SecretValue("GOCSPX-aBcDeFgHiJkLmNoPqRsT"), null).Should().Be(text);
 
     [Fact]
     public void A_word_quoted_for_the_shell_is_read_as_one_unchanged_word() =>

@@ -56,10 +56,21 @@ public sealed class IdTokenTests
     }
 
     [Fact]
+    public void A_claim_that_repeats_part_of_a_secret_is_neither_used_nor_shown()
+    {
+        var secret = new SecretValue("GOCSPX-marked-secret");
+        IdToken.Read(Jwt("""{"iss": "https://evil.example/GOCSPX-marked", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", [Issuer], Now, [secret], out var error).Should().BeNull();
+        error.Should().Contain("expected").And.NotContain("marked");
+        IdToken.Read(Jwt($$"""{"iss": "{{Issuer}}", "exp": 1777640400, "aud": "c", "sub": "terces-dekram"}"""), "c", [Issuer], Now, [secret], out _).Should().BeNull();
+        IdToken.Read(Jwt($$"""{"iss": "{{Issuer}}", "exp": 1777640400, "aud": "c", "sub": "1", "email": "marked-secret@example.com", "email_verified": true}"""), "c", [Issuer], Now, [secret], out _)!
+            .Email.Should().BeNull();
+    }
+
+    [Fact]
     public void Clocks_may_differ_by_five_minutes_and_without_known_issuers_any_is_accepted()
     {
         Read(Jwt("""{"iss": "https://login.example", "exp": 1777636501, "aud": "c", "sub": "1"}"""), out _).Should().NotBeNull();
-        IdToken.Read(Jwt("""{"iss": "https://evil.example", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", [], Now, out _).Should().NotBeNull();
+        IdToken.Read(Jwt("""{"iss": "https://evil.example", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", [], Now, [], out _).Should().NotBeNull();
     }
 
     [Theory]
@@ -67,7 +78,7 @@ public sealed class IdTokenTests
     [InlineData("accounts.google.com", true)]
     [InlineData("http://accounts.google.com", false)]
     public void Google_has_two_issuers(string issuer, bool good) =>
-        (IdToken.Read(Jwt($$"""{"iss": "{{issuer}}", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", ProviderOptions.Google.Issuers, Now, out _) is not null).Should().Be(good);
+        (IdToken.Read(Jwt($$"""{"iss": "{{issuer}}", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", ProviderOptions.Google.Issuers, Now, [], out _) is not null).Should().Be(good);
 
     [Theory]
     [InlineData("a")]
@@ -84,7 +95,7 @@ public sealed class IdTokenTests
         error.Should().Contain("ConsentScopes");
     }
 
-    private static Identity? Read(SecretValue? idToken, out string? error) => IdToken.Read(idToken, "c", [Issuer], Now, out error);
+    private static Identity? Read(SecretValue? idToken, out string? error) => IdToken.Read(idToken, "c", [Issuer], Now, [], out error);
 
     /// <summary>With a valid issuer and expiry.</summary>
     private static SecretValue Valid(string claims) => Jwt(claims.StartsWith("{\"", StringComparison.Ordinal) ? $$"""{"iss": "{{Issuer}}", "exp": 1777640400, {{claims[1..]}}""" : claims);

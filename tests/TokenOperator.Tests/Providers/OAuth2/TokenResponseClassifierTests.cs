@@ -121,11 +121,36 @@ public sealed class TokenResponseClassifierTests
     [InlineData("token 1//marked-refr... is dead")]
     [InlineData("GOCSPX-MARKED/client+secret")]
     [InlineData("GOCSPX-marked%2Fclient%2Bsecret")]
-    public void An_echoed_secret_or_part_of_one_is_redacted(string description)
+    public void A_description_with_a_secret_or_part_of_one_is_not_shown_but_the_code_is(string description)
     {
         var failed = (TokenResponse.Failed)Classify(400, $$"""{"error":"invalid_grant","error_description":"{{description}}","id_token":"x"}""");
 
-        failed.Detail.Should().Contain("***").And.NotContainEquivalentOf("marked");
+        failed.Detail.Should().Be($"HTTP 400: invalid_grant: {Redactor.Hidden}");
+    }
+
+    [Fact]
+    public void A_code_that_is_a_secret_is_not_shown() =>
+        ((TokenResponse.Failed)Classify(400, """{"error":"1//marked-refresh-token"}""")).Detail.Should().NotContainEquivalentOf("marked");
+
+    [Theory]
+    [InlineData("Bearer", "Bearer")]
+    [InlineData("bEARER", "Bearer")]
+    [InlineData("DPoP", "DPoP")]
+    [InlineData("urn:ietf:params:oauth:token-type:x", "urn:ietf:params:oauth:token-type:x")]
+    [InlineData("two words", "Bearer")]
+    [InlineData("a\u001b[31m", "Bearer")]
+    [InlineData("0123456789012345678901234567890123456789012345678901234567890123456789", "Bearer")]
+    public void A_type_that_is_no_type_of_RFC_6749_counts_as_Bearer(string type, string expected) =>
+        ((TokenResponse.Granted)Classify(200, new System.Text.Json.Nodes.JsonObject { ["access_token"] = "a", ["expires_in"] = 3600, ["token_type"] = type }.ToJsonString()))
+            .TokenType.Should().Be(expected);
+
+    [Fact]
+    public void Scopes_and_a_type_that_repeat_part_of_a_secret_are_dropped()
+    {
+        var granted = new TokenResponse.Granted(new SecretValue("access-1"), TimeSpan.FromHours(1), "marked-refresh", ["mail.read", "x-1//marked-refresh-token", "nekot-hserfer"], null, null);
+
+        granted.WithoutEchoes(RefreshToken, null).Should().BeEquivalentTo(granted with { TokenType = "Bearer", Scopes = ["mail.read"] });
+        (granted with { Scopes = ["marked-refresh"] }).WithoutEchoes(RefreshToken).Scopes.Should().BeNull();
     }
 
     [Fact]
@@ -156,8 +181,8 @@ public sealed class TokenResponseClassifierTests
     {
         var none = new TokenEndpointResult.NoReply("the request to provider.example failed: 1//marked-refresh-token");
 
-        TokenResponseClassifier.Classify(none, RefreshToken).Should().Be(new TokenResponse.Failed(FailureKind.ProviderUnavailable, "the request to provider.example failed: ***"));
-        TokenResponseClassifier.ClassifyRevocation(none, RefreshToken).Should().Be(new RevocationResponse(false, "the request to provider.example failed: ***"));
+        TokenResponseClassifier.Classify(none, RefreshToken).Should().Be(new TokenResponse.Failed(FailureKind.ProviderUnavailable, Redactor.Hidden));
+        TokenResponseClassifier.ClassifyRevocation(none, RefreshToken).Should().Be(new RevocationResponse(false, Redactor.Hidden));
     }
 
     private static TokenResponse Classify(int status, string body) =>
