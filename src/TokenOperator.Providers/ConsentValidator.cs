@@ -29,6 +29,10 @@ public static class ConsentValidator
     public const string StateMismatch =
         "The response does not belong to this request (its state is another), so it was not used. It can come from an older browser tab, or from someone else. Start again";
 
+    /// <summary>The response is from another provider (RFC 9207).</summary>
+    public const string IssuerMismatch =
+        "The response is from another provider than the one that was asked (its iss is another), so it was not used. Start again. If this happens again, check the provider's setting Issuer";
+
     /// <summary>Why the authorization response cannot be used, or null if it can.</summary>
     public static string? FindError(AuthorizationResponse response) => response switch
     {

@@ -10,6 +10,12 @@ public interface IAuthorizationProvider
     Uri AuthorizationUri(AuthorizationRequest request);
 
     /// <summary>
+    /// False if the response names another server as its issuer: it then belongs to a consent at that server, and this one must not
+    /// receive its code (RFC 9207 section 2.4).
+    /// </summary>
+    bool IsFrom(AuthorizationResponse response);
+
+    /// <summary>
     /// Exchanges the code once (RFC 6749 section 4.1.3). Never retries, and returns every response as a value. The response comes
     /// from the settings' token endpoint over TLS, so the id_token's signature is not checked; its issuer, audience and expiry
     /// are (OpenID Connect Core section 3.1.3.7).

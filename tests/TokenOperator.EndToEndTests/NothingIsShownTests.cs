@@ -186,7 +186,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
             $$"""{"refresh_token": "{{token}}\n"}""",
             $$"""{"refresh_token": "{{token}}", "refresh_token": "{{token}}"}""",
             $$"""{"type": "service_account", "private_key": "{{key}}"}""",
-            token,
+            $"my token: {token}",
         ];
         for (var i = 0; i < seeds.Length; i++)
         {

@@ -93,8 +93,8 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
         (await SelfServiceFixture.EndAsync(browser, back)).Status.Should().Be(403);
 
         // An answer without a request.
-        (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback?state=made-up&code=made-up"))).Status.Should().Be(403);
-        (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback"))).Status.Should().Be(403);
+        (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback/google?state=made-up&code=made-up"))).Status.Should().Be(403);
+        (await SelfServiceFixture.EndAsync(browser, new Uri(back, "/authorize/callback/google"))).Status.Should().Be(403);
 
         // The object was changed between the start and the end of the flow, so the expected identity may be another one.
         var started = await browser.SubmitAsync(await browser.OpenAsync(mine));
@@ -184,7 +184,7 @@ public sealed class SelfServiceFixture : IAsyncDisposable
     public static async Task<SelfServiceFixture> CreateAsync(ClusterFixture cluster)
     {
         var fixture = new SelfServiceFixture(await ConsentFixture.CreateAsync(cluster));
-        await fixture.Server.AllowRedirectAsync(new Uri(fixture.PublicUrl, "authorize/callback"));
+        await fixture.Server.AllowRedirectAsync(new Uri(fixture.PublicUrl, "authorize/callback/google"));
         return fixture;
     }
 

@@ -108,6 +108,8 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
     {
         if ((response.State is not null || response.Code is not null) && !response.MatchesState(request.State))
             throw Refused(ConsentValidator.StateMismatch);
+        if (!provider.IsFrom(response))
+            throw Refused(ConsentValidator.IssuerMismatch);
         if (ConsentValidator.FindError(response) is { } useless)
             throw Refused(useless);
         var askedAt = time.GetUtcNow();

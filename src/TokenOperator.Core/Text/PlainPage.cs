@@ -2,9 +2,16 @@ using System.Net;
 
 namespace TokenOperator.Core.Text;
 
+/// <summary>A value that someone else chose, shown under a label of this program.</summary>
+/// <param name="Label">What it is.</param>
+/// <param name="Value">The value.</param>
+public sealed record PageDetail(string Label, string Value);
+
 /// <summary>A web page without scripts, images or anything from another host: a title, a sentence, and at most one button.</summary>
 public static class PlainPage
 {
+    private const int MaxDetail = 1000;
+
     /// <summary>The content type of <see cref="Html"/>.</summary>
     public const string ContentType = "text/html; charset=utf-8";
 
@@ -23,15 +30,19 @@ public static class PlainPage
     /// <param name="title">The heading.</param>
     /// <param name="text">What happened, or what to do.</param>
     /// <param name="action">The address that the button posts to, or null for no button.</param>
-    public static string Html(string title, string text, string? action = null)
+    /// <param name="details">Values to show apart from the text, so that none of them can continue its sentence.</param>
+    public static string Html(string title, string text, string? action = null, IReadOnlyList<PageDetail>? details = null)
     {
+        var list = string.Concat((details ?? []).Select(detail => $"<dt>{WebUtility.HtmlEncode(detail.Label)}</dt><dd>{WebUtility.HtmlEncode(DisplayText.Of(detail.Value, MaxDetail))}</dd>\n"));
+        if (list.Length > 0)
+            list = $"<dl>\n{list}</dl>\n";
         var button = action is null ? "" : $"<form method=\"post\" action=\"{WebUtility.HtmlEncode(action)}\"><button>Continue</button></form>\n";
         return $"""
             <!doctype html>
             <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{WebUtility.HtmlEncode(title)}</title>
             <h1>{WebUtility.HtmlEncode(title)}</h1>
             <p>{WebUtility.HtmlEncode(text)}</p>
-            {button}</html>
+            {list}{button}</html>
 
             """;
     }

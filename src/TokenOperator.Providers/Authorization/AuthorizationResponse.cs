@@ -16,6 +16,9 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
     /// <summary>True if the person refused, and not the provider or its administrator.</summary>
     public bool IsDenied { get; private init; }
 
+    /// <summary>The server that it is from (RFC 9207), or null if the response does not say.</summary>
+    public string? Issuer { get; private init; }
+
     /// <summary>Reads a redirect's query, or the whole address. A parameter that occurs twice counts as missing.</summary>
     public static AuthorizationResponse Read(string query)
     {
@@ -32,6 +35,7 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
             error is null ? null : Redactor.Of(error + description, SecretValue.From(code)))
         {
             IsDenied = error == "access_denied",
+            Issuer = Single("iss"),
         };
     }
 

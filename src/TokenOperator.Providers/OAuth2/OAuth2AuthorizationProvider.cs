@@ -20,6 +20,13 @@ public sealed class OAuth2AuthorizationProvider(ProviderOptions options, TokenEn
     }
 
     /// <inheritdoc/>
+    public bool IsFrom(AuthorizationResponse response)
+    {
+        ArgumentNullException.ThrowIfNull(response);
+        return response.Issuer is not { } issuer || options.Issuers.Count == 0 || options.Issuers.Contains(issuer, StringComparer.Ordinal);
+    }
+
+    /// <inheritdoc/>
     public async Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken)
     {
         // RFC 6749 section 4.1.3, RFC 7636 section 4.5.

@@ -31,7 +31,7 @@ public static partial class SelfServiceEndpoints
         var get = HttpMethods.IsGet(request.Method);
         return request.Path.Value?.Split('/') switch
         {
-            ["", "authorize", "callback"] when get => EndAsync(context, flow, settings),
+            ["", "authorize", "callback", var provider] when get => EndAsync(context, provider, flow, settings),
             ["", "authorize", "outcome"] when get => ShowOutcomeAsync(context, settings),
             ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.ShowAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
             ["", "authorize", _, _, _] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
@@ -43,10 +43,10 @@ public static partial class SelfServiceEndpoints
     }
 
     /// <summary>The address of the provider's redirect contains the code. The browser is redirected to one that does not, which shows the result.</summary>
-    private static async Task EndAsync(HttpContext context, SelfServiceFlow flow, SelfServiceSettings settings)
+    private static async Task EndAsync(HttpContext context, string provider, SelfServiceFlow flow, SelfServiceSettings settings)
     {
         var browser = context.Request.Cookies[CookieName(settings)];
-        var step = await flow.EndAsync(context.Request.QueryString.Value ?? "", browser, context.RequestAborted);
+        var step = await flow.EndAsync(provider, context.Request.QueryString.Value ?? "", browser, context.RequestAborted);
         context.Response.Cookies.Delete(CookieName(settings), Cookie(settings));
         context.Response.Cookies.Append(OutcomeName(settings), Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(step, StepJson.Default.Step)), Cookie(settings));
         Redirect(context.Response, new Uri(settings.PublicUrl!, "authorize/outcome"));
@@ -83,7 +83,7 @@ public static partial class SelfServiceEndpoints
             return;
         }
 
-        await PageResponse.WriteAsync(context, step.Status, step.Title, step.Text, step.IsOffer ? context.Request.PathBase + context.Request.Path : null);
+        await PageResponse.WriteAsync(context, step.Status, step.Title, step.Text, step.IsOffer ? context.Request.PathBase + context.Request.Path : null, step.Details);
     }
 
     private static void Redirect(HttpResponse response, Uri where)

@@ -5,6 +5,7 @@ using KubeRuntime;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
@@ -23,6 +24,9 @@ public sealed record Step(int Status, string Title, string Text)
 
     /// <summary>The value of the cookie to set, or null.</summary>
     public string? Browser { get; init; }
+
+    /// <summary>What the consent is for, apart from the text, because a namespace chooses some of it; or null.</summary>
+    public IReadOnlyList<PageDetail>? Details { get; init; }
 
     /// <summary>True if the page offers to start a consent.</summary>
     public bool IsOffer { get; init; }
@@ -46,8 +50,8 @@ public sealed partial class SelfServiceFlow(
             (_, { } refusal) => refusal,
             var (found, _) => new Step(
                 200, "Your consent is needed",
-                $"{owner} needs your consent again: its access to the account {found!.Request.Key.Account} at {found.Request.Key.Provider} has ended. You are redirected to the provider, and then back to this page.")
-            { IsOffer = true },
+                $"{owner} needs your consent again: its access has ended. You are redirected to the provider, and then back to this page. Continue only if you recognize what is listed below.")
+            { IsOffer = true, Details = DetailsOf(found!) },
         });
 
     /// <summary>Starts a consent: stores what the answer must match, and redirects the browser to the provider.</summary>
@@ -60,7 +64,7 @@ public sealed partial class SelfServiceFlow(
         var address = found.Provider.AuthorizationUri(new AuthorizationRequest
         {
             ClientId = found.Client.ClientId,
-            RedirectUri = settings.RedirectUri!,
+            RedirectUri = settings.RedirectUriOf(found.Request.Key.Provider)!,
             Scopes = found.Scopes,
             State = state,
             Pkce = pkce,
@@ -76,7 +80,7 @@ public sealed partial class SelfServiceFlow(
     });
 
     /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, and only if the object has not changed.</summary>
-    public Task<Step> EndAsync(string query, string? browser, CancellationToken cancellationToken) => GuardedAsync(async () =>
+    public Task<Step> EndAsync(string provider, string query, string? browser, CancellationToken cancellationToken) => GuardedAsync(async () =>
     {
         var response = AuthorizationResponse.Read(query);
         if (response.State is null || await pending.TakeAsync(Hash(response.State), cancellationToken) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
@@ -89,21 +93,43 @@ public sealed partial class SelfServiceFlow(
             return refusal!;
         if (found.Row.Generation != consent.RowGeneration)
             return Changed(owner);
+        if (found.Request.Key.Provider != provider || !found.Provider.IsFrom(response))
+            return NotDone(owner, ConsentValidator.IssuerMismatch);
         if (ConsentValidator.FindError(response) is { } useless)
             return NotDone(owner, useless);
 
         // From here on, closing the browser cancels nothing: the provider's tokens are stored.
         var askedAt = time.GetUtcNow();
-        var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUri!, CancellationToken.None);
+        var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUriOf(provider)!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
             return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Start again with the link");
         if (ConsentValidator.FindError(granted, found.Expected, found.Scopes) is { } unfit)
+        {
+            await RevokeAsync(owner, found, granted);
             return NotDone(owner, unfit);
+        }
+
         var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId);
-        var stored = await accounts.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
+        AccountRecord? stored;
+        try
+        {
+            stored = await accounts.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
+        {
+            await RevokeAsync(owner, found, granted);
+            throw;
+        }
+
         queue.Enqueue(found.Request.Key);
         if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
+        {
+            // The row of someone who was faster can hold another token of the same grant, which a revocation would end, too.
+            if (stored is null)
+                await RevokeAsync(owner, found, granted);
             return Changed(owner);
+        }
+
         LogDone(owner);
         return new Step(200, "Done", $"{owner} has your consent. Its token is refreshed within seconds. You can close this page.");
     });
@@ -112,6 +138,32 @@ public sealed partial class SelfServiceFlow(
         targets.Find(owner) is { } entity && links.IsValid(entity, ticket, time.GetUtcNow())
             ? targets.CheckAsync(entity, cancellationToken)
             : Task.FromResult<(LinkTarget?, Step?)>((null, LinkTargets.Unknown));
+
+    private static PageDetail[] DetailsOf(LinkTarget target) =>
+    [
+        new("Namespace", target.Request.Owner.Namespace),
+        new("OAuthToken", target.Request.Owner.Name),
+        new("Account, as the namespace calls it", target.Request.Key.Account),
+        new("Provider", target.Request.Key.Provider),
+        new("OAuth client", target.Client.ClientId),
+        new("Scopes", string.Join(' ', target.Scopes)),
+    ];
+
+    /// <summary>
+    /// Ends a grant that is not used. The owner's own grant stays while the row holds a token that works: at Google, a revocation ends every
+    /// token of the person for this client (docs/authorize.md).
+    /// </summary>
+    private async Task RevokeAsync(NamespacedName owner, LinkTarget target, CodeExchangeResponse.Granted granted)
+    {
+        var isOwners = granted.Identity is { } identity && target.Expected.Matches(identity);
+        if (isOwners && target.Row.Failure?.Kind.NeedsHuman() != true)
+            return;
+        var response = await target.Revoker.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
+        if (response.Revoked)
+            LogRevoked(owner);
+        else
+            LogNotRevoked(owner, response.Detail);
+    }
 
     private async Task<Step> GuardedAsync(Func<Task<Step>> work)
     {
@@ -147,6 +199,12 @@ public sealed partial class SelfServiceFlow(
 
     [LoggerMessage(223, LogLevel.Warning, "A consent for {Object} was not used: {Why}")]
     private partial void LogRefused(NamespacedName @object, string why);
+
+    [LoggerMessage(225, LogLevel.Information, "The grant of a consent for {Object} that was not used has been revoked")]
+    private partial void LogRevoked(NamespacedName @object);
+
+    [LoggerMessage(226, LogLevel.Warning, "The grant of a consent for {Object} that was not used could not be revoked: {Detail}")]
+    private partial void LogNotRevoked(NamespacedName @object, string detail);
 
     [LoggerMessage(224, LogLevel.Warning, "A consent could not continue: {Error}")]
     private partial void LogAway(string error);

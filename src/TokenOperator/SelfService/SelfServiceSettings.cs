@@ -33,8 +33,11 @@ public sealed record SelfServiceSettings
     /// <summary>How long a person has to complete the consent at the provider.</summary>
     public TimeSpan ConsentLifetime { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The redirect URI to register in the provider's console.</summary>
-    public Uri? RedirectUri => PublicUrl is null ? null : new Uri(PublicUrl, "authorize/callback");
+    /// <summary>
+    /// The redirect URI to register in the console of <paramref name="provider"/>. Each provider has its own, so that a response is never
+    /// taken for that of another (RFC 9700 section 4.4).
+    /// </summary>
+    public Uri? RedirectUriOf(string provider) => PublicUrl is null ? null : new Uri(PublicUrl, $"authorize/callback/{Uri.EscapeDataString(provider)}");
 
     /// <summary>Reads them.</summary>
     /// <exception cref="InvalidSettingException">One is not valid.</exception>

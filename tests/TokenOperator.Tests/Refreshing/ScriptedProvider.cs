@@ -48,6 +48,8 @@ internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvide
         return Answer;
     }
 
+    public bool IsFrom(AuthorizationResponse response) => response.Issuer is null or "https://provider.example";
+
     public Uri AuthorizationUri(AuthorizationRequest request) => request.ToUri(new Uri("https://provider.example/authorize"), []);
 
     public Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken)

@@ -68,11 +68,11 @@ public sealed class AuthorizationLinksTests
     }
 
     [Theory]
-    [InlineData("https://tokens.example.com", "https://tokens.example.com/authorize/callback")]
-    [InlineData("https://example.com/tokens/", "https://example.com/tokens/authorize/callback")]
-    [InlineData("http://127.0.0.1:8081", "http://127.0.0.1:8081/authorize/callback")]
+    [InlineData("https://tokens.example.com", "https://tokens.example.com/authorize/callback/google")]
+    [InlineData("https://example.com/tokens/", "https://example.com/tokens/authorize/callback/google")]
+    [InlineData("http://127.0.0.1:8081", "http://127.0.0.1:8081/authorize/callback/google")]
     public void The_redirect_address_follows_from_the_public_one(string address, string redirect) =>
-        SelfServiceSettings.Read(Settings("PublicUrl", address)).RedirectUri.Should().Be(new Uri(redirect));
+        SelfServiceSettings.Read(Settings("PublicUrl", address)).RedirectUriOf("google").Should().Be(new Uri(redirect));
 
     private static string Ticket(string link) => link[(link.LastIndexOf('/') + 1)..];
 

@@ -118,8 +118,8 @@ internal sealed class FlowFixture : IAsyncDisposable
         return (browser, HttpUtility.ParseQueryString(redirect.Query)["state"] ?? throw new InvalidOperationException($"No state in {redirect}."));
     }
 
-    public Task<Step> EndAsync(string state, string? browser, string answer = "code=code-1") =>
-        Flow.EndAsync($"?state={state}&{answer}", browser, CancellationToken.None);
+    public Task<Step> EndAsync(string state, string? browser, string answer = "code=code-1", string provider = "google") =>
+        Flow.EndAsync(provider, $"?state={state}&{answer}", browser, CancellationToken.None);
 
     /// <summary>Starts and completes a consent in one browser.</summary>
     public async Task<Step> ConsentAsync(string answer = "code=code-1")

@@ -23,9 +23,10 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
         var first = await Fixture.ShowAsync();
         var second = await Fixture.ShowAsync();
 
-        first.Should().Be(second);
+        first.Should().BeEquivalentTo(second);
         (first.Status, first.IsOffer, first.Redirect, first.Browser).Should().Be((200, true, null, null));
-        first.Text.Should().Contain("mail/marcus").And.Contain("google");
+        first.Text.Should().Contain("mail/marcus");
+        first.Details!.Select(detail => detail.Value).Should().Equal("mail", "marcus", Fixture.Row.Key.Account, "google", "client-1", "mail");
         Fixture.Pending.StateHashes.Should().BeEmpty();
     }
 
@@ -40,7 +41,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
         step.Redirect!.GetLeftPart(UriPartial.Path).Should().Be("https://provider.example/authorize");
         var query = HttpUtility.ParseQueryString(step.Redirect.Query);
         query["client_id"].Should().Be("client-1");
-        query["redirect_uri"].Should().Be("https://tokens.example.com/authorize/callback");
+        query["redirect_uri"].Should().Be("https://tokens.example.com/authorize/callback/google");
         query["scope"].Should().Be("mail calendar");
         query["login_hint"].Should().Be("marcus@example.com");
         var pending = Fixture.Pending.Single;
@@ -115,7 +116,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     {
         var (browser, _) = await Fixture.BegunAsync();
 
-        (await Fixture.Flow.EndAsync(query, browser, CancellationToken.None)).Status.Should().Be(403);
+        (await Fixture.Flow.EndAsync("google", query, browser, CancellationToken.None)).Status.Should().Be(403);
 
         IsUnchanged();
     }
@@ -274,6 +275,61 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
         error.Status.Should().Be(403);
         error.Text.Should().Contain("no such scope");
         IsUnchanged();
+    }
+
+    [Fact]
+    public async Task What_a_namespace_chose_is_not_part_of_the_sentence()
+    {
+        const string account = "marcus. Your account is at risk: sign in at once";
+        Fixture.Put(spec => spec with { Account = account });
+        Fixture.Store.Row = Fixture.Row with { Key = new AccountKey("google", account) };
+
+        var step = await Fixture.ShowAsync();
+
+        step.Text.Should().NotContain("at risk");
+        step.Details.Should().ContainSingle(detail => detail.Value == account).Which.Label.Should().Contain("as the namespace calls it");
+    }
+
+    [Theory]
+    [InlineData("code=code-1&iss=https%3A%2F%2Fprovider.example", "google", 200)]
+    [InlineData("code=code-1&iss=https%3A%2F%2Fevil.example", "google", 403)]
+    [InlineData("code=code-1", "other", 403)]
+    public async Task A_response_of_another_provider_does_not_send_the_code_to_this_one(string answer, string provider, int status)
+    {
+        Fixture.Provider.Exchange = FlowFixture.Granted("marcus@example.com");
+        var (browser, state) = await Fixture.BegunAsync();
+
+        (await Fixture.EndAsync(state, browser, answer, provider)).Status.Should().Be(status);
+
+        Fixture.Provider.ExchangedCodes.Should().HaveCount(status == 200 ? 1 : 0);
+    }
+
+    [Theory]
+    [InlineData("eve@example.com", true, true)]
+    [InlineData("eve@example.com", false, true)]
+    [InlineData("marcus@example.com", true, true)]
+    [InlineData("marcus@example.com", false, false)]
+    public async Task A_grant_that_is_not_used_is_revoked_unless_that_would_end_a_token_that_works(string who, bool isDead, bool isRevoked)
+    {
+        Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
+        if (!isDead)
+            Fixture.Store.Row = Fixture.Row with { Failure = null };
+        Fixture.Provider.Exchange = FlowFixture.Granted(who);
+
+        (await Fixture.ConsentAsync()).Status.Should().Be(403, "a scope is missing");
+
+        Fixture.Provider.Revoked.Should().Equal(isRevoked ? ["new-token"] : []);
+    }
+
+    [Fact]
+    public async Task A_grant_that_cannot_be_stored_is_revoked()
+    {
+        Fixture.Provider.Exchange = FlowFixture.Granted("marcus@example.com");
+        (Fixture.Store.IsAway, Fixture.Store.FaultyCall) = (true, "import");
+
+        (await Fixture.ConsentAsync()).Status.Should().Be(503);
+
+        Fixture.Provider.Revoked.Should().Equal("new-token");
     }
 
     [Fact]
