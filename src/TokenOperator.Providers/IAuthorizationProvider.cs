@@ -27,6 +27,9 @@ public interface IAuthorizationProvider
     /// <param name="cancellationToken">Counts until the request is sent.</param>
     /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
     Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="ITokenProvider.RevokeAsync"/>
+    Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken);
 }
 
 /// <summary>What a code was exchanged for.</summary>

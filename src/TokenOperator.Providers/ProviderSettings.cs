@@ -16,7 +16,7 @@ public static partial class ProviderSettings
         "google: Google's", "an absolute address that starts with https://");
 
     private static readonly Setting<Uri?> RevocationEndpoint = Setting.Address(
-        Prefix + "NAME__RevocationEndpoint", "Address for revocation requests.", "google: Google's", TokenEndpoint.Expected);
+        Prefix + "NAME__RevocationEndpoint", "Address for revocation requests.", "google: Google's, with Google's token endpoint", TokenEndpoint.Expected);
 
     private static readonly Setting<Uri?> AuthorizationEndpoint = Setting.Address(
         Prefix + "NAME__AuthorizationEndpoint", "Address where a person gives consent: [authorize.md](authorize.md).", "google: Google's", TokenEndpoint.Expected);
@@ -90,7 +90,8 @@ public static partial class ProviderSettings
             ConsentScopes = reader.Get(ConsentScopes, name, defaults?.ConsentScopes ?? ProviderOptions.DefaultConsentScopes),
             // Another address than the default's has another issuer.
             Issuers = issuer is not null ? [issuer] : endpoint is null ? defaults?.Issuers ?? [] : [],
-            RevocationEndpoint = Address(reader, RevocationEndpoint, name, allowsHttp) ?? defaults?.RevocationEndpoint,
+            // A token of another server must not be sent to the default's.
+            RevocationEndpoint = Address(reader, RevocationEndpoint, name, allowsHttp) ?? (endpoint is null ? defaults?.RevocationEndpoint : null),
             Timeout = TimeSpan.FromSeconds(reader.Get(TimeoutSeconds, name)),
             RotatesRefreshTokens = reader.Get(RotatesRefreshTokens, name, defaults?.RotatesRefreshTokens ?? true),
             Rate = new RequestRate(reader.Get(RequestsPerSecond, name), reader.Get(Burst, name)),

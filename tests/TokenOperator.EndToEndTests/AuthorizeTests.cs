@@ -43,6 +43,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         }
 
         (await fixture.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a refused consent changes nothing");
+        fixture.Operators.Tokens.Requests.Should().ContainSingle(request => request.Path == "/revoke", "the grant of eve is not used");
         (await fixture.Operators.GetAsync("marcus")).Status("Stalled").Should().Be("True");
     }
 

@@ -75,6 +75,8 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             ["KUBECONFIG"] = kubeconfig,
             ["BROWSER"] = browser,
             ["Providers__google__TokenEndpoint"] = Server.TokenEndpoint.ToString(),
+            // OpenIddict revokes only for a client that authenticates. The other server records the request.
+            ["Providers__google__RevocationEndpoint"] = Operators.Tokens.RevocationEndpoint.ToString(),
             ["Providers__google__AuthorizationEndpoint"] = Server.AuthorizationEndpoint.ToString(),
             ["Providers__google__ConsentScopes"] = "openid email offline_access",
         };

@@ -118,6 +118,9 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
             throw Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
         if (ConsentValidator.FindError(granted, expected, request.Scopes) is { } reason)
         {
+            // Of the owner's own grant, a working token can be left, which a revocation would end at some providers.
+            if (expected.IsKnown && (granted.Identity is null || !expected.Matches(granted.Identity)))
+                await provider.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
             var whose = granted.Identity is { } owner && expected.IsKnown && !expected.Matches(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
             throw Refused(reason + whose);
         }

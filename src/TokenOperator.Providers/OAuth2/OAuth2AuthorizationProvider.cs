@@ -53,4 +53,7 @@ public sealed class OAuth2AuthorizationProvider(ProviderOptions options, TokenEn
                 throw new InvalidOperationException($"{other.GetType().Name} has no meaning here.");
         }
     }
+
+    /// <inheritdoc/>
+    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) => OAuth2TokenProvider.RevokeAsync(options, endpoints, token, cancellationToken);
 }

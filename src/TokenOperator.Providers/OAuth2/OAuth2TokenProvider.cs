@@ -63,12 +63,15 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
     }
 
     /// <inheritdoc/>
-    public async Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken)
+    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) => RevokeAsync(_options, _endpoints, token, cancellationToken);
+
+    /// <inheritdoc cref="ITokenProvider.RevokeAsync"/>
+    internal static async Task<RevocationResponse> RevokeAsync(ProviderOptions options, TokenEndpointClient endpoints, SecretValue token, CancellationToken cancellationToken)
     {
-        if (_options.RevocationEndpoint is not { } endpoint)
-            return new RevocationResponse(false, $"provider {Name} has no revocation endpoint: set Providers:{Name}:RevocationEndpoint, or revoke the grant at the provider");
+        if (options.RevocationEndpoint is not { } endpoint)
+            return new RevocationResponse(false, $"provider {options.Name} has no revocation endpoint: set Providers:{options.Name}:RevocationEndpoint, or revoke the grant at the provider");
         // RFC 7009 section 2.1: the token is in the body, so no log of addresses shows it.
-        var result = await _endpoints.PostAsync(endpoint, [new("token", token.Reveal())], Timeout, cancellationToken);
+        var result = await endpoints.PostAsync(endpoint, [new("token", token.Reveal())], options.Timeout, cancellationToken);
         return TokenResponseClassifier.ClassifyRevocation(result, token);
     }
 

@@ -15,11 +15,10 @@ namespace TokenOperator.SelfService;
 /// <param name="Row">The account's row as Postgres has it.</param>
 /// <param name="Client">The client to authenticate as.</param>
 /// <param name="Provider">The provider that asks for the consent.</param>
-/// <param name="Revoker">The same provider, to revoke a grant that is not used.</param>
 /// <param name="Expected">Who must consent.</param>
 /// <param name="Scopes">The scopes to ask for; at least one.</param>
 public sealed record LinkTarget(
-    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ITokenProvider Revoker, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
+    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
 
 /// <summary>Finds out whether a consent for an OAuthToken is possible and of use.</summary>
 public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers, ITokenStore store)
@@ -50,8 +49,8 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
             return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
         if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
-        return providers.Find(request.Key.Provider) is { Authorization: { } provider } revoker
-            ? (new LinkTarget(entity, request, row, client, provider, revoker, expected, scopes), null)
+        return providers.Find(request.Key.Provider)?.Authorization is { } provider
+            ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
     }
 }

@@ -158,7 +158,7 @@ public sealed partial class SelfServiceFlow(
         var isOwners = granted.Identity is { } identity && target.Expected.Matches(identity);
         if (isOwners && target.Row.Failure?.Kind.NeedsHuman() != true)
             return;
-        var response = await target.Revoker.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
+        var response = await target.Provider.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
         if (response.Revoked)
             LogRevoked(owner);
         else

@@ -36,7 +36,7 @@ public sealed class ProviderSettingsTests
             ("Providers:acme:TokenEndpoint", "https://login.acme.example/oauth/token")));
 
         all.Should().BeEquivalentTo([
-            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), Issuers = [], Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7), RotatesRefreshTokens = true },
+            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), RevocationEndpoint = null, Issuers = [], Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7), RotatesRefreshTokens = true },
             new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token"), Issuers = ["https://login.acme.example"], RotatesRefreshTokens = true },
         ]);
     }
