@@ -29,8 +29,8 @@ public static class KubeconfigContext
             ?? throw new KubeConfigException($"it has no cluster {details.Cluster}, which the context {context} names");
         var user = config.Users?.FirstOrDefault(one => one.Name == details.User)?.UserCredentials
             ?? throw new KubeConfigException($"it has no user {details.User}, which the context {context} names, or nothing about that user");
-        if (!Uri.TryCreate(cluster.Server, UriKind.Absolute, out _))
-            throw new KubeConfigException($"the server of its cluster {details.Cluster} is \"{cluster.Server}\"; expected an address such as https://10.0.0.1:6443");
+        if (ServerAddress.Parse(cluster.Server) is null)
+            throw new KubeConfigException($"the server of its cluster {details.Cluster} is {ServerAddress.Shown(cluster.Server)}; expected {ServerAddress.Expected}");
 
         var settings = new KubernetesClientConfiguration
         {

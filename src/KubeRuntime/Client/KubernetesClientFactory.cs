@@ -46,11 +46,11 @@ public static class KubernetesClientFactory
     /// cluster's CA and the host name against the address (given a CA, KubernetesClient 21.0.8 accepts the certificate of any host). The
     /// token of a service account is read again every minute.
     /// </summary>
-    /// <exception cref="KubeConfigException">The server's address is not an absolute URI.</exception>
+    /// <exception cref="KubeConfigException">The server's address is not an absolute HTTP URI.</exception>
     public static ApiConnection Create(KubernetesClientConfiguration configuration)
     {
-        if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var address))
-            throw new KubeConfigException($"The API server's address is \"{configuration.Host}\"; expected one such as https://10.0.0.1:6443. Correct it in the kubeconfig (clusters, server).");
+        var address = ServerAddress.Parse(configuration.Host)
+            ?? throw new KubeConfigException($"The API server's address is {ServerAddress.Shown(configuration.Host)}; expected {ServerAddress.Expected}. Correct it in the kubeconfig (clusters, server).");
 
         var handler = new SocketsHttpHandler
         {
@@ -137,9 +137,9 @@ public static class KubernetesClientFactory
 public sealed class ApiConnection : IDisposable
 {
     internal ApiConnection(Uri address, HttpClient http, ServiceClientCredentials? credentials) =>
-        (Address, Http, Credentials) = (address, http, credentials);
+        (Address, Http, Credentials) = (ServerAddress.WithSlash(address), http, credentials);
 
-    /// <summary>The address of the server, which can have a path in front of the API.</summary>
+    /// <summary>The address of the server, which can have a path in front of the API. It ends with a slash.</summary>
     public Uri Address { get; }
 
     /// <summary>The connections, without a timeout of their own.</summary>

@@ -130,12 +130,50 @@ public sealed class KubernetesClientFactoryTests
         connect.Should().Throw<KubeConfigException>().WithMessage($"*{because}*");
     }
 
-    [Fact]
-    public void An_invalid_address_is_rejected_with_a_message()
+    [Theory]
+    [InlineData("here", "\"here\"")]
+    [InlineData("", "\"\"")]
+    [InlineData("10.0.0.1:6443", "\"10.0.0.1:6443\"")]
+    [InlineData("localhost:6443", "\"localhost:6443\"")]
+    [InlineData("ftp://10.0.0.1", "\"ftp://10.0.0.1\"")]
+    [InlineData("https://me:hunter2@10.0.0.1", "one with a user name or a password")]
+    public void An_invalid_address_is_rejected_with_a_message_that_shows_no_password(string host, string shown)
     {
-        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = "here" });
+        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = host });
 
-        connect.Should().Throw<KubeConfigException>().WithMessage("*\"here\"*expected*");
+        connect.Should().Throw<KubeConfigException>().WithMessage($"*is {shown}; expected an address*").Which.Message.Should().NotContain("hunter2");
+    }
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("/", "")]
+    [InlineData("/k8s/clusters/c-m-1", "/k8s/clusters/c-m-1")]
+    [InlineData("/k8s/clusters/c-m-1/", "/k8s/clusters/c-m-1")]
+    [InlineData("/k8s", "/k8s")]
+    [InlineData("/k8s/clusters/local.", "/k8s/clusters/local.")]
+    [InlineData("/k8s/clusters/c-m-1?a=b#c", "/k8s/clusters/c-m-1")]
+    public async Task Each_request_keeps_the_whole_path_of_the_servers_address(string path, string prefix)
+    {
+        await using var server = await FakeApiServer.StartAsync();
+        server.Intercept = async (context, _) =>
+        {
+            await FakeApiServer.RefuseAsync(context, 404, "NotFound", "not found");
+            return true;
+        };
+        var configuration = server.Configuration();
+        configuration.Host += path;
+        using var connection = KubernetesClientFactory.Create(configuration);
+        var client = new ResourceClient(connection, [new DefaultJsonTypeInfoResolver()], "tester", TimeProvider.System);
+        Func<Task>[] calls =
+        [
+            () => client.ListAsync<Gadget>(Gadget.ResourceKind, "shop", null, CancellationToken.None),
+            () => client.OpenAsync(new ApiRequest("get", HttpMethod.Get, Gadget.ResourceKind, new("shop", "lamp")), CancellationToken.None),
+            () => client.DeleteAsync(Gadget.ResourceKind, new("shop", "lamp"), null, CancellationToken.None),
+        ];
+        foreach (var call in calls)
+            await call.Invoking(run => run()).Should().NotThrowAsync<ApiUnavailableException>();
+
+        server.Requests.Select(request => request.Path).Should().HaveCount(3).And.OnlyContain(seen => seen.StartsWith($"{prefix}/apis/test.dev/v1/namespaces/shop/gadgets", StringComparison.Ordinal));
     }
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
