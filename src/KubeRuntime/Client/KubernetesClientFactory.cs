@@ -66,7 +66,7 @@ public static class KubernetesClientFactory
     /// address inside the cluster is never asked through one.
     /// </summary>
     /// <param name="configuration">The API server, and how to sign in to it.</param>
-    /// <param name="environmentProxy">The proxy for an API server for which the kubeconfig names none; null for that of .NET.</param>
+    /// <param name="environmentProxy">The proxy for an API server for which the kubeconfig names none; null for the default of .NET, which a program can set (HttpClient.DefaultProxy).</param>
     /// <exception cref="KubeConfigException">The server's address is not an absolute HTTP URI.</exception>
     public static ApiConnection Create(KubernetesClientConfiguration configuration, IWebProxy? environmentProxy = null)
     {

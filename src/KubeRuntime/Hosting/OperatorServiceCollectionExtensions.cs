@@ -17,8 +17,8 @@ public static class OperatorServiceCollectionExtensions
     /// Adds the runtime. Caches run on every replica, workers only on the leader. The host stops when the lease is lost (see
     /// <see cref="OperatorHealth.HasLostLeadership"/>). For your use it registers <see cref="ResourceClient"/>,
     /// <see cref="EventPublisher"/>, <see cref="ILeadership"/> and <see cref="OperatorHealth"/>. It uses a
-    /// <see cref="KubernetesClientConfiguration"/>, <see cref="ApiConnection"/>, <see cref="IWebProxy"/>, <see cref="TimeProvider"/> or
-    /// (thread-safe) <see cref="Random"/> that is registered already; otherwise <see cref="KubernetesClientFactory"/> finds the cluster.
+    /// <see cref="KubernetesClientConfiguration"/>, <see cref="ApiConnection"/>, <see cref="TimeProvider"/> or (thread-safe)
+    /// <see cref="Random"/> that is registered already; otherwise <see cref="KubernetesClientFactory"/> finds the cluster.
     /// </summary>
     public static IOperatorBuilder AddKubernetesOperator(this IServiceCollection services, Action<OperatorOptions>? configure = null)
     {
@@ -31,7 +31,7 @@ public static class OperatorServiceCollectionExtensions
         services.TryAddSingleton<RuntimeMetrics>();
         services.TryAddSingleton(sp => KubernetesClientFactory.LoadConfiguration(sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new ApiJson(options.Json));
-        services.TryAddSingleton(sp => Connect(sp.GetRequiredService<KubernetesClientConfiguration>(), sp.GetService<IWebProxy>(), options));
+        services.TryAddSingleton(sp => Connect(sp.GetRequiredService<KubernetesClientConfiguration>(), options));
         services.AddSingleton(sp => Client(sp, options, HttpVersion.Version20));
         services.AddSingleton(sp => new EventPublisher(
             sp.GetRequiredService<ResourceClient>(),
@@ -55,10 +55,10 @@ public static class OperatorServiceCollectionExtensions
             sp.GetRequiredService<ApiConnection>(), sp.GetRequiredService<ApiJson>(), sp.GetRequiredService<RuntimeMetrics>(), sp.GetRequiredService<TimeProvider>(), version),
         options.FieldManager ?? options.Name);
 
-    private static ApiConnection Connect(KubernetesClientConfiguration configuration, IWebProxy? proxy, OperatorOptions options)
+    private static ApiConnection Connect(KubernetesClientConfiguration configuration, OperatorOptions options)
     {
         configuration.UserAgent = options.Name;
-        return KubernetesClientFactory.Create(configuration, proxy);
+        return KubernetesClientFactory.Create(configuration);
     }
 
     private static IElection Election(IServiceProvider sp, OperatorOptions options)

@@ -3,6 +3,8 @@ using System.CommandLine.Parsing;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using KubeRuntime.Client;
+using Microsoft.Extensions.Configuration;
+using TokenOperator.Core.Net;
 using TokenOperator.Core.Tokens;
 
 namespace KubectlOAuthToken.Verbs;
@@ -98,9 +100,14 @@ internal sealed class ClusterOptions(TimeProvider time)
         }
     }
 
-    private Cluster Connect(ParseResult parsed) => Cluster.Connect(
-        parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace), time,
-        new Impersonation { User = Given(parsed.GetValue(_as)), Uid = Given(parsed.GetValue(_asUid)), Groups = parsed.GetValue(_asGroups) ?? [] });
+    private Cluster Connect(ParseResult parsed)
+    {
+        // For the API server and the providers alike.
+        HttpClient.DefaultProxy = EnvironmentProxy.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+        return Cluster.Connect(
+            parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace), time,
+            new Impersonation { User = Given(parsed.GetValue(_as)), Uid = Given(parsed.GetValue(_asUid)), Groups = parsed.GetValue(_asGroups) ?? [] });
+    }
 
     // As with kubectl, an empty value is no value.
     private static string? Given(string? value) => string.IsNullOrEmpty(value) ? null : value;
