@@ -79,14 +79,14 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 
     private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool isTimeout) => isTimeout
-        ? new($"{request}: the API server {connection.Address} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
-        : new($"{request}: the API server {connection.Address} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
+        ? new($"{request}: the API server {connection.Route} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
+        : new($"{request}: the API server {connection.Route} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
 
     private async Task<HttpResponseMessage> SendOnceAsync(ApiRequest request, CancellationToken cancellationToken)
     {
         using var message = new HttpRequestMessage(request.Method, new Uri(connection.Address, request.RelativeUri()))
         {
-            Version = version ?? HttpVersion.Version20,
+            Version = connection.RequiresHttp11 ? HttpVersion.Version11 : version ?? HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
         message.Headers.TryAddWithoutValidation("Accept", request.Accept);

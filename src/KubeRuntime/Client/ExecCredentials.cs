@@ -6,7 +6,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using k8s.Authentication;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
 
 namespace KubeRuntime.Client;
 
@@ -23,13 +22,38 @@ public sealed class ExecPluginException(string command, bool isStarted, string m
     public bool IsStarted { get; } = isStarted;
 }
 
+/// <summary>The <c>exec</c> section of a user in a kubeconfig.</summary>
+internal sealed record ExecProgram
+{
+    /// <summary>The version of ExecCredential that the program returns.</summary>
+    public required string ApiVersion { get; init; }
+
+    /// <summary>The program: a path, or a name to search for on PATH.</summary>
+    public required string Command { get; init; }
+
+    /// <summary>Its arguments.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>Environment variables to add.</summary>
+    public IReadOnlyList<(string Name, string Value)> Variables { get; init; } = [];
+
+    /// <summary><c>Never</c>, <c>IfAvailable</c> or <c>Always</c>: whether the program may ask the user.</summary>
+    public string InteractiveMode { get; init; } = "IfAvailable";
+
+    /// <summary>What the program learns about the cluster; null unless <c>provideClusterInfo</c> is set.</summary>
+    public JsonObject? Cluster { get; init; }
+
+    /// <summary>How to install the program; null if the kubeconfig does not say.</summary>
+    public string? InstallHint { get; init; }
+}
+
 /// <summary>
 /// Credentials from a program, such as gke-gcloud-auth-plugin or aws: client.authentication.k8s.io, as in kubectl. The stderr of the
 /// program goes to the terminal. The program runs again 30 s before its token expires.
 /// </summary>
-/// <param name="program">The <c>exec</c> section of a user in a kubeconfig.</param>
+/// <param name="program">The program.</param>
 /// <param name="time">The clock by which a token expires.</param>
-internal sealed class ExecCredentials(ExternalExecution program, TimeProvider time) : ITokenProvider
+internal sealed class ExecCredentials(ExecProgram program, TimeProvider time) : ITokenProvider
 {
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private Credentials? _last;
@@ -64,26 +88,32 @@ internal sealed class ExecCredentials(ExternalExecution program, TimeProvider ti
 
     private Process Start()
     {
-        var start = new ProcessStartInfo(program.Command ?? "", program.Arguments ?? []) { RedirectStandardOutput = true };
-        foreach (var variable in program.EnvironmentVariables ?? [])
-        {
-            if (variable.TryGetValue("name", out var name) && variable.TryGetValue("value", out var value))
-                start.Environment[name] = value;
-        }
-
+        var isInteractive = program.InteractiveMode != "Never" && !Console.IsInputRedirected;
+        if (program.InteractiveMode == "Always" && !isInteractive)
+            throw new ExecPluginException(program.Command, isStarted: false, $"{program.Command} asks the user (interactiveMode: Always), and standard input is not a terminal");
+        // A program that cannot ask the user must not read what is meant for this one.
+        var start = new ProcessStartInfo(program.Command, program.Arguments) { RedirectStandardOutput = true, RedirectStandardInput = !isInteractive };
+        foreach (var (name, value) in program.Variables)
+            start.Environment[name] = value;
+        var spec = new JsonObject { ["interactive"] = isInteractive };
+        if (program.Cluster is not null)
+            spec["cluster"] = program.Cluster.DeepClone();
         start.Environment["KUBERNETES_EXEC_INFO"] = new JsonObject
         {
             ["apiVersion"] = program.ApiVersion,
             ["kind"] = "ExecCredential",
-            ["spec"] = new JsonObject { ["interactive"] = !Console.IsInputRedirected },
+            ["spec"] = spec,
         }.ToJsonString();
         try
         {
-            return Process.Start(start)!;
+            var process = Process.Start(start)!;
+            if (!isInteractive)
+                process.StandardInput.Close();
+            return process;
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException)
         {
-            throw new ExecPluginException(program.Command ?? "", isStarted: false, e.Message);
+            throw new ExecPluginException(program.Command, isStarted: false, program.InstallHint is { } hint ? $"{e.Message}. {hint.Trim()}" : e.Message);
         }
     }
 

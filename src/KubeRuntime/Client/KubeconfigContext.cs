@@ -1,67 +1,173 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json.Nodes;
 using k8s;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
+using YamlDotNet.RepresentationModel;
 
 namespace KubeRuntime.Client;
 
 /// <summary>
-/// Turns one context of a kubeconfig into the settings of a connection. Unlike KubernetesClient, it passes the arguments of a
-/// credential program unchanged, and its messages never contain the output of that program.
+/// Turns one context of a kubeconfig into the settings of a connection, as kubectl does. A field that is not honored is refused by name.
+/// No message contains the output of a credential program.
 /// </summary>
 public static class KubeconfigContext
 {
+    /// <summary>The key of an extension that a credential program gets.</summary>
+    private const string ExecExtension = "client.authentication.k8s.io/exec";
+
     /// <summary>Looks up the context, its cluster and its user, and signs in if the user names a program for that.</summary>
     /// <param name="config">The kubeconfig.</param>
     /// <param name="context">The name of the context; null for the current one.</param>
     /// <param name="time">The clock by which credentials expire.</param>
+    /// <param name="impersonation">Whom to act as: fields that come before those of the kubeconfig.</param>
     /// <exception cref="KubeConfigException">Something is missing, or cannot be used.</exception>
-    public static KubernetesClientConfiguration Resolve(K8SConfiguration config, string? context, TimeProvider time)
+    public static ApiServerConfiguration Resolve(Kubeconfigs config, string? context, TimeProvider time, Impersonation? impersonation = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         context ??= config.CurrentContext;
         if (string.IsNullOrEmpty(context))
             throw new KubeConfigException("it has no current context");
-        var details = config.Contexts?.FirstOrDefault(one => one.Name == context)?.ContextDetails ?? throw new KubeConfigException($"it has no context {context}");
-        var cluster = config.Clusters?.FirstOrDefault(one => one.Name == details.Cluster)?.ClusterEndpoint
-            ?? throw new KubeConfigException($"it has no cluster {details.Cluster}, which the context {context} names");
-        var user = config.Users?.FirstOrDefault(one => one.Name == details.User)?.UserCredentials
-            ?? throw new KubeConfigException($"it has no user {details.User}, which the context {context} names, or nothing about that user");
-        if (!Uri.TryCreate(cluster.Server, UriKind.Absolute, out _))
-            throw new KubeConfigException($"the server of its cluster {details.Cluster} is \"{cluster.Server}\"; expected an address such as https://10.0.0.1:6443");
+        var details = config.Contexts.GetValueOrDefault(context) ?? throw new KubeConfigException($"it has no context {context}");
+        var (clusterName, userName, ns) = (details.Text("cluster"), details.Text("user"), details.Text("namespace"));
+        var cluster = config.Clusters.GetValueOrDefault(clusterName ?? "") ?? throw new KubeConfigException($"it has no cluster {clusterName}, which the context {context} names");
+        var user = config.Users.GetValueOrDefault(userName ?? "")
+            ?? throw new KubeConfigException($"it has no user {userName}, which the context {context} names, or nothing about that user");
 
-        var settings = new KubernetesClientConfiguration
-        {
-            Namespace = details.Namespace,
-            Host = cluster.Server,
-            SkipTlsVerify = cluster.SkipTlsVerify,
-            TlsServerName = cluster.TlsServerName,
-            SslCaCerts = Authorities(cluster),
-            AccessToken = user.Token,
-            ClientCertificateData = user.ClientCertificateData,
-            ClientCertificateFilePath = user.ClientCertificate,
-            ClientCertificateKeyData = user.ClientKeyData,
-            ClientKeyFilePath = user.ClientKey,
-        };
-        SignIn(settings, user, time);
-        return HasCredentials(settings) ? settings : throw new KubeConfigException($"its user {details.User} has no token, client certificate, password or program to sign in by");
+        var settings = Connection(cluster, clusterName!, ns, (impersonation ?? new()).Or(ImpersonationOf(user)));
+        ReadCredentials(settings, user, userName!);
+        var program = ProgramOf(user, userName!, cluster);
+        foreach (var fields in new[] { details, cluster, user })
+            fields.RefuseUnread();
+        // As with kubectl, a token comes before a program.
+        if (program is not null && settings.AccessToken is null && settings.TokenProvider is null)
+            SignIn(settings, new ExecCredentials(program, time));
+        return HasCredentials(settings) ? settings : throw new KubeConfigException($"its user {userName} has no token, client certificate, password or program to sign in by");
     }
 
-    private static void SignIn(KubernetesClientConfiguration settings, UserCredentials user, TimeProvider time)
+    private static ApiServerConfiguration Connection(KubeconfigFields cluster, string name, string? ns, Impersonation impersonation)
     {
-        if (!string.IsNullOrEmpty(user.UserName) && !string.IsNullOrEmpty(user.Password))
-            (settings.Username, settings.Password) = (user.UserName, user.Password);
-        // The program that wrote the token there renews it.
-        if (user.AuthProvider is { Name: "oidc", Config: { } oidc } && oidc.TryGetValue("id-token", out var idToken))
-            settings.AccessToken = idToken;
-        if (user.ExternalExecution is not { } program)
+        var server = cluster.Text("server");
+        if (ServerAddress.Parse(server) is null)
+            throw new KubeConfigException($"the server of its cluster {name} is {ServerAddress.Shown(server)}; expected {ServerAddress.Expected}");
+        // Responses are never compressed, so there is nothing to disable.
+        cluster.Flag("disable-compression");
+        impersonation.Headers();
+        return new ApiServerConfiguration
+        {
+            Namespace = ns,
+            Host = server,
+            SkipTlsVerify = cluster.Flag("insecure-skip-tls-verify"),
+            TlsServerName = cluster.Text("tls-server-name"),
+            SslCaCerts = Authorities(cluster.Text("certificate-authority-data"), cluster.Path("certificate-authority")),
+            Proxy = ApiServerConfiguration.ProxyAt(cluster.Text("proxy-url"), $"its cluster {name}"),
+            Impersonation = impersonation.User is null ? null : impersonation,
+        };
+    }
+
+    private static Impersonation ImpersonationOf(KubeconfigFields user) => new()
+    {
+        User = user.Text("as"),
+        Uid = user.Text("as-uid"),
+        Groups = user.Texts("as-groups"),
+        Extra = user.TextsByName("as-user-extra"),
+    };
+
+    private static void ReadCredentials(ApiServerConfiguration settings, KubeconfigFields user, string name)
+    {
+        settings.AccessToken = user.Text("token");
+        settings.ClientCertificateData = user.Text("client-certificate-data");
+        settings.ClientCertificateFilePath = user.Path("client-certificate");
+        settings.ClientCertificateKeyData = user.Text("client-key-data");
+        settings.ClientKeyFilePath = user.Path("client-key");
+        // As with kubectl, the file comes before the token.
+        if (user.Path("tokenFile") is { } path)
+        {
+            var token = new FileCredentials(path);
+            token.Load();
+            settings.TokenProvider = token;
+        }
+
+        if (user.Text("username") is { } userName && user.Text("password") is { } password)
+        {
+            if (settings.AccessToken is not null || settings.TokenProvider is not null)
+                throw new KubeConfigException($"its user {name} has both a password and a token. Remove one of them");
+            (settings.Username, settings.Password) = (userName, password);
+        }
+
+        if (user.Fields("auth-provider") is not { } provider)
             return;
-        var signIn = new ExecCredentials(program, time);
-        var first = signIn.Run();
+        // The program that wrote the token there renews it.
+        if (provider.Text("name") is var kind && kind != "oidc")
+            throw new KubeConfigException($"its user {name} signs in with the auth-provider {kind}, which is not supported. Use a credential program (exec)");
+        settings.AccessToken = (provider.Node("config") as YamlMappingNode)?.Children.TryGetValue("id-token", out var idToken) == true
+            ? (idToken as YamlScalarNode)?.Value
+            : settings.AccessToken;
+    }
+
+    private static ExecProgram? ProgramOf(KubeconfigFields user, string name, KubeconfigFields cluster)
+    {
+        if (user.Fields("exec") is not { } exec)
+            return null;
+        var command = exec.Text("command") ?? throw new KubeConfigException($"the exec section of its user {name} has no command");
+        var mode = exec.Text("interactiveMode") ?? "IfAvailable";
+        if (mode is not ("Never" or "IfAvailable" or "Always"))
+            throw new KubeConfigException($"the interactiveMode of its user {name} is \"{mode}\"; expected Never, IfAvailable or Always");
+        return new ExecProgram
+        {
+            ApiVersion = exec.Text("apiVersion") ?? throw new KubeConfigException($"the exec section of its user {name} has no apiVersion"),
+            // A command without a folder is searched for on PATH.
+            Command = command.Contains('/', StringComparison.Ordinal) ? exec.Absolute(command) : command,
+            Arguments = exec.Texts("args"),
+            Variables = [.. exec.List("env").Select(variable => (variable.Text("name") ?? "", variable.Text("value") ?? "")).Where(variable => variable.Item1.Length > 0)],
+            InteractiveMode = mode,
+            InstallHint = exec.Text("installHint"),
+            Cluster = exec.Flag("provideClusterInfo") ? ClusterInfo(cluster) : null,
+        };
+    }
+
+    /// <summary>The cluster as ExecCredential has it (client.authentication.k8s.io, Cluster).</summary>
+    private static JsonObject ClusterInfo(KubeconfigFields cluster)
+    {
+        var info = new JsonObject { ["server"] = cluster.Text("server") };
+        foreach (var name in new[] { "tls-server-name", "certificate-authority-data", "proxy-url" })
+        {
+            if (cluster.Text(name) is { } text)
+                info[name] = text;
+        }
+
+        if (info["certificate-authority-data"] is null && cluster.Path("certificate-authority") is { } file)
+            info["certificate-authority-data"] = Convert.ToBase64String(File.ReadAllBytes(file));
+        foreach (var name in new[] { "insecure-skip-tls-verify", "disable-compression" })
+        {
+            if (cluster.Flag(name))
+                info[name] = true;
+        }
+
+        var config = (cluster.Node("extensions") as YamlSequenceNode)?.OfType<YamlMappingNode>()
+            .FirstOrDefault(extension => extension.Children.TryGetValue("name", out var key) && key is YamlScalarNode { Value: ExecExtension });
+        if (config?.Children.TryGetValue("extension", out var content) == true)
+            info["config"] = Json(content);
+        return info;
+    }
+
+    private static JsonNode? Json(YamlNode node) => node switch
+    {
+        YamlMappingNode mapping => new JsonObject(mapping.Children.Select(field => KeyValuePair.Create(((YamlScalarNode)field.Key).Value ?? "", Json(field.Value)))),
+        YamlSequenceNode list => new JsonArray([.. list.Select(Json)]),
+        YamlScalarNode { Style: YamlDotNet.Core.ScalarStyle.Plain, Value: "true" or "false" } flag => JsonValue.Create(flag.Value == "true"),
+        YamlScalarNode { Style: YamlDotNet.Core.ScalarStyle.Plain, Value: "null" or "~" or "" or null } => null,
+        YamlScalarNode { Style: YamlDotNet.Core.ScalarStyle.Plain } plain when long.TryParse(plain.Value, out var number) => JsonValue.Create(number),
+        YamlScalarNode text => JsonValue.Create(text.Value),
+        _ => null,
+    };
+
+    private static void SignIn(ApiServerConfiguration settings, ExecCredentials program)
+    {
+        var first = program.Run();
         if (first.Token is not null)
-            settings.TokenProvider = signIn;
+            settings.TokenProvider = program;
         if (first.Certificate is { } certificate && first.Key is { } key)
             (settings.ClientCertificateData, settings.ClientCertificateKeyData) = (Base64(certificate), Base64(key));
     }
@@ -70,16 +176,14 @@ public static class KubeconfigContext
         settings.TokenProvider is not null
         || new[] { settings.AccessToken, settings.Username, settings.ClientCertificateData, settings.ClientCertificateFilePath }.Any(one => !string.IsNullOrEmpty(one));
 
-    private static X509Certificate2Collection? Authorities(ClusterEndpoint cluster)
+    private static X509Certificate2Collection? Authorities(string? data, string? file)
     {
-        if (string.IsNullOrEmpty(cluster.CertificateAuthorityData) && string.IsNullOrEmpty(cluster.CertificateAuthority))
+        if (data is null && file is null)
             return null;
         var authorities = new X509Certificate2Collection();
         try
         {
-            authorities.ImportFromPem(string.IsNullOrEmpty(cluster.CertificateAuthorityData)
-                ? File.ReadAllText(cluster.CertificateAuthority)
-                : Encoding.UTF8.GetString(Convert.FromBase64String(cluster.CertificateAuthorityData)));
+            authorities.ImportFromPem(data is null ? File.ReadAllText(file!) : Encoding.UTF8.GetString(Convert.FromBase64String(data)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,13 +1,11 @@
 using k8s;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
 using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
 
 namespace KubeRuntime.Client;
 
-/// <summary>
-/// Reads kubeconfig files into the model of KubernetesClient, and merges several files as kubectl does.
-/// </summary>
+/// <summary>Reads kubeconfig files, and merges several files as kubectl does.</summary>
 public static class KubeconfigReader
 {
     /// <summary>Whether the environment variable KUBECONFIG names a file.</summary>
@@ -20,66 +18,88 @@ public static class KubeconfigReader
 
     /// <summary>Reads several files. When several of them define the same entry, the first one counts.</summary>
     /// <param name="paths">The files, all of which exist.</param>
-    /// <exception cref="KubeConfigException">One of them is not a kubeconfig.</exception>
-    public static K8SConfiguration Read(IReadOnlyList<string> paths)
+    /// <exception cref="KubeConfigException">One of them is not a kubeconfig, or has a field that is not supported.</exception>
+    public static Kubeconfigs Read(params IReadOnlyList<string> paths)
     {
-        var all = paths.Select(Read).ToList();
-        return new K8SConfiguration
+        var all = paths.Select(path => (Path: path, Root: Parse(path))).ToList();
+        var merged = new Kubeconfigs
         {
-            CurrentContext = all.Select(one => one.CurrentContext).FirstOrDefault(current => !string.IsNullOrEmpty(current)),
-            // A lookup takes the first entry of a name.
-            Contexts = [.. all.SelectMany(one => one.Contexts ?? [])],
-            Clusters = [.. all.SelectMany(one => one.Clusters ?? [])],
-            Users = [.. all.SelectMany(one => one.Users ?? [])],
+            CurrentContext = all.ConvertAll(one => one.Root.Text("current-context")).Find(current => current is not null),
+            Contexts = Entries(all, "contexts", "context"),
+            Clusters = Entries(all, "clusters", "cluster"),
+            Users = Entries(all, "users", "user"),
         };
-    }
-
-    /// <summary>Reads one file. Paths in it, which are relative to its folder, become absolute.</summary>
-    /// <exception cref="KubeConfigException">It is not a kubeconfig.</exception>
-    public static K8SConfiguration Read(string path)
-    {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        var config = Parse(path);
-        foreach (var cluster in config.Clusters ?? [])
+        foreach (var (_, root) in all)
         {
-            if (cluster.ClusterEndpoint is { } endpoint)
-                endpoint.CertificateAuthority = Absolute(folder, endpoint.CertificateAuthority);
+            // Colors of kubectl, and what the file is.
+            foreach (var name in new[] { "apiVersion", "kind", "preferences" })
+                root.Node(name);
+            root.RefuseUnread();
         }
 
-        foreach (var user in config.Users ?? [])
-        {
-            if (user.UserCredentials is not { } credentials)
-                continue;
-            credentials.ClientCertificate = Absolute(folder, credentials.ClientCertificate);
-            credentials.ClientKey = Absolute(folder, credentials.ClientKey);
-            // A command without a folder is searched for on PATH.
-            if (credentials.ExternalExecution is { Command: { } command } program && command.Contains('/', StringComparison.Ordinal))
-                program.Command = Absolute(folder, command);
-        }
-
-        return config;
+        return merged;
     }
 
     private static string[] FromEnvironment() => Environment.GetEnvironmentVariable("KUBECONFIG")?.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) ?? [];
 
-    private static K8SConfiguration Parse(string path)
+    /// <summary>The entries by their name. Their own fields are read, and refused, when a context uses them.</summary>
+    private static Dictionary<string, KubeconfigFields?> Entries(IEnumerable<(string Path, KubeconfigFields Root)> files, string list, string part)
     {
+        var entries = new Dictionary<string, KubeconfigFields?>(StringComparer.Ordinal);
+        foreach (var (path, root) in files)
+        {
+            foreach (var entry in root.Node(list) switch
+            {
+                null => [],
+                YamlSequenceNode items => items.Select(item => item as YamlMappingNode ?? throw KubeconfigFields.Misshapen(path, item)),
+                var other => throw KubeconfigFields.Misshapen(path, other),
+            })
+            {
+                var fields = new KubeconfigFields(entry, path, $"its {part}");
+                if (fields.Text("name") is { } name)
+                    entries.TryAdd(name, fields.Fields(part)?.Named($"its {part} {name}"));
+            }
+        }
+
+        return entries;
+    }
+
+    private static KubeconfigFields Parse(string path)
+    {
+        var yaml = new YamlStream();
         try
         {
-            // An empty file is an empty kubeconfig.
-            return KubernetesClientConfiguration.LoadKubeConfig(new FileInfo(path), useRelativePaths: false) ?? new K8SConfiguration();
+            using var reader = new StreamReader(path);
+            yaml.Load(reader);
         }
         catch (YamlException e)
         {
             // The exception's own text can quote the file.
             throw new KubeConfigException($"{path} is not a kubeconfig: see line {e.Start.Line}.");
         }
-        catch (InvalidCastException)
-        {
-            // The whole document is a text or a list.
-            throw new KubeConfigException($"{path} is not a kubeconfig: see line 1.");
-        }
-    }
 
-    private static string? Absolute(string folder, string? path) => string.IsNullOrEmpty(path) ? path : Path.Combine(folder, path);
+        // An empty file is an empty kubeconfig.
+        return (yaml.Documents.Count == 0 ? new YamlMappingNode() : yaml.Documents[0].RootNode) switch
+        {
+            YamlMappingNode root when root.Children.Keys.All(key => key is YamlScalarNode) => new KubeconfigFields(root, path, "it"),
+            YamlScalarNode { Value: null or "" } => new KubeconfigFields(new YamlMappingNode(), path, "it"),
+            var other => throw KubeconfigFields.Misshapen(path, other),
+        };
+    }
+}
+
+/// <summary>One kubeconfig, or several that were merged.</summary>
+public sealed class Kubeconfigs
+{
+    /// <summary>The name of the context that is used unless another is chosen; null for none.</summary>
+    public string? CurrentContext { get; init; }
+
+    /// <summary>The names of the contexts.</summary>
+    public IReadOnlyCollection<string> ContextNames => Contexts.Keys;
+
+    internal Dictionary<string, KubeconfigFields?> Contexts { get; init; } = [];
+
+    internal Dictionary<string, KubeconfigFields?> Clusters { get; init; } = [];
+
+    internal Dictionary<string, KubeconfigFields?> Users { get; init; } = [];
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -23,7 +24,7 @@ public static class KubernetesClientFactory
     public static KubernetesClientConfiguration LoadConfiguration(TimeProvider time)
     {
         if (!KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
-            return KubernetesClientConfiguration.InClusterConfig();
+            return InsideCluster(impersonation: null);
         var paths = KubeconfigReader.Paths();
         if (!KubeconfigReader.IsNamed && !File.Exists(paths[0]))
             throw new KubeConfigException($"No cluster: KUBECONFIG is not set, this is not a pod with a service account, and {paths[0]} does not exist. Set KUBECONFIG to a kubeconfig file.");
@@ -41,16 +42,37 @@ public static class KubernetesClientFactory
         }
     }
 
+    /// <summary>The service account of the pod.</summary>
+    /// <param name="impersonation">Whom to act as; null for the service account.</param>
+    /// <exception cref="KubeConfigException"><paramref name="impersonation"/> cannot be used.</exception>
+    public static KubernetesClientConfiguration InsideCluster(Impersonation? impersonation)
+    {
+        var pod = KubernetesClientConfiguration.InClusterConfig();
+        impersonation?.Headers();
+        return new ApiServerConfiguration
+        {
+            Host = pod.Host,
+            Namespace = pod.Namespace,
+            SslCaCerts = pod.SslCaCerts,
+            TokenProvider = pod.TokenProvider,
+            Impersonation = impersonation?.User is null ? null : impersonation,
+        };
+    }
+
     /// <summary>
     /// Prepares the connection that <paramref name="configuration"/> describes. It verifies the server's certificate chain against the
     /// cluster's CA and the host name against the address (given a CA, KubernetesClient 21.0.8 accepts the certificate of any host). The
-    /// token of a service account is read again every minute.
+    /// token of a service account is read again every minute. A proxy that the kubeconfig names is always used, and the API server's
+    /// address inside the cluster is never asked through one.
     /// </summary>
-    /// <exception cref="KubeConfigException">The server's address is not an absolute URI.</exception>
-    public static ApiConnection Create(KubernetesClientConfiguration configuration)
+    /// <param name="configuration">The API server, and how to sign in to it.</param>
+    /// <param name="environmentProxy">The proxy for an API server for which the kubeconfig names none; null for the default of .NET, which a program can set (HttpClient.DefaultProxy).</param>
+    /// <exception cref="KubeConfigException">The server's address is not an absolute HTTP URI.</exception>
+    public static ApiConnection Create(KubernetesClientConfiguration configuration, IWebProxy? environmentProxy = null)
     {
-        if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var address))
-            throw new KubeConfigException($"The API server's address is \"{configuration.Host}\"; expected one such as https://10.0.0.1:6443. Correct it in the kubeconfig (clusters, server).");
+        var kubeconfig = configuration as ApiServerConfiguration;
+        var address = ServerAddress.Parse(configuration.Host)
+            ?? throw new KubeConfigException($"The API server's address is {ServerAddress.Shown(configuration.Host)}; expected {ServerAddress.Expected}. Correct it in the kubeconfig (clusters, server).");
 
         var handler = new SocketsHttpHandler
         {
@@ -72,16 +94,33 @@ public static class KubernetesClientFactory
         // A callback, because a certificate in a collection is not sent to a server that does not name its authority.
         if (CertificateOf(configuration) is { } certificate)
             tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+        var proxy = kubeconfig?.Proxy ?? (IsInsideCluster(address) ? null : environmentProxy ?? HttpClient.DefaultProxy);
+        (handler.UseProxy, handler.Proxy) = (proxy is not null, proxy);
+        var headers = kubeconfig?.Impersonation?.Headers() ?? [];
+        handler.RequestHeaderEncodingSelector = (name, _) => Impersonation.IsHeader(name) ? new RepeatedHeaderEncoding(name) : null;
         configuration.FirstMessageHandlerSetup?.Invoke(handler);
 
         var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        foreach (var (name, values) in headers)
+            http.DefaultRequestHeaders.TryAddWithoutValidation(name, string.Join(RepeatedHeaderEncoding.Separator, values));
         // The certificate is checked against the name in the Host header.
         if (!string.IsNullOrEmpty(configuration.TlsServerName))
             http.DefaultRequestHeaders.Host = configuration.TlsServerName;
         if (!string.IsNullOrEmpty(configuration.UserAgent))
             http.DefaultRequestHeaders.TryAddWithoutValidation("User-Agent", configuration.UserAgent);
-        return new ApiConnection(address, http, CredentialsOf(configuration));
+        return new ApiConnection(address, http, CredentialsOf(configuration))
+        {
+            Proxy = proxy?.IsBypassed(address) == false ? proxy.GetProxy(address) : null,
+            RequiresHttp11 = headers.Any(header => header.Values.Length > 1),
+        };
     }
+
+    /// <summary>Whether a pod reaches the API server at this address without leaving the cluster.</summary>
+    private static bool IsInsideCluster(Uri address) =>
+        address.DnsSafeHost is "kubernetes" or "kubernetes.default" or "kubernetes.default.svc"
+        || address.DnsSafeHost.StartsWith("kubernetes.default.svc.", StringComparison.Ordinal)
+        || (Environment.GetEnvironmentVariable("KUBERNETES_SERVICE_HOST")?.Trim('[', ']') is { Length: > 0 } host
+            && string.Equals(address.DnsSafeHost, host, StringComparison.OrdinalIgnoreCase));
 
     private static ServiceClientCredentials? CredentialsOf(KubernetesClientConfiguration configuration) => configuration switch
     {
@@ -137,10 +176,19 @@ public static class KubernetesClientFactory
 public sealed class ApiConnection : IDisposable
 {
     internal ApiConnection(Uri address, HttpClient http, ServiceClientCredentials? credentials) =>
-        (Address, Http, Credentials) = (address, http, credentials);
+        (Address, Http, Credentials) = (ServerAddress.WithSlash(address), http, credentials);
 
-    /// <summary>The address of the server, which can have a path in front of the API.</summary>
+    /// <summary>The address of the server, which can have a path in front of the API. It ends with a slash.</summary>
     public Uri Address { get; }
+
+    /// <summary>The proxy between this program and the server, without its password; null for none.</summary>
+    internal Uri? Proxy { get; init; }
+
+    /// <summary>Whether the requests have a header with several values, which only HTTP/1.1 can send as several lines.</summary>
+    internal bool RequiresHttp11 { get; init; }
+
+    /// <summary>The address of the server for messages, with the proxy if there is one.</summary>
+    internal string Route => Proxy is null ? $"{Address}" : $"{Address} (through the proxy {Proxy.GetLeftPart(UriPartial.Authority)})";
 
     /// <summary>The connections, without a timeout of their own.</summary>
     internal HttpClient Http { get; }

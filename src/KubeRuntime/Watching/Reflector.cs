@@ -11,8 +11,9 @@ namespace KubeRuntime.Watching;
 /// <summary>
 /// One LIST and watch into a cache, as in client-go (tools/cache/reflector.go). After a watch ends, the next one continues from the
 /// version that it reached. Everything is listed again when the server no longer has that version, when a watch ended immediately, and
-/// every half hour, because a watch that missed an event looks like any other. Failures are retried with the backoff of client-go: 800 ms
-/// doubled to 30 s, each with up to as much again at random, reset after 2 minutes without a failure.
+/// every half hour, because a watch that missed an event looks like any other. Failures are retried after 800 ms, doubled up to 2 s, each
+/// with up to as much again at random, so that many reflectors do not ask at once. client-go waits up to 30 s, but then an operator
+/// would notice the return of the API server half a minute later than kubectl does.
 /// </summary>
 internal sealed partial class Reflector<TResource, TItem>(
     ResourceClient client,
@@ -30,10 +31,11 @@ internal sealed partial class Reflector<TResource, TItem>(
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RelistPeriod = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan BackoffReset = TimeSpan.FromMinutes(2);
-    private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromMilliseconds(800), TimeSpan.FromSeconds(30));
+    private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromMilliseconds(800), TimeSpan.FromSeconds(2));
 
     private int _failures;
     private long? _failedAt;
+    private bool _wasExpired;
     private string _version = "0";
     private bool _mustList = true;
     private long _listedAt;
@@ -45,6 +47,7 @@ internal sealed partial class Reflector<TResource, TItem>(
         {
             string trouble;
             Exception? fault = null;
+            var isExpired = false;
             try
             {
                 if (_mustList || time.GetElapsedTime(_listedAt) > RelistPeriod)
@@ -61,7 +64,8 @@ internal sealed partial class Reflector<TResource, TItem>(
             catch (ApiException e)
             {
                 trouble = e.Message;
-                ChooseVersionAfter(e);
+                isExpired = e.IsExpired || e.IsResourceVersionTooLarge;
+                ChooseVersionAfter(e, isExpired);
             }
             catch (ApiUnavailableException e)
             {
@@ -74,7 +78,7 @@ internal sealed partial class Reflector<TResource, TItem>(
             }
 #pragma warning restore CA1031
 
-            var delay = NextDelay();
+            var delay = NextDelay(isExpired);
             LogTrouble(logger, fault, scope, trouble, delay);
             try
             {
@@ -189,17 +193,20 @@ internal sealed partial class Reflector<TResource, TItem>(
 #pragma warning restore CA1031
     }
 
-    private TimeSpan NextDelay()
+    private TimeSpan NextDelay(bool isExpired)
     {
-        if (_failedAt is { } last && time.GetElapsedTime(last) > BackoffReset)
+        // A server that no longer has a version answers again, so what failed before is over. If a list does not help, it is a failure.
+        var isNews = isExpired && !_wasExpired;
+        if (isNews || (_failedAt is { } last && time.GetElapsedTime(last) > BackoffReset))
             _failures = 0;
+        _wasExpired = isExpired;
         _failedAt = time.GetTimestamp();
         return Backoff.DelayAfter(_failures++) * (1 + random.NextDouble());
     }
 
-    private void ChooseVersionAfter(ApiException e)
+    private void ChooseVersionAfter(ApiException e, bool isExpired)
     {
-        if (e.IsExpired || e.IsResourceVersionTooLarge)
+        if (isExpired)
         {
             _mustList = true;
             _version = "";

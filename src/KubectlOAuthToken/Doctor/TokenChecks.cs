@@ -3,6 +3,7 @@ using KubectlOAuthToken.Output;
 using KubeRuntime;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Api;
+using TokenOperator.Core.Net;
 using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
@@ -99,14 +100,15 @@ internal static class TokenChecks
     internal static async Task<CheckResult> ReachAsync(string provider, Uri endpoint, CancellationToken cancellationToken)
     {
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = ProviderTimeout };
+        var where = $"{endpoint.Host}{EnvironmentProxy.Through(HttpClient.DefaultProxy, endpoint)}";
         try
         {
             using var answer = await http.GetAsync(endpoint, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-            return CheckResult.Ok($"This machine can reach {provider} ({endpoint.Host}).");
+            return CheckResult.Ok($"This machine can reach {provider} ({where}).");
         }
         catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return CheckResult.Warning($"This machine cannot reach {provider} ({endpoint.Host}: {e.InnerException?.Message ?? e.Message}). The operator can have another route.");
+            return CheckResult.Warning($"This machine cannot reach {provider} ({where}: {e.InnerException?.Message ?? e.Message}). The operator can have another route.");
         }
     }
 }

@@ -44,11 +44,12 @@ internal sealed class Cluster : IDisposable
     /// <param name="context">The context, or null for the current one.</param>
     /// <param name="ns">The namespace, or null for that of the context.</param>
     /// <param name="time">Measures timeouts.</param>
+    /// <param name="impersonation">Whom the command line asks to act as.</param>
     /// <exception cref="KubeConfigException">The kubeconfig or the context does not exist, or cannot be used.</exception>
-    public static Cluster Connect(string? kubeconfig, string? context, string? ns, TimeProvider time)
+    public static Cluster Connect(string? kubeconfig, string? context, string? ns, TimeProvider time, Impersonation? impersonation = null)
     {
         NamespaceName.Check(ns);
-        var (connection, contextNamespace) = Kubeconfig.Connect(kubeconfig, context, time);
+        var (connection, contextNamespace) = Kubeconfig.Connect(kubeconfig, context, time, impersonation);
         return new Cluster(connection, ns ?? contextNamespace, time);
     }
 

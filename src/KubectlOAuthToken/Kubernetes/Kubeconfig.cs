@@ -12,12 +12,16 @@ internal static class Kubeconfig
     /// Prepares a connection, and signs in if the kubeconfig names a program for that. Sends nothing to the API server. Reads
     /// <paramref name="path"/>, or the files that KUBECONFIG names, or a pod's service account, or <c>~/.kube/config</c>.
     /// </summary>
+    /// <param name="path">The path of the kubeconfig, or null for the default.</param>
+    /// <param name="context">The context, or null for the current one.</param>
+    /// <param name="time">The clock by which credentials expire.</param>
+    /// <param name="impersonation">Whom the command line asks to act as.</param>
     /// <returns>The connection, and the namespace of the context.</returns>
     /// <exception cref="KubeConfigException">The kubeconfig or the context does not exist, or cannot be used.</exception>
-    public static (ApiConnection Connection, string Namespace) Connect(string? path, string? context, TimeProvider time)
+    public static (ApiConnection Connection, string Namespace) Connect(string? path, string? context, TimeProvider time, Impersonation? impersonation = null)
     {
         if (path is null && context is null && !KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
-            return Connect(KubernetesClientConfiguration.InClusterConfig());
+            return Connect(KubernetesClientFactory.InsideCluster(impersonation));
 
         var paths = KubeconfigReader.Paths(path);
         // Like kubectl, ignore missing files if there are several.
@@ -27,9 +31,9 @@ internal static class Kubeconfig
         var config = KubeconfigReader.Read(files);
         var shown = string.Join(" and ", files);
         var chosen = context ?? config.CurrentContext;
-        if (string.IsNullOrEmpty(chosen) || config.Contexts.All(one => one.Name != chosen))
+        if (string.IsNullOrEmpty(chosen) || !config.ContextNames.Contains(chosen))
         {
-            var known = config.Contexts.Select(one => one.Name).ToList();
+            var known = config.ContextNames;
             throw new KubeConfigException(
                 $"The kubeconfig {shown} has no {(string.IsNullOrEmpty(chosen) ? "current context" : $"context {chosen}")}"
                 + (known.Count == 0 ? ", and no other context." : $". It has: {string.Join(", ", known)}. Choose one with --context."));
@@ -37,7 +41,7 @@ internal static class Kubeconfig
 
         try
         {
-            return Connect(KubeconfigContext.Resolve(config, chosen, time));
+            return Connect(KubeconfigContext.Resolve(config, chosen, time, impersonation));
         }
         catch (ExecPluginException e)
         {

@@ -2,6 +2,9 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime.Client;
+using Microsoft.Extensions.Configuration;
+using TokenOperator.Core.Net;
 using TokenOperator.Core.Tokens;
 
 namespace KubectlOAuthToken.Verbs;
@@ -20,12 +23,19 @@ internal sealed class ClusterOptions(TimeProvider time)
     private readonly Option<string?> _context = new("--context") { Description = "The context of the kubeconfig. Default: the current context.", Recursive = true };
     private readonly Option<string?> _namespace = new("--namespace", "-n") { Description = "The namespace. Default: that of the context, or \"default\".", Recursive = true };
 
+    private readonly Option<string?> _as = new("--as") { Description = "The user to act as, such as system:serviceaccount:mail:app. Default: as in the kubeconfig.", HelpName = "user", Recursive = true };
+    private readonly Option<string[]> _asGroups = new("--as-group") { Description = "A group to act as. Repeat the option for several groups.", HelpName = "group", Recursive = true };
+    private readonly Option<string?> _asUid = new("--as-uid") { Description = "The UID to act as.", HelpName = "uid", Recursive = true };
+
     /// <summary>Adds the options of all verbs to <paramref name="root"/>.</summary>
     public void AddTo(Command root)
     {
         root.Options.Add(_kubeconfig);
         root.Options.Add(_context);
         root.Options.Add(_namespace);
+        root.Options.Add(_as);
+        root.Options.Add(_asGroups);
+        root.Options.Add(_asUid);
     }
 
     /// <summary>Makes <paramref name="command"/> connect to the cluster and run <paramref name="run"/>. Expected errors become a message and an exit code.</summary>
@@ -90,7 +100,17 @@ internal sealed class ClusterOptions(TimeProvider time)
         }
     }
 
-    private Cluster Connect(ParseResult parsed) => Cluster.Connect(parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace), time);
+    private Cluster Connect(ParseResult parsed)
+    {
+        // For the API server and the providers alike.
+        HttpClient.DefaultProxy = EnvironmentProxy.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+        return Cluster.Connect(
+            parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace), time,
+            new Impersonation { User = Given(parsed.GetValue(_as)), Uid = Given(parsed.GetValue(_asUid)), Groups = parsed.GetValue(_asGroups) ?? [] });
+    }
+
+    // As with kubectl, an empty value is no value.
+    private static string? Given(string? value) => string.IsNullOrEmpty(value) ? null : value;
 
     /// <summary>Names for completion. Errors give none: a message would break the command line that the user is typing.</summary>
     private IEnumerable<string> NamesFor(ParseResult parsed)

@@ -7,6 +7,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using TokenOperator.Core.Net;
 using TokenOperator.Core.Text;
 
 namespace TokenOperator.Providers.OAuth2;
@@ -18,18 +19,26 @@ namespace TokenOperator.Providers.OAuth2;
 public sealed class TokenEndpointClient : IDisposable
 {
     private readonly TimeProvider _time;
+    private readonly IWebProxy? _proxy;
     private readonly HttpClient _http;
 
-    /// <summary>Opens no connection yet.</summary>
+    /// <summary>Opens no connection yet. Requests go through the default proxy of this program.</summary>
     public TokenEndpointClient(TimeProvider time)
-        : this(time, CreateTransport())
+        : this(time, CreateTransport(HttpClient.DefaultProxy), HttpClient.DefaultProxy)
+    {
+    }
+
+    /// <summary>For tests: sends through <paramref name="proxy"/>.</summary>
+    internal TokenEndpointClient(TimeProvider time, IWebProxy proxy)
+        : this(time, CreateTransport(proxy), proxy)
     {
     }
 
     /// <summary>For tests: sends through <paramref name="transport"/>, which it disposes of.</summary>
-    internal TokenEndpointClient(TimeProvider time, HttpMessageHandler transport)
+    internal TokenEndpointClient(TimeProvider time, HttpMessageHandler transport, IWebProxy? proxy = null)
     {
         _time = time;
+        _proxy = proxy;
         _http = new HttpClient(transport) { Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.UserAgent.ParseAdd("token-operator");
     }
@@ -67,14 +76,16 @@ public sealed class TokenEndpointClient : IDisposable
         {
             if (cancellation.IsCanceledUnsent)
                 throw new OperationCanceledException("The request was canceled before it was sent.", e, cancellationToken);
+            var where = $"{endpoint.Authority}{EnvironmentProxy.Through(_proxy, endpoint)}";
             return new TokenEndpointResult.NoReply(cancellation.Token.IsCancellationRequested
-                ? string.Create(CultureInfo.InvariantCulture, $"{endpoint.Authority} sent no complete response within {timeout.TotalSeconds} s")
-                : $"the request to {endpoint.Authority} failed: {Reason(e)}");
+                ? string.Create(CultureInfo.InvariantCulture, $"{where} sent no complete response within {timeout.TotalSeconds} s")
+                : $"the request to {where} failed: {Reason(e)}");
         }
     }
 
-    private static SocketsHttpHandler CreateTransport() => new()
+    private static SocketsHttpHandler CreateTransport(IWebProxy proxy) => new()
     {
+        Proxy = proxy,
         AllowAutoRedirect = false,
         UseCookies = false,
         ConnectTimeout = TimeSpan.FromSeconds(10),

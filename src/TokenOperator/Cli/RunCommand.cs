@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Net;
 using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Inputs;
@@ -41,6 +42,8 @@ public static class RunCommand
         builder.Services.AddTokenProviders(reader);
         // The store reads these settings when it is created. An error in them is reported with the others.
         EncryptionSettings.Read(reader);
+        // For the API server, the providers and OTLP alike.
+        HttpClient.DefaultProxy = EnvironmentProxy.Read(reader);
         reader.ThrowIfInvalid();
         AddRefreshing(builder.Services, settings);
         AddOperator(builder.Services, settings);

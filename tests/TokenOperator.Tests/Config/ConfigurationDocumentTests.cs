@@ -1,3 +1,4 @@
+using TokenOperator.Core.Net;
 using TokenOperator.Core.Settings;
 using TokenOperator.Hosting;
 using TokenOperator.Postgres;
@@ -15,6 +16,7 @@ public sealed class ConfigurationDocumentTests
         ["## Providers"] = [.. ProviderSettings.All],
         ["## The operator"] = [.. OperatorSettings.All],
         ["## Self-service pages"] = [.. SelfServiceSettings.All],
+        ["## Proxies"] = [.. EnvironmentProxy.All],
         ["## Logs and traces"] = [.. Telemetry.All, .. Logs.All],
     };
 
@@ -23,6 +25,7 @@ public sealed class ConfigurationDocumentTests
     [InlineData("## Providers")]
     [InlineData("## The operator")]
     [InlineData("## Self-service pages")]
+    [InlineData("## Proxies")]
     [InlineData("## Logs and traces")]
     public Task The_documentation_lists_every_setting_as_the_code_declares_it(string heading) => DocumentTable.CheckAsync(
         "docs/configuration.md", heading,

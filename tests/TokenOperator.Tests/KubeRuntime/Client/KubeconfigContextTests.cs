@@ -1,6 +1,4 @@
-using k8s;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
 using KubeRuntime.Client;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.TestBed;
@@ -48,7 +46,7 @@ public sealed class KubeconfigContextTests : IDisposable
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var program = Write("""echo x >>"$(dirname "$0")/runs"; n=$(wc -l <"$(dirname "$0")/runs"); echo '{"apiVersion":"API","status":{"token":"t'$n'","expirationTimestamp":"2030-01-01T01:00:00Z"}}'""");
-        var credentials = new ExecCredentials(new ExternalExecution { ApiVersion = ApiVersion, Command = program }, clock);
+        var credentials = new ExecCredentials(new ExecProgram { ApiVersion = ApiVersion, Command = program }, clock);
 
         credentials.Run().Token.Should().Be("t1");
         clock.Advance(TimeSpan.FromMinutes(59));
@@ -82,17 +80,108 @@ public sealed class KubeconfigContextTests : IDisposable
         resolve("here").Should().Throw<KubeConfigException>().WithMessage("it has no cluster c, which the context here names");
     }
 
-    private KubernetesClientConfiguration Resolve(string user, string script)
+    [Theory]
+    [InlineData("token: t, colour: red", "", "its user u has the field colour,*")]
+    [InlineData("token: t, tokenfile: x", "", "its user u has the field tokenfile,*")]
+    [InlineData("token: t, as-group: [x], as: y", "", "its user u has the field as-group,*")]
+    [InlineData("token: t", "proxy-uri: \"http://127.0.0.1\"", "its cluster c has the field proxy-uri,*")]
+    [InlineData("exec: {apiVersion: API, command: ./sign-in, timeout: 3}", "", "its user u has the field timeout,*")]
+    [InlineData("exec: {apiVersion: API, command: ./sign-in, env: [{name: A, value: b, valueFrom: c}]}", "", "its user u has the field valueFrom,*")]
+    [InlineData("exec: {apiVersion: API, command: ./sign-in, interactiveMode: Sometimes}", "", "*interactiveMode of its user u is \"Sometimes\"; expected Never, IfAvailable or Always")]
+    [InlineData("auth-provider: {name: gcp}", "", "its user u signs in with the auth-provider gcp, which is not supported.*")]
+    [InlineData("token: t, username: me, password: p", "", "its user u has both a password and a token.*")]
+    [InlineData("token: t, as-groups: [x]", "", "as-uid, as-groups and as-user-extra need the user*")]
+    [InlineData("token: t, as-uid: x", "", "as-uid, as-groups and as-user-extra need the user*")]
+    [InlineData("token: t, as: \"a\\nImpersonate-Group: system:masters\"", "", "*must be printable*")]
+    [InlineData("token: t, as: a, as-groups: [\"\"]", "", "*must be printable*")]
+    [InlineData("token: t", "proxy-url: \"ftp://me:hunter2@127.0.0.1\"", "the proxy-url of its cluster c cannot be used; expected*")]
+    [InlineData("token: t", "proxy-url: \"hunter2\"", "the proxy-url of its cluster c cannot be used; expected*")]
+    [InlineData("token: t", "disable-compression: maybe", "its cluster c has the field disable-compression, which is neither true nor false")]
+    [InlineData("tokenFile: nowhere", "", "its tokenFile cannot be read: *nowhere'*")]
+    public void What_a_kubeconfig_holds_and_is_not_honored_is_refused_by_name(string user, string cluster, string message)
+    {
+        var resolve = () => Resolve(user, "echo ran >\"$(dirname \"$0\")/runs\"", cluster);
+
+        resolve.Should().Throw<KubeConfigException>().WithMessage(message).Which.Message.Should().NotContain("hunter2");
+        File.Exists(Path.Combine(_folder, "runs")).Should().BeFalse("nothing runs before the kubeconfig was checked");
+    }
+
+    [Fact]
+    public void What_another_context_holds_and_notes_of_other_tools_are_not_refused()
+    {
+        var settings = Resolve("token: t, extensions: [{name: x, extension: {a: b}}]", "true", "disable-compression: true, extensions: [{name: minikube.sigs.k8s.io, extension: {a: b}}]", """
+            extensions: [{name: z, extension: {}}]
+            preferences: {colors: true}
+            """, ", {name: other, user: {surprise: 1}}");
+
+        settings.AccessToken.Should().Be("t");
+    }
+
+    [Fact]
+    public void A_kubeconfig_can_name_whom_to_act_as_and_the_caller_can_override_each_field()
+    {
+        const string User = "token: t, as: marcus, as-uid: \"17\", as-groups: [mail, \"a,b\"], as-user-extra: {example.com/team: [one, two]}";
+
+        var own = Resolve(User, "true").Impersonation!;
+        (own.User, own.Uid).Should().Be(("marcus", "17"));
+        own.Groups.Should().Equal("mail", "a,b");
+        own.Extra.Single().Key.Should().Be("example.com/team");
+        own.Extra.Single().Value.Should().Equal("one", "two");
+        var overridden = Resolve(User, "true", impersonation: new Impersonation { User = "jane" }).Impersonation!;
+        (overridden.User, overridden.Uid, overridden.Groups.Count).Should().Be(("jane", "17", 2));
+        Resolve("token: t", "true").Impersonation.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_token_file_is_relative_to_the_kubeconfig_and_read_again()
+    {
+        var file = Path.Combine(_folder, "token");
+        await File.WriteAllTextAsync(file, "first\n");
+        var settings = Resolve("tokenFile: token, token: other", "true");
+
+        (await settings.TokenProvider.GetAuthenticationHeaderAsync(default)).ToString().Should().Be("Bearer first");
+        await File.WriteAllTextAsync(file, "second");
+        (await settings.TokenProvider.GetAuthenticationHeaderAsync(default)).ToString().Should().Be("Bearer second");
+        await File.WriteAllTextAsync(file, "");
+        (await settings.TokenProvider.GetAuthenticationHeaderAsync(default)).ToString().Should().Be("Bearer second", "the file is being replaced");
+        File.Delete(file);
+        (await settings.TokenProvider.GetAuthenticationHeaderAsync(default)).ToString().Should().Be("Bearer second");
+    }
+
+    [Fact]
+    public void A_token_comes_before_a_credential_program()
+    {
+        var settings = Resolve("token: t, exec: {apiVersion: API, command: ./sign-in}", "exit 1");
+
+        settings.AccessToken.Should().Be("t");
+        settings.TokenProvider.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_credential_program_gets_the_cluster_if_the_kubeconfig_says_so()
+    {
+        Resolve("exec: {apiVersion: API, command: ./sign-in, provideClusterInfo: true, interactiveMode: Never}",
+            """printf '%s' "$KUBERNETES_EXEC_INFO" >"$(dirname "$0")/info"; echo '{"apiVersion":"API","status":{"token":"t"}}'""",
+            "tls-server-name: api, extensions: [{name: client.authentication.k8s.io/exec, extension: {audience: x, count: 2}}]");
+
+        (await File.ReadAllTextAsync(Path.Combine(_folder, "info"))).Should().Contain(
+            "\"spec\":{\"interactive\":false,\"cluster\":{\"server\":\"https://127.0.0.1:1\",\"tls-server-name\":\"api\",\"config\":{\"audience\":\"x\",\"count\":2}}}");
+    }
+
+    private ApiServerConfiguration Resolve(string user, string script, string cluster = "", string more = "", string moreUsers = "", Impersonation? impersonation = null)
     {
         Write(script);
         var file = Path.Combine(_folder, "config");
         File.WriteAllText(file, """
             current-context: here
-            clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+            clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"CLUSTER}}]
             contexts: [{name: here, context: {cluster: c, user: u}}]
-            users: [{name: u, user: USER}]
-            """.Replace("USER", $"{{{user.Replace("API", ApiVersion, StringComparison.Ordinal)}}}", StringComparison.Ordinal));
-        return KubeconfigContext.Resolve(KubeconfigReader.Read(file), context: null, TimeProvider.System);
+            users: [{name: u, user: USER}MORE]
+
+            """.Replace("CLUSTER", cluster.Length == 0 ? "" : $", {cluster}", StringComparison.Ordinal)
+            .Replace("MORE", moreUsers, StringComparison.Ordinal)
+            .Replace("USER", $"{{{user.Replace("API", ApiVersion, StringComparison.Ordinal)}}}", StringComparison.Ordinal) + more);
+        return KubeconfigContext.Resolve(KubeconfigReader.Read(file), context: null, TimeProvider.System, impersonation);
     }
 
     private string Write(string script)

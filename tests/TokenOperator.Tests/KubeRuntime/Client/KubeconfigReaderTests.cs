@@ -38,20 +38,23 @@ public sealed class KubeconfigReaderTests : IDisposable
     public void Paths_are_relative_to_their_file()
     {
         var file = Write("config", """
-            clusters: [{name: c, cluster: {server: "https://127.0.0.1", certificate-authority: ca.crt}}]
+            current-context: here
+            contexts: [{name: here, context: {cluster: c, user: u}}]
+            clusters: [{name: c, cluster: {server: "https://127.0.0.1"}}]
             users: [{name: u, user: {client-certificate: certs/me.crt, client-key: /etc/me.key}}]
             """);
 
-        var config = KubeconfigReader.Read(file);
+        var config = KubeconfigContext.Resolve(KubeconfigReader.Read(file), context: null, TimeProvider.System);
 
-        config.Clusters.Single().ClusterEndpoint.CertificateAuthority.Should().Be(Path.Combine(_folder, "ca.crt"));
-        var user = config.Users.Single().UserCredentials;
-        (user.ClientCertificate, user.ClientKey).Should().Be((Path.Combine(_folder, "certs/me.crt"), "/etc/me.key"));
+        (config.ClientCertificateFilePath, config.ClientKeyFilePath).Should().Be((Path.Combine(_folder, "certs/me.crt"), "/etc/me.key"));
     }
 
     [Theory]
     [InlineData("users: [{name: u, user: {token: hunter2", "line 2")]
     [InlineData("apiVersion: v1\nusers: hunter2", "line 2")]
+    [InlineData("apiVersion: v1\nusers: [hunter2]", "line 2")]
+    [InlineData("apiVersion: v1\nusers: [{name: u, user: hunter2}]", "line 2")]
+    [InlineData("[hunter2]", "line 1")]
     public void A_file_that_is_not_a_kubeconfig_is_rejected_without_showing_its_content(string content, string because)
     {
         var file = Write("config", content);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -8,6 +9,7 @@ using k8s.Exceptions;
 using KubeRuntime.Client;
 using KubeRuntime.Observability;
 using Microsoft.AspNetCore.Http;
+using TokenOperator.TestBed;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.KubeRuntime.Client;
@@ -130,18 +132,186 @@ public sealed class KubernetesClientFactoryTests
         connect.Should().Throw<KubeConfigException>().WithMessage($"*{because}*");
     }
 
-    [Fact]
-    public void An_invalid_address_is_rejected_with_a_message()
+    [Theory]
+    [InlineData("here", "\"here\"")]
+    [InlineData("", "\"\"")]
+    [InlineData("10.0.0.1:6443", "\"10.0.0.1:6443\"")]
+    [InlineData("localhost:6443", "\"localhost:6443\"")]
+    [InlineData("ftp://10.0.0.1", "\"ftp://10.0.0.1\"")]
+    [InlineData("https://me:hunter2@10.0.0.1", "one with a user name or a password")]
+    public void An_invalid_address_is_rejected_with_a_message_that_shows_no_password(string host, string shown)
     {
-        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = "here" });
+        var connect = () => KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = host });
 
-        connect.Should().Throw<KubeConfigException>().WithMessage("*\"here\"*expected*");
+        connect.Should().Throw<KubeConfigException>().WithMessage($"*is {shown}; expected an address*").Which.Message.Should().NotContain("hunter2");
+    }
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("/", "")]
+    [InlineData("/k8s/clusters/c-m-1", "/k8s/clusters/c-m-1")]
+    [InlineData("/k8s/clusters/c-m-1/", "/k8s/clusters/c-m-1")]
+    [InlineData("/k8s", "/k8s")]
+    [InlineData("/k8s/clusters/local.", "/k8s/clusters/local.")]
+    [InlineData("/k8s/clusters/c-m-1?a=b#c", "/k8s/clusters/c-m-1")]
+    public async Task Each_request_keeps_the_whole_path_of_the_servers_address(string path, string prefix)
+    {
+        await using var server = await FakeApiServer.StartAsync();
+        server.Intercept = async (context, _) =>
+        {
+            await FakeApiServer.RefuseAsync(context, 404, "NotFound", "not found");
+            return true;
+        };
+        var configuration = server.Configuration();
+        configuration.Host += path;
+        using var connection = KubernetesClientFactory.Create(configuration);
+        var client = new ResourceClient(connection, [new DefaultJsonTypeInfoResolver()], "tester", TimeProvider.System);
+        Func<Task>[] calls =
+        [
+            () => client.ListAsync<Gadget>(Gadget.ResourceKind, "shop", null, CancellationToken.None),
+            () => client.OpenAsync(new ApiRequest("get", HttpMethod.Get, Gadget.ResourceKind, new("shop", "lamp")), CancellationToken.None),
+            () => client.DeleteAsync(Gadget.ResourceKind, new("shop", "lamp"), null, CancellationToken.None),
+        ];
+        foreach (var call in calls)
+            await call.Invoking(run => run()).Should().NotThrowAsync<ApiUnavailableException>();
+
+        server.Requests.Select(request => request.Path).Should().HaveCount(3).And.OnlyContain(seen => seen.StartsWith($"{prefix}/apis/test.dev/v1/namespaces/shop/gadgets", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Each_request_says_whom_it_acts_as(bool hasSeveralGroups)
+    {
+        using var authority = new Authority();
+        Dictionary<string, string?[]>? seen = null;
+        var configuration = new ApiServerConfiguration
+        {
+            Impersonation = new()
+            {
+                User = "jürgen, the 2nd",
+                Uid = "17",
+                Groups = hasSeveralGroups ? ["mail", "a,b"] : ["mail"],
+                Extra = new Dictionary<string, IReadOnlyList<string>> { ["example.com/team"] = hasSeveralGroups ? ["one", "two"] : ["one"] },
+            },
+        };
+        await GetAsync(
+            authority.Issue(IPAddress.Loopback), authority.Certificate, configuration,
+            context => seen = context.Request.Headers.Where(header => header.Key.StartsWith("Impersonate-", StringComparison.OrdinalIgnoreCase))
+                .ToDictionary(header => header.Key, header => header.Value.ToArray(), StringComparer.OrdinalIgnoreCase));
+
+        seen.Should().BeEquivalentTo(new Dictionary<string, string?[]>
+        {
+            ["Impersonate-User"] = ["jürgen, the 2nd"],
+            ["Impersonate-Uid"] = ["17"],
+            ["Impersonate-Group"] = hasSeveralGroups ? ["mail", "a,b"] : ["mail"],
+            ["Impersonate-Extra-example.com%2Fteam"] = hasSeveralGroups ? ["one", "two"] : ["one"],
+        });
+    }
+
+    [Fact]
+    public async Task The_proxy_of_a_kubeconfig_gets_the_requests()
+    {
+        await using var proxy = await FakeApiServer.StartAsync();
+        var hosts = new List<string>();
+        proxy.Intercept = (context, _) =>
+        {
+            hosts.Add(context.Request.Host.Value ?? "");
+            return Task.FromResult(false);
+        };
+
+        await AskAsync("http://api.invalid:6443/k8s", proxy.Address, environmentProxy: null);
+
+        hosts.Should().Equal("api.invalid:6443");
+    }
+
+    [Theory]
+    [InlineData("http", 'G')]
+    [InlineData("https", 0x16)]
+    [InlineData("socks5", 0x05)]
+    public async Task A_proxy_is_spoken_to_in_the_protocol_of_its_address(string scheme, byte first)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var reading = ReadByteAsync(listener);
+
+        await AskAsync("http://api.invalid:6443", $"{scheme}://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}", environmentProxy: null);
+
+        (await reading).Should().Be(first);
+    }
+
+    [Theory]
+    [InlineData("http")]
+    [InlineData("https")]
+    [InlineData("socks5")]
+    public async Task A_dead_proxy_is_an_error_that_names_it_and_never_a_reason_to_go_round_it(string scheme)
+    {
+        await using var server = await FakeApiServer.StartAsync();
+        var proxy = $"{scheme}://127.0.0.1:{Ports.Free()}";
+
+        foreach (var (kubeconfig, environment) in new (string?, string?)[] { (proxy.Replace("://", "://me:hunter2@", StringComparison.Ordinal), null), (null, proxy) })
+        {
+            var error = await AskAsync(server.Address, kubeconfig, environment);
+            error.Should().BeOfType<ApiUnavailableException>().Which.Message.Should().Contain($"{server.Address}/ (through the proxy {proxy}) cannot be reached").And.NotContain("hunter2");
+        }
+
+        server.Requests.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData("https://kubernetes")]
+    [InlineData("https://kubernetes.default.svc")]
+    [InlineData("https://kubernetes.default.svc.cluster.local:443")]
+    public void The_API_server_at_its_address_inside_the_cluster_is_not_asked_through_the_proxy_of_the_environment(string address)
+    {
+        var proxy = new WebProxy("http://127.0.0.1:1");
+        using var inside = KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = address }, proxy);
+        using var outside = KubernetesClientFactory.Create(new KubernetesClientConfiguration { Host = "https://kubernetes.example.com" }, proxy);
+        using var chosen = KubernetesClientFactory.Create(new ApiServerConfiguration { Host = address, Proxy = proxy });
+
+        inside.Proxy.Should().BeNull();
+        outside.Proxy.Should().Be(new Uri("http://127.0.0.1:1"));
+        chosen.Proxy.Should().Be(new Uri("http://127.0.0.1:1"), "the kubeconfig names it");
+    }
+
+    private static async Task<int> ReadByteAsync(TcpListener listener)
+    {
+        using var client = await listener.AcceptTcpClientAsync();
+        var buffer = new byte[1];
+        await client.GetStream().ReadExactlyAsync(buffer);
+        return buffer[0];
+    }
+
+    /// <summary>Asks the server at <paramref name="address"/> for an object, and returns the error.</summary>
+    private static async Task<Exception?> AskAsync(string address, string? kubeconfigProxy, string? environmentProxy)
+    {
+        using var connection = KubernetesClientFactory.Create(
+            new ApiServerConfiguration { Host = address, AccessToken = "t", Proxy = ApiServerConfiguration.ProxyAt(kubeconfigProxy, "c") },
+            environmentProxy is null ? null : new WebProxy(environmentProxy) { BypassProxyOnLocal = false });
+        var client = new ResourceClient(connection, [new DefaultJsonTypeInfoResolver()], "tester", TimeProvider.System);
+        try
+        {
+            await client.GetAsync<Gadget>(Gadget.ResourceKind, new("shop", "lamp"), CancellationToken.None);
+            return null;
+        }
+        catch (Exception e) when (e is ApiUnavailableException or ApiException)
+        {
+            return e;
+        }
     }
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
-    private static async Task<SeenRequest[]> GetAsync(
+    private static Task<SeenRequest[]> GetAsync(
         X509Certificate2 serverCertificate, X509Certificate2 trusted, Action<KubernetesClientConfiguration>? configure = null, Action<HttpContext>? look = null)
+    {
+        var configuration = new KubernetesClientConfiguration();
+        configure?.Invoke(configuration);
+        return GetAsync(serverCertificate, trusted, configuration, look);
+    }
+
+    private static async Task<SeenRequest[]> GetAsync(
+        X509Certificate2 serverCertificate, X509Certificate2 trusted, KubernetesClientConfiguration configuration, Action<HttpContext>? look)
     {
         using (serverCertificate)
         {
@@ -151,9 +321,7 @@ public sealed class KubernetesClientFactoryTests
                 look?.Invoke(context);
                 return Task.FromResult(false);
             };
-            var configuration = server.Configuration();
-            configuration.SslCaCerts = [trusted];
-            configure?.Invoke(configuration);
+            (configuration.Host, configuration.AccessToken, configuration.SslCaCerts) = (server.Address, "a-bearer-token", configuration.SslCaCerts ?? [trusted]);
             using var connection = KubernetesClientFactory.Create(configuration);
             using var metrics = new RuntimeMetrics(new Meters());
             var client = new ResourceClient(new ApiTransport(connection, new ApiJson(new DefaultJsonTypeInfoResolver()), metrics, TimeProvider.System), "tester");

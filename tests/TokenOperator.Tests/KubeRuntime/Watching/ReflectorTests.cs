@@ -1,3 +1,4 @@
+using System.Globalization;
 using KubeRuntime;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 
@@ -13,6 +14,13 @@ public sealed class ReflectorTests : IAsyncLifetime
     private SeenRequest[] Watches => [.. _fixture.Server.Requests.Where(r => r.IsWatch)];
 
     private SeenRequest[] Lists => [.. _fixture.Server.Requests.Where(r => !r.IsWatch)];
+
+    /// <summary>How long the reflector said that it waits after each failure.</summary>
+    private TimeSpan[] Waits =>
+    [
+        .. _fixture.Log.Lines.ToArray().Where(line => line.Contains("; retrying in ", StringComparison.Ordinal))
+            .Select(line => TimeSpan.Parse(line.Split("; retrying in ")[1].Split(": ")[0], CultureInfo.InvariantCulture)),
+    ];
 
     public async Task InitializeAsync() => _fixture = await RuntimeFixture.StartAsync();
 
@@ -137,8 +145,49 @@ public sealed class ReflectorTests : IAsyncLifetime
         // In small steps: otherwise a watch would seem to have lasted.
         await Eventually.IsTrueAsync(() => Watches.Length == 4, "it was watched four times", _fixture.Time, TimeSpan.FromMilliseconds(10));
 
-        // 0.8 + 1.6 + 3.2 s at least.
-        (_fixture.Time.GetUtcNow() - _fixture.Time.Start).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(5.6));
+        // 0.8 + 1.6 + 2 s at least.
+        (_fixture.Time.GetUtcNow() - _fixture.Time.Start).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(4.4));
+    }
+
+    [Fact]
+    public async Task After_90_s_without_an_API_server_a_change_is_seen_within_10_s_of_its_return()
+    {
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        _fixture.Server.Intercept = (context, _) =>
+        {
+            context.Abort();
+            return Task.FromResult(true);
+        };
+        // After a watch of this length, the next one continues from its version.
+        _fixture.Time.Advance(TimeSpan.FromSeconds(1));
+        Store.EndWatches();
+        await Eventually.IsTrueAsync(() => Total(Waits) >= TimeSpan.FromSeconds(90), "the API server is away", _fixture.Time, TimeSpan.FromMilliseconds(500));
+
+        Store.WhileNobodyLooks(() => Store.Create("gadgets", Gadget.Manifest("lamp")));
+        var earlier = Waits.Length - 1;
+        _fixture.Server.Intercept = null;
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the change is seen", _fixture.Time, TimeSpan.FromMilliseconds(500));
+
+        _fixture.Log.Lines.Should().Contain(line => line.Contains("410", StringComparison.Ordinal), "the version is gone");
+        Total(Waits[earlier..]).Should().BeLessThan(TimeSpan.FromSeconds(10));
+        Waits[..earlier].Should().OnlyContain(wait => wait >= TimeSpan.FromMilliseconds(800) && wait <= TimeSpan.FromSeconds(4))
+            .And.OnlyHaveUniqueItems("reflectors do not all ask at once");
+    }
+
+    [Fact]
+    public async Task A_version_that_stays_expired_is_not_asked_for_in_a_tight_loop()
+    {
+        _fixture.Server.Intercept = async (context, seen) =>
+        {
+            if (seen.IsWatch)
+                await FakeApiServer.RefuseAsync(context, 410, "Expired", "too old");
+            return seen.IsWatch;
+        };
+        _fixture.WatchGadgets();
+
+        await Eventually.IsTrueAsync(() => Waits.Length == 5, "it failed five times", _fixture.Time, TimeSpan.FromMilliseconds(100));
+
+        Waits[2..].Should().OnlyContain(wait => wait >= TimeSpan.FromSeconds(1.6));
     }
 
     [Fact]
@@ -274,4 +323,6 @@ public sealed class ReflectorTests : IAsyncLifetime
         _fixture.Time.Advance(TimeSpan.FromMinutes(20));
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion is found");
     }
+
+    private static TimeSpan Total(IEnumerable<TimeSpan> waits) => waits.Aggregate(TimeSpan.Zero, (sum, wait) => sum + wait);
 }

@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.TestBed;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.Providers.OAuth2;
@@ -157,6 +158,20 @@ public sealed class TokenEndpointClientTests
         var result = await client.PostAsync(new Uri($"https://{silent.LocalEndpoint}/token"), [], Timeout, CancellationToken.None);
 
         result.Should().BeOfType<TokenEndpointResult.NoReply>().Which.Detail.Should().StartWith($"the request to {silent.LocalEndpoint} failed: ").And.Contain("ConnectTimeout");
+    }
+
+    [Fact]
+    public async Task A_dead_proxy_is_an_error_that_names_it_and_no_request_goes_round_it()
+    {
+        using var endpoint = new TcpListener(IPAddress.Loopback, 0);
+        endpoint.Start();
+        var address = $"http://127.0.0.1:{Ports.Free()}";
+        using var client = new TokenEndpointClient(TimeProvider.System, new WebProxy(address));
+
+        var result = await client.PostAsync(new Uri($"https://{endpoint.LocalEndpoint}/token"), [], Timeout, CancellationToken.None);
+
+        result.Should().BeOfType<TokenEndpointResult.NoReply>().Which.Detail.Should().Contain($" through the proxy {address} failed: ");
+        endpoint.Pending().Should().BeFalse();
     }
 
     private async Task<TokenEndpointReply> RepliedAsync(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> transport) =>
