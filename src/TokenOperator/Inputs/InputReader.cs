@@ -6,6 +6,7 @@ using KubeRuntime.Client;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 
@@ -57,7 +58,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         var secret = await api.GetAsync<V1Secret>(Kind, where.Secret, cancellationToken);
         if (secret?.Data is null || !secret.Data.TryGetValue(where.Key, out var content))
         {
-            var keys = secret?.Data is { Count: > 0 } data ? string.Join(", ", data.Keys.Order(StringComparer.Ordinal)) : "no keys";
+            var keys = DisplayText.List(secret?.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys");
             return new Lookup<T>.Faulty(new Problem(missing, $"The key {where} does not exist. The Secret has {keys}. Add the key, or name the correct one in the spec."));
         }
 

@@ -32,7 +32,8 @@ public sealed class SecretManifest
         ];
         ContentHash = Fingerprint.Of(
             [
-                owner.Metadata.Uid,
+                SecretInfo.WrittenForValue(Key, owner.Metadata.Name),
+                OwnerUid,
                 .. _data.SelectMany(d => new[] { d.Key, d.Value }),
                 .. Flat(request.Labels),
                 null,
@@ -43,6 +44,9 @@ public sealed class SecretManifest
     /// <summary>Fingerprint of everything that is written.</summary>
     public string ContentHash { get; }
 
+    /// <summary>The uid of the OAuthToken that owns the Secret.</summary>
+    public string? OwnerUid => _owner.Metadata.Uid;
+
     /// <summary>The Secret to write.</summary>
     public NamespacedName Key => new(_request.Owner.Namespace, _request.SecretName);
 
@@ -52,7 +56,11 @@ public sealed class SecretManifest
     public JsonObject ToApply(string? uid, string? resourceVersion)
     {
         var labels = new JsonObject { [SecretInfo.ManagedByLabel] = SecretInfo.Manager };
-        var annotations = new JsonObject { [SecretInfo.ContentHashAnnotation] = ContentHash };
+        var annotations = new JsonObject
+        {
+            [SecretInfo.ContentHashAnnotation] = ContentHash,
+            [SecretInfo.WrittenForAnnotation] = SecretInfo.WrittenForValue(Key, _owner.Metadata.Name),
+        };
         foreach (var (name, value) in _request.Labels)
             labels[name] = value;
         foreach (var (name, value) in _request.Annotations)
