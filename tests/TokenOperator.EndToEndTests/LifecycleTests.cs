@@ -74,6 +74,21 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Secret_that_is_to_stay_has_no_owner_and_is_taken_over_by_the_object_that_is_created_again()
+    {
+        await _fixture.AddAccountAsync("staying");
+        await _fixture.ReadyAsync("staying");
+        await _fixture.PatchSpecAsync("staying", """{"secretDeletionPolicy": "Orphan"}""");
+        await Eventually.SeesAsync(() => _fixture.SecretAsync("staying"), secret => secret!.Json["metadata"]!["ownerReferences"] is null);
+        var token = (await _fixture.SecretAsync("staying"))!["access_token"];
+        await _fixture.DeleteAsync("staying");
+        (await _fixture.SecretAsync("staying"))!["access_token"].Should().Be(token);
+        await _fixture.ApplyAsync("staying");
+        await _fixture.ReadyAsync("staying");
+        await Eventually.SeesAsync(() => _fixture.SecretAsync("staying"), secret => secret!.Json["metadata"]!["ownerReferences"] is not null);
+    }
+
+    [Fact]
     public async Task A_policy_changed_back_to_Retain_removes_the_finalizer()
     {
         await _fixture.AddAccountAsync("reconsidered", spec => spec["deletionPolicy"] = "Delete");

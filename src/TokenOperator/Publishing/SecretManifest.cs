@@ -33,6 +33,7 @@ public sealed class SecretManifest
         ContentHash = Fingerprint.Of(
             [
                 SecretInfo.WrittenForValue(Key, owner.Metadata.Name),
+                owner.Metadata.Uid,
                 OwnerUid,
                 .. _data.SelectMany(d => new[] { d.Key, d.Value }),
                 .. Flat(request.Labels),
@@ -44,8 +45,8 @@ public sealed class SecretManifest
     /// <summary>Fingerprint of everything that is written.</summary>
     public string ContentHash { get; }
 
-    /// <summary>The uid of the OAuthToken that owns the Secret.</summary>
-    public string? OwnerUid => _owner.Metadata.Uid;
+    /// <summary>The uid of the OAuthToken that owns the Secret; null if the Secret is to stay when that object is deleted.</summary>
+    public string? OwnerUid => _request.OrphansSecret ? null : _owner.Metadata.Uid;
 
     /// <summary>The Secret to write.</summary>
     public NamespacedName Key => new(_request.Owner.Namespace, _request.SecretName);
@@ -72,16 +73,20 @@ public sealed class SecretManifest
             ["namespace"] = Key.Namespace,
             ["labels"] = labels,
             ["annotations"] = annotations,
-            ["ownerReferences"] = new JsonArray(new JsonObject
+        };
+        if (OwnerUid is not null)
+        {
+            metadata["ownerReferences"] = new JsonArray(new JsonObject
             {
                 ["apiVersion"] = _owner.ApiVersion,
                 ["kind"] = V1Alpha1OAuthToken.KindName,
                 ["name"] = _owner.Metadata.Name,
-                ["uid"] = _owner.Metadata.Uid,
+                ["uid"] = OwnerUid,
                 ["controller"] = true,
                 ["blockOwnerDeletion"] = true,
-            }),
-        };
+            });
+        }
+
         if (uid is not null)
             metadata["uid"] = uid;
         if (resourceVersion is not null)

@@ -36,7 +36,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         {
             SecretAction.Withdraw => await WithdrawAsync(owner, [name, old], cancellationToken),
             SecretAction.Write => await WriteAsync(owner, request, desired.Account!.Token, cancellationToken),
-            _ => Find(owner, name),
+            _ => await KeepAsync(owner, request, cancellationToken),
         };
         return result.Outcome == SecretOutcome.UpToDate && old is not null && old != name
             ? await DeleteOwnAsync(owner, old, cancellationToken) ?? result
@@ -69,11 +69,29 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
     }
 
-    /// <summary>Says whether the Secret exists, and does not change it.</summary>
-    private SecretResult Find(V1Alpha1OAuthToken owner, string name) =>
-        new(secrets.Get(new NamespacedName(owner.Metadata.NamespaceProperty, name)) is { Mark: { } mark } known && OtherOwner(known.Key, mark, owner) is null
-            ? SecretOutcome.Untouched
-            : SecretOutcome.Missing);
+    /// <summary>
+    /// Says whether the Secret exists, and does not change its content. A Secret that is to stay loses its owner even so: whoever asks for that
+    /// deletes the object next, perhaps because no token can be written any more.
+    /// </summary>
+    private async Task<SecretResult> KeepAsync(V1Alpha1OAuthToken owner, TokenRequest request, CancellationToken cancellationToken)
+    {
+        var key = new NamespacedName(owner.Metadata.NamespaceProperty, request.SecretName);
+        if (secrets.Get(key) is not { Mark: { } mark } known || OtherOwner(key, mark, owner) is not null)
+            return new SecretResult(SecretOutcome.Missing);
+        if (!request.OrphansSecret || !mark.HasOtherOwners(null))
+            return new SecretResult(SecretOutcome.Untouched);
+        if (!guard.IsLeader)
+            return LeadershipLost;
+        try
+        {
+            secrets.Observe(await RemoveOwnersAsync(key, known.ResourceVersion, keep: null, cancellationToken), owner.Key());
+            return new SecretResult(SecretOutcome.Untouched);
+        }
+        catch (Exception e) when (e is ApiException or ApiUnavailableException)
+        {
+            return Failed(key, e);
+        }
+    }
 
     /// <summary>Deletes this object's Secrets of these names: their token may no longer be used.</summary>
     private async Task<SecretResult> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken cancellationToken)
@@ -210,11 +228,12 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         && error.StatusCode is not (HttpStatusCode.Unauthorized or HttpStatusCode.NotFound or HttpStatusCode.RequestTimeout or HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests)
         && !error.Causes.Contains("NamespaceTerminating");
 
-    private static SecretResult Failed(NamespacedName key, Exception error, TokenSet token)
+    private static SecretResult Failed(NamespacedName key, Exception error, TokenSet? token = null)
     {
         // A policy can quote what it denies.
-        var access = token.AccessToken!;
-        var text = ConditionMessages.ServerSays(error.Message, access, new SecretValue(Convert.ToBase64String(Encoding.UTF8.GetBytes(access.Reveal()))));
+        var access = token?.AccessToken;
+        var encoded = access is null ? null : new SecretValue(Convert.ToBase64String(Encoding.UTF8.GetBytes(access.Reveal())));
+        var text = ConditionMessages.ServerSays(error.Message, access, encoded);
         return error is not ApiException rejection || !IsDenied(rejection) ? new(SecretOutcome.Failed, ConditionMessages.SecretNotWritten(key, text))
             : error.Message.Contains("immutable", StringComparison.Ordinal) ? new(SecretOutcome.Denied, ConditionMessages.SecretImmutable(key))
             : new(SecretOutcome.Denied, ConditionMessages.SecretDenied(key, text));

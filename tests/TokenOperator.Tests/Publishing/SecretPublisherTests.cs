@@ -361,6 +361,73 @@ public sealed class SecretPublisherTests : IAsyncLifetime
         Fixture.Published("marcus").Should().Be("access-1");
     }
 
+    [Fact]
+    public async Task A_Secret_that_is_to_stay_is_created_without_an_owner_and_costs_no_request_after_that()
+    {
+        var owner = Orphaning("marcus", "uid-1");
+        await PublishAsync(owner, "access-1");
+        Fixture.Owners("marcus").Should().BeEmpty();
+
+        Fixture.AddPublished(Orphaning("other", "uid-2"), SecretFixture.Token("access-2"));
+        Fixture.Server.Requests.Clear();
+        (await PublishAsync(Orphaning("other", "uid-2"), "access-2")).Outcome.Should().Be(SecretOutcome.UpToDate);
+        Fixture.Methods.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData(SecretAction.Write, "access-1")]
+    [InlineData(SecretAction.Write, "access-2")]
+    [InlineData(SecretAction.Keep, "access-2")]
+    public async Task A_Secret_that_is_to_stay_from_now_on_loses_its_owner_whether_or_not_a_token_is_written(SecretAction action, string token)
+    {
+        Fixture.AddPublished(Fixture.AddOwner("marcus", "uid-1"), SecretFixture.Token("access-1"), secret =>
+            secret["ownerReferences"]!.AsArray().Add(SecretFixture.OwnerReference("app", "uid-a", kind: "Deployment", apiVersion: "apps/v1", controller: false)));
+
+        var result = await PublishAsync(Orphaning("marcus", "uid-1"), token, action);
+
+        result.Outcome.Should().Be(action == SecretAction.Keep ? SecretOutcome.Untouched : SecretOutcome.UpToDate);
+        Fixture.Owners("marcus").Should().Equal("Deployment/app/uid-a");
+        Fixture.Published("marcus").Should().Be(action == SecretAction.Keep ? "access-1" : token);
+    }
+
+    [Fact]
+    public async Task A_Secret_that_stayed_is_owned_again_by_an_object_that_deletes_it()
+    {
+        Fixture.AddPublished(Orphaning("marcus", "uid-0"), SecretFixture.Token("access-1"));
+        (await PublishAsync(Fixture.AddOwner("marcus", "uid-1"), "access-1")).Outcome.Should().Be(SecretOutcome.UpToDate);
+        Fixture.Owners("marcus").Should().Equal("OAuthToken/marcus/uid-1*");
+    }
+
+    [Fact]
+    public async Task A_Secret_without_an_owner_is_deleted_when_the_namespace_may_no_longer_use_the_account()
+    {
+        var owner = Orphaning("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
+        (await PublishAsync(owner, "access-1", SecretAction.Withdraw)).Outcome.Should().Be(SecretOutcome.Missing);
+        Fixture.Published("marcus").Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Of_two_objects_that_name_a_Secret_without_an_owner_the_first_keeps_it()
+    {
+        var first = Orphaning("first", "uid-1");
+        first.Spec = first.Spec with { SecretName = "shared" };
+        Fixture.AddPublished(first, SecretFixture.Token("access-1"));
+        var second = Orphaning("second", "uid-2");
+        second.Spec = second.Spec with { SecretName = "shared" };
+
+        (await PublishAsync(second, "access-2")).Outcome.Should().Be(SecretOutcome.Conflict);
+        await PublishAsync(second, "access-2", SecretAction.Withdraw);
+        Fixture.Published("shared").Should().Be("access-1");
+    }
+
+    private V1Alpha1OAuthToken Orphaning(string name, string uid)
+    {
+        var owner = Fixture.AddOwner(name, uid);
+        owner.Spec = owner.Spec with { SecretDeletionPolicy = "Orphan" };
+        return owner;
+    }
+
     private Task<SecretResult> PublishAsync(V1Alpha1OAuthToken owner, string accessToken, SecretAction action = SecretAction.Write)
     {
         var account = new AccountRecord { Key = new AccountKey("google", "marcus"), Generation = 1, Token = SecretFixture.Token(accessToken) };
