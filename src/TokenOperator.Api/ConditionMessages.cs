@@ -1,4 +1,5 @@
 // The messages of conditions that depend on the case: what is wrong, where, and what to do. No I/O.
+using KubeRuntime;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
@@ -12,7 +13,7 @@ public static class ConditionMessages
 
     /// <summary>The provider does not exist.</summary>
     public static string UnknownProvider(TokenRequest request, IEnumerable<string> known) =>
-        $"spec.provider is \"{Shown(request.Key.Provider)}\"; the providers of this operator are {string.Join(", ", known.Order(StringComparer.Ordinal))}. "
+        $"spec.provider is \"{Shown(request.Key.Provider)}\"; the providers of this operator are {DisplayText.List(known.Order(StringComparer.Ordinal))}. "
         + "Correct it, or add the provider to the operator's settings (Providers__NAME__TokenEndpoint).";
 
     /// <summary>No row that the namespace may use, and no seedSecretRef. The message is the same whether other namespaces have a row or there is none.</summary>
@@ -31,7 +32,7 @@ public static class ConditionMessages
 
     /// <summary>The account granted fewer scopes than the spec requests.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
-        $"The account {request.Key} has not granted {string.Join(", ", missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
+        $"The account {request.Key} has not granted {DisplayText.List(missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
 
     /// <summary>The seed names another client than <c>spec.clientSecretRef</c>.</summary>
     public static string SeedOfAnotherClient(TokenRequest request, string seedClient, string client) =>
@@ -49,6 +50,60 @@ public static class ConditionMessages
     /// <summary>The refresh waits for the operator's rate limit.</summary>
     public static string WaitsForRateLimit(TokenRequest request) =>
         $"The refresh of {request.Key} waits because many accounts are due and Providers__{request.Key.Provider}__RequestsPerSecond limits the requests.";
+
+    /// <summary>A Secret of that name exists, and nothing says that the operator wrote it.</summary>
+    public static string SecretOfOthers(NamespacedName secret) =>
+        $"Secret {secret} exists and was not created by the operator, so the operator does not change it. Delete it, or choose another spec.secretName.";
+
+    /// <summary>Another OAuthToken owns the Secret.</summary>
+    public static string SecretOfOAuthToken(NamespacedName secret, string owner) =>
+        $"Secret {secret} belongs to the OAuthToken {Shown(owner)}. Give each OAuthToken its own spec.secretName.";
+
+    /// <summary>Something else has made itself the controller of a Secret that the operator wrote.</summary>
+    public static string SecretOfController(NamespacedName secret, string kind, string name) =>
+        $"Secret {secret} is controlled by {Shown(kind)} {Shown(name)}, so the operator does not change it. "
+        + "Remove that entry from the Secret's metadata.ownerReferences, or choose another spec.secretName.";
+
+    /// <summary>The Secret could not be written this time.</summary>
+    public static string SecretNotWritten(NamespacedName secret, string error) => $"Secret {secret} could not be written: {error} The operator retries automatically.";
+
+    /// <summary>Nobody can change the data of the Secret.</summary>
+    public static string SecretImmutable(NamespacedName secret) =>
+        $"Secret {secret} is immutable, so the operator cannot put a new token in it. If a policy makes Secrets immutable, exempt this one. Then delete it, "
+        + $"and the operator writes it again: kubectl delete secret -n {secret.Namespace} {secret.Name}";
+
+    /// <summary>A policy, a quota or missing rights stand against the write.</summary>
+    public static string SecretDenied(NamespacedName secret, string error) =>
+        $"The API server denies the write of Secret {secret}: {error} Change what denies it. {RetriesDenied}";
+
+    /// <summary>As <see cref="SecretDenied"/>, for a Secret that must go.</summary>
+    public static string SecretDeletionDenied(NamespacedName secret, string error) =>
+        $"The operator must delete Secret {secret}, and the API server denies it: {error} Change what denies it, or delete the Secret yourself. {RetriesDenied}";
+
+    /// <summary>What the API server said, in one line that ends with a full stop. It can quote what a policy says about <paramref name="secrets"/>.</summary>
+    public static string ServerSays(string error, params ReadOnlySpan<SecretValue?> secrets) => Redactor.Of(error, secrets).TrimEnd('.', ' ') + ".";
+
+    private const string RetriesDenied = "The operator tries again when the OAuthToken or the Secret changes, and otherwise every 5 minutes.";
+
+    /// <summary>The object is being deleted, and the provider has not answered yet.</summary>
+    public static string WaitsForRevocation(TokenRequest request) =>
+        $"This OAuthToken is being deleted. The operator waits until the provider has revoked the grant of {request.Key}. {KeepRow(request)}";
+
+    /// <summary>The object is being deleted, and its policy cannot be carried out yet.</summary>
+    public static string CleanupFailed(TokenRequest request, string policy, string cause, string giveUpAt) =>
+        $"This OAuthToken is being deleted, and deletionPolicy {policy} cannot be carried out for {request.Key} yet: {cause} "
+        + $"The operator retries until {giveUpAt}, and then deletes the object and keeps the row. {KeepRow(request)}";
+
+    /// <summary>The object is deleted although its policy was not carried out.</summary>
+    public static string CleanupAbandoned(TokenRequest request, string policy, string cause) =>
+        $"The operator gave up deletionPolicy {policy}, so that the object can be deleted: {cause} The row of {request.Key} is kept, and the grant may still be valid. "
+        + "Revoke the grant at the provider. To have the operator delete the row, create the OAuthToken again and delete it.";
+
+    /// <summary>The patch that lets an object go whose policy cannot be carried out.</summary>
+    public static string RetainCommand(NamespacedName owner) =>
+        $"kubectl patch oauthtoken {Word(owner.Name)} -n {owner.Namespace} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'";
+
+    private static string KeepRow(TokenRequest request) => $"To delete the object now and keep the row, run: {RetainCommand(request.Owner)}";
 
     /// <summary>What a failed refresh means, and what to do.</summary>
     public static string Failure(TokenRequest request, RefreshFailure failure) =>

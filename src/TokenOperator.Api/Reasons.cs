@@ -33,7 +33,9 @@ public static class Reasons
     public const string InvalidSpec = nameof(InvalidSpec);
     public const string TokenExpired = nameof(TokenExpired);
     public const string Suspended = nameof(Suspended);
+    public const string Deleting = nameof(Deleting);
     public const string CleanupFailed = nameof(CleanupFailed);
+    public const string CleanupAbandoned = nameof(CleanupAbandoned);
     public const string FirstToken = nameof(FirstToken);
     public const string Recovered = nameof(Recovered);
     public const string AccountKept = nameof(AccountKept);
@@ -102,6 +104,9 @@ public enum ReasonRemedy
 
     /// <summary>Set <c>spec.suspend</c> to false.</summary>
     Resume,
+
+    /// <summary>Set <c>spec.deletionPolicy</c> to <c>Retain</c>, so that the object can be deleted at once.</summary>
+    KeepRow,
 }
 
 /// <summary>What one reason means: status, events, metrics, the plugin and docs/conditions.md take it from <see cref="All"/>.</summary>
@@ -228,15 +233,15 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "The row in Postgres cannot be read or decrypted.",
             "Follow the message: restore the key that it names, fix the row, or delete the row and seed the account again."),
         new(Reasons.SecretConflict, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
-            "A Secret of that name exists, and the object does not own it.",
+            "A Secret of that name exists that the operator did not write, or that belongs to another object.",
             "Delete that Secret, or choose another `secretName`.")
         {
             KeepsReady = false,
             IsAboutRefresh = false,
         },
         new(Reasons.SecretWriteFailed, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
-            "The API server rejected the Secret or is unavailable.",
-            "Read the message. The operator retries automatically.")
+            "The API server denied the Secret or is unavailable.",
+            "If `Stalled` is True, change what the message names: the Secret is immutable, or a policy, a quota or missing rights deny the write. Otherwise, nothing: the operator retries automatically.")
         {
             IsAboutRefresh = false,
         },
@@ -271,9 +276,21 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             DefaultMessage = ConditionMessages.Suspended,
             IsAboutRefresh = false,
         },
-        new(Reasons.CleanupFailed, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
-            "(Events only.) The operator cannot carry out `deletionPolicy` yet.",
-            "Read the message.")
+        new(Reasons.Deleting, ReasonSeverity.None, ReasonActor.Nobody, ReasonRemedy.KeepRow,
+            "The OAuthToken is being deleted, and the provider has not revoked the grant yet.",
+            "Wait. To delete the object at once and keep the row, set `deletionPolicy` to `Retain`.")
+        {
+            EventAction = "Delete",
+        },
+        new(Reasons.CleanupFailed, ReasonSeverity.Retrying, ReasonActor.NamespaceUser, ReasonRemedy.KeepRow,
+            "The OAuthToken is being deleted, and the operator cannot carry out `deletionPolicy` yet.",
+            "Read the message. To delete the object at once and keep the row, set `deletionPolicy` to `Retain`. The operator does so after `Deletion__GiveUpAfter`.")
+        {
+            EventAction = "Delete",
+        },
+        new(Reasons.CleanupAbandoned, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
+            "(Events only.) The OAuthToken is deleted, but `deletionPolicy` could not be carried out. The row is kept, and the grant may still be valid.",
+            "Revoke the grant at the provider. To have the operator delete the row, create the OAuthToken again and delete it.")
         {
             EventAction = "Delete",
         },

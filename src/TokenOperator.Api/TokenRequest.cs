@@ -44,6 +44,9 @@ public sealed partial record TokenRequest
     /// <summary>Annotations for the Secret.</summary>
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = None;
 
+    /// <summary>True: the Secret stays when the object is deleted, so it has no owner reference.</summary>
+    public bool OrphansSecret { get; init; }
+
     /// <summary>True: change nothing.</summary>
     public bool Suspended { get; init; }
 
@@ -71,6 +74,7 @@ public sealed partial record TokenRequest
             SecretName = SecretNameOf(entity),
             Labels = spec.SecretTemplate?.Labels ?? None,
             Annotations = spec.SecretTemplate?.Annotations ?? None,
+            OrphansSecret = Orphans(entity),
             Suspended = spec.Suspend ?? false,
         };
     }
@@ -82,11 +86,14 @@ public sealed partial record TokenRequest
         Key = new AccountKey("", ""),
         Client = new SecretKey(entity.Metadata.NamespaceProperty, "", ""),
         SecretName = SecretNameOf(entity),
+        OrphansSecret = Orphans(entity),
     };
 
     /// <summary>The name of the Secret, also for a spec that is otherwise not valid.</summary>
     public static string SecretNameOf(V1Alpha1OAuthToken entity) =>
         string.IsNullOrEmpty(entity.Spec?.SecretName) ? entity.Metadata.Name : entity.Spec.SecretName;
+
+    private static bool Orphans(V1Alpha1OAuthToken entity) => entity.Spec?.SecretDeletionPolicy == "Orphan";
 
     private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec) =>
         spec is null ? "spec is missing."
@@ -102,7 +109,10 @@ public sealed partial record TokenRequest
         : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
         ?? (spec.DeletionPolicy is null or "Retain" or "Delete" or "Revoke"
             ? null
-            : $"spec.deletionPolicy is \"{Shown(spec.DeletionPolicy)}\"; expected Retain, Delete or Revoke.");
+            : $"spec.deletionPolicy is \"{Shown(spec.DeletionPolicy)}\"; expected Retain, Delete or Revoke.")
+        ?? (spec.SecretDeletionPolicy is null or "Delete" or "Orphan"
+            ? null
+            : $"spec.secretDeletionPolicy is \"{Shown(spec.SecretDeletionPolicy)}\"; expected Delete or Orphan.");
 
     private static string? CheckDuration(string? text) =>
         text is null ? null

@@ -54,6 +54,9 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary><c>Retain</c>, <c>Delete</c> or <c>Revoke</c>.</summary>
         public string? DeletionPolicy { get; init; }
 
+        /// <summary><c>Delete</c> or <c>Orphan</c>: what becomes of the Secret when the object is deleted.</summary>
+        public string? SecretDeletionPolicy { get; init; }
+
         /// <summary>True: the operator refreshes and changes nothing.</summary>
         public bool? Suspend { get; init; }
     }

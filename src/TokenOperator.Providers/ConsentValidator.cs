@@ -1,4 +1,5 @@
 // Pure rules: whether a consent may be used, and the sentence if it may not.
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Authorization;
 
@@ -56,7 +57,7 @@ public static class ConsentValidator
         if (granted.Token.RefreshToken is null)
             return "The provider issued no refresh token, so nothing was changed: without one, access ends within the hour. Remove the application from the account (at Google: myaccount.google.com/connections), and start again";
         return granted.Token.Scopes is { } got && scopes.Except(got, StringComparer.Ordinal).ToList() is { Count: > 0 } missing
-            ? $"The consent leaves out {string.Join(", ", missing)}, so nothing was changed. Start again, and select every checkbox"
+            ? $"The consent leaves out {DisplayText.List(missing)}, so nothing was changed. Start again, and select every checkbox"
             : null;
     }
 }

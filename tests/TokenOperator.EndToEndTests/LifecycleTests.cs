@@ -45,6 +45,24 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_grant_that_cannot_be_revoked_is_reported_while_its_namespace_ends_and_given_up_after_the_limit()
+    {
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        var process = await fixture.StartOperatorAsync(("Providers__google__RevocationEndpoint", "http://127.0.0.1:1/revoke"), ("Deletion__GiveUpAfter", "10s"));
+        await fixture.AddAccountAsync("stuck", spec => spec["deletionPolicy"] = "Revoke");
+        await fixture.ReadyAsync("stuck");
+        await fixture.Kubectl.RunAsync($"delete namespace {fixture.Namespace} --wait=false");
+        await fixture.Kubectl.RunAsync($"delete oauthtoken -n {fixture.Namespace} stuck --wait=false");
+
+        var view = await fixture.SeesAsync("stuck", "Ready", "False", "CleanupFailed");
+        view.Message("Ready").Should().Contain("google/stuck").And.Contain("deletionPolicy Revoke").And.Contain("kubectl patch oauthtoken stuck");
+        view.Status("Reconciling").Should().Be("True");
+        await Eventually.SeesAsync(() => fixture.Kubectl.TryRunAsync(["get", "oauthtoken", "-n", fixture.Namespace, "stuck"]), result => result.ExitCode != 0, TimeSpan.FromSeconds(60));
+        (await fixture.QueryAsync("select count(*) from oauth_tokens where account = 'stuck'")).Should().Be("1");
+        process.Log.Should().Contain("The row of google/stuck is kept");
+    }
+
+    [Fact]
     public async Task A_row_that_another_object_uses_survives_deletionPolicy_Delete()
     {
         await _fixture.AddAccountAsync("communal", spec => spec["deletionPolicy"] = "Delete");
@@ -53,6 +71,21 @@ public sealed class LifecycleTests(ClusterFixture cluster) : IAsyncLifetime
         await _fixture.ReadyAsync("communal-too");
         await _fixture.DeleteAsync("communal");
         (await RowsAsync("communal")).Should().Be("1");
+    }
+
+    [Fact]
+    public async Task A_Secret_that_is_to_stay_has_no_owner_and_is_taken_over_by_the_object_that_is_created_again()
+    {
+        await _fixture.AddAccountAsync("staying");
+        await _fixture.ReadyAsync("staying");
+        await _fixture.PatchSpecAsync("staying", """{"secretDeletionPolicy": "Orphan"}""");
+        await Eventually.SeesAsync(() => _fixture.SecretAsync("staying"), secret => secret!.Json["metadata"]!["ownerReferences"] is null);
+        var token = (await _fixture.SecretAsync("staying"))!["access_token"];
+        await _fixture.DeleteAsync("staying");
+        (await _fixture.SecretAsync("staying"))!["access_token"].Should().Be(token);
+        await _fixture.ApplyAsync("staying");
+        await _fixture.ReadyAsync("staying");
+        await Eventually.SeesAsync(() => _fixture.SecretAsync("staying"), secret => secret!.Json["metadata"]!["ownerReferences"] is not null);
     }
 
     [Fact]

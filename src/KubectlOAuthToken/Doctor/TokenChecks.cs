@@ -13,7 +13,6 @@ namespace KubectlOAuthToken.Doctor;
 /// <summary>Checks what the tokens depend on: Postgres, the provider, and how apps read the Secrets.</summary>
 internal static class TokenChecks
 {
-    private const int MaxNames = 5;
     private static readonly TimeSpan ProviderTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>What the OAuthTokens report about Postgres.</summary>
@@ -64,7 +63,7 @@ internal static class TokenChecks
             }
 
             if (good.Count > 0)
-                results.Add(CheckResult.Ok($"The Secret {secret} is mounted as a directory by {string.Join(", ", good.Distinct())}."));
+                results.Add(CheckResult.Ok($"The Secret {secret} is mounted as a directory by {DisplayText.List(good.Distinct())}."));
         }
 
         return results.Count > 0 ? results : [CheckResult.Ok("No pod of the namespace reads a Secret of an OAuthToken.")];
@@ -79,7 +78,7 @@ internal static class TokenChecks
         return bad.Count == 0 ? CheckResult.Ok($"All {tokens.Count} are healthy.")
             : new CheckResult(
                 bad.Max(item => item.Health),
-                $"{bad.Count} of {tokens.Count} have a problem ({string.Join(", ", bad.Take(MaxNames).Select(item => $"{item.Name}: {item.Reason}"))}{(bad.Count > MaxNames ? ", ..." : "")}). To see the cause and the next step, run: kubectl oauthtoken status -n {ns}");
+                $"{bad.Count} of {tokens.Count} have a problem ({DisplayText.List(bad.Select(item => $"{item.Name}: {item.Reason}"))}). To see the cause and the next step, run: kubectl oauthtoken status -n {ns}");
     }
 
     private static bool Holds(V1Volume volume, string secret) =>

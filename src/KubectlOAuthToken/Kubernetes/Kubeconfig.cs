@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using k8s;
 using k8s.Exceptions;
 using KubeRuntime.Client;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken.Kubernetes;
 
@@ -36,7 +37,7 @@ internal static class Kubeconfig
             var known = config.ContextNames;
             throw new KubeConfigException(
                 $"The kubeconfig {shown} has no {(string.IsNullOrEmpty(chosen) ? "current context" : $"context {chosen}")}"
-                + (known.Count == 0 ? ", and no other context." : $". It has: {string.Join(", ", known)}. Choose one with --context."));
+                + (known.Count == 0 ? ", and no other context." : $". It has: {DisplayText.List(known)}. Choose one with --context."));
         }
 
         try

@@ -1,3 +1,4 @@
+using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
 
@@ -11,10 +12,11 @@ internal static class NextStepCommand
     {
         var where = $"{DisplayText.ShellWord(token.Metadata.Name)} -n {token.Metadata.NamespaceProperty}";
         // The table has neither the plugin's own reasons nor those of a later version of the operator.
-        var remedy = reason is TokenStatus.RefreshOverdue or TokenStatus.SpecNotSeen ? ReasonRemedy.Diagnose : ReasonInfo.Find(reason)?.Remedy ?? ReasonRemedy.ReadLogs;
+        var remedy = reason is TokenStatus.RefreshOverdue or TokenStatus.SpecNotSeen or TokenStatus.BeingDeleted ? ReasonRemedy.Diagnose : ReasonInfo.Find(reason)?.Remedy ?? ReasonRemedy.ReadLogs;
         return remedy switch
         {
             ReasonRemedy.None => null,
+            ReasonRemedy.KeepRow => $"to keep the row and delete the object at once, run: {ConditionMessages.RetainCommand(token.Key())}",
             ReasonRemedy.Resume => $"kubectl oauthtoken resume {where}",
             ReasonRemedy.Authorize => $"kubectl oauthtoken authorize {where}",
             ReasonRemedy.Seed => $"kubectl oauthtoken seed {where} --from-file token.json",

@@ -17,6 +17,9 @@ public sealed record TokenStatus
     /// <summary>A reason that only the plugin reports: the operator has not processed the current spec.</summary>
     internal const string SpecNotSeen = nameof(SpecNotSeen);
 
+    /// <summary>A reason that only the plugin reports: the object is being deleted, and the operator has not said what that waits for.</summary>
+    internal const string BeingDeleted = nameof(BeingDeleted);
+
     /// <summary>Longer than a due refresh takes to appear in the status.</summary>
     private static readonly TimeSpan RefreshGrace = TimeSpan.FromMinutes(5);
 
@@ -44,7 +47,7 @@ public sealed record TokenStatus
     /// <summary>Whether the newest token is committed in Postgres.</summary>
     public required bool Persisted { get; init; }
 
-    /// <summary>One of <see cref="Reasons"/>, or <c>RefreshOverdue</c> or <c>SpecNotSeen</c>.</summary>
+    /// <summary>One of <see cref="Reasons"/>, or <c>RefreshOverdue</c>, <c>SpecNotSeen</c> or <c>BeingDeleted</c>.</summary>
     public required string Reason { get; init; }
 
     /// <summary>The cause in a sentence.</summary>
@@ -75,7 +78,8 @@ public sealed record TokenStatus
         var (spec, status) = (token.Spec ?? new EntitySpec(), token.Status ?? new EntityStatus());
         var saysReady = status.Find(ConditionTypes.Ready)?.IsTrue == true;
         var expired = Timestamps.Parse(status.ExpiresAt) is { } end && end <= now;
-        var ready = saysReady && !expired;
+        // Nobody refreshes the token of an object that is being deleted, and its Secret goes with it.
+        var ready = saysReady && !expired && token.Metadata.DeletionTimestamp is null;
         var (reason, message) = Worst(token, status, saysReady, expired, now);
         var needsHuman = status.Find(ConditionTypes.Stalled)?.IsTrue == true;
         return new TokenStatus
@@ -110,6 +114,8 @@ public sealed record TokenStatus
     private static (string Reason, string Message) Worst(V1Alpha1OAuthToken token, EntityStatus status, bool saysReady, bool expired, DateTimeOffset now)
     {
         var suspended = token.Spec?.Suspend == true;
+        if (token.Metadata.DeletionTimestamp is { } deleted)
+            return Deletion(token, status, deleted);
         if (status.Find(ConditionTypes.Ready) is not { } ready)
             return (Reasons.Pending, "The operator has not processed this object yet.");
         if (expired && saysReady)
@@ -128,6 +134,11 @@ public sealed record TokenStatus
             return (RefreshOverdue, $"The refresh was due at {status.NextRefreshTime}, but it has not happened: the operator is not running, or it cannot reach the API server.");
         return (ready.Reason, ready.Message);
     }
+
+    private static (string Reason, string Message) Deletion(V1Alpha1OAuthToken token, EntityStatus status, DateTime deleted) =>
+        status.Find(ConditionTypes.Ready) is { Reason: Reasons.Deleting or Reasons.CleanupFailed } reported
+            ? (reported.Reason, reported.Message)
+            : (BeingDeleted, $"The object is being deleted since {Timestamps.Format(new DateTimeOffset(deleted.ToUniversalTime()))}. It waits for its finalizers: {DisplayText.List(token.Metadata.Finalizers ?? [])}.");
 }
 
 /// <summary>The document that <c>status -o json</c> and <c>-o yaml</c> print, even for a single NAME.</summary>

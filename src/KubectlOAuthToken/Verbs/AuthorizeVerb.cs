@@ -9,6 +9,7 @@ using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
@@ -95,7 +96,7 @@ internal static class AuthorizeVerb
                 ?? throw new PluginException($"The Secret {request.Client.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {request.Client.Key}.", ExitCodes.NotFound);
             return secret.Data is { } data && SecretDataReader.FindClient(data, request.Client.Key, key => (request.Client with { Key = key }).ToString()) is { } client
                 ? client
-                : throw new PluginException($"{request.Client} does not exist. The Secret has {(secret.Data is { Count: > 0 } keys ? $"the keys {string.Join(", ", keys.Keys.Order(StringComparer.Ordinal))}" : "no keys")}.", ExitCodes.NotFound);
+                : throw new PluginException($"{request.Client} does not exist. The Secret has {(secret.Data is { Count: > 0 } keys ? $"the keys {DisplayText.List(keys.Keys.Order(StringComparer.Ordinal))}" : "no keys")}.", ExitCodes.NotFound);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {

@@ -6,11 +6,27 @@ namespace TokenOperator.Core.Text;
 /// <summary>Text that someone wrote, made safe for a message that someone else reads. Every rule about printable characters is here.</summary>
 public static class DisplayText
 {
+    private const int MaxListed = 10;
+    private const int MaxItemLength = 100;
+
     /// <summary>At most <paramref name="maxLength"/> characters of <paramref name="text"/>, with <c>?</c> for each character that is not printable.</summary>
     public static string Of(string text, int maxLength)
     {
         var cut = text.Length > maxLength ? text[..maxLength] + "..." : text;
         return string.Concat(cut.EnumerateRunes().Select(rune => IsPrintable(rune) ? rune.ToString() : "?"));
+    }
+
+    /// <summary>
+    /// The first items of a list, with commas, and how many more there are: a list in a message is never longer than a reader can use, however many
+    /// items someone made.
+    /// </summary>
+    public static string List(IEnumerable<string> items, string none = "none")
+    {
+        var all = items as IReadOnlyCollection<string> ?? [.. items];
+        if (all.Count == 0)
+            return none;
+        var shown = string.Join(", ", all.Take(MaxListed).Select(item => Of(item, MaxItemLength)));
+        return all.Count > MaxListed ? string.Create(CultureInfo.InvariantCulture, $"{shown} and {all.Count - MaxListed} more") : shown;
     }
 
     /// <summary>True if nothing in <paramref name="text"/> is invisible, breaks the line or changes the writing direction.</summary>

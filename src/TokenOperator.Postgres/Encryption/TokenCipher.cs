@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Postgres.Encryption;
@@ -84,7 +85,7 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
         }
 
         return keyring.Find(keyId) ?? throw new UnreadableRowException(
-            key, $"token_data is encrypted under the key \"{keyId}\", and the keyring {keyring.Folder} has {string.Join(", ", keyring.Ids)}.", "Put that key back; the operator detects it automatically.");
+            key, $"token_data is encrypted under the key \"{keyId}\", and the keyring {keyring.Folder} has {DisplayText.List(keyring.Ids)}.", "Put that key back; the operator detects it automatically.");
     }
 
     /// <summary>Each part follows its length, so that different parts never result in the same bytes.</summary>

@@ -89,7 +89,8 @@ public static class RunCommand
             .AddSingleton<ReconcileActor>()
             .AddSingleton<Watchdog>()
             .AddSingleton<SecretPublisher>()
-            .AddSingleton<StatusPublisher>();
+            .AddSingleton<StatusPublisher>()
+            .AddSingleton(provider => ActivatorUtilities.CreateInstance<DeletionReporter>(provider, settings.GiveUpDeletionAfter));
         services.AddHostedService(provider => provider.GetRequiredService<Watchdog>());
         services.AddHostedService<ExpiryWatcher>();
         services.AddKubernetesOperator(options =>

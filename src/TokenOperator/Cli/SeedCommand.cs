@@ -61,7 +61,7 @@ public static class SeedCommand
         if (!known.Contains(key.Provider))
         {
             await Console.Error.WriteLineAsync(
-                $"token-operator: note that the settings of this command name no provider \"{key.Provider}\", only {string.Join(", ", known)}. The operator uses the account only if its own settings do.");
+                $"token-operator: note that the settings of this command name no provider \"{key.Provider}\", only {DisplayText.List(known)}. The operator uses the account only if its own settings do.");
         }
     }
 

@@ -16,6 +16,11 @@ public sealed record OperatorSettings
     private static readonly Setting<int> ConcurrencySetting = Setting.Number(
         "Concurrency", "Number of OAuthTokens to process at the same time, and of requests that wait for one provider at the same time.", 16, 1, 256);
 
+    private static readonly Setting<TimeSpan> GiveUpDeletionSetting = Setting.Duration(
+        "Deletion__GiveUpAfter",
+        "How long the deletion of an OAuthToken waits for its `deletionPolicy`. The operator then deletes the object and keeps the row, so that a namespace that is being deleted can end.",
+        TimeSpan.FromHours(1), TimeSpan.FromSeconds(10), TimeSpan.FromDays(7));
+
     private static readonly Setting<bool> LeaderElectionSetting = Setting.Flag(
         "LeaderElection__Enabled", "Set to `false` only if there is never more than one replica.", true);
 
@@ -31,13 +36,16 @@ public sealed record OperatorSettings
 
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
-        [NamespacesSetting, ConcurrencySetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
+        [NamespacesSetting, ConcurrencySetting, GiveUpDeletionSetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
 
     /// <summary>The namespaces to watch; empty for all.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
 
     /// <summary>How many OAuthTokens are processed at the same time, 1 to 256.</summary>
     public int Concurrency { get; init; } = ConcurrencySetting.Default;
+
+    /// <summary>How long the deletion of an object waits for its deletionPolicy.</summary>
+    public TimeSpan GiveUpDeletionAfter { get; init; } = GiveUpDeletionSetting.Default;
 
     /// <summary>False when there is never more than one replica.</summary>
     public bool LeaderElection { get; init; } = true;
@@ -66,6 +74,7 @@ public sealed record OperatorSettings
     {
         Namespaces = reader.Get(NamespacesSetting),
         Concurrency = reader.Get(ConcurrencySetting),
+        GiveUpDeletionAfter = reader.Get(GiveUpDeletionSetting),
         LeaderElection = reader.Get(LeaderElectionSetting),
         LeaseName = reader.Get(LeaseNameSetting),
         LeaseNamespace = reader.Get(LeaseNamespaceSetting),

@@ -6,6 +6,7 @@ using KubeRuntime.Client;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 
@@ -59,7 +60,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         {
             if (secret?.Data is { } data && find(data, where.Key, key => (where with { Key = key }).ToString()) is { } found)
                 return new Lookup<T>.Found(found);
-            var keys = secret?.Data is { Count: > 0 } present ? string.Join(", ", present.Keys.Order(StringComparer.Ordinal)) : "no keys";
+            var keys = DisplayText.List(secret?.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys");
             return new Lookup<T>.Faulty(new Problem(missing, $"The key {where} does not exist. The Secret has {keys}. Add {expected}, or name the correct key in the spec."));
         }
         catch (InvalidDocumentException e)

@@ -11,19 +11,26 @@ namespace TokenOperator.Publishing;
 /// <c>managedFields</c>, where the API server records who set each field last.
 /// </summary>
 /// <param name="Key">Namespace and name.</param>
-/// <param name="Uid">The uid of this Secret.</param>
 /// <param name="ResourceVersion">Changes with each write.</param>
-/// <param name="Mark">Present only on a Secret of the operator; null for all others.</param>
-public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceVersion, SecretInfo.OperatorMark? Mark) : ICachedItem
+/// <param name="Mark">Present only on a Secret of the operator; null for all others, of which nothing else is kept.</param>
+public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, SecretInfo.OperatorMark? Mark) : ICachedItem
 {
     /// <summary>Present on each Secret that the operator wrote.</summary>
-    /// <param name="OwnerName">Name of the OAuthToken in its owner reference.</param>
-    /// <param name="OwnerUid">Uid of that OAuthToken.</param>
+    /// <param name="Uid">The uid of this Secret.</param>
+    /// <param name="WrittenFor">Name of the OAuthToken for which it was written; null if an older version of the operator wrote it.</param>
     /// <param name="ContentHash">Fingerprint of what was written.</param>
     /// <param name="Intact">True while the operator is the last one who set each field that it wrote.</param>
-    public sealed record OperatorMark(string OwnerName, string OwnerUid, string? ContentHash, bool Intact);
+    /// <param name="Owners">The owner references that decide whose it is.</param>
+    public sealed record OperatorMark(string Uid, string? WrittenFor, string? ContentHash, bool Intact, IReadOnlyList<SecretOwner> Owners)
+    {
+        /// <summary>True if the Secret has this object as its controller.</summary>
+        public bool IsControlledBy(string uid) => Owners.Any(owner => owner.IsController && owner.IsOAuthToken && owner.Uid == uid);
 
-    /// <summary>Label key of the Secrets that the operator writes.</summary>
+        /// <summary>True if an OAuthToken other than the one with this uid is among the owners.</summary>
+        public bool HasOtherOwners(string? uid) => Owners.Any(owner => owner.IsOAuthToken && owner.Uid != uid);
+    }
+
+    /// <summary>Label key of the Secrets that the operator writes. Others may set it, so the operator decides nothing by it.</summary>
     public const string ManagedByLabel = "app.kubernetes.io/managed-by";
 
     /// <summary>Label value of the Secrets that the operator writes, and the field manager that writes them.</summary>
@@ -32,36 +39,66 @@ public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceV
     /// <summary>Annotation with the fingerprint of what was written.</summary>
     public const string ContentHashAnnotation = V1Alpha1OAuthToken.GroupName + "/content-hash";
 
+    /// <summary>
+    /// Annotation that says for which OAuthToken and as which Secret it was written: <c>namespace/oauthtoken/secret</c>. It survives a backup.
+    /// It does not make a copy of the Secret the operator's, because a copy has another namespace or name.
+    /// </summary>
+    public const string WrittenForAnnotation = V1Alpha1OAuthToken.GroupName + "/written-for";
+
     /// <summary>Names that the Secret's data must have.</summary>
     public static readonly IReadOnlyList<string> DataKeys = ["access_token", "token_type", "expires_at", "scope", "provider", "account"];
+
+    /// <summary>More owners than this are those of an attacker.</summary>
+    private const int MaxOwners = 8;
 
     /// <summary>Extracts what is needed from <paramref name="secret"/>.</summary>
     public static SecretInfo From(PartialObjectMetadata secret)
     {
-        var meta = secret.Metadata;
-        return new SecretInfo(secret.Key(), meta.Uid, meta.ResourceVersion, MarkOf(meta));
+        var (key, meta) = (secret.Key(), secret.Metadata);
+        return new SecretInfo(key, meta.ResourceVersion, MarkOf(key, meta));
     }
 
-    private static OperatorMark? MarkOf(V1ObjectMeta meta)
-    {
-        var owner = meta.OwnerReferences?.FirstOrDefault(o =>
-            o.Controller == true && o.Kind == V1Alpha1OAuthToken.KindName
-            && o.ApiVersion.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal));
-        if (owner is null || meta.Labels is null || !meta.Labels.TryGetValue(ManagedByLabel, out var manager) || manager != Manager)
-            return null;
+    /// <summary>The value of <see cref="WrittenForAnnotation"/>.</summary>
+    public static string WrittenForValue(NamespacedName secret, string oauthToken) => $"{secret.Namespace}/{oauthToken}/{secret.Name}";
 
-        var hash = meta.Annotations is not null && meta.Annotations.TryGetValue(ContentHashAnnotation, out var found) ? found : null;
-        return new OperatorMark(owner.Name, owner.Uid, hash, IsIntact(meta));
-    }
+    /// <summary>True for an owner reference to an OAuthToken.</summary>
+    public static bool IsOAuthToken(V1OwnerReference owner) =>
+        owner.Kind == V1Alpha1OAuthToken.KindName && owner.ApiVersion?.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal) == true;
 
     /// <summary>
-    /// True if the operator owns each of its data keys, and no one else owns one of them. Then each field has the value that it
-    /// applied last, because someone who sets another value takes over the field (server-side apply, "Conflicts"). Keys that others
-    /// add do not matter.
+    /// Each of three marks suffices: the annotation that names this Secret, the field manager of the data, or, for a Secret that an older
+    /// version wrote, the fingerprint together with an OAuthToken as controller.
     /// </summary>
-    private static bool IsIntact(V1ObjectMeta meta)
+    private static OperatorMark? MarkOf(NamespacedName key, V1ObjectMeta meta)
     {
-        var owned = 0;
+        var writtenFor = WrittenFor(key, Annotation(meta, WrittenForAnnotation));
+        var hash = Annotation(meta, ContentHashAnnotation);
+        var (owned, isShared) = DataFields(meta);
+        var owners = (meta.OwnerReferences ?? [])
+            .Where(owner => owner.Controller == true || IsOAuthToken(owner))
+            .OrderByDescending(owner => owner.Controller == true)
+            .Take(MaxOwners)
+            .Select(owner => new SecretOwner(owner.Kind, owner.Name, owner.Uid, owner.Controller == true, IsOAuthToken(owner)))
+            .ToArray();
+        return writtenFor is not null || owned > 0 || (hash is not null && owners.Any(owner => owner is { IsController: true, IsOAuthToken: true }))
+            ? new OperatorMark(meta.Uid, writtenFor, hash, owned == DataKeys.Count && !isShared, owners)
+            : null;
+    }
+
+    private static string? Annotation(V1ObjectMeta meta, string name) =>
+        meta.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
+
+    private static string? WrittenFor(NamespacedName key, string? value) =>
+        value?.Split('/') is [var ns, { Length: > 0 } name, var secret] && ns == key.Namespace && secret == key.Name ? name : null;
+
+    /// <summary>
+    /// How many data keys the operator owns, and whether anyone else owns one. If it owns all of them alone, each has the value that it
+    /// applied last, because someone who sets another value takes over the field (server-side apply, "Conflicts"). Keys that others add do
+    /// not matter.
+    /// </summary>
+    private static (int Owned, bool IsShared) DataFields(V1ObjectMeta meta)
+    {
+        var (owned, isShared) = (0, false);
         foreach (var entry in meta.ManagedFields ?? [])
         {
             if (entry.FieldsV1 is not JsonElement { ValueKind: JsonValueKind.Object } fields)
@@ -72,9 +109,17 @@ public sealed record SecretInfo(NamespacedName Key, string Uid, string ResourceV
             if (entry.Manager == Manager && entry.Operation == "Apply")
                 owned = count;
             else if (count > 0)
-                return false;
+                isShared = true;
         }
 
-        return owned == DataKeys.Count;
+        return (owned, isShared);
     }
 }
+
+/// <summary>An owner reference of a Secret that the operator wrote.</summary>
+/// <param name="Kind">The kind of the owner.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Uid">Its uid.</param>
+/// <param name="IsController">True for the one owner that controls the Secret.</param>
+/// <param name="IsOAuthToken">True for an OAuthToken.</param>
+public sealed record SecretOwner(string Kind, string Name, string Uid, bool IsController, bool IsOAuthToken);

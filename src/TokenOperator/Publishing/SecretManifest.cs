@@ -32,7 +32,9 @@ public sealed class SecretManifest
         ];
         ContentHash = Fingerprint.Of(
             [
+                SecretInfo.WrittenForValue(Key, owner.Metadata.Name),
                 owner.Metadata.Uid,
+                OwnerUid,
                 .. _data.SelectMany(d => new[] { d.Key, d.Value }),
                 .. Flat(request.Labels),
                 null,
@@ -43,6 +45,9 @@ public sealed class SecretManifest
     /// <summary>Fingerprint of everything that is written.</summary>
     public string ContentHash { get; }
 
+    /// <summary>The uid of the OAuthToken that owns the Secret; null if the Secret is to stay when that object is deleted.</summary>
+    public string? OwnerUid => _request.OrphansSecret ? null : _owner.Metadata.Uid;
+
     /// <summary>The Secret to write.</summary>
     public NamespacedName Key => new(_request.Owner.Namespace, _request.SecretName);
 
@@ -52,7 +57,11 @@ public sealed class SecretManifest
     public JsonObject ToApply(string? uid, string? resourceVersion)
     {
         var labels = new JsonObject { [SecretInfo.ManagedByLabel] = SecretInfo.Manager };
-        var annotations = new JsonObject { [SecretInfo.ContentHashAnnotation] = ContentHash };
+        var annotations = new JsonObject
+        {
+            [SecretInfo.ContentHashAnnotation] = ContentHash,
+            [SecretInfo.WrittenForAnnotation] = SecretInfo.WrittenForValue(Key, _owner.Metadata.Name),
+        };
         foreach (var (name, value) in _request.Labels)
             labels[name] = value;
         foreach (var (name, value) in _request.Annotations)
@@ -64,16 +73,20 @@ public sealed class SecretManifest
             ["namespace"] = Key.Namespace,
             ["labels"] = labels,
             ["annotations"] = annotations,
-            ["ownerReferences"] = new JsonArray(new JsonObject
+        };
+        if (OwnerUid is not null)
+        {
+            metadata["ownerReferences"] = new JsonArray(new JsonObject
             {
                 ["apiVersion"] = _owner.ApiVersion,
                 ["kind"] = V1Alpha1OAuthToken.KindName,
                 ["name"] = _owner.Metadata.Name,
-                ["uid"] = _owner.Metadata.Uid,
+                ["uid"] = OwnerUid,
                 ["controller"] = true,
                 ["blockOwnerDeletion"] = true,
-            }),
-        };
+            });
+        }
+
         if (uid is not null)
             metadata["uid"] = uid;
         if (resourceVersion is not null)

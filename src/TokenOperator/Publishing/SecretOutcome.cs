@@ -15,8 +15,11 @@ public enum SecretOutcome
     /// <summary>A Secret of that name belongs to someone else.</summary>
     Conflict,
 
-    /// <summary>The API server rejected the write or is unavailable.</summary>
+    /// <summary>The API server is unavailable, or could not carry out the write this time.</summary>
     Failed,
+
+    /// <summary>The API server denies the write, and would deny it again: the Secret is immutable, or a policy, a quota or missing rights stand against it.</summary>
+    Denied,
 
     /// <summary>This process no longer leads, so it wrote nothing.</summary>
     LeadershipLost,

@@ -1,5 +1,7 @@
 // Writes Secrets and reads their metadata; never their data.
 using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
 using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
@@ -34,10 +36,10 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         {
             SecretAction.Withdraw => await WithdrawAsync(owner, [name, old], cancellationToken),
             SecretAction.Write => await WriteAsync(owner, request, desired.Account!.Token, cancellationToken),
-            _ => Find(owner, name),
+            _ => await KeepAsync(owner, request, cancellationToken),
         };
-        return result.Outcome == SecretOutcome.UpToDate && old is not null && old != name && !await DeleteOwnAsync(owner, old, cancellationToken)
-            ? LeadershipLost
+        return result.Outcome == SecretOutcome.UpToDate && old is not null && old != name
+            ? await DeleteOwnAsync(owner, old, cancellationToken) ?? result
             : result;
     }
 
@@ -48,9 +50,9 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     {
         var manifest = new SecretManifest(owner, request, token);
         var known = secrets.Get(manifest.Key);
-        if (known is not null && !IsOwn(known, owner))
-            return Conflict(manifest.Key, known);
-        if (known is { Mark.Intact: true } && known.Mark.ContentHash == manifest.ContentHash)
+        if (Refusal(manifest.Key, known, owner) is { } conflict)
+            return conflict;
+        if (known is { Mark: { Intact: true } mark } && mark.ContentHash == manifest.ContentHash && HasRightOwners(mark, manifest))
             return new SecretResult(SecretOutcome.UpToDate);
 
         try
@@ -59,66 +61,87 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
-            return await WriteAgainAsync(manifest, owner, cancellationToken);
+            return await WriteAgainAsync(manifest, owner, token, cancellationToken);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
-            return Failed(manifest.Key, e);
+            return Failed(manifest.Key, e, token);
         }
     }
 
-    /// <summary>Says whether the Secret exists, and does not change it.</summary>
-    private SecretResult Find(V1Alpha1OAuthToken owner, string name) =>
-        new(secrets.Get(new NamespacedName(owner.Metadata.NamespaceProperty, name)) is { Mark: not null } known && IsOwn(known, owner)
-            ? SecretOutcome.Untouched
-            : SecretOutcome.Missing);
+    /// <summary>
+    /// Says whether the Secret exists, and does not change its content. A Secret that is to stay loses its owner even so: whoever asks for that
+    /// deletes the object next, perhaps because no token can be written any more.
+    /// </summary>
+    private async Task<SecretResult> KeepAsync(V1Alpha1OAuthToken owner, TokenRequest request, CancellationToken cancellationToken)
+    {
+        var key = new NamespacedName(owner.Metadata.NamespaceProperty, request.SecretName);
+        if (secrets.Get(key) is not { Mark: { } mark } known || OtherOwner(key, mark, owner) is not null)
+            return new SecretResult(SecretOutcome.Missing);
+        if (!request.OrphansSecret || !mark.HasOtherOwners(null))
+            return new SecretResult(SecretOutcome.Untouched);
+        if (!guard.IsLeader)
+            return LeadershipLost;
+        try
+        {
+            secrets.Observe(await RemoveOwnersAsync(key, known.ResourceVersion, keep: null, cancellationToken), owner.Key());
+            return new SecretResult(SecretOutcome.Untouched);
+        }
+        catch (Exception e) when (e is ApiException or ApiUnavailableException)
+        {
+            return Failed(key, e);
+        }
+    }
 
     /// <summary>Deletes this object's Secrets of these names: their token may no longer be used.</summary>
     private async Task<SecretResult> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken cancellationToken)
     {
         foreach (var name in names.OfType<string>().Distinct())
         {
-            if (!await DeleteOwnAsync(owner, name, cancellationToken))
-                return LeadershipLost;
+            if (await DeleteOwnAsync(owner, name, cancellationToken) is { } obstacle)
+                return obstacle;
         }
 
         return new SecretResult(SecretOutcome.Missing);
     }
 
-    /// <summary>Deletes the Secret of this name if it is this object's. False if this process no longer leads.</summary>
-    private async Task<bool> DeleteOwnAsync(V1Alpha1OAuthToken owner, string name, CancellationToken cancellationToken)
+    /// <summary>Deletes the Secret of this name if it is this object's.</summary>
+    /// <returns>Null, or why it was not deleted.</returns>
+    private async Task<SecretResult?> DeleteOwnAsync(V1Alpha1OAuthToken owner, string name, CancellationToken cancellationToken)
     {
         var key = new NamespacedName(owner.Metadata.NamespaceProperty, name);
-        if (secrets.Get(key) is not { Mark: { } mark } known || mark.OwnerUid != owner.Metadata.Uid)
-            return true;
+        if (secrets.Get(key)?.Mark is not { } mark || !IsWrittenFor(mark, owner))
+            return null;
         if (!guard.IsLeader)
-            return false;
+            return LeadershipLost;
         try
         {
-            await api.DeleteAsync(Kind, key, known.Uid, cancellationToken);
+            await api.DeleteAsync(Kind, key, mark.Uid, cancellationToken);
+            return null;
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
         {
             // Another Secret has that name now. This object must not delete it.
+            return null;
         }
-
-        return true;
+        catch (ApiException e) when (IsDenied(e))
+        {
+            return new SecretResult(SecretOutcome.Denied, ConditionMessages.SecretDeletionDenied(key, ConditionMessages.ServerSays(e.Message)));
+        }
     }
 
     /// <summary>The watch was behind: reads once whose the Secret is, and acts on that.</summary>
-    private async Task<SecretResult> WriteAgainAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, CancellationToken cancellationToken)
+    private async Task<SecretResult> WriteAgainAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, TokenSet token, CancellationToken cancellationToken)
     {
         try
         {
             var there = await api.GetAsync<PartialObjectMetadata>(Kind, manifest.Key, cancellationToken);
             var known = there is null ? null : SecretInfo.From(there);
-            if (known is not null && !IsOwn(known, owner))
-                return Conflict(manifest.Key, known);
-            return await ApplyAsync(manifest, owner, known, cancellationToken);
+            return Refusal(manifest.Key, known, owner) ?? await ApplyAsync(manifest, owner, known, cancellationToken);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
         {
-            return Failed(manifest.Key, e);
+            return Failed(manifest.Key, e, token);
         }
     }
 
@@ -126,28 +149,93 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     {
         if (!guard.IsLeader)
             return LeadershipLost;
-        var body = known is null ? manifest.ToApply(uid: null, OnlyIfAbsent) : manifest.ToApply(known.Uid, known.ResourceVersion);
+        if (known?.Mark is { } mark && mark.HasOtherOwners(manifest.OwnerUid))
+            known = await RemoveOwnersAsync(manifest.Key, known.ResourceVersion, manifest.OwnerUid, cancellationToken);
+        var body = manifest.ToApply(known?.Mark?.Uid, known is null ? OnlyIfAbsent : known.ResourceVersion);
         var written = await api.ApplyAsync<PartialObjectMetadata>(Kind, manifest.Key, body, force: true, subresource: null, cancellationToken);
         secrets.Observe(SecretInfo.From(written), owner.Key());
         return new SecretResult(SecretOutcome.UpToDate);
     }
 
     /// <summary>
-    /// True if the Secret was created for this object, or for one of the same name that was deleted. If two objects name the same Secret,
-    /// it belongs to the one for which it was created, as long as that one exists.
+    /// Removes the references to OAuthTokens other than the one with the uid <paramref name="keep"/>. An apply removes only references that no one
+    /// else has written, and a backup tool writes all of them. A second controller would be refused (422) for ever.
     /// </summary>
-    private bool IsOwn(SecretInfo secret, V1Alpha1OAuthToken owner) =>
-        secret.Mark is { } mark
-        && (mark.OwnerUid == owner.Metadata.Uid
-            || mark.OwnerName == owner.Metadata.Name
-            || entities.Get(new NamespacedName(secret.Key.Namespace, mark.OwnerName))?.Metadata.Uid != mark.OwnerUid);
+    private async Task<SecretInfo> RemoveOwnersAsync(NamespacedName key, string seen, string? keep, CancellationToken cancellationToken)
+    {
+        // The list is replaced as a whole, so the references of others are read first. The version is the one on which the decision rests.
+        var there = await api.GetAsync<PartialObjectMetadata>(Kind, key, cancellationToken);
+        var left = (there?.Metadata.OwnerReferences ?? [])
+            .Where(owner => !SecretInfo.IsOAuthToken(owner) || owner.Uid == keep)
+            .Select(JsonNode? (owner) => new JsonObject
+            {
+                ["apiVersion"] = owner.ApiVersion,
+                ["kind"] = owner.Kind,
+                ["name"] = owner.Name,
+                ["uid"] = owner.Uid,
+                ["controller"] = owner.Controller,
+                ["blockOwnerDeletion"] = owner.BlockOwnerDeletion,
+            })
+            .ToArray();
+        var patch = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = seen, ["ownerReferences"] = new JsonArray(left) } };
+        return SecretInfo.From(await api.MergePatchAsync<PartialObjectMetadata>(Kind, key, patch, cancellationToken));
+    }
 
-    private static SecretResult Conflict(NamespacedName key, SecretInfo known) => new(
-        SecretOutcome.Conflict,
-        known.Mark is { } mark
-            ? $"Secret {key} belongs to the OAuthToken {mark.OwnerName}. Give each OAuthToken its own spec.secretName."
-            : $"Secret {key} exists and was not created by the operator, so the operator does not change it. Delete it, or choose another spec.secretName.");
+    private static bool HasRightOwners(SecretInfo.OperatorMark mark, SecretManifest manifest) =>
+        !mark.HasOtherOwners(manifest.OwnerUid) && (manifest.OwnerUid is null || mark.IsControlledBy(manifest.OwnerUid));
 
-    private static SecretResult Failed(NamespacedName key, Exception error) =>
-        new(SecretOutcome.Failed, $"Secret {key} could not be written: {error.Message} The operator retries automatically.");
+    /// <summary>True if the Secret was written for this very object, so that this object may delete it.</summary>
+    private static bool IsWrittenFor(SecretInfo.OperatorMark mark, V1Alpha1OAuthToken owner) =>
+        mark.IsControlledBy(owner.Metadata.Uid)
+        || (!mark.Owners.Any(other => other.IsController) && mark.WrittenFor == owner.Metadata.Name);
+
+    /// <summary>Why the Secret must not be changed for <paramref name="owner"/>, or null.</summary>
+    private SecretResult? Refusal(NamespacedName key, SecretInfo? known, V1Alpha1OAuthToken owner) =>
+        known is null ? null
+        : known.Mark is not { } mark ? new SecretResult(SecretOutcome.Conflict, ConditionMessages.SecretOfOthers(key))
+        : OtherOwner(key, mark, owner) is not { } other ? null
+        : new SecretResult(
+            SecretOutcome.Conflict,
+            other.IsOAuthToken ? ConditionMessages.SecretOfOAuthToken(key, other.Name) : ConditionMessages.SecretOfController(key, other.Kind, other.Name));
+
+    /// <summary>
+    /// The owner to whom a Secret of the operator belongs instead of to <paramref name="owner"/>, or null. The Secret was written for this object,
+    /// or for one that is gone. If two objects name the same Secret, it belongs to the one for which it was written, as long as that one
+    /// exists. A Secret that lost its owner in a restore belongs to the object that its annotation names, as long as that one wants it.
+    /// </summary>
+    private SecretOwner? OtherOwner(NamespacedName key, SecretInfo.OperatorMark mark, V1Alpha1OAuthToken owner)
+    {
+        if (mark.Owners.FirstOrDefault(other => other.IsController) is { } controller)
+        {
+            var isOwn = controller.IsOAuthToken
+                && (controller.Uid == owner.Metadata.Uid || controller.Name == owner.Metadata.Name || Find(key.Namespace, controller.Name)?.Metadata.Uid != controller.Uid);
+            return isOwn ? null : controller;
+        }
+
+        return mark.WrittenFor is { } name && name != owner.Metadata.Name && Find(key.Namespace, name) is { } other && TokenRequest.SecretNameOf(other) == key.Name
+            ? new SecretOwner(V1Alpha1OAuthToken.KindName, name, other.Metadata.Uid, IsController: false, IsOAuthToken: true)
+            : null;
+    }
+
+    private V1Alpha1OAuthToken? Find(string ns, string name) => entities.Get(new NamespacedName(ns, name));
+
+    /// <summary>
+    /// True if the same request would be denied again: the Secret is immutable, or a policy, a quota or the operator's rights stand against it. A
+    /// namespace that is being deleted denies everything, and nobody need act.
+    /// </summary>
+    private static bool IsDenied(ApiException error) =>
+        (int)error.StatusCode is >= 400 and < 500
+        && error.StatusCode is not (HttpStatusCode.Unauthorized or HttpStatusCode.NotFound or HttpStatusCode.RequestTimeout or HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests)
+        && !error.Causes.Contains("NamespaceTerminating");
+
+    private static SecretResult Failed(NamespacedName key, Exception error, TokenSet? token = null)
+    {
+        // A policy can quote what it denies.
+        var access = token?.AccessToken;
+        var encoded = access is null ? null : new SecretValue(Convert.ToBase64String(Encoding.UTF8.GetBytes(access.Reveal())));
+        var text = ConditionMessages.ServerSays(error.Message, access, encoded);
+        return error is not ApiException rejection || !IsDenied(rejection) ? new(SecretOutcome.Failed, ConditionMessages.SecretNotWritten(key, text))
+            : error.Message.Contains("immutable", StringComparison.Ordinal) ? new(SecretOutcome.Denied, ConditionMessages.SecretImmutable(key))
+            : new(SecretOutcome.Denied, ConditionMessages.SecretDenied(key, text));
+    }
 }

@@ -35,7 +35,7 @@ public static class StatusBuilder
         // A token that could not be written is not in the Secret: the status describes the one that is.
         var holds = input.Secret.Outcome == SecretOutcome.UpToDate;
         var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : input.Secret.Outcome == SecretOutcome.Missing ? null : before?.ExpiresAt;
-        var inSecret = holds || (input.Secret.Outcome is SecretOutcome.Untouched or SecretOutcome.Failed && before?.SecretName == input.SecretName);
+        var inSecret = holds || (input.Secret.Outcome is SecretOutcome.Untouched or SecretOutcome.Failed or SecretOutcome.Denied && before?.SecretName == input.SecretName);
         var valid = inSecret && Timestamps.Parse(expiresAt) > now;
         var ready = valid && input.MayBeReady;
 
@@ -93,6 +93,32 @@ public static class StatusBuilder
                     LastTransitionTime = Timestamps.Format(now),
                 }),
             ],
+        };
+    }
+
+    /// <summary>
+    /// The status of an object that is being deleted and waits: nothing is refreshed any more, and Ready, Reconciling and Stalled say what it waits
+    /// for. The other conditions stay.
+    /// </summary>
+    public static EntityStatus Delete(EntityStatus? status, Problem problem, long? generation, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(problem);
+        Condition Make(string type, string value) => new()
+        {
+            Type = type,
+            Status = value,
+            Reason = problem.Reason,
+            Message = problem.Message,
+            ObservedGeneration = generation,
+            LastTransitionTime = status?.Find(type) is { } old && old.Status == value ? old.LastTransitionTime : Timestamps.Format(now),
+        };
+        var changed = new[] { Make(ConditionTypes.Ready, "False"), Make(ConditionTypes.Reconciling, "True"), Make(ConditionTypes.Stalled, "False") };
+        return (status ?? new EntityStatus()) with
+        {
+            ObservedGeneration = generation,
+            NextRefreshTime = null,
+            AuthorizationURL = null,
+            Conditions = [.. changed, .. (status?.Conditions ?? []).Where(old => changed.All(condition => condition.Type != old.Type))],
         };
     }
 

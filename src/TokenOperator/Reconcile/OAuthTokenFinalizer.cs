@@ -19,13 +19,16 @@ namespace TokenOperator.Reconcile;
 /// </summary>
 public sealed class OAuthTokenFinalizer(
     AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, IResourceCache<V1Alpha1OAuthToken> entities,
-    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events) : IEntityFinalizer<V1Alpha1OAuthToken>
+    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events, DeletionReporter reporter) : IEntityFinalizer<V1Alpha1OAuthToken>
 {
     /// <summary>The name in <c>metadata.finalizers</c>.</summary>
     public const string Identifier = V1Alpha1OAuthToken.GroupName + "/account";
 
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RetryBusy = TimeSpan.FromSeconds(2);
+
+    /// <summary>A revocation that takes longer is reported in the status.</summary>
+    private static readonly TimeSpan QuickRevocation = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, Task<DeletionOutcome>> _revocations = new();
 
@@ -44,10 +47,10 @@ public sealed class OAuthTokenFinalizer(
         }
 
         if (_revocations.TryGetValue(entity.Metadata.Uid, out var running))
-            return ConcludeRevocation(entity, request, running);
+            return await ConcludeRevocationAsync(entity, request, running, cancellationToken);
         return entity.Spec.DeletionPolicy == "Revoke"
             ? BeginRevocation(entity, request)
-            : Conclude(entity, request, await DeleteAsync(entity, request, cancellationToken));
+            : await ConcludeAsync(entity, request, await DeleteAsync(entity, request, cancellationToken), cancellationToken);
     }
 
     private ReconciliationResult<V1Alpha1OAuthToken> BeginRevocation(V1Alpha1OAuthToken entity, TokenRequest request)
@@ -69,23 +72,25 @@ public sealed class OAuthTokenFinalizer(
 
             queue.Enqueue(entity.Key());
         });
-        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, ReconcilePolicy.MaxRefreshDuration);
+        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, QuickRevocation);
     }
 
-    private ReconciliationResult<V1Alpha1OAuthToken> ConcludeRevocation(V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running)
+    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeRevocationAsync(
+        V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running, CancellationToken cancellationToken)
     {
         if (!running.IsCompleted)
-            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, ReconcilePolicy.MaxRefreshDuration);
+            return await reporter.WaitAsync(entity, request, cancellationToken);
         _revocations.TryRemove(entity.Metadata.Uid, out _);
         return running.Exception?.InnerException is { } fault
-            ? ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"Revoking the grant of {request.Key} failed: {fault.Message}", fault, Retry)
-            : Conclude(entity, request, running.Result);
+            ? await reporter.FailAsync(entity, request, $"Revoking the grant failed: {fault.Message}", Retry, cancellationToken)
+            : await ConcludeAsync(entity, request, await running, cancellationToken);
     }
 
     private Task<DeletionOutcome> DeleteAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken) =>
         accounts.DeleteAsync(request.Key, record => ShouldDelete(entity, request, record), record => RevokeAsync(entity, request, record), cancellationToken);
 
-    private ReconciliationResult<V1Alpha1OAuthToken> Conclude(V1Alpha1OAuthToken entity, TokenRequest request, DeletionOutcome outcome)
+    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeAsync(
+        V1Alpha1OAuthToken entity, TokenRequest request, DeletionOutcome outcome, CancellationToken cancellationToken)
     {
         switch (outcome)
         {
@@ -94,15 +99,12 @@ public sealed class OAuthTokenFinalizer(
             case DeletionOutcome.Failed { Rest: { } rest } when !rest.IsOpenTo(request.Owner.Namespace):
                 return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
             case DeletionOutcome.Busy:
-                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(
-                    entity, $"The row of {request.Key} is being refreshed, or someone else changed it. The operator deletes it afterwards.", requeueAfter: RetryBusy);
+                return await reporter.FailAsync(
+                    entity, request, "The row is being refreshed, or someone else changed it. The operator deletes it afterwards.", RetryBusy, cancellationToken);
             case DeletionOutcome.LeadershipLost:
                 return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"This process no longer leads. The leader deletes the row of {request.Key}.", requeueAfter: Retry);
             case DeletionOutcome.Failed failed:
-                var message = $"deletionPolicy {entity.Spec.DeletionPolicy} cannot be carried out yet: {failed.Message} "
-                    + "The operator retries automatically. To delete the object and keep the row, set spec.deletionPolicy to Retain.";
-                events.Publish(entity, Reasons.CleanupFailed, message);
-                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, requeueAfter: Retry);
+                return await reporter.FailAsync(entity, request, failed.Message, Retry, cancellationToken);
             default:
                 throw new InvalidOperationException($"{outcome.GetType().Name} is not a known result of a deletion.");
         }

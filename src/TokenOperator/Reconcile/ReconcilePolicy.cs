@@ -29,6 +29,9 @@ public static class ReconcilePolicy
     /// <summary>The process ends, unless leadership was only in doubt.</summary>
     public static readonly TimeSpan RetryLeadership = TimeSpan.FromSeconds(5);
 
+    /// <summary>A change of the object or of the Secret is noticed at once. A change of a policy, a quota or a right is not.</summary>
+    public static readonly TimeSpan RetryDenied = TimeSpan.FromMinutes(5);
+
     private static readonly TimeSpan RetryConflict = TimeSpan.FromMinutes(1);
 
     /// <summary>A row that someone fixed sends no notice, nor does a key that is mounted again.</summary>
@@ -57,6 +60,9 @@ public static class ReconcilePolicy
         && TokenRequest.From(entity, out _) is { Suspended: false } request && request.Key == key
         && account?.IsOpenTo(request.Owner.Namespace) != false;
 
+    /// <summary>True if an object that is being deleted has waited long enough for its deletionPolicy.</summary>
+    public static bool IsCleanupOver(DateTimeOffset deletedAt, TimeSpan limit, DateTimeOffset now) => now - deletedAt >= limit;
+
     /// <summary>What the status says, but for the link.</summary>
     public static StatusInput StatusInputFor(ReconcileInput now, DesiredState desired, SecretResult secret, long? generation, string? requested)
     {
@@ -68,7 +74,7 @@ public static class ReconcilePolicy
             (isHandled ? requested : null) ?? now.Status?.LastHandledRefreshRequest)
         {
             Problem = problem,
-            MayBeReady = problem?.Info.KeepsReady != false && HoldsRightToken(now.Request, desired, problem),
+            MayBeReady = problem?.Info.KeepsReady != false && desired.Problem?.Info.KeepsReady != false && HoldsRightToken(now.Request, desired, problem),
         };
     }
 
@@ -86,6 +92,7 @@ public static class ReconcilePolicy
             Timestamps.Parse(status.ExpiresAt) is { } end && end > now ? end : null,
             secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
             secret.Outcome == SecretOutcome.Conflict ? now + RetryConflict : null,
+            secret.Outcome == SecretOutcome.Denied ? now + RetryDenied : null,
             desired.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
             desired.Problem is { Reason: Reasons.StoredTokenInvalid } or { NeedsHuman: true, Reason: Reasons.StoreUnavailable } ? now + RetryRow : null,
         ];
@@ -97,6 +104,7 @@ public static class ReconcilePolicy
     {
         SecretOutcome.Conflict => new Problem(Reasons.SecretConflict, secret.Message),
         SecretOutcome.Failed => new Problem(Reasons.SecretWriteFailed, secret.Message),
+        SecretOutcome.Denied => new Problem(Reasons.SecretWriteFailed, secret.Message) { NeedsHuman = true },
         _ => desired.Problem ?? (isPersisted ? null : new Problem(Reasons.StoreUnavailable, ReasonInfo.Of(Reasons.StoreUnavailable).DefaultMessage)),
     };
 

@@ -38,6 +38,7 @@ public sealed class TokenRequestTests
         { "spec.refreshBefore is \"banana\"; expected a duration*", s => s with { RefreshBefore = "banana" } },
         { "spec.refreshBefore is \"59s\"; expected at least 1m.", s => s with { RefreshBefore = "59s" } },
         { "spec.deletionPolicy is \"Explode\"; expected Retain, Delete or Revoke.", s => s with { DeletionPolicy = "Explode" } },
+        { "spec.secretDeletionPolicy is \"Keep\"; expected Delete or Orphan.", s => s with { SecretDeletionPolicy = "Keep" } },
         { "spec.secretTemplate.labels sets \"app.kubernetes.io/managed-by\"*", s => Labelled(s, "app.kubernetes.io/managed-by", "me") },
         { "spec.secretTemplate.labels has the name \"a b\"*", s => Labelled(s, "a b", "c") },
         { "spec.secretTemplate.labels[\"team\"] is \"a b\"*", s => Labelled(s, "team", "a b") },

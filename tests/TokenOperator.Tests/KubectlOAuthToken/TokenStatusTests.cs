@@ -47,6 +47,25 @@ public sealed class TokenStatusTests
         status.NextStep.Should().Be("kubectl oauthtoken doctor -n mail");
     }
 
+    [Theory]
+    [InlineData("False", Reasons.CleanupFailed, Reasons.CleanupFailed, "deletionPolicy")]
+    [InlineData("False", Reasons.Deleting, Reasons.Deleting, "deletionPolicy")]
+    [InlineData("True", Reasons.SecretWriteFailed, "BeingDeleted", "kubectl oauthtoken doctor -n mail")]
+    [InlineData("True", Reasons.Refreshed, "BeingDeleted", "kubectl oauthtoken doctor -n mail")]
+    public void An_object_that_is_being_deleted_is_not_ready_and_says_what_it_waits_for(string ready, string reported, string reason, string next)
+    {
+        var token = Token(("Ready", ready, reported));
+        token.Metadata.DeletionTimestamp = Now.UtcDateTime;
+        token.Metadata.Finalizers = ["tokenoperator.dev/account"];
+
+        var status = TokenStatus.From(token, Now);
+
+        (status.Ready, status.Health, status.Reason).Should().Be((false, Health.Critical, reason));
+        status.NextStep.Should().Contain(next);
+        if (reason == "BeingDeleted")
+            status.Message.Should().Contain("2026-05-01T12:00:00Z").And.Contain("tokenoperator.dev/account");
+    }
+
     [Fact]
     public void An_overdue_refresh_is_a_warning()
     {

@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Postgres.Rows;
+using TokenOperator.Reconcile;
 
 namespace TokenOperator.Tests.Postgres;
 
 /// <summary>Collects the lines that were logged, with their exceptions.</summary>
-internal sealed class ListLogger : ILogger<PostgresTokenStore>
+internal sealed class ListLogger : ILogger<PostgresTokenStore>, ILogger<DeletionReporter>
 {
     public ConcurrentQueue<string> Lines { get; } = new();
 

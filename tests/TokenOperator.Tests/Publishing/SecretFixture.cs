@@ -90,14 +90,17 @@ internal sealed class SecretFixture : IAsyncDisposable
     }
 
     /// <summary>A Secret as the operator has written it for <paramref name="owner"/>, on the server and in the cache.</summary>
-    public void AddPublished(V1Alpha1OAuthToken owner, TokenSet token)
+    /// <param name="owner">The object.</param>
+    /// <param name="token">What it holds.</param>
+    /// <param name="change">What others, such as a backup tool, have done to it since.</param>
+    public void AddPublished(V1Alpha1OAuthToken owner, TokenSet token, Action<JsonObject>? change = null)
     {
-        AddPublishedToServer(owner, token);
+        AddPublishedToServer(owner, token, change);
         Report(Request(owner).SecretName);
     }
 
     /// <summary>A Secret as the operator has written it, which the watch has not reported yet.</summary>
-    public void AddPublishedToServer(V1Alpha1OAuthToken owner, TokenSet token)
+    public void AddPublishedToServer(V1Alpha1OAuthToken owner, TokenSet token, Action<JsonObject>? change = null)
     {
         var body = new SecretManifest(owner, Request(owner), token).ToApply(uid: null, resourceVersion: null);
         // What a real API server notes about an apply: the field manager owns each data key.
@@ -110,22 +113,34 @@ internal sealed class SecretFixture : IAsyncDisposable
                 ["f:data"] = new JsonObject(SecretInfo.DataKeys.Select(key => KeyValuePair.Create<string, JsonNode?>($"f:{key}", new JsonObject()))),
             },
         });
+        change?.Invoke(body["metadata"]!.AsObject());
         Server.Store.Create("secrets", body);
     }
+
+    /// <summary>The owner references of a Secret on the server, as <c>kind/name/uid</c>, with a star for the controller.</summary>
+    public IReadOnlyList<string> Owners(string name) =>
+    [
+        .. (Server.Store.Get("secrets", Namespace, name)!["metadata"]!["ownerReferences"] as JsonArray ?? [])
+            .Select(owner => $"{owner!["kind"]}/{owner["name"]}/{owner["uid"]}{((bool?)owner["controller"] == true ? "*" : "")}"),
+    ];
+
+    /// <summary>An owner reference.</summary>
+    public static JsonObject OwnerReference(string name, string uid, string kind = V1Alpha1OAuthToken.KindName, string apiVersion = "tokenoperator.dev/v1alpha1", bool controller = true) =>
+        new() { ["apiVersion"] = apiVersion, ["kind"] = kind, ["name"] = name, ["uid"] = uid, ["controller"] = controller };
 
     /// <summary>The decoded data of a Secret on the server; null if there is no such Secret.</summary>
     public string? Published(string name, string key = "access_token") =>
         Server.Store.Get("secrets", Namespace, name) is { } secret ? new SecretView(secret)[key] : null;
 
     /// <summary>Answers the next request of this method with an error, and those after it as usual.</summary>
-    public void RefuseNext(string method, int code, string reason)
+    public void RefuseNext(string method, int code, string reason, string message = "refused by the test", string? cause = null)
     {
         Server.Intercept = async (context, request) =>
         {
             if (request.Method != method)
                 return false;
             Server.Intercept = null;
-            await FakeApiServer.RefuseAsync(context, code, reason, "refused by the test");
+            await FakeApiServer.RefuseAsync(context, code, reason, message, cause);
             return true;
         };
     }

@@ -10,10 +10,10 @@ public sealed class SecretInfoTests
     private const string Owner = """{"apiVersion":"tokenoperator.dev/v1alpha1","kind":"OAuthToken","name":"marcus","uid":"u1","controller":true}""";
     private const string AllKeys = """{"f:access_token":{},"f:token_type":{},"f:expires_at":{},"f:scope":{},"f:provider":{},"f:account":{}}""";
 
-    private static SecretInfo Info(string managedFields, string label = "token-operator", string owner = Owner) =>
+    private static SecretInfo Info(string managedFields, string label = "token-operator", string owner = Owner, string annotations = """{"tokenoperator.dev/content-hash":"h"}""") =>
         SecretInfo.From(JsonSerializer.Deserialize($$$"""
             {"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":{"name":"s","namespace":"mail","uid":"u9","resourceVersion":"7",
-             "labels":{"app.kubernetes.io/managed-by":{{{JsonSerializer.Serialize(label)}}}},"annotations":{"tokenoperator.dev/content-hash":"h"},
+             "labels":{"app.kubernetes.io/managed-by":{{{JsonSerializer.Serialize(label)}}}},"annotations":{{{annotations}}},
              "ownerReferences":[{{{owner}}}],"managedFields":[{{{managedFields}}}]}}
             """, new ApiJson().Info<PartialObjectMetadata>())!);
 
@@ -22,7 +22,8 @@ public sealed class SecretInfoTests
 
     [Fact]
     public void A_Secret_whose_data_only_the_operator_applied_is_intact() =>
-        Info(Fields("token-operator", "Apply", AllKeys)).Mark.Should().Be(new SecretInfo.OperatorMark("marcus", "u1", "h", Intact: true));
+        Info(Fields("token-operator", "Apply", AllKeys)).Mark.Should().BeEquivalentTo(
+            new SecretInfo.OperatorMark("u9", null, "h", Intact: true, [new SecretOwner("OAuthToken", "marcus", "u1", IsController: true, IsOAuthToken: true)]));
 
     [Theory]
     [InlineData("kubectl-edit", "Update", """{"f:access_token":{}}""")]
@@ -44,11 +45,24 @@ public sealed class SecretInfoTests
         Info(Fields("token-operator", "Apply", AllKeys)
              + """,{"manager":"kubectl-label","operation":"Update","fieldsV1":{"f:metadata":{"f:labels":{"f:team":{}}}}}""").Mark!.Intact.Should().BeTrue();
 
-    [Fact]
-    public void A_Secret_without_the_label_or_the_owner_is_not_the_operators()
-    {
-        Info(Fields("token-operator", "Apply", AllKeys), label: "helm").Mark.Should().BeNull();
-        Info(Fields("token-operator", "Apply", AllKeys), owner: Owner.Replace("OAuthToken", "Deployment")).Mark.Should().BeNull();
-        Info(Fields("token-operator", "Apply", AllKeys), owner: Owner.Replace("tokenoperator.dev/", "example.com/")).Mark.Should().BeNull();
-    }
+    [Theory]
+    [InlineData("token-operator", Owner, """{"tokenoperator.dev/content-hash":"h"}""", "", "an older version wrote it, and a tool removed the managed fields")]
+    [InlineData("helm", Owner, """{"tokenoperator.dev/content-hash":"h"}""", "", "a policy sets the label")]
+    [InlineData("helm", "", """{"tokenoperator.dev/written-for":"mail/marcus/s"}""", "", "a backup tool drops owners and managed fields")]
+    [InlineData("helm", "", "{}", "fields", "someone removed every annotation")]
+    public void A_Secret_is_the_operators_by_any_mark_that_others_do_not_set(string label, string owner, string annotations, string managed, string because) =>
+        Info(managed.Length == 0 ? "" : Fields("token-operator", "Apply", AllKeys), label, owner, annotations).Mark.Should().NotBeNull(because);
+
+    [Theory]
+    [InlineData("token-operator", "", "{}", "only the label")]
+    [InlineData("token-operator", Owner, "{}", "the label and an owner, which everyone can name")]
+    [InlineData("token-operator", "", """{"tokenoperator.dev/content-hash":"h"}""", "a copy of a Secret of an older version")]
+    [InlineData("token-operator", "", """{"tokenoperator.dev/content-hash":"h","tokenoperator.dev/written-for":"mail/marcus/other"}""", "a copy under another name")]
+    [InlineData("token-operator", "", """{"tokenoperator.dev/content-hash":"h","tokenoperator.dev/written-for":"other/marcus/s"}""", "a copy in another namespace")]
+    [InlineData("token-operator", "", """{"tokenoperator.dev/written-for":"mail//s"}""", "no object is named")]
+    [InlineData("token-operator", "", """{"tokenoperator.dev/written-for":"mail/marcus/s/x"}""", "not of the right form")]
+    [InlineData("token-operator", """{"apiVersion":"apps/v1","kind":"Deployment","name":"marcus","uid":"u1","controller":true}""", """{"tokenoperator.dev/content-hash":"h"}""", "of another kind")]
+    [InlineData("token-operator", """{"apiVersion":"example.com/v1","kind":"OAuthToken","name":"marcus","uid":"u1","controller":true}""", """{"tokenoperator.dev/content-hash":"h"}""", "of another group")]
+    public void A_Secret_without_such_a_mark_is_not_the_operators(string label, string owner, string annotations, string because) =>
+        Info(Fields("kubectl", "Update", AllKeys), label, owner, annotations).Mark.Should().BeNull(because);
 }

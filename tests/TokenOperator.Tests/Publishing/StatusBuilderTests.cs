@@ -109,6 +109,7 @@ public sealed class StatusBuilderTests
     [Theory]
     [InlineData(SecretOutcome.Conflict, Reasons.SecretConflict, "False", "True")]
     [InlineData(SecretOutcome.Failed, Reasons.SecretWriteFailed, "True", "False")]
+    [InlineData(SecretOutcome.Denied, Reasons.SecretWriteFailed, "False", "True")]
     public void A_Secret_that_cannot_be_written_is_not_Ready(SecretOutcome outcome, string reason, string reconciling, string stalled)
     {
         var status = StatusBuilder.Build(null, StatusInput(Account(), secret: outcome), Now);
@@ -116,6 +117,24 @@ public sealed class StatusBuilderTests
         status.Find(ConditionTypes.Reconciling)!.Status.Should().Be(reconciling);
         status.Find(ConditionTypes.Stalled)!.Status.Should().Be(stalled);
         status.ExpiresAt.Should().BeNull("the Secret does not hold this token");
+    }
+
+    [Theory]
+    [InlineData(SecretOutcome.Failed, 5)]
+    [InlineData(SecretOutcome.Denied, 300)]
+    public void A_write_that_was_denied_is_tried_again_slowly_and_one_that_failed_soon(SecretOutcome outcome, int seconds)
+    {
+        var desired = new DesiredState(Account(), Problem: null, NextRefresh: Now.AddHours(1));
+        var status = StatusBuilder.Build(null, StatusInput(Account(), secret: outcome), Now);
+        ReconcilePolicy.RequeueAfter(desired, new SecretResult(outcome, "m"), status, newLinkAt: null, Now).Should().Be(TimeSpan.FromSeconds(seconds));
+    }
+
+    [Fact]
+    public void A_Secret_that_may_not_be_used_any_more_and_cannot_be_deleted_is_not_Ready()
+    {
+        var good = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var status = StatusBuilder.Build(good, StatusInput(null, new Problem(Reasons.AccountNotAllowed, "not allowed"), SecretOutcome.Denied), Now);
+        status.Find(ConditionTypes.Ready)!.Should().Match<Condition>(c => c.Status == "False" && c.Message == "secret message");
     }
 
     [Fact]

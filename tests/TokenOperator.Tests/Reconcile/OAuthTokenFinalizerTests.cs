@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Controllers;
@@ -8,15 +10,19 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
 using TokenOperator.Tests.KubeRuntime.Fakes;
+using TokenOperator.Tests.Postgres;
 using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Reconcile;
 
 public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromHours(1);
+
     private static readonly AccountRecord Row = new()
     {
         Key = new AccountKey("google", "marcus"),
@@ -28,6 +34,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     private readonly RefreshingFixture _refreshing = new(Row, TimeProvider.System);
     private readonly ResourceCache<V1Alpha1OAuthToken> _entities = NewCache();
     private readonly CalledObjects _queue = new();
+    private readonly ListLogger _log = new();
     private RuntimeFixture? _runtime;
     private OAuthTokenFinalizer? _finalizer;
 
@@ -36,9 +43,12 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     public async Task InitializeAsync()
     {
         _runtime = await RuntimeFixture.StartAsync();
+        var events = new EventPublisher(_runtime.Client, "tests", "tests", _runtime.Time, new Random(1), _runtime.Metrics, NullLogger<EventPublisher>.Instance);
+        var reporter = new DeletionReporter(
+            new StatusPublisher(_runtime.Client, _entities, events, _refreshing.Leadership), events, Limit, _runtime.Time, _log);
         _finalizer = new OAuthTokenFinalizer(
             new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, new ProviderRegistry([_refreshing.Provider]),
-            _entities, _queue, new EventPublisher(_runtime.Client, "tests", "tests", _runtime.Time, new Random(1), _runtime.Metrics, NullLogger<EventPublisher>.Instance));
+            _entities, _queue, events, reporter);
     }
 
     public async Task DisposeAsync() => await (_runtime?.DisposeAsync() ?? ValueTask.CompletedTask);
@@ -101,7 +111,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         _refreshing.Store.IsAway = true;
         var result = await FinalizeAsync(Object("Delete"));
         result.IsSuccess.Should().BeFalse();
-        result.ErrorMessage.Should().Contain("is away").And.Contain("set spec.deletionPolicy to Retain");
+        result.ErrorMessage.Should().Contain("is away").And.Contain("\"deletionPolicy\":\"Retain\"");
         result.RequeueAfter.Should().NotBeNull();
     }
 
@@ -160,6 +170,130 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         _refreshing.Store.Calls.Should().Equal(calls);
         _refreshing.Provider.Revoked.Should().BeEmpty();
     }
+
+    [Theory]
+    [InlineData("Delete", "is away")]
+    [InlineData("Revoke", "did not revoke the grant of google/marcus (HTTP 503)")]
+    public async Task A_deletion_that_cannot_be_carried_out_stands_in_the_status_with_its_cause_and_the_way_out(string policy, string cause)
+    {
+        var entity = Add(policy);
+        Break(policy);
+
+        (await TryAsync(entity)).IsSuccess.Should().BeFalse();
+
+        var status = Written();
+        foreach (var type in new[] { ConditionTypes.Ready, ConditionTypes.Reconciling })
+        {
+            var condition = status.Find(type)!;
+            (condition.Status, condition.Reason).Should().Be((type == ConditionTypes.Ready ? "False" : "True", Reasons.CleanupFailed));
+            condition.Message.Should().Contain(cause).And.Contain($"deletionPolicy {policy}").And.Contain("until 2030-01-01T01:00:00Z")
+                .And.Contain("kubectl patch oauthtoken marcus-gmail -n mail --type=merge");
+        }
+
+        status.Find(ConditionTypes.Persisted)!.Status.Should().Be("True", "it was so before");
+        status.NextRefreshTime.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task The_status_is_written_once_for_a_cause_that_stays()
+    {
+        Break("Delete");
+        await TryAsync(Add("Delete"));
+        await TryAsync(_entities.Get(new NamespacedName("mail", "marcus-gmail"))!);
+        Runtime.Server.Requests.Count(request => request.Path.EndsWith("/status", StringComparison.Ordinal)).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_revocation_that_the_provider_does_not_answer_stands_in_the_status()
+    {
+        var entity = Add("Revoke");
+        var answer = new TaskCompletionSource();
+        _refreshing.Provider.Until = answer.Task;
+        (await FinalizeAsync(entity)).RequeueAfter.Should().BeLessThanOrEqualTo(TimeSpan.FromSeconds(5));
+
+        Done(await FinalizeAsync(entity)).Should().BeFalse();
+
+        var ready = Written().Find(ConditionTypes.Ready)!;
+        (ready.Status, ready.Reason).Should().Be(("False", Reasons.Deleting));
+        ready.Message.Should().Contain("google/marcus").And.Contain("\"deletionPolicy\":\"Retain\"");
+        answer.SetResult();
+    }
+
+    [Theory]
+    [InlineData("Delete", 59, false)]
+    [InlineData("Delete", 60, true)]
+    [InlineData("Revoke", 59, false)]
+    [InlineData("Revoke", 60, true)]
+    public async Task After_the_limit_the_object_is_let_go_and_the_row_stays_and_the_log_says_so(string policy, int minutes, bool isDone)
+    {
+        var entity = Add(policy);
+        Break(policy);
+        Runtime.Time.Advance(TimeSpan.FromMinutes(minutes));
+
+        Done(await TryAsync(entity)).Should().Be(isDone);
+
+        _refreshing.Store.Calls.Should().NotContain("delete");
+        if (isDone)
+            _log.Lines.Should().ContainSingle(line => line.Contains("google/marcus is kept"));
+        else
+            _log.Lines.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task An_object_whose_deletion_the_operator_missed_is_tried_once_before_it_is_let_go()
+    {
+        var entity = Add("Delete");
+        Runtime.Time.Advance(Limit * 10);
+        Done(await FinalizeAsync(entity)).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Contain("delete");
+        _log.Lines.Should().BeEmpty();
+    }
+
+    private RuntimeFixture Runtime => _runtime ?? throw new InvalidOperationException("Not started.");
+
+    /// <summary>Makes the policy one that cannot be carried out.</summary>
+    private void Break(string policy)
+    {
+        _refreshing.Store.IsAway = policy == "Delete";
+        _refreshing.Provider.Revocation = new RevocationResponse(false, "HTTP 503");
+    }
+
+    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> TryAsync(V1Alpha1OAuthToken entity)
+    {
+        var result = await FinalizeAsync(entity);
+        if (entity.Spec.DeletionPolicy != "Revoke")
+            return result;
+        await Eventually.IsTrueAsync(() => _queue.Queued.Count > 0, "the object is queued again");
+        return await FinalizeAsync(entity);
+    }
+
+    /// <summary>An object that is being deleted, on the server and in the cache.</summary>
+    private V1Alpha1OAuthToken Add(string policy)
+    {
+        var body = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["name"] = "marcus-gmail", ["namespace"] = "mail", ["finalizers"] = new JsonArray(OAuthTokenFinalizer.Identifier) },
+            ["status"] = new JsonObject
+            {
+                ["nextRefreshTime"] = "2030-01-01T00:30:00Z",
+                ["conditions"] = new JsonArray(new JsonObject
+                {
+                    ["type"] = "Persisted", ["status"] = "True", ["reason"] = "Refreshed", ["message"] = "m", ["lastTransitionTime"] = "2029-01-01T00:00:00Z",
+                }),
+            },
+        };
+        var metadata = Runtime.Server.Store.Create("oauthtokens", body)["metadata"]!;
+        var entity = Object(policy);
+        entity.Metadata.Uid = (string?)metadata["uid"];
+        entity.Metadata.ResourceVersion = (string?)metadata["resourceVersion"];
+        entity.Metadata.DeletionTimestamp = Runtime.Time.GetUtcNow().UtcDateTime;
+        entity.Status = body["status"]!.Deserialize(OAuthTokenJson.Default.EntityStatus)!;
+        _entities.Observe(entity);
+        return entity;
+    }
+
+    private V1Alpha1OAuthToken.EntityStatus Written() =>
+        Runtime.Server.Store.Get("oauthtokens", "mail", "marcus-gmail")!["status"].Deserialize(OAuthTokenJson.Default.EntityStatus)!;
 
     private static ResourceCache<V1Alpha1OAuthToken> NewCache()
     {

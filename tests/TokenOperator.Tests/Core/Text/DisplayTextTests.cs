@@ -20,6 +20,18 @@ public sealed class DisplayTextTests
     public void A_long_text_is_cut_and_unprintable_characters_are_replaced() => DisplayText.Of("a\u202Eb\nc🔑d", 6).Should().Be("a?b?c\uFFFD...");
 
     [Theory]
+    [InlineData(0, "no keys")]
+    [InlineData(1, "key-0001")]
+    [InlineData(10, "key-0001, key-0002, key-0003, key-0004, key-0005, key-0006, key-0007, key-0008, key-0009, key-0010")]
+    [InlineData(2500, "key-0001, key-0002, key-0003, key-0004, key-0005, key-0006, key-0007, key-0008, key-0009, key-0010 and 2490 more")]
+    public void A_list_in_a_message_shows_its_first_items_and_says_how_many_more_there_are(int count, string shown) =>
+        DisplayText.List(Enumerable.Range(1, count).Select(i => $"key-{i:0000}"), none: "no keys").Should().Be(shown);
+
+    [Fact]
+    public void The_items_of_a_list_in_a_message_are_cut_and_printable() =>
+        DisplayText.List(Enumerable.Repeat("a\u202E" + new string('x', 300), 5000)).Length.Should().BeLessThan(1100);
+
+    [Theory]
     [InlineData("marcus@example.com", "marcus@example.com")]
     [InlineData("x; rm -rf /", "'x; rm -rf /'")]
     [InlineData("$(reboot)", "'$(reboot)'")]

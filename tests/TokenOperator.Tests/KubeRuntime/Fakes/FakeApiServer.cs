@@ -68,8 +68,13 @@ internal sealed class FakeApiServer : IAsyncDisposable
         await context.Response.WriteAsync(json);
     }
 
-    public static Task RefuseAsync(HttpContext context, int code, string reason, string message) =>
-        AnswerAsync(context, code, new JsonObject { ["kind"] = "Status", ["code"] = code, ["reason"] = reason, ["message"] = message }.ToJsonString());
+    public static Task RefuseAsync(HttpContext context, int code, string reason, string message, string? cause = null)
+    {
+        var status = new JsonObject { ["kind"] = "Status", ["code"] = code, ["reason"] = reason, ["message"] = message };
+        if (cause is not null)
+            status["details"] = new JsonObject { ["causes"] = new JsonArray(new JsonObject { ["reason"] = cause }) };
+        return AnswerAsync(context, code, status.ToJsonString());
+    }
 
     private async Task HandleAsync(HttpContext context)
     {
@@ -122,6 +127,7 @@ internal sealed class FakeApiServer : IAsyncDisposable
             "PUT" => Store.Update(collection, ns, name, o => Replace(o, JsonNode.Parse(seen.Body)!.AsObject())),
             "PATCH" when seen.ContentType.StartsWith("application/json-patch", StringComparison.Ordinal) =>
                 Store.Update(collection, ns, name, o => JsonPatch.Apply(o, JsonNode.Parse(seen.Body)!.AsArray())),
+            "PATCH" when seen.ContentType.StartsWith("application/merge-patch", StringComparison.Ordinal) => Merge(collection, ns, name, JsonNode.Parse(seen.Body)!.AsObject()),
             "PATCH" => Apply(collection, ns, name, isStatus, JsonNode.Parse(seen.Body)!.AsObject()),
             _ => throw new RefusedException(405, "MethodNotAllowed", seen.Method),
         };
@@ -172,8 +178,48 @@ internal sealed class FakeApiServer : IAsyncDisposable
                 if (key != "metadata" && isStatus == (key == "status"))
                     o[key] = value?.DeepClone();
             }
+
+            if (!isStatus)
+                ApplyMetadata(o["metadata"]!.AsObject(), body["metadata"]!.AsObject());
         });
         return changed ?? Store.Create(collection, body);
+    }
+
+    /// <summary>As if another manager owned everything that is there: an apply removes nothing.</summary>
+    private static void ApplyMetadata(JsonObject old, JsonObject applied)
+    {
+        foreach (var field in new[] { "labels", "annotations" })
+        {
+            foreach (var (name, value) in applied[field] as JsonObject ?? [])
+                (old[field] ??= new JsonObject())[name] = value?.DeepClone();
+        }
+
+        var added = (applied["ownerReferences"] as JsonArray ?? []).Select(owner => owner!.AsObject()).ToList();
+        var kept = (old["ownerReferences"] as JsonArray ?? []).Select(owner => owner!.AsObject()).Where(owner => added.All(other => (string?)other["uid"] != (string?)owner["uid"]));
+        var owners = kept.Concat(added).Select(owner => owner.DeepClone()).ToArray();
+        if (owners.Count(owner => (bool?)owner["controller"] == true) > 1)
+            throw new RefusedException(422, "Invalid", "metadata.ownerReferences: Invalid value: Only one reference can have Controller set to true");
+        if (owners.Length > 0)
+            old["ownerReferences"] = new JsonArray(owners);
+    }
+
+    private JsonObject? Merge(string collection, string ns, string name, JsonObject patch) => Store.Update(collection, ns, name, o =>
+    {
+        CheckVersion(o, patch);
+        MergeInto(o, patch);
+    });
+
+    private static void MergeInto(JsonObject target, JsonObject patch)
+    {
+        foreach (var (name, value) in patch)
+        {
+            if (value is JsonObject inner && target[name] is JsonObject old)
+                MergeInto(old, inner);
+            else if (value is null)
+                target.Remove(name);
+            else
+                target[name] = value.DeepClone();
+        }
     }
 
     private static void CheckVersion(JsonObject old, JsonObject body)

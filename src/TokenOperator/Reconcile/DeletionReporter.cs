@@ -1,0 +1,57 @@
+using KubeRuntime;
+using KubeRuntime.Controllers;
+using KubeRuntime.Events;
+using Microsoft.Extensions.Logging;
+using TokenOperator.Api;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Publishing;
+
+namespace TokenOperator.Reconcile;
+
+/// <summary>
+/// Says in the status of an OAuthToken that is being deleted what it waits for, because a namespace that is being deleted accepts no events. After
+/// <paramref name="limit"/>, it lets the object go and keeps the row, so that the namespace can end.
+/// </summary>
+public sealed partial class DeletionReporter(StatusPublisher statuses, EventPublisher events, TimeSpan limit, TimeProvider time, ILogger<DeletionReporter> logger)
+{
+    /// <summary>The row may be deleted only after the provider has answered.</summary>
+    public async Task<ReconciliationResult<V1Alpha1OAuthToken>> WaitAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        await ReportAsync(entity, new Problem(Reasons.Deleting, ConditionMessages.WaitsForRevocation(request)), cancellationToken);
+        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, ReconcilePolicy.MaxRefreshDuration);
+    }
+
+    /// <summary>The policy could not be carried out.</summary>
+    /// <param name="entity">The object.</param>
+    /// <param name="request">What it asked for.</param>
+    /// <param name="cause">Why, in a sentence.</param>
+    /// <param name="retry">When to try again.</param>
+    /// <param name="cancellationToken">Cancels the write of the status.</param>
+    public async Task<ReconciliationResult<V1Alpha1OAuthToken>> FailAsync(
+        V1Alpha1OAuthToken entity, TokenRequest request, string cause, TimeSpan retry, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        ArgumentNullException.ThrowIfNull(request);
+        var now = time.GetUtcNow();
+        var deletedAt = entity.Metadata.DeletionTimestamp is { } deleted ? new DateTimeOffset(deleted.ToUniversalTime()) : now;
+        var policy = entity.Spec.DeletionPolicy ?? "";
+        if (ReconcilePolicy.IsCleanupOver(deletedAt, limit, now))
+        {
+            LogAbandoned(request.Owner, policy, limit, request.Key.Provider, request.Key.Account, cause);
+            events.Publish(entity, Reasons.CleanupAbandoned, ConditionMessages.CleanupAbandoned(request, policy, cause));
+            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+        }
+
+        var message = ConditionMessages.CleanupFailed(request, policy, cause, Timestamps.Format(deletedAt + limit));
+        await ReportAsync(entity, new Problem(Reasons.CleanupFailed, message), cancellationToken);
+        var left = deletedAt + limit - now;
+        return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, requeueAfter: retry < left ? retry : left);
+    }
+
+    private Task<StatusWrite> ReportAsync(V1Alpha1OAuthToken entity, Problem problem, CancellationToken cancellationToken) =>
+        statuses.PublishAsync(entity, StatusBuilder.Delete(entity.Status, problem, entity.Metadata.Generation, time.GetUtcNow()), cancellationToken);
+
+    [LoggerMessage(241, LogLevel.Warning, "OAuthToken {Owner} is deleted although its deletionPolicy {Policy} could not be carried out within {Limit}. The row of {Provider}/{Account} is kept, and its grant may still be valid at the provider: {Cause}")]
+    private partial void LogAbandoned(NamespacedName owner, string policy, TimeSpan limit, string provider, string account, string cause);
+}
