@@ -31,7 +31,7 @@ public static class ConditionMessages
 
     /// <summary>The account granted fewer scopes than the spec requests.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
-        $"The account {request.Key} has not granted {string.Join(", ", missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
+        $"The account {request.Key} has not granted {DisplayText.List(missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
 
     /// <summary>The seed names another client than <c>spec.clientSecretRef</c>.</summary>
     public static string SeedOfAnotherClient(TokenRequest request, string seedClient, string client) =>
