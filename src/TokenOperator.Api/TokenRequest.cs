@@ -106,6 +106,8 @@ public sealed partial record TokenRequest
         : spec.SeedSecretRef is { Name: null or "" } ? "spec.seedSecretRef.name is empty; expected the name of the Secret with the token file."
         : spec.Identity is { } identity && (string.IsNullOrWhiteSpace(identity) || identity.Length > Core.Tokens.Identity.MaxLength || !DisplayText.IsPrintable(identity))
             ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as in the provider's id_token."
+        : spec.Scopes?.FirstOrDefault(scope => !ScopeToken().IsMatch(scope ?? "")) is { } scope
+            ? $"spec.scopes has \"{Shown(scope)}\"; expected the name of one scope, without spaces, quotation marks, backslashes and control characters."
         : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
         ?? (spec.DeletionPolicy is null or "Retain" or "Delete" or "Revoke"
             ? null
@@ -144,6 +146,10 @@ public sealed partial record TokenRequest
 
     [GeneratedRegex(@"\A([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\z", RegexOptions.CultureInvariant)]
     private static partial Regex QualifiedName();
+
+    // RFC 6749 section 3.3, as the CRD has it.
+    [GeneratedRegex(@"\A[\x21\x23-\x5b\x5d-\x7e]{1,512}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex ScopeToken();
 
     [GeneratedRegex(@"\A([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\z", RegexOptions.CultureInvariant)]
     private static partial Regex LabelValue();

@@ -3,6 +3,7 @@ using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using KubeRuntime;
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace KubectlOAuthToken.Doctor;
@@ -27,11 +28,17 @@ internal static class OperatorChecks
     {
         var account = new NamespacedName(context.Install.Namespace, context.Install.ServiceAccount);
         var ns = context.Cluster.Namespace;
+        if (!context.Install.Serves(ns))
+            return [NotServed(context.Install, ns)];
         var missing = await AccessReview.MissingAsync(context.Cluster, account, ns, Needed, cancellationToken);
         return missing.Count == 0
             ? [CheckResult.Ok($"The ServiceAccount {account} has the rights that the operator needs in {ns}.")]
             : [CheckResult.Fail($"The ServiceAccount {account} cannot {string.Join(", ", missing)} in {ns}. Run: kubectl apply -k config/rbac (for an operator of some namespaces only, see docs/install.md).")];
     }
+
+    /// <summary>The operator needs no rights in a namespace that it does not serve.</summary>
+    internal static CheckResult NotServed(OperatorInstall install, string ns) => CheckResult.Warning(
+        $"The operator does not serve {ns}, so it needs no rights there. It serves {DisplayText.List(install.Namespaces)}. To add the namespace, see docs/install.md, \"For some namespaces only\".");
 
     public static async Task<IReadOnlyList<CheckResult>> PodsAsync(DoctorContext context, CancellationToken cancellationToken) =>
         [Pods((await OperatorPods.FindAsync(context.Cluster, context.Install, cancellationToken)).Pods, context.Install)];
@@ -42,9 +49,10 @@ internal static class OperatorChecks
         if (pods.Count == 0)
             return CheckResult.Fail($"The namespace {install.Namespace} has no operator pods. Check the Deployment: kubectl describe deployment {install.Deployment} -n {install.Namespace}. If the operator runs in another namespace, name it with --operator-namespace.");
         var ready = pods.Count(IsReady);
-        var problems = pods.Where(pod => !IsReady(pod)).Select(pod => $"{pod.Metadata.Name}: {Problem(pod)}").ToList();
+        var waiting = pods.Where(pod => !IsReady(pod)).ToList();
+        var problems = waiting.Select(pod => $"{pod.Metadata.Name}: {Problem(pod)}");
         return ready == pods.Count ? CheckResult.Ok($"{ready} of {pods.Count} pods are ready.")
-            : new CheckResult(ready > 0 ? Health.Warning : Health.Critical, $"{ready} of {pods.Count} pods are ready ({string.Join("; ", problems)}). Run: kubectl logs -n {install.Namespace} deployment/{install.Deployment} --previous");
+            : new CheckResult(ready > 0 ? Health.Warning : Health.Critical, $"{ready} of {pods.Count} pods are ready ({string.Join("; ", problems)}). Run: {NextStep(waiting[0])}");
     }
 
     public static async Task<IReadOnlyList<CheckResult>> LeaderAsync(DoctorContext context, CancellationToken cancellationToken) => context.Install.Lease is { } lease
@@ -76,7 +84,18 @@ internal static class OperatorChecks
 
     private static bool IsReady(V1Pod pod) => pod.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true;
 
+    /// <summary>The command that shows why a pod is not ready. A container that never ran has no log, and only one that ran before has a previous log.</summary>
+    private static string NextStep(V1Pod pod)
+    {
+        var container = pod.Status?.ContainerStatuses?.FirstOrDefault();
+        var where = $"-n {pod.Metadata.NamespaceProperty} {pod.Metadata.Name}";
+        return container is { RestartCount: > 0 } || container?.LastState?.Terminated is not null ? $"kubectl logs {where} --previous"
+            : container?.State is { Running: not null } or { Terminated: not null } ? $"kubectl logs {where}"
+            : $"kubectl describe pod {where}";
+    }
+
     private static string Problem(V1Pod pod) =>
         pod.Status?.ContainerStatuses?.Select(container => container.State?.Waiting?.Reason ?? container.State?.Terminated?.Reason).FirstOrDefault(reason => reason is not null)
+        ?? pod.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: "PodScheduled", Status: "False" })?.Reason
         ?? pod.Status?.Phase ?? "not started";
 }

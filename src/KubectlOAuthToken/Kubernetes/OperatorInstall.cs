@@ -29,6 +29,12 @@ internal sealed record OperatorInstall(string Namespace)
     /// <summary>The Secret with the encryption keys; null if the pods mount none.</summary>
     public string? KeySecret { get; init; } = "token-operator-keys";
 
+    /// <summary>The namespaces that the operator serves; empty for all.</summary>
+    public IReadOnlyList<string> Namespaces { get; init; } = [];
+
+    /// <summary>Whether the operator serves the namespace <paramref name="ns"/>.</summary>
+    public bool Serves(string ns) => Namespaces.Count == 0 || Namespaces.Contains(ns);
+
     /// <summary>Looks for the operator's Deployment in the namespace <paramref name="ns"/>.</summary>
     public static async Task<OperatorInstall> FindAsync(Cluster cluster, string ns, CancellationToken cancellationToken)
     {
@@ -58,6 +64,7 @@ internal sealed record OperatorInstall(string Namespace)
             ServiceAccount = pod.ServiceAccountName ?? "default",
             Lease = string.Equals(Setting("LeaderElection__Enabled"), "false", StringComparison.OrdinalIgnoreCase) ? null
                 : new(Setting("LeaderElection__LeaseNamespace") ?? ns, Setting("LeaderElection__LeaseName") ?? DefaultName),
+            Namespaces = Setting("Namespaces")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
             KeySecret = (pod.Volumes ?? []).FirstOrDefault(one => one.Name == volume)?.Secret?.SecretName,
         };
     }

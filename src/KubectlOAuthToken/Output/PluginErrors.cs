@@ -5,6 +5,7 @@ using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Settings;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken.Output;
 
@@ -33,7 +34,9 @@ internal static class PluginErrors
         catch (Exception e) when (IsExpected(e))
         {
             var (message, code) = Explain(e);
-            await Console.Error.WriteLineAsync($"kubectl oauthtoken: {message}");
+            // Only errors in settings have several lines, one for each.
+            var lines = e is InvalidSettingException { Errors: var errors } ? errors : [message];
+            await Console.Error.WriteLineAsync($"kubectl oauthtoken: {string.Join('\n', lines.Select(DisplayText.Line))}");
             return code;
         }
     }

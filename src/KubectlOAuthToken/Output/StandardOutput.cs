@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken.Output;
 
@@ -19,7 +20,7 @@ internal static class StandardOutput
         var output = new FileStream(new SafeFileHandle(FileDescriptor, ownsHandle: false), FileAccess.Write, bufferSize: 0);
         // A FileStream tracks its own position in a file, so it would overwrite what other processes append.
         if (!output.CanSeek)
-            Console.SetOut(new StreamWriter(output) { AutoFlush = true });
+            Console.SetOut(new PrintableWriter(new StreamWriter(output) { AutoFlush = true }, isTerminal: false));
     }
 
     /// <summary>Whether <paramref name="e"/> means that the reader has closed the pipe (EPIPE).</summary>

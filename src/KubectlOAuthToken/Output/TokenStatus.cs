@@ -20,6 +20,12 @@ public sealed record TokenStatus
     /// <summary>A reason that only the plugin reports: the object is being deleted, and the operator has not said what that waits for.</summary>
     internal const string BeingDeleted = nameof(BeingDeleted);
 
+    /// <summary>The API conventions limit a reason to 1024 characters. No reason of the operator has more than 32.</summary>
+    private const int MaxReasonLength = 128;
+
+    private const int MaxNameLength = 253;
+    private const int MaxTimeLength = 40;
+
     /// <summary>Longer than a due refresh takes to appear in the status.</summary>
     private static readonly TimeSpan RefreshGrace = TimeSpan.FromMinutes(5);
 
@@ -92,16 +98,19 @@ public sealed record TokenStatus
             Ready = ready,
             NeedsHuman = needsHuman,
             Persisted = status.Find(ConditionTypes.Persisted)?.IsTrue == true,
-            Reason = reason,
-            Message = DisplayText.Of(message, 2000),
-            NextStep = NextStepCommand.For(reason, token, needsHuman) is { } step ? DisplayText.Of(step, 1000) : null,
-            ExpiresAt = status.ExpiresAt,
-            LastRefreshTime = status.LastRefreshTime,
-            NextRefreshTime = status.NextRefreshTime,
+            Reason = DisplayText.Of(reason, MaxReasonLength),
+            Message = DisplayText.Line(message),
+            NextStep = NextStepCommand.For(reason, token, needsHuman) is { } step ? DisplayText.Line(step) : null,
+            ExpiresAt = Time(status.ExpiresAt),
+            LastRefreshTime = Time(status.LastRefreshTime),
+            NextRefreshTime = Time(status.NextRefreshTime),
             Failures = status.Failures ?? 0,
-            SecretName = TokenRequest.SecretNameOf(token),
+            SecretName = DisplayText.Of(TokenRequest.SecretNameOf(token), MaxNameLength),
         };
     }
+
+    // Whoever may write a status can write anything there.
+    private static string? Time(string? time) => time is null ? null : DisplayText.Of(time, MaxTimeLength);
 
     /// <summary>The statuses of <paramref name="tokens"/>, sorted by namespace and name.</summary>
     internal static IReadOnlyList<TokenStatus> Sorted(IEnumerable<V1Alpha1OAuthToken> tokens, DateTimeOffset now) =>

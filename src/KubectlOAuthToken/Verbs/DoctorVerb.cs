@@ -4,6 +4,7 @@ using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using KubeRuntime.Client;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken.Verbs;
 
@@ -64,7 +65,7 @@ internal static class DoctorVerb
             foreach (var result in await TryAsync(doctor, run, cancellationToken))
             {
                 worst = result.Health > worst ? result.Health : worst;
-                Console.Out.WriteLine($"{context.Style.Tone(result.Health, Word(result.Health).PadRight(4))}   {name,-17}   {result.Text}");
+                Console.Out.WriteLine($"{context.Style.Tone(result.Health, Word(result.Health).PadRight(4))}   {name,-17}   {DisplayText.Line(result.Text)}");
             }
         }
 

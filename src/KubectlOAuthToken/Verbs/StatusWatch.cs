@@ -4,6 +4,7 @@ using KubectlOAuthToken.Output;
 using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken.Verbs;
 
@@ -14,7 +15,6 @@ namespace KubectlOAuthToken.Verbs;
 /// <param name="format">One of <see cref="StatusPage.Formats"/>.</param>
 internal sealed class StatusWatch(VerbContext context, string? name, string ns, string format)
 {
-    private const string ClearScreen = "\e[H\e[2J\e[3J";
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxWatch = TimeSpan.FromMinutes(5);
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
@@ -104,7 +104,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
         var items = TokenStatus.Sorted(_seen.Values, now);
         if (!Console.IsOutputRedirected)
         {
-            Console.Out.WriteLine(ClearScreen + StatusPage.Render(format, items, ns.Length == 0, style, now));
+            Console.Out.WriteLine(PrintableWriter.ClearScreen + StatusPage.Render(format, items, ns.Length == 0, style, now));
             _begun = true;
             return;
         }

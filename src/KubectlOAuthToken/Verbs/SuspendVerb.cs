@@ -35,7 +35,7 @@ internal static class SuspendVerb
         }
 
         await cluster.PatchAsync(name, new JsonObject { ["spec"] = new JsonObject { ["suspend"] = suspend } }, cancellationToken);
-        var expiry = token.Status?.ExpiresAt is { } end ? $"at {end} ({StatusPage.Ago(end, context.Now)})" : "at its expiry time";
+        var expiry = TokenStatus.From(token, context.Now).ExpiresAt is { } end ? $"at {end} ({StatusPage.Ago(end, context.Now)})" : "at its expiry time";
         Console.Out.WriteLine(suspend
             ? $"Suspended {ns}/{name}. The operator no longer refreshes the token, which expires {expiry}. To resume it, run: kubectl oauthtoken resume {name} -n {ns}"
             : $"Resumed {ns}/{name}. To see its status, run: kubectl oauthtoken status {name} -n {ns}");

@@ -1,3 +1,5 @@
+using TokenOperator.Core.Text;
+
 namespace TokenOperator.Core.Cli;
 
 /// <summary>Tables on standard output, in the format of kubectl.</summary>
@@ -10,9 +12,10 @@ public static class Table
             Console.Out.WriteLine(line);
     }
 
-    /// <summary>The lines of the table. <paramref name="paint"/> (row, column, padded cell) can add color to each cell.</summary>
-    public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows, Func<int, int, string, string> paint)
+    /// <summary>The lines of the table. <paramref name="paint"/> (row, column, padded cell) can add color to each cell. No cell breaks its line.</summary>
+    public static IEnumerable<string> Lines(IReadOnlyList<string[]> cells, Func<int, int, string, string> paint)
     {
+        var rows = cells.Select(row => Array.ConvertAll(row, DisplayText.Line)).ToList();
         var last = rows[0].Length - 1;
         var widths = Enumerable.Range(0, last + 1).Select(column => rows.Max(row => row[column].Length)).ToArray();
         return rows.Select((row, line) => string.Join("   ", row.Select((cell, column) => paint(line, column, column == last ? cell : cell.PadRight(widths[column])))).TrimEnd());

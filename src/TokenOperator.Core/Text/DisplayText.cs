@@ -6,8 +6,14 @@ namespace TokenOperator.Core.Text;
 /// <summary>Text that someone wrote, made safe for a message that someone else reads. Every rule about printable characters is here.</summary>
 public static class DisplayText
 {
+    /// <summary>The maximum length of a message, in characters. The longest that the operator writes itself are a third of it.</summary>
+    public const int MaxMessageLength = 2000;
+
     private const int MaxListed = 10;
     private const int MaxItemLength = 100;
+
+    /// <summary>A message for people in one line: a condition, an event, a line of output. Every message passes here before it leaves the program, whoever wrote it.</summary>
+    public static string Line(string text) => Of(text, MaxMessageLength);
 
     /// <summary>At most <paramref name="maxLength"/> characters of <paramref name="text"/>, with <c>?</c> for each character that is not printable.</summary>
     public static string Of(string text, int maxLength)

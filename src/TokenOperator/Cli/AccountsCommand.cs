@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 
@@ -49,7 +50,7 @@ public static class AccountsCommand
             return ExitCodes.NotFound;
         }
 
-        Console.Out.WriteLine($"Namespaces that may use {key}: {Names(changed.Namespaces)}. Denied: {Names(changed.DeniedNamespaces)}.");
+        Console.Out.WriteLine(DisplayText.Line($"Namespaces that may use {key}: {Names(changed.Namespaces)}. Denied: {Names(changed.DeniedNamespaces)}."));
         return ExitCodes.Ok;
     }
 

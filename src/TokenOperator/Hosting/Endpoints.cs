@@ -27,6 +27,9 @@ public static class Endpoints
         if (settings.SelfService.PublicUrl is not null)
             Take(sockets, settings, "SelfService__Port", settings.SelfService.Port);
         builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = endpoint => sockets[endpoint]);
+        // The image of ASP.NET sets ASPNETCORE_HTTP_PORTS. Kestrel would warn at each start that it does not use these addresses.
+        foreach (var key in new[] { WebHostDefaults.ServerUrlsKey, WebHostDefaults.HttpPortsKey, WebHostDefaults.HttpsPortsKey })
+            builder.WebHost.UseSetting(key, "");
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -1,7 +1,9 @@
 using KubeRuntime.Observability;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using TokenOperator.Core.Cli;
 using TokenOperator.Core.Settings;
 using TokenOperator.Monitoring;
 
@@ -10,6 +12,8 @@ namespace TokenOperator.Hosting;
 /// <summary>Exports metrics at <c>/metrics</c>, and metrics and traces by OTLP when a setting names the address.</summary>
 public static class Telemetry
 {
+    private const string ServiceName = "token-operator";
+
     private static readonly Setting<string?> OtlpEndpoint = Setting.Text(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "Also sends the metrics to this address by OTLP, and traces of Postgres and HTTP ([monitoring.md](monitoring.md)). The related settings of the OpenTelemetry specification also work.",
@@ -23,7 +27,10 @@ public static class Telemetry
     {
         var isExported = !reader.IsAbsent(OtlpEndpoint);
         services.AddSingleton<OAuthTokenMetrics>();
-        var telemetry = services.AddOpenTelemetry().WithMetrics(metrics =>
+        // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last, so they override the name.
+        var telemetry = services.AddOpenTelemetry().ConfigureResource(resource => resource
+            .Clear().AddService(ServiceName, serviceVersion: BuildInfo.Version, serviceInstanceId: Environment.MachineName)
+            .AddTelemetrySdk().AddEnvironmentVariableDetector()).WithMetrics(metrics =>
         {
             metrics.AddMeter("TokenOperator.*", RuntimeMetrics.MeterName).AddPrometheusExporter(exporter =>
             {

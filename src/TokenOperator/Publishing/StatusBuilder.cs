@@ -1,5 +1,6 @@
 // From the desired state to the status that users see. Pure: values in, value out.
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
@@ -47,7 +48,7 @@ public static class StatusBuilder
                 Type = type,
                 Status = status,
                 Reason = reason,
-                Message = message,
+                Message = DisplayText.Line(message),
                 ObservedGeneration = input.Generation,
                 LastTransitionTime = old?.Status == status ? old.LastTransitionTime : Timestamps.Format(now),
             };
@@ -89,7 +90,7 @@ public static class StatusBuilder
                 {
                     Status = "False",
                     Reason = stalled?.Reason ?? Reasons.TokenExpired,
-                    Message = stalled?.Message ?? Expired(status.SecretName, status.ExpiresAt, cause),
+                    Message = DisplayText.Line(stalled?.Message ?? Expired(status.SecretName, status.ExpiresAt, cause)),
                     LastTransitionTime = Timestamps.Format(now),
                 }),
             ],

@@ -1,5 +1,6 @@
 using KubeRuntime.Events;
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Publishing;
@@ -39,6 +40,6 @@ public static class OAuthTokenEvents
     {
         ArgumentNullException.ThrowIfNull(events);
         var info = ReasonInfo.Of(reason);
-        events.Publish(entity, info.EventType, reason, info.EventAction, note);
+        events.Publish(entity, info.EventType, reason, info.EventAction, DisplayText.Line(note));
     }
 }

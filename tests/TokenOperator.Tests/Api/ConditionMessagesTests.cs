@@ -1,5 +1,6 @@
 using KubeRuntime;
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Tests.Api;
@@ -13,6 +14,15 @@ public sealed class ConditionMessagesTests
         Client = new SecretKey("mail", "client", "client.json"),
         SecretName = "marcus-gmail-token",
     };
+
+    [Fact]
+    public void Many_scopes_in_a_message_are_counted_so_that_the_remedy_stays_visible()
+    {
+        var message = ConditionMessages.ScopesMissing(Request, Enumerable.Range(0, 100).Select(i => $"scope{i}{new string('x', 500)}"));
+
+        message.Length.Should().BeLessThan(DisplayText.MaxMessageLength);
+        message.Should().Contain(" and 90 more. ").And.Contain("kubectl oauthtoken authorize marcus-gmail -n mail");
+    }
 
     [Fact]
     public void Every_kind_of_failure_has_its_own_message_and_only_a_temporary_one_says_that_the_operator_retries()

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using k8s.Models;
 using TokenOperator.Api;
 using YamlDotNet.Serialization;
@@ -45,6 +47,45 @@ public sealed class CustomResourceDefinitionTests
         File.ReadAllText(Repository.File("config/crds/tokenoperator.dev_oauthtokens.yaml"))
             .Split('\n').Where(line => !line.TrimStart().StartsWith('#')).Should().NotContain(line => line.Contains("x-kubernetes-validations"));
 
+    /// <summary>The texts of a spec, except labels and annotations of users, whose names are fields.</summary>
+    public static TheoryData<string> SpecTexts => [.. Texts().Select(text => text.Path)];
+
+    [Theory]
+    [MemberData(nameof(SpecTexts))]
+    public void A_text_of_a_spec_is_bounded_and_holds_nothing_that_acts_on_a_reader(string path)
+    {
+        var field = Texts().Single(text => text.Path == path).Field;
+        if (field.ContainsKey("enum"))
+            return;
+        int.Parse((string)field["maxLength"], CultureInfo.InvariantCulture).Should().BeLessThanOrEqualTo(512);
+        foreach (var acting in new[] { "\e]52;c;aGk=\a", "\e[31m", "a\nNext: b", "a\rb", "\u009b31m", "\u202eb", "\u2066b", "\u200bb", "\u2028b", "\ufeffb", "\u007fb" })
+            Regex.IsMatch($"a{acting}", (string)field["pattern"]).Should().BeFalse();
+    }
+
+    [Fact]
+    public void Every_list_of_a_spec_is_bounded() =>
+        Walk(At(Schema, "properties", "spec", "properties"), ".spec").Where(f => (string)f.Field["type"] == "array").Should().OnlyContain(f => f.Field.ContainsKey("maxItems"));
+
+    [Theory]
+    [InlineData(".spec.scopes", "https://www.googleapis.com/auth/gmail.send")]
+    [InlineData(".spec.scopes", "urn:x:y#z%20")]
+    [InlineData(".spec.account", "Zoë 東京")]
+    [InlineData(".spec.identity", "marcus@example.com")]
+    [InlineData(".spec.refreshBefore", "1h30m")]
+    [InlineData(".spec.clientSecretRef.name", "google.client-1")]
+    [InlineData(".spec.clientSecretRef.key", "credentials.json")]
+    public void A_usual_value_is_allowed(string path, string value) =>
+        Regex.IsMatch(value, (string)Texts().Single(text => text.Path == path).Field["pattern"]).Should().BeTrue();
+
+    [Fact]
+    public void A_reason_in_a_status_is_one_word()
+    {
+        var reason = At(Schema, "properties", "status", "properties", "conditions", "items", "properties", "reason");
+        ReasonInfo.All.Should().OnlyContain(info => Regex.IsMatch(info.Name, (string)reason["pattern"]));
+        foreach (var acting in new[] { "Ready\nNext: x", "\e]52;c;aGk=\a", "a b", "" })
+            Regex.IsMatch(acting, (string)reason["pattern"]).Should().BeFalse();
+    }
+
     [Fact]
     public void The_columns_are_as_specified_and_no_time_in_the_future_has_the_type_date()
     {
@@ -64,6 +105,10 @@ public sealed class CustomResourceDefinitionTests
         var required = (List<object>)At(Schema, "properties", "status", "properties", "conditions", "items")["required"];
         condition.Keys.Should().BeEquivalentTo(required, "the API server refuses a default that its own schema does not allow");
     }
+
+    private static IEnumerable<(string Path, Dictionary<object, object> Field)> Texts() => Walk(At(Schema, "properties", "spec", "properties"), ".spec")
+        .Select(f => f.Field.TryGetValue("items", out var items) ? (f.Path, (Dictionary<object, object>)items) : f)
+        .Where(f => (string)f.Item2["type"] == "string");
 
     private static void Compare(Dictionary<object, object> schema, Type type, string path)
     {

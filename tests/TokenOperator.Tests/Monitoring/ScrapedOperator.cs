@@ -59,10 +59,13 @@ internal sealed class ScrapedOperator : IAsyncDisposable
     }
 
     /// <summary>The samples of the OAuthTokens, one to a line.</summary>
-    public async Task<IReadOnlyList<string>> ScrapeAsync()
+    public Task<IReadOnlyList<string>> ScrapeAsync() => ScrapeAsync("tokenoperator_oauthtoken_");
+
+    /// <summary>The samples whose lines start with <paramref name="start"/>.</summary>
+    public async Task<IReadOnlyList<string>> ScrapeAsync(string start)
     {
         var text = await _http.GetStringAsync(new Uri($"{_app.Urls.Single()}/metrics"));
-        return [.. text.Split('\n').Where(line => line.StartsWith("tokenoperator_oauthtoken_", StringComparison.Ordinal))];
+        return [.. text.Split('\n').Where(line => line.StartsWith(start, StringComparison.Ordinal))];
     }
 
     public async ValueTask DisposeAsync()

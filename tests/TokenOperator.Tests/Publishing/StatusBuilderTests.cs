@@ -1,5 +1,6 @@
 using KubeRuntime;
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
@@ -164,6 +165,19 @@ public sealed class StatusBuilderTests
         var second = StatusBuilder.Build(first, StatusInput(Account(Failure(FailureKind.RateLimited)), Outage), Now.AddMinutes(1));
         second.Find(ConditionTypes.Ready)!.LastTransitionTime.Should().Be("2026-05-01T12:00:00Z");
         second.Find(ConditionTypes.Refreshed)!.LastTransitionTime.Should().Be("2026-05-01T12:01:00Z");
+    }
+
+    [Theory]
+    [InlineData("a\e]52;c;aGk=\ab\nNext: c\u202ed", "a?]52;c;aGk=?b?Next: c?d")]
+    [InlineData("50 KB", null)]
+    public void No_condition_holds_text_that_acts_on_the_reader_or_is_too_long(string text, string? expected)
+    {
+        var message = expected is null ? new string('x', 50_000) : text;
+
+        var status = StatusBuilder.Build(null, StatusInput(Account(Failure(FailureKind.ProviderUnavailable)), Outage with { Message = message }, SecretOutcome.Missing), Now);
+
+        foreach (var type in new[] { ConditionTypes.Ready, ConditionTypes.Refreshed, ConditionTypes.Reconciling })
+            status.Find(type)!.Message.Should().Contain(expected ?? "xxx...").And.Match(shown => ((string)shown).Length <= DisplayText.MaxMessageLength + 3);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using KubeRuntime;
 using TokenOperator.Api;
+using TokenOperator.Core.Cli;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
@@ -18,6 +19,10 @@ public sealed class DisplayTextTests
 
     [Fact]
     public void A_long_text_is_cut_and_unprintable_characters_are_replaced() => DisplayText.Of("a\u202Eb\nc🔑d", 6).Should().Be("a?b?c\uFFFD...");
+
+    [Fact]
+    public void A_cell_of_a_table_stays_in_its_line_and_its_column() =>
+        Table.Lines([["ACCOUNT", "REASON"], ["a\nb\e[31m", "c\u202ed"]], (_, _, cell) => cell).Should().Equal("ACCOUNT    REASON", "a?b?[31m   c?d");
 
     [Theory]
     [InlineData(0, "no keys")]
