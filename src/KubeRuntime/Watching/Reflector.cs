@@ -34,7 +34,7 @@ internal sealed partial class Reflector<TResource, TItem>(
 
     private int _failures;
     private long? _failedAt;
-    private string _version = "0";
+    private string _version = "";
     private bool _mustList = true;
     private long _listedAt;
 
@@ -92,14 +92,11 @@ internal sealed partial class Reflector<TResource, TItem>(
         var (items, skipped) = (new List<TItem>(), new List<NamespacedName>());
         var listed = await client.ListAsync<TResource>(
             scope,
-            _version,
-            page =>
+            resource =>
             {
-                foreach (var resource in page)
-                {
-                    if (Project(resource) is { } item)
-                        items.Add(item);
-                }
+                // What has not changed is kept as it is, so that a relist needs no second copy of everything.
+                if ((cache.Unchanged(resource.Key(), resource.Metadata.ResourceVersion) ?? Project(resource)) is { } item)
+                    items.Add(item);
             },
             key =>
             {
@@ -202,7 +199,6 @@ internal sealed partial class Reflector<TResource, TItem>(
         if (e.IsExpired || e.IsResourceVersionTooLarge)
         {
             _mustList = true;
-            _version = "";
         }
         else if ((int)e.StatusCode is >= 400 and < 500 && e.StatusCode != HttpStatusCode.TooManyRequests)
         {
