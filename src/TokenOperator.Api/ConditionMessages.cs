@@ -30,6 +30,11 @@ public static class ConditionMessages
         $"Namespace {request.Owner.Namespace} may not use the account {request.Key}. An administrator can allow it: "
         + $"token-operator accounts allow {Word(request.Key.Provider)} {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
 
+    /// <summary>The namespace has as many accounts as it may have.</summary>
+    public static string QuotaExceeded(string ns, long count, int max) =>
+        $"Namespace {ns} has {count} accounts, and the operator's setting MaxAccountsPerNamespace allows {max}, so the seed is not imported. An administrator can raise the setting. "
+        + "To remove an account that nobody needs, create its OAuthToken again with deletionPolicy Delete, and delete it.";
+
     /// <summary>The account granted fewer scopes than the spec requests.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
         $"The account {request.Key} has not granted {DisplayText.List(missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using KubeRuntime.Client;
 
 namespace TokenOperator.Api;
 
@@ -9,5 +8,4 @@ namespace TokenOperator.Api;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(V1Alpha1OAuthToken))]
-[JsonSerializable(typeof(ResourceList<V1Alpha1OAuthToken>))]
 public sealed partial class OAuthTokenJson : JsonSerializerContext;

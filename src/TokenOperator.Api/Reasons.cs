@@ -29,6 +29,7 @@ public static class Reasons
     public const string SecretConflict = nameof(SecretConflict);
     public const string SecretWriteFailed = nameof(SecretWriteFailed);
     public const string AccountNotAllowed = nameof(AccountNotAllowed);
+    public const string QuotaExceeded = nameof(QuotaExceeded);
     public const string UnknownProvider = nameof(UnknownProvider);
     public const string InvalidSpec = nameof(InvalidSpec);
     public const string TokenExpired = nameof(TokenExpired);
@@ -251,6 +252,9 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         {
             KeepsReady = false,
         },
+        new(Reasons.QuotaExceeded, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.FixThenRefresh,
+            "The namespace has as many accounts as the setting `MaxAccountsPerNamespace` allows, so no other seed is imported. Accounts whose OAuthTokens were deleted with `deletionPolicy: Retain` count.",
+            "Raise the setting, or remove accounts that nobody needs: create their OAuthTokens again with `deletionPolicy: Delete`, and delete them."),
         new(Reasons.UnknownProvider, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "`spec.provider` does not name a known provider.",
             "Correct the name.")

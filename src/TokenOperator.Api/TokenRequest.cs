@@ -12,6 +12,15 @@ public sealed partial record TokenRequest
     /// <summary>The maximum length of an account's name, in characters.</summary>
     public const int MaxAccountLength = 256;
 
+    /// <summary>The maximum number of labels in a template, and of annotations.</summary>
+    public const int MaxTemplateEntries = 32;
+
+    /// <summary>The maximum length of an annotation in a template, in characters.</summary>
+    public const int MaxAnnotationLength = 1024;
+
+    private const int MaxNameLength = 317;
+    private const int MaxLabelLength = 63;
+    private const int MaxRequestLength = 256;
     private const int MaxProviderLength = 63;
 
     /// <summary>The OAuthToken.</summary>
@@ -93,6 +102,46 @@ public sealed partial record TokenRequest
     public static string SecretNameOf(V1Alpha1OAuthToken entity) =>
         string.IsNullOrEmpty(entity.Spec?.SecretName) ? entity.Metadata.Name : entity.Spec.SecretName;
 
+    /// <summary>
+    /// Removes from an object what the operator does not read, and cuts what is longer than it may be, so that it is still recognized as too long. An
+    /// object can have more than a megabyte, and memory holds all of them. An object that is older than the limits of the CRD can exceed them.
+    /// </summary>
+    public static V1Alpha1OAuthToken Shrink(V1Alpha1OAuthToken entity)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        if (entity.Metadata is { } metadata)
+        {
+            var requested = metadata.Annotations is { } annotations && annotations.TryGetValue(V1Alpha1OAuthToken.RefreshRequestedAnnotation, out var value) ? value : null;
+            metadata.Annotations = requested is null ? null : new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = Cut(requested, MaxRequestLength) };
+            metadata.Labels = null;
+            metadata.OwnerReferences = null;
+            metadata.ManagedFields = null;
+        }
+
+        if (entity.Spec?.SecretTemplate is { } template)
+        {
+            entity.Spec = entity.Spec with
+            {
+                SecretTemplate = new V1Alpha1OAuthToken.Template { Labels = Cut(template.Labels, MaxLabelLength), Annotations = Cut(template.Annotations, MaxAnnotationLength) },
+            };
+        }
+
+        return entity;
+    }
+
+    private static string Cut(string text, int maxLength) => text.Length > maxLength ? text[..maxLength] : text;
+
+    /// <summary>One entry and one character more than allowed show that there were too many.</summary>
+    private static Dictionary<string, string>? Cut(IReadOnlyDictionary<string, string>? entries, int maxLength)
+    {
+        if (entries is null)
+            return null;
+        var kept = new Dictionary<string, string>();
+        foreach (var (name, value) in entries.Take(MaxTemplateEntries + 1))
+            kept[Cut(name, MaxNameLength + 1)] = value is null ? value! : Cut(value, maxLength + 1);
+        return kept;
+    }
+
     private static bool Orphans(V1Alpha1OAuthToken entity) => entity.Spec?.SecretDeletionPolicy == "Orphan";
 
     private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec) =>
@@ -126,6 +175,8 @@ public sealed partial record TokenRequest
     {
         foreach (var (field, entries) in new[] { ("labels", template?.Labels), ("annotations", template?.Annotations) })
         {
+            if (entries?.Count > MaxTemplateEntries)
+                return $"spec.secretTemplate.{field} has more than {MaxTemplateEntries} entries; expected at most {MaxTemplateEntries}.";
             foreach (var (name, value) in entries ?? None)
             {
                 if (name.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal) || name == "app.kubernetes.io/managed-by")
@@ -134,6 +185,8 @@ public sealed partial record TokenRequest
                     return $"spec.secretTemplate.{field} has the name \"{Shown(name)}\"; expected a Kubernetes name such as example.com/team.";
                 if (value is null)
                     return $"spec.secretTemplate.{field}[\"{Shown(name)}\"] has no value; expected text.";
+                if (value.Length > MaxAnnotationLength)
+                    return $"spec.secretTemplate.{field}[\"{Shown(name)}\"] has more than {MaxAnnotationLength} characters; expected at most {MaxAnnotationLength}.";
                 if (field == "labels" && !LabelValue().IsMatch(value))
                     return $"spec.secretTemplate.labels[\"{Shown(name)}\"] is \"{Shown(value)}\"; expected at most 63 letters, digits, '-', '_' or '.'.";
             }

@@ -16,6 +16,12 @@ public interface ITokenStore
     /// <summary>All rows that can be read. The others are logged and left out.</summary>
     Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken);
 
+    /// <summary>As <see cref="ListAsync(CancellationToken)"/>, but only the rows whose key <paramref name="isWanted"/> accepts. Memory holds no other.</summary>
+    Task<IReadOnlyList<AccountRecord>> ListAsync(Func<AccountKey, bool> isWanted, CancellationToken cancellationToken);
+
+    /// <summary>How many rows <paramref name="ns"/> may use.</summary>
+    Task<long> CountAsync(string ns, CancellationToken cancellationToken);
+
     /// <summary>One row, or null.</summary>
     Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken cancellationToken);
 

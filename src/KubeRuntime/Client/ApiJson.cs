@@ -14,7 +14,7 @@ namespace KubeRuntime.Client;
 /// </summary>
 internal sealed class ApiJson
 {
-    /// <param name="types">The source-generated JSON of all other types that are read or written, and of <see cref="ResourceList{T}"/> of those that are listed.</param>
+    /// <param name="types">The source-generated JSON of all other types that are read or written.</param>
     public ApiJson(params IEnumerable<IJsonTypeInfoResolver> types)
     {
         Options = CreateOptions();
@@ -73,8 +73,7 @@ internal sealed class ApiJson
 [JsonSerializable(typeof(V1Lease))]
 [JsonSerializable(typeof(Eventsv1Event))]
 [JsonSerializable(typeof(PartialObjectMetadata))]
-[JsonSerializable(typeof(ResourceList<PartialObjectMetadata>))]
-[JsonSerializable(typeof(ResourceList<JsonElement>))]
+[JsonSerializable(typeof(V1ListMeta))]
 [JsonSerializable(typeof(JsonPatchOperation[]))]
 [JsonSerializable(typeof(List<string>))]
 [JsonSerializable(typeof(JsonObject))]

@@ -24,7 +24,12 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
     public ApiJson Json => json;
 
     /// <summary>Sends a request and reads the whole response within the timeout.</summary>
-    public async Task<T> SendAsync<T>(ApiRequest request, CancellationToken cancellationToken)
+    public Task<T> SendAsync<T>(ApiRequest request, CancellationToken cancellationToken) =>
+        SendAsync(request, async (body, token) => await JsonSerializer.DeserializeAsync(body, json.Info<T>(), token)
+            ?? throw new ApiException(HttpStatusCode.OK, "", $"{request}: the API server returned null"), cancellationToken);
+
+    /// <summary>As <see cref="SendAsync{T}(ApiRequest, CancellationToken)"/>, with a function that reads the body.</summary>
+    public async Task<T> SendAsync<T>(ApiRequest request, Func<Stream, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -36,7 +41,7 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
                 {
                     using var response = await SendOnceAsync(request, both.Token);
                     if (response.IsSuccessStatusCode)
-                        return await ReadAsync<T>(request, response, both.Token);
+                        return await ReadAsync(request, response, read, both.Token);
                     var error = await ReadErrorAsync(request, response, both.Token);
                     if (!IsRetryable(error, attempt))
                         throw error;
@@ -112,13 +117,13 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         }
     }
 
-    private async Task<T> ReadAsync<T>(ApiRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<T> ReadAsync<T>(
+        ApiRequest request, HttpResponseMessage response, Func<Stream, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         try
         {
-            return await JsonSerializer.DeserializeAsync(body, json.Info<T>(), cancellationToken)
-                ?? throw new ApiException(response.StatusCode, "", $"{request}: the API server returned null");
+            return await read(body, cancellationToken);
         }
         catch (Exception e) when (WatchStream.IsUnreadable(e))
         {

@@ -1,5 +1,6 @@
 // Talks to the API server; the only namespace that knows HTTP. A thin layer over the connection that KubernetesClientFactory prepares,
 // for exact control of timeouts, retries and what the server sends.
+using System.Buffers;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -16,13 +17,17 @@ namespace KubeRuntime.Client;
 /// </summary>
 public sealed class ResourceClient
 {
-    private const int PageSize = 500;
+    private const int FirstPageSize = 50;
+    private const int MinPageSize = 5;
+    private const int MaxPageSize = 500;
+    private const long PageBytes = 4 * 1024 * 1024;
+
     private readonly ApiTransport _transport;
     private readonly string _fieldManager;
 
     /// <summary>Creates a client outside the host of an operator. Its requests are not counted in the metrics.</summary>
     /// <param name="connection">The connection to the API server.</param>
-    /// <param name="json">The source-generated JSON of each type that the client reads or writes, and of <see cref="ResourceList{T}"/> of each type that it lists.</param>
+    /// <param name="json">The source-generated JSON of each type that the client reads or writes,</param>
     /// <param name="fieldManager">The field manager of all writes.</param>
     /// <param name="time">The clock for timeouts.</param>
     public ResourceClient(ApiConnection connection, IEnumerable<IJsonTypeInfoResolver> json, string fieldManager, TimeProvider time)
@@ -61,7 +66,7 @@ public sealed class ResourceClient
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var all = new List<T>();
-        await ListAsync<T>(new(kind, ns, labelSelector), "", all.AddRange, skip: null, cancellationToken);
+        await ListAsync<T>(new(kind, ns, labelSelector), all.Add, skip: null, cancellationToken);
         return all;
     }
 
@@ -164,23 +169,21 @@ public sealed class ResourceClient
             cancellationToken);
 
     /// <summary>
-    /// Reads all pages, passes each to <paramref name="page"/> and returns the version of the collection. With version "0" the server
-    /// returns what its cache holds, in one page; with another version, a state that is not older; with "", the current state. The key
-    /// of an object that does not fit its class goes to <paramref name="skip"/>; without that, such an object fails the call.
+    /// Reads the current state page by page, passes each object to <paramref name="item"/>, and returns the version of the collection. Memory
+    /// holds one object at a time. The key of an object that does not fit its class goes to <paramref name="skip"/>; without that, such an
+    /// object fails the call.
     /// </summary>
-    public async Task<string> ListAsync<T>(
-        ResourceScope scope, string resourceVersion, Action<List<T>> page, Action<NamespacedName>? skip, CancellationToken cancellationToken)
+    // A version would make the server answer from its cache, and ignore the limit: with "0" it sends everything in one page.
+    public async Task<string> ListAsync<T>(ResourceScope scope, Action<T> item, Action<NamespacedName>? skip, CancellationToken cancellationToken)
     {
-        // With a limit and a version, the server would read etcd instead of its cache (client-go tools/cache/reflector.go).
-        var limit = resourceVersion is "" or "0" ? $"limit={PageSize}" : "limit=0";
-        var query = $"{limit}{scope.Selector}{(resourceVersion is "" ? "" : $"&resourceVersion={resourceVersion}")}";
+        var (limit, next) = (FirstPageSize, "");
         while (true)
         {
-            var list = await ReadPageAsync<T>(Collection<T>("list", scope, query, list: true), skip, cancellationToken);
-            page(list.Items ?? []);
-            if (string.IsNullOrEmpty(list.Metadata.ContinueProperty))
-                return list.Metadata.ResourceVersion ?? "";
-            query = $"limit={PageSize}{scope.Selector}&continue={Uri.EscapeDataString(list.Metadata.ContinueProperty)}";
+            var page = await ReadPageAsync(Collection<T>("list", scope, $"limit={limit}{scope.Selector}{next}", list: true), item, skip, cancellationToken);
+            if (string.IsNullOrEmpty(page.Metadata.ContinueProperty))
+                return page.Metadata.ResourceVersion ?? "";
+            next = $"&continue={Uri.EscapeDataString(page.Metadata.ContinueProperty)}";
+            limit = PageSizeAfter(page);
         }
     }
 
@@ -196,36 +199,34 @@ public sealed class ResourceClient
             yield return change;
     }
 
-    private async Task<ResourceList<T>> ReadPageAsync<T>(ApiRequest request, Action<NamespacedName>? skip, CancellationToken cancellationToken)
+    /// <summary>Pages of about the same size in bytes: the server ends a page by the number of objects only, and must send it within the timeout.</summary>
+    internal static int PageSizeAfter(ListPage page) =>
+        page.Bytes == 0 ? FirstPageSize : (int)Math.Clamp(PageBytes * page.Count / page.Bytes, MinPageSize, MaxPageSize);
+
+    private Task<ListPage> ReadPageAsync<T>(ApiRequest request, Action<T> item, Action<NamespacedName>? skip, CancellationToken cancellationToken) =>
+        _transport.SendAsync(
+            request,
+            (body, token) => ListStream.ReadAsync(
+                body, _transport.Json,
+                json =>
+                {
+                    if (Read<T>(json, skip is not null) is { } fits)
+                        item(fits);
+                    else
+                        skip?.Invoke(Read<PartialObjectMetadata>(json, true)?.Key() ?? new("", "an object without a name"));
+                },
+                token),
+            cancellationToken);
+
+    /// <summary>Reads one object; null if it does not fit its class and <paramref name="mayFail"/>.</summary>
+    private T? Read<T>(ReadOnlySequence<byte> json, bool mayFail)
     {
         try
         {
-            return await _transport.SendAsync<ResourceList<T>>(request, cancellationToken);
+            var reader = new Utf8JsonReader(json);
+            return JsonSerializer.Deserialize(ref reader, _transport.Json.Info<T>());
         }
-        catch (ApiException e) when (e.StatusCode == HttpStatusCode.OK && skip is not null)
-        {
-            // The response cannot be read as a whole: request it again and read it object by object.
-            var page = await _transport.SendAsync<ResourceList<JsonElement>>(request, cancellationToken);
-            var items = new List<T>();
-            foreach (var item in page.Items ?? [])
-            {
-                if (TryRead<T>(item) is { } fits)
-                    items.Add(fits);
-                else
-                    skip(TryRead<PartialObjectMetadata>(item)?.Key() ?? new("", "an object without a name"));
-            }
-
-            return new() { Metadata = page.Metadata, Items = items };
-        }
-    }
-
-    private T? TryRead<T>(JsonElement item)
-    {
-        try
-        {
-            return item.Deserialize(_transport.Json.Info<T>());
-        }
-        catch (Exception e) when (WatchStream.IsUnreadable(e))
+        catch (Exception e) when (mayFail && WatchStream.IsUnreadable(e))
         {
             return default;
         }

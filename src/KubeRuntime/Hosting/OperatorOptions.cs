@@ -15,7 +15,7 @@ public sealed class OperatorOptions
     /// <summary>The namespaces to watch; empty means all.</summary>
     public IList<string> Namespaces { get; init; } = [];
 
-    /// <summary>The source-generated JSON of each type that the operator reads or writes, and of <see cref="Client.ResourceList{T}"/> of each type that it watches or lists.</summary>
+    /// <summary>The source-generated JSON of each type that the operator reads or writes.</summary>
     public IList<IJsonTypeInfoResolver> Json { get; init; } = [];
 
     /// <summary>How many entities of one kind are reconciled at the same time; at least 1.</summary>

@@ -17,6 +17,9 @@ public interface ICachedItem
 public interface IResourceCache<TItem>
     where TItem : class
 {
+    /// <summary>True when the cache holds everything that existed at the start.</summary>
+    bool IsSynced { get; }
+
     /// <summary>The item; null when there is none.</summary>
     TItem? Get(NamespacedName key);
 
@@ -49,6 +52,18 @@ public sealed class CacheOptions<TItem>
     where TItem : class
 {
     internal Dictionary<string, Func<TItem, IEnumerable<string>>> Indexes { get; } = new(StringComparer.Ordinal);
+
+    internal Func<TItem, TItem>? Shrink { get; private set; }
+
+    /// <summary>
+    /// Reduces each item to what its readers need before it is stored: others determine how large an object is. The function may change the
+    /// item itself.
+    /// </summary>
+    public CacheOptions<TItem> KeepOnly(Func<TItem, TItem> shrink)
+    {
+        Shrink = shrink;
+        return this;
+    }
 
     /// <summary>Adds an index for <see cref="IResourceCache{TItem}.ByIndex"/>.</summary>
     /// <param name="name">The name of the index.</param>

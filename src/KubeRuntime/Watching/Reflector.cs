@@ -36,7 +36,7 @@ internal sealed partial class Reflector<TResource, TItem>(
     private int _failures;
     private long? _failedAt;
     private bool _wasExpired;
-    private string _version = "0";
+    private string _version = "";
     private bool _mustList = true;
     private long _listedAt;
 
@@ -96,14 +96,11 @@ internal sealed partial class Reflector<TResource, TItem>(
         var (items, skipped) = (new List<TItem>(), new List<NamespacedName>());
         var listed = await client.ListAsync<TResource>(
             scope,
-            _version,
-            page =>
+            resource =>
             {
-                foreach (var resource in page)
-                {
-                    if (Project(resource) is { } item)
-                        items.Add(item);
-                }
+                // What has not changed is kept as it is, so that a relist needs no second copy of everything.
+                if ((cache.Unchanged(resource.Key(), resource.Metadata.ResourceVersion) ?? Project(resource)) is { } item)
+                    items.Add(item);
             },
             key =>
             {
@@ -206,16 +203,9 @@ internal sealed partial class Reflector<TResource, TItem>(
 
     private void ChooseVersionAfter(ApiException e, bool isExpired)
     {
-        if (isExpired)
-        {
+        // After a rejection for another reason, no version is known to be good to continue from either.
+        if (isExpired || ((int)e.StatusCode is >= 400 and < 500 && e.StatusCode != HttpStatusCode.TooManyRequests))
             _mustList = true;
-            _version = "";
-        }
-        else if ((int)e.StatusCode is >= 400 and < 500 && e.StatusCode != HttpStatusCode.TooManyRequests)
-        {
-            // Rejected for another reason: no version is known to be good to continue from.
-            _mustList = true;
-        }
     }
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Debug, Message = "Listed {Count} {Scope} at version {Version}")]

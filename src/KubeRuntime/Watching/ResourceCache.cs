@@ -25,6 +25,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Func<TItem, (NamespacedName Key, string? Version)> _identify = IdentityOf();
     private readonly HashSet<string> _scopes;
+    private readonly Func<TItem, TItem> _shrink;
 
     /// <param name="scopes">The watched namespaces; one empty string for all namespaces.</param>
     /// <param name="options">The indexes.</param>
@@ -33,6 +34,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         _scopes = scopes.ToHashSet(StringComparer.Ordinal);
         foreach (var (name, values) in options.Indexes)
             _indexes.Add(name, new Index(values));
+        _shrink = options.Shrink ?? (item => item);
     }
 
     /// <summary>Completes when the cache holds everything that existed at the start.</summary>
@@ -81,6 +83,16 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         }
 
         Publish(new(key, item, null));
+    }
+
+    public bool IsSynced => _synced.Task.IsCompleted;
+
+    /// <summary>The item of this key if it has exactly this version, or null.</summary>
+    public TItem? Unchanged(NamespacedName key, string? version)
+    {
+        var at = Parse(version);
+        lock (_sync)
+            return at != ulong.MaxValue && _entries.TryGetValue(key, out var entry) && entry.Version == at ? entry.Item : null;
     }
 
     /// <summary>As <see cref="Observe"/>, without informing the subscribers.</summary>
@@ -199,6 +211,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         var existed = _entries.TryGetValue(key, out var old);
         if (existed && version <= old!.Version && version != ulong.MaxValue)
             return null;
+        item = _shrink(item);
         if (existed)
             Unindex(key, old!.Item!);
         _entries[key] = new(item, version);

@@ -156,8 +156,8 @@ internal sealed class Cluster : IDisposable
 [JsonSerializable(typeof(V1ConfigMap))]
 [JsonSerializable(typeof(V1CustomResourceDefinition))]
 [JsonSerializable(typeof(V1Secret))]
-[JsonSerializable(typeof(ResourceList<V1Deployment>))]
-[JsonSerializable(typeof(ResourceList<V1Pod>))]
+[JsonSerializable(typeof(V1Deployment))]
+[JsonSerializable(typeof(V1Pod))]
 [JsonSerializable(typeof(V1SelfSubjectAccessReview))]
 [JsonSerializable(typeof(V1SubjectAccessReview))]
 internal sealed partial class PluginJson : JsonSerializerContext;

@@ -62,7 +62,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
         while (true)
         {
             var all = new List<V1Alpha1OAuthToken>();
-            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, "", all.AddRange, skip: null, cancellationToken));
+            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, all.Add, skip: null, cancellationToken));
             lock (_lock)
             {
                 _seen = all.Where(IsWanted).ToDictionary(token => token.Key());

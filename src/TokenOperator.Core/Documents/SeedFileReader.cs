@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using TokenOperator.Core.Tokens;
 
@@ -19,6 +20,12 @@ public sealed record Seed(TokenSet Token, string? ClientId)
 /// </summary>
 public static class SeedFileReader
 {
+    /// <summary>Longer than the refresh token of any known provider: Google's have up to 512 characters, Microsoft's about 2,000.</summary>
+    public const int MaxRefreshTokenLength = 8192;
+
+    /// <summary>Longer than a header with it can be on any known server.</summary>
+    public const int MaxAccessTokenLength = 16384;
+
     private const string Expected = "a token file with a refresh_token";
 
     /// <summary>Shorter than every refresh token that a provider issues, and longer than a word that was put there by mistake.</summary>
@@ -51,6 +58,8 @@ public static class SeedFileReader
                 + "Ask the user for consent again with access_type=offline and prompt=consent, and use the resulting file");
         }
 
+        CheckLength(document, "refresh_token", token.RefreshToken, MaxRefreshTokenLength);
+        CheckLength(document, "access_token", token.AccessToken, MaxAccessTokenLength);
         return new Seed(token, document.Credential("client_id"));
     }
 
@@ -58,10 +67,16 @@ public static class SeedFileReader
     private static string? FindBareToken(ReadOnlySpan<byte> content)
     {
         content = content.TrimEnd("\r\n"u8);
-        return content.Length is >= MinTokenLength and <= JsonInput.MaxFileBytes && content[0] is not ((byte)'{' or (byte)'[' or (byte)'"')
+        return content.Length is >= MinTokenLength and <= MaxRefreshTokenLength && content[0] is not ((byte)'{' or (byte)'[' or (byte)'"')
             && !content.ContainsAnyExceptInRange((byte)'!', (byte)'~')
             ? Encoding.UTF8.GetString(content)
             : null;
+    }
+
+    private static void CheckLength(JsonFields document, string name, SecretValue? token, int max)
+    {
+        if (token?.Reveal().Length > max)
+            throw document.Wrong(name, string.Create(CultureInfo.InvariantCulture, $"at most {max} characters"));
     }
 
     /// <inheritdoc cref="Read(ReadOnlySpan{byte}, string)"/>

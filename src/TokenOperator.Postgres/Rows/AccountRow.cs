@@ -34,11 +34,14 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     /// <summary>The select list of the statements whose rows <see cref="Read"/> reads.</summary>
     public static string Columns { get; } = string.Join(", ", ColumnList);
 
+    /// <summary>The key of the current row.</summary>
+    public static AccountKey KeyOf(NpgsqlDataReader reader) => new(Text(reader, Provider) ?? "", Text(reader, Account) ?? "");
+
     /// <summary>Reads the current row of a statement that selects <see cref="Columns"/>.</summary>
     /// <exception cref="UnreadableRowException">It is not the row of an account.</exception>
     public static AccountRow Read(NpgsqlDataReader reader, TokenCipher cipher)
     {
-        var key = new AccountKey(Text(reader, Provider) ?? "", Text(reader, Account) ?? "");
+        var key = KeyOf(reader);
         if (key.Provider.Length == 0 || key.Account.Length == 0)
             throw new UnreadableRowException(key, "provider or account is empty, expected a name.");
         var namespaces = Names(reader, Namespaces);

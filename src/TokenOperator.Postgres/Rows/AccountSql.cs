@@ -30,6 +30,9 @@ internal static class AccountSql
     /// <summary>No parameters.</summary>
     public static readonly string List = $"select {Columns} from oauth_tokens";
 
+    /// <summary>$1 namespace.</summary>
+    public const string Count = "select count(*) from oauth_tokens where $1 = any(namespaces)";
+
     /// <summary>No further parameters.</summary>
     public static readonly string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";
 

@@ -21,13 +21,18 @@ internal sealed partial class PostgresTokenStore(
     private readonly ConcurrentDictionary<AccountKey, (Guid Claim, string Document)> _claimed = new();
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken) => statements.QueryAsync<IReadOnlyList<AccountRecord>>(
+    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken) => ListAsync(_ => true, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<AccountRecord>> ListAsync(Func<AccountKey, bool> isWanted, CancellationToken cancellationToken) => statements.QueryAsync<IReadOnlyList<AccountRecord>>(
         AccountSql.List,
         async reader =>
         {
             var records = new List<AccountRecord>();
             while (await reader.ReadAsync(cancellationToken))
             {
+                if (!isWanted(AccountRow.KeyOf(reader)))
+                    continue;
                 try
                 {
                     records.Add(AccountRow.Read(reader, cipher).Record);
@@ -41,6 +46,10 @@ internal sealed partial class PostgresTokenStore(
             return records;
         },
         cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<long> CountAsync(string ns, CancellationToken cancellationToken) => statements.QueryAsync(
+        AccountSql.Count, async reader => await reader.ReadAsync(cancellationToken) ? reader.GetInt64(0) : 0, cancellationToken, Of(ns));
 
     /// <inheritdoc/>
     public async Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken cancellationToken) => (await RowAsync(AccountSql.Find, key, cancellationToken))?.Record;

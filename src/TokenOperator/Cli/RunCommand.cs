@@ -56,16 +56,22 @@ public static class RunCommand
         app.Services.GetRequiredService<ITokenStore>();
         await PrepareStoreAsync(app.Services, cancellationToken);
         var health = app.Services.GetRequiredService<OperatorHealth>();
+        var memory = app.Services.GetRequiredService<MemoryHealth>();
+        var services = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToList();
         await app.RunAsync(cancellationToken);
-        return health.HasLostLeadership ? ExitCodes.Failed : ExitCodes.Ok;
+        return ExitCodeAfter(health.HasLostLeadership, memory.IsExhausted, services);
     }
+
+    /// <summary>0 only after a stop that someone asked for: the host stops by itself, and returns as usual, when a service has failed.</summary>
+    internal static int ExitCodeAfter(bool hasLostLeadership, bool isOutOfMemory, IEnumerable<BackgroundService> services) =>
+        hasLostLeadership || isOutOfMemory || services.Any(service => service.ExecuteTask?.IsFaulted == true) ? ExitCodes.Failed : ExitCodes.Ok;
 
     internal static void AddRefreshing(IServiceCollection services, OperatorSettings settings)
     {
         services
             .AddSingleton<ILeadershipGuard, LeadershipGuard>()
             .AddSingleton<AccountLocks>()
-            .AddSingleton<AccountRepository>()
+            .AddSingleton(provider => ActivatorUtilities.CreateInstance<AccountRepository>(provider, settings.MaxAccountsPerNamespace))
             .AddSingleton<RejectedClients>()
             .AddSingleton<IAccountQueue, AccountQueue>()
             .AddSingleton<AccountRefresher>()
@@ -88,6 +94,7 @@ public static class RunCommand
             .AddSingleton<ReconcileInputGatherer>()
             .AddSingleton<ReconcileActor>()
             .AddSingleton<Watchdog>()
+            .AddSingleton<MemoryHealth>()
             .AddSingleton<SecretPublisher>()
             .AddSingleton<StatusPublisher>()
             .AddSingleton(provider => ActivatorUtilities.CreateInstance<DeletionReporter>(provider, settings.GiveUpDeletionAfter));

@@ -66,8 +66,10 @@ public static class Endpoints
         SelfServiceEndpoints.Map(app, settings.SelfService);
         var health = app.Services.GetRequiredService<OperatorHealth>();
         var watchdog = app.Services.GetRequiredService<Watchdog>();
-        app.MapGet("/healthz", context => AnswerAsync(
-            context, health.IsAlive && watchdog.IsAlive, "alive", "a watch, the leader election, a reconcile or the scheduler makes no progress"));
+        var memory = app.Services.GetRequiredService<MemoryHealth>();
+        app.MapGet("/healthz", context => memory.IsExhausted
+            ? AnswerAsync(context, false, "", "memory has run out")
+            : AnswerAsync(context, health.IsAlive && watchdog.IsAlive, "alive", "a watch, the leader election, a reconcile or the scheduler makes no progress"));
         app.MapGet("/readyz", context => AnswerAsync(context, health.CachesSynced, "ready", "the caches are not filled yet"));
         app.MapPrometheusScrapingEndpoint("/metrics");
     }

@@ -16,6 +16,9 @@ public sealed record OperatorSettings
     private static readonly Setting<int> ConcurrencySetting = Setting.Number(
         "Concurrency", "Number of OAuthTokens to process at the same time, and of requests that wait for one provider at the same time.", 16, 1, 256);
 
+    private static readonly Setting<int> MaxAccountsSetting = Setting.Number(
+        "MaxAccountsPerNamespace", "Number of accounts that the seeds of one namespace can create. Accounts whose OAuthTokens are gone count as long as their rows stay.", 10_000, 1, 1_000_000);
+
     private static readonly Setting<TimeSpan> GiveUpDeletionSetting = Setting.Duration(
         "Deletion__GiveUpAfter",
         "How long the deletion of an OAuthToken waits for its `deletionPolicy`. The operator then deletes the object and keeps the row, so that a namespace that is being deleted can end.",
@@ -36,13 +39,16 @@ public sealed record OperatorSettings
 
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
-        [NamespacesSetting, ConcurrencySetting, GiveUpDeletionSetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
+        [NamespacesSetting, ConcurrencySetting, MaxAccountsSetting, GiveUpDeletionSetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
 
     /// <summary>The namespaces to watch; empty for all.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
 
     /// <summary>How many OAuthTokens are processed at the same time, 1 to 256.</summary>
     public int Concurrency { get; init; } = ConcurrencySetting.Default;
+
+    /// <summary>How many accounts the seeds of one namespace can create.</summary>
+    public int MaxAccountsPerNamespace { get; init; } = MaxAccountsSetting.Default;
 
     /// <summary>How long the deletion of an object waits for its deletionPolicy.</summary>
     public TimeSpan GiveUpDeletionAfter { get; init; } = GiveUpDeletionSetting.Default;
@@ -74,6 +80,7 @@ public sealed record OperatorSettings
     {
         Namespaces = reader.Get(NamespacesSetting),
         Concurrency = reader.Get(ConcurrencySetting),
+        MaxAccountsPerNamespace = reader.Get(MaxAccountsSetting),
         GiveUpDeletionAfter = reader.Get(GiveUpDeletionSetting),
         LeaderElection = reader.Get(LeaderElectionSetting),
         LeaseName = reader.Get(LeaseNameSetting),

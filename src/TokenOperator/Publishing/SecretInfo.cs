@@ -48,13 +48,18 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
     /// <summary>Names that the Secret's data must have.</summary>
     public static readonly IReadOnlyList<string> DataKeys = ["access_token", "token_type", "expires_at", "scope", "provider", "account"];
 
+    /// <summary>No name, uid or fingerprint is longer. What is longer was written by someone who wants to fill memory.</summary>
+    private const int MaxTextLength = 253;
+
     /// <summary>More owners than this are those of an attacker.</summary>
     private const int MaxOwners = 8;
 
     /// <summary>Extracts what is needed from <paramref name="secret"/>.</summary>
     public static SecretInfo From(PartialObjectMetadata secret)
     {
-        var (key, meta) = (secret.Key(), secret.Metadata);
+        var meta = secret.Metadata;
+        // Thousands of Secrets share a namespace.
+        var key = secret.Key() with { Namespace = string.Intern(secret.Metadata.NamespaceProperty ?? "") };
         return new SecretInfo(key, meta.ResourceVersion, MarkOf(key, meta));
     }
 
@@ -72,13 +77,13 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
     private static OperatorMark? MarkOf(NamespacedName key, V1ObjectMeta meta)
     {
         var writtenFor = WrittenFor(key, Annotation(meta, WrittenForAnnotation));
-        var hash = Annotation(meta, ContentHashAnnotation);
+        var hash = Annotation(meta, ContentHashAnnotation) is { Length: <= MaxTextLength } fingerprint ? fingerprint : null;
         var (owned, isShared) = DataFields(meta);
         var owners = (meta.OwnerReferences ?? [])
             .Where(owner => owner.Controller == true || IsOAuthToken(owner))
             .OrderByDescending(owner => owner.Controller == true)
             .Take(MaxOwners)
-            .Select(owner => new SecretOwner(owner.Kind, owner.Name, owner.Uid, owner.Controller == true, IsOAuthToken(owner)))
+            .Select(owner => new SecretOwner(Short(owner.Kind), Short(owner.Name), Short(owner.Uid), owner.Controller == true, IsOAuthToken(owner)))
             .ToArray();
         return writtenFor is not null || owned > 0 || (hash is not null && owners.Any(owner => owner is { IsController: true, IsOAuthToken: true }))
             ? new OperatorMark(meta.Uid, writtenFor, hash, owned == DataKeys.Count && !isShared, owners)
@@ -88,8 +93,10 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
     private static string? Annotation(V1ObjectMeta meta, string name) =>
         meta.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
 
+    private static string Short(string? text) => text is null ? "" : text.Length > MaxTextLength ? text[..MaxTextLength] : text;
+
     private static string? WrittenFor(NamespacedName key, string? value) =>
-        value?.Split('/') is [var ns, { Length: > 0 } name, var secret] && ns == key.Namespace && secret == key.Name ? name : null;
+        value?.Split('/', 4) is [var ns, { Length: > 0 and <= MaxTextLength } name, var secret] && ns == key.Namespace && secret == key.Name ? name : null;
 
     /// <summary>
     /// How many data keys the operator owns, and whether anyone else owns one. If it owns all of them alone, each has the value that it

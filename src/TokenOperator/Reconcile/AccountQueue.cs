@@ -18,5 +18,11 @@ public sealed class AccountQueue(IResourceCache<V1Alpha1OAuthToken> entities, IR
     }
 
     /// <inheritdoc/>
+    public bool KnowsAll => entities.IsSynced;
+
+    /// <inheritdoc/>
+    public bool IsNamed(AccountKey key) => entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key)).Any();
+
+    /// <inheritdoc/>
     public void Enqueue(NamespacedName owner) => queue.Enqueue(owner);
 }

@@ -15,9 +15,10 @@ public static class EntityIndexes
     /// <summary>By each Secret that an object names: client, seed, and the one it writes.</summary>
     public const string Secret = "secret";
 
-    /// <summary>Adds both indexes.</summary>
+    /// <summary>Adds both indexes, and keeps of each object only what the operator reads.</summary>
     public static void Configure(CacheOptions<V1Alpha1OAuthToken> options)
     {
+        options.KeepOnly(TokenRequest.Shrink);
         options.AddIndex(Account, entity => [AccountValue(new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? ""))]);
         options.AddIndex(Secret, SecretsOf);
     }

@@ -41,7 +41,9 @@ public sealed class ReconcileActor(
     public void Forget(V1Alpha1OAuthToken entity)
     {
         ArgumentNullException.ThrowIfNull(entity);
-        refreshes.Forget(new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? ""), entity.Key());
+        var key = new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? "");
+        refreshes.Forget(key, entity.Key());
+        accounts.Forget(key);
     }
 
     private static TimeSpan Again(bool isWritten) => isWritten ? TimeSpan.Zero : ReconcilePolicy.RetryBusy;

@@ -66,6 +66,7 @@ public sealed class ReconcileInputGatherer(
                 Account = known is null ? input.Account : new Lookup<AccountRecord>.Found(known),
             },
             AccountLookup.WrongSchema schema => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoreUnavailable, schema.Message) { NeedsHuman = true }) },
+            AccountLookup.OverQuota quota => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.QuotaExceeded, ConditionMessages.QuotaExceeded(quota.Namespace, quota.Count, quota.Max))) },
             // Never disclose another namespace's row: it is decided on as any row of others.
             AccountLookup.Unreadable { Rest: { } rest } when rest.IsClosedTo(input.Request.Owner.Namespace) => input with { Account = new Lookup<AccountRecord>.Found(rest) },
             AccountLookup.Unreadable unreadable => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoredTokenInvalid, unreadable.Message)) },

@@ -37,6 +37,8 @@ public static class ReconcilePolicy
     /// <summary>A row that someone fixed sends no notice, nor does a key that is mounted again.</summary>
     private static readonly TimeSpan RetryRow = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan RetryQuota = TimeSpan.FromMinutes(10);
+
     private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
 
     /// <summary>What to do next. All inputs that <see cref="Missing"/> names must have been read.</summary>
@@ -95,6 +97,7 @@ public static class ReconcilePolicy
             secret.Outcome == SecretOutcome.Denied ? now + RetryDenied : null,
             desired.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
             desired.Problem is { Reason: Reasons.StoredTokenInvalid } or { NeedsHuman: true, Reason: Reasons.StoreUnavailable } ? now + RetryRow : null,
+            desired.Problem is { Reason: Reasons.QuotaExceeded } ? now + RetryQuota : null,
         ];
         return moments.Min() is { } next ? (next > now ? next - now : TimeSpan.Zero) : null;
     }

@@ -30,6 +30,9 @@ public abstract record AccountLookup
     /// <summary>The tables do not suit this version. Someone has to act.</summary>
     public sealed record WrongSchema(string Message) : AccountLookup;
 
+    /// <summary>There is no such row, and none may be created: the namespace has as many accounts as the settings allow.</summary>
+    public sealed record OverQuota(string Namespace, long Count, int Max) : AccountLookup;
+
     /// <summary>The row is there and cannot be read.</summary>
     /// <param name="Message">What was found and what to do. Nothing of the content.</param>
     /// <param name="Rest">What can be read of the row, without tokens: its namespaces. Null if nothing can.</param>

@@ -14,7 +14,8 @@ namespace TokenOperator.Refreshing;
 /// token, and nobody refreshes with it.
 /// </summary>
 public sealed partial class AccountRepository(
-    ITokenStore store, AccountLocks locks, ILeadershipGuard guard, IAccountQueue queue, TimeProvider time, ILogger<AccountRepository> logger)
+    ITokenStore store, AccountLocks locks, ILeadershipGuard guard, IAccountQueue queue, int maxAccountsPerNamespace, TimeProvider time,
+    ILogger<AccountRepository> logger)
 {
     /// <summary>How long a failed write of an account is reported before it is tried again.</summary>
     internal static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
@@ -71,11 +72,24 @@ public sealed partial class AccountRepository(
         return null;
     }
 
-    /// <summary>Reads all rows again and returns the accounts that differ from what memory had.</summary>
+    /// <summary>
+    /// True if memory holds the account's row: an object names it, or its newest token is nowhere else. Rows stay when their objects are deleted, and
+    /// there can be any number of them.
+    /// </summary>
+    public bool IsNeeded(AccountKey key) => queue.IsNamed(key) || IsPending(key);
+
+    /// <summary>Forgets a row that is no longer needed.</summary>
+    public void Forget(AccountKey key)
+    {
+        if (!IsNeeded(key))
+            _entries.TryRemove(key, out _);
+    }
+
+    /// <summary>Reads all rows again that are needed, and returns the accounts that differ from what memory had.</summary>
     public async Task<IReadOnlyList<AccountKey>> ReloadAsync(CancellationToken cancellationToken)
     {
         var before = _entries.ToDictionary();
-        var rows = await store.ListAsync(cancellationToken);
+        var rows = await store.ListAsync(IsNeeded, cancellationToken);
         var changed = _entries.Keys.Except(rows.Select(row => row.Key)).ToList();
         foreach (var key in changed)
             _entries.TryRemove(key, out _);
@@ -119,9 +133,16 @@ public sealed partial class AccountRepository(
 
     /// <summary>Imports <paramref name="seed"/>. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running or pending, so that nothing was written.</returns>
-    public Task<bool> TryImportAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken cancellationToken) =>
+    public async Task<bool> TryImportAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken cancellationToken)
+    {
         // A seed replaces a row that stands in Postgres, and the newest one of this account does not yet.
-        IsPending(key) ? Task.FromResult(false) : WriteAsync(key, () => ImportLockedAsync(key, seed, ns, replaces, cancellationToken));
+        if (IsPending(key))
+            return false;
+        if (replaces is not null || await CheckQuotaAsync(ns, cancellationToken) is not { } refusal)
+            return await WriteAsync(key, () => ImportLockedAsync(key, seed, ns, replaces, cancellationToken));
+        _failures[key] = new WriteFailure(refusal, time.GetTimestamp());
+        return true;
+    }
 
     /// <summary>Gives an account that belongs to no namespace to <paramref name="ns"/>. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>
@@ -214,8 +235,8 @@ public sealed partial class AccountRepository(
     /// <summary>Waits until someone looks up an account in a term whose rows have not been read.</summary>
     internal async Task WaitForTermAsync(CancellationToken cancellationToken) => await _wanted.Reader.ReadAsync(cancellationToken);
 
-    /// <summary>True while this process leads and the rows of its term have not been read.</summary>
-    internal bool IsLoadDue => !guard.Term.IsCancellationRequested && !(LoadOfThisTerm().Ended.Task is { IsCompletedSuccessfully: true, Result: null });
+    /// <summary>True while this process leads, knows which rows are needed, and has not read them in this term.</summary>
+    internal bool IsLoadDue => queue.KnowsAll && !guard.Term.IsCancellationRequested && !(LoadOfThisTerm().Ended.Task is { IsCompletedSuccessfully: true, Result: null });
 
     /// <summary>Reads all rows at the beginning of a term, and lets those who wait for it continue.</summary>
     /// <param name="obstacle">Why the rows cannot be read, or null.</param>
@@ -279,6 +300,20 @@ public sealed partial class AccountRepository(
             if (Interlocked.CompareExchange(ref _load, new TermLoad(term), load) == load)
                 _wanted.Writer.TryWrite(true);
         }
+    }
+
+    /// <summary>Null if <paramref name="ns"/> may have one more account. Imports that run at the same time can exceed the limit by a few.</summary>
+    private async Task<AccountLookup?> CheckQuotaAsync(string ns, CancellationToken cancellationToken)
+    {
+        long count = 0;
+        var result = await GuardAsync(async () =>
+        {
+            count = await store.CountAsync(ns, cancellationToken);
+            return null;
+        });
+        return result is not AccountLookup.Absent ? result
+            : count >= maxAccountsPerNamespace ? new AccountLookup.OverQuota(ns, count, maxAccountsPerNamespace)
+            : null;
     }
 
     private async Task<AccountRecord?> ImportLockedAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken cancellationToken)

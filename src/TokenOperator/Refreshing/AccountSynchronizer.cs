@@ -120,6 +120,12 @@ public sealed partial class AccountSynchronizer(
         {
             try
             {
+                if (key is { } other && !accounts.IsNeeded(other))
+                {
+                    accounts.Forget(other);
+                    return;
+                }
+
                 if (key is { } one)
                     await accounts.ReadAsync(one, cancellationToken);
                 foreach (var account in key is { } only ? [only] : await accounts.ReloadAsync(cancellationToken))

@@ -33,6 +33,12 @@ public interface IAccountQueue
     /// <summary>Queues every object that names the account. Nothing happens if there is none.</summary>
     void Enqueue(AccountKey key);
 
+    /// <summary>True when all objects that existed at the start are known.</summary>
+    bool KnowsAll { get; }
+
+    /// <summary>True if an object names the account.</summary>
+    bool IsNamed(AccountKey key);
+
     /// <summary>Queues one object.</summary>
     void Enqueue(NamespacedName owner);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using k8s.Models;
 using TokenOperator.Api;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
@@ -62,6 +63,52 @@ public sealed class TokenRequestTests
     [Fact]
     public void A_refreshBefore_longer_than_any_token_lives_is_valid() =>
         TokenRequest.From(Entity(s => s with { RefreshBefore = "100h" }), out _)!.RefreshBefore.Should().Be(TimeSpan.FromHours(100));
+
+    public static TheoryData<string, Action<V1Alpha1OAuthToken>> Weapons => new()
+    {
+        { "has more than 1024 characters; expected at most 1024.", e => Template(e, annotations: new() { ["a"] = new string('x', 1_300_000) }) },
+        { "spec.secretTemplate.annotations has the name", e => Template(e, annotations: new() { [new string('x', 1_300_000)] = "" }) },
+        { "spec.secretTemplate.annotations has more than 32 entries", e => Template(e, annotations: Enumerable.Range(0, 50_000).ToDictionary(i => $"a{i}", _ => "v")) },
+        { "spec.secretTemplate.labels has more than 32 entries", e => Template(e, labels: Enumerable.Range(0, 50_000).ToDictionary(i => $"a{i}", _ => "v")) },
+        { "spec.secretTemplate.labels[", e => Template(e, labels: new() { ["a"] = new string('x', 1_300_000) }) },
+        { "", e => e.Metadata.Annotations = Enumerable.Range(0, 5000).ToDictionary(i => $"a{i}", _ => new string('x', 40)) },
+        { "", e => e.Metadata.Annotations = new Dictionary<string, string> { [RefreshRequestedAnnotation] = new string('x', 250_000) } },
+        { "", e => e.Metadata.Labels = Enumerable.Range(0, 50_000).ToDictionary(i => $"a{i}", _ => "v") },
+        { "", e => e.Metadata.OwnerReferences = [.. Enumerable.Range(0, 5000).Select(i => new V1OwnerReference { Name = $"{i}", Uid = new string('x', 100) })] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Weapons))]
+    public void An_object_of_any_size_takes_little_memory_and_what_is_too_large_is_still_an_error(string error, Action<V1Alpha1OAuthToken> enlarge)
+    {
+        var entity = Entity();
+        enlarge(entity);
+
+        var kept = TokenRequest.Shrink(entity);
+
+        JsonSerializer.SerializeToUtf8Bytes(kept, OAuthTokenJson.Default.V1Alpha1OAuthToken).Length.Should().BeLessThan(64 * 1024);
+        TokenRequest.From(kept, out var found);
+        (error.Length == 0 ? found : found.Contains(error, StringComparison.Ordinal) ? error : found).Should().Be(error);
+    }
+
+    [Fact]
+    public void What_the_operator_reads_of_an_object_is_kept()
+    {
+        var entity = Entity();
+        Template(entity, new() { ["team"] = "mail" }, new() { ["example.com/owner"] = new string('x', TokenRequest.MaxAnnotationLength) });
+        entity.Metadata.Annotations = new Dictionary<string, string> { [RefreshRequestedAnnotation] = "now", ["kubectl.kubernetes.io/last-applied-configuration"] = "{}" };
+        entity.Metadata.Finalizers = ["tokenoperator.dev/account"];
+        var before = TokenRequest.From(entity, out _);
+
+        var kept = TokenRequest.Shrink(entity);
+
+        TokenRequest.From(kept, out _).Should().BeEquivalentTo(before);
+        kept.Metadata.Annotations.Should().Equal(new Dictionary<string, string> { [RefreshRequestedAnnotation] = "now" });
+        kept.Metadata.Finalizers.Should().Equal("tokenoperator.dev/account");
+    }
+
+    private static void Template(V1Alpha1OAuthToken entity, Dictionary<string, string>? labels = null, Dictionary<string, string>? annotations = null) =>
+        entity.Spec = entity.Spec with { SecretTemplate = new Template { Labels = labels, Annotations = annotations } };
 
     private static EntitySpec Labelled(EntitySpec spec, string name, string value) =>
         spec with { SecretTemplate = new Template { Labels = new Dictionary<string, string> { [name] = value } } };

@@ -45,6 +45,17 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
+    public async Task Only_the_rows_that_are_wanted_are_read_and_those_of_a_namespace_are_counted()
+    {
+        var store = Database.Store();
+        foreach (var (account, ns) in new[] { ("a", "mail"), ("b", "mail"), ("c", "calendar") })
+            await store.ImportAsync(new AccountKey("google", account), Token("t"), ns, "seed", null, default);
+        (await store.ListAsync(key => key.Account != "b", default)).Select(row => row.Key.Account).Should().BeEquivalentTo("a", "c");
+        (await store.CountAsync("mail", default)).Should().Be(2);
+        (await store.CountAsync("nobody", default)).Should().Be(0);
+    }
+
+    [Fact]
     public async Task A_row_keeps_its_incarnation_through_all_changes_and_a_new_row_has_another()
     {
         var store = Database.Store();

@@ -33,6 +33,14 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => ReadAsync<IReadOnlyList<AccountRecord>>("list", () => Row is null ? [] : [Row]);
 
+    public Task<IReadOnlyList<AccountRecord>> ListAsync(Func<AccountKey, bool> isWanted, CancellationToken ct) =>
+        ReadAsync<IReadOnlyList<AccountRecord>>("list", () => Row is not null && isWanted(Row.Key) ? [Row] : []);
+
+    /// <summary>How many accounts a namespace has.</summary>
+    public long Count { get; set; }
+
+    public Task<long> CountAsync(string ns, CancellationToken ct) => Call("count", () => Count);
+
     public Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => ReadAsync("find", () => Row);
 
     public Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct) =>

@@ -11,6 +11,9 @@ internal sealed class RefreshingFixture : IDisposable
     /// <summary>How many requests wait for the provider at once.</summary>
     public const int Concurrency = 16;
 
+    /// <summary>How many accounts a namespace may have.</summary>
+    public const int MaxAccounts = 100;
+
     private readonly TimeProvider _time;
 
     public RefreshingFixture(AccountRecord row, TimeProvider time, RequestRate? rate = null, int concurrency = Concurrency)
@@ -44,7 +47,7 @@ internal sealed class RefreshingFixture : IDisposable
     public RefreshScheduler Scheduler { get; }
 
     /// <summary>A repository that knows nothing yet, as after a restart.</summary>
-    public AccountRepository NewRepository() => new(Store, new AccountLocks(), Leadership, Queue, _time, NullLogger<AccountRepository>.Instance);
+    public AccountRepository NewRepository() => new(Store, new AccountLocks(), Leadership, Queue, MaxAccounts, _time, NullLogger<AccountRepository>.Instance);
 
     public Task<RefreshOutcome> RefreshAsync(AccountRecord seen, OAuthClient client) =>
         Refresher.RefreshAsync(Provider, seen, client, "inputs", CancellationToken.None);

@@ -40,7 +40,7 @@ internal sealed class FlowFixture : IAsyncDisposable
         var links = new AuthorizationLinks(Settings);
         Link = links.For(null, Owner, Time.GetUtcNow())
             ?? throw new InvalidOperationException("There is no link.");
-        var accounts = new AccountRepository(Store, new AccountLocks(), secrets.Guard, Queue, Time, NullLogger<AccountRepository>.Instance);
+        var accounts = new AccountRepository(Store, new AccountLocks(), secrets.Guard, Queue, RefreshingFixture.MaxAccounts, Time, NullLogger<AccountRepository>.Instance);
         Flow = new SelfServiceFlow(
             Settings, links, new LinkTargets(_entities, secrets.Reader, new ProviderRegistry([Provider]), Store), Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
         Put();

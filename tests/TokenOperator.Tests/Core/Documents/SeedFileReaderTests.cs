@@ -9,6 +9,18 @@ public sealed class SeedFileReaderTests
 
     private static readonly DateTimeOffset Expiry = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
 
+    [Theory]
+    [InlineData("refresh_token", SeedFileReader.MaxRefreshTokenLength)]
+    [InlineData("access_token", SeedFileReader.MaxAccessTokenLength)]
+    public void A_token_longer_than_any_provider_sends_is_rejected_without_being_shown(string field, int max)
+    {
+        var other = field == "refresh_token" ? "access_token" : "refresh_token";
+        string File(int length) => $$"""{"{{other}}": "r", "{{field}}": "{{new string('x', length)}}"}""";
+        SeedFileReader.Read(File(max), Source).Token.Should().NotBeNull();
+        var read = () => SeedFileReader.Read(File(max + 1), Source);
+        read.Should().Throw<InvalidDocumentException>().WithMessage($"file token.json: field {field}: expected at most {max} characters.");
+    }
+
     public static TheoryData<string, string, bool> Formats => new()
     {
         {

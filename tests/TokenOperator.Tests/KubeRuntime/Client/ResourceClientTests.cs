@@ -59,17 +59,26 @@ public sealed class ResourceClientTests : IAsyncLifetime
         var all = await _fixture.Client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, _fixture.Stop);
 
         all.Select(g => g.Metadata.Name).Should().OnlyHaveUniqueItems().And.HaveCount(1201);
-        _fixture.Server.Requests.Should().HaveCount(3);
+        _fixture.Server.Requests.Should().HaveCount(4).And.OnlyContain(request => request.Query.Contains("limit=") && !request.Query.Contains("resourceVersion"));
     }
 
+    [Theory]
+    [InlineData(50, 50 * 2_000, 500)]
+    [InlineData(50, 50 * 250_000, 16)]
+    [InlineData(50, 50 * 3_000_000, 5)]
+    [InlineData(3, 3 * 40_000, 104)]
+    [InlineData(0, 0, 50)]
+    public void The_next_page_is_smaller_the_larger_the_objects_are(int count, long bytes, int size) =>
+        ResourceClient.PageSizeAfter(new ListPage(new V1ListMeta(), count, bytes)).Should().Be(size);
+
     [Fact]
-    public async Task A_page_with_an_object_that_does_not_fit_is_requested_again_and_read_without_it()
+    public async Task A_page_with_an_object_that_does_not_fit_is_read_without_it()
     {
         for (var i = 0; i < 1201; i++)
             _fixture.Server.Store.Create("gadgets", i == 700 ? Gadget.Misfit("g0700") : Gadget.Manifest($"g{i:0000}"));
         var (read, skipped) = (new List<Gadget>(), new List<NamespacedName>());
 
-        await _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), "", read.AddRange, skipped.Add, _fixture.Stop);
+        await _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), read.Add, skipped.Add, _fixture.Stop);
 
         read.Select(g => g.Metadata.Name).Should().OnlyHaveUniqueItems().And.HaveCount(1200);
         skipped.Should().Equal(new NamespacedName("shop", "g0700"));
@@ -85,7 +94,7 @@ public sealed class ResourceClientTests : IAsyncLifetime
             return true;
         };
 
-        var list = () => _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), "", _ => { }, _ => { }, _fixture.Stop);
+        var list = () => _fixture.Client.ListAsync<Gadget>(new(Gadget.ResourceKind, "", null), _ => { }, _ => { }, _fixture.Stop);
 
         await list.Should().ThrowAsync<ApiException>().WithMessage("list gadgets.test.dev: the response cannot be read as *");
     }

@@ -40,7 +40,7 @@ public sealed class ReflectorTests : IAsyncLifetime
 
         Store.Delete("gadgets", "shop", "lamp");
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion arrives");
-        Lists.Should().ContainSingle().Which.Query.Should().Contain("resourceVersion=0");
+        Lists.Should().ContainSingle().Which.Query.Should().Contain("limit=").And.NotContain("resourceVersion");
     }
 
     [Fact]
@@ -246,6 +246,21 @@ public sealed class ReflectorTests : IAsyncLifetime
 
         cache.List().Should().ContainSingle().Which.Metadata.Name.Should().Be("lamp");
         _fixture.Log.Lines.Should().ContainSingle(line => line.StartsWith("shop/odd of gadgets.test.dev does not fit its class", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_relist_keeps_the_items_that_have_not_changed()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+        var lamp = cache.Get(Lamp);
+        Store.WhileNobodyLooks(() => Store.Create("gadgets", Gadget.Manifest("sofa")));
+
+        _fixture.Time.Advance(TimeSpan.FromSeconds(1));
+        Store.EndWatches();
+        await Eventually.IsTrueAsync(() => cache.List().Count == 2, "the new one is found", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        cache.Get(Lamp).Should().BeSameAs(lamp);
     }
 
     [Fact]

@@ -1,17 +1,4 @@
-using k8s.Models;
-
 namespace KubeRuntime.Client;
-
-/// <summary>One page of a LIST.</summary>
-/// <typeparam name="T">The type of the items.</typeparam>
-public sealed class ResourceList<T>
-{
-    /// <summary>The version of the collection, and the token for the next page.</summary>
-    public V1ListMeta Metadata { get; set; } = new();
-
-    /// <summary>The items; null for an empty list of metadata (seen on Kubernetes 1.20).</summary>
-    public List<T>? Items { get; set; }
-}
 
 /// <summary>The scope of a LIST or a watch.</summary>
 /// <param name="Kind">The kind.</param>

@@ -1,0 +1,94 @@
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Core.Documents;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Tests.Refreshing;
+
+/// <summary>Memory holds the rows that an object names, and no others: rows stay when their objects are deleted.</summary>
+public sealed class NeededRowsTests : IDisposable
+{
+    private static readonly AccountRecord Row = new()
+    {
+        Key = new AccountKey("google", "marcus"),
+        Generation = 7,
+        Namespaces = ["mail"],
+        Token = new TokenSet { RefreshToken = new SecretValue("refresh-7") },
+    };
+
+    private static readonly Seed Seed = new(new TokenSet { RefreshToken = new SecretValue("seed") }, null);
+
+    private readonly RefreshingFixture _fixture = new(Row, new FakeTimeProvider(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero)));
+
+    private AccountRepository Accounts => _fixture.Accounts;
+
+    public void Dispose() => _fixture.Dispose();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task At_the_beginning_of_a_term_only_the_rows_that_an_object_names_are_loaded(bool isNamed)
+    {
+        if (!isNamed)
+            _fixture.Queue.Unnamed.Add(Row.Key);
+        await _fixture.Synchronizer.LoadAsync(default);
+        (Accounts.TryGet(Row.Key) is not null).Should().Be(isNamed);
+        (await Accounts.FindAsync(Row.Key, default)).Should().BeOfType<AccountLookup.Found>("a row that is asked for is read");
+    }
+
+    [Fact]
+    public async Task A_row_is_forgotten_when_no_object_names_it_any_more_and_kept_while_another_does()
+    {
+        await _fixture.Synchronizer.LoadAsync(default);
+        Accounts.Forget(Row.Key);
+        Accounts.TryGet(Row.Key).Should().NotBeNull();
+        _fixture.Queue.Unnamed.Add(Row.Key);
+        Accounts.Forget(Row.Key);
+        Accounts.TryGet(Row.Key).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_token_that_is_in_memory_only_is_never_forgotten()
+    {
+        await _fixture.Synchronizer.LoadAsync(default);
+        Accounts.AddPending(new PendingCommit(Row, Guid.NewGuid(), Row.Token, DateTimeOffset.UnixEpoch));
+        _fixture.Queue.Unnamed.Add(Row.Key);
+        Accounts.Forget(Row.Key);
+        Accounts.TryGet(Row.Key).Should().NotBeNull();
+        Accounts.IsPending(Row.Key).Should().BeTrue();
+    }
+
+    [Fact]
+    public void No_rows_are_loaded_before_the_objects_are_known()
+    {
+        _fixture.Queue.KnowsAll = false;
+        Accounts.IsLoadDue.Should().BeFalse();
+        _fixture.Queue.KnowsAll = true;
+        Accounts.IsLoadDue.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(RefreshingFixture.MaxAccounts - 1, false)]
+    [InlineData(RefreshingFixture.MaxAccounts, true)]
+    [InlineData(long.MaxValue, true)]
+    public async Task A_namespace_with_as_many_accounts_as_it_may_have_imports_no_other_seed(long count, bool isOver)
+    {
+        (_fixture.Store.Row, _fixture.Store.Count) = (null, count);
+        await _fixture.Synchronizer.LoadAsync(default);
+
+        (await Accounts.TryImportAsync(Row.Key, Seed, "mail", replaces: null, default)).Should().BeTrue();
+
+        _fixture.Store.Calls.Contains("import").Should().Be(!isOver);
+        if (isOver)
+            (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.OverQuota("mail", count, RefreshingFixture.MaxAccounts));
+    }
+
+    [Fact]
+    public async Task A_seed_that_replaces_a_token_does_not_count()
+    {
+        _fixture.Store.Count = long.MaxValue;
+        await _fixture.Synchronizer.LoadAsync(default);
+        await Accounts.TryImportAsync(Row.Key, Seed, "mail", replaces: Row, default);
+        _fixture.Store.Calls.Should().Contain("import");
+    }
+}
