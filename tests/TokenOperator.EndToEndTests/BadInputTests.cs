@@ -48,6 +48,21 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("scopes", "\e]52;c;aGk=\a")]
+    [InlineData("scopes", "a\nNext: b")]
+    [InlineData("scopes", "a\u202eb")]
+    [InlineData("scopes", "long")]
+    [InlineData("identity", "a\u2066b")]
+    [InlineData("account", "a\u202eb")]
+    [InlineData("provider", "a\e[31mb")]
+    public async Task Text_that_acts_on_its_reader_is_refused_when_it_is_applied(string field, string text)
+    {
+        var value = text == "long" ? new string('x', 50_000) : text;
+        var act = () => _fixture.ApplyAsync("acting", spec => spec[field] = field == "scopes" ? new System.Text.Json.Nodes.JsonArray(value) : value);
+        (await act.Should().ThrowAsync<InvalidOperationException>()).Which.Message.Should().Contain($"spec.{field}");
+    }
+
+    [Theory]
     [InlineData("missing", null, "ClientSecretMissing", "does not exist")]
     [InlineData("wrong-key", "other.json", "ClientSecretMissing", "other.json")]
     [InlineData("empty", "", "ClientSecretInvalid", "empty")]

@@ -64,6 +64,30 @@ public sealed class PluginActingTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_administrator_who_acts_as_someone_else_has_that_users_rights_only()
+    {
+        await _fixture.AddAccountAsync("guarded");
+        await _fixture.ReadyAsync("guarded");
+        var admin = cluster.Plane.AdminKubeconfig;
+        var person = $"system:serviceaccount:{_fixture.Namespace}:person";
+        var acting = _person.File("acting.kubeconfig");
+        await File.WriteAllTextAsync(acting, (await File.ReadAllTextAsync(admin)).Replace("token: ", "as: jane\n    as-groups: [mail, shop]\n    token: ", StringComparison.Ordinal));
+
+        foreach (var (kubeconfig, words) in new (string, string[])[] { (admin, ["--as", "jane"]), (admin, ["--as=jane", "--as-group", "mail", "--as-group", "shop", "--as-uid", "17"]), (acting, []) })
+        {
+            var refused = await PluginFixture.RunAsAsync(kubeconfig, [.. words, "suspend", "guarded", "-n", _fixture.Namespace]);
+            refused.ExitCode.Should().Be(5, refused.Errors);
+            refused.Errors.Should().Contain("User \"jane\" cannot get resource \"oauthtokens\"");
+        }
+
+        (await PluginFixture.RunAsAsync(admin, "status", "guarded", "-n", _fixture.Namespace, "--as", person)).ExitCode.Should().Be(0);
+        (await PluginFixture.RunAsAsync(admin, "status", "guarded", "-n", _fixture.Namespace, "--as", "jane", "--as-group", "mail", "--as-group", "system:masters")).ExitCode
+            .Should().Be(0, "each group reaches the API server");
+        (await PluginFixture.RunAsAsync(admin, "status", "-n", _fixture.Namespace, "--as-group", "mail")).Errors.Should().Contain("--as");
+        (await _fixture.GetAsync("guarded")).Json["spec"]!["suspend"]!.GetValue<bool>().Should().BeFalse();
+    }
+
+    [Fact]
     public async Task Seed_fixes_an_account_whose_refresh_token_is_dead()
     {
         var grant = await _fixture.AddAccountAsync("dead");

@@ -20,6 +20,9 @@ public sealed class ExecPluginException(string command, bool isStarted, string m
 
     /// <summary>False if the program could not be started.</summary>
     public bool IsStarted { get; } = isStarted;
+
+    /// <summary>How to install the program; null if the kubeconfig does not say.</summary>
+    public string? InstallHint { get; init; }
 }
 
 /// <summary>The <c>exec</c> section of a user in a kubeconfig.</summary>
@@ -90,7 +93,7 @@ internal sealed class ExecCredentials(ExecProgram program, TimeProvider time) : 
     {
         var isInteractive = program.InteractiveMode != "Never" && !Console.IsInputRedirected;
         if (program.InteractiveMode == "Always" && !isInteractive)
-            throw new ExecPluginException(program.Command, isStarted: false, $"{program.Command} asks the user (interactiveMode: Always), and standard input is not a terminal");
+            throw new KubeConfigException($"{program.Command} asks the user (interactiveMode: Always), and standard input is not a terminal");
         // A program that cannot ask the user must not read what is meant for this one.
         var start = new ProcessStartInfo(program.Command, program.Arguments) { RedirectStandardOutput = true, RedirectStandardInput = !isInteractive };
         foreach (var (name, value) in program.Variables)
@@ -113,7 +116,7 @@ internal sealed class ExecCredentials(ExecProgram program, TimeProvider time) : 
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException)
         {
-            throw new ExecPluginException(program.Command, isStarted: false, program.InstallHint is { } hint ? $"{e.Message}. {hint.Trim()}" : e.Message);
+            throw new ExecPluginException(program.Command, isStarted: false, e.Message) { InstallHint = program.InstallHint?.Trim() };
         }
     }
 

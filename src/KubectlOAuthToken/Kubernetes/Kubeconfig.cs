@@ -48,7 +48,7 @@ internal static class Kubeconfig
         {
             throw new KubeConfigException(
                 $"The context {chosen} of the kubeconfig {shown} signs in with the program {e.Command}, which "
-                + (e.IsStarted ? "returned no credentials. See its output above, or run it yourself." : "could not be started. Install it, or add its folder to PATH."),
+                + (e.IsStarted ? "returned no credentials. See its output above, or run it yourself." : $"could not be started. Install it, or add its folder to PATH.{(e.InstallHint is null ? "" : $" {e.InstallHint}")}"),
                 e);
         }
         catch (Exception e) when (e is KubeConfigException or CryptographicException or FormatException or IOException or UnauthorizedAccessException)

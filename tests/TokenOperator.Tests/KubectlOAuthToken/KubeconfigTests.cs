@@ -30,6 +30,9 @@ public sealed class KubeconfigTests : IDisposable
     [InlineData("token: t", "client-certificate: /does/not/exist, client-key: /does/not/exist", "The context here of the kubeconfig FILE cannot be used: *'/does/not/exist'.")]
     [InlineData("token: t", "exec: {apiVersion: client.authentication.k8s.io/v1, command: /does/not/exist, interactiveMode: Never}",
         "The context here of the kubeconfig FILE signs in with the program /does/not/exist, which could not be started. Install it, or add its folder to PATH.")]
+    [InlineData("token: t", "exec: {apiVersion: client.authentication.k8s.io/v1, command: /does/not/exist, interactiveMode: Never, installHint: Get it there.}",
+        "*could not be started. Install it, or add its folder to PATH. Get it there.")]
+    [InlineData("token: t", "token: t, surprise: 1", "The context here of the kubeconfig FILE cannot be used: its user u has the field surprise, which is not supported. Remove it, or use another context.")]
     [InlineData("token: t", "exec: {apiVersion: client.authentication.k8s.io/v1, command: /bin/false, interactiveMode: Never}",
         "The context here of the kubeconfig FILE signs in with the program /bin/false, which returned no credentials.*")]
     public void An_unusable_context_is_explained_with_its_name_and_file(string good, string bad, string message) =>
