@@ -27,7 +27,10 @@ public interface IKeyRotation
 /// <summary>The rows to rewrite.</summary>
 public enum RowSelection
 {
-    /// <summary>Rows in plain text.</summary>
+    /// <summary>
+    /// Rows in plain text, and rows whose encryption contains no generation or another one. The person who selects them trusts what the table
+    /// contains now.
+    /// </summary>
     PlainText,
 
     /// <summary>Encrypted rows.</summary>

@@ -1,5 +1,6 @@
 // Postgres: the only project that knows SQL and Npgsql. It knows nothing of Kubernetes and of providers. This folder contains
 // what other projects use, and no implementation. Migrations and Encryption use this folder; Rows uses it and Encryption.
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Postgres;
@@ -111,10 +112,15 @@ public sealed class StoreUnavailableException(string message, Exception? inner =
 /// <param name="problem">What was found and what was expected, without any content of the row.</param>
 /// <param name="advice">What to do.</param>
 public sealed class UnreadableRowException(AccountKey key, string problem, string advice = "Fix it, or delete it and import a token file.")
-    : Exception($"The row {key} of table oauth_tokens cannot be read: {problem} The row was not changed. {advice}")
+    : Exception($"The row {Shown(key)} of table oauth_tokens cannot be read: {problem} The row was not changed. {advice}")
 {
+    private const int MaxRowLength = 330;
+
     /// <summary>The row.</summary>
     public AccountKey Key { get; } = key;
+
+    /// <summary>The name of the row, for messages. Anyone with access to the table can write it.</summary>
+    public string Row => Shown(Key);
 
     /// <summary>What is wrong with the row.</summary>
     public string Problem { get; } = problem;
@@ -124,4 +130,6 @@ public sealed class UnreadableRowException(AccountKey key, string problem, strin
 
     /// <summary>A copy of this exception with the readable part of the row.</summary>
     public UnreadableRowException With(AccountRecord rest) => new(Key, Problem, advice) { Rest = rest };
+
+    private static string Shown(AccountKey key) => DisplayText.Of(key.ToString(), MaxRowLength);
 }

@@ -17,6 +17,18 @@ internal static class PostgresErrors
     /// <summary>True for the exceptions that <see cref="Translate"/> accepts.</summary>
     public static bool IsOfDatabase(Exception e) => e is DbException or SocketException or IOException or TimeoutException or AuthenticationException;
 
+    /// <summary>
+    /// True when the server refuses the password or the user: SQLSTATE class 28, or in pgBouncer before version 1.21 a protocol violation.
+    /// No statement has run.
+    /// </summary>
+    public static bool IsPasswordRefused(Exception e) => Find<PostgresException>(e) is { } answer
+        ? answer.SqlState is PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification
+            || (answer.SqlState == PostgresErrorCodes.ProtocolViolation && answer.MessageText.Contains("auth", StringComparison.OrdinalIgnoreCase))
+        : Find<NpgsqlException>(e) is { } own && own.Message.StartsWith("No password has been provided", StringComparison.Ordinal);
+
+    /// <summary>True when no secure connection could be made, for example because the certificate of the server was refused.</summary>
+    public static bool IsTlsRefused(Exception e) => IsOfDatabase(e) && Find<AuthenticationException>(e) is not null;
+
     /// <summary>An exception with host, database, what happened and what to do; without passwords, parameters and the content of rows.</summary>
     public static StoreUnavailableException Translate(Exception e, PostgresSettings settings)
     {
@@ -47,11 +59,13 @@ internal static class PostgresErrors
         PostgresErrorCodes.LockNotAvailable =>
             ("another session has locked the table oauth_tokens", $"{Retried} To find the session, look at pg_stat_activity."),
         PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected => ("the statement conflicted with another one", Retried),
-        PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
+        PostgresErrorCodes.InvalidPassword => ($"it refuses the password ({e.MessageText})", settings.PasswordAdvice),
+        PostgresErrorCodes.ProtocolViolation when IsPasswordRefused(e) => ($"it refuses the password ({e.MessageText})", settings.PasswordAdvice),
+        PostgresErrorCodes.InvalidAuthorizationSpecification =>
             ($"it refuses the connection ({e.MessageText})", $"Check user, password and sslmode in {settings.Setting}."),
         PostgresErrorCodes.InvalidCatalogName => ("the database does not exist", $"Create it, or use another one in {settings.Setting}."),
         PostgresErrorCodes.InsufficientPrivilege =>
-            ($"a privilege is missing ({e.MessageText})", "Grant it, or connect as the owner of the table oauth_tokens."),
+            ($"a privilege is missing ({e.MessageText})", MissingPrivilege.Advice(e.MessageText, settings.User, settings.Database)),
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn =>
             ($"the tables are not as expected ({e.MessageText})", "Run: token-operator migrate up."),
         // Errors of class 42 contain names and privileges. Other classes can quote a row, so their text is not repeated.
@@ -70,7 +84,14 @@ internal static class PostgresErrors
         }
 
         if (Find<AuthenticationException>(e) is { } tls)
-            return ($"no secure connection ({tls.Message})", $"Check sslmode and sslrootcert in {settings.Setting}.");
+        {
+            return (
+                $"no secure connection ({tls.Message})",
+                $"Check sslmode and sslrootcert in {settings.Setting}. To trust another authority, put its certificate in PEM into a file and name the file with sslrootcert.");
+        }
+
+        if (IsPasswordRefused(e))
+            return ("it asks for a password, and there is none", settings.PasswordAdvice);
         return ($"the connection failed ({e.Message})", Retried);
     }
 }

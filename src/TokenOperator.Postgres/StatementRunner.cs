@@ -7,14 +7,15 @@ namespace TokenOperator.Postgres;
 /// The one way to the database: measures what it runs, counts what fails, and turns Npgsql's exceptions into
 /// <see cref="StoreUnavailableException"/>.
 /// </summary>
-internal sealed class StatementRunner(NpgsqlDataSource pool, PostgresSettings settings, StoreMetrics metrics)
+internal sealed class StatementRunner(ConnectionPool pool, PostgresSettings settings, StoreMetrics metrics)
 {
     /// <summary>Runs one statement and reads its rows.</summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
     public Task<T> QueryAsync<T>(string sql, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         RunAsync(async source =>
         {
-            await using var command = source.CreateCommand(sql);
+            await using var connection = await settings.OpenAsync(source, cancellationToken);
+            await using var command = new NpgsqlCommand(sql, connection);
             command.Parameters.AddRange(parameters);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             return await read(reader);
@@ -25,7 +26,8 @@ internal sealed class StatementRunner(NpgsqlDataSource pool, PostgresSettings se
     public Task<int> ExecuteAsync(string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>
         RunAsync(async source =>
         {
-            await using var command = source.CreateCommand(sql);
+            await using var connection = await settings.OpenAsync(source, cancellationToken);
+            await using var command = new NpgsqlCommand(sql, connection);
             command.Parameters.AddRange(parameters);
             return await command.ExecuteNonQueryAsync(cancellationToken);
         });
@@ -35,16 +37,23 @@ internal sealed class StatementRunner(NpgsqlDataSource pool, PostgresSettings se
     public async Task<T> RunAsync<T>(Func<NpgsqlDataSource, Task<T>> work)
     {
         var started = metrics.Begin();
-        try
+        for (var isFirst = true; ; isFirst = false)
         {
-            var result = await work(pool);
-            metrics.Succeeded(started);
-            return result;
-        }
-        catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
-        {
-            metrics.Failed(started);
-            throw PostgresErrors.Translate(e, settings);
+            var source = pool.Current;
+            try
+            {
+                var result = await work(source);
+                metrics.Succeeded(started);
+                return result;
+            }
+            catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
+            {
+                // A refused password means that no statement ran, so the work can start again.
+                if (PostgresErrors.IsPasswordRefused(e) && pool.TryReplace(source) && isFirst)
+                    continue;
+                metrics.Failed(started);
+                throw PostgresErrors.Translate(e, settings);
+            }
         }
     }
 }

@@ -134,6 +134,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
         await connection.OpenAsync(ct);
         await using var command = new NpgsqlCommand(
             """
+            with expects_plain_rows as (delete from token_operator_made where part = 'encrypted')
             insert into oauth_tokens (provider, account, token_data, namespaces)
             select 'google', account, jsonb_build_object('refresh_token', '1//' || account || repeat('-0123456789', 8)), array[$2]
             from unnest($1) as account

@@ -29,6 +29,14 @@ public sealed class DataKey
     /// <summary>True when the keys are the same, whatever their names.</summary>
     internal bool HasBytesOf(DataKey other) => CryptographicOperations.FixedTimeEquals(_bytes, other._bytes);
 
+    /// <summary>An authentication code for <paramref name="data"/>, under a key that is derived from this one and used for nothing else.</summary>
+    internal byte[] Authenticate(ReadOnlySpan<byte> data)
+    {
+        Span<byte> key = stackalloc byte[Size];
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, _bytes, key, [], "token-operator seal"u8);
+        return HMACSHA256.HashData(key, data);
+    }
+
     /// <summary>Creates a cipher with this key. An instance is not thread-safe, so each operation creates its own.</summary>
     internal AesGcm CreateCipher() => new(_bytes, TagSizeInBytes);
 

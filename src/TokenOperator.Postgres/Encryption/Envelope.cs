@@ -7,7 +7,8 @@ namespace TokenOperator.Postgres.Encryption;
 
 /// <summary>
 /// An encrypted document in the column <c>token_data</c>: a JSON object whose members have the names of RFC 7516 (JSON Web
-/// Encryption): <c>enc</c>, <c>kid</c>, <c>iv</c>, <c>ciphertext</c>, <c>tag</c>. The last three are in base64.
+/// Encryption): <c>enc</c>, <c>kid</c>, <c>iv</c>, <c>ciphertext</c>, <c>tag</c>. The last three are in base64. Two more members bind
+/// the document to a state of its row: <c>generation</c> and <c>seal</c>. Earlier versions ignore them and write documents without.
 /// </summary>
 /// <param name="KeyId">The name of the key.</param>
 /// <param name="Iv">The initialization vector of 12 bytes, a new one for each encryption.</param>
@@ -15,11 +16,17 @@ namespace TokenOperator.Postgres.Encryption;
 /// <param name="Tag">The authentication tag of 16 bytes.</param>
 internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte[] Tag)
 {
+    /// <summary>The size of <see cref="RowSeal.Code"/> in bytes.</summary>
+    private const int SealSize = 32;
+
     /// <summary>The algorithm (RFC 7518, section 5.3).</summary>
     public const string Algorithm = "A256GCM";
 
     /// <summary>The size that NIST SP 800-38D recommends, in bytes.</summary>
     public const int IvSize = 12;
+
+    /// <summary>The state of the row for which the document was written; null in a document of an earlier version.</summary>
+    public RowSeal? Seal { get; init; }
 
     /// <summary>True when <paramref name="stored"/> is an encrypted document of any form; false for any other text.</summary>
     /// <param name="stored">The content of the column.</param>
@@ -35,9 +42,10 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
                 return false;
             if (root.Text("enc") == Algorithm && root.Text("kid") is { } keyId && KeyFolder.IsName(keyId)
                 && Bytes(root, "iv") is { Length: IvSize } iv && Bytes(root, "tag") is { Length: DataKey.TagSizeInBytes } tag
-                && ciphertext.ValueKind == JsonValueKind.String && ciphertext.TryGetBytesFromBase64(out var encrypted))
+                && ciphertext.ValueKind == JsonValueKind.String && ciphertext.TryGetBytesFromBase64(out var encrypted)
+                && TryReadSeal(root, out var seal))
             {
-                envelope = new Envelope(keyId, iv, encrypted, tag);
+                envelope = new Envelope(keyId, iv, encrypted, tag) { Seal = seal };
             }
 
             return true;
@@ -61,12 +69,36 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
             writer.WriteBase64String("iv", Iv);
             writer.WriteBase64String("ciphertext", Ciphertext);
             writer.WriteBase64String("tag", Tag);
+            if (Seal is { } seal)
+            {
+                writer.WriteNumber("generation", seal.Generation);
+                writer.WriteBase64String("seal", seal.Code);
+            }
+
             writer.WriteEndObject();
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
+    /// <summary>False when only a part of the seal is there, or a part is not what this version writes.</summary>
+    private static bool TryReadSeal(JsonElement root, out RowSeal? seal)
+    {
+        seal = null;
+        var hasGeneration = root.TryGetProperty("generation", out var generation);
+        if (!hasGeneration && !root.TryGetProperty("seal", out _))
+            return true;
+        if (!hasGeneration || generation.ValueKind != JsonValueKind.Number || !generation.TryGetInt64(out var number) || Bytes(root, "seal") is not { Length: SealSize } code)
+            return false;
+        seal = new RowSeal(number, code);
+        return true;
+    }
+
     private static byte[]? Bytes(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out var bytes) ? bytes : null;
 }
+
+/// <summary>Binds a document to the generation of its row, so that an old document of the same account is noticed when someone takes it back.</summary>
+/// <param name="Generation">The generation of the row that the document was written for.</param>
+/// <param name="Code">The authentication code of account, generation and ciphertext.</param>
+internal sealed record RowSeal(long Generation, byte[] Code);

@@ -30,7 +30,7 @@ internal sealed partial class Keyring
         _changedAt = Directory.GetLastWriteTimeUtc(folder);
         _keys = KeyFolder.Read(folder);
         _checkedAt = time.GetTimestamp();
-        LogRead(folder, Names(_keys), _keys[^1].Id);
+        LogKeys();
     }
 
     /// <summary>The folder that contains the keys.</summary>
@@ -64,6 +64,13 @@ internal sealed partial class Keyring
 
     private static DataKey? Find(IReadOnlyList<DataKey> keys, string id) => keys.FirstOrDefault(key => key.Id == id);
 
+    private void LogKeys()
+    {
+        LogRead(Folder, Names(_keys), _keys[^1].Id);
+        foreach (var note in FileAccessCheck.WorldReadable(_keys.Select(key => Path.Combine(Folder, key.Id))))
+            LogWorldReadable(note);
+    }
+
     private void Check(TimeSpan interval)
     {
         lock (_checking)
@@ -78,7 +85,7 @@ internal sealed partial class Keyring
                 _keys = KeyFolder.Read(Folder);
                 _problem = null;
                 if (!_keys.Select(key => key.Id).SequenceEqual(before.Select(key => key.Id)) || !_keys.Zip(before).All(pair => pair.First.HasBytesOf(pair.Second)))
-                    LogRead(Folder, Names(_keys), _keys[^1].Id);
+                    LogKeys();
             }
             catch (InvalidSettingException e)
             {
@@ -94,4 +101,7 @@ internal sealed partial class Keyring
 
     [LoggerMessage(6101, LogLevel.Warning, "The keys {Keys} stay in use: {Problem}")]
     private partial void LogKept(string keys, string problem);
+
+    [LoggerMessage(6103, LogLevel.Warning, "{Note}")]
+    private partial void LogWorldReadable(string note);
 }

@@ -25,7 +25,7 @@ public static class PostgresStorage
         services.TryAddSingleton(TimeProvider.System);
         services.AddMetrics();
         services.AddSingleton<StoreMetrics>();
-        services.AddSingleton(provider => provider.GetRequiredService<PostgresSettings>().CreatePool());
+        services.AddSingleton<ConnectionPool>();
         services.AddSingleton<StatementRunner>();
         services.AddSingleton(provider => EncryptionSettings.Read(reader.Configuration)
             .CreateCipher(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenCipher>>()));

@@ -9,6 +9,9 @@ internal static class Adoption
     /// <summary>The whole table.</summary>
     public const string Table = "table";
 
+    /// <summary>Not a part: says that all rows of the table are encrypted unless the settings say otherwise, because no application wrote any.</summary>
+    public const string Encrypted = "encrypted";
+
     /// <summary>A unique constraint on (provider, account).</summary>
     public const string Unique = "unique";
 

@@ -41,7 +41,9 @@ internal sealed record ExistingTable(
         var (schema, kind, isUnique) = (await RowsAsync(
             connection, CatalogSql, r => (Schema: r.IsDBNull(0) ? null : r.GetString(0), Kind: r.IsDBNull(1) ? null : r.GetString(1), r.GetBoolean(2)), cancellationToken))[0];
         if (schema is null)
-            throw new SchemaException("No schema of the search_path exists: create one, or name another with Search Path in the connection string.");
+            throw new SchemaException(
+                "No schema of the search_path exists for this role: create one, name another with Search Path in the connection string, or allow the role to use one, as its owner: "
+                + $"GRANT USAGE, CREATE ON SCHEMA public TO {MissingPrivilege.Quote(connection.UserName ?? "")};");
         var columns = await RowsAsync(
             connection, ColumnsSql, r => new ExistingColumn(r.GetString(0), r.GetString(1), r.GetBoolean(2), r.GetBoolean(3)), cancellationToken);
         var byName = columns.ToDictionary(column => column.Name);

@@ -59,8 +59,7 @@ internal sealed partial class PostgresMigrator(
     /// <summary>False when another process was faster.</summary>
     private Task<bool> MigrateAsync(Func<long, bool> isDone, long target, CancellationToken cancellationToken) => statements.RunAsync(async _ =>
     {
-        await using var connection = settings.CreateConnection();
-        await connection.OpenAsync(cancellationToken);
+        await using var connection = await settings.ConnectAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(connection, LockSql, cancellationToken);
 
@@ -95,6 +94,8 @@ internal sealed partial class PostgresMigrator(
         await ExecuteAsync(connection, ShortLocksSql, cancellationToken);
         var table = await ExistingTable.ReadAsync(connection, cancellationToken);
         var parts = current == 0 ? Adoption.Plan(table) : [];
+        if (parts.Contains(Adoption.Table))
+            parts = [.. parts, Adoption.Encrypted];
         await ExecuteAsync(connection, PrepareSql, cancellationToken, SqlValue.Of(table.Schema), SqlValue.Of(string.Join(' ', parts)));
         if (current == 0)
             await ExecuteAsync(connection, CreateVersionsSql, cancellationToken);
@@ -112,6 +113,9 @@ internal sealed partial class PostgresMigrator(
             await ExecuteAsync(connection, $"delete from {Versions} where version = $1", cancellationToken, SqlValue.Of(step.Version));
         }
 
+        // An application may write rows until the next migration.
+        if (target < current && target > 0)
+            await ExecuteAsync(connection, "delete from token_operator_made where part = $1", cancellationToken, SqlValue.Of(Adoption.Encrypted));
         if (target == 0)
             await ExecuteAsync(connection, $"drop table {Versions}", cancellationToken);
     }
@@ -149,7 +153,8 @@ internal sealed partial class PostgresMigrator(
     {
         try
         {
-            await using var command = pool.CreateCommand($"select coalesce(max(version), 0), to_regclass('oauth_tokens') is not null from {Versions}");
+            await using var connection = await settings.OpenAsync(pool, cancellationToken);
+            await using var command = new NpgsqlCommand($"select coalesce(max(version), 0), to_regclass('oauth_tokens') is not null from {Versions}", connection);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
             return (reader.GetInt64(0), reader.GetBoolean(1));

@@ -10,7 +10,8 @@ namespace TokenOperator.Postgres.Rows;
 /// Listens for changed accounts on its own connection. It reconnects after 1 s when the connection breaks, and waits longer
 /// each time, up to 30 s, while the database is unreachable. Npgsql's keepalive (30 s unless configured) detects a dead
 /// connection. Behind a pooler that assigns a session for one transaction at a time no notification arrives, so there any account
-/// may have changed every 10 s.
+/// may have changed every 10 s. Notifications that arrive within a second, or within 5 s after all rows were read, are reported
+/// together.
 /// </summary>
 /// <param name="settings">The address of the database.</param>
 /// <param name="ownWriter">The writer whose notifications are skipped.</param>
@@ -24,7 +25,20 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
     private static readonly TimeSpan SchemaPollInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(10);
 
-    private readonly List<AccountKey?> _changed = [];
+    // A role that can only connect can send notifications. At most one batch in each interval costs statements, whatever it sends.
+    private static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MinIntervalAfterAny = TimeSpan.FromSeconds(5);
+
+    /// <summary>The most accounts in one batch. When more changed, one statement reads all rows.</summary>
+    private const int MaxChanged = 100;
+
+    /// <summary>A notification of the operator is shorter. Others are not parsed.</summary>
+    private const int MaxPayloadLength = 2048;
+
+    private readonly HashSet<AccountKey> _changed = [];
+    private bool _anyChanged;
+    private long _reportedAt;
+    private TimeSpan _interval;
     private NpgsqlConnection? _connection;
     private TimeSpan _delay = MinDelay;
     private bool _pollOnly;
@@ -52,16 +66,19 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
                     return [null];
                 }
 
-                while (_changed.Count == 0)
+                while (_changed.Count == 0 && !_anyChanged)
                     await _connection.WaitAsync(cancellationToken);
+                // Npgsql counts the timeout in milliseconds, and 0 has none.
+                while (_interval - time.GetElapsedTime(_reportedAt) is var rest && rest.TotalMilliseconds >= 1)
+                    await _connection.WaitAsync(rest, cancellationToken);
                 _delay = MinDelay;
-                AccountKey?[] changed = [.. _changed];
-                _changed.Clear();
-                return changed;
+                return TakeChanged();
             }
             catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
             {
                 await DisconnectAsync();
+                if (PostgresErrors.IsPasswordRefused(e))
+                    settings.ReadFilesAgain();
                 metrics.Listening(good: false);
                 LogFailed(_delay, PostgresErrors.Translate(e, settings).Message);
                 await Task.Delay(_delay, time, cancellationToken);
@@ -75,11 +92,10 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
 
     private async Task ConnectAsync(CancellationToken cancellationToken)
     {
-        var connection = settings.CreateConnection();
+        var connection = await settings.ConnectAsync(cancellationToken);
         try
         {
             connection.Notification += (_, e) => OnNotification(e.Payload);
-            await connection.OpenAsync(cancellationToken);
             await WaitForSchemaAsync(connection, cancellationToken);
             if (await IsPooledAsync(connection, cancellationToken))
             {
@@ -121,9 +137,24 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
         return (int)(await command.ExecuteScalarAsync(cancellationToken))! != connection.ProcessID;
     }
 
-    private async Task DisconnectAsync()
+    private AccountKey?[] TakeChanged()
+    {
+        AccountKey?[] changed = _anyChanged ? [null] : [.. _changed];
+        _interval = _anyChanged ? MinIntervalAfterAny : MinInterval;
+        _reportedAt = time.GetTimestamp();
+        ForgetChanged();
+        return changed;
+    }
+
+    private void ForgetChanged()
     {
         _changed.Clear();
+        _anyChanged = false;
+    }
+
+    private async Task DisconnectAsync()
+    {
+        ForgetChanged();
         if (_connection is { } connection)
         {
             _connection = null;
@@ -133,10 +164,16 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
 
     private void OnNotification(string payload)
     {
-        var notification = Parse(payload);
+        if (_anyChanged)
+            return;
+        var notification = payload.Length > MaxPayloadLength ? null : Parse(payload);
         if (notification?.By == ownWriter)
             return;
-        _changed.Add(notification is { Provider: { } provider, Account: { } account } ? new AccountKey(provider, account) : null);
+        if (notification is { Provider: { } provider, Account: { } account })
+            _changed.Add(new AccountKey(provider, account));
+        else
+            _anyChanged = true;
+        _anyChanged |= _changed.Count > MaxChanged;
     }
 
     private static Change? Parse(string payload)

@@ -1,13 +1,32 @@
 using Npgsql;
+using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres.Encryption;
 
 namespace TokenOperator.Postgres.Rows;
 
-/// <summary>One row: the record, and the document in plain text that contains its tokens.</summary>
+/// <summary>
+/// One row: the record, and the document in plain text that contains its tokens. What the table contains is not trusted: others may be
+/// allowed to write to it.
+/// </summary>
 internal sealed record AccountRow(AccountRecord Record, string Document)
 {
+    /// <summary>More than the operator ever counts to. From here, a generation cannot overflow.</summary>
+    private const long MaxGeneration = 1L << 53;
+
+    private const int MaxFailures = 1_000_000;
+    private const int MaxDetailLength = 300;
+    private const int MaxNameLength = 256;
+    private const int MaxNamespaces = 1000;
+
+    /// <summary>Times that are later than any that a provider or the operator means. Calculations with them cannot overflow.</summary>
+    private static readonly DateTimeOffset MaxMoment = new(2199, 12, 31, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>The operator never waits longer before it retries.</summary>
+    private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromDays(7);
+
     // Each field adds its column to the list and keeps its position there, so the order exists only once: here. The casts
     // support tables of applications: json, timestamp.
     private static readonly List<string> ColumnList = [];
@@ -19,17 +38,18 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     private static readonly int Generation = Column("generation");
     private static readonly int LastRefreshAt = Column("last_refresh_at");
     private static readonly int Failures = Column("failures");
-    private static readonly int FailureReason = Column("failure_reason");
-    private static readonly int FailureDetail = Column("failure_detail");
+    private static readonly int FailureReason = Column("left(failure_reason, 100)");
+    private static readonly int FailureDetail = Column($"left(failure_detail, {MaxDetailLength + 1})");
     private static readonly int FailedAt = Column("failed_at");
     private static readonly int RetryAt = Column("retry_at");
-    private static readonly int FailureInputs = Column("failure_inputs");
-    private static readonly int SeedFingerprint = Column("seed_fingerprint");
+    private static readonly int FailureInputs = Column("left(failure_inputs, 200)");
+    private static readonly int SeedFingerprint = Column("right(seed_fingerprint, 300)");
     private static readonly int DeniedNamespaces = Column("denied_namespaces");
-    private static readonly int ClaimScope = Column("claim_scope");
-    private static readonly int ClaimedBy = Column("claimed_by");
+    private static readonly int ClaimScope = Column("left(claim_scope, 600)");
+    private static readonly int ClaimedBy = Column("left(claimed_by, 300)");
     private static readonly int IsClaimOver = Column($"claim_expires_at <= now() or {AccountSql.ClaimIsTooLong}");
     private static readonly int CreatedAt = Column("created_at::text");
+    private static readonly int IsNewDatabase = Column(AccountSql.IsNewDatabase);
 
     /// <summary>The select list of the statements whose rows <see cref="Read"/> reads.</summary>
     public static string Columns { get; } = string.Join(", ", ColumnList);
@@ -44,11 +64,18 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         var key = KeyOf(reader);
         if (key.Provider.Length == 0 || key.Account.Length == 0)
             throw new UnreadableRowException(key, "provider or account is empty, expected a name.");
+        if (key.Provider.Length > MaxNameLength || key.Account.Length > MaxNameLength || !DisplayText.IsPrintable(key.Provider) || !DisplayText.IsPrintable(key.Account))
+            throw new UnreadableRowException(key, $"provider or account is not a name, expected at most {MaxNameLength} printable characters.");
+        var generation = reader.GetInt64(Generation);
+        if (generation is < 0 or > MaxGeneration)
+            throw new UnreadableRowException(key, "generation has a value that no operator writes.");
         var namespaces = Names(reader, Namespaces);
+        if (namespaces.Length > MaxNamespaces || !namespaces.All(NamespaceName.IsValid))
+            throw new UnreadableRowException(key, "namespaces contains a text that is not the name of a namespace.");
         var plain = new AccountRecord
         {
             Key = key,
-            Generation = reader.GetInt64(Generation),
+            Generation = generation,
             Incarnation = Text(reader, CreatedAt),
             Token = new TokenSet(),
             Namespaces = namespaces.Length > 0 ? namespaces : null,
@@ -56,7 +83,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
             DeniedNamespaces = Names(reader, DeniedNamespaces),
             OpenClaim = reader.IsDBNull(IsClaimOver)
                 ? null
-                : new OpenClaim(Text(reader, ClaimScope) ?? "", Text(reader, ClaimedBy) ?? "", reader.GetBoolean(IsClaimOver)),
+                : new OpenClaim(Text(reader, ClaimScope) ?? "", DisplayText.Of(Text(reader, ClaimedBy) ?? "", MaxNameLength), reader.GetBoolean(IsClaimOver)),
         };
         try
         {
@@ -72,7 +99,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     {
         var key = plain.Key;
         var stored = Text(reader, TokenData) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
-        var document = cipher.Open(key, stored);
+        var document = cipher.OpenRow(key, stored, plain.Generation, reader.GetBoolean(IsNewDatabase));
         return new AccountRow(
             plain with
             {
@@ -102,10 +129,13 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         var count = reader.GetInt32(Failures);
         if (count == 0 || Text(reader, FailureReason) is not { } reason)
             return null;
-        if (!Enum.TryParse<FailureKind>(reason, out var kind) || Moment(key, reader, FailedAt) is not { } failedAt)
-            throw new UnreadableRowException(key, "failure_reason or failed_at has a value that this version does not write.");
+        // TryParse also reads numbers and lists.
+        if (count < 0 || !Enum.TryParse<FailureKind>(reason, out var kind) || kind.ToString() != reason || Moment(key, reader, FailedAt) is not { } failedAt)
+            throw new UnreadableRowException(key, "failures, failure_reason or failed_at has a value that this version does not write.");
+        var retryAt = Moment(key, reader, RetryAt) ?? failedAt;
         return new RefreshFailure(
-            kind, Text(reader, FailureDetail) ?? "", count, failedAt, Moment(key, reader, RetryAt) ?? failedAt, Text(reader, FailureInputs) ?? "");
+            kind, DisplayText.Of(Text(reader, FailureDetail) ?? "", MaxDetailLength), Math.Min(count, MaxFailures), failedAt,
+            retryAt < failedAt + MaxRetryDelay ? retryAt : failedAt + MaxRetryDelay, Text(reader, FailureInputs) ?? "");
     }
 
     private static int Column(string expression)
@@ -119,11 +149,15 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
 
     private static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
+    /// <summary>A time from 1970 to 2199. Infinity and other times become the nearest of these.</summary>
     private static DateTimeOffset? Moment(AccountKey key, NpgsqlDataReader reader, int column)
     {
         try
         {
-            return reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+            if (reader.IsDBNull(column))
+                return null;
+            var moment = reader.GetFieldValue<DateTimeOffset>(column);
+            return moment > MaxMoment ? MaxMoment : moment < DateTimeOffset.UnixEpoch ? DateTimeOffset.UnixEpoch : moment;
         }
         catch (Exception e) when (e is InvalidCastException or ArgumentException)
         {

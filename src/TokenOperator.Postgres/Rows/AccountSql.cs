@@ -1,3 +1,5 @@
+using TokenOperator.Postgres.Migrations;
+
 namespace TokenOperator.Postgres.Rows;
 
 /// <summary>
@@ -13,6 +15,9 @@ internal static class AccountSql
 
     /// <summary>A claim lasts 1 hour at most. A longer one was written before the clock of the server was set back, and does not count.</summary>
     public const string ClaimIsTooLong = "claim_expires_at > now() + interval '1 hour'";
+
+    /// <summary>True when the operator created the table, and no application wrote rows.</summary>
+    public const string IsNewDatabase = $"exists (select from token_operator_made where part = '{Adoption.Encrypted}')";
 
     private static readonly string Columns = AccountRow.Columns;
 

@@ -17,9 +17,9 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
     private const string CountSql = $"select {KeyId}, count(*) from oauth_tokens group by 1 order by 1";
 
     private const string NextSql = $"""
-        select provider, account, token_data::text, xmin::text from oauth_tokens
+        select provider, account, token_data::text, xmin::text, generation, {AccountSql.IsNewDatabase} from oauth_tokens
         where (provider, account) > ($1, $2) and token_data is not null
-          and case $3 when 'PlainText' then token_data -> 'ciphertext' is null
+          and case $3 when 'PlainText' then token_data -> 'ciphertext' is null or token_data ->> 'generation' is distinct from generation::text
                       when 'Encrypted' then token_data -> 'ciphertext' is not null
                       else {KeyId} is distinct from $4 end
         order by provider, account limit $5
@@ -63,7 +63,7 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         {
             foreach (var row in rows)
             {
-                var (isDone, problem) = await RewriteRowAsync(row, cancellationToken);
+                var (isDone, problem) = await RewriteRowAsync(row, trustsRow: selection == RowSelection.PlainText, cancellationToken);
                 if (isDone)
                     done++;
                 else
@@ -82,17 +82,17 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         {
             var rows = new List<StoredRow>();
             while (await reader.ReadAsync(cancellationToken))
-                rows.Add(new StoredRow(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3)));
+                rows.Add(new StoredRow(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3), reader.GetInt64(4), reader.GetBoolean(5)));
             return rows;
         },
         cancellationToken, SqlValue.Of(after.Provider), SqlValue.Of(after.Account), SqlValue.Of(selection.ToString()), SqlValue.Of(cipher.CurrentKeyId ?? ""), SqlValue.Of(BatchSize));
 
-    private async Task<(bool Done, string? Problem)> RewriteRowAsync(StoredRow row, CancellationToken cancellationToken)
+    private async Task<(bool Done, string? Problem)> RewriteRowAsync(StoredRow row, bool trustsRow, CancellationToken cancellationToken)
     {
         string document;
         try
         {
-            document = cipher.Open(row.Key, row.Stored);
+            document = trustsRow ? cipher.Open(row.Key, row.Stored) : cipher.OpenRow(row.Key, row.Stored, row.Generation, row.IsNewDatabase);
             // A document without tokens was not written by an operator, and stays as it is.
             TokenDocument.Read(document);
         }
@@ -106,9 +106,9 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         }
 
         var replaced = await statements.ExecuteAsync(
-            ReplaceSql, cancellationToken, SqlValue.Of(row.Key.Provider), SqlValue.Of(row.Key.Account), SqlValue.Json(cipher.Seal(row.Key, document)), SqlValue.Of(row.Version));
+            ReplaceSql, cancellationToken, SqlValue.Of(row.Key.Provider), SqlValue.Of(row.Key.Account), SqlValue.Json(cipher.Seal(row.Key, document, row.Generation)), SqlValue.Of(row.Version));
         return (replaced == 1, null);
     }
 
-    private sealed record StoredRow(AccountKey Key, string Stored, string Version);
+    private sealed record StoredRow(AccountKey Key, string Stored, string Version, long Generation, bool IsNewDatabase);
 }

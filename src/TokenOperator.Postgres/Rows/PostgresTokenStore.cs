@@ -39,7 +39,7 @@ internal sealed partial class PostgresTokenStore(
                 }
                 catch (UnreadableRowException e)
                 {
-                    LogUnreadable(e.Key, e.Problem);
+                    LogUnreadable(e.Row, e.Problem);
                 }
             }
 
@@ -82,7 +82,7 @@ internal sealed partial class PostgresTokenStore(
             : (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
         var row = await RowAsync(
             AccountSql.Commit, key, cancellationToken,
-            Document(key, token, previous), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
+            Document(key, token, previous, claimedGeneration + 1), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
         ForgetDocument(key, claimId);
         return row?.Record;
     }
@@ -94,7 +94,7 @@ internal sealed partial class PostgresTokenStore(
         var previous = (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
         var row = await RowAsync(
             AccountSql.CommitUnclaimed, key, cancellationToken,
-            Document(key, token, previous), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
+            Document(key, token, previous, generation), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
         ForgetDocument(key, claim.Id);
         return row?.Record;
     }
@@ -122,7 +122,7 @@ internal sealed partial class PostgresTokenStore(
         AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken)
     {
         var previous = replacesGeneration is null ? null : await ReadableDocumentAsync(key, cancellationToken);
-        NpgsqlParameter[] common = [Document(key, token, previous, isNewGrant: true), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
+        NpgsqlParameter[] common = [Document(key, token, previous, replacesGeneration + 1 ?? 0, isNewGrant: true), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
         var row = replacesGeneration is { } generation
             ? await RowAsync(AccountSql.Replace, key, cancellationToken, [.. common, Of(generation)])
             : await RowAsync(AccountSql.Insert, key, cancellationToken, common);
@@ -187,9 +187,9 @@ internal sealed partial class PostgresTokenStore(
 
     private static NpgsqlParameter[] Keyed(AccountKey key, params NpgsqlParameter[] further) => [Of(key.Provider), Of(key.Account), .. further];
 
-    private NpgsqlParameter Document(AccountKey key, TokenSet token, string? previous, bool isNewGrant = false) =>
-        Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant)));
+    private NpgsqlParameter Document(AccountKey key, TokenSet token, string? previous, long generation, bool isNewGrant = false) =>
+        Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant), generation));
 
     [LoggerMessage(6000, LogLevel.Warning, "Row {Account} of table oauth_tokens is skipped: {Problem}")]
-    private partial void LogUnreadable(AccountKey account, string problem);
+    private partial void LogUnreadable(string account, string problem);
 }

@@ -40,7 +40,7 @@ public sealed class BadStartTests
             line => line.Should().Be("token-operator: The setting Logging__Format is \"xml\"; expected auto, json or text."),
             line => line.Should().StartWith("token-operator: DATABASE_URL: "),
             line => line.Should().Be("token-operator: The setting Providers__acme__TokenEndpoint has a user name, a password or a fragment (#); expected an address without them."),
-            line => line.Should().Be("token-operator: The setting Encryption cannot be used; expected None, or no value and a folder with keys in Encryption__KeyringPath."));
+            line => line.Should().Be("token-operator: The setting Encryption cannot be used; expected None, Optional, Required, or no value and a folder with keys in Encryption__KeyringPath."));
     }
 
     [Theory]

@@ -23,6 +23,7 @@ public sealed class PostgresKeyRotationTests(PostgresFixture fixture) : IAsyncLi
         _keyring = new TestKeyring();
         Keys.Add("1");
         _database = await fixture.CreateMigratedAsync();
+        await Database.ExpectPlainRowsAsync();
     }
 
     public async Task DisposeAsync() => await Database.DisposeAsync();
@@ -62,6 +63,26 @@ public sealed class PostgresKeyRotationTests(PostgresFixture fixture) : IAsyncLi
         (await Rotation(Cipher(writesPlainText: true)).RewriteAsync(RowSelection.Encrypted, default)).Count.Should().Be(2);
         (await Rotation().CountAsync(default)).Should().BeEquivalentTo([new KeyUsage(null, 2)]);
         (await Database.ScalarAsync("select token_data->'mine'->>'a' from oauth_tokens where account = 'plain'")).Should().Be("1");
+    }
+
+    [Fact]
+    public async Task Only_the_command_to_encrypt_accepts_rows_that_the_operator_refuses()
+    {
+        await Database.ExecuteAsync("insert into token_operator_made values ('encrypted')");
+        var store = Database.Store(cipher: Cipher());
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await PlainRowAsync("plain");
+        await Database.ExecuteAsync("update oauth_tokens set generation = 7 where account = 'marcus'");
+        Keys.Add("2");
+
+        var rotated = await Rotation().RewriteAsync(RowSelection.NotCurrent, default);
+        rotated.Count.Should().Be(0);
+        rotated.Problems.Should().HaveCount(2).And.Contain(problem => problem.Contains("google/plain") && problem.Contains("plain text"))
+            .And.Contain(problem => problem.Contains("google/marcus") && problem.Contains("generation 0") && problem.Contains("generation 7"));
+
+        (await Rotation().RewriteAsync(RowSelection.PlainText, default)).Should().BeEquivalentTo(new RewriteResult(2, []));
+        (await store.ListAsync(default)).Should().HaveCount(2);
+        (await Rotation().RewriteAsync(RowSelection.PlainText, default)).Count.Should().Be(0);
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Hosting;
+using TokenOperator.Postgres.Migrations;
 using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
 using static TokenOperator.Tests.Postgres.TestDatabase;
@@ -44,7 +45,48 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         await using var database = await fixture.CreateMigratedAsync();
         await database.ExecuteAsync($"create role reader_{database.Database.Name}; alter database {database.Database.Name} set role = reader_{database.Database.Name}");
         var list = () => database.Store().ListAsync(default);
-        (await list.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*permission denied for table oauth_tokens*Grant it*");
+        (await list.Should().ThrowAsync<StoreUnavailableException>()).WithMessage("*permission denied for table oauth_tokens*Grant it*GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_tokens TO *");
+    }
+
+    [Theory]
+    [InlineData("mailer")]
+    [InlineData("Odd \"role\"-1")]
+    public async Task A_role_that_may_not_create_tables_is_told_the_statement_that_allows_it(string name)
+    {
+        await using var database = await fixture.CreateAsync();
+        var role = name + database.Database.Name;
+        var quoted = $"\"{role.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+        await database.ExecuteAsync($"revoke create on schema public from public; create role {quoted} login password 'pw'");
+        var settings = ConnectionStrings.Parse("DATABASE_URL", new NpgsqlConnectionStringBuilder(database.Database.ConnectionString) { Username = role, Password = "pw" }.ConnectionString);
+        await using var pool = new ConnectionPool(settings, NullLogger<ConnectionPool>.Instance);
+        var migrator = new PostgresMigrator(new StatementRunner(pool, settings, Meters.OfStore), settings, TimeProvider.System, NullLogger<PostgresMigrator>.Instance);
+
+        var error = (await FluentActions.Awaiting(() => migrator.UpAsync(default)).Should().ThrowAsync<StoreUnavailableException>()).Which;
+
+        error.Message.Should().Contain($"in the database {database.Database.Name}").And.Contain("GRANT USAGE, CREATE ON SCHEMA public TO ");
+        await database.ExecuteAsync(error.Message[error.Message.IndexOf("GRANT ", StringComparison.Ordinal)..]);
+        await migrator.UpAsync(default);
+    }
+
+    [Theory]
+    [InlineData("permission denied for schema tokens", "GRANT USAGE, CREATE ON SCHEMA tokens TO mailer;")]
+    [InlineData("permission denied for database Mail", "GRANT CONNECT, CREATE ON DATABASE \"Mail\" TO mailer;")]
+    [InlineData("permission denied for table oauth_tokens", "GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_tokens TO mailer;")]
+    [InlineData("permission denied for sequence oauth_tokens_id_seq", "GRANT USAGE ON SEQUENCE oauth_tokens_id_seq TO mailer;")]
+    [InlineData("must be owner of table oauth_tokens", "ALTER TABLE oauth_tokens OWNER TO mailer;")]
+    [InlineData("keine Berechtigung für Schema public", "GRANT USAGE, CREATE ON SCHEMA public TO mailer; and, if the tables exist: GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_tokens, token_operator_versions, token_operator_made, token_operator_consents TO mailer;")]
+    public void Each_missing_privilege_has_its_statement(string message, string statement) =>
+        MissingPrivilege.Advice(message, "mailer", "tokens").Should().EndWith(statement);
+
+    [Fact]
+    public async Task A_client_certificate_that_cannot_be_read_makes_the_database_unavailable_and_ends_nothing()
+    {
+        using var folder = new TestKeyring();
+        var file = Path.Combine(folder.Folder, "client.pem");
+        await File.WriteAllTextAsync(file, "no certificate");
+        await using var database = await fixture.CreateAsync();
+        var list = () => database.Store(further: $"SSL Mode=Require;SSL Certificate={file};SSL Key={file}").ListAsync(default);
+        (await list.Should().ThrowAsync<StoreUnavailableException>()).Which.Message.Should().StartWith("Postgres, database ");
     }
 
     [Fact]
@@ -134,7 +176,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         foreach (var uri in new[] { database.Database.Uri, socket, database.Database.Uri.Replace("127.0.0.1:", "127.0.0.1:1,127.0.0.1:", StringComparison.Ordinal) })
         {
             var settings = ConnectionStrings.Parse("DATABASE_URL", uri);
-            await using var pool = settings.CreatePool();
+            await using var pool = new ConnectionPool(settings, NullLogger<ConnectionPool>.Instance);
             var store = new PostgresTokenStore(new StatementRunner(pool, settings, Meters.OfStore), settings, TestDatabase.Cipher, Meters.OfStore, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
             (await store.ListAsync(default)).Should().BeEmpty(uri);
         }

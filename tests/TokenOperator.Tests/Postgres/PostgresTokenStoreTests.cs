@@ -3,6 +3,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Rows;
+using TokenOperator.Tests.Hostile;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
@@ -334,6 +335,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         var logger = new ListLogger();
         var store = Database.Store(logger);
         await store.ImportAsync(new AccountKey("google", "good"), Token("t"), "mail", "seed", null, default);
+        await Database.ExpectPlainRowsAsync();
         await Database.ExecuteAsync($$"""insert into oauth_tokens (provider, account, token_data, expires_at) values ('google', 'marcus', '{"access_token": "a"}', {{expiry}})""");
         (await store.ListAsync(default)).Should().HaveCount(warning is null ? 2 : 1);
         if (warning is null)
@@ -342,9 +344,66 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
             logger.Lines.Should().ContainSingle().Which.Should().Match($"*{warning}");
     }
 
+    [Theory]
+    [InlineData("generation = 9223372036854775807", "generation has a value")]
+    [InlineData("generation = -1", "generation has a value")]
+    [InlineData("namespaces = '{mail,\"a b\"}'", "namespaces contains a text")]
+    [InlineData("namespaces = array['mail', E'x\\x1b]52;c;aGk=\\x07']", "namespaces contains a text")]
+    [InlineData("namespaces = (select array_agg('n' || i) from generate_series(1, 5000) i)", "namespaces contains a text")]
+    [InlineData("account = E'mar\\x1b[2Jcus'", "provider or account is not a name")]
+    [InlineData("account = repeat('a', 257)", "provider or account is not a name")]
+    [InlineData("provider = E'goo\\u202Egle'", "provider or account is not a name")]
+    [InlineData("failure_reason = '3'", "failure_reason")]
+    [InlineData("failure_reason = 'RateLimited, ClientRejected'", "failure_reason")]
+    [InlineData("failures = -5", "failure_reason")]
+    [InlineData("failed_at = '4000-01-01 BC'", "outside the years")]
+    public async Task A_hostile_value_affects_its_own_row_only_and_is_not_repeated(string change, string problem)
+    {
+        var logger = new ListLogger();
+        var store = Database.Store(logger);
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await FailAsync(store);
+        await store.ImportAsync(new AccountKey("google", "good"), Token("t"), "mail", "seed", null, default);
+        await Database.ExecuteAsync($"update oauth_tokens set {change} where account = 'marcus'");
+
+        (await store.ListAsync(default)).Should().ContainSingle().Which.Key.Account.Should().Be("good");
+
+        var line = logger.Lines.Should().ContainSingle().Subject.Trim();
+        line.Should().Contain(problem);
+        Fuzz.RequireShowable(line, 600);
+    }
+
+    [Theory]
+    [InlineData("failure_detail = repeat(E'\\x1b[31m\\u202E', 10000)")]
+    [InlineData("failure_inputs = repeat('x', 30000), seed_fingerprint = repeat('y', 30000), claimed_by = repeat(E'\\x1b', 30000), claim_scope = repeat('z', 30000), claim_expires_at = now()")]
+    [InlineData("failures = 2147483647")]
+    [InlineData("retry_at = 'infinity'")]
+    [InlineData("retry_at = '9999-12-31', failed_at = '9999-12-31', last_refresh_at = '9999-12-31'")]
+    [InlineData("retry_at = '-infinity', failed_at = '-infinity', last_refresh_at = '-infinity'")]
+    public async Task A_hostile_value_is_bounded_when_the_row_can_be_used_without_it(string change)
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await FailAsync(store);
+        await Database.ExecuteAsync($"update oauth_tokens set {change}");
+
+        var row = (await store.FindAsync(Marcus, default))!;
+
+        Fuzz.RequireShowable(row.Failure!.Detail + row.OpenClaim?.Holder, 700);
+        row.Failure.Count.Should().BeInRange(1, 1_000_000);
+        row.Failure.InputsFingerprint.Length.Should().BeLessThan(1000);
+        string.Concat(row.SeedFingerprints).Length.Should().BeLessThan(1000);
+        var limit = new DateTimeOffset(2201, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        foreach (var moment in new[] { row.Failure.At, row.Failure.RetryAt, row.LastRefreshAt ?? limit.AddYears(-1) })
+            moment.Should().BeOnOrAfter(DateTimeOffset.UnixEpoch).And.BeBefore(limit);
+        (row.Failure.RetryAt - row.Failure.At).Should().BeLessThanOrEqualTo(7.Days());
+        (await store.ClaimAsync(Marcus, NewClaim("failing"), 0, default)).Should().NotBeNull();
+    }
+
     [Fact]
     public async Task An_adopted_row_takes_its_expiry_from_the_column_when_the_document_has_none()
     {
+        await Database.ExpectPlainRowsAsync();
         await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data, expires_at) values ('google', 'marcus', '{"access_token": "a", "refresh_token": "r"}', '2026-01-31 12:05Z')""");
         (await Database.Store().FindAsync(Marcus, default))!.Token.ExpiresAt.Should().Be(At(5));
     }

@@ -14,7 +14,7 @@ namespace TokenOperator.Tests.Postgres;
 internal sealed class TestDatabase : IAsyncDisposable
 {
     public static readonly AccountKey Marcus = new("google", "marcus");
-    private readonly List<NpgsqlDataSource> _pools = [];
+    private readonly List<ConnectionPool> _pools = [];
 
     public TestDatabase(PostgresServer server, PostgresDatabase database)
     {
@@ -68,6 +68,9 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public PostgresSettings Settings(string further = "") => ConnectionStrings.Parse("DATABASE_URL", Database.ConnectionString + ";" + further);
 
+    /// <summary>Makes this a database in which rows in plain text are expected, as one that an earlier version created.</summary>
+    public Task ExpectPlainRowsAsync() => ExecuteAsync("delete from token_operator_made where part = 'encrypted'");
+
     public Task ExecuteAsync(string sql) => Server.ExecuteAsync(sql, Database.Name);
 
     public async Task<object?> ScalarAsync(string sql)
@@ -86,7 +89,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     private StatementRunner Statements(PostgresSettings settings, StoreMetrics? metrics = null)
     {
-        var pool = settings.CreatePool();
+        var pool = new ConnectionPool(settings, NullLogger<ConnectionPool>.Instance);
         _pools.Add(pool);
         return new StatementRunner(pool, settings, metrics ?? Meters.OfStore);
     }

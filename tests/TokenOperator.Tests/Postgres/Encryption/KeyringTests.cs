@@ -111,10 +111,37 @@ public sealed class KeyringTests : IDisposable
     }
 
     [Theory]
+    [InlineData(true, "604", true)]
+    [InlineData(true, "644", true)]
+    [InlineData(true, "640", false)]
+    [InlineData(true, "600", false)]
+    [InlineData(false, "644", false)]
+    public void A_key_file_that_every_user_of_the_machine_can_read_is_reported(bool folderIsOpen, string mode, bool isReported)
+    {
+        _keys.Add("1");
+        UnixMode.Set(Path.Combine(_keys.Folder, "1"), mode);
+        UnixMode.Set(_keys.Folder, folderIsOpen ? "755" : "700");
+        Open();
+        _log.Lines.Any(line => line.Contains($"chmod o-rwx {_keys.Folder}/1", StringComparison.Ordinal)).Should().Be(isReported);
+    }
+
+    [Fact]
+    public void A_mounted_Secret_is_visible_to_the_pod_only_and_not_reported()
+    {
+        _keys.Add("1");
+        UnixMode.Set(_keys.Folder, "755");
+        Directory.CreateDirectory(Path.Combine(_keys.Folder, "..data"));
+        Open();
+        _log.Lines.Should().NotContain(line => line.Contains("chmod", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData(null, null, "There is no key*Encryption__KeyringPath=DIR*Encryption=None*")]
     [InlineData("", " ", "There is no key*")]
     [InlineData("true", null, "The setting Encryption cannot be used; expected None*")]
     [InlineData("true", "/keys", "The setting Encryption cannot be used*")]
+    [InlineData("Required", null, "There is no key*")]
+    [InlineData("Optional", " ", "There is no key*")]
     public void Plain_text_must_be_requested_explicitly(string? encryption, string? path, string message)
     {
         FluentActions.Invoking(() => Read(encryption, path)).Should().Throw<InvalidSettingException>().WithMessage(message);
@@ -126,6 +153,8 @@ public sealed class KeyringTests : IDisposable
         Read(null, "/keys").Should().Be(new EncryptionSettings("/keys", IsNone: false));
         Read("None", null).Should().Be(new EncryptionSettings(null, IsNone: true));
         Read("none", "/keys").Should().Be(new EncryptionSettings("/keys", IsNone: true));
+        Read("Required", "/keys").Should().Be(new EncryptionSettings("/keys", IsNone: false, PlainRows.Refused));
+        Read("optional", "/keys").Should().Be(new EncryptionSettings("/keys", IsNone: false, PlainRows.Accepted));
         Read("None", null).CreateCipher(_time, NullLogger<TokenCipher>.Instance).CurrentKeyId.Should().BeNull();
     }
 

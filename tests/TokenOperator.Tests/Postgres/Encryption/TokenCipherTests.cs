@@ -26,7 +26,7 @@ public sealed class TokenCipherTests : IDisposable
         cipher.Open(Marcus, two).Should().Be(Document);
         one.Should().NotContain("marked").And.NotBe(two);
         var json = JsonNode.Parse(one)!.AsObject();
-        json.Select(member => member.Key).Should().Equal("enc", "kid", "iv", "ciphertext", "tag");
+        json.Select(member => member.Key).Should().Equal("enc", "kid", "iv", "ciphertext", "tag", "generation", "seal");
         ((string)json["enc"]!, (string)json["kid"]!).Should().Be(("A256GCM", "2026-01-01"));
     }
 
@@ -47,6 +47,7 @@ public sealed class TokenCipherTests : IDisposable
     [InlineData("iv")]
     [InlineData("ciphertext")]
     [InlineData("tag")]
+    [InlineData("seal")]
     public void A_changed_bit_is_detected(string part)
     {
         var cipher = Cipher();
@@ -73,6 +74,9 @@ public sealed class TokenCipherTests : IDisposable
     [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
     [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAA"}""")]
     [InlineData("""{"ciphertext": "?", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}""")]
+    [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA==", "generation": 1}""")]
+    [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA==", "generation": 1e99, "seal": "AA=="}""")]
+    [InlineData("""{"ciphertext": "AA==", "enc": "A256GCM", "kid": "2026-01-01", "iv": "AAAAAAAAAAAAAAAA", "tag": "AAAAAAAAAAAAAAAAAAAAAA==", "seal": "AA=="}""")]
     public void An_envelope_of_an_unknown_form_is_reported_and_not_read_as_plain_text(string stored)
     {
         Refusal(() => Cipher().Open(Marcus, stored)).Should().Contain("form that this version does not support").And.NotContain("no name!");
