@@ -46,7 +46,7 @@ public static class ConditionMessages
 
     /// <summary>The provider rejected another account of the same client because of the client.</summary>
     public static string ClientRejectedElsewhere(TokenRequest request) =>
-        $"The provider rejects the OAuth client in {request.Client}. {NewClient(request)}";
+        $"The provider rejects the OAuth client in {request.Client} for several accounts, so this one waits for a few minutes. {NewClient(request)}";
 
     /// <summary>The provider has not answered yet.</summary>
     public static string WaitsForProvider(TokenRequest request) =>
@@ -111,10 +111,19 @@ public static class ConditionMessages
     private static string KeepRow(TokenRequest request) => $"To delete the object now and keep the row, run: {RetainCommand(request.Owner)}";
 
     /// <summary>What a failed refresh means, and what to do.</summary>
-    public static string Failure(TokenRequest request, RefreshFailure failure) =>
-        ReasonInfo.Of(failure.Kind.ToString()).FailureMessage is { } message
+    /// <param name="request">What the object asks for.</param>
+    /// <param name="failure">The failure.</param>
+    /// <param name="needsHuman">True if someone must act.</param>
+    public static string Failure(TokenRequest request, RefreshFailure failure, bool needsHuman)
+    {
+        if (failure.Kind.NeedsHuman() && !needsHuman)
+            return $"The provider rejects the refresh of {request.Key} ({failure.Detail}). Such an answer can be wrong: the operator asks again at {Timestamps.Format(failure.RetryAt)}. The token is valid until then.";
+        if (needsHuman && !failure.Kind.NeedsHuman())
+            return $"The provider has rejected the refresh of {request.Key} {failure.Count} times with an answer that the operator does not know ({failure.Detail}). Look it up in the provider's documentation. If the consent has ended: {NewToken(request)}.";
+        return ReasonInfo.Of(failure.Kind.ToString()).FailureMessage is { } message
             ? message(request, failure)
             : throw new ArgumentOutOfRangeException(nameof(failure), failure.Kind, "There is no message for this kind of failure.");
+    }
 
     /// <summary>The end of a message on a failure that needs nobody.</summary>
     internal static string Retries(RefreshFailure failure) => $"This is consecutive failure {failure.Count}; the operator retries automatically.";
@@ -133,7 +142,7 @@ public static class ConditionMessages
 
     /// <summary>How to correct the client.</summary>
     internal static string NewClient(TokenRequest request) =>
-        $"Compare it with the provider's console and correct it; every account of this client waits. To retry without a change: {Retry(request)}";
+        $"Compare it with the provider's console and correct it. If other accounts of this client work, the refresh token of this one belongs to another client: {NewToken(request)}. To retry without a change: {Retry(request)}";
 
     /// <summary>The command that requests a refresh.</summary>
     internal static string Retry(TokenRequest request) =>

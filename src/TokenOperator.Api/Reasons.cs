@@ -156,18 +156,19 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "The client Secret cannot be read.",
             "Replace its content with the credentials.json from the Google console."),
         new(Reasons.ClientRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
-            "The provider rejects the OAuth client. All accounts of this client wait.",
-            "Compare the client ID and secret with the provider's console.")
+            "The provider rejects the OAuth client. If it rejects it for more than one account, the others of this client wait, too, and try in turn every few minutes.",
+            "Compare the client ID and secret with the provider's console. If other accounts of the client work, provide a new refresh token.")
         {
+            SeedHelps = true,
             FailureMessage = (request, failure) =>
                 $"The provider rejects the OAuth client in {request.Client} ({failure.Detail}). {ConditionMessages.NewClient(request)}",
         },
         new(Reasons.RequestRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
-            "The provider rejects the request in its current form.",
-            "Check that the client and the token file belong together.")
+            "The provider rejects the request in its current form, for example because another OAuth client obtained the refresh token.",
+            "Check that the client and the token file belong together, or authorize the account again.")
         {
             FailureMessage = (request, failure) =>
-                $"The provider rejects the request for {request.Key} ({failure.Detail}). Check that {request.Client} and the token file belong together, then retry: {ConditionMessages.Retry(request)}",
+                $"The provider rejects the request for {request.Key} ({failure.Detail}). Check that {request.Client} and the token file belong together. {ConditionMessages.NewToken(request)}. To retry without a change: {ConditionMessages.Retry(request)}",
             SeedHelps = true,
         },
         new(Reasons.ReauthorizationRequired, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
@@ -218,9 +219,10 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
                 $"The provider cannot be reached or has an error ({failure.Detail}). {ConditionMessages.Retries(failure)}",
         },
         new(Reasons.InvalidResponse, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
-            "The provider's response cannot be understood.",
-            "Nothing, if the failure is temporary. Otherwise, look for a proxy between the operator and the provider.")
+            "The provider's response cannot be understood. If that lasts for a day after the token has expired, `Stalled` is True.",
+            "Nothing, if the failure is temporary. Otherwise, look for a proxy between the operator and the provider, and look up the code in the message in the provider's documentation. If the consent has ended, authorize the account again.")
         {
+            SeedHelps = true,
             FailureMessage = (request, failure) =>
                 $"The provider's response cannot be understood ({failure.Detail}). {ConditionMessages.Retries(failure)}",
         },

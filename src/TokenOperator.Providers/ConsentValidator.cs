@@ -56,7 +56,7 @@ public static class ConsentValidator
             return "The consent is for another account than the expected one, so nothing was changed. Choose the expected account in the browser, or sign in to it first";
         if (granted.Token.RefreshToken is null)
             return "The provider issued no refresh token, so nothing was changed: without one, access ends within the hour. Remove the application from the account (at Google: myaccount.google.com/connections), and start again";
-        return granted.Token.Scopes is { } got && scopes.Except(got, StringComparer.Ordinal).ToList() is { Count: > 0 } missing
+        return granted.Token.Scopes is { } got && ScopeNames.Missing(scopes, got) is { Count: > 0 } missing
             ? $"The consent leaves out {DisplayText.List(missing)}, so nothing was changed. Start again, and select every checkbox"
             : null;
     }

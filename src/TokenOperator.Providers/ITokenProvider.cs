@@ -42,7 +42,7 @@ public abstract record TokenResponse
 
     /// <summary>A token.</summary>
     /// <param name="AccessToken">Printable ASCII.</param>
-    /// <param name="ExpiresIn">The lifetime, counted from when the request was sent; positive, at most 10 years.</param>
+    /// <param name="ExpiresIn">The lifetime, counted from when the request was sent; at least 5 seconds, at most 10 years.</param>
     /// <param name="TokenType"><c>Bearer</c> if the response names none.</param>
     /// <param name="Scopes">The granted scopes; null if the response names none, and they are unchanged then (RFC 6749 section 5.1).</param>
     /// <param name="RefreshToken">Replaces the old one, which null keeps.</param>

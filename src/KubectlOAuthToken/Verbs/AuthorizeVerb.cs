@@ -59,7 +59,7 @@ internal static class AuthorizeVerb
         var entity = await cluster.GetAsync(name, cancellationToken);
         var request = TokenRequest.From(entity, out var error)
             ?? throw new PluginException($"The OAuthToken {cluster.Namespace}/{name} is not valid: {error}", ExitCodes.BadInput);
-        CheckThatConsentHelps(entity, request);
+        CheckThatConsentHelps(entity, request, context.Now);
         using var endpoints = new TokenEndpointClient(context.Time);
         var provider = new OAuth2AuthorizationProvider(LocalProvider.Read(request.Key.Provider, authorizationEndpoint, tokenEndpoint), endpoints, context.Time);
         var client = await ReadClientAsync(cluster, request, cancellationToken);
@@ -76,15 +76,17 @@ internal static class AuthorizeVerb
     }
 
     /// <summary>Refuses a consent that would change nothing: the operator imports a seed only if it needs one.</summary>
-    private static void CheckThatConsentHelps(V1Alpha1OAuthToken entity, TokenRequest request)
+    private static void CheckThatConsentHelps(V1Alpha1OAuthToken entity, TokenRequest request, DateTimeOffset now)
     {
         if (request.Suspended)
             throw new PluginException($"{request.Owner} is suspended, so the operator would ignore a new consent. To resume it, run: kubectl oauthtoken resume {request.Owner.Name} -n {request.Owner.Namespace}", ExitCodes.Refused);
         if (entity.Status is not { } status || status.ObservedGeneration != entity.Metadata.Generation || status.Find(ConditionTypes.Stalled) is not { } stalled)
             return;
-        if (!stalled.IsTrue)
+        // An answer of the provider that may be wrong is tried again before the object is Stalled. Its owner may know better.
+        var isRejected = status.Find(ConditionTypes.Refreshed) is { Status: "False" } refreshed && ReasonInfo.Find(refreshed.Reason) is { NeedsHuman: true, SeedHelps: true };
+        if (!stalled.IsTrue && !isRejected && !RefreshPolicy.ConsentEndsSoon(Timestamps.Parse(status.ConsentExpiresAt), now))
             throw new PluginException($"{request.Owner} needs no human action, so nothing was changed. {status.Find(ConditionTypes.Ready)?.Message}", ExitCodes.Refused);
-        if (ReasonInfo.Find(stalled.Reason) is not { SeedHelps: true })
+        if (stalled.IsTrue && ReasonInfo.Find(stalled.Reason) is not { SeedHelps: true })
             throw new PluginException($"A new consent does not fix {stalled.Reason}: {stalled.Message}", ExitCodes.Refused);
     }
 

@@ -24,18 +24,21 @@ public enum FailureKind
     /// <summary><c>admin_policy_enforced</c>: an administrator blocks the application.</summary>
     AdminPolicyBlocked,
 
-    /// <summary>The provider rejects the client: every account of it fails.</summary>
+    /// <summary>The provider rejects the client. If it does so for more than one account, every account of the client fails.</summary>
     ClientRejected,
 
-    /// <summary>Such as <c>invalid_request</c> or <c>invalid_scope</c>: the same request cannot succeed.</summary>
+    /// <summary>Such as <c>invalid_scope</c>, or <c>unauthorized_client</c> for a refresh token of another client: the same request cannot succeed.</summary>
     RequestRejected,
 }
 
 /// <summary>What a <see cref="FailureKind"/> implies.</summary>
 public static class FailureKinds
 {
-    /// <summary>True when someone must act: the operator retries only once a day.</summary>
+    /// <summary>True when someone must act, unless the answer turns out to be wrong: the operator retries ever more slowly.</summary>
     public static bool NeedsHuman(this FailureKind kind) => kind is
         FailureKind.ReauthorizationRequired or FailureKind.SessionPolicyReauth or FailureKind.AdminPolicyBlocked
         or FailureKind.ClientRejected or FailureKind.RequestRejected;
+
+    /// <summary>True for an answer that providers also give by mistake, during an outage of their own.</summary>
+    public static bool CanBeWrong(this FailureKind kind) => kind is FailureKind.ReauthorizationRequired or FailureKind.ClientRejected;
 }

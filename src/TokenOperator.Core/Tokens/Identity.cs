@@ -15,13 +15,29 @@ public sealed record Identity(string? Subject, string? Email)
 
     /// <summary>True if <paramref name="named"/> means this identity: an address if it has an @, otherwise a subject.</summary>
     public bool Is(string named) => named.Contains('@', StringComparison.Ordinal)
-        ? string.Equals(named, Email, StringComparison.OrdinalIgnoreCase)
+        ? IsSameMailbox(named, Email)
         : string.Equals(named, Subject, StringComparison.Ordinal);
 
     /// <summary>True if both are the same person. If both have a subject, it decides, because an address can pass to someone else.</summary>
     public bool IsSameAs(Identity other) => Subject is not null && other.Subject is not null
         ? Subject == other.Subject
-        : Email is not null && string.Equals(Email, other.Email, StringComparison.OrdinalIgnoreCase);
+        : Email is not null && IsSameMailbox(Email, other.Email);
+
+    private static bool IsSameMailbox(string one, string? other) =>
+        other is not null && string.Equals(Mailbox(one), Mailbox(other), StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// The one spelling of an address. Google ignores dots in the names of gmail.com, which is also called googlemail.com, and delivers all
+    /// spellings to one account (https://support.google.com/mail/answer/7436150). Elsewhere, also in the domains of Google Workspace, a dot
+    /// makes another account.
+    /// </summary>
+    private static string Mailbox(string address)
+    {
+        var at = address.LastIndexOf('@');
+        var isGoogle = address.AsSpan(at + 1) is var domain
+            && (domain.Equals("gmail.com", StringComparison.OrdinalIgnoreCase) || domain.Equals("googlemail.com", StringComparison.OrdinalIgnoreCase));
+        return isGoogle && at > 0 ? address[..at].Replace(".", "", StringComparison.Ordinal) + "@gmail.com" : address;
+    }
 
     /// <summary>The address if there is one, because people know it; otherwise the subject.</summary>
     public override string ToString() => Email ?? Subject ?? "";

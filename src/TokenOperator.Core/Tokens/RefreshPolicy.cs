@@ -13,8 +13,29 @@ public static class RefreshPolicy
     /// <summary><c>refreshBefore</c> when the spec does not set it. Client libraries treat a token as stale up to 5 minutes before it expires.</summary>
     public static readonly TimeSpan DefaultRefreshBefore = TimeSpan.FromMinutes(15);
 
-    /// <summary>How often a failure that needs someone to act is retried, in case someone fixed it at the provider.</summary>
+    /// <summary>The longest time after which a failure that needs someone to act is retried, in case it is over.</summary>
     public static readonly TimeSpan ProbeInterval = TimeSpan.FromDays(1);
+
+    /// <summary>The wait before the first retry of an answer that can be wrong. It doubles with each retry.</summary>
+    private static readonly TimeSpan FirstDoubt = TimeSpan.FromMinutes(1);
+
+    /// <summary>The same for a provider that rotates refresh tokens: it may answer each token twice, but no more often within minutes.</summary>
+    private static readonly TimeSpan OnlyDoubt = TimeSpan.FromMinutes(2);
+
+    /// <summary>A longer wait means that the answer is no longer in doubt. The third wait is at most 5.4 minutes, the fourth at least 8.</summary>
+    private static readonly TimeSpan MaxDoubt = TimeSpan.FromMinutes(6);
+
+    /// <summary>The wait after an answer that a person asked for: they are told at once.</summary>
+    private static readonly TimeSpan AfterDoubt = TimeSpan.FromMinutes(8);
+
+    /// <summary>The wait before the first retry of an answer that cannot be wrong.</summary>
+    private static readonly TimeSpan FirstProbe = TimeSpan.FromHours(1);
+
+    /// <summary>How long, and how often, an answer that means nothing to the operator comes before someone must look at it.</summary>
+    private static readonly (TimeSpan Time, int Failures) MaxUnclear = (TimeSpan.FromDays(1), 30);
+
+    /// <summary>How long before its end a consent is renewed. The alert OAuthTokenConsentExpiring has the same value.</summary>
+    private static readonly TimeSpan ConsentWarning = TimeSpan.FromDays(2);
 
     /// <summary>How far the clocks of two machines may differ. A time further in the future was written before the clock was set back.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
@@ -48,24 +69,67 @@ public static class RefreshPolicy
 
     /// <summary>
     /// How long to wait after consecutive failure number <paramref name="failures"/> (from 1): full jitter below a bound that doubles
-    /// from 1 s to 5 min, at least 1 s and at least the server's <paramref name="retryAfter"/>. When someone must act, a day plus or minus a
-    /// tenth.
+    /// from 1 s to 5 min, at least 1 s and at least the server's <paramref name="retryAfter"/>.
     /// </summary>
-    /// <param name="kind">What failed.</param>
     /// <param name="failures">Number of consecutive failures, including this one.</param>
     /// <param name="retryAfter">The Retry-After of the server, or null.</param>
     /// <param name="random">Uniform in [0, 1).</param>
-    public static TimeSpan Backoff(FailureKind kind, int failures, TimeSpan? retryAfter, double random)
+    public static TimeSpan Backoff(int failures, TimeSpan? retryAfter, double random)
     {
-        if (kind.NeedsHuman())
-            return ProbeInterval * (0.9 + (0.2 * random));
-
         var bound = MinBackoff * Math.Pow(2, Math.Clamp(failures, 1, 20));
         if (bound > MaxBackoff)
             bound = MaxBackoff;
         var wait = MinBackoff + ((bound - MinBackoff) * random);
         return retryAfter > wait ? retryAfter.Value : wait;
     }
+
+    /// <summary>
+    /// How long to wait after a failure that needs someone to act. An answer that can be wrong is doubted: the provider is asked again
+    /// after 1, 2 and 4 minutes, or once after 2 minutes if it rotates refresh tokens, because a token that is presented again can look
+    /// stolen to it. After that, the wait doubles up to a day. The wait is at most a tenth longer, so that accounts spread out.
+    /// </summary>
+    /// <param name="kind">What failed.</param>
+    /// <param name="previous">The previous failure, if there was one since the last success.</param>
+    /// <param name="rotates">True if the provider rotates refresh tokens.</param>
+    /// <param name="isRequested">True if a person asked for this attempt.</param>
+    /// <param name="random">Uniform in [0, 1).</param>
+    public static TimeSpan ProbeAfter(FailureKind kind, RefreshFailure? previous, bool rotates, bool isRequested, double random)
+    {
+        var last = previous is not null && previous.Kind.NeedsHuman() ? previous.RetryAt - previous.At : (TimeSpan?)null;
+        var wait = last switch
+        {
+            // Requests of a person do not put off the automatic retries.
+            { } waited when isRequested => Longer(waited, AfterDoubt),
+            { } waited => waited * 2,
+            null when !kind.CanBeWrong() => FirstProbe,
+            null when isRequested => AfterDoubt,
+            null => rotates ? OnlyDoubt : FirstDoubt,
+        };
+        if (rotates && last is not null)
+            wait = Longer(wait, FirstProbe);
+        return (wait < ProbeInterval ? wait : ProbeInterval) * (1 + (0.1 * random));
+    }
+
+    /// <summary>
+    /// True if the account needs someone to act. An answer that can be wrong is asked for again first, unless the access token expires
+    /// before that. An answer that means nothing to the operator needs someone if no other one comes for a day after the access token has
+    /// expired, or if there has never been one.
+    /// </summary>
+    public static bool NeedsHuman(AccountRecord account) => account switch
+    {
+        { Failure: null } => false,
+        { Failure: { } failure } when failure.Kind.NeedsHuman() => !(failure.RetryAt - failure.At < MaxDoubt && account.Token.IsValidAt(failure.RetryAt)),
+        { Failure: { Kind: FailureKind.InvalidResponse } failure } =>
+            failure.Count >= MaxUnclear.Failures && !(failure.At - account.Token.ExpiresAt < MaxUnclear.Time),
+        _ => false,
+    };
+
+    /// <summary>True if the consent ends so soon that its owner should consent again now.</summary>
+    public static bool ConsentEndsSoon(DateTimeOffset? consentExpiresAt, DateTimeOffset now) => consentExpiresAt - now < ConsentWarning;
+
+    /// <summary>True if a new refresh token may replace the one of the account, because that one may no longer work.</summary>
+    public static bool TakesNewToken(AccountRecord account) =>
+        account.Token.RefreshToken is null || account.Failure?.Kind.NeedsHuman() == true || NeedsHuman(account);
 
     /// <summary>
     /// When the account is retried after <paramref name="failure"/>: no later than the longest possible wait, and immediately when the
@@ -81,7 +145,9 @@ public static class RefreshPolicy
 
     /// <summary>The scopes of <paramref name="wanted"/> that were not granted; none when the provider never named the granted scopes.</summary>
     public static IReadOnlyList<string> MissingScopes(IReadOnlyList<string> wanted, TokenSet token) =>
-        wanted.Count == 0 || token.Scopes.Count == 0 ? [] : [.. wanted.Except(token.Scopes, StringComparer.Ordinal)];
+        wanted.Count == 0 || token.Scopes.Count == 0 ? [] : ScopeNames.Missing(wanted, token.Scopes);
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private static double Jitter(AccountKey key, DateTimeOffset end)
     {

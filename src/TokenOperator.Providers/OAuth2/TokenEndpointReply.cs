@@ -98,10 +98,16 @@ internal sealed record TokenEndpointReply
         Scopes = ScopeList(json),
         ExpiresIn = json.Number("expires_in"),
         RefreshTokenExpiresIn = json.Number("refresh_token_expires_in"),
-        Error = json.Text("error"),
+        Error = json.Text("error") ?? ErrorInObject(json),
         ErrorDescription = json.Text("error_description"),
         ErrorSubtype = json.Text("error_subtype"),
     };
+
+    /// <summary>The code of <c>{"error": {...}}</c>, the form of errors of Google's other services, which can stand in front of the endpoint.</summary>
+    private static string? ErrorInObject(JsonElement json) =>
+        json.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object
+            ? error.Text("reason") ?? error.Text("status") ?? error.Text("code") ?? error.Text("type")
+            : null;
 
     private static string[]? ScopeList(JsonElement json)
     {

@@ -9,6 +9,9 @@ namespace TokenOperator.Providers.OAuth2;
 /// </summary>
 internal static class TokenResponseClassifier
 {
+    /// <summary>A token that lives for less is of no use to an app, and the operator would do nothing but refresh it.</summary>
+    private const int MinSeconds = 5;
+
     private const int MaxSeconds = 10 * 365 * 86400;
 
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(1);
@@ -52,12 +55,27 @@ internal static class TokenResponseClassifier
         { Status: >= 500 or 408 } => FailureKind.ProviderUnavailable,
         { Error: "invalid_grant", ErrorSubtype: "invalid_rapt" or "rapt_required" } => FailureKind.SessionPolicyReauth,
         { Error: "invalid_grant" } => FailureKind.ReauthorizationRequired,
-        { Error: "admin_policy_enforced" } => FailureKind.AdminPolicyBlocked,
-        { Error: "invalid_client" or "deleted_client" or "disabled_client" or "unauthorized_client" } => FailureKind.ClientRejected,
-        { Error: "invalid_request" or "invalid_scope" or "unsupported_grant_type" } => FailureKind.RequestRejected,
-        { Error: "internal_failure" or "server_error" or "temporarily_unavailable" } => FailureKind.ProviderUnavailable,
+        { Error: { } code } => KindOf(code),
         // Google's older rate limit responds with an HTML page.
         { Status: 403, Body: ReplyBody.NotJson } => FailureKind.RateLimited,
+        _ => FailureKind.InvalidResponse,
+    };
+
+    // Servers spell the same code in different ways: rate_limit_exceeded, rateLimitExceeded, RATE-LIMIT-EXCEEDED.
+    private static FailureKind KindOf(string code) => string.Concat(code.Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant() switch
+    {
+        "invalidclient" or "deletedclient" or "disabledclient" => FailureKind.ClientRejected,
+        // RFC 6749 section 5.2: this client may not use this grant. Google says so of a refresh token that another client obtained.
+        "unauthorizedclient" or "invalidrequest" or "invalidscope" or "unsupportedgranttype" => FailureKind.RequestRejected,
+        "internalfailure" or "internalerror" or "servererror" or "temporarilyunavailable" or "serviceunavailable" or "timeout" => FailureKind.ProviderUnavailable,
+        "ratelimitexceeded" or "userratelimitexceeded" or "ratelimited" or "ratelimit" or "ratelimiterror" or "toomanyrequests" or "toomanyattempts"
+            or "quotaexceeded" or "resourceexhausted" or "slowdown" or "throttled" => FailureKind.RateLimited,
+        "adminpolicyenforced" or "orginternal" => FailureKind.AdminPolicyBlocked,
+        // OpenID Connect Core section 3.1.2.6, RFC 6750 section 3.1, and what providers call a grant that has ended.
+        "loginrequired" or "interactionrequired" or "consentrequired" or "accountselectionrequired" or "reauthenticationrequired" or "reauthrequired"
+            or "mfarequired" or "accessdenied" or "authorizationdeclined" or "invalidgrant" or "invalidtoken" or "invalidrefreshtoken" or "badrefreshtoken"
+            or "tokenexpired" or "expiredtoken" or "refreshtokenexpired" or "tokenrevoked" or "revokedtoken" or "tokeninactive"
+            or "inactiveuser" or "userdisabled" or "accountdisabled" or "accountsuspended" => FailureKind.ReauthorizationRequired,
         _ => FailureKind.InvalidResponse,
     };
 
@@ -67,8 +85,8 @@ internal static class TokenResponseClassifier
             return Fail(reply, FailureKind.InvalidResponse, "the response has no access_token of printable ASCII characters", secrets);
         if (reply.ExpiresIn is not { } seconds)
             return Fail(reply, FailureKind.InvalidResponse, "the response has no expires_in that is a number", secrets);
-        if (seconds is <= 0 or > MaxSeconds)
-            return Fail(reply, FailureKind.InvalidResponse, $"expires_in is not between 1 and {MaxSeconds} seconds", secrets);
+        if (seconds is < MinSeconds or > MaxSeconds)
+            return Fail(reply, FailureKind.InvalidResponse, $"expires_in is not between {MinSeconds} and {MaxSeconds} seconds", secrets);
         return new TokenResponse.Granted(
             accessToken,
             Seconds(seconds),

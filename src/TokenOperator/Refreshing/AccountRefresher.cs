@@ -27,15 +27,17 @@ public sealed partial class AccountRefresher(
     /// <param name="seen">The row on which the decision to refresh was made.</param>
     /// <param name="client">The OAuth client to authenticate as.</param>
     /// <param name="inputs">Fingerprint of client and refresh token. It is stored with a failure.</param>
+    /// <param name="isRequested">True if a person asked for the refresh.</param>
     /// <param name="cancellationToken">Honoured until the request is sent.</param>
-    public async Task<RefreshOutcome> RefreshAsync(ITokenProvider provider, AccountRecord seen, OAuthClient client, string inputs, CancellationToken cancellationToken)
+    public async Task<RefreshOutcome> RefreshAsync(
+        ITokenProvider provider, AccountRecord seen, OAuthClient client, string inputs, bool isRequested, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(provider);
         ArgumentNullException.ThrowIfNull(seen);
         using var turn = await accounts.LockAsync(seen.Key, cancellationToken);
         if (accounts.TryGet(seen.Key)?.Record is { } current && IsNewer(current, seen))
             return new RefreshOutcome.Superseded(current);
-        var attempt = new RefreshAttempt(provider, client, inputs, guard.NewClaim(provider.Timeout + ClaimMargin));
+        var attempt = new RefreshAttempt(provider, client, inputs, isRequested, guard.NewClaim(provider.Timeout + ClaimMargin));
         var claimed = await ClaimAsync(attempt, seen, cancellationToken);
         return claimed.Ended ?? await AskAsync(attempt, claimed.Row!, claimed.IsWritten, cancellationToken);
     }
@@ -198,11 +200,15 @@ public sealed partial class AccountRefresher(
     {
         // By the account's own time, which setting the clock back does not change.
         var now = accounts.Now(before.Key);
-        var count = (before.Failure?.Count ?? 0) + 1;
-        var wait = RefreshPolicy.Backoff(failed.Kind, count, failed.RetryAfter, random.NextDouble());
+        // What comes during an outage says nothing about an answer that needs someone to act, and the other way round.
+        var previous = before.Failure is { } last && last.Kind.NeedsHuman() == failed.Kind.NeedsHuman() ? last : null;
+        var count = (previous?.Count ?? 0) + 1;
+        var wait = failed.Kind.NeedsHuman()
+            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.IsRequested, random.NextDouble())
+            : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble());
         LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(now + wait));
         if (failed.Kind == FailureKind.ClientRejected)
-            rejected.Reject(before.Key.Provider, attempt.Client, time.GetUtcNow() + wait);
+            rejected.Reject(before, attempt.Client);
         return new RefreshFailure(failed.Kind, failed.Detail, count, now, now + wait, attempt.Inputs);
     }
 
@@ -230,7 +236,7 @@ public sealed partial class AccountRefresher(
         current.Generation != seen.Generation || (current.Failure is { } failure && failure != seen.Failure);
 
     /// <summary>What stays the same during one attempt.</summary>
-    private sealed record RefreshAttempt(ITokenProvider Provider, OAuthClient Client, string Inputs, Claim Claim);
+    private sealed record RefreshAttempt(ITokenProvider Provider, OAuthClient Client, string Inputs, bool IsRequested, Claim Claim);
 
     /// <summary>Either the row to ask with, under a claim that was written or not, or how the attempt ended.</summary>
     private readonly record struct ClaimResult(AccountRecord? Row, bool IsWritten, RefreshOutcome? Ended = null)

@@ -39,7 +39,7 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         // An account of another namespace gets the same answer as a missing one.
         if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
             return (null, Unknown);
-        if (row.Failure?.Kind.NeedsHuman() != true && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
+        if (!RefreshPolicy.TakesNewToken(row) && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
             return (null, new Step(410, "Nothing to do", $"{request.Owner} no longer needs a consent."));
         var expected = new ExpectedIdentity(request.Identity, row.Token.Identity);
         if (!expected.IsKnown)

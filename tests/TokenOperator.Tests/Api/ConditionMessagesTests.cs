@@ -28,10 +28,20 @@ public sealed class ConditionMessagesTests
     public void Every_kind_of_failure_has_its_own_message_and_only_a_temporary_one_says_that_the_operator_retries()
     {
         var messages = Enum.GetValues<FailureKind>().ToDictionary(kind => kind, kind =>
-            ConditionMessages.Failure(Request, new RefreshFailure(kind, "the detail", 1, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, "inputs")));
+            ConditionMessages.Failure(Request, new RefreshFailure(kind, "the detail", 1, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, "inputs"), kind.NeedsHuman()));
 
         messages.Values.Should().OnlyHaveUniqueItems().And.OnlyContain(message => message.Contains("(the detail)", StringComparison.Ordinal));
         messages.Should().AllSatisfy(entry =>
             entry.Value.Contains("the operator retries automatically", StringComparison.Ordinal).Should().Be(!entry.Key.NeedsHuman(), entry.Key.ToString()));
+    }
+
+    [Fact]
+    public void A_message_says_what_was_answered_while_the_answer_is_in_doubt_and_when_nobody_knows_what_it_means()
+    {
+        var at = new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
+        ConditionMessages.Failure(Request, new RefreshFailure(FailureKind.ReauthorizationRequired, "HTTP 400: invalid_grant", 1, at, at.AddMinutes(1), "inputs"), needsHuman: false)
+            .Should().Contain("(HTTP 400: invalid_grant)").And.Contain("the operator asks again at 2026-05-01T12:01:00Z");
+        ConditionMessages.Failure(Request, new RefreshFailure(FailureKind.InvalidResponse, "HTTP 403: something_new", 400, at, at.AddMinutes(5), "inputs"), needsHuman: true)
+            .Should().Contain("(HTTP 403: something_new)").And.Contain("kubectl oauthtoken authorize marcus-gmail -n mail");
     }
 }

@@ -42,6 +42,7 @@ public sealed class ConsentValidatorTests
     [Theory]
     [InlineData("marcus@example.com", true)]
     [InlineData("Marcus@Example.com", true)]
+    [InlineData("mar.cus@example.com", false)]
     [InlineData("sub-1", true)]
     [InlineData("SUB-1", false)]
     [InlineData("marcus@example.org", false)]
@@ -74,6 +75,16 @@ public sealed class ConsentValidatorTests
         Error(Granted(Marcus) with { Token = Token(null, "mail") }, nobody).Should().Contain("no refresh token");
         ConsentValidator.FindError(Granted(Marcus), nobody, ["mail", "calendar", "drive"]).Should().Contain("leaves out calendar, drive");
         ConsentValidator.FindError(Granted(Marcus) with { Token = Token("r", null) }, nobody, ["calendar"]).Should().BeNull("a response without scopes granted the requested ones (RFC 6749 section 5.1)");
+    }
+
+    [Fact]
+    public void A_consent_to_scopes_under_their_other_names_leaves_out_nothing()
+    {
+        string[] asked = ["https://mail.google.com/", "email", "profile"];
+        string[] answered = ["https://mail.google.com/", "openid", "https://www.googleapis.com/auth/userinfo.email", "https://www.googleapis.com/auth/userinfo.profile"];
+        var granted = Granted(Marcus) with { Token = Token("r", null) with { Scopes = answered } };
+        ConsentValidator.FindError(granted, new ExpectedIdentity(null, null), asked).Should().BeNull();
+        ConsentValidator.FindError(granted, new ExpectedIdentity(null, null), [.. asked, "calendar"]).Should().Contain("leaves out calendar, so");
     }
 
     private static string? Error(CodeExchangeResponse.Granted granted, ExpectedIdentity expected) => ConsentValidator.FindError(granted, expected, ["mail"]);

@@ -62,25 +62,102 @@ public sealed class RefreshPolicyTests
     [InlineData(9, 0.999, 300)]
     [InlineData(1000, 0.999, 300)]
     public void Transient_failures_back_off_with_full_jitter_from_1_s_to_5_min(int failures, double random, double expectedSeconds) =>
-        RefreshPolicy.Backoff(FailureKind.ProviderUnavailable, failures, null, random).TotalSeconds.Should().BeApproximately(expectedSeconds, 0.5);
+        RefreshPolicy.Backoff(failures, null, random).TotalSeconds.Should().BeApproximately(expectedSeconds, 0.5);
 
     [Fact]
     public void A_longer_Retry_After_is_respected_and_a_shorter_one_changes_nothing()
     {
-        RefreshPolicy.Backoff(FailureKind.RateLimited, 1, TimeSpan.FromMinutes(20), 0.5).Should().Be(TimeSpan.FromMinutes(20));
-        RefreshPolicy.Backoff(FailureKind.RateLimited, 1, TimeSpan.FromMilliseconds(1), 0).Should().Be(TimeSpan.FromSeconds(1));
+        RefreshPolicy.Backoff(1, TimeSpan.FromMinutes(20), 0.5).Should().Be(TimeSpan.FromMinutes(20));
+        RefreshPolicy.Backoff(1, TimeSpan.FromMilliseconds(1), 0).Should().Be(TimeSpan.FromSeconds(1));
     }
 
     [Theory]
-    [InlineData(FailureKind.ReauthorizationRequired)]
-    [InlineData(FailureKind.SessionPolicyReauth)]
-    [InlineData(FailureKind.AdminPolicyBlocked)]
-    [InlineData(FailureKind.ClientRejected)]
-    [InlineData(FailureKind.RequestRejected)]
-    public void A_failure_that_needs_someone_to_act_is_retried_once_a_day(FailureKind kind)
+    [InlineData(FailureKind.ReauthorizationRequired, false, "1 2 4 8 16 32 64 128 256 512 1024 1440 1440")]
+    [InlineData(FailureKind.ClientRejected, false, "1 2 4 8 16 32 64 128 256 512 1024 1440 1440")]
+    [InlineData(FailureKind.ReauthorizationRequired, true, "2 60 120 240 480 960 1440 1440")]
+    [InlineData(FailureKind.ClientRejected, true, "2 60 120 240 480 960 1440 1440")]
+    [InlineData(FailureKind.SessionPolicyReauth, false, "60 120 240 480 960 1440 1440")]
+    [InlineData(FailureKind.AdminPolicyBlocked, true, "60 120 240 480 960 1440 1440")]
+    [InlineData(FailureKind.RequestRejected, false, "60 120 240 480 960 1440 1440")]
+    public void A_failure_that_needs_someone_to_act_is_retried_more_and_more_slowly_but_at_least_once_a_day(FailureKind kind, bool rotates, string minutes)
     {
-        RefreshPolicy.Backoff(kind, 1, TimeSpan.FromSeconds(5), 0).Should().BeCloseTo(TimeSpan.FromDays(1), TimeSpan.FromHours(2.5));
-        RefreshPolicy.Backoff(kind, 30, null, 0.999).Should().BeCloseTo(TimeSpan.FromDays(1), TimeSpan.FromHours(2.5));
+        Waits(kind, rotates, 0).Take(minutes.Split(' ').Length).Select(wait => wait.TotalMinutes).Should().Equal(minutes.Split(' ').Select(double.Parse));
+        Waits(kind, rotates, 0.999).Take(20).Should().OnlyContain(wait => wait <= RefreshPolicy.ProbeInterval * 1.1);
+    }
+
+    [Theory]
+    [InlineData(false, 3)]
+    [InlineData(true, 1)]
+    public void An_answer_that_can_be_wrong_is_tried_again_within_the_life_of_the_access_token_before_someone_must_act(bool rotates, int tries)
+    {
+        foreach (var random in new[] { 0, 0.5, 0.999 })
+        {
+            var (at, failures) = (Start, new List<RefreshFailure>());
+            foreach (var wait in Waits(FailureKind.ReauthorizationRequired, rotates, random).Take(20))
+            {
+                failures.Add(Failure(FailureKind.ReauthorizationRequired, at, wait));
+                at += wait;
+            }
+
+            var accounts = failures.Select(failure => Account(failure, Start.AddMinutes(15))).ToList();
+            accounts.TakeWhile(account => !RefreshPolicy.NeedsHuman(account)).Should().HaveCount(tries);
+            accounts.Skip(tries).Should().OnlyContain(account => RefreshPolicy.NeedsHuman(account));
+            accounts.Should().OnlyContain(account => RefreshPolicy.TakesNewToken(account), "a new consent need not wait for the doubt to end");
+        }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(-1.0)]
+    [InlineData(0.5)]
+    public void Someone_must_act_at_once_if_the_access_token_does_not_live_until_the_next_try(double? minutesLeft) =>
+        RefreshPolicy.NeedsHuman(Account(Failure(FailureKind.ReauthorizationRequired, Start, TimeSpan.FromMinutes(1)), minutesLeft is { } left ? Start.AddMinutes(left) : null)).Should().BeTrue();
+
+    [Fact]
+    public void A_person_who_asks_is_told_at_once_and_puts_off_no_automatic_retry()
+    {
+        var asked = Failure(FailureKind.ReauthorizationRequired, Start, RefreshPolicy.ProbeAfter(FailureKind.ReauthorizationRequired, null, rotates: false, isRequested: true, 0));
+        asked.RetryAt.Should().Be(Start.AddMinutes(8));
+        RefreshPolicy.NeedsHuman(Account(asked, Start.AddHours(1))).Should().BeTrue();
+        for (var round = 0; round < 20; round++)
+            RefreshPolicy.ProbeAfter(FailureKind.ReauthorizationRequired, asked, rotates: false, isRequested: true, 0).Should().Be(TimeSpan.FromMinutes(8));
+    }
+
+    [Theory]
+    [InlineData(FailureKind.InvalidResponse, 30, 24.0, true)]
+    [InlineData(FailureKind.InvalidResponse, 30, null, true)]
+    [InlineData(FailureKind.InvalidResponse, 30, 23.9, false)]
+    [InlineData(FailureKind.InvalidResponse, 29, 48.0, false)]
+    [InlineData(FailureKind.InvalidResponse, 1, null, false)]
+    [InlineData(FailureKind.ProviderUnavailable, 1000, 48.0, false)]
+    [InlineData(FailureKind.RateLimited, 1000, null, false)]
+    public void An_answer_that_the_operator_does_not_know_needs_someone_to_act_when_nothing_else_comes_for_a_day(FailureKind kind, int failures, double? hoursSinceExpiry, bool needs)
+    {
+        var account = Account(Failure(kind, Start, TimeSpan.FromMinutes(5)) with { Count = failures }, hoursSinceExpiry is { } hours ? Start.AddHours(-hours) : null);
+        RefreshPolicy.NeedsHuman(account).Should().Be(needs);
+        RefreshPolicy.TakesNewToken(account).Should().Be(needs);
+    }
+
+    private static RefreshFailure Failure(FailureKind kind, DateTimeOffset at, TimeSpan wait) => new(kind, "detail", 1, at, at + wait, "inputs");
+
+    private static AccountRecord Account(RefreshFailure failure, DateTimeOffset? expiresAt) => new()
+    {
+        Key = Key,
+        Generation = 1,
+        Failure = failure,
+        Token = new TokenSet { RefreshToken = new SecretValue("r"), AccessToken = expiresAt is null ? null : new SecretValue("a"), ExpiresAt = expiresAt },
+    };
+
+    /// <summary>The waits after consecutive failures of a kind.</summary>
+    private static IEnumerable<TimeSpan> Waits(FailureKind kind, bool rotates, double random)
+    {
+        RefreshFailure? last = null;
+        while (true)
+        {
+            var wait = RefreshPolicy.ProbeAfter(kind, last, rotates, isRequested: false, random);
+            yield return wait;
+            last = Failure(kind, Start, wait);
+        }
     }
 
     [Fact]

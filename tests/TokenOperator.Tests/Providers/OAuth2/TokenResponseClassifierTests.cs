@@ -20,7 +20,27 @@ public sealed class TokenResponseClassifierTests
     [InlineData(401, """{"error":"invalid_client"}""", FailureKind.ClientRejected)]
     [InlineData(401, """{"error":"deleted_client"}""", FailureKind.ClientRejected)]
     [InlineData(401, """{"error":"disabled_client"}""", FailureKind.ClientRejected)]
-    [InlineData(401, """{"error":"unauthorized_client"}""", FailureKind.ClientRejected)]
+    [InlineData(401, """{"error":"unauthorized_client"}""", FailureKind.RequestRejected)]
+    [InlineData(400, """{"error":"INVALID_CLIENT"}""", FailureKind.ClientRejected)]
+    [InlineData(403, """{"error":"rate_limit_exceeded"}""", FailureKind.RateLimited)]
+    [InlineData(403, """{"error":"rateLimitExceeded"}""", FailureKind.RateLimited)]
+    [InlineData(403, """{"error":"userRateLimitExceeded"}""", FailureKind.RateLimited)]
+    [InlineData(400, """{"error":"too_many_requests"}""", FailureKind.RateLimited)]
+    [InlineData(403, """{"error":"slow_down"}""", FailureKind.RateLimited)]
+    [InlineData(200, """{"error":"ratelimited"}""", FailureKind.RateLimited)]
+    [InlineData(403, """{"error":{"code":403,"status":"RESOURCE_EXHAUSTED"}}""", FailureKind.RateLimited)]
+    [InlineData(401, """{"error":"token_expired"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(401, """{"error":"login_required"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(403, """{"error":"access_denied"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(400, """{"error":"interaction_required"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(403, """{"error":"consent_required"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(401, """{"error":"invalid_token"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(401, """{"error":"token_revoked"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(403, """{"error":"accountDisabled"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData(403, """{"error":"org_internal"}""", FailureKind.AdminPolicyBlocked)]
+    [InlineData(503, """{"error":"access_denied"}""", FailureKind.ProviderUnavailable)]
+    [InlineData(401, """{"error":"something_new"}""", FailureKind.InvalidResponse)]
+    [InlineData(401, "{}", FailureKind.InvalidResponse)]
     [InlineData(400, """{"error":"invalid_request"}""", FailureKind.RequestRejected)]
     [InlineData(400, """{"error":"invalid_scope"}""", FailureKind.RequestRejected)]
     [InlineData(400, """{"error":"unsupported_grant_type"}""", FailureKind.RequestRejected)]
@@ -51,6 +71,14 @@ public sealed class TokenResponseClassifierTests
     [InlineData(200, """{"access_token":"a","expires_in":"soon"}""", FailureKind.InvalidResponse)]
     [InlineData(200, """{"access_token":"a","expires_in":0}""", FailureKind.InvalidResponse)]
     [InlineData(200, """{"access_token":"a","expires_in":-1}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":1}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":1e-7}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":1e-300}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":"4.999"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":"-1e9"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":"NaN"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":"Infinity"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"access_token":"a","expires_in":1e28}""", FailureKind.InvalidResponse)]
     [InlineData(200, """{"access_token":"a","expires_in":315360001}""", FailureKind.InvalidResponse)]
     [InlineData(200, """{"access_token":"a","expires_in":1e400}""", FailureKind.InvalidResponse)]
     [InlineData(204, "", FailureKind.InvalidResponse)]
@@ -71,7 +99,7 @@ public sealed class TokenResponseClassifierTests
     [Theory]
     [InlineData("""{"access_token":"a","expires_in":3599,"scope":"x y","token_type":"bearer"}""", 3599)]
     [InlineData("""{"access_token":"a","expires_in":"3599","scope":["x","y"]}""", 3599)]
-    [InlineData("""{"access_token":"a","expires_in":0.5,"scope":" x  y ","token_type":7,"refresh_token":""}""", 0.5)]
+    [InlineData("""{"access_token":"a","expires_in":5.5,"scope":" x  y ","token_type":7,"refresh_token":""}""", 5.5)]
     [InlineData("""{"access_token":"a","expires_in":315360000,"scope":"x y","refresh_token":null,"unknown":{}}""", 315360000)]
     public void A_token_is_granted_in_every_notation(string body, double seconds)
     {
@@ -95,6 +123,17 @@ public sealed class TokenResponseClassifierTests
         var failed = (TokenResponse.Failed)Classify(200, """{"access_token":"a","refresh_token":"new-refresh-token"}""");
 
         failed.RefreshToken!.Reveal().Should().Be("new-refresh-token");
+    }
+
+    [Fact]
+    public void A_new_refresh_token_that_comes_with_a_lifetime_that_is_too_short_is_returned() =>
+        ((TokenResponse.Failed)Classify(200, """{"access_token":"a","expires_in":1,"refresh_token":"new-refresh-token"}""")).RefreshToken!.Reveal().Should().Be("new-refresh-token");
+
+    [Fact]
+    public void An_unknown_code_is_shown()
+    {
+        ((TokenResponse.Failed)Classify(403, """{"error":"something_new","error_description":"ask them"}""")).Detail.Should().Be("HTTP 403: something_new: ask them");
+        ((TokenResponse.Failed)Classify(403, """{"error":{"code":403,"status":"SOMETHING_NEW"}}""")).Detail.Should().Be("HTTP 403: SOMETHING_NEW");
     }
 
     [Theory]

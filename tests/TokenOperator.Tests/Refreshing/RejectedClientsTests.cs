@@ -1,0 +1,92 @@
+using KubeRuntime;
+using Microsoft.Extensions.Time.Testing;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Refreshing;
+
+namespace TokenOperator.Tests.Refreshing;
+
+public sealed class RejectedClientsTests
+{
+    private static readonly OAuthClient Client = new("client-1", new SecretValue("secret"));
+    private static readonly NamespacedName Owner = new("mail", "waiting");
+
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
+    private readonly CalledAccounts _queue = new();
+    private readonly RejectedClients _rejected;
+
+    public RejectedClientsTests() => _rejected = new RejectedClients(_queue, _time);
+
+    [Fact]
+    public void One_refresh_token_says_nothing_about_the_client_under_however_many_names_and_times()
+    {
+        Reject("alice", "token-1");
+        Reject("alice", "token-1");
+        Reject("bob", "token-1");
+        IsHeld().Should().BeFalse("one refresh token was rejected, which can belong to another client");
+        Reject("alice", "token-2");
+        IsHeld().Should().BeTrue("a second refresh token was rejected");
+        Look().HeldFor.Should().Be(TimeSpan.FromMinutes(1));
+        _rejected.Look("google", new OAuthClient("client-1", new SecretValue("new secret")), Owner).Should().Be(default(ClientReputation));
+        _rejected.Look("other", Client, Owner).Should().Be(default(ClientReputation));
+    }
+
+    [Fact]
+    public void One_success_clears_the_rejection_and_wakes_those_that_wait()
+    {
+        Reject("alice", "token-1");
+        Reject("bob", "token-2");
+        Look();
+        _rejected.Accept("google", Client);
+        _queue.Owners.Should().Equal(Owner);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Look().Should().Be(new ClientReputation(null, TimeSpan.FromSeconds(5)));
+        Reject("alice", "token-1");
+        IsHeld().Should().BeFalse("what was said before the success does not count");
+        _rejected.Accept("google", new OAuthClient("healthy", new SecretValue("s")));
+        _queue.Owners.Should().HaveCount(1);
+    }
+
+    [Fact]
+    public void The_word_of_a_deleted_object_does_not_count_and_those_that_wait_are_tried_at_once()
+    {
+        Reject("alice", "token-1");
+        Reject("bob", "token-2");
+        Look();
+        _rejected.Forget(new AccountKey("google", "carol"));
+        IsHeld().Should().BeTrue();
+        _rejected.Forget(new AccountKey("google", "bob"));
+        IsHeld().Should().BeFalse();
+        _queue.Owners.Should().Equal(Owner);
+    }
+
+    [Fact]
+    public void An_account_that_waits_may_ask_after_minutes_however_many_were_rejected()
+    {
+        Reject("alice", "token-1");
+        Reject("bob", "token-2");
+        _time.Advance(TimeSpan.FromMinutes(1));
+        IsHeld().Should().BeFalse("only an account that works can show that the client does");
+        for (var number = 0; number < 100; number++)
+            Reject($"account-{number}", $"token-{number + 10}");
+        Look().HeldFor.Should().Be(TimeSpan.FromMinutes(5));
+    }
+
+    [Fact]
+    public void Clients_that_tenants_make_up_do_not_fill_the_memory()
+    {
+        for (var number = 0; number < 5000; number++)
+            _rejected.Reject(Account("alice", "token-1"), new OAuthClient($"client-{number}", new SecretValue("s")));
+        Reject("alice", "token-1");
+        Reject("bob", "token-2");
+        IsHeld().Should().BeTrue();
+    }
+
+    private static AccountRecord Account(string name, string token) =>
+        new() { Key = new AccountKey("google", name), Generation = 1, Token = new TokenSet { RefreshToken = new SecretValue(token) } };
+
+    private void Reject(string name, string token) => _rejected.Reject(Account(name, token), Client);
+
+    private bool IsHeld() => _rejected.IsHeld("google", Client.Fingerprint);
+
+    private ClientReputation Look() => _rejected.Look("google", Client, Owner);
+}
