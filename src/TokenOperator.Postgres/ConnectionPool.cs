@@ -51,7 +51,7 @@ internal sealed partial class ConnectionPool : IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _current.DisposeAsync();
 
-    [LoggerMessage(6020, LogLevel.Warning, "{Note}")]
+    [LoggerMessage(6020, LogLevel.Warning, "Settings of the connection to Postgres: {Note}")]
     private partial void LogNote(string note);
 
     [LoggerMessage(6021, LogLevel.Information, "Postgres refused the password; the operator uses what the file contains now, {Database}")]

@@ -100,7 +100,8 @@ public static class ConnectionStrings
         string[] sources = [.. files.OfType<string>()];
         return new PostgresSettings(
             setting, parameters.Settings, sources.Length == 0 ? null : new ConnectionFiles(sources, () => Read(configuration)),
-            [.. parameters.Notes, .. FileAccessCheck.WorldReadable([.. sources, parameters.Settings.SslKey])]);
+            [.. parameters.Notes, .. FileAccessCheck.WorldReadable([.. sources, parameters.Settings.SslKey]).Select(
+                file => $"Every user of this machine can read the file {file}, which contains a secret. Run: {FileAccessCheck.Remedy(file)}")]);
     }
 
     private static string ReadFile(SettingInfo setting, string file)

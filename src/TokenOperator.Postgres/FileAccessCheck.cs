@@ -1,16 +1,19 @@
+using TokenOperator.Core.Text;
+
 namespace TokenOperator.Postgres;
 
 /// <summary>Finds files with secrets that every user of the machine can read.</summary>
 internal static class FileAccessCheck
 {
     /// <summary>
-    /// A sentence for each file that everyone can read. The kubelet mounts a Secret with links to a folder <c>..data</c>, which only the
+    /// The files that everyone can read. The kubelet mounts a Secret with links to a folder <c>..data</c>, which only the
     /// processes of the pod see, so such files are left out.
     /// </summary>
     public static IEnumerable<string> WorldReadable(IEnumerable<string?> files) =>
-        from file in files
-        where !string.IsNullOrEmpty(file) && IsWorldReadable(file)
-        select $"Every user of this machine can read the file {file}, which contains a secret. Run: chmod o-rwx {Core.Text.DisplayText.ShellWord(file)}";
+        files.OfType<string>().Where(file => file.Length > 0 && IsWorldReadable(file));
+
+    /// <summary>The command that changes this.</summary>
+    public static string Remedy(string file) => $"chmod o-rwx {DisplayText.ShellWord(file)}";
 
     private static bool IsWorldReadable(string file)
     {

@@ -67,8 +67,8 @@ internal sealed partial class Keyring
     private void LogKeys()
     {
         LogRead(Folder, Names(_keys), _keys[^1].Id);
-        foreach (var note in FileAccessCheck.WorldReadable(_keys.Select(key => Path.Combine(Folder, key.Id))))
-            LogWorldReadable(note);
+        foreach (var file in FileAccessCheck.WorldReadable(_keys.Select(key => Path.Combine(Folder, key.Id))))
+            LogWorldReadable(file, FileAccessCheck.Remedy(file));
     }
 
     private void Check(TimeSpan interval)
@@ -102,6 +102,6 @@ internal sealed partial class Keyring
     [LoggerMessage(6101, LogLevel.Warning, "The keys {Keys} stay in use: {Problem}")]
     private partial void LogKept(string keys, string problem);
 
-    [LoggerMessage(6103, LogLevel.Warning, "{Note}")]
-    private partial void LogWorldReadable(string note);
+    [LoggerMessage(6103, LogLevel.Warning, "Every user of this machine can read the key {File}. Run: {Command}")]
+    private partial void LogWorldReadable(string file, string command);
 }

@@ -13,6 +13,9 @@ namespace TokenOperator.Postgres.Rows;
 /// </summary>
 internal sealed record AccountRow(AccountRecord Record, string Document)
 {
+    /// <summary>True when the document is stored in plain text.</summary>
+    public bool IsPlainText { get; private init; }
+
     /// <summary>More than the operator ever counts to. From here, a generation cannot overflow.</summary>
     private const long MaxGeneration = 1L << 53;
 
@@ -107,7 +110,11 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
                 LastRefreshAt = Moment(key, reader, LastRefreshAt),
                 Failure = ReadFailure(key, reader),
             },
-            document);
+            document)
+        {
+            // The cipher returns a document in plain text as it is.
+            IsPlainText = ReferenceEquals(document, stored),
+        };
     }
 
     private static TokenSet ReadToken(AccountKey key, string document, DateTimeOffset? applicationsExpiry)

@@ -62,6 +62,8 @@ internal sealed partial class PostgresTokenStore(
             var row = await RowAsync(AccountSql.Claim, key, cancellationToken, Of(expectedGeneration), Of(claim.Id), Of(claim.Scope), Of(claim.Holder), Of(claim.Duration), Of(claim.Term));
             if (row is not null)
                 _claimed[key] = (claim.Id, row.Document);
+            if (row is { IsPlainText: true } && cipher.CurrentKeyId is not null)
+                LogPlainRow(key);
             return row?.Record;
         }
         catch (UnreadableRowException)
@@ -189,6 +191,9 @@ internal sealed partial class PostgresTokenStore(
 
     private NpgsqlParameter Document(AccountKey key, TokenSet token, string? previous, long generation, bool isNewGrant = false) =>
         Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant), generation));
+
+    [LoggerMessage(6005, LogLevel.Warning, "Row {Account} of table oauth_tokens is in plain text, and its next write encrypts it. Anyone who can write to the table could have written it. To refuse such rows, set Encryption=Required")]
+    private partial void LogPlainRow(AccountKey account);
 
     [LoggerMessage(6000, LogLevel.Warning, "Row {Account} of table oauth_tokens is skipped: {Problem}")]
     private partial void LogUnreadable(string account, string problem);

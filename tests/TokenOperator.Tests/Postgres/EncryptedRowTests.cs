@@ -39,11 +39,14 @@ public sealed class EncryptedRowTests(PostgresFixture fixture) : IAsyncLifetime
     {
         await Database.ExpectPlainRowsAsync();
         await Database.ExecuteAsync("""insert into oauth_tokens (provider, account, token_data) values ('google', 'marcus', '{"refresh_token": "marked-1", "mine": {"a": [1, 2]}}')""");
-        var store = Database.Store();
+        var logger = new ListLogger();
+        var store = Database.Store(logger);
         (await store.FindAsync(Marcus, default))!.Token.RefreshToken!.Reveal().Should().Be("marked-1");
         var claim = NewClaim("a");
         await store.ClaimAsync(Marcus, claim, 0, default);
         await store.CommitAsync(Marcus, claim.Id, 0, Token("new", null), At(1), default);
+        await store.ClaimAsync(Marcus, NewClaim("a"), 1, default);
+        logger.Lines.Should().ContainSingle("the row is in plain text once").Which.Should().Contain("google/marcus").And.Contain("Encryption=Required").And.NotContain("marked");
         var stored = await StoredAsync();
         stored.Should().NotContain("marked").And.NotContain("mine");
         Cipher.Open(Marcus, stored).Should().Contain("\"mine\":{\"a\":[1,2]}").And.Contain("marked-1");
