@@ -203,7 +203,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task Each_object_of_a_list_is_reduced_before_the_next_page_is_read()
     {
-        for (var i = 0; i < 120; i++)
+        for (var i = 0; i < 300; i++)
             Store.Create("gadgets", Gadget.Manifest($"g{i:000}"));
         var (reduced, atNextPage) = (0, 0);
         var cache = new ResourceCache<Gadget>([""], new CacheOptions<Gadget>().KeepOnly(gadget =>
@@ -221,8 +221,8 @@ public sealed class ReflectorTests : IAsyncLifetime
         _fixture.Run(_fixture.Reflector(cache, "").RunAsync);
         await cache.Synced.WaitAsync(TimeSpan.FromSeconds(20));
 
-        atNextPage.Should().Be(50);
-        cache.List().Should().HaveCount(120);
+        atNextPage.Should().Be(250);
+        cache.List().Should().HaveCount(300);
     }
 
     [Fact]
