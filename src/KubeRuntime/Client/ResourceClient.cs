@@ -17,7 +17,7 @@ namespace KubeRuntime.Client;
 /// </summary>
 public sealed class ResourceClient
 {
-    private const int FirstPageSize = 50;
+    private const int FirstPageSize = 250;
     private const int MinPageSize = 5;
     private const int MaxPageSize = 500;
     private const long PageBytes = 4 * 1024 * 1024;

@@ -179,7 +179,8 @@ internal sealed partial class Reflector<TResource, TItem>(
             (resource.ApiVersion, resource.Kind) = (scope.Kind.ApiVersion, scope.Kind.Kind);
         try
         {
-            return project(resource);
+            // A list is applied as a whole, so its items must be small before that.
+            return project(resource) is { } item ? cache.Shrink(item) : null;
         }
 #pragma warning disable CA1031 // One object that cannot be projected must not stop the watch for all others.
         catch (Exception e)

@@ -87,6 +87,9 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
 
     public bool IsSynced => _synced.Task.IsCompleted;
 
+    /// <summary>Reduces an item to what is stored of it.</summary>
+    public TItem Shrink(TItem item) => _shrink(item);
+
     /// <summary>The item of this key if it has exactly this version, or null.</summary>
     public TItem? Unchanged(NamespacedName key, string? version)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using KubeRuntime;
+using KubeRuntime.Watching;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.KubeRuntime.Watching;
@@ -247,6 +248,31 @@ public sealed class ReflectorTests : IAsyncLifetime
 
         cache.List().Should().ContainSingle().Which.Metadata.Name.Should().Be("lamp");
         _fixture.Log.Lines.Should().ContainSingle(line => line.StartsWith("shop/odd of gadgets.test.dev does not fit its class", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Each_object_of_a_list_is_reduced_before_the_next_page_is_read()
+    {
+        for (var i = 0; i < 300; i++)
+            Store.Create("gadgets", Gadget.Manifest($"g{i:000}"));
+        var (reduced, atNextPage) = (0, 0);
+        var cache = new ResourceCache<Gadget>([""], new CacheOptions<Gadget>().KeepOnly(gadget =>
+        {
+            reduced++;
+            return gadget;
+        }));
+        _fixture.Server.Intercept = (_, seen) =>
+        {
+            if (seen.Query.Contains("continue=", StringComparison.Ordinal))
+                atNextPage = reduced;
+            return Task.FromResult(false);
+        };
+
+        _fixture.Run(_fixture.Reflector(cache, "").RunAsync);
+        await cache.Synced.WaitAsync(TimeSpan.FromSeconds(20));
+
+        atNextPage.Should().Be(250);
+        cache.List().Should().HaveCount(300);
     }
 
     [Fact]
