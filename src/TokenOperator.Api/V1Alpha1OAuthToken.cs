@@ -96,6 +96,9 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary>When the operator next requests a token from the provider.</summary>
         public string? NextRefreshTime { get; init; }
 
+        /// <summary>When the consent ends, if the provider says so.</summary>
+        public string? ConsentExpiresAt { get; init; }
+
         /// <summary>The granted scopes.</summary>
         public IReadOnlyList<string>? Scopes { get; init; }
 

@@ -104,7 +104,33 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refused_client_stops_all_its_accounts_and_a_new_client_Secret_resumes_them()
+    public async Task A_refresh_token_of_another_client_stops_only_its_own_account_and_a_new_seed_is_tried_at_once()
+    {
+        foreach (var (bad, good, answer, reason) in new[]
+        {
+            ("foreign-1", "native-1", ScriptedAnswer.Error(401, "unauthorized_client", "Unauthorized"), "RequestRejected"),
+            ("foreign-2", "native-2", ScriptedAnswer.InvalidClient, "ClientRejected"),
+        })
+        {
+            var works = await _fixture.AddAccountAsync(good);
+            await _fixture.ReadyAsync(good);
+            var grant = _fixture.Tokens.AddAccount(bad);
+            _fixture.Tokens.Always(grant.RefreshToken, answer);
+            await _fixture.WriteSeedAsync(bad, grant.RefreshToken);
+            await _fixture.ApplyAsync(bad);
+            await _fixture.SeesAsync(bad, "Stalled", "True", reason);
+
+            var asked = _fixture.Tokens.AskedFor(works.RefreshToken);
+            await _fixture.RequestRefreshAsync(good);
+            await Eventually.SeesAsync(() => Task.FromResult(_fixture.Tokens.AskedFor(works.RefreshToken)), count => count > asked);
+            (await _fixture.ReadyAsync(good)).Status("Stalled").Should().Be("False");
+            await _fixture.WriteSeedAsync(bad, _fixture.Tokens.AddAccount(bad, $"right-{bad}").RefreshToken);
+            await _fixture.ReadyAsync(bad);
+        }
+    }
+
+    [Fact]
+    public async Task A_rejected_client_is_reported_for_all_its_accounts_and_a_new_client_Secret_resumes_them()
     {
         const string wrong = """{"installed":{"client_id":"wrong-client","client_secret":"wrong"}}""";
         await _fixture.WriteSecretAsync("wrong-client", "credentials.json", wrong);
@@ -118,7 +144,7 @@ public sealed class FailureTests(ClusterFixture cluster) : IAsyncLifetime
             await _fixture.SeesAsync(grant.Account, "Ready", "False", "ClientRejected");
         }
 
-        grants.Sum(grant => _fixture.Tokens.AskedFor(grant.RefreshToken)).Should().Be(1, "one rejection applies to all accounts of the client");
+        grants.Should().OnlyContain(grant => _fixture.Tokens.AskedFor(grant.RefreshToken) == 1, "a seed that has not been tried is tried at once");
         foreach (var grant in grants)
             _fixture.Tokens.Always(grant.RefreshToken, null);
         await _fixture.WriteSecretAsync("wrong-client", "credentials.json", wrong.Replace("\"wrong\"", "\"right\""));

@@ -61,6 +61,7 @@ public sealed class OAuthTokenMetrics : IDisposable
         Gauge("tokenoperator_oauthtoken_expiry_timestamp", "s", "When the token in the Secret expires.", status => Moment(status.ExpiresAt));
         Gauge("tokenoperator_oauthtoken_next_refresh_timestamp", "s", "When the operator next requests a token from the provider.", status => Moment(status.NextRefreshTime));
         Gauge("tokenoperator_oauthtoken_last_success_timestamp", "s", "When the provider last handed out a token.", status => Moment(status.LastRefreshTime));
+        Gauge("tokenoperator_oauthtoken_consent_expiry_timestamp", "s", "When the consent ends and its owner must consent again; absent if the provider does not say so.", status => Moment(status.ConsentExpiresAt));
         Gauge("tokenoperator_oauthtoken_needs_human", null, "1 while someone must act.", status => Is(status, ConditionTypes.Stalled, "True"));
         Gauge("tokenoperator_oauthtoken_persisted", null, "0 while the newest token is not committed in Postgres.", status => 1 - Is(status, ConditionTypes.Persisted, "False"));
         Gauge("tokenoperator_oauthtoken_failures", null, "Number of consecutive failed refreshes.", status => status.Failures ?? 0);

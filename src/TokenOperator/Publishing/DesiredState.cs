@@ -13,6 +13,9 @@ public sealed record DesiredState(AccountRecord? Account, Problem? Problem, Date
     /// <summary>What happens to the Secret.</summary>
     public SecretAction Secret { get; init; }
 
+    /// <summary>When a refresh may start that someone requested too soon after another one; null if there is none. Its request is still pending.</summary>
+    public DateTimeOffset? PostponedUntil { get; init; }
+
     /// <summary>True while a refresh waits for its turn or for its provider. Its request is still pending.</summary>
     public bool IsWaiting { get; init; }
 }

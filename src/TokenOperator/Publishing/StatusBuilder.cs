@@ -60,6 +60,7 @@ public static class StatusBuilder
             ExpiresAt = expiresAt,
             LastRefreshTime = Timestamps.Format(account?.LastRefreshAt) ?? before?.LastRefreshTime,
             NextRefreshTime = Timestamps.Format(input.Desired.NextRefresh),
+            ConsentExpiresAt = Timestamps.Format(account?.Token.RefreshTokenExpiresAt),
             Scopes = account is { Token.Scopes.Count: > 0 } ? account.Token.Scopes : null,
             SecretName = holds ? input.SecretName : before?.SecretName,
             Failures = account?.Failure?.Count ?? 0,

@@ -10,7 +10,7 @@ namespace TokenOperator.Reconcile;
 
 /// <summary>Carries out a decision. It decides nothing: what it publishes and when it looks again comes from <see cref="ReconcilePolicy"/>.</summary>
 public sealed class ReconcileActor(
-    AccountRepository accounts, RefreshScheduler refreshes, SecretPublisher secrets, StatusPublisher statuses, AuthorizationLinks links,
+    AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, SecretPublisher secrets, StatusPublisher statuses, AuthorizationLinks links,
     IResourceCache<V1Alpha1OAuthToken> entities)
 {
     /// <summary>Carries out <paramref name="decision"/> and returns after what time to reconcile again; null means only after a change.</summary>
@@ -24,7 +24,7 @@ public sealed class ReconcileActor(
             case Decision.Allow:
                 return Again(await accounts.TryAllowAsync(request.Key, request.Owner.Namespace, cancellationToken));
             case Decision.Refresh refresh:
-                refreshes.Start(RequestFor(entity, request, refresh));
+                refreshes.Start(RequestFor(entity, input, refresh));
                 return refresh.Meanwhile is { } meanwhile
                     ? await PublishAsync(entity, input, meanwhile, cancellationToken)
                     : ReconcilePolicy.MaxRefreshDuration;
@@ -44,21 +44,26 @@ public sealed class ReconcileActor(
         var key = new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? "");
         refreshes.Forget(key, entity.Key());
         accounts.Forget(key);
+        rejected.Forget(key);
     }
 
     private static TimeSpan Again(bool isWritten) => isWritten ? TimeSpan.Zero : ReconcilePolicy.RetryBusy;
 
-    private RefreshRequest RequestFor(V1Alpha1OAuthToken entity, TokenRequest request, Decision.Refresh refresh)
+    private RefreshRequest RequestFor(V1Alpha1OAuthToken entity, ReconcileInput input, Decision.Refresh refresh)
     {
-        // Captures no token: the scheduler keeps the request after the refresh has ended.
-        var (owner, uid, key, scopes) = (request.Owner, entity.Metadata.Uid, request.Key, request.Scopes);
+        // Captures no token and no client: the scheduler keeps the request after the refresh has ended.
+        var (owner, uid, key, scopes) = (input.Request.Owner, entity.Metadata.Uid, input.Request.Key, input.Request.Scopes);
+        var (client, yields) = (refresh.Client.Fingerprint, ReconcilePolicy.YieldsToRejection(input, refresh.Account));
         return new RefreshRequest(
             owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account),
-            new RefreshCause(uid, ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation))
+            new RefreshCause(
+                uid, ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation, ReconcilePolicy.IsPoked(input, refresh.Account)))
         {
+            IsRequested = input.RefreshRequested,
             HelpsOthers = record => RefreshPolicy.MissingScopes(scopes, record.Token).Count == 0,
             IsStillWanted = () => entities.Get(owner) is { } current && current.Metadata.Uid == uid
-                && ReconcilePolicy.MayRefresh(current, key, accounts.TryGet(key)?.Record),
+                && ReconcilePolicy.MayRefresh(current, key, accounts.TryGet(key)?.Record)
+                && !(yields && rejected.IsHeld(key.Provider, client)),
         };
     }
 

@@ -34,8 +34,11 @@ public sealed record ReconcileInput
     /// <summary>The seed.</summary>
     public Lookup<Seed> Seed { get; init; } = new Lookup<Seed>.NotRead();
 
-    /// <summary>The moment before which the client must not be used, because the provider rejected it for some account; or null.</summary>
+    /// <summary>The moment before which the client is not used, because the provider rejected it for several accounts; or null.</summary>
     public DateTimeOffset? ClientRejectedUntil { get; init; }
+
+    /// <summary>When the provider accepted the client for one of its accounts after it had rejected it for another; or null.</summary>
+    public DateTimeOffset? ClientAcceptedAt { get; init; }
 
     /// <summary>Why Postgres cannot be used now, or null.</summary>
     public string? StoreError { get; init; }

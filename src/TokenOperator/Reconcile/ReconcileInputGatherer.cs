@@ -32,7 +32,10 @@ public sealed class ReconcileInputGatherer(
     private ReconcileInput Begin(V1Alpha1OAuthToken entity, TokenRequest request)
     {
         var refresh = refreshes.Find(request.Key, request.Owner);
-        var attended = refresh is RefreshState.Ended { Attended: { } cause } && cause.Uid == entity.Metadata.Uid ? cause : (RefreshCause?)null;
+        // An earlier object of the same name had causes of its own.
+        if (refresh is RefreshState.Ended { Attended: { } cause } ended && cause.Uid != entity.Metadata.Uid)
+            refresh = ended with { Attended = null };
+        var attended = (refresh as RefreshState.Ended)?.Attended;
         var (requested, generation) = (RefreshRequestOf(entity), entity.Metadata.Generation);
         return new ReconcileInput
         {
@@ -79,10 +82,7 @@ public sealed class ReconcileInputGatherer(
         if (kind == InputKind.Seed)
             return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, cancellationToken) };
         var client = await inputs.ReadClientAsync(input.Request.Client, cancellationToken);
-        return input with
-        {
-            Client = client,
-            ClientRejectedUntil = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Until(input.Request.Key.Provider, found) : null,
-        };
+        var known = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
+        return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };
     }
 }

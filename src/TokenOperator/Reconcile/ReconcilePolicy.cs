@@ -41,6 +41,11 @@ public static class ReconcilePolicy
 
     private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
 
+    /// <summary>Anyone who may change an object can change its annotation or its spec many times a second.</summary>
+    private static readonly TimeSpan MinBetweenPokes = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan RetryAccepted = TimeSpan.FromHours(1);
+
     /// <summary>What to do next. All inputs that <see cref="Missing"/> names must have been read.</summary>
     public static Decision Decide(ReconcileInput now) => Check(now) is var decision and not Decision.NeedsInput
         ? decision
@@ -69,10 +74,11 @@ public static class ReconcilePolicy
     public static StatusInput StatusInputFor(ReconcileInput now, DesiredState desired, SecretResult secret, long? generation, string? requested)
     {
         // What was requested while Postgres is unavailable is done when it is available again.
-        var isHandled = !desired.IsWaiting && desired.Problem?.Reason != Reasons.StoreUnavailable;
+        var isPending = desired.IsWaiting || desired.PostponedUntil is not null;
+        var isHandled = !isPending && desired.Problem?.Reason != Reasons.StoreUnavailable;
         var problem = Worst(desired, secret, now.IsPersisted);
         return new StatusInput(
-            desired.IsWaiting ? now.Status?.ObservedGeneration : generation, now.Request.SecretName, desired, now.IsPersisted, secret,
+            isPending ? now.Status?.ObservedGeneration : generation, now.Request.SecretName, desired, now.IsPersisted, secret,
             (isHandled ? requested : null) ?? now.Status?.LastHandledRefreshRequest)
         {
             Problem = problem,
@@ -90,6 +96,7 @@ public static class ReconcilePolicy
         DateTimeOffset?[] moments =
         [
             desired.IsWaiting ? now + MaxRefreshDuration : desired.NextRefresh,
+            desired.PostponedUntil,
             newLinkAt,
             Timestamps.Parse(status.ExpiresAt) is { } end && end > now ? end : null,
             secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
@@ -148,7 +155,16 @@ public static class ReconcilePolicy
         _ => throw new InvalidOperationException($"There is no decision for {now.Request.Owner}."),
     };
 
-    private static Decision ForRow(ReconcileInput now, AccountRecord account) =>
+    /// <summary>An annotation or a spec that changes again and again gets one refresh for an interval, not one for each change.</summary>
+    private static Decision ForRow(ReconcileInput now, AccountRecord account)
+    {
+        if (PostponedUntil(now, account) is not { } until)
+            return ForUnhurried(now, account);
+        var decision = ForUnhurried(now with { RefreshRequested = false, SpecChanged = false }, account);
+        return decision is Decision.Publish { DesiredState: var desired } ? new Decision.Publish(desired with { PostponedUntil = until }) : decision;
+    }
+
+    private static Decision ForUnhurried(ReconcileInput now, AccountRecord account) =>
         CheckNamespace(now, account)
         ?? CheckSuspended(now, account)
         ?? CheckFresh(now, account)
@@ -195,10 +211,17 @@ public static class ReconcilePolicy
 
         var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
         return missing.Count == 0
-            ? Publish(now, account, problem: null, due)
+            ? LaterSeed(now, account) ?? Publish(now, account, problem: null, due)
             : WiderSeed(now, account)
                 ?? Publish(now, account, new Problem(Reasons.ScopesMissing, ConditionMessages.ScopesMissing(now.Request, missing)), due);
     }
+
+    /// <summary>A consent that ends soon is replaced by a new one that does not end before it.</summary>
+    private static Decision? LaterSeed(ReconcileInput now, AccountRecord account) =>
+        !RefreshPolicy.ConsentEndsSoon(account.Token.RefreshTokenExpiresAt, now.Now)
+        || (now.Seed is Lookup<Seed>.Found { Value.Token.RefreshTokenExpiresAt: { } end } && end <= account.Token.RefreshTokenExpiresAt)
+            ? null
+            : NewSeed(now, account);
 
     /// <summary>A token that works is replaced only by a seed that says that it has all of the scopes.</summary>
     private static Decision? WiderSeed(ReconcileInput now, AccountRecord account) =>
@@ -211,7 +234,7 @@ public static class ReconcilePolicy
     private static Decision? CheckDeadToken(ReconcileInput now, AccountRecord account)
     {
         var isMissing = account.Token.RefreshToken is null;
-        if (!isMissing && account.Failure?.Kind.NeedsHuman() != true)
+        if (!RefreshPolicy.TakesNewToken(account))
             return null;
         return NewSeed(now, account)
             ?? (isMissing ? Human(now, account, Reasons.SeedMissing, ConditionMessages.NoRefreshToken(now.Request)) : null);
@@ -245,23 +268,37 @@ public static class ReconcilePolicy
         _ => null,
     };
 
-    private static Decision.Publish? CheckBackoff(ReconcileInput now, AccountRecord account)
+    /// <summary>Whatever changes is tried at once: a request, the spec, the client, the refresh token.</summary>
+    private static Decision? CheckBackoff(ReconcileInput now, AccountRecord account) => (account.Failure, now) switch
     {
-        if (now.RefreshRequested || IsAbandoned(now, account))
-            return null;
+        (_, { RefreshRequested: true } or { SpecChanged: true }) => null,
+        _ when IsAbandoned(now, account) => null,
+        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(ClientOf(now), account) => null,
+        ({ } failure, _) when RetryAt(now, failure) is var retryAt && retryAt > now.Now => Publish(now, account, Describe(now.Request, account), retryAt),
+        (_, { ClientRejectedUntil: { } until }) when until > now.Now && YieldsToRejection(now, account) =>
+            NewSeed(now, account) ?? Publish(now, account, RejectedElsewhere(now, account, until), until),
+        _ => null,
+    };
 
-        if (account.Failure is { } failure
-            && RefreshPolicy.RetryAt(failure, now.Now) is var retryAt && retryAt > now.Now
-            && !now.SpecChanged
-            && failure.InputsFingerprint == InputsFingerprint(ClientOf(now), account))
-        {
-            return Publish(now, account, Describe(now.Request, failure), retryAt);
-        }
-
-        return now.ClientRejectedUntil is { } until && until > now.Now
-            ? Publish(now, account, new Problem(Reasons.ClientRejected, ConditionMessages.ClientRejectedElsewhere(now.Request)), until)
-            : null;
+    /// <summary>A rejection of the client that was followed by a success of another account may be over. It is tried again, but once an hour at most.</summary>
+    private static DateTimeOffset RetryAt(ReconcileInput now, RefreshFailure failure)
+    {
+        var planned = RefreshPolicy.RetryAt(failure, now.Now);
+        var accepted = failure.Kind == FailureKind.ClientRejected && now.ClientAcceptedAt > failure.At ? failure.At + RetryAccepted : planned;
+        return accepted < planned ? accepted : planned;
     }
+
+    /// <summary>
+    /// True if the account waits while the provider rejects its client for others: its refresh token has worked with the client, and nothing
+    /// has changed. Any other, such as a new seed, is tried whatever the others say.
+    /// </summary>
+    public static bool YieldsToRejection(ReconcileInput now, AccountRecord account) =>
+        now is { RefreshRequested: false, SpecChanged: false }
+        && account is { LastRefreshAt: { } at, Token.IssuedAt: { } issued, Failure: null or { Kind: not FailureKind.ClientRejected } }
+        && (at - issued).Duration() < TimeSpan.FromSeconds(1);
+
+    private static Problem RejectedElsewhere(ReconcileInput now, AccountRecord account, DateTimeOffset until) =>
+        new(Reasons.ClientRejected, ConditionMessages.ClientRejectedElsewhere(now.Request)) { NeedsHuman = !account.Token.IsValidAt(until) };
 
     /// <summary>A refresh that ended without asking the provider is tried again after a while.</summary>
     private static Decision.Wait? CheckEndedRefresh(ReconcileInput now) => now.Refresh switch
@@ -272,6 +309,14 @@ public static class ReconcilePolicy
         RefreshState.Ended { Outcome: RefreshOutcome.Faulted, Age: var age } when age < RetryStore => new Decision.Wait(RetryStore - age),
         _ => null,
     };
+
+    /// <summary>True if a refresh is done only because someone changed the object: a request, or a spec that ends a backoff.</summary>
+    public static bool IsPoked(ReconcileInput now, AccountRecord account) => now.RefreshRequested || (now.SpecChanged && account.Failure is not null);
+
+    private static DateTimeOffset? PostponedUntil(ReconcileInput now, AccountRecord account) =>
+        IsPoked(now, account) && now.Refresh is RefreshState.Ended { Attended.IsPoked: true, Age: var age } && age < MinBetweenPokes
+            ? now.Now + (MinBetweenPokes - age)
+            : null;
 
     /// <summary>
     /// A refresh that takes less than a second needs no status of its own. During a longer one everything stays as it was, and only an
@@ -291,7 +336,7 @@ public static class ReconcilePolicy
     }
 
     private static Problem? WhileWaiting(ReconcileInput now, AccountRecord account, RefreshState.Running? running) =>
-        account.Failure is { } failure ? Describe(now.Request, failure)
+        account.Failure is not null ? Describe(now.Request, account)
         : account.Token.IsValidAt(now.Now) ? null
         : new Problem(
             Reasons.Pending,
@@ -303,8 +348,11 @@ public static class ReconcilePolicy
 
     private static OAuthClient ClientOf(ReconcileInput now) => ((Lookup<OAuthClient>.Found)now.Client).Value;
 
-    private static Problem Describe(TokenRequest request, RefreshFailure failure) =>
-        new(failure.Kind.ToString(), ConditionMessages.Failure(request, failure));
+    private static Problem Describe(TokenRequest request, AccountRecord account)
+    {
+        var needsHuman = RefreshPolicy.NeedsHuman(account);
+        return new Problem(account.Failure!.Kind.ToString(), ConditionMessages.Failure(request, account.Failure, needsHuman)) { NeedsHuman = needsHuman };
+    }
 
     private static Decision.Publish Human(ReconcileInput now, AccountRecord? account, string reason, string message) =>
         Publish(now, account, new Problem(reason, message));

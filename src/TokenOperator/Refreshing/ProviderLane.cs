@@ -7,16 +7,31 @@ namespace TokenOperator.Refreshing;
 /// <summary>Work that waits for one provider.</summary>
 /// <param name="Key">The account.</param>
 /// <param name="Namespace">The namespace on whose behalf it runs, for its share.</param>
-/// <param name="ExpiresAt">When the account's token expires. Null goes first.</param>
+/// <param name="Urgency">How much depends on it.</param>
+/// <param name="ExpiresAt">When the account's token expires, which decides between jobs of the same urgency; null if there is none.</param>
 /// <param name="TakesPermit">True if the work counts against the provider's rate.</param>
 /// <param name="RunAsync">The work. It returns false if no request was sent, so that its permit goes to the next job. It does not throw.</param>
-internal sealed record LaneJob(AccountKey Key, string Namespace, DateTimeOffset? ExpiresAt, bool TakesPermit, Func<Task<bool>> RunAsync);
+internal sealed record LaneJob(AccountKey Key, string Namespace, JobUrgency Urgency, DateTimeOffset? ExpiresAt, bool TakesPermit, Func<Task<bool>> RunAsync);
+
+/// <summary>How much depends on a job.</summary>
+internal enum JobUrgency
+{
+    /// <summary>An app uses a token that expires soon.</summary>
+    LivingToken,
+
+    /// <summary>There is no token that can be lost, as after an outage or before the first token.</summary>
+    NoToken,
+
+    /// <summary>There is no token, and the last attempt showed that someone must act: most likely, the next one fails, too.</summary>
+    Hopeless,
+}
 
 /// <summary>
 /// One provider's share of the work. At most a fixed number of jobs wait for the provider at once, and no worker waits with them, so a
-/// provider that never answers delays no other provider. Namespaces take turns, and within a namespace the earliest expiry goes first, so
-/// a namespace with many accounts does not delay the others. A token bucket limits the rate. It runs on the monotonic clock: a jump of
-/// the wall clock changes nothing.
+/// provider that never answers delays no other provider. Namespaces take turns, at the provider's share and at its rate, so a namespace
+/// with many accounts does not delay the others. Within a namespace, a token that lives goes before one that does not, and then the
+/// earliest expiry goes first. Accounts that need someone to act come last, whatever their namespace: anyone can have many of them. A
+/// token bucket limits the rate. It runs on the monotonic clock: a jump of the wall clock changes nothing.
 /// </summary>
 internal sealed class ProviderLane : IDisposable
 {
@@ -67,7 +82,7 @@ internal sealed class ProviderLane : IDisposable
             if (!_namespaces.TryGetValue(job.Namespace, out var jobs))
                 _namespaces[job.Namespace] = jobs = new NamespaceJobs(job.Namespace, _turn);
             _turns.Remove(jobs.Turn);
-            jobs.Add(job);
+            jobs.Add(job, _turn);
             _turns.Add(jobs.Turn);
             _waiting++;
         }
@@ -148,7 +163,7 @@ internal sealed class ProviderLane : IDisposable
         var jobs = _namespaces[job.Namespace];
         _turns.Remove(jobs.Turn);
         // A namespace that comes back with one job at a time must not go before those that still wait for this turn.
-        _turn = jobs.Turn.Number + 1;
+        _turn = Math.Max(_turn, jobs.Turn.Number + 1);
         jobs.RemoveNext();
         if (jobs.IsEmpty)
             _namespaces.Remove(job.Namespace);
@@ -162,26 +177,37 @@ internal sealed class ProviderLane : IDisposable
     private void Arm() =>
         _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(_permits.TimeUntilNext.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
 
-    /// <summary>The place of a namespace in the order: fewest turns first, then the earliest expiry.</summary>
-    private readonly record struct Turn(long Number, DateTimeOffset ExpiresAt, string Namespace) : IComparable<Turn>
+    /// <summary>The place of a namespace in the order: hopeless jobs last, then the fewest turns, the most urgent job and the earliest expiry.</summary>
+    private readonly record struct Turn(bool IsHopeless, long Number, JobUrgency Urgency, DateTimeOffset ExpiresAt, string Namespace) : IComparable<Turn>
     {
         public int CompareTo(Turn other) =>
-            (Number, ExpiresAt).CompareTo((other.Number, other.ExpiresAt)) is var order and not 0 ? order : string.CompareOrdinal(Namespace, other.Namespace);
+            (IsHopeless, Number, (int)Urgency, ExpiresAt).CompareTo((other.IsHopeless, other.Number, (int)other.Urgency, other.ExpiresAt)) is var order and not 0
+                ? order
+                : string.CompareOrdinal(Namespace, other.Namespace);
     }
 
     /// <summary>The jobs of one namespace that wait. A namespace that was idle has saved up no turns.</summary>
     private sealed class NamespaceJobs(string name, long turn)
     {
-        private readonly PriorityQueue<LaneJob, DateTimeOffset> _jobs = new();
+        private readonly PriorityQueue<LaneJob, (JobUrgency Urgency, DateTimeOffset ExpiresAt, long Number)> _jobs = new();
+        private long _added;
         private long _turn = turn;
 
         public bool IsEmpty => _jobs.Count == 0;
 
         public LaneJob Next => _jobs.Peek();
 
-        public Turn Turn => new(_turn, IsEmpty ? DateTimeOffset.MinValue : Next.ExpiresAt ?? DateTimeOffset.MinValue, name);
+        public Turn Turn => IsEmpty
+            ? new(false, _turn, JobUrgency.LivingToken, DateTimeOffset.MinValue, name)
+            : new(Next.Urgency == JobUrgency.Hopeless, _turn, Next.Urgency, Next.ExpiresAt ?? DateTimeOffset.MinValue, name);
 
-        public void Add(LaneJob job) => _jobs.Enqueue(job, job.ExpiresAt ?? DateTimeOffset.MinValue);
+        /// <summary>Adds a job. While all jobs of a namespace are hopeless, it saves up no turns either.</summary>
+        public void Add(LaneJob job, long turn)
+        {
+            if (!IsEmpty && Next.Urgency == JobUrgency.Hopeless && job.Urgency != JobUrgency.Hopeless)
+                _turn = Math.Max(_turn, turn);
+            _jobs.Enqueue(job, (job.Urgency, job.ExpiresAt ?? DateTimeOffset.MinValue, _added++));
+        }
 
         public void RemoveNext()
         {

@@ -15,6 +15,9 @@ namespace TokenOperator.Refreshing;
 /// <param name="Cause">What made the object ask.</param>
 public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account, OAuthClient Client, string Inputs, RefreshCause Cause)
 {
+    /// <summary>True if a person asked for the refresh.</summary>
+    public bool IsRequested { get; init; }
+
     /// <summary>True if a response with these scopes helps the other objects of the account, too.</summary>
     public Func<AccountRecord, bool> HelpsOthers { get; init; } = _ => true;
 
@@ -26,7 +29,8 @@ public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account,
 /// <param name="Uid">The uid of the object: another one of the same name has causes of its own.</param>
 /// <param name="Annotation">The value of the annotation that requests a refresh, or null.</param>
 /// <param name="Generation">The generation of its spec.</param>
-public readonly record struct RefreshCause(string Uid, string? Annotation, long? Generation);
+/// <param name="IsPoked">True if the object asks because of one of them, and not because a refresh is due.</param>
+public readonly record struct RefreshCause(string Uid, string? Annotation, long? Generation, bool IsPoked = false);
 
 /// <summary>What the scheduler knows of an account's refresh.</summary>
 public abstract record RefreshState
@@ -128,7 +132,7 @@ public sealed partial class RefreshScheduler : IDisposable
         }
 
         ArmSlow();
-        if (!_lanes[key.Provider].Add(new LaneJob(key, request.Owner.Namespace, request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
+        if (!_lanes[key.Provider].Add(new LaneJob(key, request.Owner.Namespace, UrgencyOf(request.Account), request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
         {
             fresh.WaitsForRate = true;
             _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);
@@ -143,7 +147,7 @@ public sealed partial class RefreshScheduler : IDisposable
     }
 
     /// <summary>Runs other work that waits for a provider, within the provider's share. The work must not throw.</summary>
-    public void Run(AccountKey key, string ns, Func<Task> work) => _lanes[key.Provider].Add(new LaneJob(key, ns, ExpiresAt: null, TakesPermit: false, async () =>
+    public void Run(AccountKey key, string ns, Func<Task> work) => _lanes[key.Provider].Add(new LaneJob(key, ns, JobUrgency.NoToken, ExpiresAt: null, TakesPermit: false, async () =>
     {
         await work();
         return true;
@@ -191,6 +195,11 @@ public sealed partial class RefreshScheduler : IDisposable
         return outcome.IsSent;
     }
 
+    private JobUrgency UrgencyOf(AccountRecord account) =>
+        account.Token.IsValidAt(_time.GetUtcNow()) ? JobUrgency.LivingToken
+        : RefreshPolicy.NeedsHuman(account) ? JobUrgency.Hopeless
+        : JobUrgency.NoToken;
+
     private void RemoveEnded(AccountKey key, ScheduledRefresh refresh)
     {
         if (refresh.Outcome is not null)
@@ -201,7 +210,7 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         try
         {
-            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request.Account, request.Client, request.Inputs, _guard.Term);
+            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request.Account, request.Client, request.Inputs, request.IsRequested, _guard.Term);
         }
         catch (OperationCanceledException)
         {

@@ -16,7 +16,7 @@ public sealed partial class DashboardTests(ClusterFixture cluster)
     [Fact]
     public async Task Every_expression_of_the_dashboard_and_of_the_alerts_uses_metrics_and_labels_that_the_operator_exports()
     {
-        await using var fixture = await OperatorFixture.StartAsync(cluster);
+        await using var fixture = await OperatorFixture.StartAsync(cluster, new TokenServerBehaviour { RefreshTokenLifetime = TimeSpan.FromDays(7) });
         var grant = await fixture.AddAccountAsync("on-the-dashboard");
         await fixture.ReadyAsync("on-the-dashboard");
         fixture.Tokens.Always(grant.RefreshToken, ScriptedAnswer.ServerError());

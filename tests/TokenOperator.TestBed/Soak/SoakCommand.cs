@@ -36,6 +36,7 @@ internal static class SoakCommand
             ["accounts"] = accounts,
             ["seed"] = seed,
             ["refreshes"] = fixture.Plain.Requests.Count + fixture.Rotating.Requests.Count,
+            ["unanswered"] = fixture.Silent.Requests.Count,
             ["faults"] = faults.Count,
             ["process_starts"] = fixture.Starts,
             ["lost_tokens"] = lost,

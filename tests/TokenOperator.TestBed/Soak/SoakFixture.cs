@@ -8,11 +8,13 @@ namespace TokenOperator.TestBed.Soak;
 
 /// <summary>
 /// A control plane, a Postgres and two token servers, each behind a <see cref="FaultProxy"/>, and two replicas that are restarted
-/// when they end, as by a kubelet. Half of the accounts are at a provider that rotates refresh tokens with a grace period.
+/// when they end, as by a kubelet. Half of the accounts are at a provider that rotates refresh tokens with a grace period. As many again
+/// are at a third provider, which accepts requests and never answers one.
 /// </summary>
 internal sealed class SoakFixture : IAsyncDisposable
 {
     public const string Namespace = "soak";
+    private const string SilentProvider = "silent";
     private const string OperatorNamespace = "token-operator-system";
     private static readonly TimeSpan KubeletDelay = TimeSpan.FromSeconds(1);
 
@@ -25,9 +27,9 @@ internal sealed class SoakFixture : IAsyncDisposable
     private int _starts;
 
     private SoakFixture(
-        ControlPlane plane, PostgresServer postgres, ScriptedTokenServer plain, ScriptedTokenServer rotating, FaultProxy[] links, string kubeconfig, string databaseUrl)
+        ControlPlane plane, PostgresServer postgres, ScriptedTokenServer plain, ScriptedTokenServer rotating, ScriptedTokenServer silent, FaultProxy[] links, string kubeconfig, string databaseUrl)
     {
-        (Plane, Postgres, Plain, Rotating, _kubeconfig, _databaseUrl) = (plane, postgres, plain, rotating, kubeconfig, databaseUrl);
+        (Plane, Postgres, Plain, Rotating, Silent, _kubeconfig, _databaseUrl) = (plane, postgres, plain, rotating, silent, kubeconfig, databaseUrl);
         Links = new Dictionary<string, FaultProxy>
         {
             ["API server"] = links[0],
@@ -43,6 +45,8 @@ internal sealed class SoakFixture : IAsyncDisposable
             // Tokens of a minute need a shorter timeout than tokens of an hour: a request on a dead connection ends only after this time.
             ["Providers__google__TimeoutSeconds"] = "10",
             ["Providers__rotating__TimeoutSeconds"] = "10",
+            [$"Providers__{SilentProvider}__TimeoutSeconds"] = "10",
+            [$"Providers__{SilentProvider}__TokenEndpoint"] = silent.TokenEndpoint.ToString(),
             ["Providers__rotating__TokenEndpoint"] = links[3].Through(rotating.TokenEndpoint).ToString(),
         };
     }
@@ -54,6 +58,9 @@ internal sealed class SoakFixture : IAsyncDisposable
     public ScriptedTokenServer Plain { get; }
 
     public ScriptedTokenServer Rotating { get; }
+
+    /// <summary>Never answers.</summary>
+    public ScriptedTokenServer Silent { get; }
 
     public IReadOnlyDictionary<string, FaultProxy> Links { get; }
 
@@ -69,6 +76,8 @@ internal sealed class SoakFixture : IAsyncDisposable
         var database = await postgres.CreateDatabaseAsync(ct: ct);
         var plain = await ScriptedTokenServer.StartAsync(Behaviour(rotates: false), ct: ct);
         var rotating = await ScriptedTokenServer.StartAsync(Behaviour(rotates: true), ct: ct);
+        var silent = await ScriptedTokenServer.StartAsync(ct: ct);
+        silent.Always(ScriptedTokenServer.Everyone, ScriptedAnswer.Held(new TaskCompletionSource().Task));
         FaultProxy[] links =
         [
             FaultProxy.Start(plane.Server), FaultProxy.Start("127.0.0.1", postgres.Port), FaultProxy.Start(plain.Address), FaultProxy.Start(rotating.Address),
@@ -77,10 +86,10 @@ internal sealed class SoakFixture : IAsyncDisposable
         var kubeconfig = await KubeconfigFile.RedirectAsync(
             await Manifests.InstallAsync(plane, OperatorNamespace, "token-operator", ct),
             Path.Combine(plane.Folder, "soak.kubeconfig"), links[0].Through(plane.Server), ct: ct);
-        return new SoakFixture(plane, postgres, plain, rotating, links, kubeconfig, database.At(links[1].Port).Uri);
+        return new SoakFixture(plane, postgres, plain, rotating, silent, links, kubeconfig, database.At(links[1].Port).Uri);
     }
 
-    /// <summary>Creates the accounts with their seeds and OAuthTokens.</summary>
+    /// <summary>Creates the accounts with their seeds and OAuthTokens, and as many at the silent provider.</summary>
     public async Task AddAccountsAsync(int count, CancellationToken ct)
     {
         var items = new JsonArray { Manifests.ClientSecret(Namespace, "client", "soak", "soak-secret") };
@@ -90,6 +99,9 @@ internal sealed class SoakFixture : IAsyncDisposable
             var name = string.Create(CultureInfo.InvariantCulture, $"{provider}-{i:000}");
             items.Add(Manifests.SeedSecret(Namespace, name, server.AddAccount(name).RefreshToken));
             items.Add(Manifests.OAuthToken(Namespace, name, provider));
+            var mute = string.Create(CultureInfo.InvariantCulture, $"{SilentProvider}-{i:000}");
+            items.Add(Manifests.SeedSecret(Namespace, mute, Silent.AddAccount(mute).RefreshToken));
+            items.Add(Manifests.OAuthToken(Namespace, mute, SilentProvider));
         }
 
         await Plane.Kubectl.ApplyTextAsync(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "List", ["items"] = items }.ToJsonString(), ct);
@@ -98,8 +110,10 @@ internal sealed class SoakFixture : IAsyncDisposable
     /// <summary>Starts both replicas and keeps them running.</summary>
     public void StartReplicas() => _kubelets = Task.WhenAll(KeepAsync(0), KeepAsync(1));
 
+    /// <summary>The OAuthTokens of the providers that answer.</summary>
     public async Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken ct) =>
-        [.. (await ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens", ct)).Select(json => new TokenView(json))];
+        [.. (await ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens", ct))
+            .Where(json => (string?)json["spec"]!["provider"] != SilentProvider).Select(json => new TokenView(json))];
 
     public async Task<IReadOnlyList<SecretView>> ListSecretsAsync(CancellationToken ct) =>
         [.. (await ListAsync($"/api/v1/namespaces/{Namespace}/secrets", ct)).Select(json => new SecretView(json))];
@@ -114,6 +128,7 @@ internal sealed class SoakFixture : IAsyncDisposable
             await link.DisposeAsync();
         await Plain.DisposeAsync();
         await Rotating.DisposeAsync();
+        await Silent.DisposeAsync();
         await Postgres.DisposeAsync();
         await Plane.DisposeAsync();
         _stop.Dispose();

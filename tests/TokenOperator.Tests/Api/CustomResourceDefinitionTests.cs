@@ -91,8 +91,8 @@ public sealed class CustomResourceDefinitionTests
     {
         var columns = ((List<object>)Version["additionalPrinterColumns"]).Cast<Dictionary<object, object>>().ToList();
         columns.Where(c => !c.ContainsKey("priority")).Select(c => c["name"]).Should().Equal("Provider", "Account", "Ready", "Status", "Expires", "Age");
-        columns.Where(c => c.ContainsKey("priority")).Select(c => c["name"]).Should().Equal("Secret", "Last Refresh", "Next Refresh", "Message");
-        columns.Where(c => (string)c["name"] is "Expires" or "Next Refresh").Select(c => c["type"]).Should().AllBeEquivalentTo("string");
+        columns.Where(c => c.ContainsKey("priority")).Select(c => c["name"]).Should().Equal("Secret", "Last Refresh", "Next Refresh", "Consent Expires", "Message");
+        columns.Where(c => (string)c["name"] is "Expires" or "Next Refresh" or "Consent Expires").Select(c => c["type"]).Should().AllBeEquivalentTo("string");
     }
 
     [Fact]

@@ -9,7 +9,7 @@ public sealed partial class AlertRulesTests
     private static readonly string[] Expected =
     [
         "OAuthTokenRefreshFailing", "OAuthTokenExpired", "OAuthTokenNeedsHuman", "OAuthTokenNotPersisted", "OAuthTokenRefreshOverdue",
-        "OAuthTokenClientRejected", "TokenOperatorNoLeader", "TokenOperatorGone", "TokenOperatorStoreUnreachable",
+        "OAuthTokenClientRejected", "OAuthTokenConsentExpiring", "TokenOperatorNoLeader", "TokenOperatorGone", "TokenOperatorStoreUnreachable",
     ];
 
     public static TheoryData<string, string> Alerts()

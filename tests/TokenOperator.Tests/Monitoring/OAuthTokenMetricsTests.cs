@@ -28,6 +28,7 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
             $"tokenoperator_oauthtoken_expiry_timestamp_seconds{Labels} 1777640400",
             $"tokenoperator_oauthtoken_next_refresh_timestamp_seconds{Labels} 1777639500",
             $"tokenoperator_oauthtoken_last_success_timestamp_seconds{Labels} 1777636800",
+            $"tokenoperator_oauthtoken_consent_expiry_timestamp_seconds{Labels} 1778241599",
             $"tokenoperator_oauthtoken_needs_human{Labels} 1",
             $"tokenoperator_oauthtoken_persisted{Labels} 1",
             $"tokenoperator_oauthtoken_failures{Labels} 3",
@@ -98,6 +99,7 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
         ExpiresAt = "2026-05-01T13:00:00Z",
         NextRefreshTime = "2026-05-01T12:45:00Z",
         LastRefreshTime = "2026-05-01T12:00:00Z",
+        ConsentExpiresAt = "2026-05-08T11:59:59Z",
         Failures = problem is null ? 0 : 3,
         Conditions =
         [

@@ -49,6 +49,15 @@ public sealed class StatusBuilderTests
     private static string Row(EntityStatus status) => string.Join(" ", status.Conditions!.Select(c => $"{c.Type}={c.Status}"));
 
     [Fact]
+    public void The_end_of_the_consent_is_shown_if_the_provider_has_named_it()
+    {
+        StatusBuilder.Build(null, StatusInput(Account()), Now).ConsentExpiresAt.Should().BeNull();
+        var limited = Account() with { Token = Account().Token with { RefreshTokenExpiresAt = Now.AddSeconds(604799) } };
+        StatusBuilder.Build(null, StatusInput(limited), Now).ConsentExpiresAt.Should().Be("2026-05-08T11:59:59Z");
+        StatusBuilder.Build(null, StatusInput(limited, Dead), Now).ConsentExpiresAt.Should().Be("2026-05-08T11:59:59Z");
+    }
+
+    [Fact]
     public void A_healthy_object_says_so_in_every_condition()
     {
         var status = StatusBuilder.Build(null, StatusInput(Account(null, "a", "b"), scopes: ["a"]), Now);

@@ -116,6 +116,49 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task One_false_answer_that_a_refresh_token_is_dead_neither_stalls_the_object_nor_needs_anyone()
+    {
+        var now = Runtime.Time.GetUtcNow();
+        Refreshing.Store.Row = Row with { Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = now, ExpiresAt = now.AddHours(1) } };
+        Refreshing.Accounts.Set(Refreshing.Store.Row);
+        AddClientSecret();
+        await ReconcileAsync(AddObject());
+        Refreshing.Provider.Answer = new TokenResponse.Failed(FailureKind.ReauthorizationRequired, "HTTP 400: invalid_grant");
+        Runtime.Time.Advance(TimeSpan.FromMinutes(46));
+        await ReconcileAsync(Entity());
+
+        var retry = await ReconcileAsync(Entity());
+        retry.Should().BeGreaterThan(TimeSpan.FromMinutes(1)).And.BeLessThan(TimeSpan.FromMinutes(3));
+        Entity().Status.Find(ConditionTypes.Stalled)!.Status.Should().Be("False");
+        Entity().Status.Find(ConditionTypes.Refreshed)!.Should().Match<V1Alpha1OAuthToken.Condition>(refreshed => refreshed.Status == "False" && refreshed.Message.Contains("HTTP 400: invalid_grant"));
+        Ready().Status.Should().Be("True");
+
+        Refreshing.Provider.Answer = ScriptedProvider.Granted();
+        Runtime.Time.Advance(retry!.Value);
+        await ReconcileAsync(Entity());
+        await ReconcileAsync(Entity());
+        Refreshing.Provider.Asked.Should().HaveCount(2);
+        Entity().Status.Find(ConditionTypes.Refreshed)!.Status.Should().Be("True");
+    }
+
+    [Fact]
+    public async Task An_object_whose_annotation_changes_all_the_time_is_refreshed_once_in_an_interval_and_published_meanwhile()
+    {
+        AddClientSecret();
+        AddObject();
+        for (var tenth = 0; tenth < 300; tenth++)
+        {
+            var poked = Entity();
+            poked.Metadata.Annotations = new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = $"poke-{tenth}" };
+            await ReconcileAsync(poked);
+            Runtime.Time.Advance(TimeSpan.FromSeconds(0.1));
+        }
+
+        Refreshing.Provider.Asked.Should().HaveCountLessThanOrEqualTo(4, "30 seconds have passed");
+        Ready().Status.Should().Be("True");
+    }
+
+    [Fact]
     public async Task A_provider_that_never_answers_delays_neither_the_worker_nor_the_report_that_a_token_has_expired()
     {
         var now = Runtime.Time.GetUtcNow();
@@ -281,7 +324,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
             new ReconcileInputGatherer(
                 Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
                 new InputReader(Runtime.Client, _secrets)),
-            new ReconcileActor(Refreshing.Accounts, Refreshing.Scheduler, secrets, Statuses(), links, Entities),
+            new ReconcileActor(Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, secrets, Statuses(), links, Entities),
             new ReconcileSchedule(Runtime.Time),
             NullLogger<OAuthTokenController>.Instance);
         var result = await controller.ReconcileAsync(entity, CancellationToken.None);

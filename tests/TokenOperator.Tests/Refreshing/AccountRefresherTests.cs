@@ -65,6 +65,19 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
+    public async Task The_end_of_the_consent_is_kept_until_a_response_or_a_new_refresh_token_replaces_it()
+    {
+        _fixture.Provider.Answer = Granted() with { RefreshTokenExpiresIn = TimeSpan.FromSeconds(604799) };
+        var limited = (await RefreshAsync())!;
+        limited.Token.RefreshTokenExpiresAt.Should().Be(_time.GetUtcNow().AddSeconds(604799));
+        _fixture.Provider.Answer = Granted();
+        var kept = (await RefreshAsync(limited))!;
+        kept.Token.RefreshTokenExpiresAt.Should().Be(limited.Token.RefreshTokenExpiresAt);
+        _fixture.Provider.Answer = Granted("refresh-2");
+        (await RefreshAsync(kept))!.Token.RefreshTokenExpiresAt.Should().BeNull();
+    }
+
+    [Fact]
     public async Task A_token_that_someone_else_refreshed_meanwhile_is_used_and_the_provider_is_not_asked()
     {
         _fixture.Store.Row = Row with { Generation = 8, Token = Row.Token with { AccessToken = new SecretValue("theirs") } };
@@ -172,14 +185,45 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_refused_client_is_remembered_until_it_is_accepted()
+    public async Task A_rejected_client_is_remembered_until_it_is_accepted()
     {
+        _fixture.Rejected.Reject(Row with { Key = new AccountKey("google", "other"), Token = new TokenSet { RefreshToken = new SecretValue("of another account") } }, Client);
+        _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeFalse();
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ClientRejected, "invalid_client");
         var failed = (await RefreshAsync())!;
-        _fixture.Rejected.Until("google", Client).Should().Be(failed.Failure!.RetryAt);
+        _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeTrue();
         _fixture.Provider.Answer = Granted();
         await RefreshAsync(failed);
-        _fixture.Rejected.Until("google", Client).Should().BeNull();
+        _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeFalse();
+    }
+
+    [Theory]
+    [InlineData(false, false, 1, 2)]
+    [InlineData(true, false, 2, 60)]
+    [InlineData(false, true, 8, 16)]
+    public async Task A_dead_token_is_tried_again_within_minutes_as_the_provider_allows(bool rotates, bool isRequested, int first, int second)
+    {
+        _fixture.Provider.RotatesRefreshTokens = rotates;
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ReauthorizationRequired, "invalid_grant");
+        var once = (await _fixture.RefreshAsync(Row, Client, isRequested)).Record()!;
+        (once.Failure!.RetryAt - once.Failure.At).TotalMinutes.Should().BeInRange(first, first * 1.1);
+        var twice = (await RefreshAsync(once))!;
+        (twice.Failure!.RetryAt - twice.Failure.At).TotalMinutes.Should().BeInRange(second, second * 1.21);
+        twice.Failure.Count.Should().Be(2);
+        twice.Token.RefreshToken!.Reveal().Should().Be("refresh-1");
+    }
+
+    [Fact]
+    public async Task An_outage_before_a_dead_token_does_not_count_against_it()
+    {
+        _fixture.Provider.RotatesRefreshTokens = false;
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503");
+        var row = Row;
+        for (var round = 0; round < 10; round++)
+            row = (await RefreshAsync(row))!;
+        row.Failure!.Count.Should().Be(10);
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ReauthorizationRequired, "invalid_grant");
+        (await RefreshAsync(row))!.Failure.Should().BeEquivalentTo(new { Kind = FailureKind.ReauthorizationRequired, Count = 1 });
     }
 
     [Fact]

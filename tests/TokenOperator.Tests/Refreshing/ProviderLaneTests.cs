@@ -15,8 +15,9 @@ public sealed class ProviderLaneTests
 
     private static AccountKey Key(int number) => new("google", $"account-{number}");
 
-    private bool Add(ProviderLane lane, int number, DateTimeOffset? expiresAt = null, string ns = "mail", bool isSent = true, Task? until = null) =>
-        lane.Add(new LaneJob(Key(number), ns, expiresAt, TakesPermit: true, async () =>
+    private bool Add(
+        ProviderLane lane, int number, DateTimeOffset? expiresAt = null, string ns = "mail", bool isSent = true, Task? until = null, JobUrgency urgency = JobUrgency.LivingToken) =>
+        lane.Add(new LaneJob(Key(number), ns, urgency, expiresAt, TakesPermit: true, async () =>
         {
             _started.Add(number);
             await (until ?? Task.CompletedTask);
@@ -27,7 +28,7 @@ public sealed class ProviderLaneTests
     public void A_burst_starts_at_once_and_the_next_job_waits_for_the_rate()
     {
         using var lane = Lane(2, 3);
-        Enumerable.Range(0, 3).Should().OnlyContain(number => Add(lane, number, Start, "mail", true, null));
+        Enumerable.Range(0, 3).Should().OnlyContain(number => Add(lane, number, Start));
         Add(lane, 3, Start).Should().BeFalse();
         lane.Backlog.Should().Be(TimeSpan.FromSeconds(0.5));
         _started.Should().Equal(0, 1, 2);
@@ -41,17 +42,100 @@ public sealed class ProviderLaneTests
     {
         using var lane = Lane(1, 1);
         Add(lane, 0).Should().BeTrue();
-        foreach (var minutes in new[] { 30, -10, 5, 20 })
+        foreach (var minutes in new[] { 30, 3, 5, 20 })
             Add(lane, minutes, Start.AddMinutes(minutes)).Should().BeFalse();
-        Add(lane, 99, expiresAt: null).Should().BeFalse("an account without a token is the most urgent");
 
-        for (var second = 0; second < 5; second++)
+        for (var second = 0; second < 4; second++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
             Add(lane, 1000 + second, Start.AddDays(1)).Should().BeFalse("others are already waiting");
         }
 
-        _started.Should().Equal(0, 99, -10, 5, 20, 30);
+        _started.Should().Equal(0, 3, 5, 20, 30);
+    }
+
+    [Fact]
+    public void A_token_that_can_be_lost_goes_before_accounts_without_one_and_those_that_need_a_person_go_last()
+    {
+        using var lane = Lane(1, 1);
+        Add(lane, 0);
+        Add(lane, 41, null, urgency: JobUrgency.Hopeless);
+        Add(lane, 31, null, urgency: JobUrgency.NoToken);
+        Add(lane, 32, Start.AddMinutes(-10), urgency: JobUrgency.NoToken);
+        Add(lane, 42, Start.AddDays(-1), urgency: JobUrgency.Hopeless);
+        Add(lane, 21, Start.AddMinutes(10));
+        Add(lane, 51, null, "other", urgency: JobUrgency.Hopeless);
+        Add(lane, 61, null, "third", urgency: JobUrgency.NoToken);
+        for (var second = 0; second < 10; second++)
+            _time.Advance(TimeSpan.FromSeconds(1));
+        _started.Should().Equal([0, 21, 61, 31, 32, 51, 41, 42], "hopeless jobs of other namespaces come after them, too");
+    }
+
+    [Theory]
+    [InlineData(nameof(JobUrgency.Hopeless), 50)]
+    [InlineData(nameof(JobUrgency.NoToken), 25)]
+    [InlineData(nameof(JobUrgency.LivingToken), 25)]
+    public void A_namespace_that_asks_without_end_leaves_the_others_their_share_of_the_rate(string urgency, int served)
+    {
+        const int accounts = 200;
+        using var lane = Lane(10, 10);
+        var waiting = new HashSet<int>();
+
+        for (var tenth = 0; tenth < 100; tenth++)
+            Tick();
+        foreach (var number in Enumerable.Range(0, 50))
+            Add(lane, 10_000 + number, Start.AddHours(1).AddSeconds(number));
+        for (var tenth = 0; tenth < 50; tenth++)
+            Tick();
+
+        _started.Count(number => number >= 10_000).Should().BeCloseTo(served, 2, "of the 50 requests that the rate allows in 5 seconds");
+
+        // Twelve of its accounts are poked every tenth of a second, each of them again as soon as it was answered.
+        void Tick()
+        {
+            for (var poke = 0; poke < 12; poke++)
+                Poke((_started.Count + (poke * 17)) % accounts);
+            _time.Advance(TimeSpan.FromSeconds(0.1));
+        }
+
+        void Poke(int number)
+        {
+            if (!waiting.Add(number))
+                return;
+            lane.Add(new LaneJob(Key(number), "attacker", Enum.Parse<JobUrgency>(urgency), Start.AddMinutes(1), TakesPermit: true, () =>
+            {
+                waiting.Remove(number);
+                _started.Add(number);
+                return Task.FromResult(true);
+            }));
+        }
+    }
+
+    [Fact]
+    public void A_namespace_of_hopeless_accounts_saves_up_no_turns()
+    {
+        using var lane = Lane(1000, 1000, concurrency: 1);
+        var answer = new TaskCompletionSource();
+        Add(lane, 0, until: answer.Task);
+        Add(lane, 1, ns: "hopeless", urgency: JobUrgency.Hopeless);
+        Chain(100);
+        answer.SetResult();
+        _started.SkipWhile(number => number != 150).Take(12).Count(number => number is >= 500 and < 600).Should().BeInRange(4, 7, "both namespaces take turns");
+
+        // Each of these jobs adds the next one, and in the middle the other namespace gets jobs that are not hopeless.
+        void Chain(int number) => lane.Add(new LaneJob(Key(number), "mail", JobUrgency.LivingToken, Start, TakesPermit: true, () =>
+        {
+            _started.Add(number);
+            if (number == 150)
+            {
+                foreach (var other in Enumerable.Range(500, 50))
+                    Add(lane, other, Start.AddHours(1), "hopeless");
+            }
+
+            if (number < 250)
+                Chain(number + 1);
+            return Task.FromResult(true);
+        }));
     }
 
     [Fact]
@@ -91,7 +175,7 @@ public sealed class ProviderLaneTests
         {
             if (recovered.ContainsKey(number) || state[number].RetryAt > _time.GetUtcNow() || !waiting.Add(number))
                 return;
-            lane.Add(new LaneJob(Key(number), "mail", state[number].ExpiresAt, TakesPermit: true, () =>
+            lane.Add(new LaneJob(Key(number), "mail", JobUrgency.LivingToken, state[number].ExpiresAt, TakesPermit: true, () =>
             {
                 var now = _time.GetUtcNow();
                 var (expiresAt, failures, _) = state[number];
@@ -100,7 +184,7 @@ public sealed class ProviderLaneTests
                 if (now >= end)
                     recovered[number] = now;
                 else
-                    state[number] = (expiresAt, failures + 1, now + RefreshPolicy.Backoff(FailureKind.ProviderUnavailable, failures + 1, null, random.NextDouble()));
+                    state[number] = (expiresAt, failures + 1, now + RefreshPolicy.Backoff(failures + 1, null, random.NextDouble()));
                 return Task.FromResult(true);
             }));
         }
@@ -194,7 +278,7 @@ public sealed class ProviderLaneTests
         _started.Take(7).Where(number => number is >= 0 and < 1000).Should().HaveCount(3, "no job of the other namespace goes first twice");
 
         // Each of these jobs adds the next one before it ends.
-        void Follow(int number) => lane.Add(new LaneJob(Key(number), "one", Start, TakesPermit: true, () =>
+        void Follow(int number) => lane.Add(new LaneJob(Key(number), "one", JobUrgency.LivingToken, Start, TakesPermit: true, () =>
         {
             _started.Add(number);
             if (number < 1010)

@@ -1,7 +1,9 @@
 using KubeRuntime;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
+using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Refreshing;
@@ -199,6 +201,70 @@ public sealed class RefreshSchedulerTests : IDisposable
         Find(Owner).Should().BeOfType<RefreshState.Ended>();
         _fixture.Scheduler.Forget(Row.Key, Owner);
         Find(Owner).Should().BeOfType<RefreshState.Idle>();
+    }
+
+    [Fact]
+    public void Accounts_whose_token_lives_are_refreshed_before_those_without_one_and_dead_accounts_last()
+    {
+        using var fixture = new RefreshingFixture(Row, _time, concurrency: 1);
+        var answer = new TaskCompletionSource();
+        fixture.Scheduler.Run(new AccountKey("google", "busy"), "mail", () => answer.Task);
+        var now = _time.GetUtcNow();
+        var failure = new RefreshFailure(FailureKind.ReauthorizationRequired, "invalid_grant", 1, now, now.AddHours(1), "inputs");
+        var order = new List<string>();
+        Add("dead", now.AddHours(-1), failure);
+        Add("never", null, null);
+        Add("late", now.AddMinutes(10), null);
+        Add("expired", now.AddMinutes(-1), failure with { Kind = FailureKind.ProviderUnavailable });
+        Add("soon", now.AddMinutes(1), failure with { Kind = FailureKind.ProviderUnavailable });
+        answer.SetResult();
+        order.Should().Equal("soon", "late", "never", "expired", "dead");
+
+        void Add(string name, DateTimeOffset? expiresAt, RefreshFailure? failed) => fixture.Scheduler.Start(Request(new NamespacedName("mail", name), "now") with
+        {
+            Account = Row with
+            {
+                Key = new AccountKey("google", name),
+                Failure = failed,
+                Token = Row.Token with { AccessToken = expiresAt is null ? null : new SecretValue("access"), ExpiresAt = expiresAt },
+            },
+            IsStillWanted = () =>
+            {
+                order.Add(name);
+                return false;
+            },
+        });
+    }
+
+    [Fact]
+    public void Two_hundred_accounts_at_a_provider_that_never_answers_delay_none_of_five_at_another_one()
+    {
+        var silent = new ScriptedProvider(name: "silent") { Until = new TaskCompletionSource().Task };
+        var healthy = new ScriptedProvider(name: "healthy");
+        using var scheduler = new RefreshScheduler(
+            _fixture.Refresher, new ProviderRegistry([silent, healthy]), _fixture.Queue, _fixture.Leadership, RefreshingFixture.Concurrency, _time, new Meters(),
+            NullLogger<RefreshScheduler>.Instance);
+        for (var number = 0; number < 200; number++)
+            Begin("silent", number);
+        silent.Asked.Should().HaveCount(RefreshingFixture.Concurrency, "the others wait in the lane, and no worker waits with them");
+
+        for (var round = 0; round < 10; round++)
+        {
+            for (var number = 0; number < 5; number++)
+            {
+                _fixture.Store.Row = Row;
+                Begin("healthy", number);
+                scheduler.Find(new AccountKey("healthy", $"account-{number}"), Owner).Should().BeOfType<RefreshState.Ended>().Which.Outcome.Should().BeOfType<RefreshOutcome.Asked>();
+            }
+
+            _time.Advance(TimeSpan.FromSeconds(75));
+        }
+
+        healthy.Asked.Should().HaveCount(50);
+        silent.Asked.Should().HaveCount(RefreshingFixture.Concurrency);
+
+        void Begin(string provider, int number) =>
+            scheduler.Start(Request(Owner, null) with { Account = Row with { Key = new AccountKey(provider, $"account-{number}") } });
     }
 
     private RefreshState Find(NamespacedName owner) => _fixture.Scheduler.Find(Row.Key, owner);

@@ -22,6 +22,7 @@ internal sealed class RefreshingFixture : IDisposable
         Store = new MemoryStore(row);
         Provider = new ScriptedProvider(rate);
         Accounts = NewRepository();
+        Rejected = new RejectedClients(Queue, time);
         Synchronizer = new AccountSynchronizer(Store, Store, Accounts, Queue, time, NullLogger<AccountSynchronizer>.Instance);
         Refresher = new AccountRefresher(Store, Accounts, Rejected, Leadership, time, new Random(1), NullLogger<AccountRefresher>.Instance);
         Scheduler = new RefreshScheduler(
@@ -34,7 +35,7 @@ internal sealed class RefreshingFixture : IDisposable
 
     public SwitchableLeadership Leadership { get; } = new();
 
-    public RejectedClients Rejected { get; } = new();
+    public RejectedClients Rejected { get; }
 
     public CalledAccounts Queue { get; } = new();
 
@@ -49,8 +50,8 @@ internal sealed class RefreshingFixture : IDisposable
     /// <summary>A repository that knows nothing yet, as after a restart.</summary>
     public AccountRepository NewRepository() => new(Store, new AccountLocks(), Leadership, Queue, MaxAccounts, _time, NullLogger<AccountRepository>.Instance);
 
-    public Task<RefreshOutcome> RefreshAsync(AccountRecord seen, OAuthClient client) =>
-        Refresher.RefreshAsync(Provider, seen, client, "inputs", CancellationToken.None);
+    public Task<RefreshOutcome> RefreshAsync(AccountRecord seen, OAuthClient client, bool isRequested = false) =>
+        Refresher.RefreshAsync(Provider, seen, client, "inputs", isRequested, CancellationToken.None);
 
     public void Dispose()
     {

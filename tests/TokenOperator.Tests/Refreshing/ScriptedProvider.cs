@@ -5,9 +5,9 @@ using TokenOperator.Providers.Authorization;
 namespace TokenOperator.Tests.Refreshing;
 
 /// <summary>A provider that answers as the test sets it, and records its requests.</summary>
-internal sealed class ScriptedProvider(RequestRate? rate = null) : ITokenProvider, IAuthorizationProvider
+internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "google") : ITokenProvider, IAuthorizationProvider
 {
-    public string Name => "google";
+    public string Name => name;
 
     public RequestRate Rate { get; } = rate ?? RequestRate.Default;
 
