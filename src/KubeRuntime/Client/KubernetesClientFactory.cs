@@ -94,7 +94,7 @@ public static class KubernetesClientFactory
         // A callback, because a certificate in a collection is not sent to a server that does not name its authority.
         if (CertificateOf(configuration) is { } certificate)
             tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
-        var proxy = kubeconfig?.Proxy ?? (IsInsideCluster(address) ? null : environmentProxy ?? HttpClient.DefaultProxy);
+        var proxy = kubeconfig?.Proxy ?? (IsInsideCluster(address, Environment.GetEnvironmentVariable("KUBERNETES_SERVICE_HOST")) ? null : environmentProxy ?? HttpClient.DefaultProxy);
         (handler.UseProxy, handler.Proxy) = (proxy is not null, proxy);
         var headers = kubeconfig?.Impersonation?.Headers() ?? [];
         handler.RequestHeaderEncodingSelector = (name, _) => Impersonation.IsHeader(name) ? new RepeatedHeaderEncoding(name) : null;
@@ -116,10 +116,12 @@ public static class KubernetesClientFactory
     }
 
     /// <summary>Whether a pod reaches the API server at this address without leaving the cluster.</summary>
-    private static bool IsInsideCluster(Uri address) =>
+    /// <param name="address">The address.</param>
+    /// <param name="serviceHost">What KUBERNETES_SERVICE_HOST says.</param>
+    internal static bool IsInsideCluster(Uri address, string? serviceHost) =>
         address.DnsSafeHost is "kubernetes" or "kubernetes.default" or "kubernetes.default.svc"
         || address.DnsSafeHost.StartsWith("kubernetes.default.svc.", StringComparison.Ordinal)
-        || (Environment.GetEnvironmentVariable("KUBERNETES_SERVICE_HOST")?.Trim('[', ']') is { Length: > 0 } host
+        || (serviceHost?.Trim('[', ']') is { Length: > 0 } host
             && string.Equals(address.DnsSafeHost, host, StringComparison.OrdinalIgnoreCase));
 
     private static ServiceClientCredentials? CredentialsOf(KubernetesClientConfiguration configuration) => configuration switch

@@ -274,6 +274,20 @@ public sealed class KubernetesClientFactoryTests
         chosen.Proxy.Should().Be(new Uri("http://127.0.0.1:1"), "the kubeconfig names it");
     }
 
+    [Theory]
+    [InlineData("https://10.96.0.1", "10.96.0.1", true)]
+    [InlineData("https://10.96.0.1:443", "10.96.0.1", true)]
+    [InlineData("https://[fd00::1]", "fd00::1", true)]
+    [InlineData("https://[fd00::1]", "[fd00::1]", true)]
+    [InlineData("https://kubernetes.default.svc", null, true)]
+    [InlineData("https://10.96.0.2", "10.96.0.1", false)]
+    [InlineData("https://10.96.0.1", null, false)]
+    [InlineData("https://10.96.0.1", "", false)]
+    [InlineData("https://kubernetes.default.svc.cluster.local", "10.96.0.1", true)]
+    [InlineData("https://kubernetes.example.com", "10.96.0.1", false)]
+    public void The_address_inside_the_cluster_is_that_of_the_Service(string address, string? serviceHost, bool expected) =>
+        KubernetesClientFactory.IsInsideCluster(new Uri(address), serviceHost).Should().Be(expected);
+
     private static async Task<int> ReadByteAsync(TcpListener listener)
     {
         using var client = await listener.AcceptTcpClientAsync();
