@@ -159,6 +159,52 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task An_object_that_waits_because_its_client_is_rejected_is_tried_when_one_of_the_rejected_objects_is_deleted()
+    {
+        var now = Runtime.Time.GetUtcNow();
+        Refreshing.Store.Row = Row with { LastRefreshAt = now, Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = now, ExpiresAt = now.AddHours(1) } };
+        Refreshing.Accounts.Set(Refreshing.Store.Row);
+        AddClientSecret();
+        await ReconcileAsync(AddObject());
+        Runtime.Time.Advance(TimeSpan.FromMinutes(46));
+        var client = new OAuthClient("client-1", new SecretValue("secret"));
+        foreach (var name in new[] { "alice", "bob" })
+            Refreshing.Rejected.Reject(Row with { Key = new AccountKey("google", name), Token = new TokenSet { RefreshToken = new SecretValue(name) } }, client);
+
+        (await ReconcileAsync(Entity())).Should().Be(TimeSpan.FromMinutes(1));
+        Refreshing.Provider.Asked.Should().BeEmpty();
+        Ready().Should().Match<V1Alpha1OAuthToken.Condition>(ready => ready.Status == "True" && ready.Reason == Reasons.ClientRejected);
+
+        Actor().Forget(AddObject(new V1Alpha1OAuthToken.EntitySpec { Provider = "google", Account = "bob" }, "bob"));
+        Refreshing.Queue.Owners.Should().Equal(new NamespacedName("mail", "marcus-gmail"));
+        await ReconcileAsync(Entity());
+        Refreshing.Provider.Asked.Should().HaveCount(1);
+    }
+
+    [Fact]
+    public async Task A_refresh_that_waits_for_its_turn_while_its_client_is_rejected_for_others_is_not_done()
+    {
+        var now = Runtime.Time.GetUtcNow();
+        Refreshing.Accounts.Set(Row with { LastRefreshAt = now, Token = Row.Token with { AccessToken = new SecretValue("access-0"), IssuedAt = now, ExpiresAt = now.AddHours(1) } });
+        AddClientSecret();
+        await ReconcileAsync(AddObject());
+        Runtime.Time.Advance(TimeSpan.FromMinutes(46));
+        var first = new TaskCompletionSource();
+        for (var number = 0; number < RefreshingFixture.Concurrency; number++)
+            Refreshing.Scheduler.Run(new AccountKey("google", $"busy-{number}"), "mail", () => first.Task);
+        await ReconcileAsync(Entity());
+        foreach (var name in new[] { "alice", "bob" })
+        {
+            Refreshing.Rejected.Reject(
+                Row with { Key = new AccountKey("google", name), Token = new TokenSet { RefreshToken = new SecretValue(name) } }, new OAuthClient("client-1", new SecretValue("secret")));
+        }
+
+        first.SetResult();
+
+        Refreshing.Provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
     public async Task A_provider_that_never_answers_delays_neither_the_worker_nor_the_report_that_a_token_has_expired()
     {
         var now = Runtime.Time.GetUtcNow();
@@ -316,15 +362,17 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     private StatusPublisher Statuses() => new(
         Runtime.Client, Entities, new EventPublisher(Runtime.Client, "tests", "tests", Runtime.Time, new Random(1), Runtime.Metrics, NullLogger<EventPublisher>.Instance), Refreshing.Leadership);
 
+    private ReconcileActor Actor() => new(
+        Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new SecretPublisher(Runtime.Client, _secrets, Entities, Refreshing.Leadership), Statuses(),
+        new AuthorizationLinks(new SelfServiceSettings()), Entities);
+
     private async Task<TimeSpan?> ReconcileAsync(V1Alpha1OAuthToken entity)
     {
-        var secrets = new SecretPublisher(Runtime.Client, _secrets, Entities, Refreshing.Leadership);
-        var links = new AuthorizationLinks(new SelfServiceSettings());
         var controller = new OAuthTokenController(
             new ReconcileInputGatherer(
                 Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
                 new InputReader(Runtime.Client, _secrets)),
-            new ReconcileActor(Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, secrets, Statuses(), links, Entities),
+            Actor(),
             new ReconcileSchedule(Runtime.Time),
             NullLogger<OAuthTokenController>.Instance);
         var result = await controller.ReconcileAsync(entity, CancellationToken.None);

@@ -371,6 +371,7 @@ public sealed class ReconcilePolicyTests
         ReconcilePolicy.Decide(waits with { SpecChanged = true }).Should().BeOfType<Decision.Refresh>();
         ReconcilePolicy.Decide(waits with { RefreshRequested = true }).Should().BeOfType<Decision.Refresh>();
         ReconcilePolicy.Decide(waits with { Account = Found(Row(TimeSpan.FromMinutes(-5))) }).Should().BeOfType<Decision.Refresh>("a new seed has not been tried");
+        ReconcilePolicy.Decide(waits with { Account = Found(Row(TimeSpan.FromMinutes(5)) with { LastRefreshAt = Now.AddDays(-1) }) }).Should().BeOfType<Decision.Refresh>("a new seed replaced the one that worked");
         ReconcilePolicy.Decide(waits with { Seed = Found(SeedOf("another")) }).Should().BeOfType<Decision.Import>("a new seed is accepted meanwhile");
     }
 
