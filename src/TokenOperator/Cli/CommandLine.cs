@@ -119,7 +119,7 @@ public static class CommandLine
         status.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.StatusAsync(cancellationToken), cancellationToken));
         var rotate = new Command("rotate", "Encrypt all rows with the current key, the last in alphabetical order. The operator can keep running.");
         rotate.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.RotateAsync(cancellationToken), cancellationToken));
-        var encrypt = new Command("encrypt", "Encrypt the rows that are in plain text. The operator can keep running.");
+        var encrypt = new Command("encrypt", "Encrypt the rows that are in plain text, and those that are not bound to the generation of their row. Trusts what the table contains. The operator can keep running.");
         encrypt.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.EncryptAsync(cancellationToken), cancellationToken));
         var decrypt = new Command("decrypt", "Decrypt all rows to plain text, for an application that reads them itself. Needs Encryption=None.");
         decrypt.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.DecryptAsync(cancellationToken), cancellationToken));
