@@ -175,7 +175,7 @@ public sealed class DoctorTests
 
         deployment.Metadata.Name = "mine-token-operator";
         deployment.Spec.Template.Spec.ServiceAccountName = "mine";
-        deployment.Spec.Template.Spec.Volumes[0].Secret.SecretName = "mine-keys";
+        deployment.Spec.Template.Spec.Volumes.Single(volume => volume.Name == "keys").Secret.SecretName = "mine-keys";
         OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__LeaseName"] = "mine-lease" }).Should().Be(new OperatorInstall("token-operator-system")
         {
             Deployment = "mine-token-operator",

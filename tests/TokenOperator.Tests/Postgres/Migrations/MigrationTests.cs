@@ -23,11 +23,11 @@ public sealed class MigrationTests
         Migration.All.Should().OnlyContain(step => step.Up.StartsWith($"-- {step.Description}\n") && step.Description.Length > 10);
         // These are in the databases of earlier releases.
         Migration.All.Take(5).Select(step => step.Description).Should().Equal(
-            "Create the table oauth_tokens, or adopt an existing one",
+            "Create the table oauth_tokens, or adopt the one that is there",
             "Add the operator's columns to oauth_tokens",
-            "Add the namespaces to which an administrator has denied an account",
+            "Add the namespaces that an administrator keeps away from an account",
             "Add the leader's term to the claim",
-            "Add the table of pending consents");
+            "Add the table of consents that wait for their browser");
     }
 
     [Fact]
