@@ -278,7 +278,11 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
                 ["nextRefreshTime"] = "2030-01-01T00:30:00Z",
                 ["conditions"] = new JsonArray(new JsonObject
                 {
-                    ["type"] = "Persisted", ["status"] = "True", ["reason"] = "Refreshed", ["message"] = "m", ["lastTransitionTime"] = "2029-01-01T00:00:00Z",
+                    ["type"] = "Persisted",
+                    ["status"] = "True",
+                    ["reason"] = "Refreshed",
+                    ["message"] = "m",
+                    ["lastTransitionTime"] = "2029-01-01T00:00:00Z",
                 }),
             },
         };
