@@ -62,7 +62,7 @@ public static class RunCommand
         return ExitCodeAfter(health.HasLostLeadership, memory.IsExhausted, services);
     }
 
-    /// <summary>0 only after a stop that someone asked for: the host stops by itself, and returns as usual, when a service has failed.</summary>
+    /// <summary>0 only after a stop that someone asked for: the host also stops, and returns as usual, when a service has failed.</summary>
     internal static int ExitCodeAfter(bool hasLostLeadership, bool isOutOfMemory, IEnumerable<BackgroundService> services) =>
         hasLostLeadership || isOutOfMemory || services.Any(service => service.ExecuteTask?.IsFaulted == true) ? ExitCodes.Failed : ExitCodes.Ok;
 

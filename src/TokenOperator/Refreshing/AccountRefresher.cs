@@ -42,7 +42,7 @@ public sealed partial class AccountRefresher(
         return claimed.Ended ?? await AskAsync(attempt, claimed.Row!, claimed.IsWritten, cancellationToken);
     }
 
-    /// <summary>Claims the row, if the store can be used. Otherwise the attempt goes on without a claim, or ends.</summary>
+    /// <summary>Claims the row, if the store can be used. Otherwise the attempt continues without a claim, or ends.</summary>
     private async Task<ClaimResult> ClaimAsync(RefreshAttempt attempt, AccountRecord seen, CancellationToken cancellationToken)
     {
         var isAnswered = false;

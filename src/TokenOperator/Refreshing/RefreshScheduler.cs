@@ -59,7 +59,7 @@ public abstract record RefreshState
 }
 
 /// <summary>
-/// Refreshes accounts outside of the workers that reconcile: a worker hands over a request and goes on. Each provider has a
+/// Refreshes accounts outside of the workers that reconcile: a worker hands over a request and does not wait. Each provider has a
 /// <see cref="ProviderLane"/>. When a refresh ends, the objects that asked for it are reconciled again.
 /// </summary>
 public sealed partial class RefreshScheduler : IDisposable
