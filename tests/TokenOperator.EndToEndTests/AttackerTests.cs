@@ -38,13 +38,12 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
         foreach (var account in new[] { "marcus", "broken", "nobody" })
         {
             await _attacker.ApplyAsync($"bare-{account}", spec => Aim(spec, account).Remove("seedSecretRef"));
-            await _attacker.ApplyAsync($"absent-{account}", spec => Aim(spec, account)["seedSecretRef"] = new JsonObject { ["name"] = "../marcus-seed" });
-            await _attacker.ApplyAsync($"foreign-{account}", spec => Aim(spec, account)["seedSecretRef"] = new JsonObject { ["name"] = $"{_victim.Namespace}/marcus-seed" });
+            await _attacker.ApplyAsync($"absent-{account}", spec => Aim(spec, account)["seedSecretRef"] = new JsonObject { ["name"] = "marcus-seed" });
             await _attacker.ApplyAsync($"asleep-{account}", spec => Aim(spec, account)["suspend"] = true);
             await _attacker.ApplyAsync($"deleting-{account}", spec => Aim(spec, account)["deletionPolicy"] = "Delete");
         }
 
-        foreach (var trick in new[] { "bare", "absent", "foreign", "asleep", "deleting" })
+        foreach (var trick in new[] { "bare", "absent", "asleep", "deleting" })
         {
             var unknown = Nameless(await SettledAsync($"{trick}-nobody"));
             foreach (var account in new[] { "marcus", "broken" })
@@ -55,6 +54,16 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
 
         foreach (var account in new[] { "marcus", "broken" })
             (await _attacker.EventsAsync($"bare-{account}")).Should().Equal(await _attacker.EventsAsync("bare-nobody"));
+    }
+
+    [Fact]
+    public async Task The_API_server_refuses_the_name_of_a_Secret_in_another_namespace()
+    {
+        foreach (var name in new[] { "../marcus-seed", $"{_victim.Namespace}/marcus-seed" })
+        {
+            var apply = () => _attacker.ApplyAsync("foreign", spec => Aim(spec, "marcus")["seedSecretRef"] = new JsonObject { ["name"] = name });
+            await apply.Should().ThrowAsync<InvalidOperationException>().WithMessage("*422*spec.seedSecretRef.name*");
+        }
     }
 
     [Fact]

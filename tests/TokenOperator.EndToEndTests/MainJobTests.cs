@@ -47,7 +47,7 @@ public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
         var narrow = (await _fixture.Kubectl.RunAsync(["get", "oauthtokens", "-n", _fixture.Namespace])).Split('\n')[0];
         var wide = (await _fixture.Kubectl.RunAsync(["get", "oat", "-n", _fixture.Namespace, "-o", "wide"])).Split('\n')[0];
         Columns(narrow).Should().Equal("NAME", "PROVIDER", "ACCOUNT", "READY", "STATUS", "EXPIRES", "AGE");
-        Columns(wide).Should().BeEquivalentTo("NAME", "PROVIDER", "ACCOUNT", "READY", "STATUS", "EXPIRES", "SECRET", "LAST REFRESH", "NEXT REFRESH", "MESSAGE", "AGE");
+        Columns(wide).Should().BeEquivalentTo("NAME", "PROVIDER", "ACCOUNT", "READY", "STATUS", "EXPIRES", "SECRET", "LAST REFRESH", "NEXT REFRESH", "CONSENT EXPIRES", "MESSAGE", "AGE");
         (await _fixture.Kubectl.RunAsync(["get", "oauthtokens", "-n", _fixture.Namespace, "-o", "wide"])).Should().NotContain("<invalid>");
     }
 

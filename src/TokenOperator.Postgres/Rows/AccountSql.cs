@@ -36,7 +36,7 @@ internal static class AccountSql
     public static readonly string List = $"select {Columns} from oauth_tokens";
 
     /// <summary>$1 namespace.</summary>
-    public const string Count = "select count(*) from oauth_tokens where $1 = any(namespaces)";
+    public const string Count = "select count(*) from oauth_tokens where namespaces @> array[$1]";
 
     /// <summary>No further parameters.</summary>
     public static readonly string Find = $"select {Columns} from oauth_tokens where provider = $1 and account = $2";

@@ -72,7 +72,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
         var asked = Asked();
         var views = await ViewsAsync();
         var outcomes = _cases.ToDictionary(
-            c => c, c => new CrashOutcome(asked.GetValueOrDefault(c.Name) - before.GetValueOrDefault(c.Name), views[c.Name].Status("Stalled") == "True"));
+            c => c, c => new CrashOutcome(asked.GetValueOrDefault(c.Name) - before.GetValueOrDefault(c.Name), IsDead(views[c.Name])));
         await ProveAsync(outcomes);
         return outcomes;
     }
@@ -202,12 +202,15 @@ internal sealed class CrashMatrix : IAsyncDisposable
         return [.. _cases.Select(c => c.Name).Where(name => open!.Split(' ').Contains(name) || !IsSettled(name))];
 
         bool IsSettled(string name) =>
-            views[name].Status("Stalled") == "True"
+            IsDead(views[name])
             || (views[name].Status("Ready") == "True"
                 && secrets.TryGetValue(name, out var secret)
                 && secret["access_token"] == newest.GetValueOrDefault(name)
                 && secret["expires_at"] == views[name]["expiresAt"]);
     }
+
+    /// <summary>The provider says that the refresh token no longer works. Whether the operator already believes it does not matter here.</summary>
+    private static bool IsDead(TokenView view) => view.Status("Refreshed") == "False" && view.Reason("Refreshed") == "ReauthorizationRequired";
 
     /// <summary>Verifies that the stored refresh token still works.</summary>
     private async Task ProveAsync(Dictionary<CrashCase, CrashOutcome> outcomes)
