@@ -21,6 +21,7 @@ public static partial class Redactor
     private const int PieceLength = 6;
 
     private const int MaxInput = 4096;
+    private const int MaxOnStack = 512;
 
     /// <summary>More than anyone nests encodings; each round undoes one of each kind.</summary>
     private const int MaxRounds = 4;
@@ -69,7 +70,7 @@ public static partial class Redactor
     {
         var own = Fold(secret);
         // Too little is left of a secret of other characters. It is searched for as it is.
-        return (own.Length >= PieceLength && (HasPiece(folded, own, PieceLength) || HasPiece(folded, string.Concat(own.Reverse()), PieceLength)))
+        return (own.Length >= PieceLength && (HasPiece(folded, own, PieceLength) || HasPiece(folded, Reversed(own), PieceLength)))
             || HasPiece(folded, Convert.ToHexStringLower(Encoding.UTF8.GetBytes(secret)), 2 * PieceLength);
     }
 
@@ -102,8 +103,9 @@ public static partial class Redactor
     }
 
     /// <summary>Visible characters only, in lower case, in one form of each.</summary>
-    private static string Visible(string text) =>
-        string.Concat(text.EnumerateRunes().Where(rune => !Rune.IsWhiteSpace(rune) && DisplayText.IsPrintable(rune)).Select(Plain)).ToLowerInvariant();
+    private static string Visible(string text) => Ascii.IsValid(text)
+        ? Keep(text, static c => c is > ' ' and < '\x7f').ToLowerInvariant()
+        : string.Concat(text.EnumerateRunes().Where(rune => !Rune.IsWhiteSpace(rune) && DisplayText.IsPrintable(rune)).Select(Plain)).ToLowerInvariant();
 
     /// <summary>
     /// The ASCII character that looks like a full-width or a mathematical one (Unicode blocks FF00 and 1D400). string.Normalize does not
@@ -118,11 +120,31 @@ public static partial class Redactor
     };
 
     /// <summary>The same without anything but letters and digits.</summary>
-    private static string Fold(string text) => string.Concat(Visible(text).Where(char.IsLetterOrDigit));
+    private static string Fold(string text) => Keep(Visible(text), char.IsLetterOrDigit);
+
+    /// <summary>The characters that are wanted. A refresh whose scopes are new checks each of them against each secret, so this does not allocate for each character.</summary>
+    private static string Keep(string text, Func<char, bool> isWanted)
+    {
+        var kept = text.Length <= MaxOnStack ? stackalloc char[MaxOnStack] : new char[text.Length];
+        var count = 0;
+        foreach (var c in text)
+        {
+            if (isWanted(c))
+                kept[count++] = c;
+        }
+
+        return count == text.Length ? text : new string(kept[..count]);
+    }
+
+    private static string Reversed(string text) => string.Create(text.Length, text, static (reversed, original) =>
+    {
+        original.CopyTo(reversed);
+        reversed.Reverse();
+    });
 
     /// <summary>The digits of both alphabets of base64 (RFC 4648), in the one for URLs. What stands between them is left out.</summary>
     private static string Base64Digits(string text) =>
-        string.Concat(text.Where(c => char.IsAsciiLetterOrDigit(c) || c is '+' or '/' or '-' or '_')).Replace('+', '-').Replace('/', '_');
+        Keep(text, static c => char.IsAsciiLetterOrDigit(c) || c is '+' or '/' or '-' or '_').Replace('+', '-').Replace('/', '_');
 
     private static string Decode(string text)
     {
