@@ -107,7 +107,9 @@ internal static class ServerCertificate
                         if (certificate is not null)
                         {
                             var others = chain?.ChainElements.Skip(1).Select(element => X509CertificateLoader.LoadCertificate(element.Certificate.RawData)) ?? [];
-                            seen = new SeenCertificate(X509CertificateLoader.LoadCertificate(certificate.GetRawCertData()), [.. others], errors);
+                            // The platform judges the time, so that this message cannot contradict it.
+                            var isTimely = chain?.ChainElements.FirstOrDefault()?.ChainElementStatus.Any(status => status.Status == X509ChainStatusFlags.NotTimeValid) != true;
+                            seen = new SeenCertificate(X509CertificateLoader.LoadCertificate(certificate.GetRawCertData()), [.. others], errors, isTimely);
                         }
 
                         return false;
@@ -125,11 +127,9 @@ internal static class ServerCertificate
 
     private static string? ReasonOf(SeenCertificate seen, string host, NpgsqlConnectionStringBuilder settings)
     {
-        var (certificate, now) = (seen.Certificate, DateTime.Now);
-        if (now > certificate.NotAfter)
-            return string.Create(CultureInfo.InvariantCulture, $"it expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}");
-        if (now < certificate.NotBefore)
-            return string.Create(CultureInfo.InvariantCulture, $"it is not valid before {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd}");
+        var certificate = seen.Certificate;
+        if (!seen.IsTimely)
+            return string.Create(CultureInfo.InvariantCulture, $"it is valid only from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd} until {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}");
         if (!IsIssuedByTrusted(seen, settings.RootCertificate))
             return "none of the trusted authorities issued it";
         return settings.SslMode == SslMode.VerifyFull && seen.Errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? $"it is for {NamesOf(certificate)} and not for {Shown(host)}" : null;
@@ -166,5 +166,5 @@ internal static class ServerCertificate
     private static string Shown(string name) => DisplayText.Of(name, MaxNameLength);
 
     /// <summary>What a server presented.</summary>
-    private sealed record SeenCertificate(X509Certificate2 Certificate, X509Certificate2[] Others, SslPolicyErrors Errors);
+    private sealed record SeenCertificate(X509Certificate2 Certificate, X509Certificate2[] Others, SslPolicyErrors Errors, bool IsTimely);
 }

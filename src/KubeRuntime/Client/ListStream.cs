@@ -12,7 +12,7 @@ namespace KubeRuntime.Client;
 internal readonly record struct ListPage(V1ListMeta Metadata, int Count, long Bytes);
 
 /// <summary>
-/// Reads a LIST item by item. Only one item is in memory at a time, whatever the page holds: objects can have a megabyte, and everyone who may
+/// Reads a LIST item by item. Only one item is in memory at a time, whatever the page holds: objects can have a megabyte, and everyone with the right to
 /// create Secrets in some namespace determines the size of a page.
 /// </summary>
 internal static class ListStream

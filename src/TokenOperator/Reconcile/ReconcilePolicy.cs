@@ -41,7 +41,7 @@ public static class ReconcilePolicy
 
     private static readonly TimeSpan RetryHeldClaim = TimeSpan.FromSeconds(2);
 
-    /// <summary>Anyone who may change an object can change its annotation or its spec many times a second.</summary>
+    /// <summary>A user with the right to change an object can change its annotation or its spec many times a second.</summary>
     private static readonly TimeSpan MinBetweenPokes = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan RetryAccepted = TimeSpan.FromHours(1);

@@ -90,7 +90,7 @@ public sealed class TlsTests : IDisposable
     {
         using var authority = Authority("ours");
         await using var server = await StartAsync(authority, names => names.AddIpAddress(IPAddress.Loopback), daysLeft: -1);
-        (await RefusalAsync(Settings(server, "verify-full", Save(authority)))).Should().MatchRegex("it expired on [0-9]{4}-[0-9]{2}-[0-9]{2}");
+        (await RefusalAsync(Settings(server, "verify-full", Save(authority)))).Should().MatchRegex("it is valid only from [0-9]{4}-[0-9]{2}-[0-9]{2} until [0-9]{4}-[0-9]{2}-[0-9]{2}");
     }
 
     [Fact]
