@@ -211,52 +211,61 @@ public static class ReconcilePolicy
 
         var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
         return missing.Count == 0
-            ? LaterSeed(now, account) ?? Publish(now, account, problem: null, due)
-            : WiderSeed(now, account)
+            ? LaterSeed(now, account, due) ?? Publish(now, account, problem: null, due)
+            : WiderSeed(now, account, due)
                 ?? Publish(now, account, new Problem(Reasons.ScopesMissing, ConditionMessages.ScopesMissing(now.Request, missing)), due);
     }
 
-    /// <summary>A consent that ends soon is replaced by a new one that does not end before it.</summary>
-    private static Decision? LaterSeed(ReconcileInput now, AccountRecord account) =>
+    /// <summary>A consent that ends soon is replaced by a new one. It still works, so a seed that may be older does not replace it.</summary>
+    private static Decision? LaterSeed(ReconcileInput now, AccountRecord account, DateTimeOffset due) =>
         !RefreshPolicy.ConsentEndsSoon(account.Token.RefreshTokenExpiresAt, now.Now)
-        || (now.Seed is Lookup<Seed>.Found { Value.Token.RefreshTokenExpiresAt: { } end } && end <= account.Token.RefreshTokenExpiresAt)
+        || (now.Seed is Lookup<Seed>.Found { Value.Token: var token } && MayBeOlder(token, account.Token))
             ? null
-            : NewSeed(now, account);
+            : NewSeed(now, account, due);
+
+    /// <summary>True if the seed says that its consent ends earlier, or that its access token had expired before the current one was issued.</summary>
+    private static bool MayBeOlder(TokenSet seed, TokenSet current) =>
+        seed.RefreshTokenExpiresAt is { } end ? end <= current.RefreshTokenExpiresAt : seed.ExpiresAt <= current.IssuedAt;
 
     /// <summary>A token that works is replaced only by a seed that says that it has all of the scopes.</summary>
-    private static Decision? WiderSeed(ReconcileInput now, AccountRecord account) =>
+    private static Decision? WiderSeed(ReconcileInput now, AccountRecord account, DateTimeOffset due) =>
         now.Seed is Lookup<Seed>.Found { Value.Token: var token }
         && (token.Scopes.Count == 0 || RefreshPolicy.MissingScopes(now.Request.Scopes, token).Count > 0)
             ? null
-            : NewSeed(now, account);
+            : NewSeed(now, account, due);
 
     /// <summary>A refresh token that is missing or dead is replaced by a seed that holds another one. An unchanged seed is the dead token itself.</summary>
     private static Decision? CheckDeadToken(ReconcileInput now, AccountRecord account)
     {
-        var isMissing = account.Token.RefreshToken is null;
         if (!RefreshPolicy.TakesNewToken(account))
             return null;
-        return NewSeed(now, account)
-            ?? (isMissing ? Human(now, account, Reasons.SeedMissing, ConditionMessages.NoRefreshToken(now.Request)) : null);
+        if (account.Token.RefreshToken is null)
+            return NewSeed(now, account, next: null) ?? Human(now, account, Reasons.SeedMissing, ConditionMessages.NoRefreshToken(now.Request));
+        var next = account.Failure is { } failure ? RetryAt(now, failure) : (DateTimeOffset?)null;
+        // A seed that cannot be used does not stop the retries: the provider's answer can be wrong.
+        return NewSeed(now, account, next) is { } step && !(step is Decision.Publish && CheckBackoff(now, account) is null) ? step : null;
     }
 
     /// <summary>The next step towards a seed that was not imported yet, or null if there is none.</summary>
-    private static Decision? NewSeed(ReconcileInput now, AccountRecord account) => now switch
+    /// <param name="now">What is known.</param>
+    /// <param name="account">The row that the seed would replace.</param>
+    /// <param name="next">When the row is refreshed next if the seed cannot be used.</param>
+    private static Decision? NewSeed(ReconcileInput now, AccountRecord account, DateTimeOffset? next) => now switch
     {
         { Request.Seed: not null, Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
         { Seed: Lookup<Seed>.Found { Value: var seed } }
             when !account.SeedFingerprints.Contains(seed.Fingerprint) && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken) =>
-            CheckSeed(now, seed) ?? new Decision.Import(seed, account),
+            CheckSeed(now, seed, account, next) ?? new Decision.Import(seed, account),
         _ => null,
     };
 
     /// <summary>A refresh token works only with the client that obtained it. A file that names another one is a mistake that Google only calls invalid.</summary>
-    private static Decision? CheckSeed(ReconcileInput now, Seed seed) => (seed.ClientId, now.Client) switch
+    private static Decision? CheckSeed(ReconcileInput now, Seed seed, AccountRecord? account = null, DateTimeOffset? next = null) => (seed.ClientId, now.Client) switch
     {
         (null, _) => null,
         (_, Lookup<OAuthClient>.NotRead) => new Decision.NeedsInput(InputKind.Client),
         ({ } id, Lookup<OAuthClient>.Found { Value: var client }) when client.ClientId != id =>
-            Human(now, null, Reasons.SeedInvalid, ConditionMessages.SeedOfAnotherClient(now.Request, id, client.ClientId)),
+            Publish(now, account, new Problem(Reasons.SeedInvalid, ConditionMessages.SeedOfAnotherClient(now.Request, id, client.ClientId)), next),
         _ => null,
     };
 
@@ -276,7 +285,7 @@ public static class ReconcilePolicy
         ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(ClientOf(now), account) => null,
         ({ } failure, _) when RetryAt(now, failure) is var retryAt && retryAt > now.Now => Publish(now, account, Describe(now.Request, account), retryAt),
         (_, { ClientRejectedUntil: { } until }) when until > now.Now && YieldsToRejection(now, account) =>
-            NewSeed(now, account) ?? Publish(now, account, RejectedElsewhere(now, account, until), until),
+            NewSeed(now, account, until) ?? Publish(now, account, RejectedElsewhere(now, account, until), until),
         _ => null,
     };
 
@@ -362,7 +371,7 @@ public static class ReconcilePolicy
 
     private static DesiredState StateFor(ReconcileInput now, AccountRecord? account, Problem? problem, DateTimeOffset? next) => new(account, problem, next)
     {
-        // A Secret that may not be used any more is deleted also while the object is suspended.
+        // A Secret that the namespace may not use is deleted even while the object is suspended.
         Secret = problem?.Reason == Reasons.AccountNotAllowed ? SecretAction.Withdraw
             : !now.Request.Suspended && account?.Token.IsValidAt(now.Now) == true ? SecretAction.Write
             : SecretAction.Keep,

@@ -489,6 +489,39 @@ public sealed class ReconcilePolicyTests
         Published(With(row, Client, SeedOf("refresh"))).Problem.Should().BeNull("the seed is the consent that ends");
     }
 
+    [Theory]
+    [InlineData(-11, false)]
+    [InlineData(-9, true)]
+    public void A_token_file_from_before_the_last_refresh_does_not_replace_a_consent_that_still_works(int expiredMinutes, bool replaces)
+    {
+        var row = Row(TimeSpan.FromMinutes(50));
+        row = row with { Token = row.Token with { RefreshTokenExpiresAt = Now.AddHours(40) } };
+        var file = new Seed(SeedOf("another").Token with { ExpiresAt = Now.AddMinutes(expiredMinutes) }, null);
+        (ReconcilePolicy.Decide(With(row, Client, file)) is Decision.Import).Should().Be(replaces);
+    }
+
+    [Fact]
+    public void A_seed_of_another_client_does_not_stop_the_refreshes_of_a_row()
+    {
+        var wrong = SeedOf("another", "client-9");
+        var works = Row(TimeSpan.FromMinutes(50));
+        var ending = Published(With(works with { Token = works.Token with { RefreshTokenExpiresAt = Now.AddHours(47) } }, Client, wrong));
+        var narrow = Published(With(works, Client, new Seed(wrong.Token with { Scopes = ["send", "admin"] }, wrong.ClientId)) with { Request = Request with { Scopes = ["admin"] } });
+        foreach (var desired in new[] { ending, narrow })
+        {
+            desired.Problem!.Reason.Should().Be(Reasons.SeedInvalid);
+            desired.Account.Should().NotBeNull();
+            desired.Secret.Should().Be(SecretAction.Write, "the token works");
+            desired.NextRefresh.Should().BeAfter(Now).And.BeBefore(Now.AddMinutes(50), "the token must not expire because of the seed");
+        }
+
+        var dead = With(Row(failure: Failed(FailureKind.ReauthorizationRequired, TimeSpan.FromHours(20))), Client, wrong);
+        var waiting = Published(dead);
+        (waiting.Problem!.Reason, waiting.NextRefresh).Should().Be((Reasons.SeedInvalid, Now.AddHours(20)));
+        ReconcilePolicy.Decide(dead with { Now = Now.AddHours(20) }).Should().BeOfType<Decision.Refresh>("the provider's answer can have been wrong");
+        ReconcilePolicy.Decide(dead with { RefreshRequested = true }).Should().BeOfType<Decision.Refresh>("someone requested it");
+    }
+
     [Fact]
     public void A_changed_seed_does_not_replace_a_token_that_works() =>
         Published(With(Row(TimeSpan.FromMinutes(50)), Client, SeedOf("another"))).Problem.Should().BeNull();
