@@ -18,16 +18,16 @@ public static class ConditionMessages
 
     /// <summary>No row that the namespace may use, and no seedSecretRef. The message is the same whether other namespaces have a row or there is none.</summary>
     public static string NoSeed(TokenRequest request) =>
-        $"There is no stored refresh token for {request.Key} that namespace {request.Owner.Namespace} may use, and spec.seedSecretRef is not set. "
+        $"There is no stored refresh token for {request.ShownAccount} that namespace {request.Owner.Namespace} may use, and spec.seedSecretRef is not set. "
         + $"Set it to a Secret with a token file, or {SeedCommand(request)}";
 
     /// <summary>The row has no refresh token.</summary>
     public static string NoRefreshToken(TokenRequest request) =>
-        $"The stored row of {request.Key} has no refresh token. {NewToken(request)}.";
+        $"The stored row of {request.ShownAccount} has no refresh token. {NewToken(request)}.";
 
     /// <summary>The namespace may not use the account. The message does not say to whom it belongs.</summary>
     public static string NotAllowed(TokenRequest request) =>
-        $"Namespace {request.Owner.Namespace} may not use the account {request.Key}. An administrator can allow it: "
+        $"Namespace {request.Owner.Namespace} may not use the account {request.ShownAccount}. An administrator can allow it: "
         + $"token-operator accounts allow {Word(request.Key.Provider)} {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
 
     /// <summary>The namespace has as many accounts as it may have.</summary>
@@ -37,7 +37,7 @@ public static class ConditionMessages
 
     /// <summary>The account granted fewer scopes than the spec requests.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
-        $"The account {request.Key} has not granted {DisplayText.List(missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
+        $"The account {request.ShownAccount} has not granted {DisplayText.List(missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
 
     /// <summary>The seed names another client than <c>spec.clientSecretRef</c>.</summary>
     public static string SeedOfAnotherClient(TokenRequest request, string seedClient, string client) =>
@@ -50,11 +50,11 @@ public static class ConditionMessages
 
     /// <summary>The provider has not answered yet.</summary>
     public static string WaitsForProvider(TokenRequest request) =>
-        $"The refresh of {request.Key} is waiting for its provider, or for its turn: the operator sends a provider at most Concurrency requests at once.";
+        $"The refresh of {request.ShownAccount} is waiting for its provider, or for its turn: the operator sends a provider at most Concurrency requests at once.";
 
     /// <summary>The refresh waits for the operator's rate limit.</summary>
     public static string WaitsForRateLimit(TokenRequest request) =>
-        $"The refresh of {request.Key} waits because many accounts are due and Providers__{request.Key.Provider}__RequestsPerSecond limits the requests.";
+        $"The refresh of {request.ShownAccount} waits because many accounts are due and Providers__{request.Key.Provider}__RequestsPerSecond limits the requests.";
 
     /// <summary>A Secret of that name exists, and nothing says that the operator wrote it.</summary>
     public static string SecretOfOthers(NamespacedName secret) =>
@@ -77,7 +77,7 @@ public static class ConditionMessages
         $"Secret {secret} is immutable, so the operator cannot put a new token in it. If a policy makes Secrets immutable, exempt this one. Then delete it, "
         + $"and the operator writes it again: kubectl delete secret -n {secret.Namespace} {secret.Name}";
 
-    /// <summary>A policy, a quota or missing rights stand against the write.</summary>
+    /// <summary>A policy, a quota or missing rights prevent the write.</summary>
     public static string SecretDenied(NamespacedName secret, string error) =>
         $"The API server denies the write of Secret {secret}: {error} Change what denies it. {RetriesDenied}";
 
@@ -88,23 +88,23 @@ public static class ConditionMessages
     /// <summary>What the API server said, in one line that ends with a full stop. It can quote what a policy says about <paramref name="secrets"/>.</summary>
     public static string ServerSays(string error, params ReadOnlySpan<SecretValue?> secrets) => Redactor.Of(error, secrets).TrimEnd('.', ' ') + ".";
 
-    private const string RetriesDenied = "The operator tries again when the OAuthToken or the Secret changes, and otherwise every 5 minutes.";
+    private const string RetriesDenied = "The operator retries when the OAuthToken or the Secret changes, and otherwise every 5 minutes.";
 
     /// <summary>The object is being deleted, and the provider has not answered yet.</summary>
     public static string WaitsForRevocation(TokenRequest request) =>
-        $"This OAuthToken is being deleted. The operator waits until the provider has revoked the grant of {request.Key}. {KeepRow(request)}";
+        $"This OAuthToken is being deleted. The operator waits until the provider has revoked the grant of {request.ShownAccount}. {KeepRow(request)}";
 
     /// <summary>The object is being deleted, and its policy cannot be carried out yet.</summary>
     public static string CleanupFailed(TokenRequest request, string policy, string cause, string giveUpAt) =>
-        $"This OAuthToken is being deleted, and deletionPolicy {policy} cannot be carried out for {request.Key} yet: {cause} "
+        $"This OAuthToken is being deleted, and deletionPolicy {policy} cannot be carried out for {request.ShownAccount} yet: {cause} "
         + $"The operator retries until {giveUpAt}, and then deletes the object and keeps the row. {KeepRow(request)}";
 
     /// <summary>The object is deleted although its policy was not carried out.</summary>
     public static string CleanupAbandoned(TokenRequest request, string policy, string cause) =>
-        $"The operator gave up deletionPolicy {policy}, so that the object can be deleted: {cause} The row of {request.Key} is kept, and the grant may still be valid. "
+        $"The operator gave up deletionPolicy {policy}, so that the object can be deleted: {cause} The row of {request.ShownAccount} is kept, and the grant may still be valid. "
         + "Revoke the grant at the provider. To have the operator delete the row, create the OAuthToken again and delete it.";
 
-    /// <summary>The patch that lets an object go whose policy cannot be carried out.</summary>
+    /// <summary>The command that deletes an object whose policy cannot be carried out.</summary>
     public static string RetainCommand(NamespacedName owner) =>
         $"kubectl patch oauthtoken {Word(owner.Name)} -n {owner.Namespace} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'";
 
@@ -117,15 +117,15 @@ public static class ConditionMessages
     public static string Failure(TokenRequest request, RefreshFailure failure, bool needsHuman)
     {
         if (failure.Kind.NeedsHuman() && !needsHuman)
-            return $"The provider rejects the refresh of {request.Key} ({failure.Detail}). Such an answer can be wrong: the operator asks again at {Timestamps.Format(failure.RetryAt)}. The token is valid until then.";
+            return $"The provider rejects the refresh of {request.ShownAccount} ({failure.Detail}). Such an answer can be wrong: the operator asks again at {Timestamps.Format(failure.RetryAt)}. The token is valid until then.";
         if (needsHuman && !failure.Kind.NeedsHuman())
-            return $"The provider has rejected the refresh of {request.Key} {failure.Count} times with an answer that the operator does not know ({failure.Detail}). Look it up in the provider's documentation. If the consent has ended: {NewToken(request)}.";
+            return $"The provider has rejected the refresh of {request.ShownAccount} {failure.Count} times with an answer that the operator does not know ({failure.Detail}). Look it up in the provider's documentation. If the consent has ended: {NewToken(request)}.";
         return ReasonInfo.Of(failure.Kind.ToString()).FailureMessage is { } message
             ? message(request, failure)
             : throw new ArgumentOutOfRangeException(nameof(failure), failure.Kind, "There is no message for this kind of failure.");
     }
 
-    /// <summary>The end of a message on a failure that needs nobody.</summary>
+    /// <summary>The end of a message about a failure that needs no action.</summary>
     internal static string Retries(RefreshFailure failure) => $"This is consecutive failure {failure.Count}; the operator retries automatically.";
 
     /// <summary>How to obtain and provide another refresh token.</summary>
@@ -148,7 +148,7 @@ public static class ConditionMessages
     internal static string Retry(TokenRequest request) =>
         $"kubectl annotate oauthtoken -n {request.Owner.Namespace} {request.Owner.Name} tokenoperator.dev/refresh-requested-at=\"$(date)\" --overwrite";
 
-    private static string Shown(string text) => DisplayText.Of(text, 100);
+    private static string Shown(string text) => DisplayText.Of(text, TokenRequest.MaxShownLength);
 
     // Users copy these lines into a shell, often with more permissions than the author of the spec has.
     private static string Word(string text) => DisplayText.ShellWord(text);

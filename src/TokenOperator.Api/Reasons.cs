@@ -168,7 +168,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Check that the client and the token file belong together, or authorize the account again.")
         {
             FailureMessage = (request, failure) =>
-                $"The provider rejects the request for {request.Key} ({failure.Detail}). Check that {request.Client} and the token file belong together. {ConditionMessages.NewToken(request)}. To retry without a change: {ConditionMessages.Retry(request)}",
+                $"The provider rejects the request for {request.ShownAccount} ({failure.Detail}). Check that {request.Client} and the token file belong together. {ConditionMessages.NewToken(request)}. To retry without a change: {ConditionMessages.Retry(request)}",
             SeedHelps = true,
         },
         new(Reasons.ReauthorizationRequired, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
@@ -176,7 +176,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Authorize the account again with `kubectl oauthtoken authorize` or the link in `status.authorizationURL` ([authorize.md](authorize.md)), or put a new token file in the seed Secret.")
         {
             FailureMessage = (request, failure) =>
-                $"The refresh token of {request.Key} no longer works ({failure.Detail}). Someone must consent again. {ConditionMessages.NewToken(request)}.",
+                $"The refresh token of {request.ShownAccount} no longer works ({failure.Detail}). Someone must consent again. {ConditionMessages.NewToken(request)}.",
             SeedHelps = true,
         },
         new(Reasons.SessionPolicyReauth, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
@@ -184,7 +184,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Sign in again, and have the application exempted.")
         {
             FailureMessage = (request, failure) =>
-                $"The session length that the organization allows for {request.Key} has ended ({failure.Detail}). Someone must sign in again. {ConditionMessages.NewToken(request)}. "
+                $"The session length that the organization allows for {request.ShownAccount} has ended ({failure.Detail}). Someone must sign in again. {ConditionMessages.NewToken(request)}. "
                 + "To prevent this, ask the administrator to exempt the application from Google Cloud session control.",
             SeedHelps = true,
         },
@@ -193,7 +193,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Have the application allowed in the admin console.")
         {
             FailureMessage = (request, failure) =>
-                $"An administrator of the organization of {request.Key} blocks the application ({failure.Detail}). "
+                $"An administrator of the organization of {request.ShownAccount} blocks the application ({failure.Detail}). "
                 + "Ask the administrator to allow the client under API controls in the admin console, then retry: " + ConditionMessages.Retry(request),
         },
         new(Reasons.ScopesMissing, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
@@ -290,7 +290,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         },
         new(Reasons.CleanupFailed, ReasonSeverity.Retrying, ReasonActor.NamespaceUser, ReasonRemedy.KeepRow,
             "The OAuthToken is being deleted, and the operator cannot carry out `deletionPolicy` yet.",
-            "Read the message. To delete the object at once and keep the row, set `deletionPolicy` to `Retain`. The operator does so after `Deletion__GiveUpAfter`.")
+            "Read the message. To delete the object at once and keep the row, set `deletionPolicy` to `Retain`. After `Deletion__GiveUpAfter`, the operator deletes the object and keeps the row.")
         {
             EventAction = "Delete",
         },

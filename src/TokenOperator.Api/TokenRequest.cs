@@ -18,6 +18,9 @@ public sealed partial record TokenRequest
     /// <summary>The maximum length of an annotation in a template, in characters.</summary>
     public const int MaxAnnotationLength = 1024;
 
+    /// <summary>docs/security.md promises that a message shows no more of a field.</summary>
+    internal const int MaxShownLength = 100;
+
     private const int MaxNameLength = 317;
     private const int MaxLabelLength = 63;
     private const int MaxRequestLength = 256;
@@ -28,6 +31,9 @@ public sealed partial record TokenRequest
 
     /// <summary>The account.</summary>
     public required AccountKey Key { get; init; }
+
+    /// <summary>The account as messages show it.</summary>
+    public string ShownAccount => DisplayText.Of(Key.ToString(), MaxShownLength);
 
     /// <summary>The key with the OAuth client.</summary>
     public required SecretKey Client { get; init; }

@@ -10,16 +10,25 @@ namespace TokenOperator.Reconcile;
 
 /// <summary>
 /// Says in the status of an OAuthToken that is being deleted what it waits for, because a namespace that is being deleted accepts no events. After
-/// <paramref name="limit"/>, it lets the object go and keeps the row, so that the namespace can end.
+/// <paramref name="limit"/>, it lets the object be deleted and keeps the row, so that the namespace can be deleted.
 /// </summary>
 public sealed partial class DeletionReporter(StatusPublisher statuses, EventPublisher events, TimeSpan limit, TimeProvider time, ILogger<DeletionReporter> logger)
 {
+    /// <summary>True if the object has waited for its policy for as long as it may.</summary>
+    public bool IsOver(V1Alpha1OAuthToken entity)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        var now = time.GetUtcNow();
+        return ReconcilePolicy.IsCleanupOver(DeletedAt(entity, now), limit, now);
+    }
+
     /// <summary>The row may be deleted only after the provider has answered.</summary>
     public async Task<ReconciliationResult<V1Alpha1OAuthToken>> WaitAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
         await ReportAsync(entity, new Problem(Reasons.Deleting, ConditionMessages.WaitsForRevocation(request)), cancellationToken);
-        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, ReconcilePolicy.MaxRefreshDuration);
+        var now = time.GetUtcNow();
+        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, Sooner(ReconcilePolicy.MaxRefreshDuration, DeletedAt(entity, now) + limit - now));
     }
 
     /// <summary>The policy could not be carried out.</summary>
@@ -34,7 +43,7 @@ public sealed partial class DeletionReporter(StatusPublisher statuses, EventPubl
         ArgumentNullException.ThrowIfNull(entity);
         ArgumentNullException.ThrowIfNull(request);
         var now = time.GetUtcNow();
-        var deletedAt = entity.Metadata.DeletionTimestamp is { } deleted ? new DateTimeOffset(deleted.ToUniversalTime()) : now;
+        var deletedAt = DeletedAt(entity, now);
         var policy = entity.Spec.DeletionPolicy ?? "";
         if (ReconcilePolicy.IsCleanupOver(deletedAt, limit, now))
         {
@@ -45,9 +54,13 @@ public sealed partial class DeletionReporter(StatusPublisher statuses, EventPubl
 
         var message = ConditionMessages.CleanupFailed(request, policy, cause, Timestamps.Format(deletedAt + limit));
         await ReportAsync(entity, new Problem(Reasons.CleanupFailed, message), cancellationToken);
-        var left = deletedAt + limit - now;
-        return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, requeueAfter: retry < left ? retry : left);
+        return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, message, requeueAfter: Sooner(retry, deletedAt + limit - now));
     }
+
+    private static DateTimeOffset DeletedAt(V1Alpha1OAuthToken entity, DateTimeOffset now) =>
+        entity.Metadata.DeletionTimestamp is { } deleted ? new DateTimeOffset(deleted.ToUniversalTime()) : now;
+
+    private static TimeSpan Sooner(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private Task<StatusWrite> ReportAsync(V1Alpha1OAuthToken entity, Problem problem, CancellationToken cancellationToken) =>
         statuses.PublishAsync(entity, StatusBuilder.Delete(entity.Status, problem, entity.Metadata.Generation, time.GetUtcNow()), cancellationToken);

@@ -61,7 +61,8 @@ public sealed class OAuthTokenFinalizer(
         {
             try
             {
-                outcome.SetResult(await DeleteAsync(entity, request, CancellationToken.None));
+                // The object no longer waits if its policy has changed, or if it has waited too long.
+                outcome.SetResult(_revocations.ContainsKey(entity.Metadata.Uid) ? await DeleteAsync(entity, request, CancellationToken.None) : new DeletionOutcome.Done());
             }
 #pragma warning disable CA1031 // Whatever went wrong is reported by the reconcile that follows.
             catch (Exception e)
@@ -78,9 +79,11 @@ public sealed class OAuthTokenFinalizer(
     private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeRevocationAsync(
         V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running, CancellationToken cancellationToken)
     {
-        if (!running.IsCompleted)
+        if (!running.IsCompleted && !reporter.IsOver(entity))
             return await reporter.WaitAsync(entity, request, cancellationToken);
         _revocations.TryRemove(entity.Metadata.Uid, out _);
+        if (!running.IsCompleted)
+            return await reporter.FailAsync(entity, request, "The provider has not answered.", Retry, cancellationToken);
         return running.Exception?.InnerException is { } fault
             ? await reporter.FailAsync(entity, request, $"Revoking the grant failed: {fault.Message}", Retry, cancellationToken)
             : await ConcludeAsync(entity, request, await running, cancellationToken);
@@ -102,7 +105,7 @@ public sealed class OAuthTokenFinalizer(
                 return await reporter.FailAsync(
                     entity, request, "The row is being refreshed, or someone else changed it. The operator deletes it afterwards.", RetryBusy, cancellationToken);
             case DeletionOutcome.LeadershipLost:
-                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"This process no longer leads. The leader deletes the row of {request.Key}.", requeueAfter: Retry);
+                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"This process no longer leads. The leader deletes the row of {request.ShownAccount}.", requeueAfter: Retry);
             case DeletionOutcome.Failed failed:
                 return await reporter.FailAsync(entity, request, failed.Message, Retry, cancellationToken);
             default:
@@ -116,7 +119,7 @@ public sealed class OAuthTokenFinalizer(
             return false;
         if (OtherUser(entity, request.Key, record) is not { } other)
             return true;
-        events.Publish(entity, Reasons.AccountKept, $"The row of {request.Key} is kept: OAuthToken {other} uses it.");
+        events.Publish(entity, Reasons.AccountKept, $"The row of {request.ShownAccount} is kept: OAuthToken {other} uses it.");
         return false;
     }
 
@@ -127,8 +130,8 @@ public sealed class OAuthTokenFinalizer(
             return null;
         var response = await providers.Find(request.Key.Provider)!.RevokeAsync(token, CancellationToken.None);
         if (!response.Revoked)
-            return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";
-        events.Publish(entity, Reasons.Revoked, $"The grant of {request.Key} is revoked at the provider.");
+            return $"The provider did not revoke the grant of {request.ShownAccount} ({response.Detail}).";
+        events.Publish(entity, Reasons.Revoked, $"The grant of {request.ShownAccount} is revoked at the provider.");
         return null;
     }
 

@@ -25,6 +25,15 @@ public sealed class ConditionMessagesTests
     }
 
     [Fact]
+    public void A_message_shows_at_most_100_characters_of_an_account_and_its_commands_show_all_of_it()
+    {
+        var request = Request with { Key = new AccountKey("google", new string('a', TokenRequest.MaxAccountLength)) };
+
+        ConditionMessages.WaitsForProvider(request).Should().Contain($"google/{new string('a', 93)}... ");
+        ConditionMessages.NotAllowed(request).Should().Contain($"google/{new string('a', 93)}...").And.Contain($" accounts allow google {request.Key.Account} ");
+    }
+
+    [Fact]
     public void Every_kind_of_failure_has_its_own_message_and_only_a_temporary_one_says_that_the_operator_retries()
     {
         var messages = Enum.GetValues<FailureKind>().ToDictionary(kind => kind, kind =>

@@ -240,6 +240,23 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task After_the_limit_an_object_does_not_wait_for_a_provider_that_does_not_answer()
+    {
+        var entity = Add("Revoke");
+        var answer = new TaskCompletionSource();
+        _refreshing.Provider.Until = answer.Task;
+        await FinalizeAsync(entity);
+        Runtime.Time.Advance(Limit - TimeSpan.FromMinutes(1));
+        (await FinalizeAsync(entity)).RequeueAfter.Should().Be(TimeSpan.FromMinutes(1), "that is all that is left");
+        Runtime.Time.Advance(TimeSpan.FromMinutes(1));
+
+        Done(await FinalizeAsync(entity)).Should().BeTrue();
+
+        _log.Lines.Should().ContainSingle(line => line.Contains("google/marcus is kept") && line.Contains("has not answered"));
+        answer.SetResult();
+    }
+
+    [Fact]
     public async Task An_object_whose_deletion_the_operator_missed_is_tried_once_before_it_is_let_go()
     {
         var entity = Add("Delete");
