@@ -3,15 +3,16 @@ using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Refreshing;
 
-/// <summary>What the accounts of a client say about it.</summary>
+/// <summary>What the provider's answers for its accounts say about a client.</summary>
 /// <param name="HeldFor">How long the accounts that have worked with it do not ask; null if nothing is held.</param>
 /// <param name="AcceptedAgo">How long ago the provider accepted it for one of its accounts after it had rejected it for another; or null.</param>
 public readonly record struct ClientReputation(TimeSpan? HeldFor, TimeSpan? AcceptedAgo);
 
 /// <summary>
 /// The clients that a provider rejects. A deleted client breaks all of its accounts, so they need not all ask. But one account proves
-/// nothing: <c>invalid_client</c> can be true of one refresh token only. So the word of two different refresh tokens holds the others, one
-/// success clears it, and every few minutes an account that is held may ask, since nobody else may succeed. It uses the monotonic clock.
+/// nothing: <c>invalid_client</c> can be true of one refresh token only. The other accounts wait only after the provider has rejected the client
+/// for two different refresh tokens. One success ends the wait. An account that waits may ask every few minutes, because only such an account
+/// can succeed. It uses the monotonic clock.
 /// </summary>
 public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
 {
@@ -30,7 +31,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
         {
             if (!_clients.TryGetValue((provider, client.Fingerprint), out var verdict))
                 return default;
-            if (verdict.Words.Count > 0)
+            if (verdict.Rejections.Count > 0)
                 verdict.Waiting.Add(owner);
             return new ClientReputation(HeldFor(verdict), verdict.AcceptedAt is { } at ? time.GetElapsedTime(at) : null);
         }
@@ -53,8 +54,11 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
                 _clients.Clear();
             if (!_clients.TryGetValue(key, out var verdict))
                 _clients[key] = verdict = new Verdict();
-            verdict.Words[account.Key] = Fingerprint.Of(account.Token.RefreshToken?.Reveal());
-            verdict.At = time.GetTimestamp();
+            var isHeld = HeldFor(verdict) is not null;
+            verdict.Rejections[account.Key] = Fingerprint.Of(account.Token.RefreshToken?.Reveal());
+            // Otherwise, accounts that are rejected again and again would keep the others from asking.
+            if (!isHeld)
+                verdict.At = time.GetTimestamp();
         }
     }
 
@@ -66,7 +70,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
         {
             if (!_clients.TryGetValue((provider, client.Fingerprint), out var verdict))
                 return;
-            verdict.Words.Clear();
+            verdict.Rejections.Clear();
             verdict.AcceptedAt = time.GetTimestamp();
             waiting = verdict.TakeWaiting();
         }
@@ -75,7 +79,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
             queue.Enqueue(owner);
     }
 
-    /// <summary>Forgets what an account said whose object is gone.</summary>
+    /// <summary>Forgets the rejection of an account whose object is gone.</summary>
     public void Forget(AccountKey account)
     {
         var waiting = new HashSet<NamespacedName>();
@@ -83,7 +87,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
         {
             foreach (var verdict in _clients.Values)
             {
-                if (verdict.Words.Remove(account) && verdict.Tokens < MinTokens)
+                if (verdict.Rejections.Remove(account) && verdict.Tokens < MinTokens)
                     waiting.UnionWith(verdict.TakeWaiting());
             }
         }
@@ -104,7 +108,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
     private sealed class Verdict
     {
         /// <summary>The refresh tokens, as fingerprints, of the accounts for which the client was rejected since it was last accepted.</summary>
-        public Dictionary<AccountKey, string> Words { get; } = [];
+        public Dictionary<AccountKey, string> Rejections { get; } = [];
 
         public HashSet<NamespacedName> Waiting { get; private set; } = [];
 
@@ -112,7 +116,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
 
         public long? AcceptedAt { get; set; }
 
-        public int Tokens => Words.Values.Distinct(StringComparer.Ordinal).Count();
+        public int Tokens => Rejections.Values.Distinct(StringComparer.Ordinal).Count();
 
         public HashSet<NamespacedName> TakeWaiting()
         {

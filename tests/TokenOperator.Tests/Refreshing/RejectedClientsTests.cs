@@ -72,6 +72,24 @@ public sealed class RejectedClientsTests
     }
 
     [Fact]
+    public void Accounts_that_are_rejected_again_and_again_do_not_keep_the_others_from_asking()
+    {
+        Reject("eve", "token-1");
+        Reject("mallory", "token-2");
+        for (var second = 0; second < 59; second++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            Reject("eve", "token-1");
+            IsHeld().Should().BeTrue();
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        IsHeld().Should().BeFalse("the minute is over, whatever was rejected during it");
+        Reject("eve", "token-1");
+        IsHeld().Should().BeTrue("the client was rejected again");
+    }
+
+    [Fact]
     public void Clients_that_tenants_make_up_do_not_fill_the_memory()
     {
         for (var number = 0; number < 5000; number++)
