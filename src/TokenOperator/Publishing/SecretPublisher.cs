@@ -70,8 +70,8 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     }
 
     /// <summary>
-    /// Says whether the Secret exists, and does not change its content. A Secret that is to stay loses its owner even so: whoever asks for that
-    /// deletes the object next, perhaps because no token can be written any more.
+    /// Says whether the Secret exists, and does not change its content. With secretDeletionPolicy Orphan, the Secret still loses its owner: the
+    /// object is likely to be deleted next, perhaps because no token can be written.
     /// </summary>
     private async Task<SecretResult> KeepAsync(V1Alpha1OAuthToken owner, TokenRequest request, CancellationToken cancellationToken)
     {
@@ -84,7 +84,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
             return LeadershipLost;
         try
         {
-            secrets.Observe(await RemoveOwnersAsync(key, known.ResourceVersion, keep: null, cancellationToken), owner.Key());
+            secrets.Observe(await RemoveOwnersAsync(key, owner, known.ResourceVersion, keep: null, cancellationToken), owner.Key());
             return new SecretResult(SecretOutcome.Untouched);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
@@ -150,7 +150,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         if (!guard.IsLeader)
             return LeadershipLost;
         if (known?.Mark is { } mark && mark.HasOtherOwners(manifest.OwnerUid))
-            known = await RemoveOwnersAsync(manifest.Key, known.ResourceVersion, manifest.OwnerUid, cancellationToken);
+            known = await RemoveOwnersAsync(manifest.Key, owner, known.ResourceVersion, manifest.OwnerUid, cancellationToken);
         var body = manifest.ToApply(known?.Mark?.Uid, known is null ? OnlyIfAbsent : known.ResourceVersion);
         var written = await api.ApplyAsync<PartialObjectMetadata>(Kind, manifest.Key, body, force: true, subresource: null, cancellationToken);
         secrets.Observe(SecretInfo.From(written), owner.Key());
@@ -159,25 +159,34 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
 
     /// <summary>
     /// Removes the references to OAuthTokens other than the one with the uid <paramref name="keep"/>. An apply removes only references that no one
-    /// else has written, and a backup tool writes all of them. A second controller would be refused (422) for ever.
+    /// else has written, and a backup tool writes all of them. The API server always refuses a second controller (422).
     /// </summary>
-    private async Task<SecretInfo> RemoveOwnersAsync(NamespacedName key, string seen, string? keep, CancellationToken cancellationToken)
+    private async Task<SecretInfo> RemoveOwnersAsync(NamespacedName key, V1Alpha1OAuthToken owner, string seen, string? keep, CancellationToken cancellationToken)
     {
         // The list is replaced as a whole, so the references of others are read first. The version is the one on which the decision rests.
         var there = await api.GetAsync<PartialObjectMetadata>(Kind, key, cancellationToken);
         var left = (there?.Metadata.OwnerReferences ?? [])
-            .Where(owner => !SecretInfo.IsOAuthToken(owner) || owner.Uid == keep)
-            .Select(JsonNode? (owner) => new JsonObject
+            .Where(reference => !SecretInfo.IsOAuthToken(reference) || reference.Uid == keep)
+            .Select(JsonNode? (reference) => new JsonObject
             {
-                ["apiVersion"] = owner.ApiVersion,
-                ["kind"] = owner.Kind,
-                ["name"] = owner.Name,
-                ["uid"] = owner.Uid,
-                ["controller"] = owner.Controller,
-                ["blockOwnerDeletion"] = owner.BlockOwnerDeletion,
+                ["apiVersion"] = reference.ApiVersion,
+                ["kind"] = reference.Kind,
+                ["name"] = reference.Name,
+                ["uid"] = reference.Uid,
+                ["controller"] = reference.Controller,
+                ["blockOwnerDeletion"] = reference.BlockOwnerDeletion,
             })
             .ToArray();
-        var patch = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = seen, ["ownerReferences"] = new JsonArray(left) } };
+        var patch = new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["resourceVersion"] = seen,
+                ["ownerReferences"] = new JsonArray(left),
+                // The reference can be the only mark of a Secret that an older version wrote.
+                ["annotations"] = new JsonObject { [SecretInfo.WrittenForAnnotation] = SecretInfo.WrittenForValue(key, owner.Metadata.Name) },
+            },
+        };
         return SecretInfo.From(await api.MergePatchAsync<PartialObjectMetadata>(Kind, key, patch, cancellationToken));
     }
 
@@ -220,8 +229,8 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     private V1Alpha1OAuthToken? Find(string ns, string name) => entities.Get(new NamespacedName(ns, name));
 
     /// <summary>
-    /// True if the same request would be denied again: the Secret is immutable, or a policy, a quota or the operator's rights stand against it. A
-    /// namespace that is being deleted denies everything, and nobody need act.
+    /// True if the same request would be denied again: the Secret is immutable, or a policy, a quota or missing rights prevent the write. A
+    /// namespace that is being deleted denies everything, and no action is needed.
     /// </summary>
     private static bool IsDenied(ApiException error) =>
         (int)error.StatusCode is >= 400 and < 500

@@ -174,6 +174,24 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Secret_of_an_older_version_that_loses_its_owner_is_still_recognized()
+    {
+        var owner = Orphaning("marcus", "uid-1");
+        Fixture.AddPublished(owner, SecretFixture.Token("access-1"), secret =>
+        {
+            secret["annotations"]!.AsObject().Remove("tokenoperator.dev/written-for");
+            secret.Remove("managedFields");
+            secret["ownerReferences"] = new JsonArray(SecretFixture.OwnerReference("marcus", "uid-1"));
+        });
+
+        (await PublishAsync(owner, "access-1", SecretAction.Keep)).Outcome.Should().Be(SecretOutcome.Untouched);
+        Fixture.Owners("marcus").Should().BeEmpty();
+
+        (await PublishAsync(owner, "access-2")).Outcome.Should().Be(SecretOutcome.UpToDate);
+        Fixture.Published("marcus").Should().Be("access-2");
+    }
+
+    [Fact]
     public async Task A_Secret_that_another_controller_has_taken_is_a_conflict_that_names_it()
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
