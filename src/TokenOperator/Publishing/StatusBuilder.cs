@@ -99,7 +99,7 @@ public static class StatusBuilder
     }
 
     /// <summary>
-    /// The status of an object that is being deleted and waits: nothing is refreshed any more, and Ready, Reconciling and Stalled say what it waits
+    /// The status of an object that is being deleted and waits: its token is not refreshed, and Ready, Reconciling and Stalled say what it waits
     /// for. The other conditions stay.
     /// </summary>
     public static EntityStatus Delete(EntityStatus? status, Problem problem, long? generation, DateTimeOffset now)
@@ -110,7 +110,7 @@ public static class StatusBuilder
             Type = type,
             Status = value,
             Reason = problem.Reason,
-            Message = problem.Message,
+            Message = DisplayText.Line(problem.Message),
             ObservedGeneration = generation,
             LastTransitionTime = status?.Find(type) is { } old && old.Status == value ? old.LastTransitionTime : Timestamps.Format(now),
         };

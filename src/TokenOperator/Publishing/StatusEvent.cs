@@ -9,7 +9,8 @@ namespace TokenOperator.Publishing;
 /// <param name="Reason">One of <see cref="Reasons"/>.</param>
 /// <param name="Note">For a person.</param>
 public sealed record StatusEvent(string Reason, string Note)
-{    /// <summary>The events for a change of status: the first token, the first occurrence of a failure, and recovery. A routine refresh has none.</summary>
+{
+    /// <summary>The events for a change of status: the first token, the first occurrence of a failure, and recovery. A routine refresh has none.</summary>
     public static IEnumerable<StatusEvent> Between(EntityStatus? before, EntityStatus after)
     {
         var ready = after.Find(ConditionTypes.Ready);

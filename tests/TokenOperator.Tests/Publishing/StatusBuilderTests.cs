@@ -187,6 +187,9 @@ public sealed class StatusBuilderTests
 
         foreach (var type in new[] { ConditionTypes.Ready, ConditionTypes.Refreshed, ConditionTypes.Reconciling })
             status.Find(type)!.Message.Should().Contain(expected ?? "xxx...").And.Match(shown => ((string)shown).Length <= DisplayText.MaxMessageLength + 3);
+
+        var deleted = StatusBuilder.Delete(status, new Problem(Reasons.CleanupFailed, message), 1, Now);
+        deleted.Find(ConditionTypes.Ready)!.Message.Should().Contain(expected ?? "xxx...").And.Match(shown => ((string)shown).Length <= DisplayText.MaxMessageLength + 3);
     }
 
     [Fact]
