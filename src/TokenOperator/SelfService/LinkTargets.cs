@@ -53,4 +53,14 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
             ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
     }
+
+    /// <summary>True if an OAuthToken names this person, or a row holds a token of theirs that works.</summary>
+    /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
+    public async Task<bool> IsInUseAsync(string provider, Identity identity, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        return entities.List().Any(entity => entity.Spec is { Identity: { } named } spec && spec.Provider == provider && identity.Is(named))
+            || (await store.ListAsync(key => key.Provider == provider, cancellationToken))
+                .Any(row => row.Token.Identity is { } known && known.IsSameAs(identity) && row.Failure?.Kind.NeedsHuman() != true);
+    }
 }

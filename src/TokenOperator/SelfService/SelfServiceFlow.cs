@@ -150,13 +150,16 @@ public sealed partial class SelfServiceFlow(
     ];
 
     /// <summary>
-    /// Ends a grant that is not used. The owner's own grant stays while the row holds a token that works: at Google, a revocation ends every
-    /// token of the person for this client (docs/authorize.md).
+    /// Ends a grant that is not used. It stays while the operator has a token of the same person that works, such as that of someone who chose the
+    /// wrong account: at Google, a revocation ends every token of the person for this client (docs/authorize.md).
     /// </summary>
     private async Task RevokeAsync(NamespacedName owner, LinkTarget target, CodeExchangeResponse.Granted granted)
     {
-        var isOwners = granted.Identity is { } identity && target.Expected.Matches(identity);
-        if (isOwners && target.Row.Failure?.Kind.NeedsHuman() != true)
+        var isNeeded = granted.Identity is { } identity
+            && (target.Expected.Matches(identity)
+                ? target.Row.Failure?.Kind.NeedsHuman() != true
+                : await targets.IsInUseAsync(target.Request.Key.Provider, identity, CancellationToken.None));
+        if (isNeeded)
             return;
         var response = await target.Provider.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
         if (response.Revoked)

@@ -105,6 +105,13 @@ internal sealed class FlowFixture : IAsyncDisposable
         });
     }
 
+    /// <summary>Adds another OAuthToken of the provider, for the account of <paramref name="identity"/>.</summary>
+    public void PutOther(string identity) => _entities.Observe(new V1Alpha1OAuthToken
+    {
+        Metadata = new V1ObjectMeta { Name = "other", NamespaceProperty = "other", Uid = "uid-other", ResourceVersion = "1" },
+        Spec = new V1Alpha1OAuthToken.EntitySpec { Provider = Key.Provider, Account = "other", Identity = identity },
+    });
+
     public Task<Step> ShowAsync(string? ticket = null) => Flow.ShowAsync(Owner, ticket ?? Ticket, CancellationToken.None);
 
     public Task<Step> BeginAsync(string? ticket = null) => Flow.BeginAsync(Owner, ticket ?? Ticket, CancellationToken.None);

@@ -321,6 +321,24 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
         Fixture.Provider.Revoked.Should().Equal(isRevoked ? ["new-token"] : []);
     }
 
+    [Theory]
+    [InlineData(false, false, true)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    public async Task The_grant_of_someone_who_chose_the_wrong_account_is_not_revoked_while_another_token_of_theirs_works(bool isNamed, bool hasRow, bool isRevoked)
+    {
+        if (isNamed)
+            Fixture.PutOther("eve@example.com");
+        if (hasRow)
+            Fixture.Store.Row = Fixture.Row with { Failure = null, Token = Fixture.Row.Token with { Identity = new Identity("subject", "eve@example.com") } };
+        Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });
+        Fixture.Provider.Exchange = FlowFixture.Granted("eve@example.com", scopes: ["mail", "calendar"]);
+
+        (await Fixture.ConsentAsync()).Status.Should().Be(403, "the consent is not the owner's");
+
+        Fixture.Provider.Revoked.Should().Equal(isRevoked ? ["new-token"] : []);
+    }
+
     [Fact]
     public async Task A_grant_that_cannot_be_stored_is_revoked()
     {
