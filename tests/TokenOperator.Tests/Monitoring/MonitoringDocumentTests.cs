@@ -64,6 +64,11 @@ public sealed class MonitoringDocumentTests : IAsyncLifetime
         });
 
     [Fact]
+    public void Every_metric_of_an_OAuthToken_says_which_one_it_is_about() =>
+        Instruments().Where(instrument => instrument.Key.Name.StartsWith("tokenoperator_oauthtoken_", StringComparison.Ordinal))
+            .Should().OnlyContain(instrument => instrument.Value.Contains("namespace") && instrument.Value.Contains("name"));
+
+    [Fact]
     public Task The_documentation_lists_every_metric_of_the_runtime() => DocumentTable.CheckAsync(
         "docs/monitoring.md", "## Metrics of the controller runtime",
         ["Metric", "Type", "Meaning"],
@@ -114,6 +119,7 @@ public sealed class MonitoringDocumentTests : IAsyncLifetime
                 ExpiresAt = "2026-05-01T12:00:00Z",
                 LastRefreshTime = "2026-05-01T11:00:00Z",
                 NextRefreshTime = "2026-05-01T11:45:00Z",
+                ConsentExpiresAt = "2026-05-08T11:00:00Z",
                 Conditions = [new Condition { Type = ConditionTypes.Stalled, Status = "True", Reason = Reasons.ScopesMissing, Message = "", LastTransitionTime = "2026-05-01T12:00:00Z" }],
             },
         });
