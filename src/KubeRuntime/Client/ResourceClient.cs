@@ -27,7 +27,7 @@ public sealed class ResourceClient
 
     /// <summary>Creates a client outside the host of an operator. Its requests are not counted in the metrics.</summary>
     /// <param name="connection">The connection to the API server.</param>
-    /// <param name="json">The source-generated JSON of each type that the client reads or writes,</param>
+    /// <param name="json">The source-generated JSON of each type that the client reads or writes.</param>
     /// <param name="fieldManager">The field manager of all writes.</param>
     /// <param name="time">The clock for timeouts.</param>
     public ResourceClient(ApiConnection connection, IEnumerable<IJsonTypeInfoResolver> json, string fieldManager, TimeProvider time)

@@ -17,7 +17,7 @@ public sealed record TokenStatus
     /// <summary>A reason that only the plugin reports: the operator has not processed the current spec.</summary>
     internal const string SpecNotSeen = nameof(SpecNotSeen);
 
-    /// <summary>A reason that only the plugin reports: the object is being deleted, and the operator has not said what that waits for.</summary>
+    /// <summary>A reason that only the plugin reports: the object is being deleted, and the operator has not reported what the deletion waits for.</summary>
     internal const string BeingDeleted = nameof(BeingDeleted);
 
     /// <summary>The API conventions limit a reason to 1024 characters. No reason of the operator has more than 32.</summary>
@@ -109,7 +109,7 @@ public sealed record TokenStatus
         };
     }
 
-    // Whoever may write a status can write anything there.
+    // Anyone who can write a status can write anything there.
     private static string? Time(string? time) => time is null ? null : DisplayText.Of(time, MaxTimeLength);
 
     /// <summary>The statuses of <paramref name="tokens"/>, sorted by namespace and name.</summary>
@@ -147,7 +147,7 @@ public sealed record TokenStatus
     private static (string Reason, string Message) Deletion(V1Alpha1OAuthToken token, EntityStatus status, DateTime deleted) =>
         status.Find(ConditionTypes.Ready) is { Reason: Reasons.Deleting or Reasons.CleanupFailed } reported
             ? (reported.Reason, reported.Message)
-            : (BeingDeleted, $"The object is being deleted since {Timestamps.Format(new DateTimeOffset(deleted.ToUniversalTime()))}. It waits for its finalizers: {DisplayText.List(token.Metadata.Finalizers ?? [])}.");
+            : (BeingDeleted, $"The object was marked for deletion at {Timestamps.Format(new DateTimeOffset(deleted.ToUniversalTime()))}. It waits for its finalizers: {DisplayText.List(token.Metadata.Finalizers ?? [])}.");
 }
 
 /// <summary>The document that <c>status -o json</c> and <c>-o yaml</c> print, even for a single NAME.</summary>

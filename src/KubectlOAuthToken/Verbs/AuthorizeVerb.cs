@@ -98,7 +98,7 @@ internal static class AuthorizeVerb
                 ?? throw new PluginException($"The Secret {request.Client.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {request.Client.Key}.", ExitCodes.NotFound);
             return secret.Data is { } data && SecretDataReader.FindClient(data, request.Client.Key, key => (request.Client with { Key = key }).ToString()) is { } client
                 ? client
-                : throw new PluginException($"{request.Client} does not exist. The Secret has {(secret.Data is { Count: > 0 } keys ? $"the keys {DisplayText.List(keys.Keys.Order(StringComparer.Ordinal))}" : "no keys")}.", ExitCodes.NotFound);
+                : throw new PluginException($"Secret {request.Client.Secret} has no key {request.Client.Key}. It has {DisplayText.List(secret.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys")}.", ExitCodes.NotFound);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {

@@ -26,7 +26,8 @@ internal static class SeedSecret
     public static async Task<int> PutAndWaitAsync(VerbContext context, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var (name, ns) = (token.Metadata.Name, context.Cluster.Namespace);
-        var healthy = TokenStatus.From(token, context.Now) is { Ready: true, NeedsHuman: false } && token.Status?.Find(ConditionTypes.Refreshed)?.IsTrue == true;
+        var healthy = TokenStatus.From(token, context.Now) is { Ready: true, NeedsHuman: false } && token.Status?.Find(ConditionTypes.Refreshed)?.IsTrue == true
+            && !RefreshPolicy.ConsentEndsSoon(Timestamps.Parse(token.Status.ConsentExpiresAt), context.Now);
         var secret = await PutAsync(context.Cluster, token, content, dryRun: false, cancellationToken);
         Console.Out.WriteLine($"Wrote the token file to {secret}.");
         if (token.Spec?.Suspend == true)

@@ -63,7 +63,7 @@ public sealed class EnvironmentProxy : IWebProxy
     /// <inheritdoc/>
     public bool IsBypassed(Uri host) => GetProxy(host) is null;
 
-    /// <summary><c>, through the proxy ADDRESS,</c> for messages about a request to <paramref name="destination"/>; empty without a proxy.</summary>
+    /// <summary><c> through the proxy ADDRESS</c> for messages about a request to <paramref name="destination"/>; empty without a proxy.</summary>
     public static string Through(IWebProxy? proxy, Uri destination) =>
         proxy?.IsBypassed(destination) == false && proxy.GetProxy(destination) is { } address && address != destination
             ? $" through the proxy {address.GetLeftPart(UriPartial.Authority)}"

@@ -25,7 +25,7 @@ public static class RefreshPolicy
     /// <summary>A longer wait means that the answer is no longer in doubt. The third wait is at most 5.4 minutes, the fourth at least 8.</summary>
     private static readonly TimeSpan MaxDoubt = TimeSpan.FromMinutes(6);
 
-    /// <summary>The wait after an answer that a person asked for: they are told at once.</summary>
+    /// <summary>The wait after an answer to a request of a person, who learns of it at once.</summary>
     private static readonly TimeSpan AfterDoubt = TimeSpan.FromMinutes(8);
 
     /// <summary>The wait before the first retry of an answer that cannot be wrong.</summary>

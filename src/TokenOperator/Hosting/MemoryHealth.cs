@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace TokenOperator.Hosting;
 
 /// <summary>
-/// Notices that memory has run out, wherever it happens, and stops the process: after an allocation that failed, nobody knows what was left half done.
+/// Notices that memory has run out, wherever it happens, and stops the process: after an allocation that failed, the state of the process is unknown.
 /// Until it has ended, <c>/healthz</c> fails, and then the program's exit code is not 0.
 /// </summary>
 public sealed partial class MemoryHealth : IDisposable

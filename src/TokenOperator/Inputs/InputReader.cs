@@ -61,7 +61,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             if (secret?.Data is { } data && find(data, where.Key, key => (where with { Key = key }).ToString()) is { } found)
                 return new Lookup<T>.Found(found);
             var keys = DisplayText.List(secret?.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys");
-            return new Lookup<T>.Faulty(new Problem(missing, $"The key {where} does not exist. The Secret has {keys}. Add {expected}, or name the correct key in the spec."));
+            return new Lookup<T>.Faulty(new Problem(missing, $"Secret {where.Secret} has no key {where.Key}. It has {keys}. Add {expected}, or name the correct key in the spec."));
         }
         catch (InvalidDocumentException e)
         {

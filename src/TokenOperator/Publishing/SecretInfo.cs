@@ -30,7 +30,7 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
         public bool HasOtherOwners(string? uid) => Owners.Any(owner => owner.IsOAuthToken && owner.Uid != uid);
     }
 
-    /// <summary>Label key of the Secrets that the operator writes. Others may set it, so the operator decides nothing by it.</summary>
+    /// <summary>Label key of the Secrets that the operator writes. Others can set it, so no decision depends on it.</summary>
     public const string ManagedByLabel = "app.kubernetes.io/managed-by";
 
     /// <summary>Label value of the Secrets that the operator writes, and the field manager that writes them.</summary>
@@ -48,10 +48,10 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
     /// <summary>Names that the Secret's data must have.</summary>
     public static readonly IReadOnlyList<string> DataKeys = ["access_token", "token_type", "expires_at", "scope", "provider", "account"];
 
-    /// <summary>No name, uid or fingerprint is longer. What is longer was written by someone who wants to fill memory.</summary>
+    /// <summary>No name, uid or fingerprint is longer. A longer text is an attempt to fill memory.</summary>
     private const int MaxTextLength = 253;
 
-    /// <summary>More owners than this are those of an attacker.</summary>
+    /// <summary>No Secret of the operator has more owners. More of them are an attempt to fill memory.</summary>
     private const int MaxOwners = 8;
 
     /// <summary>Extracts what is needed from <paramref name="secret"/>.</summary>

@@ -18,7 +18,7 @@ public enum SecretOutcome
     /// <summary>The API server is unavailable, or could not carry out the write this time.</summary>
     Failed,
 
-    /// <summary>The API server denies the write, and would deny it again: the Secret is immutable, or a policy, a quota or missing rights stand against it.</summary>
+    /// <summary>The API server denies the write, and would deny it again: the Secret is immutable, or a policy, a quota or missing rights prevent it.</summary>
     Denied,
 
     /// <summary>This process no longer leads, so it wrote nothing.</summary>

@@ -45,8 +45,8 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
             return StatusWrite.LeadershipLost;
         try
         {
-            // The version is the one on which the status rests, seen before leadership was verified: whoever has written since, in this
-            // process or in one that leads now, knows more. The uid keeps the status off an object that was deleted and created again under the same name in the meantime.
+            // The version is the one on which the status rests, seen before leadership was verified: a write since then, by this
+            // process or by one that leads now, rests on newer information. The uid keeps the status off an object that was deleted and created again under the same name in the meantime.
             var body = new JsonObject
             {
                 ["apiVersion"] = entity.ApiVersion,

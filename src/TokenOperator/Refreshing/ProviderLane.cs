@@ -29,7 +29,7 @@ internal enum JobUrgency
 /// <summary>
 /// One provider's share of the work. At most a fixed number of jobs wait for the provider at once, and no worker waits with them, so a
 /// provider that never answers delays no other provider. Namespaces take turns, at the provider's share and at its rate, so a namespace
-/// with many accounts does not delay the others. Within a namespace, a token that lives goes before one that does not, and then the
+/// with many accounts does not delay the others. Within a namespace, a token that is still valid goes before accounts without one, and then the
 /// earliest expiry goes first. Accounts that need someone to act come last, whatever their namespace: anyone can have many of them. A
 /// token bucket limits the rate. It runs on the monotonic clock: a jump of the wall clock changes nothing.
 /// </summary>

@@ -1,7 +1,7 @@
 namespace TokenOperator.Refreshing;
 
 /// <summary>
-/// Notices when the wall clock moves without time passing: somebody set it, or the machine slept (the monotonic clock
+/// Notices when the wall clock moves without time passing: someone set it, or the machine slept (the monotonic clock
 /// stands still meanwhile). A clock that is merely slewed moves by less than a millisecond in a second.
 /// </summary>
 public sealed class WallClockDrift(TimeProvider time)
