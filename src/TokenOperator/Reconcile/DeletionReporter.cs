@@ -28,7 +28,8 @@ public sealed partial class DeletionReporter(StatusPublisher statuses, EventPubl
         ArgumentNullException.ThrowIfNull(entity);
         await ReportAsync(entity, new Problem(Reasons.Deleting, ConditionMessages.WaitsForRevocation(request)), cancellationToken);
         var now = time.GetUtcNow();
-        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, Sooner(ReconcilePolicy.MaxRefreshDuration, DeletedAt(entity, now) + limit - now));
+        var left = DeletedAt(entity, now) + limit - now;
+        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, left > TimeSpan.Zero ? Sooner(ReconcilePolicy.MaxRefreshDuration, left) : ReconcilePolicy.MaxRefreshDuration);
     }
 
     /// <summary>The policy could not be carried out.</summary>

@@ -19,7 +19,7 @@ namespace TokenOperator.Reconcile;
 /// </summary>
 public sealed class OAuthTokenFinalizer(
     AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, IResourceCache<V1Alpha1OAuthToken> entities,
-    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events, DeletionReporter reporter) : IEntityFinalizer<V1Alpha1OAuthToken>
+    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events, DeletionReporter reporter, TimeProvider time) : IEntityFinalizer<V1Alpha1OAuthToken>
 {
     /// <summary>The name in <c>metadata.finalizers</c>.</summary>
     public const string Identifier = V1Alpha1OAuthToken.GroupName + "/account";
@@ -30,7 +30,7 @@ public sealed class OAuthTokenFinalizer(
     /// <summary>A revocation that takes longer is reported in the status.</summary>
     private static readonly TimeSpan QuickRevocation = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<string, Task<DeletionOutcome>> _revocations = new();
+    private readonly ConcurrentDictionary<string, (Task<DeletionOutcome> Outcome, long StartedAt)> _revocations = new();
 
     /// <inheritdoc/>
     public bool IsWanted(V1Alpha1OAuthToken entity) => entity.Spec?.DeletionPolicy is "Delete" or "Revoke";
@@ -47,7 +47,7 @@ public sealed class OAuthTokenFinalizer(
         }
 
         if (_revocations.TryGetValue(entity.Metadata.Uid, out var running))
-            return await ConcludeRevocationAsync(entity, request, running, cancellationToken);
+            return await ConcludeRevocationAsync(entity, request, running.Outcome, running.StartedAt, cancellationToken);
         return entity.Spec.DeletionPolicy == "Revoke"
             ? BeginRevocation(entity, request)
             : await ConcludeAsync(entity, request, await DeleteAsync(entity, request, cancellationToken), cancellationToken);
@@ -56,7 +56,7 @@ public sealed class OAuthTokenFinalizer(
     private ReconciliationResult<V1Alpha1OAuthToken> BeginRevocation(V1Alpha1OAuthToken entity, TokenRequest request)
     {
         var outcome = new TaskCompletionSource<DeletionOutcome>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _revocations[entity.Metadata.Uid] = outcome.Task;
+        _revocations[entity.Metadata.Uid] = (outcome.Task, time.GetTimestamp());
         scheduler.Run(request.Key, request.Owner.Namespace, async () =>
         {
             try
@@ -77,9 +77,11 @@ public sealed class OAuthTokenFinalizer(
     }
 
     private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeRevocationAsync(
-        V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running, CancellationToken cancellationToken)
+        V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running, long startedAt, CancellationToken cancellationToken)
     {
-        if (!running.IsCompleted && !reporter.IsOver(entity))
+        // If the operator did not run when the object was deleted, the revocation still gets the time of a slow refresh.
+        var isOver = reporter.IsOver(entity) && time.GetElapsedTime(startedAt) >= ReconcilePolicy.MaxRefreshDuration;
+        if (!running.IsCompleted && !isOver)
             return await reporter.WaitAsync(entity, request, cancellationToken);
         _revocations.TryRemove(entity.Metadata.Uid, out _);
         if (!running.IsCompleted)

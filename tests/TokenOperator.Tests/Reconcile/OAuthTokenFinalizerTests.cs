@@ -48,7 +48,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
             new StatusPublisher(_runtime.Client, _entities, events, _refreshing.Leadership), events, Limit, _runtime.Time, _log);
         _finalizer = new OAuthTokenFinalizer(
             new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, new ProviderRegistry([_refreshing.Provider]),
-            _entities, _queue, events, reporter);
+            _entities, _queue, events, reporter, _runtime.Time);
     }
 
     public async Task DisposeAsync() => await (_runtime?.DisposeAsync() ?? ValueTask.CompletedTask);
@@ -253,6 +253,21 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         Done(await FinalizeAsync(entity)).Should().BeTrue();
 
         _log.Lines.Should().ContainSingle(line => line.Contains("google/marcus is kept") && line.Contains("has not answered"));
+        answer.SetResult();
+    }
+
+    [Fact]
+    public async Task A_revocation_for_an_object_whose_deletion_the_operator_missed_gets_the_time_of_a_slow_refresh()
+    {
+        var entity = Add("Revoke");
+        Runtime.Time.Advance(Limit * 10);
+        var answer = new TaskCompletionSource();
+        _refreshing.Provider.Until = answer.Task;
+        await FinalizeAsync(entity);
+
+        (await FinalizeAsync(entity)).RequeueAfter.Should().Be(ReconcilePolicy.MaxRefreshDuration);
+        Runtime.Time.Advance(ReconcilePolicy.MaxRefreshDuration);
+        Done(await FinalizeAsync(entity)).Should().BeTrue();
         answer.SetResult();
     }
 
