@@ -120,11 +120,15 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         var key = request.Account.Key;
-        var fresh = new ScheduledRefresh(_time.GetTimestamp());
+        var urgency = UrgencyOf(request.Account);
+        var fresh = new ScheduledRefresh(_time.GetTimestamp(), urgency);
         var refresh = _refreshes.AddOrUpdate(key, fresh, (_, known) => known.Outcome is null ? known : fresh);
         refresh.Join(request);
         if (refresh != fresh)
         {
+            // After a new seed, the account must not wait in the place of its dead token. The job in that place then does nothing.
+            if (refresh.TryRaise(urgency))
+                _lanes[key.Provider].Add(JobFor(refresh, request, urgency));
             // It can have ended in between, and then it does not wake this object.
             if (refresh.Outcome is not null)
                 _queue.Enqueue(request.Owner);
@@ -132,7 +136,7 @@ public sealed partial class RefreshScheduler : IDisposable
         }
 
         ArmSlow();
-        if (!_lanes[key.Provider].Add(new LaneJob(key, request.Owner.Namespace, UrgencyOf(request.Account), request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
+        if (!_lanes[key.Provider].Add(JobFor(fresh, request, urgency)))
         {
             fresh.WaitsForRate = true;
             _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);
@@ -178,8 +182,13 @@ public sealed partial class RefreshScheduler : IDisposable
         _meter.Dispose();
     }
 
+    private LaneJob JobFor(ScheduledRefresh refresh, RefreshRequest request, JobUrgency urgency) =>
+        new(request.Account.Key, request.Owner.Namespace, urgency, request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(refresh, request));
+
     private async Task<bool> RunAsync(ScheduledRefresh refresh, RefreshRequest request)
     {
+        if (!refresh.TryBegin())
+            return false;
         var key = request.Account.Key;
         refresh.WaitsForRate = false;
         var outcome = refresh.IsStillWanted ? await RefreshAsync(request) : new RefreshOutcome.Withdrawn();
@@ -254,9 +263,11 @@ public sealed partial class RefreshScheduler : IDisposable
     }
 
     /// <summary>One refresh, from the first request to the next refresh of the account.</summary>
-    private sealed class ScheduledRefresh(long startedAt)
+    private sealed class ScheduledRefresh(long startedAt, JobUrgency urgency)
     {
         private readonly Lock _sync = new();
+        private JobUrgency _urgency = urgency;
+        private bool _hasBegun;
         private readonly Dictionary<NamespacedName, (RefreshCause Cause, Func<bool> IsStillWanted)> _requests = [];
         private RefreshOutcome? _outcome;
 
@@ -294,6 +305,25 @@ public sealed partial class RefreshScheduler : IDisposable
         {
             lock (_sync)
                 _requests[request.Owner] = (request.Cause, request.IsStillWanted);
+        }
+
+        /// <summary>True if it still waits for its turn, and in a less urgent place than <paramref name="urgency"/>.</summary>
+        public bool TryRaise(JobUrgency urgency)
+        {
+            lock (_sync)
+            {
+                if (_hasBegun || urgency >= _urgency)
+                    return false;
+                _urgency = urgency;
+                return true;
+            }
+        }
+
+        /// <summary>True for the first of its jobs.</summary>
+        public bool TryBegin()
+        {
+            lock (_sync)
+                return !_hasBegun && (_hasBegun = true);
         }
 
         /// <summary>True if no other object is left.</summary>

@@ -237,6 +237,34 @@ public sealed class RefreshSchedulerTests : IDisposable
     }
 
     [Fact]
+    public void An_account_that_gets_a_new_seed_while_its_dead_token_waits_goes_before_other_dead_accounts()
+    {
+        using var fixture = new RefreshingFixture(Row, _time, concurrency: 1);
+        var answer = new TaskCompletionSource();
+        fixture.Scheduler.Run(new AccountKey("google", "busy"), "mail", () => answer.Task);
+        var now = _time.GetUtcNow();
+        var failure = new RefreshFailure(FailureKind.ReauthorizationRequired, "invalid_grant", 1, now, now.AddHours(1), "inputs");
+        var order = new List<string>();
+        Add("dead", failure);
+        Add("seeded", failure);
+        Add("seeded", failure: null);
+        answer.SetResult();
+
+        order.Should().Equal(["seeded", "seeded", "dead"], "both requests of the seeded account are asked once whether they are still wanted");
+        fixture.Scheduler.Find(new AccountKey("google", "seeded"), new NamespacedName("mail", "seeded")).Should().BeOfType<RefreshState.Ended>();
+
+        void Add(string name, RefreshFailure? failure) => fixture.Scheduler.Start(Request(new NamespacedName("mail", failure is null ? $"{name}-2" : name), "now") with
+        {
+            Account = Row with { Key = new AccountKey("google", name), Failure = failure },
+            IsStillWanted = () =>
+            {
+                order.Add(name);
+                return false;
+            },
+        });
+    }
+
+    [Fact]
     public void Two_hundred_accounts_at_a_provider_that_never_answers_delay_none_of_five_at_another_one()
     {
         var silent = new ScriptedProvider(name: "silent") { Until = new TaskCompletionSource().Task };
