@@ -19,7 +19,6 @@ public sealed record GreetingStatus { public string? Text { get; set; } }
 
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Greeting))]
-[JsonSerializable(typeof(Greeting))]
 internal sealed partial class GreetingJson : JsonSerializerContext;
 
 public sealed class GreetingController(ResourceClient client) : IEntityController<Greeting>
