@@ -29,18 +29,18 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 overlay=$(mktemp -d)
 trap 'rm -rf "$overlay"' EXIT
 config=$(realpath --relative-to="$overlay" "$repository/config")
-bases=("$config/default")
+resources=("$config/default")
 
-# restrict NAMESPACES: bases the overlay on config/namespaced, with these namespaces instead of its example.
+# restrict NAMESPACES: builds the overlay on config/namespaced, with these namespaces instead of its example.
 restrict() {
   local namespace
-  bases=("$config/crds" "$config/rbac/own" "$config/manager" "$config/network-policy")
+  resources=("$config/crds" "$config/rbac/own" "$config/manager" "$config/network-policy")
   for namespace in ${1//,/ }; do
     [[ $namespace =~ ^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$ ]] || die "\"$namespace\" is not the name of a namespace: expected lowercase letters, digits and -"
     kubectl get namespace "$namespace" >/dev/null || die "nothing was changed: create the namespace $namespace first, or remove it from NAMESPACES"
     mkdir "$overlay/$namespace" 2>/dev/null || die "NAMESPACES names $namespace twice"
-    printf 'namespace: %s\nbases:\n  - %s\n' "$namespace" "../$config/namespaced/watched" >"$overlay/$namespace/kustomization.yaml"
-    bases+=("$namespace")
+    printf 'namespace: %s\nresources:\n  - %s\n' "$namespace" "../$config/namespaced/watched" >"$overlay/$namespace/kustomization.yaml"
+    resources+=("$namespace")
   done
   [[ -n ${namespace:-} ]] || die "NAMESPACES is \"$1\": expected a comma-separated list of namespaces"
 }
@@ -60,16 +60,15 @@ namespaces=${namespaces// /,}
 openshift=
 [[ $'\n'$(kubectl api-versions) != *$'\nsecurity.openshift.io/'* ]] || openshift=yes
 {
-  printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nbases:\n'
-  printf '  - %s\n' "${bases[@]}"
+  printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n'
+  printf '  - %s\n' "${resources[@]}"
   if [[ -n $openshift ]]; then
     cp "$repository/config/openshift/assigned-ids.yaml" "$overlay"
-    printf 'patchesJson6902:\n  - path: assigned-ids.yaml\n    target: {group: apps, version: v1, kind: Deployment, name: token-operator, namespace: %s}\n' "$system"
+    printf 'patches:\n  - path: assigned-ids.yaml\n    target: {group: apps, version: v1, kind: Deployment, name: token-operator, namespace: %s}\n' "$system"
   fi
   printf 'images:\n  - name: token-operator\n    newName: %s\n    %s\n' "$name" "$reference"
 } >"$overlay/kustomization.yaml"
-# Shows the messages of kustomize only if it fails: it warns about the deprecated field that kubectl 1.20 needs.
-kubectl kustomize "$overlay" >"$overlay/all.yaml" 2>"$overlay/messages.txt" || { cat "$overlay/messages.txt" >&2; exit 1; }
+kubectl kustomize "$overlay" >"$overlay/all.yaml" || die "nothing was changed: see above; kubectl 1.21 or later is needed"
 kubectl apply --filename "$repository/config/manager/namespace.yaml"
 "$repository/hack/new-key.sh" --if-none
 

@@ -182,3 +182,11 @@ require_kubectl() {
 compile() {
   DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet "$@"
 }
+
+# is_recent_kubectl PROGRAM: true if PROGRAM exists and is not a kubectl before 1.21, whose kustomize accepts no folders in resources.
+is_recent_kubectl() {
+  local minor
+  [[ -x $1 ]] || return 1
+  minor=$("$1" version --client --output=json 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p')
+  [[ -z $minor ]] || ((minor >= 21))
+}

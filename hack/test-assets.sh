@@ -10,6 +10,7 @@ set -euo pipefail
 # shellcheck source=hack/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ready="$cache/kubernetes"
 work="$cache/kubernetes.work"
 
@@ -18,7 +19,7 @@ has_servers() {
 }
 
 has_all() {
-  has_servers "$1" && [[ -x $1/kubectl ]]
+  has_servers "$1" && is_recent_kubectl "$1/kubectl"
 }
 
 # publish FOLDER SOURCE: moves a complete folder into the cache in one atomic step.
@@ -28,20 +29,11 @@ publish() {
   mv -T "$1" "$ready"
 }
 
-# add_kubectl FOLDER: links the kubectl on PATH, or copies the one in Debian's package kubernetes-client.
+# add_kubectl FOLDER: links a recent kubectl. That of Debian 12 is not recent enough for the manifests.
 add_kubectl() {
   local found
-  rm -f "$1/kubectl"
-  if found=$(command -v kubectl); then
-    ln -s "$found" "$1/kubectl"
-    return
-  fi
-  say "kubectl is not on PATH: downloading Debian's package kubernetes-client"
-  prepare_apt
-  fetch_debs kubernetes-client
-  rm -rf "$work/kubectl"
-  unpack_deb kubernetes-client "$work/kubectl"
-  cp "$work/kubectl/usr/bin/kubectl" "$1/kubectl"
+  found=$("$here/kubectl.sh")
+  ln -sfn "$found" "$1/kubectl"
 }
 
 # --- the official archive ---------------------------------------------------------------------------------------
@@ -217,7 +209,7 @@ if ! has_all "$ready"; then
   if has_all "$ready"; then
     : # another run has filled the cache
   elif has_servers "$ready"; then
-    add_kubectl "$ready" # the linked kubectl no longer exists
+    add_kubectl "$ready" # the linked kubectl no longer exists, or is too old
   else
     say "$ready does not contain etcd and kube-apiserver yet"
     from_archive || from_debian

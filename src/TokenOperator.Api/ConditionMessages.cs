@@ -30,6 +30,23 @@ public static class ConditionMessages
         $"Namespace {request.Owner.Namespace} may not use the account {request.ShownAccount}. An administrator can allow it: "
         + $"token-operator accounts allow {Word(request.Key.Provider)} {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
 
+    /// <summary>The account belongs to a namespace that had this name before.</summary>
+    public static string NamespaceCreatedAgain(TokenRequest request) =>
+        $"The namespace {request.Owner.Namespace} was deleted and created again, and the account {request.Key} belongs to the earlier one. "
+        + $"Put a token file with the account's current refresh token in {(request.Seed is { } seed ? $"{seed}" : "a Secret, and name it in spec.seedSecretRef")}, or ask an administrator to allow it: "
+        + $"token-operator accounts allow {Word(request.Key.Provider)} {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
+
+    /// <summary>The rule of RBAC that lets the operator read a namespace.</summary>
+    public const string NamespaceRule = "{apiGroups: [\"\"], resources: [namespaces], verbs: [get]}";
+
+    /// <summary>The operator may not read the namespace.</summary>
+    public static string NamespaceForbidden(string ns) =>
+        $"The operator may not read the namespace {ns}, so it cannot tell whether the account belongs to this namespace or to an earlier one of this name. "
+        + $"Add this rule to the operator's ClusterRole, or to its Role in {ns}: {NamespaceRule}";
+
+    /// <summary>The namespace is gone, and its objects are about to be.</summary>
+    public static string NamespaceGone(string ns) => $"The namespace {ns} does not exist any more.";
+
     /// <summary>The namespace has as many accounts as it may have.</summary>
     public static string QuotaExceeded(string ns, long count, int max) =>
         $"Namespace {ns} has {count} accounts, and the operator's setting MaxAccountsPerNamespace allows {max}, so the seed is not imported. An administrator can raise the setting. "

@@ -29,6 +29,7 @@ public static class Reasons
     public const string SecretConflict = nameof(SecretConflict);
     public const string SecretWriteFailed = nameof(SecretWriteFailed);
     public const string AccountNotAllowed = nameof(AccountNotAllowed);
+    public const string NamespaceNotVerified = nameof(NamespaceNotVerified);
     public const string QuotaExceeded = nameof(QuotaExceeded);
     public const string UnknownProvider = nameof(UnknownProvider);
     public const string InvalidSpec = nameof(InvalidSpec);
@@ -249,11 +250,14 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             IsAboutRefresh = false,
         },
         new(Reasons.AccountNotAllowed, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.AllowAccount,
-            "The account belongs to other namespaces, or this namespace was denied access to it. There is no Secret.",
-            "Ask an administrator to run `token-operator accounts allow`.")
+            "The account belongs to other namespaces, or to an earlier namespace of this name, or this namespace was denied access to it. There is no Secret.",
+            "Ask an administrator to run `token-operator accounts allow`. If this namespace was created again, a seed with the account's refresh token helps, too.")
         {
             KeepsReady = false,
         },
+        new(Reasons.NamespaceNotVerified, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.Fix,
+            "The operator may not read the namespace, so it cannot tell whether the account belongs to this namespace or to an earlier one of this name. The Secret stays, and its token is not refreshed.",
+            "Add the rule that the message names to the operator's role: apply `config/rbac`, or the Role of the namespace."),
         new(Reasons.QuotaExceeded, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.FixThenRefresh,
             "The namespace has as many accounts as the setting `MaxAccountsPerNamespace` allows, so no other seed is imported. Accounts whose OAuthTokens were deleted with `deletionPolicy: Retain` count.",
             "Raise the setting, or remove accounts that nobody needs: create their OAuthTokens again with `deletionPolicy: Delete`, and delete them."),

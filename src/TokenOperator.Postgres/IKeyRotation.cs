@@ -28,8 +28,8 @@ public interface IKeyRotation
 public enum RowSelection
 {
     /// <summary>
-    /// Rows in plain text, and rows whose encryption contains no generation or another one. The person who selects them trusts what the table
-    /// contains now.
+    /// Rows in plain text, rows whose encryption contains no generation or another one, and rows whose access has no seal or does not suit it. The
+    /// person who selects them trusts what the table contains now.
     /// </summary>
     PlainText,
 

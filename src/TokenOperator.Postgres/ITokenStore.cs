@@ -7,7 +7,8 @@ namespace TokenOperator.Postgres;
 
 /// <summary>
 /// The rows of the table <c>oauth_tokens</c>. Every method is one statement, so one round trip. A method that replaces a document
-/// which it has not read yet needs a second one, to keep what an application stores in the document. A method throws
+/// which it has not read yet needs a second one, to keep what an application stores in the document. So does a method that changes who
+/// may use an account: it replaces only what it has read, and starts again when someone else was faster. A method throws
 /// <see cref="StoreUnavailableException"/> when the database cannot be used now (unreachable, read-only, full, too slow), with a
 /// message that contains host and database and never a password. A method that returns one row throws
 /// <see cref="UnreadableRowException"/> when the row exists and cannot be read.
@@ -57,21 +58,30 @@ public interface ITokenStore
     /// <summary>
     /// Imports a seed. Without <paramref name="replacesGeneration"/>, it inserts the row; null when the row exists. With it, it
     /// replaces the tokens of the row at exactly that generation and clears its failures; null when the row has another generation.
-    /// What an application stores next to the tokens stays. <paramref name="ns"/> is added to a row that no namespace may use yet.
+    /// What an application stores next to the tokens stays. <paramref name="user"/> is added to a row that no namespace may use yet.
     /// </summary>
-    Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken);
+    Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, AccountUser? user, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Allows <paramref name="ns"/> to use the account and ends its denial; null when there is no such row. Idempotent. For an
-    /// administrator.
+    /// Allows <paramref name="ns"/> to use the account and ends its denial; null when there is no such row. Forgets the UID of the namespace, so
+    /// that the next use records it. Idempotent. For an administrator.
     /// </summary>
     Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Allows <paramref name="ns"/>, which has proved that it holds the same refresh token, to use an account that no namespace may
-    /// use yet. Null when there is no such row, another namespace may use it, or <paramref name="ns"/> is denied.
+    /// Allows <paramref name="user"/>, which has proved that it holds the same refresh token, to use an account that no namespace may use yet,
+    /// or that belonged to an earlier namespace of its name. Null when there is no such row, another namespace may use it, or this one is denied.
     /// </summary>
-    Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken cancellationToken);
+    Task<AccountRecord?> AllowByProofAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken);
+
+    /// <summary>Records the UID of a namespace that may use the account; null when it may not, or one is recorded.</summary>
+    Task<AccountRecord?> RecordUidAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes who may use the account as <paramref name="known"/> says, because the row says what it said before a change that this process
+    /// has seen. Null when the row says it by now, or a later state.
+    /// </summary>
+    Task<AccountRecord?> RestoreAccessAsync(AccountRecord known, CancellationToken cancellationToken);
 
     /// <summary>
     /// Denies the account to <paramref name="ns"/>, also when the namespace was not allowed to use it; null when there is no such row.

@@ -67,6 +67,13 @@ internal static class SqlValue
     /// <summary>A text.</summary>
     public static NpgsqlParameter Of(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 
+    /// <summary>A JSON document, as <see cref="Json"/>, or null.</summary>
+    public static NpgsqlParameter JsonOrNull(string? text) => text is null ? new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlDbType.Unknown } : Json(text);
+
+    /// <summary>A text[]; null when there are none.</summary>
+    public static NpgsqlParameter Of(IReadOnlyList<string> values) =>
+        new() { Value = values.Count == 0 ? DBNull.Value : values.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
+
     /// <summary>An int.</summary>
     public static NpgsqlParameter Of(int value) => new NpgsqlParameter<int> { TypedValue = value };
 

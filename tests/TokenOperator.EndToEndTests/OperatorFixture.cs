@@ -190,6 +190,23 @@ public sealed class OperatorFixture : IAsyncDisposable
             .Select(e => (string)e!["reason"]!)];
     }
 
+    /// <summary>
+    /// Deletes the namespace with everything in it, and creates it again with the Secret <c>client</c>, as for another tenant. It does what the
+    /// controllers of a whole cluster do.
+    /// </summary>
+    public async Task RecreateNamespaceAsync()
+    {
+        var path = $"/api/v1/namespaces/{Namespace}";
+        await Kubectl.RunAsync($"delete oauthtokens,secrets --all -n {Namespace}");
+        await Kubectl.RunAsync($"delete namespace {Namespace} --wait=false");
+        var terminating = (await _cluster.Plane.GetAsync(path))!;
+        terminating["spec"]!["finalizers"] = new JsonArray();
+        await Kubectl.RunAsync(["replace", "--raw", $"{path}/finalize", "-f", "-"], terminating.ToJsonString());
+        await Eventually.SeesAsync(() => _cluster.Plane.GetAsync(path), found => found is null);
+        await _cluster.Plane.CreateNamespaceAsync(Namespace);
+        await _cluster.Plane.ApplyAsync(Manifests.ClientSecret(Namespace, "client", "client-1", "client-secret-1"));
+    }
+
     /// <summary>Deletes an OAuthToken and waits until it is gone.</summary>
     public Task DeleteAsync(string name) => _cluster.Plane.DeleteAsync(AddressOf(name));
 

@@ -77,8 +77,9 @@ public sealed class SeedingTests(ClusterFixture cluster)
         await using var fixture = await OperatorFixture.StartAsync(cluster);
         var grant = await fixture.AddAccountAsync("owned");
         await fixture.ReadyAsync("owned");
-        await fixture.Postgres.ExecuteAsync("update oauth_tokens set namespaces = '{elsewhere}'", fixture.Database.Name);
         await fixture.Operator.StopAsync();
+        (await fixture.RunVerbAsync("accounts", "release", "google", "owned")).ExitCode.Should().Be(0);
+        (await fixture.RunVerbAsync("accounts", "allow", "google", "owned", "--namespace", "elsewhere")).ExitCode.Should().Be(0);
         await fixture.StartOperatorAsync();
 
         await fixture.WriteSeedAsync("intruder", "its own");

@@ -31,6 +31,13 @@ public interface IResourceCache<TItem>
     IEnumerable<TItem> ByIndex(string index, string value);
 
     /// <summary>
+    /// Identifies the time for which the cache has held items of a namespace without a break: another number after the last of them
+    /// disappeared, and after a list, which does not say what happened before it. 0 when there are none. What you learn of a namespace holds
+    /// for its items as long as this number does.
+    /// </summary>
+    long PresenceOf(string ns);
+
+    /// <summary>
     /// Lets you read your own writes: stores the server's response to a write, unless the cache has a newer version already. The same
     /// version from the watch is no further change.
     /// </summary>

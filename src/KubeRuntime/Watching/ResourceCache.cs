@@ -21,10 +21,12 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
     private readonly Dictionary<NamespacedName, CachedItem> _entries = [];
     private readonly Dictionary<string, Index> _indexes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ulong> _passed = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Presence> _present = new(StringComparer.Ordinal);
     private readonly List<Action<CacheChange<TItem>>> _subscribers = [];
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Func<TItem, (NamespacedName Key, string? Version)> _identify = IdentityOf();
     private readonly HashSet<string> _scopes;
+    private long _presences;
     private readonly Func<TItem, TItem> _shrink;
 
     /// <param name="scopes">The watched namespaces; one empty string for all namespaces.</param>
@@ -64,6 +66,12 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
 
         lock (_sync)
             return found.Keys.TryGetValue(value, out var keys) ? [.. keys.Select(key => _entries[key].Item)] : [];
+    }
+
+    public long PresenceOf(string ns)
+    {
+        lock (_sync)
+            return _present.TryGetValue(ns, out var present) ? present.Id : 0;
     }
 
     public void Observe(TItem item, NamespacedName? by = null)
@@ -130,6 +138,8 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
                 changes.Add(new(key, entry.Item, null));
             }
 
+            foreach (var ns in _present.Keys.Where(ns => scope.Length == 0 || ns == scope).ToList())
+                _present[ns] = _present[ns] with { Id = ++_presences };
             Pass(scope, listed);
         }
 
@@ -217,6 +227,8 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         item = _shrink(item);
         if (existed)
             Unindex(key, old!.Item!);
+        else
+            _present[key.Namespace] = _present.TryGetValue(key.Namespace, out var present) ? present with { Count = present.Count + 1 } : new Presence(++_presences, 1);
         _entries[key] = new(item, version);
         foreach (var index in _indexes.Values)
         {
@@ -233,7 +245,14 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
 
     private void Remove(NamespacedName key, TItem item)
     {
-        _entries.Remove(key);
+        if (_entries.Remove(key) && _present.TryGetValue(key.Namespace, out var present))
+        {
+            if (present.Count > 1)
+                _present[key.Namespace] = present with { Count = present.Count - 1 };
+            else
+                _present.Remove(key.Namespace);
+        }
+
         Unindex(key, item);
     }
 
@@ -268,6 +287,10 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         foreach (var subscriber in _subscribers)
             subscriber(change);
     }
+
+    /// <param name="Id">See <see cref="PresenceOf"/>.</param>
+    /// <param name="Count">The number of items.</param>
+    private readonly record struct Presence(long Id, int Count);
 
     private sealed record CachedItem(TItem Item, ulong Version)
     {

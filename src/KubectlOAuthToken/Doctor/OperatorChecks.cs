@@ -24,16 +24,27 @@ internal static class OperatorChecks
         new("patch", "", "secrets"),
     ];
 
+    /// <summary>The right to read the UID of a namespace, which roles of earlier versions do not have.</summary>
+    internal static readonly AccessRight ReadNamespace = new("get", "", "namespaces");
+
     public static async Task<IReadOnlyList<CheckResult>> RightsAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         var account = new NamespacedName(context.Install.Namespace, context.Install.ServiceAccount);
         var ns = context.Cluster.Namespace;
         if (!context.Install.Serves(ns))
             return [NotServed(context.Install, ns)];
-        var missing = await AccessReview.MissingAsync(context.Cluster, account, ns, Needed, cancellationToken);
-        return missing.Count == 0
-            ? [CheckResult.Ok($"The ServiceAccount {account} has the rights that the operator needs in {ns}.")]
-            : [CheckResult.Fail($"The ServiceAccount {account} cannot {string.Join(", ", missing)} in {ns}. Run: kubectl apply -k config/rbac (for an operator of some namespaces only, see docs/install.md).")];
+        var missing = await AccessReview.MissingAsync(context.Cluster, account, ns, [.. Needed, ReadNamespace], cancellationToken);
+        return Rights(account, ns, missing);
+    }
+
+    /// <summary>Without the right to read its namespace, the operator works, and refuses accounts for which a namespace is recorded.</summary>
+    internal static IReadOnlyList<CheckResult> Rights(NamespacedName account, string ns, IReadOnlyList<AccessRight> missing)
+    {
+        const string Remedy = "Run: kubectl apply -k config/rbac (for an operator of some namespaces only, see docs/install.md).";
+        var others = missing.Where(right => right != ReadNamespace).ToList();
+        return others.Count > 0 ? [CheckResult.Fail($"The ServiceAccount {account} cannot {string.Join(", ", missing)} in {ns}. {Remedy}")]
+            : missing.Count > 0 ? [CheckResult.Warning($"The ServiceAccount {account} cannot {ReadNamespace} in {ns}, so the operator cannot tell whether {ns} was deleted and created again. It does not use accounts for which a namespace is recorded. {Remedy}")]
+            : [CheckResult.Ok($"The ServiceAccount {account} has the rights that the operator needs in {ns}.")];
     }
 
     /// <summary>The operator needs no rights in a namespace that it does not serve.</summary>

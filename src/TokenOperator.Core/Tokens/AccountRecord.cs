@@ -21,6 +21,12 @@ public sealed record AccountRecord
     /// <summary>Namespaces that an administrator denied access to the account, whatever seed they have.</summary>
     public IReadOnlyList<string> DeniedNamespaces { get; init; } = [];
 
+    /// <summary>The UIDs of namespaces that may use the account, each as <c>namespace/uid</c>. That of a namespace without one is recorded at its next use.</summary>
+    public IReadOnlyList<string> NamespaceUids { get; init; } = [];
+
+    /// <summary>Increases with every change of who may use the account. Null if who may use it is not authenticated, as in a row that is not encrypted.</summary>
+    public long? AccessVersion { get; init; }
+
     /// <summary>When the provider last handed out a token; null before the operator's first refresh.</summary>
     public DateTimeOffset? LastRefreshAt { get; init; }
 
@@ -42,11 +48,24 @@ public sealed record AccountRecord
     /// </summary>
     public bool IsEarlierThan(AccountRecord other) => !IsAdopted && Incarnation is not null && Incarnation == other.Incarnation && Generation < other.Generation;
 
-    /// <summary>True when namespace <paramref name="ns"/> may use the account.</summary>
-    public bool IsOpenTo(string ns) => Namespaces?.Contains(ns) == true && !DeniedNamespaces.Contains(ns);
+    /// <summary>True when this row says who may use the account as it was before a change that the row <paramref name="other"/> contains.</summary>
+    public bool HasEarlierAccessThan(AccountRecord other) =>
+        !IsAdopted && Incarnation is not null && Incarnation == other.Incarnation && other.AccessVersion is { } version && (AccessVersion ?? 0) < version;
 
-    /// <summary>True when namespace <paramref name="ns"/> may not use the account and only an administrator can allow it.</summary>
-    public bool IsClosedTo(string ns) => !IsOpenTo(ns) && (Namespaces is not null || DeniedNamespaces.Contains(ns));
+    /// <summary>True when a namespace with the name <paramref name="ns"/> may use the account, if it is the one that was allowed.</summary>
+    public bool Lists(string ns) => Namespaces?.Contains(ns) == true && !DeniedNamespaces.Contains(ns);
+
+    /// <summary>
+    /// True when <paramref name="user"/> may use the account. A namespace whose UID is recorded may use it only if its UID is known and is
+    /// the same.
+    /// </summary>
+    public bool IsOpenTo(AccountUser user) => Lists(user.Namespace) && (UidOf(user.Namespace) is not { } recorded || recorded == user.Uid);
+
+    /// <summary>True when <paramref name="user"/> may not use the account and only an administrator, or proof, can change that.</summary>
+    public bool IsClosedTo(AccountUser user) => !IsOpenTo(user) && (Namespaces is not null || DeniedNamespaces.Contains(user.Namespace));
+
+    /// <summary>The recorded UID of the namespace <paramref name="ns"/>, or null.</summary>
+    public string? UidOf(string ns) => AccountAccess.UidOf(NamespaceUids, ns);
 }
 
 /// <summary>A claim that is recorded in the row.</summary>

@@ -7,8 +7,8 @@ namespace TokenOperator.Postgres.Encryption;
 
 /// <summary>
 /// An encrypted document in the column <c>token_data</c>: a JSON object whose members have the names of RFC 7516 (JSON Web
-/// Encryption): <c>enc</c>, <c>kid</c>, <c>iv</c>, <c>ciphertext</c>, <c>tag</c>. The last three are in base64. Two more members bind
-/// the document to a state of its row: <c>generation</c> and <c>seal</c>. Earlier versions ignore them and write documents without.
+/// Encryption): <c>enc</c>, <c>kid</c>, <c>iv</c>, <c>ciphertext</c>, <c>tag</c>. The last three are in base64. Three more members bind
+/// the document to a state of its row: <c>generation</c>, <c>access</c> and <c>seal</c>. Earlier versions ignore them and write documents without.
 /// </summary>
 /// <param name="KeyId">The name of the key.</param>
 /// <param name="Iv">The initialization vector of 12 bytes, a new one for each encryption.</param>
@@ -72,6 +72,8 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
             if (Seal is { } seal)
             {
                 writer.WriteNumber("generation", seal.Generation);
+                if (seal.Access is { } access)
+                    writer.WriteNumber("access", access);
                 writer.WriteBase64String("seal", seal.Code);
             }
 
@@ -90,7 +92,15 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
             return true;
         if (!hasGeneration || generation.ValueKind != JsonValueKind.Number || !generation.TryGetInt64(out var number) || Bytes(root, "seal") is not { Length: SealSize } code)
             return false;
-        seal = new RowSeal(number, code);
+        long? access = null;
+        if (root.TryGetProperty("access", out var version))
+        {
+            if (version.ValueKind != JsonValueKind.Number || !version.TryGetInt64(out var value))
+                return false;
+            access = value;
+        }
+
+        seal = new RowSeal(number, access, code);
         return true;
     }
 
@@ -100,5 +110,6 @@ internal sealed record Envelope(string KeyId, byte[] Iv, byte[] Ciphertext, byte
 
 /// <summary>Binds a document to the generation of its row, so that an old document of the same account is noticed when someone takes it back.</summary>
 /// <param name="Generation">The generation of the row that the document was written for.</param>
-/// <param name="Code">The authentication code of account, generation and ciphertext.</param>
-internal sealed record RowSeal(long Generation, byte[] Code);
+/// <param name="Access">The version of the row's access when the document was written, so that an earlier one is noticed; null if it was not sealed.</param>
+/// <param name="Code">The authentication code of account, generation, access and ciphertext.</param>
+internal sealed record RowSeal(long Generation, long? Access, byte[] Code);

@@ -1,5 +1,4 @@
 // Encryption at rest: keys and documents. The only folder that may touch a key. It knows accounts and nothing of SQL.
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -32,7 +31,11 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
     public IReadOnlyList<string> KeyIds => keyring?.Ids ?? [];
 
     /// <summary>The text to store for <paramref name="document"/> in a row of this <paramref name="generation"/>; a different text each time.</summary>
-    public string Seal(AccountKey key, string document, long generation = 0)
+    /// <param name="key">The account.</param>
+    /// <param name="document">The document.</param>
+    /// <param name="generation">The generation of the row.</param>
+    /// <param name="access">The version of the row's access; null if it is not sealed.</param>
+    public string Seal(AccountKey key, string document, long generation = 0, long? access = null)
     {
         if (writesPlainText)
             return document;
@@ -42,7 +45,7 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
         using var cipher = dataKey.CreateCipher();
         cipher.Encrypt(envelope.Iv, plain, envelope.Ciphertext, envelope.Tag, AssociatedData(key, envelope.KeyId));
         CryptographicOperations.ZeroMemory(plain);
-        return (envelope with { Seal = new RowSeal(generation, dataKey.Authenticate(SealedData(key, envelope, generation))) }).Write();
+        return (envelope with { Seal = new RowSeal(generation, access, dataKey.Authenticate(SealedData(key, envelope, generation, access))) }).Write();
     }
 
     /// <summary>The document of a stored text, if it belongs to the row in this state.</summary>
@@ -51,9 +54,9 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
     /// <param name="generation">The generation of the row.</param>
     /// <param name="isNewDatabase">True when no application has written rows in this database: see <see cref="PlainRows.ByDatabase"/>.</param>
     /// <exception cref="UnreadableRowException">The text cannot be decrypted, or is not that of this row. The message contains the reason.</exception>
-    public string OpenRow(AccountKey key, string stored, long generation, bool isNewDatabase)
+    public RowDocument OpenRow(AccountKey key, string stored, long generation, bool isNewDatabase)
     {
-        var isStrict = !writesPlainText && (plainRows == PlainRows.Refused || (plainRows == PlainRows.ByDatabase && isNewDatabase));
+        var isStrict = IsStrict(isNewDatabase);
         if (!Envelope.IsEncrypted(stored, out var envelope) && isStrict)
         {
             throw new UnreadableRowException(
@@ -77,7 +80,70 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
                 "Find out who writes to the table. Restore the row from a backup, or delete it and import a token file. If you trust the row, run token-operator keys encrypt.");
         }
 
-        return document;
+        return new RowDocument(document, IsPlainText: ReferenceEquals(document, stored), envelope?.Seal?.Access);
+    }
+
+    /// <summary>The seal of who may use an account; null where tokens are written in plain text.</summary>
+    /// <param name="key">The account.</param>
+    /// <param name="access">Who may use it.</param>
+    /// <param name="version">The version of the access.</param>
+    public string? SealAccess(AccountKey key, AccountAccess access, long version) => writesPlainText ? null : AccessSeal.Write(keyring!.Current, key, access, version);
+
+    /// <summary>Checks who may use an account against the seal of the row.</summary>
+    /// <param name="key">The account.</param>
+    /// <param name="access">Who may use it, as the row says.</param>
+    /// <param name="seal">The seal in the row, or null.</param>
+    /// <param name="document">The document of the row, or null if it cannot be decrypted.</param>
+    /// <param name="generation">The generation of the row.</param>
+    /// <param name="isNewDatabase">As for <see cref="OpenRow"/>.</param>
+    /// <returns>The version of the access; null if it is not sealed.</returns>
+    /// <exception cref="UnreadableRowException">Someone without the keys changed who may use the account.</exception>
+    public long? CheckAccess(AccountKey key, AccountAccess access, string? seal, RowDocument? document, long generation, bool isNewDatabase)
+    {
+        if (writesPlainText)
+            return null;
+        var bound = document?.AccessVersion;
+        if (seal is null)
+        {
+            // A table that was migrated down and up again has lost its seals together with its lists and generations.
+            if (!IsStrict(isNewDatabase) && (bound is null || (generation == 0 && access.IsEmpty)))
+                return null;
+            throw new UnreadableRowException(
+                key, bound is null ? "the row has no seal of who may use the account." : "the seal of who may use the account was removed.", AccessSeal.Advice);
+        }
+
+        if (AccessSeal.Parse(seal) is not { } parsed)
+            throw new UnreadableRowException(key, "access_seal is not a seal that an operator writes.", AccessSeal.Advice);
+        if (!parsed.IsOf(Find(key, parsed.KeyId, "access_seal was made"), key, access))
+        {
+            throw new UnreadableRowException(
+                key, "namespaces, denied_namespaces or namespace_uids contains something else than an operator with the keys wrote. Someone edited the row.", AccessSeal.Advice);
+        }
+
+        if (parsed.Version < bound)
+            throw new UnreadableRowException(key, "who may use the account is an earlier state than the tokens were written under. Someone put it back.", AccessSeal.Advice);
+        return parsed.Version;
+    }
+
+    /// <summary>The version for the next change of the access. The clock makes it higher than that of any earlier row with the same key.</summary>
+    public static long NextAccessVersion(long? current, DateTimeOffset now) => Math.Max((current ?? 0) + 1, now.ToUnixTimeMilliseconds());
+
+    /// <summary>
+    /// The stored text with the same document, bound to another version of the access. Null if the text stays as it is: it is plain text, or
+    /// cannot be decrypted.
+    /// </summary>
+    public string? Rebind(AccountKey key, string stored, long generation, bool isNewDatabase, long access)
+    {
+        if (writesPlainText)
+            return null;
+        try
+        {
+            return OpenRow(key, stored, generation, isNewDatabase) is { IsPlainText: false } document ? Seal(key, document.Text, generation, access) : null;
+        }
+        catch (UnreadableRowException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The document of a stored text.</summary>
@@ -93,13 +159,13 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
                 "Run the version that wrote it, or restore the row from a backup.");
         }
 
-        var dataKey = Find(key, envelope.KeyId);
+        var dataKey = Find(key, envelope.KeyId, "token_data is encrypted");
         var plain = new byte[envelope.Ciphertext.Length];
         try
         {
             using var cipher = dataKey.CreateCipher();
             cipher.Decrypt(envelope.Iv, envelope.Ciphertext, envelope.Tag, plain, AssociatedData(key, envelope.KeyId));
-            if (envelope.Seal is { } seal && !CryptographicOperations.FixedTimeEquals(seal.Code, dataKey.Authenticate(SealedData(key, envelope, seal.Generation))))
+            if (envelope.Seal is { } seal && !CryptographicOperations.FixedTimeEquals(seal.Code, dataKey.Authenticate(SealedData(key, envelope, seal.Generation, seal.Access))))
                 throw new CryptographicException("The seal is not that of this document.");
             return Encoding.UTF8.GetString(plain);
         }
@@ -115,39 +181,38 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
         }
     }
 
-    private DataKey Find(AccountKey key, string keyId)
+    private bool IsStrict(bool isNewDatabase) => !writesPlainText && (plainRows == PlainRows.Refused || (plainRows == PlainRows.ByDatabase && isNewDatabase));
+
+    private DataKey Find(AccountKey key, string keyId, string what)
     {
         if (keyring is null)
         {
             throw new UnreadableRowException(
-                key, $"token_data is encrypted under the key \"{keyId}\", and there is no keyring.", "Set Encryption__KeyringPath to the folder with that key.");
+                key, $"{what} under the key \"{keyId}\", and there is no keyring.", "Set Encryption__KeyringPath to the folder with that key.");
         }
 
         return keyring.Find(keyId) ?? throw new UnreadableRowException(
-            key, $"token_data is encrypted under the key \"{keyId}\", and the keyring {keyring.Folder} has {DisplayText.List(keyring.Ids)}.", "Put that key back; the operator detects it automatically.");
+            key, $"{what} under the key \"{keyId}\", and the keyring {keyring.Folder} has {DisplayText.List(keyring.Ids)}.", "Put that key back; the operator detects it automatically.");
     }
 
-    private static byte[] AssociatedData(AccountKey key, string keyId) => Join(Place, key.Provider, key.Account, Envelope.Algorithm, keyId);
+    private static byte[] AssociatedData(AccountKey key, string keyId) => SealedText.Join(Place, key.Provider, key.Account, Envelope.Algorithm, keyId);
 
-    /// <summary>The tag stands for the ciphertext.</summary>
-    private static byte[] SealedData(AccountKey key, Envelope envelope, long generation) => Join(
-        Place, key.Provider, key.Account, envelope.KeyId, generation.ToString(CultureInfo.InvariantCulture), Convert.ToBase64String(envelope.Iv), Convert.ToBase64String(envelope.Tag));
-
-    /// <summary>Each part follows its length, so that different parts never result in the same bytes.</summary>
-    private static byte[] Join(params string[] parts)
+    /// <summary>The tag stands for the ciphertext. Without a version of the access, the data are those of versions that did not seal it.</summary>
+    private static byte[] SealedData(AccountKey key, Envelope envelope, long generation, long? access)
     {
-        var data = new byte[parts.Sum(part => sizeof(int) + Encoding.UTF8.GetByteCount(part))];
-        var rest = data.AsSpan();
-        foreach (var part in parts)
-        {
-            var length = Encoding.UTF8.GetBytes(part, rest[sizeof(int)..]);
-            BinaryPrimitives.WriteInt32BigEndian(rest, length);
-            rest = rest[(sizeof(int) + length)..];
-        }
-
-        return data;
+        string[] parts =
+        [
+            Place, key.Provider, key.Account, envelope.KeyId, generation.ToString(CultureInfo.InvariantCulture), Convert.ToBase64String(envelope.Iv), Convert.ToBase64String(envelope.Tag),
+        ];
+        return SealedText.Join(access is { } version ? [.. parts, version.ToString(CultureInfo.InvariantCulture)] : parts);
     }
 
     [LoggerMessage(6102, LogLevel.Warning, "Encryption=None: refresh tokens are stored in plain text. To encrypt them, set Encryption__KeyringPath instead")]
     internal static partial void LogPlainText(ILogger logger);
 }
+
+/// <summary>The document of a row.</summary>
+/// <param name="Text">The document.</param>
+/// <param name="IsPlainText">True when it is stored in plain text.</param>
+/// <param name="AccessVersion">The version of the access under which it was written; null if that was not sealed.</param>
+internal sealed record RowDocument(string Text, bool IsPlainText, long? AccessVersion);

@@ -30,6 +30,7 @@ public static class PostgresStorage
         services.AddSingleton(provider => EncryptionSettings.Read(reader.Configuration)
             .CreateCipher(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenCipher>>()));
         services.AddSingleton<IKeyring>(provider => provider.GetRequiredService<TokenCipher>());
+        services.AddSingleton<AccessWriter>();
         services.AddSingleton<ITokenStore, PostgresTokenStore>();
         services.AddSingleton<IPendingAuthorizations, PostgresPendingAuthorizations>();
         services.AddSingleton<IKeyRotation, PostgresKeyRotation>();

@@ -23,6 +23,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     private const int MaxDetailLength = 300;
     private const int MaxNameLength = 256;
     private const int MaxNamespaces = 1000;
+    private const int MaxSealLength = 300;
 
     /// <summary>Times that are later than any that a provider or the operator means. Calculations with them cannot overflow.</summary>
     private static readonly DateTimeOffset MaxMoment = new(2199, 12, 31, 0, 0, 0, TimeSpan.Zero);
@@ -52,6 +53,8 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     private static readonly int ClaimedBy = Column("left(claimed_by, 300)");
     private static readonly int IsClaimOver = Column($"claim_expires_at <= now() or {AccountSql.ClaimIsTooLong}");
     private static readonly int CreatedAt = Column("created_at::text");
+    private static readonly int NamespaceUids = Column("namespace_uids");
+    private static readonly int AccessSeal = Column($"left(access_seal, {MaxSealLength})");
     private static readonly int IsNewDatabase = Column(AccountSql.IsNewDatabase);
 
     /// <summary>The select list of the statements whose rows <see cref="Read"/> reads.</summary>
@@ -75,6 +78,8 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         var namespaces = Names(reader, Namespaces);
         if (namespaces.Length > MaxNamespaces || !namespaces.All(NamespaceName.IsValid))
             throw new UnreadableRowException(key, "namespaces contains a text that is not the name of a namespace.");
+        if (Names(reader, NamespaceUids).Length > MaxNamespaces || Names(reader, DeniedNamespaces).Length > MaxNamespaces)
+            throw new UnreadableRowException(key, $"namespace_uids or denied_namespaces has more than {MaxNamespaces} entries, which no operator writes.");
         var plain = new AccountRecord
         {
             Key = key,
@@ -84,6 +89,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
             Namespaces = namespaces.Length > 0 ? namespaces : null,
             SeedFingerprints = Text(reader, SeedFingerprint)?.Split(' ') ?? [],
             DeniedNamespaces = Names(reader, DeniedNamespaces),
+            NamespaceUids = Names(reader, NamespaceUids),
             OpenClaim = reader.IsDBNull(IsClaimOver)
                 ? null
                 : new OpenClaim(Text(reader, ClaimScope) ?? "", DisplayText.Of(Text(reader, ClaimedBy) ?? "", MaxNameLength), reader.GetBoolean(IsClaimOver)),
@@ -102,18 +108,20 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     {
         var key = plain.Key;
         var stored = Text(reader, TokenData) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
-        var document = cipher.OpenRow(key, stored, plain.Generation, reader.GetBoolean(IsNewDatabase));
+        var isNewDatabase = reader.GetBoolean(IsNewDatabase);
+        var document = cipher.OpenRow(key, stored, plain.Generation, isNewDatabase);
+        var version = cipher.CheckAccess(key, AccountAccess.Of(plain), Text(reader, AccessSeal), document, plain.Generation, isNewDatabase);
         return new AccountRow(
             plain with
             {
-                Token = ReadToken(key, document, plain.IsAdopted ? Moment(key, reader, ExpiresAt) : null),
+                AccessVersion = version,
+                Token = ReadToken(key, document.Text, plain.IsAdopted ? Moment(key, reader, ExpiresAt) : null),
                 LastRefreshAt = Moment(key, reader, LastRefreshAt),
                 Failure = ReadFailure(key, reader),
             },
-            document)
+            document.Text)
         {
-            // The cipher returns a document in plain text as it is.
-            IsPlainText = ReferenceEquals(document, stored),
+            IsPlainText = document.IsPlainText,
         };
     }
 
@@ -151,10 +159,12 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         return ColumnList.Count - 1;
     }
 
-    private static string[] Names(NpgsqlDataReader reader, int column) =>
+    /// <summary>The names in a column of type text[].</summary>
+    public static string[] Names(NpgsqlDataReader reader, int column) =>
         reader.IsDBNull(column) ? [] : [.. reader.GetFieldValue<string?[]>(column).OfType<string>()];
 
-    private static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
+    /// <summary>The text in a column, or null.</summary>
+    public static string? Text(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
     /// <summary>A time from 1970 to 2199. Infinity and other times become the nearest of these.</summary>
     private static DateTimeOffset? Moment(AccountKey key, NpgsqlDataReader reader, int column)

@@ -87,65 +87,42 @@ internal static class AccountSql
         where provider = $1 and account = $2 and claim_id = $3 and claim_expires_at is not null
         """;
 
-    /// <summary>$3 token_data, $4 expires_at, $5 namespace or null, $6 seed fingerprint, $7 writer.</summary>
+    /// <summary>$3 token_data, $4 expires_at, $5 namespaces, $6 seed fingerprint, $7 writer, $8 namespace UIDs, $9 access seal.</summary>
     public static readonly string Insert = $"""
         with written as (
-          insert into oauth_tokens (provider, account, token_data, expires_at, created_at, updated_at, namespaces, seed_fingerprint)
-          values ($1, $2, $3, {Expiry}, now(), now(), case when $5::text is null then null else array[$5::text] end, $6)
+          insert into oauth_tokens (provider, account, token_data, expires_at, created_at, updated_at, namespaces, seed_fingerprint, namespace_uids, access_seal)
+          values ($1, $2, $3, {Expiry}, now(), now(), $5, $6, $8, $9)
           on conflict (provider, account) do nothing
           returning *)
         select {Columns}, {Notify(7)} from written
         """;
 
-    /// <summary>The parameters of <see cref="Insert"/>, and $8 generation.</summary>
+    /// <summary>The parameters of <see cref="Insert"/>, and $10 denied namespaces, $11 the row's version, $12 generation.</summary>
     public static readonly string Replace = $"""
         with written as (
           update oauth_tokens
           set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = generation + 1, seed_fingerprint = {AddFingerprint},
-            namespaces = case when $5::text is null or cardinality(namespaces) > 0 or $5::text = any(denied_namespaces) then namespaces else array[$5::text] end,
+            namespaces = $5, namespace_uids = $8, access_seal = $9, denied_namespaces = $10,
             {ClearFailure}, claim_id = null, {EndClaim}
-          where provider = $1 and account = $2 and generation = $8
+          where provider = $1 and account = $2 and generation = $12 and xmin::text = $11
           returning *)
         select {Columns}, {Notify(7)} from written
         """;
 
-    /// <summary>$3 namespace, $4 writer.</summary>
-    public static readonly string Allow = $"""
+    /// <summary>Who may use an account, and what a change of that depends on. The columns are those of <see cref="StoredAccess.Read"/>.</summary>
+    public const string FindAccess = $"select {StoredAccess.Columns} from oauth_tokens where provider = $1 and account = $2";
+
+    /// <summary>
+    /// $3 namespaces, $4 denied namespaces, $5 namespace UIDs, $6 access seal, $7 token_data or null to keep it, $8 the row's version, $9 writer. The
+    /// version is that of every write, so nothing is overwritten that was not read.
+    /// </summary>
+    public static readonly string SetAccess = $"""
         with written as (
           update oauth_tokens
-          set namespaces = case when $3 = any(namespaces) then namespaces else array_append(namespaces, $3) end,
-            denied_namespaces = array_remove(denied_namespaces, $3), updated_at = now()
-          where provider = $1 and account = $2
+          set namespaces = $3, denied_namespaces = $4, namespace_uids = $5, access_seal = $6, token_data = coalesce($7, token_data), updated_at = now()
+          where provider = $1 and account = $2 and xmin::text = $8
           returning *)
-        select {Columns}, {Notify(4)} from written
-        """;
-
-    /// <summary>The parameters of <see cref="Allow"/>. Changes only a row that no namespace may use, and never overrides a denial.</summary>
-    public static readonly string AllowByProof = $"""
-        with written as (
-          update oauth_tokens set namespaces = array[$3], updated_at = now()
-          where provider = $1 and account = $2 and coalesce(cardinality(namespaces), 0) = 0 and ($3 = any(denied_namespaces)) is not true
-          returning *)
-        select {Columns}, {Notify(4)} from written
-        """;
-
-    /// <summary>$3 namespace, $4 writer.</summary>
-    public static readonly string Deny = $"""
-        with written as (
-          update oauth_tokens
-          set namespaces = array_remove(namespaces, $3), updated_at = now(),
-            denied_namespaces = case when $3 = any(denied_namespaces) then denied_namespaces else array_append(denied_namespaces, $3) end
-          where provider = $1 and account = $2
-          returning *)
-        select {Columns}, {Notify(4)} from written
-        """;
-
-    /// <summary>$3 writer.</summary>
-    public static readonly string Disown = $"""
-        with written as (
-          update oauth_tokens set namespaces = null, updated_at = now() where provider = $1 and account = $2
-          returning *)
-        select {Columns}, {Notify(3)} from written
+        select {Columns}, {Notify(9)} from written
         """;
 
     /// <summary>$3 claim, $4 writer.</summary>

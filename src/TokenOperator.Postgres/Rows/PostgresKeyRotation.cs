@@ -5,7 +5,7 @@ using TokenOperator.Postgres.Encryption;
 namespace TokenOperator.Postgres.Rows;
 
 /// <summary>Reads the rows in batches, in the order of their keys, and replaces each row in its own statement.</summary>
-internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCipher cipher) : IKeyRotation
+internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCipher cipher, TimeProvider time) : IKeyRotation
 {
     private const int BatchSize = 200;
 
@@ -14,20 +14,33 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
 
     private const string KeyId = "case when token_data -> 'ciphertext' is not null then token_data ->> 'kid' end";
 
-    private const string CountSql = $"select {KeyId}, count(*) from oauth_tokens group by 1 order by 1";
+    private const string SealKeyId = "split_part(access_seal, ':', 1)";
 
+    /// <summary>A row whose document and seal are under different keys needs both, so it counts for both.</summary>
+    private const string CountSql = $"""
+        select key_id, count(*)
+        from (select {KeyId} as key_id from oauth_tokens
+              union all select {SealKeyId} from oauth_tokens where access_seal is not null and {SealKeyId} is distinct from {KeyId}) uses
+        group by 1 order by 1
+        """;
+
+    /// <summary>Whether the document alone is a reason to rewrite the row; $3 and $4 are the selection and the current key.</summary>
+    private const string DocumentIsSelected = $"""
+        case $3 when 'PlainText' then token_data -> 'ciphertext' is null or token_data ->> 'generation' is distinct from generation::text
+                when 'Encrypted' then token_data -> 'ciphertext' is not null or access_seal is not null
+                else {KeyId} is distinct from $4 or access_seal is not null and not starts_with(access_seal, $4 || ':') end
+        """;
+
+    // Only the keys can tell whether a seal is that of its row, so the rows in question are all.
     private const string NextSql = $"""
-        select provider, account, token_data::text, xmin::text, generation, {AccountSql.IsNewDatabase} from oauth_tokens
-        where (provider, account) > ($1, $2) and token_data is not null
-          and case $3 when 'PlainText' then token_data -> 'ciphertext' is null or token_data ->> 'generation' is distinct from generation::text
-                      when 'Encrypted' then token_data -> 'ciphertext' is not null
-                      else {KeyId} is distinct from $4 end
+        select provider, account, {DocumentIsSelected}, {StoredAccess.Columns} from oauth_tokens
+        where (provider, account) > ($1, $2) and token_data is not null and ($3 = 'PlainText' or {DocumentIsSelected})
         order by provider, account limit $5
         """;
 
     // xmin identifies the transaction that wrote the row. Every later write changes it, also the write of an application
     // that does not know generations.
-    private const string ReplaceSql = "update oauth_tokens set token_data = $3 where provider = $1 and account = $2 and xmin::text = $4";
+    private const string ReplaceSql = "update oauth_tokens set token_data = $3, access_seal = $5 where provider = $1 and account = $2 and xmin::text = $4";
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<KeyUsage>> CountAsync(CancellationToken cancellationToken) => statements.QueryAsync<IReadOnlyList<KeyUsage>>(
@@ -63,14 +76,16 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         {
             foreach (var row in rows)
             {
-                var (isDone, problem) = await RewriteRowAsync(row, trustsRow: selection == RowSelection.PlainText, cancellationToken);
+                if (selection == RowSelection.PlainText && !row.IsSelected && IsSealed(row.Access))
+                    continue;
+                var (isDone, problem) = await RewriteRowAsync(row.Access, trustsRow: selection == RowSelection.PlainText, cancellationToken);
                 if (isDone)
                     done++;
                 else
                     problems.Add(problem);
             }
 
-            last = rows[^1].Key;
+            last = rows[^1].Access.Key;
         }
 
         return (done, problems);
@@ -82,17 +97,30 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         {
             var rows = new List<StoredRow>();
             while (await reader.ReadAsync(cancellationToken))
-                rows.Add(new StoredRow(new AccountKey(reader.GetString(0), reader.GetString(1)), reader.GetString(2), reader.GetString(3), reader.GetInt64(4), reader.GetBoolean(5)));
+                rows.Add(new StoredRow(StoredAccess.Read(reader, new AccountKey(reader.GetString(0), reader.GetString(1)), 3), reader.GetBoolean(2)));
             return rows;
         },
         cancellationToken, SqlValue.Of(after.Provider), SqlValue.Of(after.Account), SqlValue.Of(selection.ToString()), SqlValue.Of(cipher.CurrentKeyId ?? ""), SqlValue.Of(BatchSize));
 
-    private async Task<(bool Done, string? Problem)> RewriteRowAsync(StoredRow row, bool trustsRow, CancellationToken cancellationToken)
+    private bool IsSealed(StoredAccess row)
     {
-        string document;
         try
         {
-            document = trustsRow ? cipher.Open(row.Key, row.Stored) : cipher.OpenRow(row.Key, row.Stored, row.Generation, row.IsNewDatabase);
+            return row.Check(cipher) is not null;
+        }
+        catch (UnreadableRowException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<(bool Done, string? Problem)> RewriteRowAsync(StoredAccess row, bool trustsRow, CancellationToken cancellationToken)
+    {
+        string document;
+        long? access;
+        try
+        {
+            (document, access) = trustsRow ? (cipher.Open(row.Key, row.TokenData!), NewVersion(row)) : Verified(row);
             // A document without tokens was not written by an operator, and stays as it is.
             TokenDocument.Read(document);
         }
@@ -106,9 +134,20 @@ internal sealed class PostgresKeyRotation(StatementRunner statements, TokenCiphe
         }
 
         var replaced = await statements.ExecuteAsync(
-            ReplaceSql, cancellationToken, SqlValue.Of(row.Key.Provider), SqlValue.Of(row.Key.Account), SqlValue.Json(cipher.Seal(row.Key, document, row.Generation)), SqlValue.Of(row.Version));
+            ReplaceSql, cancellationToken, SqlValue.Of(row.Key.Provider), SqlValue.Of(row.Key.Account), SqlValue.Json(cipher.Seal(row.Key, document, row.Generation, access)),
+            SqlValue.Of(row.Version), SqlValue.Of(access is { } version ? cipher.SealAccess(row.Key, row.Access, version) : null));
         return (replaced == 1, null);
     }
 
-    private sealed record StoredRow(AccountKey Key, string Stored, string Version, long Generation, bool IsNewDatabase);
+    /// <summary>The access of a row that was read as it is has no version that anyone confirms.</summary>
+    private long NewVersion(StoredAccess row) => TokenCipher.NextAccessVersion(row.Document(cipher)?.AccessVersion, time.GetUtcNow());
+
+    private (string Document, long? Access) Verified(StoredAccess row)
+    {
+        var document = cipher.OpenRow(row.Key, row.TokenData!, row.Generation, row.IsNewDatabase);
+        // A row that was never sealed is sealed with the rest of it.
+        return (document.Text, cipher.CheckAccess(row.Key, row.Access, row.Seal, document, row.Generation, row.IsNewDatabase) ?? (cipher.CurrentKeyId is null ? null : NewVersion(row)));
+    }
+
+    private sealed record StoredRow(StoredAccess Access, bool IsSelected);
 }

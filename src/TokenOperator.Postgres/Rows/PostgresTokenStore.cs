@@ -9,16 +9,15 @@ using static TokenOperator.Postgres.SqlValue;
 
 namespace TokenOperator.Postgres.Rows;
 
-/// <summary>The rows in Postgres. Thread-safe. Every method is one statement of <see cref="AccountSql"/>.</summary>
+/// <summary>The rows in Postgres. Thread-safe. The methods are statements of <see cref="AccountSql"/>.</summary>
 internal sealed partial class PostgresTokenStore(
-    StatementRunner statements, PostgresSettings settings, TokenCipher cipher, StoreMetrics metrics, TimeProvider time, ILogger<PostgresTokenStore> logger)
+    StatementRunner statements, PostgresSettings settings, TokenCipher cipher, AccessWriter access, StoreMetrics metrics, TimeProvider time,
+    ILogger<PostgresTokenStore> logger)
     : ITokenStore
 {
-    private readonly string _writer = Guid.NewGuid().ToString("N");
-
     // A commit must preserve what an application stores in the document next to the tokens. The claim has already read the
     // document, so it stays here until the claim ends: at most one for each account.
-    private readonly ConcurrentDictionary<AccountKey, (Guid Claim, string Document)> _claimed = new();
+    private readonly ConcurrentDictionary<AccountKey, (Guid Claim, PreviousRow Row)> _claimed = new();
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken) => ListAsync(_ => true, cancellationToken);
@@ -61,7 +60,7 @@ internal sealed partial class PostgresTokenStore(
         {
             var row = await RowAsync(AccountSql.Claim, key, cancellationToken, Of(expectedGeneration), Of(claim.Id), Of(claim.Scope), Of(claim.Holder), Of(claim.Duration), Of(claim.Term));
             if (row is not null)
-                _claimed[key] = (claim.Id, row.Document);
+                _claimed[key] = (claim.Id, PreviousRow.Of(row));
             if (row is { IsPlainText: true } && cipher.CurrentKeyId is not null)
                 LogPlainRow(key);
             return row?.Record;
@@ -80,8 +79,8 @@ internal sealed partial class PostgresTokenStore(
     {
         // The document is read only for a claim of another instance, or after an earlier commit.
         var previous = _claimed.TryGetValue(key, out var claimed) && claimed.Claim == claimId
-            ? claimed.Document
-            : (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
+            ? claimed.Row
+            : PreviousRow.Of(await RowAsync(AccountSql.Find, key, cancellationToken));
         var row = await RowAsync(
             AccountSql.Commit, key, cancellationToken,
             Document(key, token, previous, claimedGeneration + 1), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
@@ -93,7 +92,7 @@ internal sealed partial class PostgresTokenStore(
     public async Task<AccountRecord?> CommitUnclaimedAsync(
         AccountKey key, Claim claim, long baseGeneration, long generation, TokenSet token, DateTimeOffset refreshedAt, CancellationToken cancellationToken)
     {
-        var previous = (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
+        var previous = PreviousRow.Of(await RowAsync(AccountSql.Find, key, cancellationToken));
         var row = await RowAsync(
             AccountSql.CommitUnclaimed, key, cancellationToken,
             Document(key, token, previous, generation), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
@@ -121,35 +120,42 @@ internal sealed partial class PostgresTokenStore(
 
     /// <inheritdoc/>
     public async Task<AccountRecord?> ImportAsync(
-        AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken)
+        AccountKey key, TokenSet token, AccountUser? user, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken)
     {
-        var previous = replacesGeneration is null ? null : await ReadableDocumentAsync(key, cancellationToken);
-        NpgsqlParameter[] common = [Document(key, token, previous, replacesGeneration + 1 ?? 0, isNewGrant: true), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
-        var row = replacesGeneration is { } generation
-            ? await RowAsync(AccountSql.Replace, key, cancellationToken, [.. common, Of(generation)])
-            : await RowAsync(AccountSql.Insert, key, cancellationToken, common);
-        return row?.Record;
+        if (replacesGeneration is { } generation)
+            return await ReplaceAsync(key, token, user, seedFingerprint, generation, cancellationToken);
+        var first = AccountAccess.None.Import(user);
+        return (await RowAsync(AccountSql.Insert, key, cancellationToken, Imported(key, token, new PreviousRow(null, NewVersion(null)), 0, first, seedFingerprint)))?.Record;
     }
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
-        (await RowAsync(AccountSql.Allow, key, cancellationToken, Of(ns), Of(_writer)))?.Record;
+    public Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
+        RecordAsync(access.ChangeAsync(key, (current, _) => current.Allow(ns), cancellationToken));
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
-        (await RowAsync(AccountSql.AllowByProof, key, cancellationToken, Of(ns), Of(_writer)))?.Record;
+    public Task<AccountRecord?> AllowByProofAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) =>
+        RecordAsync(access.ChangeAsync(key, (current, _) => current.AllowByProof(user), cancellationToken));
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
-        (await RowAsync(AccountSql.Deny, key, cancellationToken, Of(ns), Of(_writer)))?.Record;
+    public Task<AccountRecord?> RecordUidAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) =>
+        RecordAsync(access.ChangeAsync(key, (current, _) => current.Record(user), cancellationToken));
 
     /// <inheritdoc/>
-    public async Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken cancellationToken) => (await RowAsync(AccountSql.Disown, key, cancellationToken, Of(_writer)))?.Record;
+    public Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken cancellationToken) =>
+        RecordAsync(access.ChangeAsync(key, (current, _) => current.Deny(ns), cancellationToken));
+
+    /// <inheritdoc/>
+    public Task<AccountRecord?> DisownAsync(AccountKey key, CancellationToken cancellationToken) =>
+        RecordAsync(access.ReduceAsync(key, current => current.Release(), cancellationToken));
+
+    /// <inheritdoc/>
+    public Task<AccountRecord?> RestoreAccessAsync(AccountRecord known, CancellationToken cancellationToken) =>
+        RecordAsync(access.ChangeAsync(known.Key, (_, version) => (version ?? 0) < known.AccessVersion ? AccountAccess.Of(known) : null, cancellationToken));
 
     /// <inheritdoc/>
     public async Task<bool> DeleteAsync(AccountKey key, Guid claimId, CancellationToken cancellationToken)
     {
-        var isDeleted = await statements.QueryAsync(AccountSql.Delete, reader => reader.ReadAsync(cancellationToken), cancellationToken, Keyed(key, Of(claimId), Of(_writer)));
+        var isDeleted = await statements.QueryAsync(AccountSql.Delete, reader => reader.ReadAsync(cancellationToken), cancellationToken, Keyed(key, Of(claimId), Of(access.Writer)));
         ForgetDocument(key, claimId);
         return isDeleted;
     }
@@ -157,7 +163,7 @@ internal sealed partial class PostgresTokenStore(
     /// <inheritdoc/>
     public async IAsyncEnumerable<AccountKey?> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var listener = new AccountChangeListener(settings, _writer, metrics, time, logger);
+        await using var listener = new AccountChangeListener(settings, access.Writer, metrics, time, logger);
         while (true)
         {
             foreach (var key in await listener.NextAsync(cancellationToken))
@@ -165,18 +171,43 @@ internal sealed partial class PostgresTokenStore(
         }
     }
 
-    /// <summary>The document of the row; null also when it cannot be read, because a new seed repairs the row.</summary>
-    private async Task<string?> ReadableDocumentAsync(AccountKey key, CancellationToken cancellationToken)
+    /// <summary>A row that cannot be read can be replaced, too, because a new seed repairs it. It then belongs to the namespace of the seed.</summary>
+    private async Task<AccountRecord?> ReplaceAsync(AccountKey key, TokenSet token, AccountUser? user, string seedFingerprint, long generation, CancellationToken cancellationToken)
     {
-        try
+        while (await access.FindAsync(key, cancellationToken) is { } stored && stored.Generation == generation)
         {
-            return (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
+            AccountAccess wanted;
+            try
+            {
+                stored.Check(cipher);
+                wanted = stored.Access.Import(user);
+            }
+            catch (UnreadableRowException)
+            {
+                wanted = stored.Access.Release().Import(user);
+            }
+
+            var previous = new PreviousRow(stored.Document(cipher)?.Text, NewVersion(access.VersionOf(stored)));
+            var row = await RowAsync(
+                AccountSql.Replace, key, cancellationToken,
+                [.. Imported(key, token, previous, generation + 1, wanted, seedFingerprint), Of(wanted.Denied), Of(stored.Version), Of(generation)]);
+            if (row is not null)
+                return row.Record;
         }
-        catch (UnreadableRowException)
-        {
-            return null;
-        }
+
+        return null;
     }
+
+    private NpgsqlParameter[] Imported(AccountKey key, TokenSet token, PreviousRow row, long generation, AccountAccess wanted, string seedFingerprint) =>
+    [
+        Document(key, token, row, generation, isNewGrant: true), Of(token.ExpiresAt), Of(wanted.Namespaces), Of(seedFingerprint), Of(access.Writer),
+        Of(wanted.Uids), Of(row.AccessVersion is { } version ? cipher.SealAccess(key, wanted, version) : null),
+    ];
+
+    /// <summary>The version of an access that is written now; null where access is not sealed.</summary>
+    private long? NewVersion(long? current) => cipher.CurrentKeyId is null ? null : TokenCipher.NextAccessVersion(current, time.GetUtcNow());
+
+    private static async Task<AccountRecord?> RecordAsync(Task<AccountRow?> row) => (await row)?.Record;
 
     private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken cancellationToken, params NpgsqlParameter[] further) =>
         statements.QueryAsync(sql, async reader => await reader.ReadAsync(cancellationToken) ? AccountRow.Read(reader, cipher) : null, cancellationToken, Keyed(key, further));
@@ -189,8 +220,16 @@ internal sealed partial class PostgresTokenStore(
 
     private static NpgsqlParameter[] Keyed(AccountKey key, params NpgsqlParameter[] further) => [Of(key.Provider), Of(key.Account), .. further];
 
-    private NpgsqlParameter Document(AccountKey key, TokenSet token, string? previous, long generation, bool isNewGrant = false) =>
-        Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant), generation));
+    private NpgsqlParameter Document(AccountKey key, TokenSet token, PreviousRow previous, long generation, bool isNewGrant = false) =>
+        Json(cipher.Seal(key, TokenDocument.Write(token, previous.Document, isNewGrant), generation, previous.AccessVersion));
+
+    /// <summary>What a new document takes over from the row.</summary>
+    /// <param name="Document">The document, or null.</param>
+    /// <param name="AccessVersion">The version of the access; null if it is not sealed.</param>
+    private readonly record struct PreviousRow(string? Document, long? AccessVersion)
+    {
+        public static PreviousRow Of(AccountRow? row) => row is null ? default : new(row.Document, row.Record.AccessVersion);
+    }
 
     [LoggerMessage(6005, LogLevel.Warning, "Row {Account} of table oauth_tokens is in plain text, and its next write encrypts it. Anyone who can write to the table could have written it. To refuse such rows, set Encryption=Required")]
     private partial void LogPlainRow(AccountKey account);

@@ -90,6 +90,7 @@ public static class RunCommand
             .AddSingleton<LinkTargets>()
             .AddSingleton<SelfServiceFlow>()
             .AddSingleton<InputReader>()
+            .AddSingleton<NamespaceReader>()
             .AddSingleton<ReconcileSchedule>()
             .AddSingleton<ReconcileInputGatherer>()
             .AddSingleton<ReconcileActor>()

@@ -36,7 +36,7 @@ public static class SeedCommand
             return ExitCodes.Refused;
         }
 
-        if (await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, there?.Generation, cancellationToken) is not { } imported)
+        if (await store.ImportAsync(key, seed.Token, ns is null ? null : new AccountUser(ns, Uid: null), seed.Fingerprint, there?.Generation, cancellationToken) is not { } imported)
         {
             await Console.Error.WriteLineAsync($"token-operator: {key} was changed by someone else at the same time. Run the command again.");
             return ExitCodes.Refused;

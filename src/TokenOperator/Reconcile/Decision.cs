@@ -16,8 +16,14 @@ public abstract record Decision
     /// <param name="Replaces">The row that it replaces, or null to insert one.</param>
     public sealed record Import(Seed Seed, AccountRecord? Replaces) : Decision;
 
-    /// <summary>Give an account that belongs to no namespace to this one, which has shown that it holds the same refresh token.</summary>
+    /// <summary>
+    /// Give an account that belongs to no namespace, or to an earlier namespace of this name, to this one, which has shown that it holds the
+    /// same refresh token.
+    /// </summary>
     public sealed record Allow : Decision;
+
+    /// <summary>Record which namespace of this name uses the account: the first one that does.</summary>
+    public sealed record RecordNamespace : Decision;
 
     /// <summary>Ask the provider, or keep waiting for it.</summary>
     /// <param name="Account">The row as it was seen.</param>
@@ -45,4 +51,7 @@ public enum InputKind
 
     /// <summary>The client Secret.</summary>
     Client,
+
+    /// <summary>The UID of the namespace.</summary>
+    Namespace,
 }

@@ -14,12 +14,18 @@ namespace TokenOperator.Reconcile;
 /// </summary>
 public sealed partial class DeletionReporter(StatusPublisher statuses, EventPublisher events, TimeSpan limit, TimeProvider time, ILogger<DeletionReporter> logger)
 {
-    /// <summary>True if the object has waited for its policy for as long as it may.</summary>
-    public bool IsOver(V1Alpha1OAuthToken entity)
+    /// <summary>The start of a revocation, for <see cref="IsOver"/>.</summary>
+    public long Begin() => time.GetTimestamp();
+
+    /// <summary>True if the object has waited for its revocation for as long as it may.</summary>
+    /// <param name="entity">The object.</param>
+    /// <param name="startedAt">What <see cref="Begin"/> returned when the revocation started.</param>
+    public bool IsOver(V1Alpha1OAuthToken entity, long startedAt)
     {
         ArgumentNullException.ThrowIfNull(entity);
         var now = time.GetUtcNow();
-        return ReconcilePolicy.IsCleanupOver(DeletedAt(entity, now), limit, now);
+        // If the operator did not run when the object was deleted, the revocation still gets the time of a slow refresh.
+        return ReconcilePolicy.IsCleanupOver(DeletedAt(entity, now), limit, now) && time.GetElapsedTime(startedAt) >= ReconcilePolicy.MaxRefreshDuration;
     }
 
     /// <summary>The row may be deleted only after the provider has answered.</summary>

@@ -7,6 +7,7 @@ using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
 using TokenOperator.Providers;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
@@ -19,7 +20,7 @@ namespace TokenOperator.Reconcile;
 /// </summary>
 public sealed class OAuthTokenFinalizer(
     AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, IResourceCache<V1Alpha1OAuthToken> entities,
-    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events, DeletionReporter reporter, TimeProvider time) : IEntityFinalizer<V1Alpha1OAuthToken>
+    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events, DeletionReporter reporter, NamespaceReader namespaces) : IEntityFinalizer<V1Alpha1OAuthToken>
 {
     /// <summary>The name in <c>metadata.finalizers</c>.</summary>
     public const string Identifier = V1Alpha1OAuthToken.GroupName + "/account";
@@ -56,7 +57,7 @@ public sealed class OAuthTokenFinalizer(
     private ReconciliationResult<V1Alpha1OAuthToken> BeginRevocation(V1Alpha1OAuthToken entity, TokenRequest request)
     {
         var outcome = new TaskCompletionSource<DeletionOutcome>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _revocations[entity.Metadata.Uid] = (outcome.Task, time.GetTimestamp());
+        _revocations[entity.Metadata.Uid] = (outcome.Task, reporter.Begin());
         scheduler.Run(request.Key, request.Owner.Namespace, async () =>
         {
             try
@@ -79,8 +80,7 @@ public sealed class OAuthTokenFinalizer(
     private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeRevocationAsync(
         V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running, long startedAt, CancellationToken cancellationToken)
     {
-        // If the operator did not run when the object was deleted, the revocation still gets the time of a slow refresh.
-        var isOver = reporter.IsOver(entity) && time.GetElapsedTime(startedAt) >= ReconcilePolicy.MaxRefreshDuration;
+        var isOver = reporter.IsOver(entity, startedAt);
         if (!running.IsCompleted && !isOver)
             return await reporter.WaitAsync(entity, request, cancellationToken);
         _revocations.TryRemove(entity.Metadata.Uid, out _);
@@ -91,8 +91,26 @@ public sealed class OAuthTokenFinalizer(
             : await ConcludeAsync(entity, request, await running, cancellationToken);
     }
 
-    private Task<DeletionOutcome> DeleteAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken) =>
-        accounts.DeleteAsync(request.Key, record => ShouldDelete(entity, request, record), record => RevokeAsync(entity, request, record), cancellationToken);
+    private async Task<DeletionOutcome> DeleteAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken)
+    {
+        var users = new Dictionary<string, Lookup<NamespaceUid>>(StringComparer.Ordinal);
+        foreach (var ns in Naming(request.Key).Select(other => other.Metadata.NamespaceProperty).Append(request.Owner.Namespace).Distinct(StringComparer.Ordinal))
+            users[ns] = await namespaces.ReadAsync(ns, cancellationToken);
+        string? unverified = null;
+        var outcome = await accounts.DeleteAsync(
+            request.Key,
+            record =>
+            {
+                // Whose row it is must be certain before it is deleted, and before the object goes without it.
+                if (record.Lists(request.Owner.Namespace) && record.UidOf(request.Owner.Namespace) is not null && users[request.Owner.Namespace] is Lookup<NamespaceUid>.Faulty { Problem: var problem })
+                    unverified = problem.Message;
+                return unverified is null && ShouldDelete(entity, request, record, users);
+            },
+            record => RevokeAsync(entity, request, record), cancellationToken);
+        return unverified is null ? outcome
+            : outcome is DeletionOutcome.Done ? new DeletionOutcome.Failed(unverified)
+            : outcome;
+    }
 
     private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeAsync(
         V1Alpha1OAuthToken entity, TokenRequest request, DeletionOutcome outcome, CancellationToken cancellationToken)
@@ -101,7 +119,7 @@ public sealed class OAuthTokenFinalizer(
         {
             case DeletionOutcome.Done:
             // As with a row that can be read: this namespace may neither delete it nor learn of it.
-            case DeletionOutcome.Failed { Rest: { } rest } when !rest.IsOpenTo(request.Owner.Namespace):
+            case DeletionOutcome.Failed { Rest: { } rest } when !rest.IsOpenTo(await namespaces.UserAsync(request.Owner.Namespace, cancellationToken)):
                 return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
             case DeletionOutcome.Busy:
                 return await reporter.FailAsync(
@@ -115,11 +133,11 @@ public sealed class OAuthTokenFinalizer(
         }
     }
 
-    private bool ShouldDelete(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
+    private bool ShouldDelete(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record, Dictionary<string, Lookup<NamespaceUid>> users)
     {
-        if (!record.IsOpenTo(request.Owner.Namespace) || !IsWanted(Current(entity)))
+        if (!record.IsOpenTo(UserOf(request.Owner.Namespace, users)) || !IsWanted(Current(entity)))
             return false;
-        if (OtherUser(entity, request.Key, record) is not { } other)
+        if (OtherUser(entity, request.Key, record, users) is not { } other)
             return true;
         events.Publish(entity, Reasons.AccountKept, $"The row of {request.ShownAccount} is kept: OAuthToken {other} uses it.");
         return false;
@@ -141,10 +159,17 @@ public sealed class OAuthTokenFinalizer(
     private V1Alpha1OAuthToken Current(V1Alpha1OAuthToken entity) =>
         entities.Get(entity.Key()) is { } current && current.Metadata.Uid == entity.Metadata.Uid ? current : entity;
 
-    // An object in a namespace that may not use the account only names it: it neither keeps the row nor appears in a message.
-    private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord record) => entities
-        .ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key))
+    private IEnumerable<V1Alpha1OAuthToken> Naming(AccountKey key) => entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key));
+
+    // An object in a namespace that may not use the account only names it: it neither keeps the row nor appears in a message. One in a
+    // namespace that cannot be read keeps the row.
+    private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord record, Dictionary<string, Lookup<NamespaceUid>> users) => Naming(key)
         .FirstOrDefault(o => o.Metadata.DeletionTimestamp is null && o.Metadata.Uid != entity.Metadata.Uid
-            && record.IsOpenTo(o.Metadata.NamespaceProperty))?
+            && (users.GetValueOrDefault(o.Metadata.NamespaceProperty) is Lookup<NamespaceUid>.Found
+                ? record.IsOpenTo(UserOf(o.Metadata.NamespaceProperty, users))
+                : record.Lists(o.Metadata.NamespaceProperty)))?
         .Key();
+
+    private static AccountUser UserOf(string ns, Dictionary<string, Lookup<NamespaceUid>> users) =>
+        new(ns, users.GetValueOrDefault(ns) is Lookup<NamespaceUid>.Found { Value.Value: var uid } ? uid : null);
 }

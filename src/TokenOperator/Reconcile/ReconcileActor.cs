@@ -20,9 +20,11 @@ public sealed class ReconcileActor(
         switch (decision)
         {
             case Decision.Import import:
-                return Again(await accounts.TryImportAsync(request.Key, import.Seed, request.Owner.Namespace, import.Replaces, cancellationToken));
+                return Again(await accounts.TryImportAsync(request.Key, import.Seed, input.User, import.Replaces, cancellationToken));
             case Decision.Allow:
-                return Again(await accounts.TryAllowAsync(request.Key, request.Owner.Namespace, cancellationToken));
+                return Again(await accounts.TryAllowAsync(request.Key, input.User, cancellationToken));
+            case Decision.RecordNamespace:
+                return Again(await accounts.TryRecordUidAsync(request.Key, input.User, cancellationToken));
             case Decision.Refresh refresh:
                 refreshes.Start(RequestFor(entity, input, refresh));
                 return refresh.Meanwhile is { } meanwhile
@@ -53,6 +55,7 @@ public sealed class ReconcileActor(
     {
         // Captures no token and no client: the scheduler keeps the request after the refresh has ended.
         var (owner, uid, key, scopes) = (input.Request.Owner, entity.Metadata.Uid, input.Request.Key, input.Request.Scopes);
+        var user = input.User;
         var (client, yields) = (refresh.Client.Fingerprint, ReconcilePolicy.YieldsToRejection(input, refresh.Account));
         return new RefreshRequest(
             owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account),
@@ -62,7 +65,7 @@ public sealed class ReconcileActor(
             IsRequested = input.RefreshRequested,
             HelpsOthers = record => RefreshPolicy.MissingScopes(scopes, record.Token).Count == 0,
             IsStillWanted = () => entities.Get(owner) is { } current && current.Metadata.Uid == uid
-                && ReconcilePolicy.MayRefresh(current, key, accounts.TryGet(key)?.Record)
+                && ReconcilePolicy.MayRefresh(current, key, user, accounts.TryGet(key)?.Record)
                 && !(yields && rejected.IsHeld(key.Provider, client)),
         };
     }

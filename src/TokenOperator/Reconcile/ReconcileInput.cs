@@ -34,6 +34,12 @@ public sealed record ReconcileInput
     /// <summary>The seed.</summary>
     public Lookup<Seed> Seed { get; init; } = new Lookup<Seed>.NotRead();
 
+    /// <summary>The UID of the object's namespace.</summary>
+    public Lookup<NamespaceUid> Namespace { get; init; } = new Lookup<NamespaceUid>.NotRead();
+
+    /// <summary>The namespace as one that asks for the account.</summary>
+    public AccountUser User => new(Request.Owner.Namespace, Namespace is Lookup<NamespaceUid>.Found { Value.Value: var uid } ? uid : null);
+
     /// <summary>The moment before which the client is not used, because the provider rejected it for several accounts; or null.</summary>
     public DateTimeOffset? ClientRejectedUntil { get; init; }
 

@@ -8,7 +8,8 @@ namespace TokenOperator.Reconcile;
 
 /// <summary>Gathers the input of a decision, from memory where possible, and only what the decision depends on.</summary>
 public sealed class ReconcileInputGatherer(
-    AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs)
+    AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs,
+    NamespaceReader namespaces)
 {
     /// <summary>Gathers the input for <paramref name="entity"/>.</summary>
     public async Task<ReconcileInput> GatherAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
@@ -53,12 +54,14 @@ public sealed class ReconcileInputGatherer(
 
     private async Task<ReconcileInput> WithAccountAsync(ReconcileInput input, CancellationToken cancellationToken)
     {
-        var key = input.Request.Key;
+        var (key, ns) = (input.Request.Key, input.Request.Owner.Namespace);
         var lookup = input.Refresh is RefreshState.Ended { Outcome: RefreshOutcome.NotStored { Lookup: var failure }, Age: var age } && age < ReconcilePolicy.RetryStore
             ? failure
             : await accounts.FindAsync(key, cancellationToken);
         // The last known row can still be published.
         var known = accounts.TryGet(key)?.Record;
+        if (lookup is AccountLookup.Unreadable { Rest: { } part } && part.Lists(ns))
+            input = await ReadAsync(input, InputKind.Namespace, cancellationToken);
         return lookup switch
         {
             AccountLookup.Found found => input with { Account = new Lookup<AccountRecord>.Found(found.Record), Now = accounts.Now(key) },
@@ -71,7 +74,7 @@ public sealed class ReconcileInputGatherer(
             AccountLookup.WrongSchema schema => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoreUnavailable, schema.Message) { NeedsHuman = true }) },
             AccountLookup.OverQuota quota => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.QuotaExceeded, ConditionMessages.QuotaExceeded(quota.Namespace, quota.Count, quota.Max))) },
             // Never disclose another namespace's row: it is decided on as any row of others.
-            AccountLookup.Unreadable { Rest: { } rest } when rest.IsClosedTo(input.Request.Owner.Namespace) => input with { Account = new Lookup<AccountRecord>.Found(rest) },
+            AccountLookup.Unreadable { Rest: { } rest } when rest.IsClosedTo(input.User) => input with { Account = new Lookup<AccountRecord>.Found(rest) },
             AccountLookup.Unreadable unreadable => input with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoredTokenInvalid, unreadable.Message)) },
             _ => throw new InvalidOperationException($"{lookup.GetType().Name} is not a known result of a lookup."),
         };
@@ -81,6 +84,8 @@ public sealed class ReconcileInputGatherer(
     {
         if (kind == InputKind.Seed)
             return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, cancellationToken) };
+        if (kind == InputKind.Namespace)
+            return input with { Namespace = await namespaces.ReadAsync(input.Request.Owner.Namespace, cancellationToken) };
         var client = await inputs.ReadClientAsync(input.Request.Client, cancellationToken);
         var known = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
         return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };

@@ -61,11 +61,12 @@ public static class ReconcilePolicy
     /// <summary>True as long as a refresh that was decided on is right for the object. Its turn can come minutes after the decision.</summary>
     /// <param name="entity">The object as it is now.</param>
     /// <param name="key">The account of the decision.</param>
+    /// <param name="user">The namespace of the object.</param>
     /// <param name="account">The row as it is now; null if it is not known.</param>
-    public static bool MayRefresh(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord? account) =>
+    public static bool MayRefresh(V1Alpha1OAuthToken entity, AccountKey key, AccountUser user, AccountRecord? account) =>
         entity.Metadata.DeletionTimestamp is null
         && TokenRequest.From(entity, out _) is { Suspended: false } request && request.Key == key
-        && account?.IsOpenTo(request.Owner.Namespace) != false;
+        && account?.IsOpenTo(user) != false;
 
     /// <summary>True if an object that is being deleted has waited long enough for its deletionPolicy.</summary>
     public static bool IsCleanupOver(DateTimeOffset deletedAt, TimeSpan limit, DateTimeOffset now) => now - deletedAt >= limit;
@@ -105,6 +106,7 @@ public static class ReconcilePolicy
             desired.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
             desired.Problem is { Reason: Reasons.StoredTokenInvalid } or { NeedsHuman: true, Reason: Reasons.StoreUnavailable } ? now + RetryRow : null,
             desired.Problem is { Reason: Reasons.QuotaExceeded } ? now + RetryQuota : null,
+            desired.Problem is { Reason: Reasons.NamespaceNotVerified } ? now + NamespaceReader.RetryDenied : null,
         ];
         return moments.Min() is { } next ? (next > now ? next - now : TimeSpan.Zero) : null;
     }
@@ -125,8 +127,8 @@ public static class ReconcilePolicy
 
     private static Decision Check(ReconcileInput now) =>
         CheckSpec(now)
-        ?? CheckProvider(now)
-        ?? (Decision?)CheckStore(now)
+        ?? (Decision?)CheckProvider(now)
+        ?? CheckStore(now)
         ?? (now.Account is Lookup<AccountRecord>.Found { Value: var account } ? ForRow(now, account) : ForNoRow(now));
 
     private static Decision.Publish? CheckSpec(ReconcileInput now) => now.SpecError is { } error ? Human(now, null, Reasons.InvalidSpec, error) : null;
@@ -137,11 +139,15 @@ public static class ReconcilePolicy
             : Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, now.Providers));
 
     /// <summary>While Postgres is unavailable, the token that was last seen stays published, and nothing else is attempted.</summary>
-    private static Decision.Publish? CheckStore(ReconcileInput now) => now.StoreError is not { } error
-        ? null
-        : Publish(
-            now, now.Account is Lookup<AccountRecord>.Found { Value: var account } && account.IsOpenTo(now.Request.Owner.Namespace) ? account : null,
-            new Problem(Reasons.StoreUnavailable, error));
+    private static Decision? CheckStore(ReconcileInput now)
+    {
+        if (now.StoreError is not { } error)
+            return null;
+        var known = (now.Account as Lookup<AccountRecord>.Found)?.Value;
+        if (known?.Lists(now.Request.Owner.Namespace) == true && now.Namespace is Lookup<NamespaceUid>.NotRead)
+            return new Decision.NeedsInput(InputKind.Namespace);
+        return Publish(now, known?.IsOpenTo(now.User) == true ? known : null, new Problem(Reasons.StoreUnavailable, error));
+    }
 
     private static Decision ForNoRow(ReconcileInput now) => now switch
     {
@@ -151,7 +157,7 @@ public static class ReconcilePolicy
         { Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
         { Seed: Lookup<Seed>.Absent absent } => Human(now, null, Reasons.SeedMissing, absent.Message),
         { Seed: Lookup<Seed>.Faulty fault } => Publish(now, null, fault.Problem),
-        { Seed: Lookup<Seed>.Found { Value: var seed } } => CheckSeed(now, seed) ?? new Decision.Import(seed, Replaces: null),
+        { Seed: Lookup<Seed>.Found { Value: var seed } } => CheckSeed(now, seed) ?? ReadNamespace(now) ?? (Decision)new Decision.Import(seed, Replaces: null),
         _ => throw new InvalidOperationException($"There is no decision for {now.Request.Owner}."),
     };
 
@@ -180,13 +186,36 @@ public static class ReconcilePolicy
     /// </summary>
     private static Decision? CheckNamespace(ReconcileInput now, AccountRecord account) => (account.Namespaces, now) switch
     {
-        _ when account.IsOpenTo(now.Request.Owner.Namespace) => null,
+        _ when account.Lists(now.Request.Owner.Namespace) => CheckUid(now, account),
         _ when account.DeniedNamespaces.Contains(now.Request.Owner.Namespace) => NotAllowed(now),
         ({ }, _) => Foreign(now),
-        (null, { Request.Seed: not null, Seed: Lookup<Seed>.NotRead }) => new Decision.NeedsInput(InputKind.Seed),
-        (null, { Seed: Lookup<Seed>.Found { Value.Token.RefreshToken: { } proof } }) when proof.Equals(account.Token.RefreshToken) => new Decision.Allow(),
-        _ => NotAllowed(now),
+        _ => CheckProof(now, account) ?? NotAllowed(now),
     };
+
+    /// <summary>
+    /// A namespace that was deleted and created again is another one, unless it holds the same refresh token. The first namespace that uses
+    /// an account is recorded. If the operator may not read namespaces, an account for which one is recorded is not used.
+    /// </summary>
+    private static Decision? CheckUid(ReconcileInput now, AccountRecord account) => (account.UidOf(now.Request.Owner.Namespace), now.Namespace) switch
+    {
+        (_, Lookup<NamespaceUid>.NotRead) => new Decision.NeedsInput(InputKind.Namespace),
+        (null, Lookup<NamespaceUid>.Found) => new Decision.RecordNamespace(),
+        (null, _) => null,
+        ({ } recorded, Lookup<NamespaceUid>.Found { Value.Value: var uid }) => recorded == uid ? null
+            : CheckProof(now, account) ?? Human(now, null, Reasons.AccountNotAllowed, ConditionMessages.NamespaceCreatedAgain(now.Request)),
+        (_, Lookup<NamespaceUid>.Faulty fault) => Publish(now, null, fault.Problem),
+        _ => throw new InvalidOperationException($"There is no decision for {now.Request.Owner}."),
+    };
+
+    /// <summary>The next step for a namespace that may hold the same refresh token in its seed; null if it does not.</summary>
+    private static Decision? CheckProof(ReconcileInput now, AccountRecord account) => now switch
+    {
+        { Request.Seed: not null, Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
+        { Seed: Lookup<Seed>.Found { Value.Token.RefreshToken: { } proof } } when proof.Equals(account.Token.RefreshToken) => ReadNamespace(now) ?? (Decision)new Decision.Allow(),
+        _ => null,
+    };
+
+    private static Decision.NeedsInput? ReadNamespace(ReconcileInput now) => now.Namespace is Lookup<NamespaceUid>.NotRead ? new Decision.NeedsInput(InputKind.Namespace) : null;
 
     /// <summary>
     /// Step by step the answers of <see cref="ForNoRow"/>, so that another namespace's account is indistinguishable from a missing one.

@@ -93,9 +93,12 @@ public sealed partial class AccountRefresher(
         claimed = claimed with { OpenClaim = null };
 
         // An app that still writes this table does not count generations: the provider must not be asked with the old token.
-        if (claimed.Token.RefreshToken is { } refreshToken && refreshToken.Equals(seen.Token.RefreshToken))
+        var hasForgottenAccess = accounts.HasForgottenAccess(claimed);
+        if (!hasForgottenAccess && claimed.Token.RefreshToken is { } refreshToken && refreshToken.Equals(seen.Token.RefreshToken))
             return new ClaimResult(claimed, IsWritten: true);
         await store.ReleaseAsync(seen.Key, attempt.Claim.Id, cancellationToken);
+        if (hasForgottenAccess)
+            return ClaimResult.End(new RefreshOutcome.Superseded(await accounts.ReadAsync(seen.Key, cancellationToken)));
         return ClaimResult.End(new RefreshOutcome.Superseded(accounts.Set(claimed)));
     }
 

@@ -67,7 +67,7 @@ public sealed partial class AccountRepository(
     {
         var known = _entries.GetValueOrDefault(key);
         if (await store.FindAsync(key, cancellationToken) is { } row)
-            return Merge(row, known);
+            return Merge(await RestoreAccessAsync(row, known, cancellationToken), known);
         _entries.TryRemove(key, out _);
         return null;
     }
@@ -96,7 +96,7 @@ public sealed partial class AccountRepository(
         foreach (var row in rows)
         {
             var known = before.GetValueOrDefault(row.Key);
-            var record = Merge(row, known);
+            var record = Merge(await RestoreAccessAsync(row, known, cancellationToken), known);
             if (known is null || IsOtherForReaders(known.Record, record))
                 changed.Add(row.Key);
         }
@@ -106,6 +106,9 @@ public sealed partial class AccountRepository(
 
     /// <summary>Remembers a row as a write returned it.</summary>
     public AccountRecord Set(AccountRecord row) => Remember(row, row);
+
+    /// <summary>True if the row says who may use the account as it was before a change that this process has seen.</summary>
+    public bool HasForgottenAccess(AccountRecord row) => _entries.GetValueOrDefault(row.Key)?.Row is { } acknowledged && row.HasEarlierAccessThan(acknowledged);
 
     /// <summary>Remembers what is known and not in Postgres yet.</summary>
     public AccountRecord SetUncommitted(AccountRecord record) => Remember(record, _entries.GetValueOrDefault(record.Key)?.Row);
@@ -125,34 +128,39 @@ public sealed partial class AccountRepository(
 
     /// <summary>Imports <paramref name="seed"/> and returns the row that stands there in the end, whoever wrote it. Waits for the account's lock.</summary>
     /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
-    public async Task<AccountRecord?> ImportAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken cancellationToken)
+    public async Task<AccountRecord?> ImportAsync(AccountKey key, Seed seed, AccountUser user, AccountRecord? replaces, CancellationToken cancellationToken)
     {
         using var turn = await locks.AcquireAsync(key, cancellationToken);
-        return await ImportLockedAsync(key, seed, ns, replaces, cancellationToken);
+        return await ImportLockedAsync(key, seed, user, replaces, cancellationToken);
     }
 
     /// <summary>Imports <paramref name="seed"/>. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running or pending, so that nothing was written.</returns>
-    public async Task<bool> TryImportAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken cancellationToken)
+    public async Task<bool> TryImportAsync(AccountKey key, Seed seed, AccountUser user, AccountRecord? replaces, CancellationToken cancellationToken)
     {
         // A seed replaces a row that stands in Postgres, and the newest one of this account does not yet.
         if (IsPending(key))
             return false;
-        if (replaces is not null || await CheckQuotaAsync(ns, cancellationToken) is not { } refusal)
-            return await WriteAsync(key, () => ImportLockedAsync(key, seed, ns, replaces, cancellationToken));
+        if (replaces is not null || await CheckQuotaAsync(user.Namespace, cancellationToken) is not { } refusal)
+            return await WriteAsync(key, () => ImportLockedAsync(key, seed, user, replaces, cancellationToken));
         _failures[key] = new WriteFailure(refusal, time.GetTimestamp());
         return true;
     }
 
-    /// <summary>Gives an account that belongs to no namespace to <paramref name="ns"/>. <see cref="FindAsync"/> returns the result, also a failure.</summary>
+    /// <summary>Gives an account to <paramref name="user"/>, which holds the same refresh token. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>
-    public Task<bool> TryAllowAsync(AccountKey key, string ns, CancellationToken cancellationToken) => WriteAsync(key, async () =>
+    public Task<bool> TryAllowAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) => WriteAsync(key, async () =>
     {
-        if (await store.AllowByProofAsync(key, ns, cancellationToken) is not { } allowed)
+        if (await store.AllowByProofAsync(key, user, cancellationToken) is not { } allowed)
             return await ReadAsync(key, cancellationToken);
-        LogAllowed(key.Provider, key.Account, ns);
-        return Set(allowed);
+        LogAllowed(key.Provider, key.Account, user.Namespace);
+        return Written(allowed);
     });
+
+    /// <summary>Records which namespace of its name uses the account. <see cref="FindAsync"/> returns the result, also a failure.</summary>
+    /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>
+    public Task<bool> TryRecordUidAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) => WriteAsync(key, async () =>
+        await store.RecordUidAsync(key, user, cancellationToken) is { } recorded ? Written(recorded) : await ReadAsync(key, cancellationToken));
 
     /// <summary>Deletes the row that stands under the claim. False if another claim stands there, or the row is gone.</summary>
     public async Task<bool> DeleteAsync(AccountKey key, Claim claim, CancellationToken cancellationToken)
@@ -287,6 +295,7 @@ public sealed partial class AccountRepository(
 
     private static bool IsOtherForReaders(AccountRecord known, AccountRecord now) =>
         known.Generation != now.Generation
+        || !known.NamespaceUids.SequenceEqual(now.NamespaceUids)
         || !(known.Namespaces ?? [""]).SequenceEqual(now.Namespaces ?? [""])
         || !known.DeniedNamespaces.SequenceEqual(now.DeniedNamespaces);
 
@@ -316,11 +325,11 @@ public sealed partial class AccountRepository(
             : null;
     }
 
-    private async Task<AccountRecord?> ImportLockedAsync(AccountKey key, Seed seed, string ns, AccountRecord? replaces, CancellationToken cancellationToken)
+    private async Task<AccountRecord?> ImportLockedAsync(AccountKey key, Seed seed, AccountUser user, AccountRecord? replaces, CancellationToken cancellationToken)
     {
-        if (await store.ImportAsync(key, seed.Token, ns, seed.Fingerprint, replaces?.Generation, cancellationToken) is not { } imported)
+        if (await store.ImportAsync(key, seed.Token, user, seed.Fingerprint, replaces?.Generation, cancellationToken) is not { } imported)
             return await ReadAsync(key, cancellationToken);
-        LogImported(key.Provider, key.Account, ns, replaces is null ? "a new account" : "in place of a dead token");
+        LogImported(key.Provider, key.Account, user.Namespace, replaces is null ? "a new account" : "in place of a dead token");
         return Set(imported);
     }
 
@@ -353,6 +362,21 @@ public sealed partial class AccountRepository(
             return seen.Record;
         return Remember(FindPending(row.Key)?.ApplyTo(row) ?? row, row);
     }
+
+    /// <summary>
+    /// Writes again who may use the account, if the row says what it said before a change that Postgres had acknowledged: someone put it back,
+    /// or Postgres failed over or was restored. A namespace that lost the account must not get it back that way.
+    /// </summary>
+    private async Task<AccountRecord> RestoreAccessAsync(AccountRecord row, KnownAccount? known, CancellationToken cancellationToken)
+    {
+        if (known?.Row is not { } acknowledged || !row.HasEarlierAccessThan(acknowledged) || !guard.IsLeader)
+            return row;
+        LogAccessForgotten(row.Key.Provider, row.Key.Account);
+        return await store.RestoreAccessAsync(acknowledged, cancellationToken) ?? await store.FindAsync(row.Key, cancellationToken) ?? row;
+    }
+
+    /// <summary>Remembers a row whose access was written. A token that is not committed yet stays newer than the one in it.</summary>
+    private AccountRecord Written(AccountRecord row) => Remember(FindPending(row.Key)?.ApplyTo(row) ?? row, row);
 
     /// <summary>Makes a token pending that Postgres acknowledged and forgot. A token that is already pending is newer still, and stays.</summary>
     private void RestoreForgotten(AccountRecord row, AccountRecord forgotten)
@@ -405,6 +429,9 @@ public sealed partial class AccountRepository(
 
     [LoggerMessage(116, LogLevel.Error, "Postgres has an older {Provider}/{Account} (generation {Found}, but it acknowledged {Acknowledged}): it failed over to a standby that lagged behind, or a backup was restored. The operator writes the newer token again")]
     private partial void LogForgotten(string provider, string account, long found, long acknowledged);
+
+    [LoggerMessage(117, LogLevel.Error, "Postgres has an earlier list of the namespaces that may use {Provider}/{Account} than it acknowledged: someone put an old row back, it failed over to a standby that lagged behind, or a backup was restored. The operator writes the newer list again. If nobody restored a backup, find out who writes to the table")]
+    private partial void LogAccessForgotten(string provider, string account);
 
     [LoggerMessage(121, LogLevel.Information, "Imported a refresh token for {Provider}/{Account} from namespace {Namespace}: {What}")]
     private partial void LogImported(string provider, string account, string @namespace, string what);

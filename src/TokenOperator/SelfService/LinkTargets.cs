@@ -12,16 +12,17 @@ namespace TokenOperator.SelfService;
 /// <summary>Everything that a consent for one OAuthToken needs.</summary>
 /// <param name="Entity">The object as the cache has it.</param>
 /// <param name="Request">What its spec asks for.</param>
+/// <param name="User">Its namespace.</param>
 /// <param name="Row">The account's row as Postgres has it.</param>
 /// <param name="Client">The client to authenticate as.</param>
 /// <param name="Provider">The provider that asks for the consent.</param>
 /// <param name="Expected">Who must consent.</param>
 /// <param name="Scopes">The scopes to ask for; at least one.</param>
 public sealed record LinkTarget(
-    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
+    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountUser User, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
 
 /// <summary>Finds out whether a consent for an OAuthToken is possible and of use.</summary>
-public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, ProviderRegistry providers, ITokenStore store)
+public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, NamespaceReader namespaces, ProviderRegistry providers, ITokenStore store)
 {
     /// <summary>The page for every link that is not valid. It tells nothing about the object.</summary>
     internal static readonly Step Unknown = new(410, "This link is not valid", "It has expired, was used, or never existed. The status of the OAuthToken shows the current link: status.authorizationURL.");
@@ -37,7 +38,8 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
             return (null, Unknown);
         // An account of another namespace gets the same answer as a missing one.
-        if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
+        var user = await namespaces.UserAsync(request.Owner.Namespace, cancellationToken);
+        if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(user))
             return (null, Unknown);
         if (!RefreshPolicy.TakesNewToken(row) && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
             return (null, new Step(410, "Nothing to do", $"{request.Owner} no longer needs a consent."));
@@ -50,7 +52,7 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
         return providers.Find(request.Key.Provider)?.Authorization is { } provider
-            ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)
+            ? (new LinkTarget(entity, request, user, row, client, provider, expected, scopes), null)
             : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
     }
 

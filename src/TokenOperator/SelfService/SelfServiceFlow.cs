@@ -113,7 +113,7 @@ public sealed partial class SelfServiceFlow(
         AccountRecord? stored;
         try
         {
-            stored = await accounts.ImportAsync(found.Request.Key, seed, owner.Namespace, found.Row, CancellationToken.None);
+            stored = await accounts.ImportAsync(found.Request.Key, seed, found.User, found.Row, CancellationToken.None);
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
         {

@@ -71,6 +71,20 @@ public sealed class TestAssetsScriptTests : IDisposable
     }
 
     [Fact]
+    public async Task A_kubectl_that_is_too_old_for_the_manifests_is_not_used()
+    {
+        const string old = """echo '{"clientVersion": {"major": "1", "minor": "20"}}'""";
+        WriteTool("kubectl", old);
+        var given = WritePrograms("given", "etcd", "kube-apiserver");
+        WritePrograms("cache/kubectl", "kubectl");
+        _environment["KUBEBUILDER_ASSETS"] = given;
+
+        var folder = (await SucceedAsync()).Output.Trim();
+
+        (await Command.RunAsync(Path.Combine(folder, "kubectl"), [])).Output.Should().Be("kubectl\n", "the one in the cache is recent");
+    }
+
+    [Fact]
     public async Task An_archive_with_the_right_checksum_becomes_the_cache()
     {
         await WriteArchiveAsync(damaged: false);

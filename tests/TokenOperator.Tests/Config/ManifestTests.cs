@@ -8,6 +8,16 @@ namespace TokenOperator.Tests.Config;
 public sealed class ManifestTests
 {
     [Fact]
+    public void No_kustomization_has_a_field_that_kustomize_warns_about()
+    {
+        string[] deprecated = ["bases:", "patchesJson6902:", "patchesStrategicMerge:", "commonLabels:", "vars:"];
+        var files = Directory.GetFiles(Repository.File("config"), "kustomization.yaml", SearchOption.AllDirectories);
+        files.Should().HaveCountGreaterThan(10);
+        files.Append(Repository.File("hack/deploy.sh")).SelectMany(file => deprecated.Where(field => File.ReadAllText(file).Contains(field, StringComparison.Ordinal)).Select(field => $"{file}: {field}"))
+            .Should().BeEmpty();
+    }
+
+    [Fact]
     public void The_Role_of_one_namespace_grants_what_the_cluster_wide_install_has_in_each_namespace() =>
         Rules("config/namespaced/watched/role.yaml").Should().Be(Rules("config/rbac/role.yaml"));
 

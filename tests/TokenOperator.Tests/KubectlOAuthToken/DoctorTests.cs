@@ -2,6 +2,7 @@ using k8s.Models;
 using KubectlOAuthToken.Doctor;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
+using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.TokenServers;
@@ -12,6 +13,16 @@ public sealed class DoctorTests
 {
     private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
     private static readonly V1Alpha1OAuthToken[] Tokens = [TokenStatusTests.Token()];
+
+    [Fact]
+    public void A_role_without_the_right_to_read_namespaces_is_a_warning_and_one_without_another_a_failure()
+    {
+        var account = new NamespacedName("system", "token-operator");
+        OperatorChecks.Rights(account, "mail", []).Should().ContainSingle().Which.Health.Should().Be(Health.Ok);
+        OperatorChecks.Rights(account, "mail", [OperatorChecks.ReadNamespace]).Should().ContainSingle().Which.Should().Match<CheckResult>(
+            result => result.Health == Health.Warning && result.Text.Contains("cannot get namespaces in mail") && result.Text.Contains("kubectl apply -k config/rbac"));
+        OperatorChecks.Rights(account, "mail", [OperatorChecks.ReadNamespace, new AccessRight("get", "", "secrets")]).Should().ContainSingle().Which.Health.Should().Be(Health.Critical);
+    }
 
     [Fact]
     public void A_Secret_mounted_as_a_directory_passes()

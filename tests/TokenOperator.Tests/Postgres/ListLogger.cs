@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using TokenOperator.Inputs;
 using TokenOperator.Postgres.Rows;
 using TokenOperator.Reconcile;
 
 namespace TokenOperator.Tests.Postgres;
 
 /// <summary>Collects the lines that were logged, with their exceptions.</summary>
-internal sealed class ListLogger : ILogger<PostgresTokenStore>, ILogger<DeletionReporter>
+internal sealed class ListLogger : ILogger<PostgresTokenStore>, ILogger<DeletionReporter>, ILogger<NamespaceReader>
 {
     public ConcurrentQueue<string> Lines { get; } = new();
 

@@ -153,7 +153,7 @@ public sealed class PasswordRotationTests(PostgresFixture fixture) : IAsyncLifet
             Settings = settings;
             _pool = new ConnectionPool(settings, NullLogger<ConnectionPool>.Instance);
             var statements = new StatementRunner(_pool, settings, Meters.OfStore);
-            Store = new PostgresTokenStore(statements, settings, TestDatabase.Cipher, Meters.OfStore, TimeProvider.System, log);
+            Store = new PostgresTokenStore(statements, settings, TestDatabase.Cipher, new AccessWriter(statements, TestDatabase.Cipher, TimeProvider.System), Meters.OfStore, TimeProvider.System, log);
             Migrator = new PostgresMigrator(statements, settings, TimeProvider.System, NullLogger<PostgresMigrator>.Instance);
         }
 

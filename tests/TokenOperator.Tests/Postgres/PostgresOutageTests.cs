@@ -177,7 +177,8 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
         {
             var settings = ConnectionStrings.Parse("DATABASE_URL", uri);
             await using var pool = new ConnectionPool(settings, NullLogger<ConnectionPool>.Instance);
-            var store = new PostgresTokenStore(new StatementRunner(pool, settings, Meters.OfStore), settings, TestDatabase.Cipher, Meters.OfStore, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
+            var statements = new StatementRunner(pool, settings, Meters.OfStore);
+            var store = new PostgresTokenStore(statements, settings, TestDatabase.Cipher, new AccessWriter(statements, TestDatabase.Cipher, TimeProvider.System), Meters.OfStore, TimeProvider.System, NullLogger<PostgresTokenStore>.Instance);
             (await store.ListAsync(default)).Should().BeEmpty(uri);
         }
     }

@@ -53,10 +53,11 @@ internal sealed class TestDatabase : IAsyncDisposable
     public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "", TokenCipher? cipher = null)
     {
         var settings = Settings(further);
-        return new PostgresTokenStore(Statements(settings), settings, cipher ?? Cipher, Meters.OfStore, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
+        var statements = Statements(settings);
+        return new PostgresTokenStore(statements, settings, cipher ?? Cipher, new AccessWriter(statements, cipher ?? Cipher, TimeProvider.System), Meters.OfStore, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
     }
 
-    public PostgresKeyRotation Rotation(TokenCipher cipher) => new(Statements(Settings()), cipher);
+    public PostgresKeyRotation Rotation(TokenCipher cipher) => new(Statements(Settings()), cipher, TimeProvider.System);
 
     public PostgresPendingAuthorizations PendingAuthorizations() => new(Statements(Settings()));
 
@@ -93,4 +94,15 @@ internal sealed class TestDatabase : IAsyncDisposable
         _pools.Add(pool);
         return new StatementRunner(pool, settings, metrics ?? Meters.OfStore);
     }
+}
+
+/// <summary>Calls for a namespace whose UID is not known.</summary>
+internal static class StoreExtensions
+{
+    public static Task<AccountRecord?> ImportAsync(
+        this ITokenStore store, AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct) =>
+        store.ImportAsync(key, token, ns is null ? null : new AccountUser(ns, null), seedFingerprint, replacesGeneration, ct);
+
+    public static Task<AccountRecord?> AllowByProofAsync(this ITokenStore store, AccountKey key, string ns, CancellationToken ct) =>
+        store.AllowByProofAsync(key, new AccountUser(ns, null), ct);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using k8s.Models;
 using KubeRuntime.Watching;
+using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
@@ -25,6 +26,7 @@ internal sealed class SecretFixture : IAsyncDisposable
         _runtime = runtime;
         Publisher = new SecretPublisher(runtime.Client, _secrets, _entities, Guard);
         Reader = new InputReader(runtime.Client, _secrets);
+        Namespaces = new NamespaceReader(runtime.Client, _entities, runtime.Time, NullLogger<NamespaceReader>.Instance);
     }
 
     public FakeApiServer Server => _runtime.Server;
@@ -34,6 +36,8 @@ internal sealed class SecretFixture : IAsyncDisposable
     public SecretPublisher Publisher { get; }
 
     public InputReader Reader { get; }
+
+    public NamespaceReader Namespaces { get; }
 
     public IReadOnlyList<string> Methods => [.. Server.Requests.Select(request => request.Method)];
 

@@ -26,6 +26,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Key = new AccountKey("google", "marcus"),
         Generation = 7,
         Namespaces = ["mail"],
+        NamespaceUids = ["mail/uid-of-mail"],
         Token = new TokenSet { RefreshToken = new SecretValue("refresh-1") },
     };
 
@@ -371,7 +372,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         var controller = new OAuthTokenController(
             new ReconcileInputGatherer(
                 Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
-                new InputReader(Runtime.Client, _secrets)),
+                new InputReader(Runtime.Client, _secrets), new NamespaceReader(Runtime.Client, Entities, Runtime.Time, NullLogger<NamespaceReader>.Instance)),
             Actor(),
             new ReconcileSchedule(Runtime.Time),
             NullLogger<OAuthTokenController>.Instance);

@@ -9,6 +9,7 @@ using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
 using TokenOperator.Providers;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
@@ -28,6 +29,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         Key = new AccountKey("google", "marcus"),
         Generation = 7,
         Namespaces = ["mail"],
+        NamespaceUids = ["mail/uid-of-mail"],
         Token = new TokenSet { RefreshToken = new SecretValue("refresh-1") },
     };
 
@@ -48,7 +50,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
             new StatusPublisher(_runtime.Client, _entities, events, _refreshing.Leadership), events, Limit, _runtime.Time, _log);
         _finalizer = new OAuthTokenFinalizer(
             new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, new ProviderRegistry([_refreshing.Provider]),
-            _entities, _queue, events, reporter, _runtime.Time);
+            _entities, _queue, events, reporter, new NamespaceReader(_runtime.Client, _entities, _runtime.Time, NullLogger<NamespaceReader>.Instance));
     }
 
     public async Task DisposeAsync() => await (_runtime?.DisposeAsync() ?? ValueTask.CompletedTask);
@@ -94,6 +96,34 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         Done(await FinalizeAsync(Object("Delete", ns: "foreign"))).Should().BeTrue();
         _refreshing.Store.Calls.Should().Equal("find");
         Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Contain("delete");
+    }
+
+    [Fact]
+    public async Task An_object_in_a_namespace_that_was_created_again_neither_keeps_nor_deletes_the_row_of_the_earlier_one()
+    {
+        Runtime.Server.NamespaceUid = _ => "another";
+        Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Equal("find");
+
+        _refreshing.Store.Row = Row with { Namespaces = ["mail", "web"], NamespaceUids = ["mail/uid-of-mail", "web/uid-of-web"] };
+        Runtime.Server.NamespaceUid = ns => ns == "web" ? "another" : $"uid-of-{ns}";
+        _entities.Observe(Object("Delete", name: "other", ns: "web"));
+        Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Contain("delete");
+    }
+
+    [Fact]
+    public async Task Without_the_right_to_read_the_namespace_the_object_stays_with_its_row()
+    {
+        Runtime.Server.NamespaceUid = _ => null;
+        var result = await FinalizeAsync(Object("Delete"));
+        result.IsSuccess.Should().BeFalse();
+        result.ErrorMessage.Should().Contain("may not read the namespace mail");
+        _refreshing.Store.Calls.Should().Equal("find");
+
+        _refreshing.Store.Row = Row with { NamespaceUids = [] };
+        Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue("nothing is recorded");
         _refreshing.Store.Calls.Should().Contain("delete");
     }
 

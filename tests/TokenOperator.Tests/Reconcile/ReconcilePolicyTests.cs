@@ -25,7 +25,13 @@ public sealed class ReconcilePolicyTests
         SecretName = "marcus-gmail-token",
     };
 
-    private static readonly ReconcileInput Empty = new() { Now = Now, Request = Request, Providers = ["google"] };
+    private static readonly ReconcileInput Empty = new()
+    {
+        Now = Now,
+        Request = Request,
+        Providers = ["google"],
+        Namespace = Found(new NamespaceUid("uid-1")),
+    };
 
     private static Seed SeedOf(string refreshToken, string? clientId = null) =>
         new(new TokenSet { RefreshToken = new SecretValue(refreshToken) }, clientId);
@@ -35,6 +41,7 @@ public sealed class ReconcilePolicyTests
         Key = Request.Key,
         Generation = 7,
         Namespaces = namespaces ?? ["mail"],
+        NamespaceUids = ["mail/uid-1"],
         Failure = failure,
         Token = new TokenSet
         {
@@ -76,6 +83,7 @@ public sealed class ReconcilePolicyTests
     [InlineData("suspended", false)]
     [InlineData("other account", false)]
     [InlineData("denied", false)]
+    [InlineData("created again", false)]
     [InlineData("row unknown", true)]
     public void A_queued_refresh_is_done_only_if_the_object_and_the_row_still_require_it(string what, bool may)
     {
@@ -92,7 +100,7 @@ public sealed class ReconcilePolicyTests
         };
         var row = what == "row unknown" ? null : Row(namespaces: what == "denied" ? ["other"] : null);
 
-        ReconcilePolicy.MayRefresh(entity, Request.Key, row).Should().Be(may);
+        ReconcilePolicy.MayRefresh(entity, Request.Key, new AccountUser("mail", what == "created again" ? "uid-2" : "uid-1"), row).Should().Be(may);
     }
 
     [Fact]
@@ -330,6 +338,56 @@ public sealed class ReconcilePolicyTests
     [Fact]
     public void A_seed_with_the_same_refresh_token_gives_no_access_to_a_row_that_belongs_to_another_namespace() =>
         Published(With(Row(namespaces: ["other"]), seed: SeedOf("refresh"))).Problem!.Reason.Should().Be(Reasons.AccountNotAllowed);
+
+    /// <summary>The recorded UID, the UID of the namespace now (null: forbidden), the refresh token of the seed, and what follows.</summary>
+    [Theory]
+    [InlineData("uid-1", "uid-1", null, "nothing")]
+    [InlineData(null, "uid-1", null, "record")]
+    [InlineData(null, null, null, "nothing")]
+    [InlineData("uid-1", "uid-2", null, Reasons.AccountNotAllowed)]
+    [InlineData("uid-1", "uid-2", "another", Reasons.AccountNotAllowed)]
+    [InlineData("uid-1", "uid-2", "refresh", "allow")]
+    [InlineData("uid-1", null, "refresh", Reasons.NamespaceNotVerified)]
+    public void A_namespace_that_was_created_again_is_another_one(string? recorded, string? now, string? seed, string expected)
+    {
+        var input = With(Row(TimeSpan.FromMinutes(50)) with { NamespaceUids = recorded is null ? [] : [$"mail/{recorded}"] }, Client) with
+        {
+            Namespace = now is null ? new Lookup<NamespaceUid>.Faulty(new Problem(Reasons.NamespaceNotVerified, ConditionMessages.NamespaceForbidden("mail"))) : Found(new NamespaceUid(now)),
+            Seed = seed is null ? new Lookup<Seed>.Absent("no Secret") : Found(SeedOf(seed)),
+        };
+
+        var decision = ReconcilePolicy.Decide(input);
+
+        switch (expected)
+        {
+            case "record":
+                decision.Should().BeOfType<Decision.RecordNamespace>();
+                return;
+            case "allow":
+                decision.Should().BeOfType<Decision.Allow>();
+                return;
+            default:
+                var desired = Published(input);
+                (desired.Problem?.Reason ?? "nothing").Should().Be(expected);
+                (desired.Account is not null).Should().Be(expected == "nothing");
+                desired.Secret.Should().Be(expected switch { "nothing" => SecretAction.Write, Reasons.AccountNotAllowed => SecretAction.Withdraw, _ => SecretAction.Keep });
+                if (expected == Reasons.AccountNotAllowed)
+                    desired.Problem!.Message.Should().Contain("was deleted and created again").And.Contain("token-operator accounts allow google marcus --namespace mail").And.Contain("mail/gmail-oauth-token");
+                if (expected == Reasons.NamespaceNotVerified)
+                    desired.Problem!.Message.Should().Contain("resources: [namespaces], verbs: [get]");
+                return;
+        }
+    }
+
+    [Fact]
+    public void The_namespace_is_read_only_where_the_row_names_it_or_a_row_is_made()
+    {
+        var unread = new Lookup<NamespaceUid>.NotRead();
+        ReconcilePolicy.Missing(With(Row(TimeSpan.FromMinutes(50))) with { Namespace = unread }).Should().Be(InputKind.Namespace);
+        ReconcilePolicy.Missing(With(Row(TimeSpan.FromMinutes(50))) with { Namespace = unread, StoreError = "away" }).Should().Be(InputKind.Namespace);
+        ReconcilePolicy.Missing(Empty with { Namespace = unread, Account = new Lookup<AccountRecord>.Absent(""), Seed = Found(SeedOf("new")) }).Should().Be(InputKind.Namespace);
+        ReconcilePolicy.Missing(With(Row(namespaces: ["other"]), seed: SeedOf("its own")) with { Namespace = unread }).Should().BeNull();
+    }
 
     [Fact]
     public void While_Postgres_is_away_the_last_known_token_stays_published()

@@ -19,6 +19,7 @@ public sealed class ClockTests : IDisposable
         Key = new AccountKey("google", "marcus"),
         Generation = 7,
         Namespaces = ["mail"],
+        NamespaceUids = ["mail/uid-1"],
         Token = new TokenSet { RefreshToken = new SecretValue("refresh-1") },
     };
 
@@ -45,6 +46,7 @@ public sealed class ClockTests : IDisposable
     {
         var decision = ReconcilePolicy.Decide(new ReconcileInput
         {
+            Namespace = new Lookup<NamespaceUid>.Found(new NamespaceUid("uid-1")),
             Now = _fixture.Accounts.Now(Row.Key),
             Request = Request,
             Providers = ["google"],

@@ -84,6 +84,38 @@ public sealed class ForgottenRowTests : IDisposable
         _fixture.Store.Row!.Generation.Should().Be(9);
     }
 
+    [Theory]
+    [InlineData("read")]
+    [InlineData("list")]
+    [InlineData("claim")]
+    public async Task A_namespace_that_lost_the_account_does_not_get_it_back_by_an_earlier_row(string way)
+    {
+        var earlier = Row with { Namespaces = ["mail", "evil"], AccessVersion = 1 };
+        var now = _fixture.Accounts.Set(Row with { Namespaces = ["mail"], DeniedNamespaces = ["evil"], NamespaceUids = ["mail/1"], AccessVersion = 2 });
+        _fixture.Store.Row = earlier;
+
+        switch (way)
+        {
+            case "read":
+                await ReadAsync();
+                break;
+            case "list":
+                await _fixture.Accounts.ReloadAsync(CancellationToken.None);
+                break;
+            default:
+                (await AttemptAsync(now)).Should().BeOfType<RefreshOutcome.Superseded>();
+                _fixture.Provider.Asked.Should().BeEmpty();
+                break;
+        }
+
+        foreach (var row in new[] { _fixture.Store.Row, _fixture.Accounts.TryGet(Row.Key)!.Value.Record })
+        {
+            row.Lists("evil").Should().BeFalse();
+            row.DeniedNamespaces.Should().Equal("evil");
+            row.NamespaceUids.Should().Equal("mail/1");
+        }
+    }
+
     public static TheoryData<AccountRecord> OthersRows =>
     [
         // Deleted and imported again.

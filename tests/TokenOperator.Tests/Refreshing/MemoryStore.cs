@@ -69,10 +69,10 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Task ReleaseAsync(AccountKey key, Guid claimId, CancellationToken ct) => Call("release", () => true);
 
-    public Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken ct) =>
+    public Task<AccountRecord?> ImportAsync(AccountKey key, TokenSet token, AccountUser? user, string seedFingerprint, long? replacesGeneration, CancellationToken ct) =>
         Call("import", () => Row?.Generation != replacesGeneration
             ? null
-            : Row = (Row ?? new AccountRecord { Key = key, Generation = 0, Token = token, Namespaces = ns is null ? null : [ns] }) with
+            : Row = (Row ?? new AccountRecord { Key = key, Generation = 0, Token = token, Namespaces = user is { } importer ? [importer.Namespace] : null }) with
             {
                 Token = token,
                 Generation = (replacesGeneration ?? 0) + 1,
@@ -82,7 +82,11 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Task<AccountRecord?> AllowAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
 
-    public Task<AccountRecord?> AllowByProofAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
+    public Task<AccountRecord?> AllowByProofAsync(AccountKey key, AccountUser user, CancellationToken ct) => Change("allow", access => access.AllowByProof(user));
+
+    public Task<AccountRecord?> RecordUidAsync(AccountKey key, AccountUser user, CancellationToken ct) => Change("record", access => access.Record(user));
+
+    public Task<AccountRecord?> RestoreAccessAsync(AccountRecord known, CancellationToken ct) => Change("restore access", _ => AccountAccess.Of(known));
 
     public Task<AccountRecord?> DenyAsync(AccountKey key, string ns, CancellationToken ct) => throw new NotSupportedException();
 
@@ -101,6 +105,16 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     public Task DownAsync(long toVersion, CancellationToken ct) => throw new NotSupportedException();
 
     public Task<MigrationStatus> StatusAsync(CancellationToken ct) => throw new NotSupportedException();
+
+    private Task<AccountRecord?> Change(string name, Func<AccountAccess, AccountAccess?> change) => Call(name, () => Row is { } row && change(AccountAccess.Of(row)) is { } access
+        ? Row = row with
+        {
+            Namespaces = access.Namespaces.Count > 0 ? access.Namespaces : null,
+            DeniedNamespaces = access.Denied,
+            NamespaceUids = access.Uids,
+            AccessVersion = (row.AccessVersion ?? 0) + 100,
+        }
+        : null);
 
     private async Task<T> ReadAsync<T>(string name, Func<T> answer)
     {

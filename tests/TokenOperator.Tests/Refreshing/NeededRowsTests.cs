@@ -76,7 +76,7 @@ public sealed class NeededRowsTests : IDisposable
         (_fixture.Store.Row, _fixture.Store.Count) = (null, count);
         await _fixture.Synchronizer.LoadAsync(default);
 
-        (await Accounts.TryImportAsync(Row.Key, Seed, "mail", replaces: null, default)).Should().BeTrue();
+        (await Accounts.TryImportAsync(Row.Key, Seed, new AccountUser("mail", null), replaces: null, default)).Should().BeTrue();
 
         _fixture.Store.Calls.Contains("import").Should().Be(!isOver);
         if (isOver)
@@ -88,7 +88,7 @@ public sealed class NeededRowsTests : IDisposable
     {
         _fixture.Store.Count = long.MaxValue;
         await _fixture.Synchronizer.LoadAsync(default);
-        await Accounts.TryImportAsync(Row.Key, Seed, "mail", replaces: Row, default);
+        await Accounts.TryImportAsync(Row.Key, Seed, new AccountUser("mail", null), replaces: Row, default);
         _fixture.Store.Calls.Should().Contain("import");
     }
 }

@@ -35,6 +35,7 @@ internal sealed class FlowFixture : IAsyncDisposable
             Generation = 4,
             Token = new TokenSet { RefreshToken = new SecretValue("dead-token"), Scopes = ["mail"] },
             Namespaces = [SecretFixture.Namespace],
+            NamespaceUids = [$"{SecretFixture.Namespace}/uid-of-{SecretFixture.Namespace}"],
             Failure = new RefreshFailure(FailureKind.ReauthorizationRequired, "invalid_grant", 1, Time.GetUtcNow(), Time.GetUtcNow(), "f"),
         });
         var links = new AuthorizationLinks(Settings);
@@ -42,7 +43,7 @@ internal sealed class FlowFixture : IAsyncDisposable
             ?? throw new InvalidOperationException("There is no link.");
         var accounts = new AccountRepository(Store, new AccountLocks(), secrets.Guard, Queue, RefreshingFixture.MaxAccounts, Time, NullLogger<AccountRepository>.Instance);
         Flow = new SelfServiceFlow(
-            Settings, links, new LinkTargets(_entities, secrets.Reader, new ProviderRegistry([Provider]), Store), Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
+            Settings, links, new LinkTargets(_entities, secrets.Reader, secrets.Namespaces, new ProviderRegistry([Provider]), Store), Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
         Put();
     }
 

@@ -32,6 +32,12 @@ internal sealed class FakeApiServer : IAsyncDisposable
 
     public ConcurrentQueue<SeenRequest> Requests { get; } = new();
 
+    /// <summary>The names of the namespaces that were read, which <see cref="Requests"/> leaves out.</summary>
+    public ConcurrentQueue<string> NamespaceReads { get; } = new();
+
+    /// <summary>The UID of a namespace of this name; null if reading it is forbidden.</summary>
+    public Func<string, string?> NamespaceUid { get; set; } = ns => $"uid-of-{ns}";
+
     /// <summary>Returns true when it has sent a response itself.</summary>
     public Func<HttpContext, SeenRequest, Task<bool>>? Intercept { get; set; }
 
@@ -87,6 +93,12 @@ internal sealed class FakeApiServer : IAsyncDisposable
             context.Request.ContentType ?? "",
             context.Request.Headers.Authorization.ToString(),
             await reader.ReadToEndAsync());
+        if (seen is { Method: "GET", Path: var path } && path.StartsWith("/api/v1/namespaces/", StringComparison.Ordinal) && path.Count(c => c == '/') == 4)
+        {
+            await AnswerNamespaceAsync(context, path[(path.LastIndexOf('/') + 1)..]);
+            return;
+        }
+
         Requests.Enqueue(seen);
         try
         {
@@ -102,6 +114,14 @@ internal sealed class FakeApiServer : IAsyncDisposable
         {
             // The client has gone.
         }
+    }
+
+    private Task AnswerNamespaceAsync(HttpContext context, string ns)
+    {
+        NamespaceReads.Enqueue(ns);
+        return NamespaceUid(ns) is { } uid
+            ? AnswerAsync(context, 200, $$"""{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": "{{ns}}", "uid": "{{uid}}"} }""")
+            : RefuseAsync(context, 403, "Forbidden", $"cannot get resource \"namespaces\" in the namespace \"{ns}\"");
     }
 
     private async Task ServeAsync(HttpContext context, SeenRequest seen)

@@ -27,6 +27,26 @@ public sealed class ResourceCacheTests
     }
 
     [Fact]
+    public void The_presence_of_a_namespace_ends_with_its_last_item_and_with_a_list()
+    {
+        _cache.PresenceOf("shop").Should().Be(0);
+        _cache.Replace("", [Version(5)], "5");
+        var first = _cache.PresenceOf("shop");
+        _cache.Apply("", Lamp, Version(6), "6");
+        _cache.PresenceOf("shop").Should().Be(first).And.NotBe(0);
+        _cache.PresenceOf("other").Should().Be(0);
+
+        _cache.Apply("", Lamp, null, "7");
+        _cache.PresenceOf("shop").Should().Be(0);
+        _cache.Apply("", Lamp, Version(8), "8");
+        var second = _cache.PresenceOf("shop");
+        second.Should().NotBe(0).And.NotBe(first);
+
+        _cache.Replace("", [Version(9)], "9");
+        _cache.PresenceOf("shop").Should().NotBe(0).And.NotBe(second, "a list does not say what happened before it");
+    }
+
+    [Fact]
     public void An_event_older_than_an_own_write_does_not_restore_the_old_state()
     {
         _cache.Observe(Version(7));
