@@ -276,6 +276,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         var answer = new TaskCompletionSource();
         _refreshing.Provider.Until = answer.Task;
         await FinalizeAsync(entity);
+        await Eventually.IsTrueAsync(() => _refreshing.Provider.Revoked.Count == 1, "the provider is asked");
         Runtime.Time.Advance(Limit - TimeSpan.FromMinutes(1));
         (await FinalizeAsync(entity)).RequeueAfter.Should().Be(TimeSpan.FromMinutes(1), "that is all that is left");
         Runtime.Time.Advance(TimeSpan.FromMinutes(1));
@@ -294,6 +295,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         var answer = new TaskCompletionSource();
         _refreshing.Provider.Until = answer.Task;
         await FinalizeAsync(entity);
+        await Eventually.IsTrueAsync(() => _refreshing.Provider.Revoked.Count == 1, "the provider is asked");
 
         (await FinalizeAsync(entity)).RequeueAfter.Should().Be(ReconcilePolicy.MaxRefreshDuration);
         Runtime.Time.Advance(ReconcilePolicy.MaxRefreshDuration);
