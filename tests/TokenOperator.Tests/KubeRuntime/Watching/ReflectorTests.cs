@@ -60,6 +60,26 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_list_that_does_not_arrive_in_one_page_is_read_in_small_pages()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = new ResourceCache<Gadget>([""], new CacheOptions<Gadget>());
+        _fixture.Server.Intercept = (context, seen) =>
+        {
+            var isCached = seen.Query.Contains("resourceVersion=0", StringComparison.Ordinal);
+            if (isCached)
+                context.Abort();
+            return Task.FromResult(isCached);
+        };
+
+        _fixture.Run(_fixture.Reflector(cache, "").RunAsync);
+        await Eventually.IsTrueAsync(() => cache.IsSynced, "it is listed in pages", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        cache.Get(Lamp).Should().NotBeNull();
+        Lists[^1].Query.Should().Contain("limit=").And.NotContain("resourceVersion");
+    }
+
+    [Fact]
     public async Task After_the_server_ends_a_watch_the_next_one_continues_from_the_same_version()
     {
         var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
