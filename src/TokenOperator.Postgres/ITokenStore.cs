@@ -18,8 +18,11 @@ public interface ITokenStore
     /// <summary>All rows that can be read. The others are logged and left out.</summary>
     Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>As <see cref="ListAsync(CancellationToken)"/>, but only the rows whose key <paramref name="isWanted"/> accepts. Memory holds no other.</summary>
-    Task<IReadOnlyList<AccountRecord>> ListAsync(Func<AccountKey, bool> isWanted, CancellationToken cancellationToken);
+    /// <summary>
+    /// As <see cref="ListAsync(CancellationToken)"/>, but reads only the rows whose key <paramref name="isWanted"/> accepts, and hands them to
+    /// <paramref name="row"/> one by one. Memory holds no other.
+    /// </summary>
+    Task ListAsync(Func<AccountKey, bool> isWanted, Action<AccountRecord> row, CancellationToken cancellationToken);
 
     /// <summary>How many rows <paramref name="ns"/> may use.</summary>
     Task<long> CountAsync(string ns, CancellationToken cancellationToken);

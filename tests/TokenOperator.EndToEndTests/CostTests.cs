@@ -35,6 +35,34 @@ public sealed class CostTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task A_new_object_whose_row_existed_at_the_start_costs_two_statements()
+    {
+        string[] names = ["first", "second", "third", "fourth", "fifth"];
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        await fixture.RunVerbAsync("migrate", "up");
+        await fixture.QueryAsync("delete from token_operator_made where part = 'encrypted'");
+        foreach (var name in names)
+        {
+            await fixture.QueryAsync($$"""
+                insert into oauth_tokens (provider, account, token_data, namespaces)
+                values ('google', '{{name}}', '{"refresh_token": "{{fixture.Tokens.AddAccount(name).RefreshToken}}"}', array['{{fixture.Namespace}}'])
+                """);
+        }
+
+        await fixture.StartOperatorAsync();
+        await Eventually.SeesAsync(() => ListsAsync(fixture), lists => lists == 2);
+        var (_, statements, asked) = await CountAsync(fixture);
+
+        foreach (var name in names)
+            await fixture.ApplyAsync(name);
+        foreach (var name in names)
+            await fixture.ReadyAsync(name);
+        var (_, statementsAfter, askedAfter) = await CountAsync(fixture);
+        (askedAfter - asked).Should().Be(names.Length);
+        (statementsAfter - statements).Should().Be(2 * names.Length, "a claim and a commit");
+    }
+
+    [Fact]
     public async Task A_client_Secret_that_many_objects_reference_is_read_once()
     {
         await using var fixture = await OperatorFixture.StartAsync(cluster);

@@ -20,8 +20,15 @@ internal static class ListStream
     private const int ReadSize = 64 * 1024;
 
     /// <summary>Reads the page, and hands the JSON of each item to <paramref name="item"/>, which must not keep it.</summary>
+    /// <param name="stream">The page.</param>
+    /// <param name="json">Reads the metadata of the list.</param>
+    /// <param name="item">Receives the items.</param>
+    /// <param name="maxBytes">Reads no further once the items have more bytes than this.</param>
+    /// <param name="cancellationToken">Cancels reading.</param>
+    /// <returns>The page; null if it is longer than <paramref name="maxBytes"/>.</returns>
     /// <exception cref="JsonException">The page is not a list.</exception>
-    public static async Task<ListPage> ReadAsync(Stream stream, ApiJson json, Action<ReadOnlySequence<byte>> item, CancellationToken cancellationToken)
+    public static async Task<ListPage?> ReadAsync(
+        Stream stream, ApiJson json, Action<ReadOnlySequence<byte>> item, long maxBytes, CancellationToken cancellationToken)
     {
         var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: ReadSize, leaveOpen: true));
         var parser = new Parser(json, item);
@@ -29,6 +36,8 @@ internal static class ListStream
         {
             var read = await pipe.ReadAsync(cancellationToken);
             var consumed = parser.Parse(read.Buffer, read.IsCompleted);
+            if (parser.Bytes > maxBytes)
+                return null;
             if (parser.Page is { } page)
                 return page;
             if (read.Buffer.Slice(consumed).Length > WatchStream.MaxLine || read.IsCompleted)
@@ -43,12 +52,14 @@ internal static class ListStream
         private JsonReaderState _state;
         private V1ListMeta _metadata = new();
         private int _count;
-        private long _bytes;
         private bool _isInItems;
         private bool _isStarted;
 
         /// <summary>The page when the document has ended; null before.</summary>
         public ListPage? Page { get; private set; }
+
+        /// <summary>How many bytes the items had so far.</summary>
+        public long Bytes { get; private set; }
 
         /// <summary>Parses what is complete, and returns where the rest begins.</summary>
         public SequencePosition Parse(ReadOnlySequence<byte> buffer, bool isFinal)
@@ -75,7 +86,7 @@ internal static class ListStream
                 return ReadItem(ref reader, buffer);
             if (reader.TokenType == JsonTokenType.EndObject)
             {
-                Page = new ListPage(_metadata, _count, _bytes);
+                Page = new ListPage(_metadata, _count, Bytes);
                 return true;
             }
 
@@ -110,7 +121,7 @@ internal static class ListStream
                 return false;
             item(value);
             _count++;
-            _bytes += value.Length;
+            Bytes += value.Length;
             return true;
         }
 

@@ -22,6 +22,9 @@ public sealed class ResourceClient
     private const int MaxPageSize = 500;
     private const long PageBytes = 4 * 1024 * 1024;
 
+    /// <summary>The most that <see cref="ListCachedAsync"/> reads: about 10,000 objects of an ordinary size.</summary>
+    internal const long MaxCachedBytes = 32 * 1024 * 1024;
+
     private readonly ApiTransport _transport;
     private readonly string _fieldManager;
 
@@ -173,18 +176,33 @@ public sealed class ResourceClient
     /// holds one object at a time. The key of an object that does not fit its class goes to <paramref name="skip"/>; without that, such an
     /// object fails the call.
     /// </summary>
-    // A version would make the server answer from its cache, and ignore the limit: with "0" it sends everything in one page.
+    // A version would make the server answer from its cache, and ignore the limit: see ListCachedAsync.
     public async Task<string> ListAsync<T>(ResourceScope scope, Action<T> item, Action<NamespacedName>? skip, CancellationToken cancellationToken)
     {
         var (limit, next) = (FirstPageSize, "");
         while (true)
         {
-            var page = await ReadPageAsync(Collection<T>("list", scope, $"limit={limit}{scope.Selector}{next}", list: true), item, skip, cancellationToken);
+            var page = (await ReadPageAsync(Collection<T>("list", scope, $"limit={limit}{scope.Selector}{next}", list: true), item, skip, long.MaxValue, cancellationToken))!.Value;
             if (string.IsNullOrEmpty(page.Metadata.ContinueProperty))
                 return page.Metadata.ResourceVersion ?? "";
             next = $"&continue={Uri.EscapeDataString(page.Metadata.ContinueProperty)}";
             limit = PageSizeAfter(page);
         }
+    }
+
+    /// <summary>
+    /// As <see cref="ListAsync{T}(ResourceScope, Action{T}, Action{NamespacedName}?, CancellationToken)"/>, but reads what the server's cache
+    /// holds: a state that is not older than <paramref name="resourceVersion"/>, or any state for "0". The server does not read its database
+    /// for that, and ignores limits, so it sends everything in one page.
+    /// </summary>
+    /// <returns>The version of the collection. Null if the page is longer than 32 MiB: then not all objects were passed to <paramref name="item"/>.</returns>
+    public async Task<string?> ListCachedAsync<T>(
+        ResourceScope scope, string resourceVersion, Action<T> item, Action<NamespacedName>? skip, CancellationToken cancellationToken)
+    {
+        var request = Collection<T>("list", scope, $"resourceVersion={resourceVersion}{scope.Selector}", list: true);
+        return await ReadPageAsync(request, item, skip, MaxCachedBytes, cancellationToken) is { Metadata: { ContinueProperty: null or "" } metadata }
+            ? metadata.ResourceVersion ?? ""
+            : null;
     }
 
     /// <summary>Streams the changes after <paramref name="resourceVersion"/>; ends when the server ends the watch.</summary>
@@ -203,7 +221,8 @@ public sealed class ResourceClient
     internal static int PageSizeAfter(ListPage page) =>
         page.Bytes == 0 ? FirstPageSize : (int)Math.Clamp(PageBytes * page.Count / page.Bytes, MinPageSize, MaxPageSize);
 
-    private Task<ListPage> ReadPageAsync<T>(ApiRequest request, Action<T> item, Action<NamespacedName>? skip, CancellationToken cancellationToken) =>
+    private Task<ListPage?> ReadPageAsync<T>(
+        ApiRequest request, Action<T> item, Action<NamespacedName>? skip, long maxBytes, CancellationToken cancellationToken) =>
         _transport.SendAsync(
             request,
             (body, token) => ListStream.ReadAsync(
@@ -215,6 +234,7 @@ public sealed class ResourceClient
                     else
                         skip?.Invoke(Read<PartialObjectMetadata>(json, true)?.Key() ?? new("", "an object without a name"));
                 },
+                maxBytes,
                 token),
             cancellationToken);
 

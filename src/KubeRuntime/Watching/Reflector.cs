@@ -27,6 +27,10 @@ internal sealed partial class Reflector<TResource, TItem>(
     where TItem : class
 {
     private const int MinWatchSeconds = 300;
+
+    /// <summary>As a version in a request: whatever the server's cache holds.</summary>
+    private const string AnyVersion = "0";
+
     private static readonly TimeSpan WatchdogGrace = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RelistPeriod = TimeSpan.FromMinutes(30);
@@ -36,7 +40,7 @@ internal sealed partial class Reflector<TResource, TItem>(
     private int _failures;
     private long? _failedAt;
     private bool _wasExpired;
-    private string _version = "";
+    private string _version = AnyVersion;
     private bool _mustList = true;
     private long _listedAt;
 
@@ -94,20 +98,35 @@ internal sealed partial class Reflector<TResource, TItem>(
     private async Task ListAsync(CancellationToken cancellationToken)
     {
         var (items, skipped) = (new List<TItem>(), new List<NamespacedName>());
-        var listed = await client.ListAsync<TResource>(
-            scope,
-            resource =>
-            {
-                // What has not changed is kept as it is, so that a relist needs no second copy of everything.
-                if ((cache.Unchanged(resource.Key(), resource.Metadata.ResourceVersion) ?? Project(resource)) is { } item)
-                    items.Add(item);
-            },
-            key =>
-            {
-                LogUnreadable(logger, scope, key);
-                skipped.Add(key);
-            },
-            cancellationToken);
+        void Add(TResource resource)
+        {
+            // What has not changed is kept as it is, so that a relist needs no second copy of everything.
+            if ((cache.Unchanged(resource.Key(), resource.Metadata.ResourceVersion) ?? Project(resource)) is { } item)
+                items.Add(item);
+        }
+
+        void Skip(NamespacedName key)
+        {
+            LogUnreadable(logger, scope, key);
+            skipped.Add(key);
+        }
+
+        // Everyone who can create objects determines how long the page from the server's cache is. If it is too long, or does not arrive in
+        // time, smaller pages are read.
+        string? listed = null;
+        if (_version is { Length: > 0 } version)
+        {
+            _version = "";
+            listed = await client.ListCachedAsync<TResource>(scope, version, Add, Skip, cancellationToken);
+        }
+
+        if (listed is null)
+        {
+            items.Clear();
+            skipped.Clear();
+            listed = await client.ListAsync<TResource>(scope, Add, Skip, cancellationToken);
+        }
+
         cache.Replace(scope.Namespace, items, listed, skipped);
         _version = listed;
         _mustList = false;
@@ -207,6 +226,9 @@ internal sealed partial class Reflector<TResource, TItem>(
         // After a rejection for another reason, no version is known to be good to continue from either.
         if (isExpired || ((int)e.StatusCode is >= 400 and < 500 && e.StatusCode != HttpStatusCode.TooManyRequests))
             _mustList = true;
+        // The cache of the server that answers has another history.
+        if (isExpired)
+            _version = "";
     }
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Debug, Message = "Listed {Count} {Scope} at version {Version}")]

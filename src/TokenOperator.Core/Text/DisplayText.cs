@@ -19,7 +19,7 @@ public static class DisplayText
     public static string Of(string text, int maxLength)
     {
         var cut = text.Length > maxLength ? text[..maxLength] + "..." : text;
-        return string.Concat(cut.EnumerateRunes().Select(rune => IsPrintable(rune) ? rune.ToString() : "?"));
+        return IsPlain(cut) ? cut : string.Concat(cut.EnumerateRunes().Select(rune => IsPrintable(rune) ? rune.ToString() : "?"));
     }
 
     /// <summary>
@@ -36,7 +36,7 @@ public static class DisplayText
     }
 
     /// <summary>True if nothing in <paramref name="text"/> is invisible, breaks the line or changes the writing direction.</summary>
-    public static bool IsPrintable(string text) => text.EnumerateRunes().All(IsPrintable);
+    public static bool IsPrintable(string text) => IsPlain(text) || text.EnumerateRunes().All(IsPrintable);
 
     /// <summary><paramref name="text"/> as one word of a shell command, quoted if necessary.</summary>
     public static string ShellWord(string text) =>
@@ -47,4 +47,7 @@ public static class DisplayText
     /// <inheritdoc cref="IsPrintable(string)"/>
     public static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format
         or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
+
+    /// <summary>True for printable ASCII, which is nearly every text. It needs no look at each character.</summary>
+    private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 }

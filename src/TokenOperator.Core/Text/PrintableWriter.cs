@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -13,6 +14,8 @@ public sealed partial class PrintableWriter(TextWriter output, bool isTerminal) 
 {
     /// <summary>Clears a terminal. It counts at the start of a text only, where no one else's words can be.</summary>
     public const string ClearScreen = "\e[H\e[2J\e[3J";
+
+    private static readonly SearchValues<char> Plain = SearchValues.Create("\n" + string.Concat(Enumerable.Range(' ', '~' - ' ' + 1).Select(code => (char)code)));
 
     /// <inheritdoc/>
     public override Encoding Encoding => output.Encoding;
@@ -48,7 +51,7 @@ public sealed partial class PrintableWriter(TextWriter output, bool isTerminal) 
 
     private string? Printable(string? text)
     {
-        if (text is null || text.All(c => c is '\n' or (>= ' ' and < '\x7f')))
+        if (text is null || !text.AsSpan().ContainsAnyExcept(Plain))
             return text;
         if (!isTerminal)
             return Safe(text);

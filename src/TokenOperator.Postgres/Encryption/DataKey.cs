@@ -14,8 +14,13 @@ public sealed class DataKey
     internal const int TagSizeInBytes = 16;
 
     private readonly byte[] _bytes;
+    private readonly byte[] _sealKey;
 
-    private DataKey(string id, byte[] bytes) => (Id, _bytes) = (id, bytes);
+    private DataKey(string id, byte[] bytes)
+    {
+        (Id, _bytes) = (id, bytes);
+        _sealKey = HKDF.DeriveKey(HashAlgorithmName.SHA256, bytes, Size, salt: [], "token-operator seal"u8.ToArray());
+    }
 
     /// <summary>Generates a key and returns the content of its key file.</summary>
     public static string NewText() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(Size));
@@ -30,12 +35,7 @@ public sealed class DataKey
     internal bool HasBytesOf(DataKey other) => CryptographicOperations.FixedTimeEquals(_bytes, other._bytes);
 
     /// <summary>An authentication code for <paramref name="data"/>, under a key that is derived from this one and used for nothing else.</summary>
-    internal byte[] Authenticate(ReadOnlySpan<byte> data)
-    {
-        Span<byte> key = stackalloc byte[Size];
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, _bytes, key, [], "token-operator seal"u8);
-        return HMACSHA256.HashData(key, data);
-    }
+    internal byte[] Authenticate(ReadOnlySpan<byte> data) => HMACSHA256.HashData(_sealKey, data);
 
     /// <summary>Creates a cipher with this key. An instance is not thread-safe, so each operation creates its own.</summary>
     internal AesGcm CreateCipher() => new(_bytes, TagSizeInBytes);

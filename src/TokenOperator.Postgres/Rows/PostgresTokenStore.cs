@@ -20,21 +20,25 @@ internal sealed partial class PostgresTokenStore(
     private readonly ConcurrentDictionary<AccountKey, (Guid Claim, PreviousRow Row)> _claimed = new();
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken) => ListAsync(_ => true, cancellationToken);
+    public async Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken cancellationToken)
+    {
+        var records = new List<AccountRecord>();
+        await ListAsync(_ => true, records.Add, cancellationToken);
+        return records;
+    }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AccountRecord>> ListAsync(Func<AccountKey, bool> isWanted, CancellationToken cancellationToken) => statements.QueryAsync<IReadOnlyList<AccountRecord>>(
+    public Task ListAsync(Func<AccountKey, bool> isWanted, Action<AccountRecord> row, CancellationToken cancellationToken) => statements.QueryAsync(
         AccountSql.List,
         async reader =>
         {
-            var records = new List<AccountRecord>();
             while (await reader.ReadAsync(cancellationToken))
             {
                 if (!isWanted(AccountRow.KeyOf(reader)))
                     continue;
                 try
                 {
-                    records.Add(AccountRow.Read(reader, cipher).Record);
+                    row(AccountRow.Read(reader, cipher).Record);
                 }
                 catch (UnreadableRowException e)
                 {
@@ -42,7 +46,7 @@ internal sealed partial class PostgresTokenStore(
                 }
             }
 
-            return records;
+            return true;
         },
         cancellationToken);
 

@@ -21,6 +21,7 @@ public sealed partial class AccountRepository(
     internal static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<AccountKey, KnownAccount> _entries = new();
+    private readonly RowReserve _reserve = new();
     private readonly ConcurrentDictionary<AccountKey, WriteFailure> _failures = new();
     private readonly ConcurrentDictionary<AccountKey, PendingCommit> _pending = new();
     private readonly Channel<bool> _added = NewSignal();
@@ -55,8 +56,10 @@ public sealed partial class AccountRepository(
             _failures.TryRemove(KeyValuePair.Create(key, failed));
         }
 
-        return TryGet(key) is { } known
-            ? new AccountLookup.Found(known.Record)
+        if (TryGet(key) is { } known)
+            return new AccountLookup.Found(known.Record);
+        return _reserve.Take(key) is { } row
+            ? new AccountLookup.Found(_entries.GetOrAdd(key, _ => NewEntry(row, row)).Record)
             : await GuardAsync(async () => await ReadAsync(key, cancellationToken));
     }
 
@@ -66,6 +69,7 @@ public sealed partial class AccountRepository(
     public async Task<AccountRecord?> ReadAsync(AccountKey key, CancellationToken cancellationToken)
     {
         var known = _entries.GetValueOrDefault(key);
+        _reserve.Remove(key);
         if (await store.FindAsync(key, cancellationToken) is { } row)
             return Merge(await RestoreAccessAsync(row, known, cancellationToken), known);
         _entries.TryRemove(key, out _);
@@ -74,13 +78,14 @@ public sealed partial class AccountRepository(
 
     /// <summary>
     /// True if memory holds the account's row: an object names it, or its newest token is nowhere else. Rows stay when their objects are deleted, and
-    /// there can be any number of them.
+    /// there can be any number of them, so memory has only a <see cref="RowReserve"/> of the others.
     /// </summary>
     public bool IsNeeded(AccountKey key) => queue.IsNamed(key) || IsPending(key);
 
     /// <summary>Forgets a row that is no longer needed.</summary>
     public void Forget(AccountKey key)
     {
+        _reserve.Remove(key);
         if (!IsNeeded(key))
             _entries.TryRemove(key, out _);
     }
@@ -88,8 +93,18 @@ public sealed partial class AccountRepository(
     /// <summary>Reads all rows again that are needed, and returns the accounts that differ from what memory had.</summary>
     public async Task<IReadOnlyList<AccountKey>> ReloadAsync(CancellationToken cancellationToken)
     {
-        var before = _entries.ToDictionary();
-        var rows = await store.ListAsync(IsNeeded, cancellationToken);
+        var (before, reserve, rows) = (_entries.ToDictionary(), _reserve.Begin(), new List<AccountRecord>());
+        await store.ListAsync(
+            key => !reserve.IsFull || IsNeeded(key),
+            row =>
+            {
+                if (IsNeeded(row.Key))
+                    rows.Add(row);
+                else
+                    reserve.Add(row);
+            },
+            cancellationToken);
+        _reserve.Replace(reserve);
         var changed = _entries.Keys.Except(rows.Select(row => row.Key)).ToList();
         foreach (var key in changed)
             _entries.TryRemove(key, out _);
@@ -167,6 +182,7 @@ public sealed partial class AccountRepository(
     {
         if (!await store.DeleteAsync(key, claim.Id, cancellationToken))
             return false;
+        _reserve.Remove(key);
         _entries.TryRemove(key, out _);
         LogDeleted(key.Provider, key.Account);
         return true;
@@ -186,6 +202,7 @@ public sealed partial class AccountRepository(
         if (record is null)
         {
             LogOvertaken(key.Provider, key.Account);
+            _reserve.Remove(key);
             _entries.TryRemove(key, out _);
         }
         else

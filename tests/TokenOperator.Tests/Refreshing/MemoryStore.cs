@@ -33,8 +33,11 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Task<IReadOnlyList<AccountRecord>> ListAsync(CancellationToken ct) => ReadAsync<IReadOnlyList<AccountRecord>>("list", () => Row is null ? [] : [Row]);
 
-    public Task<IReadOnlyList<AccountRecord>> ListAsync(Func<AccountKey, bool> isWanted, CancellationToken ct) =>
-        ReadAsync<IReadOnlyList<AccountRecord>>("list", () => Row is not null && isWanted(Row.Key) ? [Row] : []);
+    public async Task ListAsync(Func<AccountKey, bool> isWanted, Action<AccountRecord> row, CancellationToken ct)
+    {
+        if (await ReadAsync("list", () => Row) is { } read && isWanted(read.Key))
+            row(read);
+    }
 
     /// <summary>How many accounts a namespace has.</summary>
     public long Count { get; set; }

@@ -22,6 +22,12 @@ public sealed class NeededRowsTests : IDisposable
 
     private AccountRepository Accounts => _fixture.Accounts;
 
+    private async Task LoadUnnamedAsync()
+    {
+        _fixture.Queue.Unnamed.Add(Row.Key);
+        await _fixture.Synchronizer.LoadAsync(default);
+    }
+
     public void Dispose() => _fixture.Dispose();
 
     [Theory]
@@ -34,6 +40,58 @@ public sealed class NeededRowsTests : IDisposable
         await _fixture.Synchronizer.LoadAsync(default);
         (Accounts.TryGet(Row.Key) is not null).Should().Be(isNamed);
         (await Accounts.FindAsync(Row.Key, default)).Should().BeOfType<AccountLookup.Found>("a row that is asked for is read");
+    }
+
+    [Fact]
+    public async Task A_row_in_the_reserve_is_not_read_again_when_an_object_names_it()
+    {
+        await LoadUnnamedAsync();
+        _fixture.Queue.Unnamed.Clear();
+        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(Row));
+        _fixture.Store.Calls.Should().NotContain("find");
+        Accounts.TryGet(Row.Key).Should().NotBeNull("an object names it now");
+    }
+
+    [Fact]
+    public async Task A_row_in_the_reserve_that_someone_changed_is_read()
+    {
+        await LoadUnnamedAsync();
+        Accounts.Forget(Row.Key);
+        var changed = _fixture.Store.Row = Row with { DeniedNamespaces = ["mail"] };
+        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(changed));
+    }
+
+    [Fact]
+    public async Task A_row_that_someone_changed_while_all_rows_were_read_is_not_in_the_reserve()
+    {
+        var changed = Row with { DeniedNamespaces = ["mail"] };
+        _fixture.Store.AfterRead = () =>
+        {
+            _fixture.Store.Row = changed;
+            Accounts.Forget(Row.Key);
+            return Task.CompletedTask;
+        };
+        await LoadUnnamedAsync();
+        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(changed));
+    }
+
+    [Fact]
+    public async Task A_row_in_the_reserve_that_was_read_meanwhile_is_not_taken_from_it()
+    {
+        await LoadUnnamedAsync();
+        var changed = _fixture.Store.Row = Row with { Generation = 8 };
+        await Accounts.ReadAsync(Row.Key, default);
+        Accounts.Forget(Row.Key);
+        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(changed));
+    }
+
+    [Fact]
+    public async Task A_row_that_is_too_large_for_the_reserve_is_read()
+    {
+        _fixture.Store.Row = Row with { Token = new TokenSet { RefreshToken = new SecretValue(new string('x', RowReserve.MaxSize / sizeof(char))) } };
+        await LoadUnnamedAsync();
+        await Accounts.FindAsync(Row.Key, default);
+        _fixture.Store.Calls.Should().Contain("find");
     }
 
     [Fact]

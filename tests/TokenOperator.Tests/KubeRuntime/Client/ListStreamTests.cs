@@ -20,7 +20,8 @@ public sealed class ListStreamTests
         foreach (var size in new[] { 1, 2, 7, 4096 })
         {
             var read = new List<string>();
-            var page = await ListStream.ReadAsync(new SlicedStream([Encoding.UTF8.GetBytes(text)], size), Json, item => read.Add(Encoding.UTF8.GetString(item.ToArray())), default);
+            var page = (await ListStream.ReadAsync(
+                new SlicedStream([Encoding.UTF8.GetBytes(text)], size), Json, item => read.Add(Encoding.UTF8.GetString(item.ToArray())), long.MaxValue, default))!.Value;
             read.Should().Equal(items, $"in parts of {size}");
             (page.Metadata.ResourceVersion, page.Metadata.ContinueProperty, page.Count, page.Bytes).Should().Be(("7", "c", items.Length, items.Sum(item => (long)item.Length)));
         }
@@ -39,9 +40,18 @@ public sealed class ListStreamTests
     {
         foreach (var size in new[] { 1, 4096 })
         {
-            var read = () => ListStream.ReadAsync(new SlicedStream([Encoding.UTF8.GetBytes(text)], size), Json, _ => { }, default);
+            var read = () => ListStream.ReadAsync(new SlicedStream([Encoding.UTF8.GetBytes(text)], size), Json, _ => { }, long.MaxValue, default);
             await read.Should().ThrowAsync<JsonException>($"in parts of {size}");
         }
+    }
+
+    [Fact]
+    public async Task A_page_that_is_too_long_is_not_read_to_its_end()
+    {
+        var item = Encoding.UTF8.GetBytes($$$"""{"a":"{{{new string('x', 100_000)}}}"},""");
+        var stream = new SlicedStream([Encoding.UTF8.GetBytes("""{"items":["""), .. Enumerable.Repeat(item, 100), Encoding.UTF8.GetBytes("{}]}")], 32 * 1024);
+        (await ListStream.ReadAsync(stream, Json, _ => { }, maxBytes: 1_000_000, default)).Should().BeNull();
+        stream.Position.Should().BeLessThan(2_000_000);
     }
 
     [Fact]
@@ -59,6 +69,7 @@ public sealed class ListStreamTests
                 done += json.Length;
                 ahead = Math.Max(ahead, stream.Position - done);
             },
+            long.MaxValue,
             default);
 
         done.Should().BeGreaterThan(Count * 250_000);

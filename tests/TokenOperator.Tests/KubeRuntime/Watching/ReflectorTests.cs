@@ -1,5 +1,6 @@
 using System.Globalization;
 using KubeRuntime;
+using KubeRuntime.Client;
 using KubeRuntime.Watching;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 
@@ -41,7 +42,41 @@ public sealed class ReflectorTests : IAsyncLifetime
 
         Store.Delete("gadgets", "shop", "lamp");
         await Eventually.IsTrueAsync(() => cache.Get(Lamp) is null, "the deletion arrives");
-        Lists.Should().ContainSingle().Which.Query.Should().Contain("limit=").And.NotContain("resourceVersion");
+        Lists.Should().ContainSingle().Which.Query.Should().Contain("resourceVersion=0").And.NotContain("limit", "the server answers from its cache");
+    }
+
+    [Fact]
+    public async Task A_list_that_is_too_long_for_one_page_is_read_in_small_pages()
+    {
+        var large = new string('x', 1024 * 1024);
+        var names = Enumerable.Range(0, (int)(ResourceClient.MaxCachedBytes / large.Length) + 1).Select(i => $"gadget-{i}").ToList();
+        foreach (var name in names)
+            Store.Create("gadgets", Gadget.Manifest(name, large));
+        var cache = await _fixture.WatchGadgetsUntilSyncedAsync();
+
+        cache.List().Select(gadget => gadget.Metadata.Name).Should().BeEquivalentTo(names);
+        Lists[0].Query.Should().Contain("resourceVersion=0");
+        Lists[1..].Should().NotBeEmpty().And.OnlyContain(list => list.Query.Contains("limit=") && !list.Query.Contains("resourceVersion"));
+    }
+
+    [Fact]
+    public async Task A_list_that_does_not_arrive_in_one_page_is_read_in_small_pages()
+    {
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        var cache = new ResourceCache<Gadget>([""], new CacheOptions<Gadget>());
+        _fixture.Server.Intercept = (context, seen) =>
+        {
+            var isCached = seen.Query.Contains("resourceVersion=0", StringComparison.Ordinal);
+            if (isCached)
+                context.Abort();
+            return Task.FromResult(isCached);
+        };
+
+        _fixture.Run(_fixture.Reflector(cache, "").RunAsync);
+        await Eventually.IsTrueAsync(() => cache.IsSynced, "it is listed in pages", _fixture.Time, TimeSpan.FromMilliseconds(200));
+
+        cache.Get(Lamp).Should().NotBeNull();
+        Lists[^1].Query.Should().Contain("limit=").And.NotContain("resourceVersion");
     }
 
     [Fact]
@@ -261,15 +296,18 @@ public sealed class ReflectorTests : IAsyncLifetime
             reduced++;
             return gadget;
         }));
-        _fixture.Server.Intercept = (_, seen) =>
+        _fixture.Server.Intercept = async (context, seen) =>
         {
             if (seen.Query.Contains("continue=", StringComparison.Ordinal))
                 atNextPage = reduced;
-            return Task.FromResult(false);
+            if (!seen.Query.Contains("resourceVersion=0", StringComparison.Ordinal))
+                return false;
+            await FakeApiServer.AnswerAsync(context, 410, """{"kind":"Status","metadata":{},"status":"Failure","code":410,"reason":"Expired"}""");
+            return true;
         };
 
         _fixture.Run(_fixture.Reflector(cache, "").RunAsync);
-        await cache.Synced.WaitAsync(TimeSpan.FromSeconds(20));
+        await Eventually.IsTrueAsync(() => cache.IsSynced, "it is listed in pages", _fixture.Time, TimeSpan.FromMilliseconds(200));
 
         atNextPage.Should().Be(250);
         cache.List().Should().HaveCount(300);
