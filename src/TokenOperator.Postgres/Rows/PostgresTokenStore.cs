@@ -87,7 +87,7 @@ internal sealed partial class PostgresTokenStore(
             : PreviousRow.Of(await RowAsync(AccountSql.Find, key, cancellationToken));
         var row = await RowAsync(
             AccountSql.Commit, key, cancellationToken,
-            Document(key, token, previous, claimedGeneration + 1), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
+            Document(key, token, previous, claimedGeneration + 1), Expiry(token), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
         ForgetDocument(key, claimId);
         return row?.Record;
     }
@@ -99,7 +99,7 @@ internal sealed partial class PostgresTokenStore(
         var previous = PreviousRow.Of(await RowAsync(AccountSql.Find, key, cancellationToken));
         var row = await RowAsync(
             AccountSql.CommitUnclaimed, key, cancellationToken,
-            Document(key, token, previous, generation), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
+            Document(key, token, previous, generation), Expiry(token), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
         ForgetDocument(key, claim.Id);
         return row?.Record;
     }
@@ -110,7 +110,7 @@ internal sealed partial class PostgresTokenStore(
         var row = await RowAsync(
             AccountSql.Fail, key, cancellationToken,
             Of(claimId), Of(failure.Count), Of(failure.Kind.ToString()), Of(failure.Detail),
-            Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint));
+            Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint), Of(failure.Since));
         ForgetDocument(key, claimId);
         return row?.Record;
     }
@@ -204,7 +204,7 @@ internal sealed partial class PostgresTokenStore(
 
     private NpgsqlParameter[] Imported(AccountKey key, TokenSet token, PreviousRow row, long generation, AccountAccess wanted, string seedFingerprint) =>
     [
-        Document(key, token, row, generation, isNewGrant: true), Of(token.ExpiresAt), Of(wanted.Namespaces), Of(seedFingerprint), Of(access.Writer),
+        Document(key, token, row, generation, isNewGrant: true), Expiry(token), Of(wanted.Namespaces), Of(seedFingerprint), Of(access.Writer),
         Of(wanted.Uids), Of(row.AccessVersion is { } version ? cipher.SealAccess(key, wanted, version) : null),
     ];
 
@@ -223,6 +223,9 @@ internal sealed partial class PostgresTokenStore(
     }
 
     private static NpgsqlParameter[] Keyed(AccountKey key, params NpgsqlParameter[] further) => [Of(key.Provider), Of(key.Account), .. further];
+
+    /// <summary>Applications select by it, and a token that never expires must not look expired.</summary>
+    private static NpgsqlParameter Expiry(TokenSet token) => Of(token.NeverExpires ? AccountRow.MaxMoment : token.ExpiresAt);
 
     private NpgsqlParameter Document(AccountKey key, TokenSet token, PreviousRow previous, long generation, bool isNewGrant = false) =>
         Json(cipher.Seal(key, TokenDocument.Write(token, previous.Document, isNewGrant), generation, previous.AccessVersion));

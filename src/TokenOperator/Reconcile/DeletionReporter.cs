@@ -28,6 +28,9 @@ public sealed partial class DeletionReporter(StatusPublisher statuses, EventPubl
         return ReconcilePolicy.IsCleanupOver(DeletedAt(entity, now), limit, now) && time.GetElapsedTime(startedAt) >= ReconcilePolicy.MaxRefreshDuration;
     }
 
+    /// <summary>Publishes an event about the deletion.</summary>
+    public void Announce(V1Alpha1OAuthToken entity, string reason, string message) => events.Publish(entity, reason, message);
+
     /// <summary>The row may be deleted only after the provider has answered.</summary>
     public async Task<ReconciliationResult<V1Alpha1OAuthToken>> WaitAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken)
     {

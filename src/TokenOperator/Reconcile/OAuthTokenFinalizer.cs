@@ -2,7 +2,6 @@
 using System.Collections.Concurrent;
 using KubeRuntime;
 using KubeRuntime.Controllers;
-using KubeRuntime.Events;
 using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
@@ -19,8 +18,8 @@ namespace TokenOperator.Reconcile;
 /// revoked within the provider's share of the work, so that no worker waits for the provider.
 /// </summary>
 public sealed class OAuthTokenFinalizer(
-    AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, IResourceCache<V1Alpha1OAuthToken> entities,
-    IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events, DeletionReporter reporter, NamespaceReader namespaces) : IEntityFinalizer<V1Alpha1OAuthToken>
+    AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, InputReader inputs, NamespaceReader namespaces,
+    IResourceCache<V1Alpha1OAuthToken> entities, IReconcileQueue<V1Alpha1OAuthToken> queue, DeletionReporter reporter) : IEntityFinalizer<V1Alpha1OAuthToken>
 {
     /// <summary>The name in <c>metadata.finalizers</c>.</summary>
     public const string Identifier = V1Alpha1OAuthToken.GroupName + "/account";
@@ -139,19 +138,23 @@ public sealed class OAuthTokenFinalizer(
             return false;
         if (OtherUser(entity, request.Key, record, users) is not { } other)
             return true;
-        events.Publish(entity, Reasons.AccountKept, $"The row of {request.ShownAccount} is kept: OAuthToken {other} uses it.");
+        reporter.Announce(entity, Reasons.AccountKept, $"The row of {request.ShownAccount} is kept: OAuthToken {other} uses it.");
         return false;
     }
 
     /// <summary>Revokes the grant if the policy says so. Returns null, or why it could not.</summary>
     private async Task<string?> RevokeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
-        if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
+        if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is null)
             return null;
-        var response = await providers.Find(request.Key.Provider)!.RevokeAsync(token, CancellationToken.None);
+        var provider = providers.Find(request.Key.Provider)!;
+        var client = provider.Document.Revocation is { Authenticates: true }
+            ? await inputs.ReadClientAsync(request.Client, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
+            : null;
+        var response = await provider.RevokeAsync((client as Lookup<OAuthClient>.Found)?.Value, record.Token, CancellationToken.None);
         if (!response.Revoked)
             return $"The provider did not revoke the grant of {request.ShownAccount} ({response.Detail}).";
-        events.Publish(entity, Reasons.Revoked, $"The grant of {request.ShownAccount} is revoked at the provider.");
+        reporter.Announce(entity, Reasons.Revoked, $"The grant of {request.ShownAccount} is revoked at the provider.");
         return null;
     }
 

@@ -44,6 +44,7 @@ public sealed class ReconcileInputGatherer(
             Request = request,
             Status = entity.Status,
             Providers = providers.Names,
+            Provider = providers.Find(request.Key.Provider)?.Document,
             Refresh = refresh,
             IsPersisted = !accounts.IsPending(request.Key),
             Leader = (guard.Scope, guard.Holder),
@@ -83,10 +84,10 @@ public sealed class ReconcileInputGatherer(
     private async Task<ReconcileInput> ReadAsync(ReconcileInput input, InputKind kind, CancellationToken cancellationToken)
     {
         if (kind == InputKind.Seed)
-            return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, cancellationToken) };
+            return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, input.Provider?.Expiry.Never == true, cancellationToken) };
         if (kind == InputKind.Namespace)
             return input with { Namespace = await namespaces.ReadAsync(input.Request.Owner.Namespace, cancellationToken) };
-        var client = await inputs.ReadClientAsync(input.Request.Client, cancellationToken);
+        var client = await inputs.ReadClientAsync(input.Request.Client, input.Provider?.ClientAuthentication.Credential ?? ClientCredential.Secret, cancellationToken);
         var known = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
         return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };
     }

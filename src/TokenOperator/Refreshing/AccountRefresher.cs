@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Refreshing;
 
@@ -24,20 +25,17 @@ public sealed partial class AccountRefresher(
 
     /// <summary>Asks the provider, unless someone was faster.</summary>
     /// <param name="provider">The account's provider.</param>
-    /// <param name="seen">The row on which the decision to refresh was made.</param>
-    /// <param name="client">The OAuth client to authenticate as.</param>
-    /// <param name="inputs">Fingerprint of client and refresh token. It is stored with a failure.</param>
-    /// <param name="isRequested">True if a person asked for the refresh.</param>
+    /// <param name="request">Who asks for what.</param>
     /// <param name="cancellationToken">Honoured until the request is sent.</param>
-    public async Task<RefreshOutcome> RefreshAsync(
-        ITokenProvider provider, AccountRecord seen, OAuthClient client, string inputs, bool isRequested, CancellationToken cancellationToken)
+    public async Task<RefreshOutcome> RefreshAsync(ITokenProvider provider, RefreshRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(provider);
-        ArgumentNullException.ThrowIfNull(seen);
+        ArgumentNullException.ThrowIfNull(request);
+        var seen = request.Account;
         using var turn = await accounts.LockAsync(seen.Key, cancellationToken);
         if (accounts.TryGet(seen.Key)?.Record is { } current && IsNewer(current, seen))
             return new RefreshOutcome.Superseded(current);
-        var attempt = new RefreshAttempt(provider, client, inputs, isRequested, guard.NewClaim(provider.Timeout + ClaimMargin));
+        var attempt = new RefreshAttempt(provider, request, guard.NewClaim(provider.Timeout + ClaimMargin));
         var claimed = await ClaimAsync(attempt, seen, cancellationToken);
         return claimed.Ended ?? await AskAsync(attempt, claimed.Row!, claimed.IsWritten, cancellationToken);
     }
@@ -94,7 +92,7 @@ public sealed partial class AccountRefresher(
 
         // An app that still writes this table does not count generations: the provider must not be asked with the old token.
         var hasForgottenAccess = accounts.HasForgottenAccess(claimed);
-        if (!hasForgottenAccess && claimed.Token.RefreshToken is { } refreshToken && refreshToken.Equals(seen.Token.RefreshToken))
+        if (!hasForgottenAccess && claimed.Token.GrantToken is { } grant && grant.Equals(seen.Token.GrantToken))
             return new ClaimResult(claimed, IsWritten: true);
         await store.ReleaseAsync(seen.Key, attempt.Claim.Id, cancellationToken);
         if (hasForgottenAccess)
@@ -107,7 +105,7 @@ public sealed partial class AccountRefresher(
     /// that sent a new refresh token anyway is treated as one that rotates.
     /// </summary>
     private bool CanAskUnclaimed(ITokenProvider provider, AccountRecord seen) =>
-        !provider.RotatesRefreshTokens && seen.Token.RefreshToken is not null && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
+        !provider.RotatesRefreshTokens && seen.Token.GrantToken is not null && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
 
     private async Task<RefreshOutcome> AskAsync(RefreshAttempt attempt, AccountRecord row, bool isClaimed, CancellationToken cancellationToken)
     {
@@ -119,14 +117,17 @@ public sealed partial class AccountRefresher(
         }
 
         var sentAt = time.GetUtcNow();
-        var response = await attempt.Provider.RefreshAsync(attempt.Client, row.Token.RefreshToken!, cancellationToken);
+        var response = await attempt.Provider.RefreshAsync(new GrantRequest(attempt.Client, row.Token) { Scopes = attempt.Request.Scopes }, cancellationToken);
         // The response belongs to this process now: nothing may cancel storing it.
+        if (isClaimed && response is TokenResponse.Failed { Kind: FailureKind.ReauthorizationRequired } && await IsReplacedAsync(row, attempt.Claim))
+            return new RefreshOutcome.Superseded(await accounts.ReadAsync(row.Key, CancellationToken.None)) { IsAsked = true };
         var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed) : null;
-        if (failure is null)
+        if (response is TokenResponse.Granted)
             rejected.Accept(row.Key.Provider, attempt.Client);
         var token = response switch
         {
-            TokenResponse.Granted granted => Merge(row.Token, granted, attempt.Client, sentAt),
+            TokenResponse.Granted granted => Merge(attempt.Provider.Document, row.Token, granted, attempt.Client, sentAt),
+            TokenResponse.StillValid => row.Token with { CheckedAt = sentAt },
             // Useful only for its refresh token. The old one can be dead from now on.
             TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated },
             _ => null,
@@ -140,6 +141,28 @@ public sealed partial class AccountRefresher(
         };
         var isRecorded = token is null && isClaimed;
         return new RefreshOutcome.Asked(kept is null || failure is null || isRecorded ? kept : accounts.SetUncommitted(kept with { Failure = failure }));
+    }
+
+    /// <summary>
+    /// True if the row holds another token by now than the one that the provider rejected, or is gone: someone else refreshed with it, and
+    /// the answer says nothing about the token that counts. The claim is then ended.
+    /// </summary>
+    private async Task<bool> IsReplacedAsync(AccountRecord asked, Claim claim)
+    {
+        try
+        {
+            if (await store.FindAsync(asked.Key, CancellationToken.None) is not { } current)
+                return true;
+            if (asked.Token.GrantToken!.Equals(current.Token.GrantToken))
+                return false;
+            LogReplaced(asked.Key.Provider, asked.Key.Account);
+            await store.ReleaseAsync(asked.Key, claim.Id, CancellationToken.None);
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
+        {
+            return false;
+        }
     }
 
     private async Task<AccountRecord?> CommitAsync(AccountRecord claimed, Claim claim, TokenSet token, DateTimeOffset at)
@@ -206,20 +229,25 @@ public sealed partial class AccountRefresher(
         // What comes during an outage says nothing about an answer that needs someone to act, and the other way round.
         var previous = before.Failure is { } last && last.Kind.NeedsHuman() == failed.Kind.NeedsHuman() ? last : null;
         var count = (previous?.Count ?? 0) + 1;
+        var since = previous?.Kind == failed.Kind ? previous.Since : now;
         var wait = failed.Kind.NeedsHuman()
-            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.IsRequested, random.NextDouble())
-            : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble());
-        LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(now + wait));
+            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.Request.IsRequested, random.NextDouble())
+            : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble(), failed.HasUnknownCode);
+        var retryAt = new[] { now + wait, now + (failed.MinDelay ?? TimeSpan.Zero), now + attempt.Provider.Document.Limits.MinInterval }.Max();
+        // A provider that ends the grant also ends the access token, which the app can still use until it expires.
+        if (failed.IsUnanswered && !attempt.Provider.Document.Rotation.MayReplay(retryAt - since) && before.Token.ExpiresAt > retryAt)
+            retryAt = before.Token.ExpiresAt.Value;
+        LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
         if (failed.Kind == FailureKind.ClientRejected)
             rejected.Reject(before, attempt.Client);
-        return new RefreshFailure(failed.Kind, failed.Detail, count, now, now + wait, attempt.Inputs);
+        return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, attempt.Request.Inputs) { Since = since };
     }
 
     /// <summary>RFC 6749 section 6: the old refresh token stays if the response has none. Section 5.1: the same holds for scopes.</summary>
-    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
+    private static TokenSet Merge(ProviderDocument provider, TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
     {
-        // Scopes and type are shown. What has not changed was checked before.
-        if (granted.TokenType != old.TokenType || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
+        // Scopes, type and exported values are shown. What has not changed was checked before.
+        if (granted.TokenType != old.TokenType || granted.Exports.Count > 0 || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
             granted = granted.WithoutEchoes(client.ClientSecret, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
         return new TokenSet
         {
@@ -229,9 +257,13 @@ public sealed partial class AccountRefresher(
             Scopes = granted.Scopes ?? old.Scopes,
             IssuedAt = sentAt,
             ExpiresAt = sentAt + granted.ExpiresIn,
+            NeverExpires = granted.ExpiresIn is null,
+            ConsentedAt = old.ConsentedAt,
             RefreshTokenExpiresAt = granted.RefreshTokenExpiresIn is { } life
                 ? sentAt + life
-                : granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null,
+                : RefreshPolicy.ConsentEnd(old.ConsentedAt, sentAt, provider.RefreshToken.Idle, provider.RefreshToken.Absolute)
+                    ?? (granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null),
+            Exports = provider.MergeExports(old.Exports, granted.Exports),
         };
     }
 
@@ -239,7 +271,10 @@ public sealed partial class AccountRefresher(
         current.Generation != seen.Generation || (current.Failure is { } failure && failure != seen.Failure);
 
     /// <summary>What stays the same during one attempt.</summary>
-    private sealed record RefreshAttempt(ITokenProvider Provider, OAuthClient Client, string Inputs, bool IsRequested, Claim Claim);
+    private sealed record RefreshAttempt(ITokenProvider Provider, RefreshRequest Request, Claim Claim)
+    {
+        public OAuthClient Client => Request.Client;
+    }
 
     /// <summary>Either the row to ask with, under a claim that was written or not, or how the attempt ended.</summary>
     private readonly record struct ClaimResult(AccountRecord? Row, bool IsWritten, RefreshOutcome? Ended = null)
@@ -270,6 +305,9 @@ public sealed partial class AccountRefresher(
 
     [LoggerMessage(108, LogLevel.Information, "Refreshed {Provider}/{Account} again after {Count} failures, the last of them {Kind}")]
     private partial void LogRecovered(string provider, string account, int count, FailureKind kind);
+
+    [LoggerMessage(110, LogLevel.Information, "The provider rejected the refresh token of {Provider}/{Account}, but the row holds another one by now, which counts")]
+    private partial void LogReplaced(string provider, string account);
 
     [LoggerMessage(109, LogLevel.Warning, "The claim of {Provider}/{Account} could not be written: {Error}. Its provider does not rotate refresh tokens, so the operator asks it anyway")]
     private partial void LogUnclaimed(string provider, string account, string error);

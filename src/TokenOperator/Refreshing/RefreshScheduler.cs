@@ -18,6 +18,9 @@ public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account,
     /// <summary>True if a person asked for the refresh.</summary>
     public bool IsRequested { get; init; }
 
+    /// <summary>The scopes of the object's spec. Only some providers receive them.</summary>
+    public IReadOnlyList<string> Scopes { get; init; } = [];
+
     /// <summary>True if a response with these scopes helps the other objects of the account, too.</summary>
     public Func<AccountRecord, bool> HelpsOthers { get; init; } = _ => true;
 
@@ -183,7 +186,7 @@ public sealed partial class RefreshScheduler : IDisposable
     }
 
     private LaneJob JobFor(ScheduledRefresh refresh, RefreshRequest request, JobUrgency urgency) =>
-        new(request.Account.Key, request.Owner.Namespace, urgency, request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(refresh, request));
+        new(request.Account.Key, request.Owner.Namespace, urgency, request.Account.Token.NeverExpires ? DateTimeOffset.MaxValue : request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(refresh, request));
 
     private async Task<bool> RunAsync(ScheduledRefresh refresh, RefreshRequest request)
     {
@@ -219,7 +222,7 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         try
         {
-            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request.Account, request.Client, request.Inputs, request.IsRequested, _guard.Term);
+            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request, _guard.Term);
         }
         catch (OperationCanceledException)
         {

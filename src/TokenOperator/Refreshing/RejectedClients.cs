@@ -55,7 +55,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
             if (!_clients.TryGetValue(key, out var verdict))
                 _clients[key] = verdict = new Verdict();
             var isHeld = HeldFor(verdict) is not null;
-            verdict.Rejections[account.Key] = Fingerprint.Of(account.Token.RefreshToken?.Reveal());
+            verdict.Rejections[account.Key] = Fingerprint.Of(account.Token.GrantToken?.Reveal());
             // Otherwise, accounts that are rejected again and again would keep the others from asking.
             if (!isHeld)
                 verdict.At = time.GetTimestamp();

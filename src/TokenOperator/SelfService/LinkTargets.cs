@@ -6,6 +6,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.SelfService;
 
@@ -30,6 +31,9 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
     /// <summary>The object, or null if there is none.</summary>
     public V1Alpha1OAuthToken? Find(NamespacedName owner) => entities.Get(owner);
 
+    /// <summary>How the responses of a provider are read; null if there is no such provider.</summary>
+    internal AuthorizationRules? RulesOf(string provider) => providers.Find(provider)?.Document.Authorization;
+
     /// <summary>What a consent needs, or the page that says why none is possible. The row decides, because the link can be older than it.</summary>
     /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
     public async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
@@ -41,7 +45,7 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         var user = await namespaces.UserAsync(request.Owner.Namespace, cancellationToken);
         if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(user))
             return (null, Unknown);
-        if (!RefreshPolicy.TakesNewToken(row) && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
+        if (!RefreshPolicy.TakesNewToken(row) && (providers.Find(request.Key.Provider)?.Document.Scopes ?? new ScopeRules()).Missing(request.Scopes, row.Token.Scopes).Count == 0)
             return (null, new Step(410, "Nothing to do", $"{request.Owner} no longer needs a consent."));
         var expected = new ExpectedIdentity(request.Identity, row.Token.Identity);
         if (!expected.IsKnown)
@@ -49,7 +53,8 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
         if (scopes.Count == 0)
             return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
-        if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
+        var credential = providers.Find(request.Key.Provider)?.Document.ClientAuthentication.Credential ?? ClientCredential.Secret;
+        if (await inputs.ReadClientAsync(request.Client, credential, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
         return providers.Find(request.Key.Provider)?.Authorization is { } provider
             ? (new LinkTarget(entity, request, user, row, client, provider, expected, scopes), null)

@@ -82,7 +82,7 @@ public sealed partial class SelfServiceFlow(
     /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, and only if the object has not changed.</summary>
     public Task<Step> EndAsync(string provider, string query, string? browser, CancellationToken cancellationToken) => GuardedAsync(async () =>
     {
-        var response = AuthorizationResponse.Read(query);
+        var response = AuthorizationResponse.Read(query, targets.RulesOf(provider));
         if (response.State is null || await pending.TakeAsync(Hash(response.State), cancellationToken) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
             return Foreign;
         var owner = new NamespacedName(consent.Owner.Scope, consent.Owner.Name);
@@ -100,16 +100,16 @@ public sealed partial class SelfServiceFlow(
 
         // From here on, closing the browser cancels nothing: the provider's tokens are stored.
         var askedAt = time.GetUtcNow();
-        var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUriOf(provider)!, CancellationToken.None);
+        var answer = await found.Provider.ExchangeCodeAsync(found.Client, response, new Pkce(consent.Verifier), settings.RedirectUriOf(provider)!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
             return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Start again with the link");
-        if (ConsentValidator.FindError(granted, found.Expected, found.Scopes) is { } unfit)
+        if (ConsentValidator.FindError(found.Provider.Document, granted, found.Expected, found.Scopes) is { } unfit)
         {
             await RevokeAsync(owner, found, granted);
             return NotDone(owner, unfit);
         }
 
-        var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId);
+        var seed = new Seed(granted.ToTokenSet(askedAt, found.Provider.Document), found.Client.ClientId);
         AccountRecord? stored;
         try
         {
@@ -122,7 +122,7 @@ public sealed partial class SelfServiceFlow(
         }
 
         queue.Enqueue(found.Request.Key);
-        if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
+        if (!seed.Token.GrantToken!.Equals(stored?.Token.GrantToken))
         {
             // The row of someone who was faster can hold another token of the same grant, which a revocation would end, too.
             if (stored is null)
@@ -161,7 +161,7 @@ public sealed partial class SelfServiceFlow(
                 : await targets.IsInUseAsync(target.Request.Key.Provider, identity, CancellationToken.None));
         if (isNeeded)
             return;
-        var response = await target.Provider.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
+        var response = await target.Provider.RevokeAsync(target.Client, granted.ToTokenSet(time.GetUtcNow(), target.Provider.Document), CancellationToken.None);
         if (response.Revoked)
             LogRevoked(owner);
         else

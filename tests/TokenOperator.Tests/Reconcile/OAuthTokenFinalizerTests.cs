@@ -50,7 +50,8 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
             new StatusPublisher(_runtime.Client, _entities, events, _refreshing.Leadership), events, Limit, _runtime.Time, _log);
         _finalizer = new OAuthTokenFinalizer(
             new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, new ProviderRegistry([_refreshing.Provider]),
-            _entities, _queue, events, reporter, new NamespaceReader(_runtime.Client, _entities, _runtime.Time, NullLogger<NamespaceReader>.Instance));
+            new InputReader(_runtime.Client, new ResourceCache<SecretInfo>([""], new CacheOptions<SecretInfo>())),
+            new NamespaceReader(_runtime.Client, _entities, _runtime.Time, NullLogger<NamespaceReader>.Instance), _entities, _queue, reporter);
     }
 
     public async Task DisposeAsync() => await (_runtime?.DisposeAsync() ?? ValueTask.CompletedTask);

@@ -1,0 +1,108 @@
+using System.Text.Json.Nodes;
+using TokenOperator.Core.Text;
+
+namespace TokenOperator.Providers.Documents;
+
+/// <summary>Where a document comes from. If several sources have a document of one name, the greatest value wins.</summary>
+public enum DocumentSource
+{
+    /// <summary>Embedded in the program.</summary>
+    Catalogue,
+
+    /// <summary>A file in the folder <c>ProviderFolder</c>.</summary>
+    Folder,
+
+    /// <summary>A ClusterOAuthProvider.</summary>
+    Cluster,
+
+    /// <summary>The settings <c>Providers__NAME__*</c>.</summary>
+    Settings,
+}
+
+/// <summary>A document as its author wrote it.</summary>
+/// <param name="Name">The name of the provider.</param>
+/// <param name="Source">Where it comes from.</param>
+/// <param name="Origin">The same for people, such as the name of a file.</param>
+/// <param name="Json">The fields. Never changed.</param>
+/// <param name="Error">Why there are no fields: a sentence; null if there are.</param>
+public sealed record SourceDocument(string Name, DocumentSource Source, string Origin, JsonObject Json, string? Error = null);
+
+/// <summary>What became of a document.</summary>
+/// <param name="Source">The document.</param>
+/// <param name="Provider">The provider; null if there are errors.</param>
+/// <param name="Errors">All errors, as sentences.</param>
+/// <param name="Hidden">Documents of the same name from other sources, which are not used.</param>
+public sealed record ResolvedDocument(SourceDocument Source, ProviderDocument? Provider, IReadOnlyList<string> Errors, IReadOnlyList<SourceDocument> Hidden);
+
+/// <summary>
+/// Turns the documents of all sources into providers. A document that has <c>extends</c> is merged into its base as RFC 7396 says: objects
+/// field by field, everything else as a whole. A document may extend one of its own name from a lower source.
+/// </summary>
+public static class ProviderResolver
+{
+    private const int MaxDepth = 8;
+
+    /// <summary>The providers by name.</summary>
+    public static IReadOnlyDictionary<string, ResolvedDocument> Resolve(IEnumerable<SourceDocument> documents)
+    {
+        var byName = documents.GroupBy(document => document.Name, StringComparer.Ordinal)
+            .ToDictionary(group => group.Key, group => group.OrderByDescending(document => document.Source).ToList(), StringComparer.Ordinal);
+        return byName.ToDictionary(named => named.Key, named => Resolve(named.Value, byName), StringComparer.Ordinal);
+    }
+
+    private static ResolvedDocument Resolve(List<SourceDocument> candidates, Dictionary<string, List<SourceDocument>> all)
+    {
+        var document = candidates[0];
+        var hidden = candidates[1..];
+        if (Merge(document, all, [], out var error) is not { } merged)
+            return new ResolvedDocument(document, null, [error!], hidden);
+        var provider = ProviderDocumentReader.Read(document.Name, merged, document.Source == DocumentSource.Cluster ? "spec." : "", out var errors);
+        return new ResolvedDocument(document, provider, errors, hidden);
+    }
+
+    private static JsonObject? Merge(SourceDocument document, Dictionary<string, List<SourceDocument>> all, List<SourceDocument> chain, out string? error)
+    {
+        error = document.Error;
+        if (error is not null)
+            return null;
+        chain.Add(document);
+        if (document.Json["extends"] is not { } extends)
+            return (JsonObject)document.Json.DeepClone();
+        if (extends is not JsonValue value || !value.TryGetValue<string>(out var baseName) || !all.TryGetValue(baseName, out var candidates))
+        {
+            error = $"extends is \"{DisplayText.Of(extends.ToString(), 63)}\", and no provider has this name; known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}.";
+            return null;
+        }
+
+        var found = baseName == document.Name ? candidates.Find(candidate => candidate.Source < document.Source) : candidates[0];
+        if (found is null || chain.Contains(found) || chain.Count >= MaxDepth)
+        {
+            error = $"extends leads back to itself: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. Remove one of these extends.";
+            return null;
+        }
+
+        if (Merge(found, all, chain, out error) is not { } merged)
+        {
+            error = $"extends {baseName}, which is not valid: {error}";
+            return null;
+        }
+
+        // What is written about the base is not about this provider.
+        merged.Remove("documentation");
+        Apply(merged, document.Json);
+        return merged;
+    }
+
+    private static void Apply(JsonObject target, JsonObject patch)
+    {
+        foreach (var (name, value) in patch)
+        {
+            if (value is null)
+                target.Remove(name);
+            else if (value is JsonObject fields && target[name] is JsonObject existing)
+                Apply(existing, fields);
+            else
+                target[name] = value.DeepClone();
+        }
+    }
+}
