@@ -229,6 +229,9 @@ public sealed record ScopeRules
 
     /// <summary>True if responses name scopes that say nothing about what was granted, so that they are not compared.</summary>
     public bool AreNotComparable { get; init; }
+
+    /// <summary>What separates scopes in responses; null: as in requests.</summary>
+    public char? ResponseSeparator { get; init; }
 }
 
 /// <summary>The forms of a response's body.</summary>
