@@ -60,7 +60,7 @@ internal sealed partial class ProviderDocumentReader
             var byDefault = declaration.Text("default");
             var value = given.GetValueOrDefault(name) ?? byDefault;
             var pattern = declaration.Text("pattern");
-            if (!Template.Name().IsMatch(name))
+            if (!DocumentTemplate.Name().IsMatch(name))
                 declaration.Reject("is not a name for a parameter; expected a lowercase letter, and then letters and digits");
             if (isAddress)
                 _addresses.Add(name);
@@ -80,7 +80,7 @@ internal sealed partial class ProviderDocumentReader
             return false;
         }
 
-        if (!isAddress && !Template.Value().IsMatch(value))
+        if (!isAddress && !DocumentTemplate.Value().IsMatch(value))
         {
             _root.Reject($"parameters.{name}", $"is \"{shown}\"; expected 1 to 253 letters, digits, dots, underscores, hyphens and tildes");
             return false;
@@ -422,7 +422,7 @@ internal sealed partial class ProviderDocumentReader
 
     private string? Resolved(DocumentFields fields, string name, string template)
     {
-        if (Template.Resolve(template, _parameters, out var error) is { } text)
+        if (DocumentTemplate.Resolve(template, _parameters, out var error) is { } text)
             return text;
         fields.Reject(name, error!);
         return null;

@@ -19,8 +19,8 @@ public static class OAuth2ServiceCollectionExtensions
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ProviderMetrics>().AddSingleton<TokenEndpointClient>().AddSingleton<ProviderRegistry>();
-        foreach (var options in ProviderSettings.Read(reader))
-            services.AddSingleton<ITokenProvider>(provider => ActivatorUtilities.CreateInstance<OAuth2TokenProvider>(provider, options));
+        foreach (var document in ProviderSettings.Read(reader))
+            services.AddSingleton<ITokenProvider>(provider => ActivatorUtilities.CreateInstance<OAuth2TokenProvider>(provider, document));
         return services;
     }
 }

@@ -3,6 +3,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -24,6 +25,9 @@ public sealed record ReconcileInput
 
     /// <summary>The names of the providers.</summary>
     public required IReadOnlyCollection<string> Providers { get; init; }
+
+    /// <summary>What is known about the account's provider; null if there is no such provider.</summary>
+    public ProviderDocument? Provider { get; init; }
 
     /// <summary>The row in Postgres.</summary>
     public Lookup<AccountRecord> Account { get; init; } = new Lookup<AccountRecord>.NotRead();
@@ -57,4 +61,7 @@ public sealed record ReconcileInput
 
     /// <summary>True if the spec has changed since the last attempt: one attempt needs no backoff.</summary>
     public bool SpecChanged { get; init; }
+
+    /// <summary>The scopes of the spec that <paramref name="token"/> lacks; none if the provider never named the granted scopes.</summary>
+    public IReadOnlyList<string> MissingScopes(TokenSet token) => (Provider?.Scopes ?? new ScopeRules()).Missing(Request.Scopes, token.Scopes);
 }

@@ -43,6 +43,7 @@ public sealed class ReconcileInputGatherer(
             Request = request,
             Status = entity.Status,
             Providers = providers.Names,
+            Provider = providers.Find(request.Key.Provider)?.Document,
             Refresh = refresh,
             IsPersisted = !accounts.IsPending(request.Key),
             Leader = (guard.Scope, guard.Holder),

@@ -82,7 +82,7 @@ public static class ReconcilePolicy
             (isHandled ? requested : null) ?? now.Status?.LastHandledRefreshRequest)
         {
             Problem = problem,
-            MayBeReady = problem?.Info.KeepsReady != false && desired.Problem?.Info.KeepsReady != false && HoldsRightToken(now.Request, desired, problem),
+            MayBeReady = problem?.Info.KeepsReady != false && desired.Problem?.Info.KeepsReady != false && HoldsRightToken(now, desired, problem),
         };
     }
 
@@ -119,8 +119,8 @@ public static class ReconcilePolicy
     };
 
     /// <summary>Without a row it is not known whose token the Secret holds: the spec may have named another account before.</summary>
-    private static bool HoldsRightToken(TokenRequest request, DesiredState desired, Problem? problem) => desired.Account is { } account
-        ? RefreshPolicy.MissingScopes(request.Scopes, account.Token).Count == 0
+    private static bool HoldsRightToken(ReconcileInput now, DesiredState desired, Problem? problem) => desired.Account is { } account
+        ? now.MissingScopes(account.Token).Count == 0
         : problem?.Reason != Reasons.SeedMissing;
 
     private static Decision Check(ReconcileInput now) =>
@@ -209,7 +209,7 @@ public static class ReconcilePolicy
         if (now.RefreshRequested || IsAbandoned(now, account) || account.Failure is not null || due <= now.Now)
             return null;
 
-        var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
+        var missing = now.MissingScopes(account.Token);
         return missing.Count == 0
             ? LaterSeed(now, account) ?? Publish(now, account, problem: null, due)
             : WiderSeed(now, account)
@@ -226,7 +226,7 @@ public static class ReconcilePolicy
     /// <summary>A token that works is replaced only by a seed that says that it has all of the scopes.</summary>
     private static Decision? WiderSeed(ReconcileInput now, AccountRecord account) =>
         now.Seed is Lookup<Seed>.Found { Value.Token: var token }
-        && (token.Scopes.Count == 0 || RefreshPolicy.MissingScopes(now.Request.Scopes, token).Count > 0)
+        && (token.Scopes.Count == 0 || now.MissingScopes(token).Count > 0)
             ? null
             : NewSeed(now, account);
 

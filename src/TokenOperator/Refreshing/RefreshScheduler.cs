@@ -18,6 +18,9 @@ public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account,
     /// <summary>True if a person asked for the refresh.</summary>
     public bool IsRequested { get; init; }
 
+    /// <summary>The scopes of the object's spec. Only some providers receive them.</summary>
+    public IReadOnlyList<string> Scopes { get; init; } = [];
+
     /// <summary>True if a response with these scopes helps the other objects of the account, too.</summary>
     public Func<AccountRecord, bool> HelpsOthers { get; init; } = _ => true;
 
@@ -210,7 +213,7 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         try
         {
-            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request.Account, request.Client, request.Inputs, request.IsRequested, _guard.Term);
+            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request, _guard.Term);
         }
         catch (OperationCanceledException)
         {

@@ -54,7 +54,9 @@ public sealed class ClockTests : IDisposable
         if (decision is not Decision.Refresh refresh)
             return false;
         await _fixture.Refresher.RefreshAsync(
-            _fixture.Provider, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account), isRequested: false, CancellationToken.None);
+            _fixture.Provider,
+            new RefreshRequest(Request.Owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account), default),
+            CancellationToken.None);
         return true;
     }
 
