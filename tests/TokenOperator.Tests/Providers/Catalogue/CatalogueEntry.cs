@@ -13,6 +13,34 @@ internal sealed record CatalogueEntry(string Name, JsonObject Json, JsonObject E
 {
     private static readonly IReadOnlyList<SourceDocument> Sources = ProviderCatalogue.Read();
 
+    /// <summary>The fields of a recorded exchange, and what they mean.</summary>
+    public static IReadOnlyDictionary<string, string> ExchangeFields { get; } = new Dictionary<string, string>
+    {
+        ["parameters"] = "Example values for the parameters of the document. The page of the provider shows them.",
+        ["token"] = "The address that exchanges codes and refreshes tokens.",
+        ["refreshAt"] = "The address that refreshes tokens, if it is another.",
+        ["revoke"] = "The address that revokes a grant.",
+        ["check"] = "The address that checks a token that never expires.",
+        ["client"] = "How the client must authenticate: `post` (the default), `basic`, `none` or `secretAsUser`.",
+        ["clientSecret"] = "The secret of the client, if its characters matter.",
+        ["format"] = "`json` if requests must be JSON.",
+        ["headers"] = "The header fields that a request must have. The default is `Accept: application/json`.",
+        ["authorize"] = "The parameters that a request for consent must have beside those of the standard.",
+        ["noScope"] = "`true` if a request for consent must not have scopes.",
+        ["scopeParameter"] = "The name of the parameter with the scopes. The default is `scope`.",
+        ["separator"] = "What must separate scopes in a request. The default is a blank.",
+        ["consentScopes"] = "The scopes that a request for consent must have beside those of the OAuthToken.",
+        ["pkce"] = "`false` if a request for consent must not have a code challenge.",
+        ["codeParameter"] = "The name of the parameter with the code in the response to a consent. The default is `code`.",
+        ["callback"] = "The other parameters of this response.",
+        ["code"] = "The parameters that the exchange of a code must have beside those of the standard.",
+        ["refresh"] = "The parameters that a refresh must have beside those of the standard.",
+        ["revokeClient"] = "`false` if the client must not authenticate to revoke a grant.",
+        ["revokeToken"] = "`accessToken` if this token must be sent to revoke a grant.",
+        ["exchanges"] = "The calls. `call`: `code`, `refresh`, `revoke` or `check`. `status` (200 by default) and `body` or `text`: the answer. `idToken`: the claims of an id_token in it."
+            + " `granted`, `identity`, `failure` and `delay`, `stillValid` or `revoked`: what the operator must make of it. `why`: a remark.",
+    };
+
     /// <summary>The names of all entries.</summary>
     public static IReadOnlyList<string> Names => [.. Sources.Select(source => source.Name)];
 
@@ -31,6 +59,7 @@ internal sealed record CatalogueEntry(string Name, JsonObject Json, JsonObject E
         var json = Sources.Single(source => source.Name == name).Json;
         var exchange = YamlInput.Read(File.ReadAllText(Path.Combine(ExchangeFolder, $"{name}.yaml")), out var error);
         error.Should().BeNull($"the recorded exchange of {name} can be read");
+        exchange!.Select(field => field.Key).Should().BeSubsetOf(ExchangeFields.Keys, $"these are the fields of a recorded exchange, also of that of {name}");
         return new CatalogueEntry(name, json, exchange!);
     }
 

@@ -57,6 +57,10 @@ public sealed partial class ProviderReferenceTests
         }));
 
     [Fact]
+    public Task The_reference_has_every_field_of_a_recorded_exchange() => DocumentTable.CheckAsync(
+        Page, "## Recorded exchanges", ["Field", "Meaning"], CatalogueEntry.ExchangeFields.Select(field => new[] { $"`{field.Key}`", field.Value }));
+
+    [Fact]
     public async Task The_documents_on_the_page_are_valid()
     {
         var text = await File.ReadAllTextAsync(Repository.File(Page));

@@ -75,11 +75,12 @@ public sealed class RecordedExchangeTests
     {
         await using var test = await Conversation.StartAsync(name);
 
-        var throttled = await test.SendAsync("code", new RecordedProvider.Answer(429, "Too many requests", "text/html", RetryAfter: 17));
-        var down = await test.SendAsync("code", new RecordedProvider.Answer(503, "<html>Down</html>", "text/html"));
+        var throttled = await test.SendAsync("refresh", new RecordedProvider.Answer(429, "Too many requests", "text/html", RetryAfter: 17));
+        var down = await test.SendAsync("refresh", new RecordedProvider.Answer(503, "<html>Down</html>", "text/html"));
 
-        ((CodeExchangeResponse.Failed)throttled).Kind.Should().Be(FailureKind.RateLimited);
-        ((CodeExchangeResponse.Failed)down).Kind.Should().Be(FailureKind.ProviderUnavailable);
+        throttled.Should().BeOfType<TokenResponse.Failed>().Which.Should().BeEquivalentTo(new { Kind = FailureKind.RateLimited, RetryAfter = TimeSpan.FromSeconds(17) });
+        down.Should().BeOfType<TokenResponse.Failed>().Which.Kind.Should().Be(FailureKind.ProviderUnavailable);
+        test.Server.Refusals.Should().BeEmpty();
     }
 
     /// <summary>A provider of the catalogue, and the server in its place.</summary>
@@ -150,6 +151,9 @@ public sealed class RecordedExchangeTests
                 case TokenResponse.Granted granted:
                     Check(granted, step, because);
                     break;
+                case TokenResponse.StillValid:
+                    ((bool?)step["stillValid"]).Should().BeTrue(because);
+                    break;
                 case CodeExchangeResponse.Granted granted:
                     Check(granted.Token, step, because);
                     granted.Identity?.Subject.Should().Be((string?)step["identity"], because);
@@ -174,6 +178,7 @@ public sealed class RecordedExchangeTests
             return call switch
             {
                 "refresh" => await Provider.RefreshAsync(new GrantRequest(_client, token), CancellationToken.None),
+                "check" => await Provider.RefreshAsync(new GrantRequest(_client, new TokenSet { AccessToken = new(AccessToken), NeverExpires = true }), CancellationToken.None),
                 "revoke" => await Provider.RevokeAsync(_client, token, CancellationToken.None),
                 _ => await Provider.Authorization!.ExchangeCodeAsync(_client, Callback(), Pkce, RedirectUri, CancellationToken.None),
             };
@@ -185,6 +190,8 @@ public sealed class RecordedExchangeTests
             {
                 case "revoke":
                     return new() { ["token"] = Text("revokeToken") == "accessToken" ? AccessToken : RefreshToken };
+                case "check":
+                    return new() { ["access_token"] = AccessToken };
                 case "refresh":
                     return With(new() { ["grant_type"] = "refresh_token", ["refresh_token"] = RefreshToken }, "refresh");
                 default:

@@ -52,7 +52,7 @@ internal sealed class RecordedProvider : IAsyncDisposable
     public HttpMessageHandler Transport() => new Redirection(new Uri(_app.Urls.Single()));
 
     /// <summary>Sets what the next requests must be, and what is answered.</summary>
-    /// <param name="call"><c>code</c>, <c>refresh</c> or <c>revoke</c>.</param>
+    /// <param name="call"><c>code</c>, <c>refresh</c>, <c>revoke</c> or <c>check</c>.</param>
     /// <param name="parameters">The parameters without those that authenticate the client.</param>
     /// <param name="answer">The recorded answer.</param>
     public void Expect(string call, IReadOnlyDictionary<string, string> parameters, Answer answer) => _expectation = new Expectation(call, parameters, answer);
@@ -92,14 +92,14 @@ internal sealed class RecordedProvider : IAsyncDisposable
     {
         var endpoint = expected.Call switch
         {
-            "revoke" => Text("revoke"),
+            "revoke" or "check" => Text(expected.Call),
             "refresh" => Text("refreshAt") ?? Text("token"),
             _ => Text("token"),
         };
         var address = $"https://{request.Host.Host}{request.Path}{request.QueryString}";
         if (address != endpoint)
             return $"the address is {address}, and not {endpoint}";
-        if (request.Method != "POST")
+        if (request.Method != (expected.Call == "check" ? "GET" : "POST"))
             return $"the method is {request.Method}";
         foreach (var (name, value) in _exchange["headers"]?.AsObject() ?? new JsonObject { ["Accept"] = "application/json" })
         {
@@ -107,6 +107,8 @@ internal sealed class RecordedProvider : IAsyncDisposable
                 return $"the header field {name} is \"{request.Headers[name]}\", and not \"{value}\"";
         }
 
+        if (expected.Call == "check")
+            return request.Headers.Authorization == $"Bearer {expected.Parameters["access_token"]}" && body.Length == 0 ? null : "the access token is missing";
         var isJson = Text("format") == "json" && expected.Call != "revoke";
         var type = isJson ? "application/json" : "application/x-www-form-urlencoded";
         if (request.ContentType?.Split(';')[0] != type)
