@@ -264,10 +264,7 @@ internal sealed record TokenEndpointReply
         var exports = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (key, source) in provider.Export)
         {
-            // A parameter belongs to every token, also to one that was imported.
-            if (source.Place == ExportPlace.Parameter)
-                exports[key] = source.Path;
-            else if (source.Place == ExportPlace.Response && Text(Find(json, source.Path)) is { Length: <= MaxExportLength } text && DisplayText.IsPrintable(text))
+            if (source.Place == ExportPlace.Response && Text(Find(json, source.Path)) is { Length: <= MaxExportLength } text && DisplayText.IsPrintable(text))
                 exports[key] = text;
         }
 
