@@ -3,6 +3,9 @@ namespace TokenOperator.Tests;
 /// <summary>A Markdown table that is generated from code. With TOKEN_OPERATOR_WRITE_DOCS=1 a test writes it; otherwise the test compares it.</summary>
 internal static class DocumentTable
 {
+    /// <summary>True if tests write what they generate.</summary>
+    public static bool Writes { get; } = Environment.GetEnvironmentVariable("TOKEN_OPERATOR_WRITE_DOCS") == "1";
+
     /// <summary>
     /// Holds the first table under <paramref name="heading"/> whose first column is <c>columns[0]</c>, in the file <paramref name="path"/>,
     /// to <paramref name="rows"/>.
@@ -18,7 +21,7 @@ internal static class DocumentTable
         var length = lines.Skip(at).TakeWhile(line => line.StartsWith('|')).Count();
         string[] expected = [header, "|" + string.Concat(columns.Select(_ => "---|")), .. rows.Select(Line)];
 
-        if (Environment.GetEnvironmentVariable("TOKEN_OPERATOR_WRITE_DOCS") == "1")
+        if (Writes)
         {
             lines.RemoveRange(at, length);
             lines.InsertRange(at, expected);

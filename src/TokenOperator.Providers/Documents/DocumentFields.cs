@@ -22,6 +22,9 @@ internal sealed class DocumentFields(JsonObject json, string path, ICollection<s
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
     private readonly List<DocumentFields> _children = [];
 
+    /// <summary>The paths of all fields that were read or looked for, here or in an object below.</summary>
+    public IEnumerable<string> Known => _known.Select(name => path + name).Concat(_children.SelectMany(child => child.Known));
+
     /// <summary>True if the field is there.</summary>
     public bool Has(string name) => Find(name) is not null;
 

@@ -42,6 +42,14 @@ internal sealed partial class ProviderDocumentReader
         return errors.Count == 0 ? document : null;
     }
 
+    /// <summary>The paths of the fields that this reader knows, in the objects that <paramref name="json"/> has.</summary>
+    public static IEnumerable<string> KnownFields(JsonObject json)
+    {
+        var reader = new ProviderDocumentReader(json, "");
+        reader.Read("");
+        return reader._root.Known;
+    }
+
     private void ReadParameters()
     {
         var given = _root.Map("parameters");
@@ -49,7 +57,8 @@ internal sealed partial class ProviderDocumentReader
         {
             declaration.Text("description");
             var isAddress = declaration.Choice("type", false, ("name", false), ("address", true));
-            var value = given.GetValueOrDefault(name) ?? declaration.Text("default");
+            var byDefault = declaration.Text("default");
+            var value = given.GetValueOrDefault(name) ?? byDefault;
             var pattern = declaration.Text("pattern");
             if (!DocumentTemplate.Name().IsMatch(name))
                 declaration.Reject("is not a name for a parameter; expected a lowercase letter, and then letters and digits");

@@ -50,6 +50,10 @@ public sealed class ProviderDocumentTests
             """).Errors.Should().ContainSingle(error => error.StartsWith("parameters.tenant is", StringComparison.Ordinal));
 
     [Fact]
+    public void AParameterCanHaveAnotherValueThanItsDefault() =>
+        Resolve("extends: gitlab\nparameters: {baseUrl: \"https://git.example.com\"}\n").Provider!.TokenEndpoint.Should().Be("https://git.example.com/oauth/token");
+
+    [Fact]
     public void ADocumentBuildsOnItsBase()
     {
         var provider = Resolve("extends: microsoft\nparameters: {tenant: contoso.example}\ntimeout: 10s\n").Provider!;

@@ -1,0 +1,37 @@
+namespace TokenOperator.Tests.Providers.Catalogue;
+
+public sealed class CatalogueTests
+{
+    public static TheoryData<string> Names => [.. CatalogueEntry.Names];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_provider_of_the_catalogue_is_valid_with_the_example_values_of_its_parameters(string name) => CatalogueEntry.Read(name).Resolve().Name.Should().Be(name);
+
+    [Fact]
+    public void Every_provider_has_a_recorded_exchange_and_a_page_and_nothing_else_does()
+    {
+        Names(CatalogueEntry.ExchangeFolder, "*.yaml").Should().BeEquivalentTo(CatalogueEntry.Names);
+        Names(Repository.File("docs/providers"), "*.md").Should().BeEquivalentTo(CatalogueEntry.Names.Append("README"));
+
+        static IEnumerable<string?> Names(string folder, string pattern) => Directory.EnumerateFiles(folder, pattern).Select(Path.GetFileNameWithoutExtension);
+    }
+
+    [Fact]
+    public void Two_providers_share_a_token_endpoint_only_if_one_builds_on_the_other()
+    {
+        foreach (var same in CatalogueEntry.Names.Select(CatalogueEntry.Read).GroupBy(entry => entry.Resolve().TokenEndpoint).Where(same => same.Count() > 1))
+            same.Count(entry => entry.Base is null).Should().Be(1, $"{string.Join(" and ", same.Select(entry => entry.Name))} send secrets to {same.Key}");
+    }
+
+    [Fact]
+    public void Secrets_are_sent_by_https_alone_and_only_to_hosts_of_one_domain()
+    {
+        foreach (var name in CatalogueEntry.Names)
+        {
+            var provider = CatalogueEntry.Read(name).Resolve();
+            provider.SecretEndpoints.Should().OnlyContain(address => address.Scheme == Uri.UriSchemeHttps, name);
+            provider.SecretEndpoints.Select(address => string.Join('.', address.Host.Split('.')[^2..])).Distinct().Should().ContainSingle(name);
+        }
+    }
+}
