@@ -66,8 +66,13 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
     public async Task<bool> IsInUseAsync(string provider, Identity identity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(identity);
-        return entities.List().Any(entity => entity.Spec is { Identity: { } named } spec && spec.Provider == provider && identity.Is(named))
-            || (await store.ListAsync(key => key.Provider == provider, cancellationToken))
-                .Any(row => row.Token.Identity is { } known && known.IsSameAs(identity) && row.Failure?.Kind.NeedsHuman() != true);
+        if (entities.List().Any(entity => entity.Spec is { Identity: { } named } spec && spec.Provider == provider && identity.Is(named)))
+            return true;
+        var isHeld = false;
+        await store.ListAsync(
+            key => key.Provider == provider,
+            row => isHeld |= row.Token.Identity is { } known && known.IsSameAs(identity) && row.Failure?.Kind.NeedsHuman() != true,
+            cancellationToken);
+        return isHeld;
     }
 }
