@@ -155,6 +155,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         Done(pending).Should().BeFalse();
         pending.IsSuccess.Should().BeTrue("nothing has failed");
         Done(await FinalizeAsync(Object("Revoke"))).Should().BeFalse();
+        await Eventually.IsTrueAsync(() => _refreshing.Provider.Revoked.Count == 1, "the provider is asked");
         _refreshing.Provider.Revoked.Should().Equal("refresh-1");
 
         answer.SetResult();
