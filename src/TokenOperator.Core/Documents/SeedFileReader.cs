@@ -50,7 +50,7 @@ public static class SeedFileReader
                 $"{source}: an OAuth client file (credentials.json) was found, {Expected} was expected: the file that the application wrote after consent, often token.json.");
         }
 
-        var token = TokenFields.Read(document);
+        var token = TokenFields.Read(document) with { GrantInputs = null };
         if (token.RefreshToken is null)
         {
             throw document.Wrong("refresh_token",

@@ -5,6 +5,9 @@ namespace TokenOperator.Core.Documents;
 /// <summary>The fields in which applications keep the tokens of one account, in any of the known formats.</summary>
 internal static class TokenFields
 {
+    /// <summary>The operator's own field for <see cref="TokenSet.GrantInputs"/>.</summary>
+    public const string GrantInputs = "grant_inputs";
+
     /// <summary>Reads the tokens. The caller checks whether the refresh token is missing.</summary>
     /// <exception cref="InvalidDocumentException">A field cannot be read.</exception>
     public static TokenSet Read(JsonFields fields)
@@ -20,6 +23,7 @@ internal static class TokenFields
             IssuedAt = accessToken is null ? null : issuedAt,
             ExpiresAt = accessToken is null ? null : expiresAt,
             Identity = ReadIdentity(fields),
+            GrantInputs = fields.Credential(GrantInputs),
             RefreshTokenExpiresAt = fields.UnixTime("refresh_token_expires_at") ?? issuedAt + fields.Seconds("refresh_token_expires_in"),
         };
     }
