@@ -30,7 +30,6 @@ public static class PrivateKeyReader
             ServiceAccount = email,
             ServiceAccountId = document.Credential("client_id"),
             KeyId = document.Credential("private_key_id"),
-            TokenUri = document.Credential("token_uri"),
         };
     }
 
@@ -64,6 +63,9 @@ public static class PrivateKeyReader
 
     private static PrivateKey ReadPem(string text, string source)
     {
+        // The older form of encryption has header fields, which RFC 7468 does not allow.
+        if (text.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal))
+            throw Encrypted(source);
         if (!PemEncoding.TryFind(text, out var fields))
         {
             throw new InvalidDocumentException(
@@ -71,10 +73,9 @@ public static class PrivateKeyReader
         }
 
         var (label, pem) = (text[fields.Label], text[fields.Location]);
-        if (label == "ENCRYPTED PRIVATE KEY" || pem.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal))
-            throw new InvalidDocumentException($"{source}: the private key is encrypted, and the operator has no password. Decrypt it, and put the result there: openssl pkey -in key.pem -out plain.pem");
         return label switch
         {
+            "ENCRYPTED PRIVATE KEY" => throw Encrypted(source),
             "PRIVATE KEY" => TryImport(pem, PrivateKeyKind.Rsa) ?? TryImport(pem, PrivateKeyKind.EllipticCurve) ?? throw Useless(source),
             "RSA PRIVATE KEY" => TryImport(pem, PrivateKeyKind.Rsa) ?? throw Useless(source),
             "EC PRIVATE KEY" => TryImport(pem, PrivateKeyKind.EllipticCurve) ?? throw Useless(source),
@@ -103,6 +104,9 @@ public static class PrivateKeyReader
             return null;
         }
     }
+
+    private static InvalidDocumentException Encrypted(string source) =>
+        new($"{source}: the private key is encrypted, and the operator has no password. Decrypt it, and put the result there: openssl pkey -in key.pem -out plain.pem");
 
     private static InvalidDocumentException Wrong(string source, string found) => new($"{source}: {found} was found, {Expected} was expected.");
 

@@ -24,9 +24,6 @@ public sealed record PrivateKey(SecretValue Pem, PrivateKeyKind Kind)
     /// <summary>The ID of the key; or null.</summary>
     public string? KeyId { get; init; }
 
-    /// <summary>The token endpoint that the file names; or null. Nothing is sent there.</summary>
-    public string? TokenUri { get; init; }
-
     /// <summary>Changes with the key.</summary>
     public string Fingerprint { get; } = Tokens.Fingerprint.Of(Pem.Reveal());
 }

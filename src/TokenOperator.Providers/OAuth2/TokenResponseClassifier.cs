@@ -110,7 +110,7 @@ internal static class TokenResponseClassifier
     {
         "invalidclient" or "deletedclient" or "disabledclient" => FailureKind.ClientRejected,
         // RFC 6749 section 5.2: this client may not use this grant. Google says so of a refresh token that another client obtained.
-        "unauthorizedclient" or "invalidrequest" or "invalidscope" or "unsupportedgranttype" => FailureKind.RequestRejected,
+        "unauthorizedclient" or "invalidrequest" or "invalidscope" or "invalidtarget" or "unsupportedgranttype" => FailureKind.RequestRejected,
         "internalfailure" or "internalerror" or "servererror" or "temporarilyunavailable" or "serviceunavailable" or "timeout" => FailureKind.ProviderUnavailable,
         "ratelimitexceeded" or "userratelimitexceeded" or "ratelimited" or "ratelimit" or "ratelimiterror" or "toomanyrequests" or "toomanyattempts"
             or "quotaexceeded" or "resourceexhausted" or "slowdown" or "throttled" => FailureKind.RateLimited,

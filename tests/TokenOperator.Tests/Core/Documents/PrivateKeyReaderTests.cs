@@ -47,7 +47,6 @@ public sealed class PrivateKeyReaderTests
         key.ServiceAccount.Should().Be("mailer@example.iam.gserviceaccount.com");
         key.ServiceAccountId.Should().Be("104");
         key.KeyId.Should().Be("key-1");
-        key.TokenUri.Should().Be("https://oauth2.googleapis.com/token");
         key.ToString().Should().NotContain("BEGIN");
     }
 
