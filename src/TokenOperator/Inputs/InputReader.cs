@@ -18,28 +18,27 @@ namespace TokenOperator.Inputs;
 /// </summary>
 public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> secrets)
 {
-    private const int MaxClients = 1000;
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
-    private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
+    private readonly InputCache<OAuthClient> _clients = new();
+    private readonly InputCache<PrivateKey> _keys = new();
 
     /// <summary>Reads the OAuth client.</summary>
     public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, CancellationToken cancellationToken)
     {
-        if (secrets.Get(where.Secret) is not { } known)
-        {
-            _clients.TryRemove(where, out _);
-            return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
-        }
+        if (secrets.Get(where.Secret) is { } known)
+            return await _clients.GetAsync(where, known.ResourceVersion, BeginClient).WaitAsync(cancellationToken);
+        _clients.Remove(where);
+        return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
+    }
 
-        if (_clients.Count > MaxClients)
-            _clients.Clear();
-        // After a restart, many objects need the same client at once. One request serves all of them, even if one stops waiting.
-        var entry = _clients.AddOrUpdate(
-            where,
-            _ => (known.ResourceVersion, Begin(where)),
-            (_, old) => old.Version == known.ResourceVersion && !old.Reading.IsFailed() ? old : (known.ResourceVersion, Begin(where)));
-        return await entry.Reading.Value.WaitAsync(cancellationToken);
+    /// <summary>Reads the private key.</summary>
+    public async Task<Lookup<PrivateKey>> ReadKeyAsync(SecretKey where, CancellationToken cancellationToken)
+    {
+        if (secrets.Get(where.Secret) is { } known)
+            return await _keys.GetAsync(where, known.ResourceVersion, BeginKey).WaitAsync(cancellationToken);
+        _keys.Remove(where);
+        return NoSecret<PrivateKey>(where, "the private key, in PEM or as the JSON key of a service account");
     }
 
     /// <summary>Reads the seed. It is not cached, because it is needed once.</summary>
@@ -48,8 +47,14 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             ? NoSecret<Seed>(where, "the token file to import")
             : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, SecretDataReader.FindSeed, "a token file, or a refresh token alone, as this key or as refresh-token", cancellationToken);
 
-    private Lazy<Task<Lookup<OAuthClient>>> Begin(SecretKey where) => new(() =>
-        ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, SecretDataReader.FindClient, "the client's credentials.json as this key, or the keys client-id and client-secret", CancellationToken.None));
+    private Task<Lookup<OAuthClient>> BeginClient(SecretKey where) =>
+        ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, SecretDataReader.FindClient, "the client's credentials.json as this key, or the keys client-id and client-secret", CancellationToken.None);
+
+    private Task<Lookup<PrivateKey>> BeginKey(SecretKey where) =>
+        ReadAsync(where, Reasons.PrivateKeyMissing, Reasons.PrivateKeyInvalid, FindKey, "the private key as this key", CancellationToken.None);
+
+    private static PrivateKey? FindKey(IDictionary<string, byte[]> data, string key, Func<string, string> place) =>
+        data.TryGetValue(key, out var content) ? PrivateKeyReader.Read(content, place(key)) : null;
 
     private async Task<Lookup<T>> ReadAsync<T>(
         SecretKey where, string missing, string invalid, Func<IDictionary<string, byte[]>, string, Func<string, string>, T?> find, string expected, CancellationToken cancellationToken)
@@ -74,9 +79,29 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         new Lookup<T>.Absent($"Secret {where.Secret} does not exist. Create it with the key {where.Key} holding {what}.");
 }
 
-/// <summary>Distinguishes a read that failed from one that runs or succeeded.</summary>
-internal static class LazyTasks
+/// <summary>
+/// Remembers what Secrets held, by their versions. After a restart, many objects need the same Secret at once. One request serves all of
+/// them, even if one stops waiting.
+/// </summary>
+internal sealed class InputCache<T>
+    where T : class
 {
-    /// <summary>True if the task was started and threw.</summary>
-    public static bool IsFailed<T>(this Lazy<Task<T>> lazy) => lazy is { IsValueCreated: true, Value: { IsFaulted: true } or { IsCanceled: true } };
+    private const int MaxEntries = 1000;
+
+    private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<T>>> Reading)> _entries = new();
+
+    /// <summary>The content of this version.</summary>
+    public Task<Lookup<T>> GetAsync(SecretKey where, string version, Func<SecretKey, Task<Lookup<T>>> read)
+    {
+        if (_entries.Count > MaxEntries)
+            _entries.Clear();
+        (string, Lazy<Task<Lookup<T>>>) Begin() => (version, new Lazy<Task<Lookup<T>>>(() => read(where)));
+        return _entries.AddOrUpdate(where, _ => Begin(), (_, old) => old.Version == version && !IsFailed(old.Reading) ? old : Begin()).Reading.Value;
+    }
+
+    /// <summary>Forgets a Secret that is gone.</summary>
+    public void Remove(SecretKey where) => _entries.TryRemove(where, out _);
+
+    /// <summary>Distinguishes a read that failed from one that runs or succeeded.</summary>
+    private static bool IsFailed(Lazy<Task<Lookup<T>>> lazy) => lazy is { IsValueCreated: true, Value: { IsFaulted: true } or { IsCanceled: true } };
 }

@@ -1,3 +1,4 @@
+using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
@@ -8,7 +9,8 @@ namespace TokenOperator.Reconcile;
 
 /// <summary>Gathers the input of a decision, from memory where possible, and only what the decision depends on.</summary>
 public sealed class ReconcileInputGatherer(
-    AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs)
+    AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs,
+    IResourceCache<V1Alpha1OAuthToken> entities, WorkloadIdentityAccess workloadIdentity)
 {
     /// <summary>Gathers the input for <paramref name="entity"/>.</summary>
     public async Task<ReconcileInput> GatherAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
@@ -44,6 +46,9 @@ public sealed class ReconcileInputGatherer(
             Status = entity.Status,
             Providers = providers.Names,
             Provider = providers.Find(request.Key.Provider)?.Document,
+            GrantUnsupported = providers.Find(request.Key.Provider)?.FindUnsupported(request.Grant),
+            WorkloadIdentity = workloadIdentity,
+            Elders = EldersOf(entity, request.Key),
             Refresh = refresh,
             IsPersisted = !accounts.IsPending(request.Key),
             Leader = (guard.Scope, guard.Holder),
@@ -51,6 +56,26 @@ public sealed class ReconcileInputGatherer(
             SpecChanged = entity.Status?.ObservedGeneration != generation && !(attended is { Generation: var seen } && seen == generation),
         };
     }
+
+    private List<AccountUser> EldersOf(V1Alpha1OAuthToken entity, AccountKey key)
+    {
+        var others = entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key)).ToList();
+        // Most accounts have one object.
+        if (others.Count < 2)
+            return [];
+        var own = AgeOf(entity);
+        return
+        [
+            .. others.Where(other => other.Metadata.DeletionTimestamp is null && other.Metadata.Uid != entity.Metadata.Uid && AgeOf(other).CompareTo(own) < 0)
+                .OrderBy(AgeOf)
+                .Select(other => TokenRequest.From(other, out _))
+                .OfType<TokenRequest>()
+                .Select(request => new AccountUser(request.Owner, request.GrantInputs)),
+        ];
+    }
+
+    private static (DateTime, string, string) AgeOf(V1Alpha1OAuthToken entity) =>
+        (entity.Metadata.CreationTimestamp ?? DateTime.MaxValue, entity.Metadata.NamespaceProperty, entity.Metadata.Name);
 
     private async Task<ReconcileInput> WithAccountAsync(ReconcileInput input, CancellationToken cancellationToken)
     {
@@ -82,8 +107,10 @@ public sealed class ReconcileInputGatherer(
     {
         if (kind == InputKind.Seed)
             return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, cancellationToken) };
-        var client = await inputs.ReadClientAsync(input.Request.Client, cancellationToken);
-        var known = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
+        if (kind == InputKind.Key)
+            return input with { Key = await inputs.ReadKeyAsync(input.Request.SigningKey!.Value, cancellationToken) };
+        var client = await inputs.ReadClientAsync(input.Request.Client!.Value, cancellationToken);
+        var known = input.Request.Grant.NeedsConsent && client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
         return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };
     }
 }

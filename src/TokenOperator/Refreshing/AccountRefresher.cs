@@ -61,7 +61,7 @@ public sealed partial class AccountRefresher(
             return claimed is null ? await ExplainAsync(seen, cancellationToken) : await VerifyAsync(attempt, seen, claimed, cancellationToken);
         }
         // Once Postgres has answered that someone else holds the row, the provider is not asked, whatever fails after that.
-        catch (StoreUnavailableException e) when (!isAnswered && CanAskUnclaimed(attempt.Provider, seen))
+        catch (StoreUnavailableException e) when (!isAnswered && CanAskUnclaimed(attempt, seen))
         {
             LogUnclaimed(seen.Key.Provider, seen.Key.Account, e.Message);
             return new ClaimResult(seen with { OpenClaim = null }, IsWritten: false);
@@ -90,7 +90,7 @@ public sealed partial class AccountRefresher(
         claimed = claimed with { OpenClaim = null };
 
         // An app that still writes this table does not count generations: the provider must not be asked with the old token.
-        if (claimed.Token.GrantToken is { } grant && grant.Equals(seen.Token.GrantToken))
+        if (!attempt.IsConsented || (claimed.Token.GrantToken is { } grant && grant.Equals(seen.Token.GrantToken)))
             return new ClaimResult(claimed, IsWritten: true);
         await store.ReleaseAsync(seen.Key, attempt.Claim.Id, cancellationToken);
         return ClaimResult.End(new RefreshOutcome.Superseded(accounts.Set(claimed)));
@@ -100,8 +100,8 @@ public sealed partial class AccountRefresher(
     /// A provider that does not rotate can be asked while nothing can be written: its answer is no loss if this process ends. A provider
     /// that sent a new refresh token anyway is treated as one that rotates.
     /// </summary>
-    private bool CanAskUnclaimed(ITokenProvider provider, AccountRecord seen) =>
-        !provider.RotatesRefreshTokens && seen.Token.GrantToken is not null && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
+    private bool CanAskUnclaimed(RefreshAttempt attempt, AccountRecord seen) =>
+        !attempt.CanRotate && (!attempt.IsConsented || seen.Token.GrantToken is not null) && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
 
     private async Task<RefreshOutcome> AskAsync(RefreshAttempt attempt, AccountRecord row, bool isClaimed, CancellationToken cancellationToken)
     {
@@ -113,14 +113,14 @@ public sealed partial class AccountRefresher(
         }
 
         var sentAt = time.GetUtcNow();
-        var response = await attempt.Provider.RefreshAsync(new GrantRequest(attempt.Client, row.Token) { Scopes = attempt.Request.Scopes }, cancellationToken);
+        var response = await attempt.Provider.RefreshAsync(attempt.ToGrantRequest(row.Token), cancellationToken);
         // The response belongs to this process now: nothing may cancel storing it.
         var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed) : null;
-        if (response is TokenResponse.Granted)
-            rejected.Accept(row.Key.Provider, attempt.Client);
+        if (response is TokenResponse.Granted && attempt.IsConsented)
+            rejected.Accept(row.Key.Provider, attempt.Client!);
         var token = response switch
         {
-            TokenResponse.Granted granted => Merge(row.Token, granted, attempt.Client, sentAt),
+            TokenResponse.Granted granted => Merge(row.Token, granted, attempt, sentAt),
             TokenResponse.StillValid => row.Token with { CheckedAt = sentAt },
             // Useful only for its refresh token. The old one can be dead from now on.
             TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated },
@@ -202,26 +202,29 @@ public sealed partial class AccountRefresher(
         var previous = before.Failure is { } last && last.Kind.NeedsHuman() == failed.Kind.NeedsHuman() ? last : null;
         var count = (previous?.Count ?? 0) + 1;
         var wait = failed.Kind.NeedsHuman()
-            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.Request.IsRequested, random.NextDouble())
+            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.CanRotate, attempt.Request.IsRequested, random.NextDouble())
             : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble());
         LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(now + wait));
-        if (failed.Kind == FailureKind.ClientRejected)
-            rejected.Reject(before, attempt.Client);
+        // The word of a refresh token counts. Another grant's client is asked by each of its accounts.
+        if (failed.Kind == FailureKind.ClientRejected && attempt.IsConsented)
+            rejected.Reject(before, attempt.Client!);
         return new RefreshFailure(failed.Kind, failed.Detail, count, now, now + wait, attempt.Request.Inputs);
     }
 
     /// <summary>RFC 6749 section 6: the old refresh token stays if the response has none. Section 5.1: the same holds for scopes.</summary>
-    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
+    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, RefreshAttempt attempt, DateTimeOffset sentAt)
     {
         // Scopes and type are shown. What has not changed was checked before.
         if (granted.TokenType != old.TokenType || granted.Exports.Count > 0 || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
-            granted = granted.WithoutEchoes(client.ClientSecret, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
+            granted = granted.WithoutEchoes(attempt.Client?.ClientSecret, attempt.Request.Key?.Pem, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
         return new TokenSet
         {
             RefreshToken = granted.RefreshToken ?? old.RefreshToken,
             AccessToken = granted.AccessToken,
             TokenType = granted.TokenType,
-            Scopes = granted.Scopes ?? old.Scopes,
+            // A token of another grant has nothing to do with the one before.
+            Scopes = granted.Scopes ?? (attempt.IsConsented ? old.Scopes : []),
+            GrantInputs = attempt.Request.GrantInputs,
             IssuedAt = sentAt,
             ExpiresAt = sentAt + granted.ExpiresIn,
             NeverExpires = granted.ExpiresIn is null,
@@ -238,7 +241,15 @@ public sealed partial class AccountRefresher(
     /// <summary>What stays the same during one attempt.</summary>
     private sealed record RefreshAttempt(ITokenProvider Provider, RefreshRequest Request, Claim Claim)
     {
-        public OAuthClient Client => Request.Client;
+        public OAuthClient? Client => Request.Client;
+
+        /// <summary>True if there is a refresh token, or another one that stands for the consent.</summary>
+        public bool IsConsented => Request.Grant.NeedsConsent;
+
+        /// <summary>True if the response can replace the refresh token, so that losing it can lose the grant.</summary>
+        public bool CanRotate => IsConsented && Provider.RotatesRefreshTokens;
+
+        public GrantRequest ToGrantRequest(TokenSet token) => new(Client, token) { Grant = Request.Grant, Key = Request.Key, Scopes = Request.Scopes };
     }
 
     /// <summary>Either the row to ask with, under a claim that was written or not, or how the attempt ended.</summary>

@@ -371,7 +371,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         var controller = new OAuthTokenController(
             new ReconcileInputGatherer(
                 Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
-                new InputReader(Runtime.Client, _secrets)),
+                new InputReader(Runtime.Client, _secrets), Entities, new WorkloadIdentityAccess(IsConfigured: false, [])),
             Actor(),
             new ReconcileSchedule(Runtime.Time),
             NullLogger<OAuthTokenController>.Instance);
