@@ -20,15 +20,18 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
 {
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
-    private readonly InputCache<OAuthClient> _clients = new();
-    private readonly InputCache<PrivateKey> _keys = new();
+    private readonly InputCache<(SecretKey Where, ClientCredential Credential), OAuthClient> _clients = new();
+    private readonly InputCache<SecretKey, PrivateKey> _keys = new();
 
     /// <summary>Reads the OAuth client.</summary>
-    public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, CancellationToken cancellationToken)
+    /// <param name="where">Where it is.</param>
+    /// <param name="credential">What its provider expects beside the identifier.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, ClientCredential credential, CancellationToken cancellationToken)
     {
         if (secrets.Get(where.Secret) is { } known)
-            return await _clients.GetAsync(where, known.ResourceVersion, BeginClient).WaitAsync(cancellationToken);
-        _clients.Remove(where);
+            return await _clients.GetAsync((where, credential), known.ResourceVersion, BeginClient).WaitAsync(cancellationToken);
+        _clients.Remove((where, credential));
         return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
     }
 
@@ -42,13 +45,26 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
     }
 
     /// <summary>Reads the seed. It is not cached, because it is needed once.</summary>
-    public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, CancellationToken cancellationToken) =>
+    /// <param name="where">Where it is.</param>
+    /// <param name="takesAccessToken">True for a provider with access tokens that never expire.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, bool takesAccessToken, CancellationToken cancellationToken) =>
         secrets.Get(where.Secret) is null
             ? NoSecret<Seed>(where, "the token file to import")
-            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, SecretDataReader.FindSeed, "a token file, or a refresh token alone, as this key or as refresh-token", cancellationToken);
+            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, (data, key, place) => SecretDataReader.FindSeed(data, key, place, takesAccessToken),
+                "a token file, or a refresh token alone, as this key or as refresh-token", cancellationToken);
 
-    private Task<Lookup<OAuthClient>> BeginClient(SecretKey where) =>
-        ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, SecretDataReader.FindClient, "the client's credentials.json as this key, or the keys client-id and client-secret", CancellationToken.None);
+    private Task<Lookup<OAuthClient>> BeginClient((SecretKey Where, ClientCredential Credential) key) =>
+        ReadAsync(
+            key.Where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, (data, name, place) => SecretDataReader.FindClient(data, name, place, key.Credential),
+            key.Credential switch
+            {
+                ClientCredential.Secret => "the client's credentials.json as this key, or the keys client-id and client-secret",
+                ClientCredential.None => "the key client-id",
+                ClientCredential.RsaKey or ClientCredential.EllipticCurveKey => "the keys client-id and private-key",
+                _ => "the keys client-id, private-key and certificate",
+            },
+            CancellationToken.None);
 
     private Task<Lookup<PrivateKey>> BeginKey(SecretKey where) =>
         ReadAsync(where, Reasons.PrivateKeyMissing, Reasons.PrivateKeyInvalid, FindKey, "the private key as this key", CancellationToken.None);
@@ -83,15 +99,16 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
 /// Remembers what Secrets held, by their versions. After a restart, many objects need the same Secret at once. One request serves all of
 /// them, even if one stops waiting.
 /// </summary>
-internal sealed class InputCache<T>
+internal sealed class InputCache<TKey, T>
+    where TKey : struct
     where T : class
 {
     private const int MaxEntries = 1000;
 
-    private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<T>>> Reading)> _entries = new();
+    private readonly ConcurrentDictionary<TKey, (string Version, Lazy<Task<Lookup<T>>> Reading)> _entries = new();
 
     /// <summary>The content of this version.</summary>
-    public Task<Lookup<T>> GetAsync(SecretKey where, string version, Func<SecretKey, Task<Lookup<T>>> read)
+    public Task<Lookup<T>> GetAsync(TKey where, string version, Func<TKey, Task<Lookup<T>>> read)
     {
         if (_entries.Count > MaxEntries)
             _entries.Clear();
@@ -100,7 +117,7 @@ internal sealed class InputCache<T>
     }
 
     /// <summary>Forgets a Secret that is gone.</summary>
-    public void Remove(SecretKey where) => _entries.TryRemove(where, out _);
+    public void Remove(TKey where) => _entries.TryRemove(where, out _);
 
     /// <summary>Distinguishes a read that failed from one that runs or succeeded.</summary>
     private static bool IsFailed(Lazy<Task<Lookup<T>>> lazy) => lazy is { IsValueCreated: true, Value: { IsFaulted: true } or { IsCanceled: true } };

@@ -106,10 +106,10 @@ public sealed class ReconcileInputGatherer(
     private async Task<ReconcileInput> ReadAsync(ReconcileInput input, InputKind kind, CancellationToken cancellationToken)
     {
         if (kind == InputKind.Seed)
-            return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, cancellationToken) };
+            return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, input.Provider?.Expiry.Never == true, cancellationToken) };
         if (kind == InputKind.Key)
             return input with { Key = await inputs.ReadKeyAsync(input.Request.SigningKey!.Value, cancellationToken) };
-        var client = await inputs.ReadClientAsync(input.Request.Client!.Value, cancellationToken);
+        var client = await inputs.ReadClientAsync(input.Request.Client!.Value, input.Provider?.ClientAuthentication.Credential ?? ClientCredential.Secret, cancellationToken);
         var known = input.Request.Grant.NeedsConsent && client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
         return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };
     }
