@@ -47,6 +47,22 @@ public static class ConditionMessages
     /// <summary>The namespace is gone, and its objects are about to be.</summary>
     public static string NamespaceGone(string ns) => $"The namespace {ns} does not exist any more.";
 
+    /// <summary>An older object with the same account has other inputs of its grant.</summary>
+    public static string GrantConflict(TokenRequest request, NamespacedName older) =>
+        $"OAuthToken {older} is older and has the same provider and account ({request.Key}) with another grant, other scopes or other inputs, and one account has one token. "
+        + "Give this object another spec.account, or the same spec.grant, scopes, Secret names and grant block.";
+
+    /// <summary>The namespace may not use the operator's identity.</summary>
+    public static string WorkloadIdentityNotAllowed(TokenRequest request) =>
+        $"Namespace {request.Owner.Namespace} may not use the operator's own identity. An administrator can allow it with the operator's setting WorkloadIdentityNamespaces.";
+
+    /// <summary>The operator has no identity of its own to use.</summary>
+    public const string NoWorkloadIdentity =
+        "The operator has no identity of its own to use. An administrator mounts a projected ServiceAccount token, and names its file in the operator's setting WorkloadIdentityTokenFile (docs/grants.md).";
+
+    /// <summary>The provider cannot do what the grant asks for.</summary>
+    public static string GrantUnsupported(TokenRequest request, string why) => $"spec.grant is {request.Grant.Name}, but {why}. Choose another spec.grant or spec.provider.";
+
     /// <summary>The namespace has as many accounts as it may have.</summary>
     public static string QuotaExceeded(string ns, long count, int max) =>
         $"Namespace {ns} has {count} accounts, and the operator's setting MaxAccountsPerNamespace allows {max}, so the seed is not imported. An administrator can raise the setting. "
@@ -54,7 +70,9 @@ public static class ConditionMessages
 
     /// <summary>The account granted fewer scopes than the spec requests.</summary>
     public static string ScopesMissing(TokenRequest request, IEnumerable<string> missing) =>
-        $"The account {request.ShownAccount} has not granted {DisplayText.List(missing)}. Consent again with all of spec.scopes. {NewToken(request)}.";
+        request.Grant.NeedsConsent
+            ? $"The account {request.ShownAccount} has not granted {DisplayText.List(missing)}. Consent again with all of spec.scopes. {NewToken(request)}."
+            : $"The provider issued a token of {request.ShownAccount} without {DisplayText.List(missing)}. Allow these scopes at the provider, or remove them from spec.scopes. {AfterThat(request)}";
 
     /// <summary>The seed names another client than <c>spec.clientSecretRef</c>.</summary>
     public static string SeedOfAnotherClient(TokenRequest request, string seedClient, string client) =>
@@ -136,7 +154,11 @@ public static class ConditionMessages
         if (failure.Kind.NeedsHuman() && !needsHuman)
             return $"The provider rejects the refresh of {request.ShownAccount} ({failure.Detail}). Such an answer can be wrong: the operator asks again at {Timestamps.Format(failure.RetryAt)}. The token is valid until then.";
         if (needsHuman && !failure.Kind.NeedsHuman())
-            return $"The provider has rejected the refresh of {request.ShownAccount} {failure.Count} times with an answer that the operator does not know ({failure.Detail}). Look it up in the provider's documentation. If the consent has ended: {NewToken(request)}.";
+        {
+            return $"The provider has rejected the refresh of {request.ShownAccount} {failure.Count} times with an answer that the operator does not know ({failure.Detail}). Look it up in the provider's documentation. "
+                + (request.Grant.NeedsConsent ? $"If the consent has ended: {NewToken(request)}." : AfterThat(request));
+        }
+
         return ReasonInfo.Of(failure.Kind.ToString()).FailureMessage is { } message
             ? message(request, failure)
             : throw new ArgumentOutOfRangeException(nameof(failure), failure.Kind, "There is no message for this kind of failure.");
@@ -159,7 +181,21 @@ public static class ConditionMessages
 
     /// <summary>How to correct the client.</summary>
     internal static string NewClient(TokenRequest request) =>
-        $"Compare it with the provider's console and correct it. If other accounts of this client work, the refresh token of this one belongs to another client: {NewToken(request)}. To retry without a change: {Retry(request)}";
+        !request.Grant.NeedsConsent ? $"Compare it with the provider's console and correct it. {AfterThat(request)}"
+        : $"Compare it with the provider's console and correct it. If other accounts of this client work, the refresh token of this one belongs to another client: {NewToken(request)}. To retry without a change: {Retry(request)}";
+
+    /// <summary>The fields of the spec that decide what a grant without a consent asks for.</summary>
+    internal static string GrantFields(TokenRequest request) => request.Grant switch
+    {
+        Grant.ClientCredentials => $"spec.scopes, spec.clientCredentials and {request.Credentials}",
+        Grant.JwtBearer => $"spec.scopes, spec.jwtBearer and {request.Credentials}",
+        Grant.GitHubApp => $"spec.githubApp and {request.Credentials}",
+        Grant.WorkloadIdentity => "spec.scopes, spec.workloadIdentity and the trust in the operator's ServiceAccount (docs/grants.md)",
+        _ => $"{request.Credentials}",
+    };
+
+    /// <summary>What to do when the cause is removed at the provider, where the operator does not notice it.</summary>
+    internal static string AfterThat(TokenRequest request) => $"To retry at once: {Retry(request)}";
 
     /// <summary>The command that requests a refresh.</summary>
     internal static string Retry(TokenRequest request) =>

@@ -15,8 +15,16 @@ public static class Reasons
     public const string SeedInvalid = nameof(SeedInvalid);
     public const string ClientSecretMissing = nameof(ClientSecretMissing);
     public const string ClientSecretInvalid = nameof(ClientSecretInvalid);
+    public const string PrivateKeyMissing = nameof(PrivateKeyMissing);
+    public const string PrivateKeyInvalid = nameof(PrivateKeyInvalid);
     public const string ClientRejected = nameof(ClientRejected);
     public const string RequestRejected = nameof(RequestRejected);
+    public const string GrantRejected = nameof(GrantRejected);
+    public const string KeyRejected = nameof(KeyRejected);
+    public const string NotDelegated = nameof(NotDelegated);
+    public const string SubjectRejected = nameof(SubjectRejected);
+    public const string InstallationMissing = nameof(InstallationMissing);
+    public const string ClockSkewed = nameof(ClockSkewed);
     public const string ReauthorizationRequired = nameof(ReauthorizationRequired);
     public const string SessionPolicyReauth = nameof(SessionPolicyReauth);
     public const string AdminPolicyBlocked = nameof(AdminPolicyBlocked);
@@ -33,6 +41,8 @@ public static class Reasons
     public const string QuotaExceeded = nameof(QuotaExceeded);
     public const string UnknownProvider = nameof(UnknownProvider);
     public const string InvalidSpec = nameof(InvalidSpec);
+    public const string GrantConflict = nameof(GrantConflict);
+    public const string WorkloadIdentityNotAllowed = nameof(WorkloadIdentityNotAllowed);
     public const string TokenExpired = nameof(TokenExpired);
     public const string Suspended = nameof(Suspended);
     public const string Deleting = nameof(Deleting);
@@ -156,13 +166,19 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         new(Reasons.ClientSecretInvalid, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "The client Secret cannot be read.",
             "Replace its content with the credentials.json from the Google console."),
+        new(Reasons.PrivateKeyMissing, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "The Secret with the private key, or its key, does not exist.",
+            "Create it."),
+        new(Reasons.PrivateKeyInvalid, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "The Secret holds no private key that can be used: it is encrypted, of the wrong kind, or another file.",
+            "Replace its content with what the message asks for ([grants.md](grants.md))."),
         new(Reasons.ClientRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
             "The provider rejects the OAuth client. If it rejects it for more than one account, the others of this client wait, too, and try in turn every few minutes.",
             "Compare the client ID and secret with the provider's console. If other accounts of the client work, provide a new refresh token.")
         {
             SeedHelps = true,
             FailureMessage = (request, failure) =>
-                $"The provider rejects the OAuth client in {request.Client} ({failure.Detail}). {ConditionMessages.NewClient(request)}",
+                $"The provider rejects the OAuth client in {request.Credentials} ({failure.Detail}). {ConditionMessages.NewClient(request)}",
         },
         new(Reasons.RequestRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
             "The provider rejects the request in its current form, for example because another OAuth client obtained the refresh token.",
@@ -171,6 +187,49 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             FailureMessage = (request, failure) =>
                 $"The provider rejects the request for {request.ShownAccount} ({failure.Detail}). Check that {request.Client} and the token file belong together. {ConditionMessages.NewToken(request)}. To retry without a change: {ConditionMessages.Retry(request)}",
             SeedHelps = true,
+        },
+        new(Reasons.GrantRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
+            "The provider issues no token for this grant, for example because it refuses an audience or a scope. Nobody has to consent.",
+            "Compare the fields that the message names with the provider's console ([grants.md](grants.md)).")
+        {
+            FailureMessage = (request, failure) =>
+                $"The provider issues no token of the grant {request.Grant.Name} for {request.Key} ({failure.Detail}). Compare {ConditionMessages.GrantFields(request)} with the provider's console. {ConditionMessages.AfterThat(request)}",
+        },
+        new(Reasons.KeyRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
+            "The provider does not accept the signature of the private key: the key was deleted or disabled there, or belongs to another app or service account.",
+            "Create a new key at the provider, and put it in the Secret.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The provider does not accept the signature of the key in {request.Credentials} ({failure.Detail}). The key was deleted or disabled, or is of another app or service account. Create a new one at the provider, and put it in the Secret. {ConditionMessages.AfterThat(request)}",
+        },
+        new(Reasons.NotDelegated, ReasonSeverity.Stalled, ReasonActor.ProviderAdministrator, ReasonRemedy.FixThenRefresh,
+            "The service account may not act for the person in `subject`: nobody has delegated that, or the delegation is for other scopes or names the address of the service account instead of its numeric ID. A new delegation can take up to 24 hours to spread.",
+            "Delegate the numeric ID of the service account with exactly the scopes of `spec.scopes`: in the Google Admin console, under Security, API controls, domain-wide delegation. Then wait; the operator retries slowly.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The service account of {request.Key} may not act for the subject of the spec ({failure.Detail}). An administrator must delegate its numeric client ID (not its address) with exactly the scopes of spec.scopes, in the Google Admin console under Security, API controls, domain-wide delegation. "
+                + $"A delegation can take up to 24 hours to spread; the operator asks again at intervals that grow from an hour to a day. {ConditionMessages.AfterThat(request)}",
+        },
+        new(Reasons.SubjectRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
+            "The person or account in `subject` does not exist at the provider.",
+            "Correct `subject` in the grant's block of the spec.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The subject of {request.Key} does not exist at the provider ({failure.Detail}). Correct subject in the spec. {ConditionMessages.AfterThat(request)}",
+        },
+        new(Reasons.InstallationMissing, ReasonSeverity.Stalled, ReasonActor.ProviderAdministrator, ReasonRemedy.FixThenRefresh,
+            "The GitHub App is not installed where the spec says, or its installation is suspended.",
+            "Install the app there or resume its installation, or correct `spec.githubApp`.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The GitHub App of {request.Key} has no installation that can be used ({failure.Detail}). Install the app for this owner, resume its installation, or correct spec.githubApp. {ConditionMessages.AfterThat(request)}",
+        },
+        new(Reasons.ClockSkewed, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.FixThenRefresh,
+            "The provider does not accept the times of an assertion, so the clock of the operator's node is wrong.",
+            "Synchronize the clock of the node.")
+        {
+            FailureMessage = (request, failure) =>
+                $"The provider does not accept the times of the assertion for {request.Key} ({failure.Detail}). Synchronize the clock of the operator's node. {ConditionMessages.AfterThat(request)}",
         },
         new(Reasons.ReauthorizationRequired, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
             "The refresh token no longer works.",
@@ -270,6 +329,18 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         new(Reasons.InvalidSpec, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "The spec is not valid.",
             "Correct the field that the message names.")
+        {
+            KeepsReady = false,
+        },
+        new(Reasons.GrantConflict, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
+            "An older OAuthToken has the same provider and account with another grant, other scopes or other inputs of the grant. The oldest object decides what the account's token is for.",
+            "Give this object a `spec.account` of its own, or the same inputs as the older one.")
+        {
+            KeepsReady = false,
+        },
+        new(Reasons.WorkloadIdentityNotAllowed, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.Fix,
+            "The namespace may not use the operator's own identity.",
+            "Ask an administrator to add the namespace to the setting `WorkloadIdentityNamespaces` and to set `WorkloadIdentityTokenFile` ([grants.md](grants.md)).")
         {
             KeepsReady = false,
         },

@@ -35,8 +35,20 @@ public sealed partial record TokenRequest
     /// <summary>The account as messages show it.</summary>
     public string ShownAccount => DisplayText.Of(Key.ToString(), MaxShownLength);
 
-    /// <summary>The key with the OAuth client.</summary>
-    public required SecretKey Client { get; init; }
+    /// <summary>How the token is obtained.</summary>
+    public Grant Grant { get; init; } = Grant.RefreshToken.Instance;
+
+    /// <summary>The key with the OAuth client; null for a grant without one.</summary>
+    public SecretKey? Client { get; init; }
+
+    /// <summary>The key with the private key that signs assertions; null for a grant without one.</summary>
+    public SecretKey? SigningKey { get; init; }
+
+    /// <summary>What proves who asks, for messages.</summary>
+    public string Credentials => (SigningKey ?? Client)?.ToString() ?? "the operator's ServiceAccount";
+
+    /// <summary>Identifies what the token must have been issued for. Null if any token of the account will do: see <see cref="Core.Tokens.Grant.InputsFingerprint"/>.</summary>
+    public string? GrantInputs => Grant.InputsFingerprint(Scopes, Client?.Name, Client?.Key, SigningKey?.Name, SigningKey?.Key);
 
     /// <summary>The key with the seed, or null.</summary>
     public SecretKey? Seed { get; init; }
@@ -74,15 +86,18 @@ public sealed partial record TokenRequest
     {
         var spec = entity.Spec;
         error = Check(spec) ?? "";
-        if (error.Length > 0)
+        if (error.Length > 0 || GrantReader.Read(spec, out error) is not { } grant)
             return null;
 
+        var ns = entity.Metadata.NamespaceProperty;
         return new TokenRequest
         {
             Owner = entity.Key(),
             Key = new AccountKey(spec.Provider!, spec.Account!),
-            Client = new SecretKey(entity.Metadata.NamespaceProperty, spec.ClientSecretRef!.Name!, spec.ClientSecretRef.Key ?? "credentials.json"),
-            Seed = spec.SeedSecretRef is { } seed ? new SecretKey(entity.Metadata.NamespaceProperty, seed.Name!, seed.Key ?? "token.json") : null,
+            Grant = grant,
+            Client = At(ns, spec.ClientSecretRef, "credentials.json"),
+            SigningKey = At(ns, GrantReader.KeyOf(spec), "private-key"),
+            Seed = At(ns, spec.SeedSecretRef, "token.json"),
             Scopes = spec.Scopes ?? [],
             Identity = spec.Identity,
             RefreshBefore = DurationText.TryParse(spec.RefreshBefore, out var before) ? before : RefreshPolicy.DefaultRefreshBefore,
@@ -99,7 +114,6 @@ public sealed partial record TokenRequest
     {
         Owner = entity.Key(),
         Key = new AccountKey("", ""),
-        Client = new SecretKey(entity.Metadata.NamespaceProperty, "", ""),
         SecretName = SecretNameOf(entity),
         OrphansSecret = Orphans(entity),
     };
@@ -150,6 +164,9 @@ public sealed partial record TokenRequest
 
     private static bool Orphans(V1Alpha1OAuthToken entity) => entity.Spec?.SecretDeletionPolicy == "Orphan";
 
+    private static SecretKey? At(string ns, V1Alpha1OAuthToken.SecretKeyRef? named, string defaultKey) =>
+        named is null ? null : new SecretKey(ns, named.Name!, named.Key ?? defaultKey);
+
     private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec) =>
         spec is null ? "spec is missing."
         : string.IsNullOrEmpty(spec.Provider) ? "spec.provider is empty; expected the name of a provider, such as google."
@@ -157,7 +174,6 @@ public sealed partial record TokenRequest
         : string.IsNullOrWhiteSpace(spec.Account) ? "spec.account is empty; expected the account's name, such as marcus."
         : spec.Account.Length > MaxAccountLength ? $"spec.account has {spec.Account.Length} characters; expected at most {MaxAccountLength}."
         : !DisplayText.IsPrintable(spec.Account) ? "spec.account has a control character; expected printable characters."
-        : string.IsNullOrEmpty(spec.ClientSecretRef?.Name) ? "spec.clientSecretRef.name is empty; expected the name of the Secret with the OAuth client."
         : spec.SeedSecretRef is { Name: null or "" } ? "spec.seedSecretRef.name is empty; expected the name of the Secret with the token file."
         : spec.Identity is { } identity && (string.IsNullOrWhiteSpace(identity) || identity.Length > Core.Tokens.Identity.MaxLength || !DisplayText.IsPrintable(identity))
             ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as in the provider's id_token."

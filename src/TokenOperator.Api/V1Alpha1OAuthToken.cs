@@ -30,6 +30,21 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
         /// <summary>The account's name. Provider and account are the key of the row in Postgres.</summary>
         public string? Account { get; init; }
 
+        /// <summary>How the token is obtained; <c>RefreshToken</c> by default.</summary>
+        public string? Grant { get; init; }
+
+        /// <summary>What <c>ClientCredentials</c> asks for.</summary>
+        public ClientCredentialsSpec? ClientCredentials { get; init; }
+
+        /// <summary>What <c>JWTBearer</c> asserts.</summary>
+        public JwtBearerSpec? JwtBearer { get; init; }
+
+        /// <summary>What <c>GitHubApp</c> asks for.</summary>
+        public GithubAppSpec? GithubApp { get; init; }
+
+        /// <summary>Whom <c>WorkloadIdentity</c> acts as.</summary>
+        public WorkloadIdentitySpec? WorkloadIdentity { get; init; }
+
         /// <summary>The OAuth client; key <c>credentials.json</c> by default.</summary>
         public SecretKeyRef? ClientSecretRef { get; init; }
 
@@ -59,6 +74,88 @@ public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthTok
 
         /// <summary>True: the operator refreshes and changes nothing.</summary>
         public bool? Suspend { get; init; }
+    }
+
+    /// <summary>What the grant <c>ClientCredentials</c> asks for.</summary>
+    public sealed record ClientCredentialsSpec
+    {
+        /// <summary>The service that the token is for, by name.</summary>
+        public string? Audience { get; init; }
+
+        /// <summary>The same by address.</summary>
+        public string? Resource { get; init; }
+
+        /// <summary>The value of <c>grant_type</c>.</summary>
+        public string? GrantType { get; init; }
+
+        /// <summary>Further parameters.</summary>
+        public IReadOnlyDictionary<string, string>? Parameters { get; init; }
+    }
+
+    /// <summary>What the grant <c>JWTBearer</c> asserts.</summary>
+    public sealed record JwtBearerSpec
+    {
+        /// <summary>The private key; key <c>private-key</c> by default.</summary>
+        public SecretKeyRef? KeySecretRef { get; init; }
+
+        /// <summary>Whom to act as.</summary>
+        public string? Subject { get; init; }
+
+        /// <summary>Who asserts.</summary>
+        public string? Issuer { get; init; }
+
+        /// <summary>For whom it is asserted.</summary>
+        public string? Audience { get; init; }
+
+        /// <summary><c>RS256</c> or <c>ES256</c>.</summary>
+        public string? Algorithm { get; init; }
+
+        /// <summary>The name of the key at the provider.</summary>
+        public string? KeyID { get; init; }
+
+        /// <summary>Further claims.</summary>
+        public IReadOnlyDictionary<string, string>? Claims { get; init; }
+    }
+
+    /// <summary>What the grant <c>GitHubApp</c> asks for.</summary>
+    public sealed record GithubAppSpec
+    {
+        /// <summary>The ID of the app.</summary>
+        public long? AppID { get; init; }
+
+        /// <summary>The private key; key <c>private-key</c> by default.</summary>
+        public SecretKeyRef? PrivateKeySecretRef { get; init; }
+
+        /// <summary>The ID of the installation.</summary>
+        public long? InstallationID { get; init; }
+
+        /// <summary>Where the app is installed.</summary>
+        public string? Owner { get; init; }
+
+        /// <summary>A repository there.</summary>
+        public string? Repository { get; init; }
+
+        /// <summary>What the token is for.</summary>
+        public IReadOnlyList<string>? Repositories { get; init; }
+
+        /// <summary>What the token allows.</summary>
+        public IReadOnlyDictionary<string, string>? Permissions { get; init; }
+    }
+
+    /// <summary>Whom the grant <c>WorkloadIdentity</c> acts as.</summary>
+    public sealed record WorkloadIdentitySpec
+    {
+        /// <summary>A client at Microsoft Entra ID.</summary>
+        public string? ClientID { get; init; }
+
+        /// <summary>A workload identity provider at Google.</summary>
+        public string? GoogleAudience { get; init; }
+
+        /// <summary>A service account at Google.</summary>
+        public string? ServiceAccount { get; init; }
+
+        /// <summary>A person whom the service account acts for.</summary>
+        public string? Subject { get; init; }
     }
 
     /// <summary>A key of a Secret in the object's own namespace.</summary>

@@ -154,6 +154,7 @@ public static partial class ProviderSettings
         json["identity"] = new JsonObject { ["issuers"] = new JsonArray() };
         json["refresh"] = new JsonObject { ["endpoint"] = null };
         json["expiry"] = new JsonObject { ["checkEndpoint"] = null };
+        json["workloadIdentity"] = new JsonObject { ["exchangeEndpoint"] = null, ["credentialsEndpoint"] = null };
         foreach (var other in new[] { "revocation", "deviceAuthorizationEndpoint", "discoveryEndpoint" })
             json[other] = null;
         // A consent at Google's own page has always stayed.

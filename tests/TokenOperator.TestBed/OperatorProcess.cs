@@ -73,9 +73,11 @@ public sealed class OperatorProcess : IAsyncDisposable
             environment[name] = value;
 
         var isAssembly = options.Program.EndsWith(".dll", StringComparison.Ordinal);
+        // The shell that starts the process passes on no variable whose name it could not set itself.
+        var hyphenated = environment.Where(variable => variable.Key.Contains('-', StringComparison.Ordinal)).Select(variable => $"{variable.Key}={variable.Value}");
         // The operator handles Ctrl-C as at a terminal, even if this process was started with SIGINT ignored.
         var process = ChildProcess.Start(new ChildProcessOptions(
-            "/usr/bin/env", ["--default-signal=INT", .. isAssembly ? (string[])[Command.Find("dotnet") ?? throw new InvalidOperationException("dotnet is not on PATH."), options.Program] : [options.Program], "run"])
+            "/usr/bin/env", ["--default-signal=INT", .. hyphenated, .. isAssembly ? (string[])[Command.Find("dotnet") ?? throw new InvalidOperationException("dotnet is not on PATH."), options.Program] : [options.Program], "run"])
         {
             LogFile = options.LogFile,
             Environment = environment,

@@ -1,6 +1,7 @@
 using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
 
 namespace KubectlOAuthToken.Output;
 
@@ -18,6 +19,8 @@ internal static class NextStepCommand
             ReasonRemedy.None => null,
             ReasonRemedy.KeepRow => $"to keep the row and delete the object at once, run: {ConditionMessages.RetainCommand(token.Key())}",
             ReasonRemedy.Resume => $"kubectl oauthtoken resume {where}",
+            // Nobody consents to the other grants.
+            ReasonRemedy.Authorize when token.Spec?.Grant is { } grant && grant != Grant.RefreshToken.Instance.Name => $"fix what the message names, then run: kubectl oauthtoken refresh {where} --wait",
             ReasonRemedy.Authorize => $"kubectl oauthtoken authorize {where}",
             ReasonRemedy.Seed => $"kubectl oauthtoken seed {where} --from-file token.json",
             ReasonRemedy.Diagnose => $"kubectl oauthtoken doctor -n {token.Metadata.NamespaceProperty}",

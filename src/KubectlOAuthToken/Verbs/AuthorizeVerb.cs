@@ -78,6 +78,8 @@ internal static class AuthorizeVerb
     /// <summary>Refuses a consent that would change nothing: the operator imports a seed only if it needs one.</summary>
     private static void CheckThatConsentHelps(V1Alpha1OAuthToken entity, TokenRequest request, DateTimeOffset now)
     {
+        if (!request.Grant.NeedsConsent)
+            throw new PluginException($"{request.Owner} needs no consent, so there is nothing to authorize: spec.grant is {request.Grant.Name}. To see its state, run: kubectl oauthtoken status {request.Owner.Name} -n {request.Owner.Namespace}", ExitCodes.Refused);
         if (request.Suspended)
             throw new PluginException($"{request.Owner} is suspended, so the operator would ignore a new consent. To resume it, run: kubectl oauthtoken resume {request.Owner.Name} -n {request.Owner.Namespace}", ExitCodes.Refused);
         if (entity.Status is not { } status || status.ObservedGeneration != entity.Metadata.Generation || status.Find(ConditionTypes.Stalled) is not { } stalled)
@@ -92,18 +94,19 @@ internal static class AuthorizeVerb
 
     private static async Task<OAuthClient> ReadClientAsync(Cluster cluster, TokenRequest request, ClientCredential credential, CancellationToken cancellationToken)
     {
+        var where = request.Client!.Value;
         try
         {
-            var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, request.Client.Secret, cancellationToken)
-                ?? throw new PluginException($"The Secret {request.Client.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {request.Client.Key}.", ExitCodes.NotFound);
-            return secret.Data is { } data && SecretDataReader.FindClient(data, request.Client.Key, key => (request.Client with { Key = key }).ToString(), credential) is { } client
+            var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, where.Secret, cancellationToken)
+                ?? throw new PluginException($"The Secret {where.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {where.Key}.", ExitCodes.NotFound);
+            return secret.Data is { } data && SecretDataReader.FindClient(data, where.Key, key => (where with { Key = key }).ToString(), credential) is { } client
                 ? client
-                : throw new PluginException($"Secret {request.Client.Secret} has no key {request.Client.Key}. It has {DisplayText.List(secret.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys")}.", ExitCodes.NotFound);
+                : throw new PluginException($"Secret {where.Secret} has no key {where.Key}. It has {DisplayText.List(secret.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys")}.", ExitCodes.NotFound);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {
             throw new PluginException(
-                $"You cannot read the Secret {request.Client.Secret}, which holds the OAuth client. Ask for the right to read it, or ask someone who has it to run this command. If the operator offers status.authorizationURL, that link needs no rights.",
+                $"You cannot read the Secret {where.Secret}, which holds the OAuth client. Ask for the right to read it, or ask someone who has it to run this command. If the operator offers status.authorizationURL, that link needs no rights.",
                 ExitCodes.Refused);
         }
     }

@@ -1,6 +1,9 @@
 using System.CommandLine;
+using KubectlOAuthToken.Output;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
+using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
 
 namespace KubectlOAuthToken.Verbs;
 
@@ -31,6 +34,8 @@ internal static class SeedVerb
         var content = await TokenFile.ReadAsync(file, cancellationToken);
         SeedFileReader.Read(content.Span, TokenFile.Shown(file));
         var token = await context.Cluster.GetAsync(name, cancellationToken);
+        if (token.Spec?.Grant is { } grant && grant != Grant.RefreshToken.Instance.Name)
+            throw new PluginException($"{context.Cluster.Namespace}/{name} needs no token file, so nothing was written: spec.grant is {DisplayText.Of(grant, 60)}.", ExitCodes.Refused);
         return await SeedSecret.PutAndWaitAsync(context, token, content, timeout, cancellationToken);
     }
 }

@@ -16,7 +16,7 @@ internal static class DocumentKind
             _ => null,
         };
         if (found is not null)
-            throw new InvalidDocumentException($"{source}: {found} was found, {expected} was expected. Accounts of this kind need no refresh token and no operator.");
+            throw new InvalidDocumentException($"{source}: {found} was found, {expected} was expected. {(type is "service_account" ? "For a service account, set spec.grant to JWTBearer" : "For an identity without a stored secret, set spec.grant to WorkloadIdentity")} (docs/grants.md).");
         if (type is not (null or "authorized_user"))
             throw fields.Wrong("type", "authorized_user, or no such field");
     }

@@ -55,7 +55,7 @@ public static class SeedFileReader
                 $"{source}: an OAuth client file (credentials.json) was found, {Expected} was expected: the file that the application wrote after consent, often token.json.");
         }
 
-        var token = TokenFields.Read(document);
+        var token = TokenFields.Read(document) with { GrantInputs = null };
         if (takesAccessToken && token is { RefreshToken: null, AccessToken: not null, ExpiresAt: null })
             token = token with { NeverExpires = true };
         if (token.GrantToken is null)

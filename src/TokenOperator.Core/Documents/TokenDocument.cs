@@ -57,6 +57,7 @@ public static class TokenDocument
             writer.WriteNumber("expires_in", (long)Math.Round(lifetime.TotalSeconds));
         WriteText(writer, "account", token.Identity?.Email);
         WriteText(writer, "subject", token.Identity?.Subject);
+        WriteText(writer, TokenFields.GrantInputs, token.GrantInputs);
         WriteMoment(writer, "issued_at", token.IssuedAt);
         WriteMoment(writer, "expires_at", token.ExpiresAt);
         WriteMoment(writer, "refresh_token_expires_at", token.RefreshTokenExpiresAt);
@@ -79,7 +80,7 @@ public static class TokenDocument
             switch (member.Name)
             {
                 case "refresh_token" when token.RefreshToken is not null || (isNewGrant && token.NeverExpires):
-                case "never_expires" or "checked_at" or "consented_at" or TokenFields.ExportsName:
+                case "never_expires" or "checked_at" or "consented_at" or TokenFields.ExportsName or TokenFields.GrantInputs:
                 case "access_token" or "token_type" or "scope" or "expires_in" or "issued_at" or "expires_at" or "refresh_token_expires_at":
                 // Counted from the response that brought it; refresh_token_expires_at has the same information.
                 case "refresh_token_expires_in":

@@ -5,6 +5,9 @@ namespace TokenOperator.Core.Documents;
 /// <summary>The fields in which applications keep the tokens of one account, in any of the known formats.</summary>
 internal static class TokenFields
 {
+    /// <summary>The operator's own field for <see cref="TokenSet.GrantInputs"/>.</summary>
+    public const string GrantInputs = "grant_inputs";
+
     /// <summary>The name of the field with the values that the Secret has beside the token.</summary>
     public const string ExportsName = "exported_values";
 
@@ -30,6 +33,7 @@ internal static class TokenFields
             ConsentedAt = fields.UnixTime("consented_at"),
             Exports = fields.Map(ExportsName, MaxExports, MaxExportLength) ?? TokenSet.NoExports,
             Identity = ReadIdentity(fields),
+            GrantInputs = fields.Credential(GrantInputs),
             RefreshTokenExpiresAt = fields.UnixTime("refresh_token_expires_at") ?? issuedAt + fields.Seconds("refresh_token_expires_in"),
         };
     }

@@ -47,6 +47,9 @@ public sealed record TokenSet
     /// <summary>The token that stands for the grant: the refresh token, or an access token that never expires.</summary>
     public SecretValue? GrantToken => RefreshToken ?? (NeverExpires ? AccessToken : null);
 
+    /// <summary>What the access token was issued for: see <see cref="Grant.InputsFingerprint"/>. Null for one that a refresh token brought.</summary>
+    public string? GrantInputs { get; init; }
+
     /// <summary>True when there is an access token that is valid at <paramref name="now"/>.</summary>
     public bool IsValidAt(DateTimeOffset now) => AccessToken is not null && (NeverExpires || ExpiresAt > now);
 }

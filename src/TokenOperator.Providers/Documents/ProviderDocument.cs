@@ -15,6 +15,9 @@ public sealed record ProviderDocument
     /// <summary>The name for people.</summary>
     public required string DisplayName { get; init; }
 
+    /// <summary>The protocol that the provider speaks.</summary>
+    public ProviderProtocol Protocol { get; init; }
+
     /// <summary>RFC 6749 section 3.2. Client secrets and tokens are sent here, to the other endpoints of the document, and nowhere else.</summary>
     public required Uri TokenEndpoint { get; init; }
 
@@ -63,6 +66,12 @@ public sealed record ProviderDocument
     /// <summary>What errors mean.</summary>
     public ErrorRules Errors { get; init; } = new();
 
+    /// <summary>Assertions of the grant JWTBearer.</summary>
+    public AssertionRules Assertion { get; init; } = new();
+
+    /// <summary>Whether and where the operator's own identity counts.</summary>
+    public WorkloadIdentityRules WorkloadIdentity { get; init; } = new();
+
     /// <summary>How often the provider may be asked.</summary>
     public RequestLimits Limits { get; init; } = new();
 
@@ -95,7 +104,17 @@ public sealed record ProviderDocument
     }
 
     /// <summary>All addresses that a secret can be sent to.</summary>
-    public IEnumerable<Uri> SecretEndpoints => new[] { TokenEndpoint, Refresh.Endpoint, Revocation?.Endpoint, DeviceAuthorizationEndpoint, Expiry.CheckEndpoint }.OfType<Uri>();
+    public IEnumerable<Uri> SecretEndpoints => new[] { TokenEndpoint, Refresh.Endpoint, Revocation?.Endpoint, DeviceAuthorizationEndpoint, Expiry.CheckEndpoint, WorkloadIdentity.ExchangeEndpoint, WorkloadIdentity.CredentialsEndpoint }.OfType<Uri>();
+}
+
+/// <summary>The protocols of providers.</summary>
+public enum ProviderProtocol
+{
+    /// <summary>OAuth 2.0 (RFC 6749).</summary>
+    OAuth2,
+
+    /// <summary>GitHub's REST API for apps. The token endpoint is the address of that API.</summary>
+    GitHubApp,
 }
 
 /// <summary>The ways in which a client authenticates (RFC 6749 section 2.3, OpenID Connect Core section 9).</summary>
@@ -244,6 +263,9 @@ public sealed record ScopeRules
 
     /// <summary>The name of the parameter in requests.</summary>
     public string Parameter { get; init; } = "scope";
+
+    /// <summary>The value of the parameter; null if there are no scopes.</summary>
+    public string? Join(IReadOnlyList<string> scopes) => scopes.Count > 0 ? string.Join(Separator, scopes) : null;
 
     /// <summary>Scopes that a consent requests in addition to those of the spec.</summary>
     public IReadOnlyList<string> Consent { get; init; } = [];
@@ -441,6 +463,29 @@ public sealed record ErrorRules
 
     /// <summary>In order: the first that matches decides. What no rule matches has the meaning of the standard.</summary>
     public IReadOnlyList<ErrorRule> Rules { get; init; } = [];
+}
+
+/// <summary>Assertions of the grant JWTBearer (RFC 7523 section 2.1).</summary>
+public sealed record AssertionRules
+{
+    /// <summary>How long an assertion is valid. It is used once and at once, but the clocks of two machines differ.</summary>
+    public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>What errors mean in response to an assertion, before the rules for all responses.</summary>
+    public IReadOnlyList<ErrorRule> ErrorRules { get; init; } = [];
+}
+
+/// <summary>Whether and where the operator's own identity counts. The operator sends its token nowhere else.</summary>
+public sealed record WorkloadIdentityRules
+{
+    /// <summary>True if the token endpoint takes the operator's token as a client assertion.</summary>
+    public bool AllowsClientAssertion { get; init; }
+
+    /// <summary>Where the operator's token is exchanged (RFC 8693); null: nowhere.</summary>
+    public Uri? ExchangeEndpoint { get; init; }
+
+    /// <summary>The API that acts as a service account with what the exchange brings (Google's IAM credentials); null: none.</summary>
+    public Uri? CredentialsEndpoint { get; init; }
 }
 
 /// <summary>One rule. A criterion that is null matches every response.</summary>

@@ -106,10 +106,12 @@ internal sealed partial class ProviderDocumentReader
         if (!_root.Has("tokenEndpoint"))
             _root.Reject("tokenEndpoint", "is missing; expected the address of the provider's token endpoint");
         ReadDocumentation(_root.Object("documentation"));
+        var errors = ReadErrors();
         var document = new ProviderDocument
         {
             Name = name,
             DisplayName = displayName ?? name,
+            Protocol = _root.Choice("protocol", ProviderProtocol.OAuth2, ("oauth2", ProviderProtocol.OAuth2), ("githubApp", ProviderProtocol.GitHubApp)),
             TokenEndpoint = tokenEndpoint!,
             AuthorizationEndpoint = Address(_root, "authorizationEndpoint"),
             DeviceAuthorizationEndpoint = Address(_root, "deviceAuthorizationEndpoint"),
@@ -125,7 +127,9 @@ internal sealed partial class ProviderDocumentReader
             Expiry = ReadExpiry(),
             Rotation = ReadRotation(),
             RefreshToken = ReadRefreshToken(),
-            Errors = ReadErrors(),
+            Errors = errors,
+            Assertion = ReadAssertion(errors.NumbersPath),
+            WorkloadIdentity = ReadWorkloadIdentity(),
             Limits = ReadLimits(),
             Export = ReadExport(authorization.Keep),
             Identity = identity,
@@ -285,8 +289,19 @@ internal sealed partial class ProviderDocumentReader
         var fields = _root.Object("errors");
         var defaults = new ErrorRules();
         var numbers = Path(fields, "numbersPath");
+        return new ErrorRules
+        {
+            CodePaths = Paths(fields, "codePaths") ?? defaults.CodePaths,
+            TextPaths = Paths(fields, "textPaths") ?? defaults.TextPaths,
+            NumbersPath = numbers,
+            Rules = ReadRules(fields, "rules", "errors.rules", numbers),
+        };
+    }
+
+    private static List<ErrorRule> ReadRules(DocumentFields fields, string name, string path, string? numbers)
+    {
         var rules = new List<ErrorRule>();
-        foreach (var entry in fields.List("rules"))
+        foreach (var entry in fields.List(name))
         {
             var rule = new ErrorRule
             {
@@ -304,16 +319,31 @@ internal sealed partial class ProviderDocumentReader
             else if (rule.Number is not null && numbers is null)
                 entry.Reject("can never match: it has a number, and errors.numbersPath is not set");
             else if (rules.FindIndex(earlier => earlier.Covers(rule)) is >= 0 and var index)
-                entry.Reject($"can never match: errors.rules[{index}] matches everything that this rule does. Change their order, or remove one of them");
+                entry.Reject($"can never match: {path}[{index}] matches everything that this rule does. Change their order, or remove one of them");
             rules.Add(rule);
         }
 
-        return new ErrorRules
+        return rules;
+    }
+
+    private AssertionRules ReadAssertion(string? numbers)
+    {
+        var fields = _root.Object("assertion");
+        return new AssertionRules
         {
-            CodePaths = Paths(fields, "codePaths") ?? defaults.CodePaths,
-            TextPaths = Paths(fields, "textPaths") ?? defaults.TextPaths,
-            NumbersPath = numbers,
-            Rules = rules,
+            Lifetime = fields.Duration("lifetime", TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(59)) ?? new AssertionRules().Lifetime,
+            ErrorRules = ReadRules(fields, "errorRules", "assertion.errorRules", numbers),
+        };
+    }
+
+    private WorkloadIdentityRules ReadWorkloadIdentity()
+    {
+        var fields = _root.Object("workloadIdentity");
+        return new WorkloadIdentityRules
+        {
+            AllowsClientAssertion = fields.Flag("clientAssertion"),
+            ExchangeEndpoint = Address(fields, "exchangeEndpoint"),
+            CredentialsEndpoint = Address(fields, "credentialsEndpoint"),
         };
     }
 
@@ -327,6 +357,11 @@ internal sealed partial class ProviderDocumentReader
         ("configuration", FailureKind.RequestRejected),
         ("client", FailureKind.ClientRejected),
         ("policy", FailureKind.AdminPolicyBlocked),
+        ("grant", FailureKind.GrantRejected),
+        ("key", FailureKind.KeyRejected),
+        ("delegation", FailureKind.NotDelegated),
+        ("subject", FailureKind.SubjectRejected),
+        ("clock", FailureKind.ClockSkewed),
         ("throttled", FailureKind.RateLimited),
         ("transient", FailureKind.ProviderUnavailable),
     ];

@@ -18,6 +18,7 @@ public static class OAuth2ServiceCollectionExtensions
     {
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(new WorkloadIdentityFile(null));
         services.AddSingleton<ProviderMetrics>().AddSingleton<TokenEndpointClient>().AddSingleton<ProviderRegistry>();
         foreach (var document in ProviderSettings.Read(reader))
             services.AddSingleton<ITokenProvider>(provider => ActivatorUtilities.CreateInstance<OAuth2TokenProvider>(provider, document));

@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Grants;
 
 namespace TokenOperator.Providers.OAuth2;
 
@@ -9,16 +10,18 @@ namespace TokenOperator.Providers.OAuth2;
 public sealed partial class OAuth2TokenProvider : ITokenProvider
 {
     private readonly TokenEndpointCaller _caller;
+    private readonly MachineGrants _grants;
     private readonly TimeProvider _time;
     private readonly ProviderMetrics _metrics;
     private readonly ILogger _logger;
 
     /// <summary>Exports the provider's metrics as 0.</summary>
     public OAuth2TokenProvider(
-        ProviderDocument document, TokenEndpointClient endpoints, TimeProvider time, ProviderMetrics metrics, ILogger<OAuth2TokenProvider> logger)
+        ProviderDocument document, TokenEndpointClient endpoints, WorkloadIdentityFile file, TimeProvider time, ProviderMetrics metrics, ILogger<OAuth2TokenProvider> logger)
     {
         Document = document;
         _caller = new TokenEndpointCaller(document, endpoints, time);
+        _grants = new MachineGrants(document, new GrantTransport(endpoints, time), file, time);
         _time = time;
         _metrics = metrics;
         _logger = logger;
@@ -33,12 +36,17 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
     public IAuthorizationProvider? Authorization { get; }
 
     /// <inheritdoc/>
+    public string? FindUnsupported(Grant grant) => _grants.FindUnsupported(grant);
+
+    /// <inheritdoc/>
     public async Task<TokenResponse> RefreshAsync(GrantRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var started = _time.GetTimestamp();
+        cancellationToken.ThrowIfCancellationRequested();
         var response = request.Token switch
         {
+            _ when !request.Grant.NeedsConsent => await _grants.RequestAsync(request),
             { NeverExpires: true, AccessToken: { } accessToken } when Document.Expiry is { Never: true, CheckEndpoint: { } endpoint } =>
                 TokenResponseClassifier.ClassifyCheck(Document, await _caller.CheckAsync(endpoint, accessToken, cancellationToken)),
             { RefreshToken: { } refreshToken } => await RefreshAsync(request, refreshToken, cancellationToken),
@@ -53,7 +61,9 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
     }
 
     /// <inheritdoc/>
-    public Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken) => RevokeAsync(_caller, client, token, cancellationToken);
+    public Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken) => Document.Protocol == ProviderProtocol.GitHubApp
+        ? _grants.RevokeAsync(token)
+        : RevokeAsync(_caller, client, token, cancellationToken);
 
     /// <inheritdoc cref="ITokenProvider.RevokeAsync"/>
     internal static async Task<RevocationResponse> RevokeAsync(TokenEndpointCaller caller, OAuthClient? client, TokenSet token, CancellationToken cancellationToken)

@@ -70,12 +70,38 @@ public sealed class TokenEndpointClient : IDisposable
         {
             if (cancellation.IsCanceledUnsent)
                 throw new OperationCanceledException("The request was canceled before it was sent.", e, cancellationToken);
-            var where = $"{request.Endpoint.Authority}{EnvironmentProxy.Through(_proxy, request.Endpoint)}";
-            var detail = cancellation.Token.IsCancellationRequested
-                ? string.Create(CultureInfo.InvariantCulture, $"{where} sent no complete response within {timeout.TotalSeconds} s")
-                : $"the request to {where} failed: {Reason(e)}";
-            return new TokenEndpointResult.NoReply(detail, cancellation.IsSent);
+            return new TokenEndpointResult.NoReply(Describe(e, request.Endpoint, timeout, cancellation.Token.IsCancellationRequested), cancellation.IsSent);
         }
+    }
+
+    /// <summary>
+    /// Sends <paramref name="message"/>, whose loss costs nothing, once: only <paramref name="timeout"/> ends it.
+    /// </summary>
+    /// <param name="message">The request.</param>
+    /// <param name="timeout">From the beginning to the last byte of the reply.</param>
+    /// <returns>The reply; or null, and an error that names the host and the cause and is not yet redacted.</returns>
+    internal async Task<(RawReply? Reply, string Error)> SendAsync(HttpRequestMessage message, TimeSpan timeout)
+    {
+        using var cancellation = new CancellationTokenSource(timeout, _time);
+        (message.Version, message.VersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionOrLower);
+        try
+        {
+            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation.Token);
+            var body = await ReadBodyAsync(response.Content, cancellation.Token);
+            return (new RawReply((int)response.StatusCode, RetryAfter(response.Headers), response.Content.Headers.ContentType?.MediaType, body), "");
+        }
+        catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException)
+        {
+            return (null, Describe(e, message.RequestUri!, timeout, cancellation.IsCancellationRequested));
+        }
+    }
+
+    private string Describe(Exception e, Uri address, TimeSpan timeout, bool isLate)
+    {
+        var where = $"{address.Authority}{EnvironmentProxy.Through(_proxy, address)}";
+        return isLate
+            ? string.Create(CultureInfo.InvariantCulture, $"{where} sent no complete response within {timeout.TotalSeconds} s")
+            : $"the request to {where} failed: {Reason(e)}";
     }
 
     private static SocketsHttpHandler CreateTransport(IWebProxy proxy) => new()

@@ -14,6 +14,7 @@ using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Hosting;
+using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
@@ -39,6 +40,7 @@ public static class RunCommand
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared);
         builder.Services.AddPostgresStorage(reader);
+        builder.Services.AddSingleton(new WorkloadIdentityFile(settings.WorkloadIdentityTokenFile));
         builder.Services.AddTokenProviders(reader);
         // The store reads these settings when it is created. An error in them is reported with the others.
         EncryptionSettings.Read(reader);
@@ -86,12 +88,14 @@ public static class RunCommand
     {
         services
             .AddSingleton(settings.SelfService)
+            .AddSingleton(new WorkloadIdentityAccess(settings.WorkloadIdentityTokenFile is not null, settings.WorkloadIdentityNamespaces))
             .AddSingleton<AuthorizationLinks>()
             .AddSingleton<LinkTargets>()
             .AddSingleton<SelfServiceFlow>()
             .AddSingleton<InputReader>()
             .AddSingleton<NamespaceReader>()
             .AddSingleton<ReconcileSchedule>()
+            .AddSingleton<GrantContext>()
             .AddSingleton<ReconcileInputGatherer>()
             .AddSingleton<ReconcileActor>()
             .AddSingleton<Watchdog>()

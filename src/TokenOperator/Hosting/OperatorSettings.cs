@@ -24,6 +24,14 @@ public sealed record OperatorSettings
         "How long the deletion of an OAuthToken waits for its `deletionPolicy`. The operator then deletes the object and keeps the row, so that a namespace that is being deleted can end.",
         TimeSpan.FromHours(1), TimeSpan.FromSeconds(10), TimeSpan.FromDays(7));
 
+    private static readonly Setting<IReadOnlyList<string>> WorkloadIdentityNamespacesSetting = Setting.List(
+        "WorkloadIdentityNamespaces",
+        "Namespaces whose OAuthTokens may use the operator's own identity (the grant `WorkloadIdentity`). All of them share it: [grants.md](grants.md).",
+        ',', "names of namespaces, separated by commas", NamespaceName.IsValid, "none");
+
+    private static readonly Setting<string?> WorkloadIdentityTokenFileSetting = Setting.Text(
+        "WorkloadIdentityTokenFile", "File with a projected token of the operator's ServiceAccount. It is read anew for each exchange.", defaultText: "none");
+
     private static readonly Setting<bool> LeaderElectionSetting = Setting.Flag(
         "LeaderElection__Enabled", "Set to `false` only if there is never more than one replica.", true);
 
@@ -39,7 +47,7 @@ public sealed record OperatorSettings
 
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
-        [NamespacesSetting, ConcurrencySetting, MaxAccountsSetting, GiveUpDeletionSetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
+        [NamespacesSetting, ConcurrencySetting, MaxAccountsSetting, GiveUpDeletionSetting, WorkloadIdentityTokenFileSetting, WorkloadIdentityNamespacesSetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
 
     /// <summary>The namespaces to watch; empty for all.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
@@ -52,6 +60,12 @@ public sealed record OperatorSettings
 
     /// <summary>How long the deletion of an object waits for its deletionPolicy.</summary>
     public TimeSpan GiveUpDeletionAfter { get; init; } = GiveUpDeletionSetting.Default;
+
+    /// <summary>The file with the operator's own ServiceAccount token, or null.</summary>
+    public string? WorkloadIdentityTokenFile { get; init; }
+
+    /// <summary>The namespaces that may use the operator's own identity.</summary>
+    public IReadOnlyList<string> WorkloadIdentityNamespaces { get; init; } = [];
 
     /// <summary>False when there is never more than one replica.</summary>
     public bool LeaderElection { get; init; } = true;
@@ -82,6 +96,8 @@ public sealed record OperatorSettings
         Concurrency = reader.Get(ConcurrencySetting),
         MaxAccountsPerNamespace = reader.Get(MaxAccountsSetting),
         GiveUpDeletionAfter = reader.Get(GiveUpDeletionSetting),
+        WorkloadIdentityTokenFile = reader.Get(WorkloadIdentityTokenFileSetting),
+        WorkloadIdentityNamespaces = reader.Get(WorkloadIdentityNamespacesSetting),
         LeaderElection = reader.Get(LeaderElectionSetting),
         LeaseName = reader.Get(LeaseNameSetting),
         LeaseNamespace = reader.Get(LeaseNamespaceSetting),

@@ -18,10 +18,10 @@ namespace TokenOperator.Inputs;
 /// </summary>
 public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> secrets)
 {
-    private const int MaxClients = 1000;
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
-    private readonly ConcurrentDictionary<(SecretKey Where, ClientCredential Credential), (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
+    private readonly InputCache<(SecretKey Where, ClientCredential Credential), OAuthClient> _clients = new();
+    private readonly InputCache<SecretKey, PrivateKey> _keys = new();
 
     /// <summary>Reads the OAuth client.</summary>
     /// <param name="where">Where it is.</param>
@@ -29,20 +29,19 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
     /// <param name="cancellationToken">Stops waiting.</param>
     public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, ClientCredential credential, CancellationToken cancellationToken)
     {
-        if (secrets.Get(where.Secret) is not { } known)
-        {
-            _clients.TryRemove((where, credential), out _);
-            return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
-        }
+        if (secrets.Get(where.Secret) is { } known)
+            return await _clients.GetAsync((where, credential), known.ResourceVersion, BeginClient).WaitAsync(cancellationToken);
+        _clients.Remove((where, credential));
+        return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
+    }
 
-        if (_clients.Count > MaxClients)
-            _clients.Clear();
-        // After a restart, many objects need the same client at once. One request serves all of them, even if one stops waiting.
-        var entry = _clients.AddOrUpdate(
-            (where, credential),
-            _ => (known.ResourceVersion, Begin(where, credential)),
-            (_, old) => old.Version == known.ResourceVersion && !old.Reading.IsFailed() ? old : (known.ResourceVersion, Begin(where, credential)));
-        return await entry.Reading.Value.WaitAsync(cancellationToken);
+    /// <summary>Reads the private key.</summary>
+    public async Task<Lookup<PrivateKey>> ReadKeyAsync(SecretKey where, CancellationToken cancellationToken)
+    {
+        if (secrets.Get(where.Secret) is { } known)
+            return await _keys.GetAsync(where, known.ResourceVersion, BeginKey).WaitAsync(cancellationToken);
+        _keys.Remove(where);
+        return NoSecret<PrivateKey>(where, "the private key, in PEM or as the JSON key of a service account");
     }
 
     /// <summary>Reads the seed. It is not cached, because it is needed once.</summary>
@@ -55,17 +54,23 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, (data, key, place) => SecretDataReader.FindSeed(data, key, place, takesAccessToken),
                 "a token file, or a refresh token alone, as this key or as refresh-token", cancellationToken);
 
-    private Lazy<Task<Lookup<OAuthClient>>> Begin(SecretKey where, ClientCredential credential) => new(() =>
+    private Task<Lookup<OAuthClient>> BeginClient((SecretKey Where, ClientCredential Credential) key) =>
         ReadAsync(
-            where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, (data, key, place) => SecretDataReader.FindClient(data, key, place, credential),
-            credential switch
+            key.Where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, (data, name, place) => SecretDataReader.FindClient(data, name, place, key.Credential),
+            key.Credential switch
             {
                 ClientCredential.Secret => "the client's credentials.json as this key, or the keys client-id and client-secret",
                 ClientCredential.None => "the key client-id",
                 ClientCredential.RsaKey or ClientCredential.EllipticCurveKey => "the keys client-id and private-key",
                 _ => "the keys client-id, private-key and certificate",
             },
-            CancellationToken.None));
+            CancellationToken.None);
+
+    private Task<Lookup<PrivateKey>> BeginKey(SecretKey where) =>
+        ReadAsync(where, Reasons.PrivateKeyMissing, Reasons.PrivateKeyInvalid, FindKey, "the private key as this key", CancellationToken.None);
+
+    private static PrivateKey? FindKey(IDictionary<string, byte[]> data, string key, Func<string, string> place) =>
+        data.TryGetValue(key, out var content) ? PrivateKeyReader.Read(content, place(key)) : null;
 
     private async Task<Lookup<T>> ReadAsync<T>(
         SecretKey where, string missing, string invalid, Func<IDictionary<string, byte[]>, string, Func<string, string>, T?> find, string expected, CancellationToken cancellationToken)
@@ -88,6 +93,31 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
     private static Lookup<T> NoSecret<T>(SecretKey where, string what)
         where T : class =>
         new Lookup<T>.Absent($"Secret {where.Secret} does not exist. Create it with the key {where.Key} holding {what}.");
+}
+
+/// <summary>
+/// Remembers what Secrets held, by their versions. After a restart, many objects need the same Secret at once. One request serves all of
+/// them, even if one stops waiting.
+/// </summary>
+internal sealed class InputCache<TKey, T>
+    where TKey : struct
+    where T : class
+{
+    private const int MaxEntries = 1000;
+
+    private readonly ConcurrentDictionary<TKey, (string Version, Lazy<Task<Lookup<T>>> Reading)> _entries = new();
+
+    /// <summary>The content of this version.</summary>
+    public Task<Lookup<T>> GetAsync(TKey where, string version, Func<TKey, Task<Lookup<T>>> read)
+    {
+        if (_entries.Count > MaxEntries)
+            _entries.Clear();
+        (string, Lazy<Task<Lookup<T>>>) Begin() => (version, new Lazy<Task<Lookup<T>>>(() => read(where)));
+        return _entries.AddOrUpdate(where, _ => Begin(), (_, old) => old.Version == version && !old.Reading.IsFailed() ? old : Begin()).Reading.Value;
+    }
+
+    /// <summary>Forgets a Secret that is gone.</summary>
+    public void Remove(TKey where) => _entries.TryRemove(where, out _);
 }
 
 /// <summary>Distinguishes a read that failed from one that runs or succeeded.</summary>

@@ -16,6 +16,9 @@ public abstract record Decision
     /// <param name="Replaces">The row that it replaces, or null to insert one.</param>
     public sealed record Import(Seed Seed, AccountRecord? Replaces) : Decision;
 
+    /// <summary>Create a row without a token, for a grant that needs no seed. The first token follows.</summary>
+    public sealed record Create : Decision;
+
     /// <summary>
     /// Give an account that belongs to no namespace, or to an earlier namespace of this name, to this one, which has shown that it holds the
     /// same refresh token.
@@ -27,9 +30,13 @@ public abstract record Decision
 
     /// <summary>Ask the provider, or keep waiting for it.</summary>
     /// <param name="Account">The row as it was seen.</param>
-    /// <param name="Client">The client to authenticate as.</param>
+    /// <param name="Client">The client to authenticate as; null for a grant without one.</param>
     /// <param name="Meanwhile">What to publish until the response arrives. Null: change nothing.</param>
-    public sealed record Refresh(AccountRecord Account, OAuthClient Client, DesiredState? Meanwhile = null) : Decision;
+    public sealed record Refresh(AccountRecord Account, OAuthClient? Client, DesiredState? Meanwhile = null) : Decision
+    {
+        /// <summary>The key to sign with; null for a grant without one.</summary>
+        public PrivateKey? Key { get; init; }
+    }
 
     /// <summary>Change nothing for a while.</summary>
     /// <param name="For">How long.</param>
@@ -54,4 +61,7 @@ public enum InputKind
 
     /// <summary>The UID of the namespace.</summary>
     Namespace,
+
+    /// <summary>The Secret with the private key.</summary>
+    Key,
 }

@@ -12,7 +12,7 @@ public static class EntityIndexes
     /// <summary>By provider and account.</summary>
     public const string Account = "account";
 
-    /// <summary>By each Secret that an object names: client, seed, and the one it writes.</summary>
+    /// <summary>By each Secret that an object names: client, seed, private key, and the one it writes.</summary>
     public const string Secret = "secret";
 
     /// <summary>Adds both indexes, and keeps of each object only what the operator reads.</summary>
@@ -31,7 +31,7 @@ public static class EntityIndexes
         entities.ByIndex(Secret, (now ?? old)!.Key.ToString()).Select(entity => entity.Key());
 
     private static IEnumerable<string> SecretsOf(V1Alpha1OAuthToken entity) =>
-        new[] { entity.Spec?.ClientSecretRef?.Name, entity.Spec?.SeedSecretRef?.Name, TokenRequest.SecretNameOf(entity) }
+        new[] { entity.Spec?.ClientSecretRef?.Name, entity.Spec?.SeedSecretRef?.Name, entity.Spec?.JwtBearer?.KeySecretRef?.Name, entity.Spec?.GithubApp?.PrivateKeySecretRef?.Name, TokenRequest.SecretNameOf(entity) }
             .Where(name => !string.IsNullOrEmpty(name))
             .Distinct(StringComparer.Ordinal)
             .Select(name => new NamespacedName(entity.Metadata.NamespaceProperty, name!).ToString());

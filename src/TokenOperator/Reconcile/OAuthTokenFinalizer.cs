@@ -8,7 +8,6 @@ using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Providers;
-using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -148,8 +147,8 @@ public sealed class OAuthTokenFinalizer(
         if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is null)
             return null;
         var provider = providers.Find(request.Key.Provider)!;
-        var client = provider.Document.Revocation is { Authenticates: true }
-            ? await inputs.ReadClientAsync(request.Client, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
+        var client = provider.Document.Revocation is { Authenticates: true } && request.Client is { } where
+            ? await inputs.ReadClientAsync(where, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
             : null;
         var response = await provider.RevokeAsync((client as Lookup<OAuthClient>.Found)?.Value, record.Token, CancellationToken.None);
         if (!response.Revoked)

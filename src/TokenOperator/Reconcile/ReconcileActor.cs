@@ -22,6 +22,8 @@ public sealed class ReconcileActor(
         {
             case Decision.Import import:
                 return Again(await accounts.TryImportAsync(request.Key, import.Seed, input.User, import.Replaces, cancellationToken));
+            case Decision.Create:
+                return Again(await accounts.TryCreateAsync(request.Key, input.User, cancellationToken));
             case Decision.Allow:
                 return Again(await accounts.TryAllowAsync(request.Key, input.User, cancellationToken));
             case Decision.RecordNamespace:
@@ -57,13 +59,16 @@ public sealed class ReconcileActor(
         // Captures no token and no client: the scheduler keeps the request after the refresh has ended.
         var (owner, uid, key, scopes) = (input.Request.Owner, entity.Metadata.Uid, input.Request.Key, input.Request.Scopes);
         var (user, rules) = (input.User, input.Provider?.Scopes ?? new ScopeRules());
-        var (client, yields) = (refresh.Client.Fingerprint, ReconcilePolicy.YieldsToRejection(input, refresh.Account));
+        var (client, yields) = (refresh.Client?.Fingerprint ?? "", ReconcilePolicy.YieldsToRejection(input, refresh.Account));
         return new RefreshRequest(
-            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account),
+            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(input.Request, refresh.Client, refresh.Key, refresh.Account),
             new RefreshCause(
                 uid, ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation, ReconcilePolicy.IsPoked(input, refresh.Account)))
         {
             IsRequested = input.RefreshRequested,
+            Grant = input.Request.Grant,
+            Key = refresh.Key,
+            GrantInputs = input.Request.GrantInputs,
             Scopes = scopes,
             HelpsOthers = record => rules.Missing(scopes, record.Token.Scopes).Count == 0,
             IsStillWanted = () => entities.Get(owner) is { } current && current.Metadata.Uid == uid
@@ -81,7 +86,7 @@ public sealed class ReconcileActor(
             return ReconcilePolicy.RetryLeadership;
         var statusInput = ReconcilePolicy.StatusInputFor(input, desired, secret, entity.Metadata.Generation, ReconcileInputGatherer.RefreshRequestOf(entity)) with
         {
-            AuthorizationUrl = ReconcilePolicy.OffersConsent(desired) ? links.For(entity.Status?.AuthorizationURL, entity.Key(), input.Now) : null,
+            AuthorizationUrl = input.Request.Grant.NeedsConsent && ReconcilePolicy.OffersConsent(desired) ? links.For(entity.Status?.AuthorizationURL, entity.Key(), input.Now) : null,
         };
         var status = StatusBuilder.Build(entity.Status, statusInput, input.Now);
         return await statuses.PublishAsync(entity, status, cancellationToken) switch

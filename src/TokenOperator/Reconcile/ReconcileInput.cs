@@ -1,4 +1,5 @@
 // The input of a decision. Values only, no I/O.
+using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
@@ -35,6 +36,9 @@ public sealed record ReconcileInput
     /// <summary>The OAuth client.</summary>
     public Lookup<OAuthClient> Client { get; init; } = new Lookup<OAuthClient>.NotRead();
 
+    /// <summary>The private key.</summary>
+    public Lookup<PrivateKey> Key { get; init; } = new Lookup<PrivateKey>.NotRead();
+
     /// <summary>The seed.</summary>
     public Lookup<Seed> Seed { get; init; } = new Lookup<Seed>.NotRead();
 
@@ -43,6 +47,15 @@ public sealed record ReconcileInput
 
     /// <summary>The namespace as one that asks for the account.</summary>
     public AccountUser User => new(Request.Owner.Namespace, Namespace is Lookup<NamespaceUid>.Found { Value.Value: var uid } ? uid : null);
+
+    /// <summary>Why the provider cannot serve the grant of the spec: the end of a sentence; null if it can.</summary>
+    public string? GrantUnsupported { get; init; }
+
+    /// <summary>Who may use the operator's own identity.</summary>
+    public WorkloadIdentityAccess WorkloadIdentity { get; init; } = new(IsConfigured: false, []);
+
+    /// <summary>The older objects with the same account, oldest first. The first that may use the account decides what its token is for.</summary>
+    public IReadOnlyList<OlderObject> OlderObjects { get; init; } = [];
 
     /// <summary>The moment before which the client is not used, because the provider rejected it for several accounts; or null.</summary>
     public DateTimeOffset? ClientRejectedUntil { get; init; }
@@ -71,3 +84,13 @@ public sealed record ReconcileInput
     /// <summary>The scopes of the spec that <paramref name="token"/> lacks; none if the provider never named the granted scopes.</summary>
     public IReadOnlyList<string> MissingScopes(TokenSet token) => (Provider?.Scopes ?? new ScopeRules()).Missing(Request.Scopes, token.Scopes);
 }
+
+/// <summary>An object that names an account.</summary>
+/// <param name="Owner">The object.</param>
+/// <param name="GrantInputs">What the token must have been issued for; null for a refresh token.</param>
+public sealed record OlderObject(NamespacedName Owner, string? GrantInputs);
+
+/// <summary>Who may use the operator's own identity.</summary>
+/// <param name="IsConfigured">True if the operator has one.</param>
+/// <param name="Namespaces">The namespaces that an administrator listed.</param>
+public sealed record WorkloadIdentityAccess(bool IsConfigured, IReadOnlyList<string> Namespaces);

@@ -9,7 +9,7 @@ namespace TokenOperator.Reconcile;
 /// <summary>Gathers the input of a decision, from memory where possible, and only what the decision depends on.</summary>
 public sealed class ReconcileInputGatherer(
     AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs,
-    NamespaceReader namespaces)
+    NamespaceReader namespaces, GrantContext grants)
 {
     /// <summary>Gathers the input for <paramref name="entity"/>.</summary>
     public async Task<ReconcileInput> GatherAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
@@ -45,6 +45,9 @@ public sealed class ReconcileInputGatherer(
             Status = entity.Status,
             Providers = providers.Names,
             Provider = providers.Find(request.Key.Provider)?.Document,
+            GrantUnsupported = providers.Find(request.Key.Provider)?.FindUnsupported(request.Grant),
+            WorkloadIdentity = grants.WorkloadIdentity,
+            OlderObjects = grants.OlderObjectsOf(entity, request.Key),
             Refresh = refresh,
             IsPersisted = !accounts.IsPending(request.Key),
             Leader = (guard.Scope, guard.Holder),
@@ -87,8 +90,10 @@ public sealed class ReconcileInputGatherer(
             return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, input.Provider?.Expiry.Never == true, cancellationToken) };
         if (kind == InputKind.Namespace)
             return input with { Namespace = await namespaces.ReadAsync(input.Request.Owner.Namespace, cancellationToken) };
-        var client = await inputs.ReadClientAsync(input.Request.Client, input.Provider?.ClientAuthentication.Credential ?? ClientCredential.Secret, cancellationToken);
-        var known = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
+        if (kind == InputKind.Key)
+            return input with { Key = await inputs.ReadKeyAsync(input.Request.SigningKey!.Value, cancellationToken) };
+        var client = await inputs.ReadClientAsync(input.Request.Client!.Value, input.Provider?.ClientAuthentication.Credential ?? ClientCredential.Secret, cancellationToken);
+        var known = input.Request.Grant.NeedsConsent && client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
         return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };
     }
 }

@@ -59,6 +59,11 @@ public static class ReconcilePolicy
     public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
         Fingerprint.Of(client.Fingerprint, account.Token.GrantToken?.Reveal());
 
+    /// <summary>The same for a grant: its inputs take the place of the refresh token.</summary>
+    public static string InputsFingerprint(TokenRequest request, OAuthClient? client, PrivateKey? key, AccountRecord account) => request.Grant.NeedsConsent
+        ? InputsFingerprint(client!, account)
+        : Fingerprint.Of(request.GrantInputs, client?.Fingerprint, key?.Fingerprint);
+
     /// <summary>True as long as a refresh that was decided on is right for the object. Its turn can come minutes after the decision.</summary>
     /// <param name="entity">The object as it is now.</param>
     /// <param name="key">The account of the decision.</param>
@@ -103,6 +108,7 @@ public static class ReconcilePolicy
             Timestamps.Parse(status.ExpiresAt) is { } end && end > now ? end : null,
             secret.Outcome == SecretOutcome.Failed ? now + RetryStore : null,
             secret.Outcome == SecretOutcome.Conflict ? now + RetryConflict : null,
+            desired.Problem is { Reason: Reasons.GrantConflict } ? now + RetryConflict : null,
             secret.Outcome == SecretOutcome.Denied ? now + RetryDenied : null,
             desired.Problem is { NeedsHuman: false, Reason: Reasons.StoreUnavailable } ? now + RetryStore : null,
             desired.Problem is { Reason: Reasons.StoredTokenInvalid } or { NeedsHuman: true, Reason: Reasons.StoreUnavailable } ? now + RetryRow : null,
@@ -123,12 +129,13 @@ public static class ReconcilePolicy
 
     /// <summary>Without a row it is not known whose token the Secret holds: the spec may have named another account before.</summary>
     private static bool HoldsRightToken(ReconcileInput now, DesiredState desired, Problem? problem) => desired.Account is { } account
-        ? now.MissingScopes(account.Token).Count == 0
+        ? now.MissingScopes(account.Token).Count == 0 && IsForSpec(now, account)
         : problem?.Reason != Reasons.SeedMissing;
 
     private static Decision Check(ReconcileInput now) =>
         CheckSpec(now)
-        ?? (Decision?)CheckProvider(now)
+        ?? CheckProvider(now)
+        ?? (Decision?)CheckGrant(now)
         ?? CheckStore(now)
         ?? (now.Account is Lookup<AccountRecord>.Found { Value: var account } ? ForRow(now, account) : ForNoRow(now));
 
@@ -138,6 +145,16 @@ public static class ReconcilePolicy
         now.Providers.Contains(now.Request.Key.Provider)
             ? null
             : Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, now.Providers));
+
+    private static Decision.Publish? CheckGrant(ReconcileInput now) => now switch
+    {
+        { GrantUnsupported: { } why } => Human(now, null, Reasons.InvalidSpec, ConditionMessages.GrantUnsupported(now.Request, why)),
+        { Request.Grant: not Grant.WorkloadIdentity } => null,
+        _ when !now.WorkloadIdentity.Namespaces.Contains(now.Request.Owner.Namespace) =>
+            Human(now, null, Reasons.WorkloadIdentityNotAllowed, ConditionMessages.WorkloadIdentityNotAllowed(now.Request)),
+        { WorkloadIdentity.IsConfigured: false } => Human(now, null, Reasons.WorkloadIdentityNotAllowed, ConditionMessages.NoWorkloadIdentity),
+        _ => null,
+    };
 
     /// <summary>While Postgres is unavailable, the token that was last seen stays published, and nothing else is attempted.</summary>
     private static Decision? CheckStore(ReconcileInput now)
@@ -154,6 +171,7 @@ public static class ReconcilePolicy
     {
         { Account: Lookup<AccountRecord>.Faulty fault } => Publish(now, null, fault.Problem),
         { Request.Suspended: true } => Publish(now, null, Suspended),
+        { Request.Grant.NeedsConsent: false } => CheckConflict(now, null) ?? CheckCredentials(now, null) ?? ReadNamespace(now) ?? (Decision)new Decision.Create(),
         { Request.Seed: null } => Human(now, null, Reasons.SeedMissing, ConditionMessages.NoSeed(now.Request)),
         { Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
         { Seed: Lookup<Seed>.Absent absent } => Human(now, null, Reasons.SeedMissing, absent.Message),
@@ -174,12 +192,13 @@ public static class ReconcilePolicy
     private static Decision ForUnhurried(ReconcileInput now, AccountRecord account) =>
         CheckNamespace(now, account)
         ?? CheckSuspended(now, account)
+        ?? CheckConflict(now, account)
         ?? CheckFresh(now, account)
         ?? CheckDeadToken(now, account)
-        ?? CheckClient(now, account)
+        ?? CheckCredentials(now, account)
         ?? CheckBackoff(now, account)
         ?? CheckEndedRefresh(now)
-        ?? (Decision)new Decision.Refresh(account, ClientOf(now), Meanwhile(now, account));
+        ?? (Decision)new Decision.Refresh(account, ClientOf(now), Meanwhile(now, account)) { Key = KeyOf(now) };
 
     /// <summary>
     /// A row that belongs to no namespace goes to the one that holds the same refresh token. An administrator gives away any other, also
@@ -188,6 +207,7 @@ public static class ReconcilePolicy
     private static Decision? CheckNamespace(ReconcileInput now, AccountRecord account) => (account.Namespaces, now) switch
     {
         _ when account.Lists(now.Request.Owner.Namespace) => CheckUid(now, account),
+        (_, { Request.Grant.NeedsConsent: false }) => ForeignGrant(now),
         _ when account.DeniedNamespaces.Contains(now.Request.Owner.Namespace) => NotAllowed(now),
         ({ }, _) => Foreign(now),
         _ => CheckProof(now, account) ?? NotAllowed(now),
@@ -227,6 +247,25 @@ public static class ReconcilePolicy
             ? CheckSeed(now, seed) ?? NotAllowed(now)
             : ForNoRow(now with { Account = new Lookup<AccountRecord>.Absent("") });
 
+    /// <summary>The same for a grant without a seed: the answers of <see cref="ForNoRow"/> to the point where the row would be created.</summary>
+    private static Decision ForeignGrant(ReconcileInput now) =>
+        ForNoRow(now with { Account = new Lookup<AccountRecord>.Absent("") }) is var decision and not Decision.Create ? decision : NotAllowed(now);
+
+    /// <summary>
+    /// One account has one token, so one object decides what it is for: the oldest of those that may use the account. Two objects that
+    /// replaced each other's tokens would never come to rest.
+    /// </summary>
+    private static Decision.Publish? CheckConflict(ReconcileInput now, AccountRecord? account)
+    {
+        var oldest = now.OlderObjects.FirstOrDefault(elder => account?.Lists(elder.Owner.Namespace) ?? elder.Owner.Namespace == now.Request.Owner.Namespace);
+        return oldest is null || oldest.GrantInputs == now.Request.GrantInputs
+            ? null
+            : Human(now, null, Reasons.GrantConflict, ConditionMessages.GrantConflict(now.Request, oldest.Owner));
+    }
+
+    /// <summary>False for a token that was issued for other inputs of the grant: it is replaced, however long it is still valid.</summary>
+    private static bool IsForSpec(ReconcileInput now, AccountRecord account) => account.Token.AccessToken is null || account.Token.GrantInputs == now.Request.GrantInputs;
+
     private static Decision.Publish NotAllowed(ReconcileInput now) => Human(now, null, Reasons.AccountNotAllowed, ConditionMessages.NotAllowed(now.Request));
 
     private static Problem Suspended { get; } = new(Reasons.Suspended, ConditionMessages.Suspended);
@@ -236,7 +275,7 @@ public static class ReconcilePolicy
     private static Decision? CheckFresh(ReconcileInput now, AccountRecord account)
     {
         var due = DueAt(now, account);
-        if (now.RefreshRequested || IsAbandoned(now, account) || account.Failure is not null || due <= now.Now)
+        if (now.RefreshRequested || IsAbandoned(now, account) || account.Failure is not null || due <= now.Now || !IsForSpec(now, account))
             return null;
 
         var missing = now.MissingScopes(account.Token);
@@ -281,7 +320,7 @@ public static class ReconcilePolicy
     /// <summary>A refresh token that is missing or dead is replaced by a seed that holds another one. An unchanged seed is the dead token itself.</summary>
     private static Decision? CheckDeadToken(ReconcileInput now, AccountRecord account)
     {
-        if (!RefreshPolicy.TakesNewToken(account))
+        if (!now.Request.Grant.NeedsConsent || !RefreshPolicy.TakesNewToken(account))
             return null;
         if (account.Token.GrantToken is null)
             return NewSeed(now, account, next: null) ?? Human(now, account, Reasons.SeedMissing, ConditionMessages.NoRefreshToken(now.Request));
@@ -313,20 +352,25 @@ public static class ReconcilePolicy
         _ => null,
     };
 
-    private static Decision? CheckClient(ReconcileInput now, AccountRecord account) => now.Client switch
-    {
-        Lookup<OAuthClient>.NotRead => new Decision.NeedsInput(InputKind.Client),
-        Lookup<OAuthClient>.Absent absent => Human(now, account, Reasons.ClientSecretMissing, absent.Message),
-        Lookup<OAuthClient>.Faulty fault => Publish(now, account, fault.Problem),
-        _ => null,
-    };
+    private static Decision? CheckCredentials(ReconcileInput now, AccountRecord? account) =>
+        (now.Request.Client is null ? null : CheckRead(now, account, now.Client, InputKind.Client, Reasons.ClientSecretMissing))
+        ?? (now.Request.SigningKey is null ? null : CheckRead(now, account, now.Key, InputKind.Key, Reasons.PrivateKeyMissing));
+
+    private static Decision? CheckRead<T>(ReconcileInput now, AccountRecord? account, Lookup<T> input, InputKind kind, string missing)
+        where T : class => input switch
+        {
+            Lookup<T>.NotRead => new Decision.NeedsInput(kind),
+            Lookup<T>.Absent absent => Human(now, account, missing, absent.Message),
+            Lookup<T>.Faulty fault => Publish(now, account, fault.Problem),
+            _ => null,
+        };
 
     /// <summary>Whatever changes is tried at once: a request, the spec, the client, the refresh token.</summary>
     private static Decision? CheckBackoff(ReconcileInput now, AccountRecord account) => (account.Failure, now) switch
     {
         (_, { RefreshRequested: true } or { SpecChanged: true }) => null,
         _ when IsAbandoned(now, account) => null,
-        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(ClientOf(now), account) => null,
+        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(now.Request, ClientOf(now), KeyOf(now), account) => null,
         ({ } failure, _) when RetryAt(now, failure) is var retryAt && retryAt > now.Now => Publish(now, account, Describe(now.Request, account), retryAt),
         (_, { ClientRejectedUntil: { } until }) when until > now.Now && YieldsToRejection(now, account) =>
             NewSeed(now, account, until) ?? Publish(now, account, RejectedElsewhere(now, account, until), until),
@@ -346,7 +390,7 @@ public static class ReconcilePolicy
     /// has changed. Any other, such as a new seed, is tried whatever the others say.
     /// </summary>
     public static bool YieldsToRejection(ReconcileInput now, AccountRecord account) =>
-        now is { RefreshRequested: false, SpecChanged: false }
+        now is { RefreshRequested: false, SpecChanged: false, Request.Grant.NeedsConsent: true }
         && account is { LastRefreshAt: { } at, Token.IssuedAt: { } issued, Failure: null or { Kind: not FailureKind.ClientRejected } }
         && (at - issued).Duration() < TimeSpan.FromSeconds(1);
 
@@ -404,7 +448,9 @@ public static class ReconcilePolicy
         account.OpenClaim?.IsAbandoned(now.Leader.Scope, now.Leader.Holder) == true
         && now.Provider?.Rotation is not { CanRotate: true, OnReplay: ReplayEffect.RevokesGrant, Grace.Ticks: 0 };
 
-    private static OAuthClient ClientOf(ReconcileInput now) => ((Lookup<OAuthClient>.Found)now.Client).Value;
+    private static OAuthClient? ClientOf(ReconcileInput now) => (now.Client as Lookup<OAuthClient>.Found)?.Value;
+
+    private static PrivateKey? KeyOf(ReconcileInput now) => (now.Key as Lookup<PrivateKey>.Found)?.Value;
 
     private static Problem Describe(TokenRequest request, AccountRecord account)
     {
@@ -421,8 +467,8 @@ public static class ReconcilePolicy
     private static DesiredState StateFor(ReconcileInput now, AccountRecord? account, Problem? problem, DateTimeOffset? next) => new(account, problem, next)
     {
         // A Secret that the namespace may not use is deleted even while the object is suspended.
-        Secret = problem?.Reason == Reasons.AccountNotAllowed ? SecretAction.Withdraw
-            : !now.Request.Suspended && account?.Token.IsValidAt(now.Now) == true ? SecretAction.Write
+        Secret = problem?.Reason is Reasons.AccountNotAllowed or Reasons.WorkloadIdentityNotAllowed ? SecretAction.Withdraw
+            : !now.Request.Suspended && account?.Token.IsValidAt(now.Now) == true && IsForSpec(now, account) ? SecretAction.Write
             : SecretAction.Keep,
         Exports = account is not null && now.Provider is { } provider ? provider.MergeExports(account.Token.Exports, TokenSet.NoExports) : TokenSet.NoExports,
     };

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
-using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Refreshing;
 
@@ -62,7 +61,7 @@ public sealed partial class AccountRefresher(
             return claimed is null ? await ExplainAsync(seen, cancellationToken) : await VerifyAsync(attempt, seen, claimed, cancellationToken);
         }
         // Once Postgres has answered that someone else holds the row, the provider is not asked, whatever fails after that.
-        catch (StoreUnavailableException e) when (!isAnswered && CanAskUnclaimed(attempt.Provider, seen))
+        catch (StoreUnavailableException e) when (!isAnswered && CanAskUnclaimed(attempt, seen))
         {
             LogUnclaimed(seen.Key.Provider, seen.Key.Account, e.Message);
             return new ClaimResult(seen with { OpenClaim = null }, IsWritten: false);
@@ -92,7 +91,7 @@ public sealed partial class AccountRefresher(
 
         // An app that still writes this table does not count generations: the provider must not be asked with the old token.
         var hasForgottenAccess = accounts.HasForgottenAccess(claimed);
-        if (!hasForgottenAccess && claimed.Token.GrantToken is { } grant && grant.Equals(seen.Token.GrantToken))
+        if (!hasForgottenAccess && (!attempt.IsConsented || (claimed.Token.GrantToken is { } grant && grant.Equals(seen.Token.GrantToken))))
             return new ClaimResult(claimed, IsWritten: true);
         await store.ReleaseAsync(seen.Key, attempt.Claim.Id, cancellationToken);
         if (hasForgottenAccess)
@@ -104,8 +103,8 @@ public sealed partial class AccountRefresher(
     /// A provider that does not rotate can be asked while nothing can be written: its answer is no loss if this process ends. A provider
     /// that sent a new refresh token anyway is treated as one that rotates.
     /// </summary>
-    private bool CanAskUnclaimed(ITokenProvider provider, AccountRecord seen) =>
-        !provider.RotatesRefreshTokens && seen.Token.GrantToken is not null && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
+    private bool CanAskUnclaimed(RefreshAttempt attempt, AccountRecord seen) =>
+        !attempt.CanRotate && (!attempt.IsConsented || seen.Token.GrantToken is not null) && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
 
     private async Task<RefreshOutcome> AskAsync(RefreshAttempt attempt, AccountRecord row, bool isClaimed, CancellationToken cancellationToken)
     {
@@ -117,16 +116,16 @@ public sealed partial class AccountRefresher(
         }
 
         var sentAt = time.GetUtcNow();
-        var response = await attempt.Provider.RefreshAsync(new GrantRequest(attempt.Client, row.Token) { Scopes = attempt.Request.Scopes }, cancellationToken);
+        var response = await attempt.Provider.RefreshAsync(attempt.ToGrantRequest(row.Token), cancellationToken);
         // The response belongs to this process now: nothing may cancel storing it.
         if (isClaimed && response is TokenResponse.Failed { Kind: FailureKind.ReauthorizationRequired } && await IsReplacedAsync(row, attempt.Claim))
             return new RefreshOutcome.Superseded(await accounts.ReadAsync(row.Key, CancellationToken.None)) { IsAsked = true };
         var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed) : null;
-        if (response is TokenResponse.Granted)
-            rejected.Accept(row.Key.Provider, attempt.Client);
+        if (response is TokenResponse.Granted && attempt.IsConsented)
+            rejected.Accept(row.Key.Provider, attempt.Client!);
         var token = response switch
         {
-            TokenResponse.Granted granted => Merge(attempt.Provider.Document, row.Token, granted, attempt.Client, sentAt),
+            TokenResponse.Granted granted => Merge(row.Token, granted, attempt, sentAt),
             TokenResponse.StillValid => row.Token with { CheckedAt = sentAt },
             // Useful only for its refresh token. The old one can be dead from now on.
             TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated },
@@ -231,39 +230,42 @@ public sealed partial class AccountRefresher(
         var count = (previous?.Count ?? 0) + 1;
         var since = previous?.Kind == failed.Kind ? previous.Since : now;
         var wait = failed.Kind.NeedsHuman()
-            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.Request.IsRequested, random.NextDouble())
+            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.CanRotate, attempt.Request.IsRequested, random.NextDouble())
             : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble(), failed.HasUnknownCode);
         var retryAt = new[] { now + wait, now + (failed.MinDelay ?? TimeSpan.Zero), now + attempt.Provider.Document.Limits.MinInterval }.Max();
         // A provider that ends the grant also ends the access token, which the app can still use until it expires.
-        if (failed.IsUnanswered && !attempt.Provider.Document.Rotation.MayReplay(retryAt - since) && before.Token.ExpiresAt > retryAt)
+        if (attempt.IsConsented && failed.IsUnanswered && !attempt.Provider.Document.Rotation.MayReplay(retryAt - since) && before.Token.ExpiresAt > retryAt)
             retryAt = before.Token.ExpiresAt.Value;
         LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
-        if (failed.Kind == FailureKind.ClientRejected)
-            rejected.Reject(before, attempt.Client);
+        // The word of a refresh token counts. Another grant's client is asked by each of its accounts.
+        if (failed.Kind == FailureKind.ClientRejected && attempt.IsConsented)
+            rejected.Reject(before, attempt.Client!);
         return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, attempt.Request.Inputs) { Since = since };
     }
 
     /// <summary>RFC 6749 section 6: the old refresh token stays if the response has none. Section 5.1: the same holds for scopes.</summary>
-    private static TokenSet Merge(ProviderDocument provider, TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
+    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, RefreshAttempt attempt, DateTimeOffset sentAt)
     {
         // Scopes, type and exported values are shown. What has not changed was checked before.
         if (granted.TokenType != old.TokenType || granted.Exports.Count > 0 || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
-            granted = granted.WithoutEchoes(client.ClientSecret, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
+            granted = granted.WithoutEchoes(attempt.Client?.ClientSecret, attempt.Request.Key?.Pem, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
         return new TokenSet
         {
             RefreshToken = granted.RefreshToken ?? old.RefreshToken,
             AccessToken = granted.AccessToken,
             TokenType = granted.TokenType,
-            Scopes = granted.Scopes ?? old.Scopes,
+            // A token of another grant has nothing to do with the one before.
+            Scopes = granted.Scopes ?? (attempt.IsConsented ? old.Scopes : []),
+            GrantInputs = attempt.Request.GrantInputs,
             IssuedAt = sentAt,
             ExpiresAt = sentAt + granted.ExpiresIn,
             NeverExpires = granted.ExpiresIn is null,
             ConsentedAt = old.ConsentedAt,
-            RefreshTokenExpiresAt = granted.RefreshTokenExpiresIn is { } life
-                ? sentAt + life
-                : RefreshPolicy.ConsentEnd(old.ConsentedAt, sentAt, provider.RefreshToken.Idle, provider.RefreshToken.Absolute)
+            RefreshTokenExpiresAt = !attempt.IsConsented ? null
+                : granted.RefreshTokenExpiresIn is { } life ? sentAt + life
+                : RefreshPolicy.ConsentEnd(old.ConsentedAt, sentAt, attempt.Provider.Document.RefreshToken.Idle, attempt.Provider.Document.RefreshToken.Absolute)
                     ?? (granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null),
-            Exports = provider.MergeExports(old.Exports, granted.Exports),
+            Exports = attempt.Provider.Document.MergeExports(old.Exports, granted.Exports),
         };
     }
 
@@ -273,7 +275,15 @@ public sealed partial class AccountRefresher(
     /// <summary>What stays the same during one attempt.</summary>
     private sealed record RefreshAttempt(ITokenProvider Provider, RefreshRequest Request, Claim Claim)
     {
-        public OAuthClient Client => Request.Client;
+        public OAuthClient? Client => Request.Client;
+
+        /// <summary>True if there is a refresh token, or another one that stands for the consent.</summary>
+        public bool IsConsented => Request.Grant.NeedsConsent;
+
+        /// <summary>True if the response can replace the refresh token, so that losing it can lose the grant.</summary>
+        public bool CanRotate => IsConsented && Provider.RotatesRefreshTokens;
+
+        public GrantRequest ToGrantRequest(TokenSet token) => new(Client, token) { Grant = Request.Grant, Key = Request.Key, Scopes = Request.Scopes };
     }
 
     /// <summary>Either the row to ask with, under a claim that was written or not, or how the attempt ended.</summary>

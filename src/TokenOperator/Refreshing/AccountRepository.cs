@@ -162,6 +162,11 @@ public sealed partial class AccountRepository(
         return true;
     }
 
+    /// <summary>Creates the account for <paramref name="user"/>, without tokens. <see cref="FindAsync"/> returns the result, also a failure.</summary>
+    /// <returns>False if another write of the account is running, so that nothing was written.</returns>
+    public Task<bool> TryCreateAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) =>
+        TryImportAsync(key, new Seed(new TokenSet(), ClientId: null), user, replaces: null, cancellationToken);
+
     /// <summary>Gives an account to <paramref name="user"/>, which holds the same refresh token. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>
     public Task<bool> TryAllowAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) => WriteAsync(key, async () =>
@@ -346,7 +351,10 @@ public sealed partial class AccountRepository(
     {
         if (await store.ImportAsync(key, seed.Token, user, seed.Fingerprint, replaces?.Generation, cancellationToken) is not { } imported)
             return await ReadAsync(key, cancellationToken);
-        LogImported(key.Provider, key.Account, user.Namespace, replaces is null ? "a new account" : "in place of a dead token");
+        if (seed.Token.RefreshToken is null)
+            LogCreated(key.Provider, key.Account, user.Namespace);
+        else
+            LogImported(key.Provider, key.Account, user.Namespace, replaces is null ? "a new account" : "in place of a dead token");
         return Set(imported);
     }
 
@@ -455,6 +463,9 @@ public sealed partial class AccountRepository(
 
     [LoggerMessage(122, LogLevel.Information, "Gave {Provider}/{Account} to namespace {Namespace}, which holds the same refresh token")]
     private partial void LogAllowed(string provider, string account, string @namespace);
+
+    [LoggerMessage(124, LogLevel.Information, "Created {Provider}/{Account} for namespace {Namespace}. Its grant needs no refresh token")]
+    private partial void LogCreated(string provider, string account, string @namespace);
 
     [LoggerMessage(123, LogLevel.Information, "Deleted the row of {Provider}/{Account}")]
     private partial void LogDeleted(string provider, string account);

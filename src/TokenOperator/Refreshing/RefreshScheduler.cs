@@ -10,13 +10,22 @@ namespace TokenOperator.Refreshing;
 /// <summary>A request to refresh an account.</summary>
 /// <param name="Owner">The object that asks.</param>
 /// <param name="Account">The row on which the decision to refresh was made.</param>
-/// <param name="Client">The OAuth client to authenticate as.</param>
+/// <param name="Client">The OAuth client to authenticate as; null for a grant without one.</param>
 /// <param name="Inputs">Fingerprint of client and refresh token.</param>
 /// <param name="Cause">What made the object ask.</param>
-public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account, OAuthClient Client, string Inputs, RefreshCause Cause)
+public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account, OAuthClient? Client, string Inputs, RefreshCause Cause)
 {
     /// <summary>True if a person asked for the refresh.</summary>
     public bool IsRequested { get; init; }
+
+    /// <summary>How the token is obtained.</summary>
+    public Grant Grant { get; init; } = Grant.RefreshToken.Instance;
+
+    /// <summary>The key to sign with; null for a grant without one.</summary>
+    public PrivateKey? Key { get; init; }
+
+    /// <summary>What the token is issued for: see <see cref="Grant.InputsFingerprint"/>.</summary>
+    public string? GrantInputs { get; init; }
 
     /// <summary>The scopes of the object's spec. Only some providers receive them.</summary>
     public IReadOnlyList<string> Scopes { get; init; } = [];

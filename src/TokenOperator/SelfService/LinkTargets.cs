@@ -39,7 +39,7 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
     public async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
-        if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
+        if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false, Grant.NeedsConsent: true, Client: { } where } request)
             return (null, Unknown);
         // An account of another namespace gets the same answer as a missing one.
         var user = await namespaces.UserAsync(request.Owner.Namespace, cancellationToken);
@@ -54,7 +54,7 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         if (scopes.Count == 0)
             return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
         var credential = providers.Find(request.Key.Provider)?.Document.ClientAuthentication.Credential ?? ClientCredential.Secret;
-        if (await inputs.ReadClientAsync(request.Client, credential, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
+        if (await inputs.ReadClientAsync(where, credential, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
         return providers.Find(request.Key.Provider)?.Authorization is { } provider
             ? (new LinkTarget(entity, request, user, row, client, provider, expected, scopes), null)

@@ -18,7 +18,7 @@ public sealed class TokenRequestTests
     {
         var request = TokenRequest.From(Entity(s => s with { SeedSecretRef = new SecretKeyRef { Name = "seed" } }), out var error)!;
         error.Should().BeEmpty();
-        request.Client.Key.Should().Be("credentials.json");
+        request.Client!.Value.Key.Should().Be("credentials.json");
         request.Seed!.Value.Key.Should().Be("token.json");
         request.RefreshBefore.Should().Be(TimeSpan.FromMinutes(15));
         request.SecretName.Should().Be("marcus-gmail");

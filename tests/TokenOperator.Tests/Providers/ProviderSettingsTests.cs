@@ -44,6 +44,7 @@ public sealed class ProviderSettingsTests
                 DeviceAuthorizationEndpoint = null,
                 DiscoveryEndpoint = null,
                 Revocation = null,
+                WorkloadIdentity = new WorkloadIdentityRules(),
                 Identity = new IdentityRules(),
                 Timeout = TimeSpan.FromSeconds(5),
                 Limits = new RequestLimits { Rate = new RequestRate(2.5, 7) },

@@ -372,7 +372,8 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         var controller = new OAuthTokenController(
             new ReconcileInputGatherer(
                 Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
-                new InputReader(Runtime.Client, _secrets), new NamespaceReader(Runtime.Client, Entities, Runtime.Time, NullLogger<NamespaceReader>.Instance)),
+                new InputReader(Runtime.Client, _secrets), new NamespaceReader(Runtime.Client, Entities, Runtime.Time, NullLogger<NamespaceReader>.Instance),
+                new GrantContext(Entities, new WorkloadIdentityAccess(IsConfigured: false, []))),
             Actor(),
             new ReconcileSchedule(Runtime.Time),
             NullLogger<OAuthTokenController>.Instance);

@@ -58,9 +58,15 @@ internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "
     public static TokenResponse.Granted Granted(string? refreshToken = null, string[]? scopes = null, string accessToken = "access-1") => new(
         new SecretValue(accessToken), TimeSpan.FromHours(1), "Bearer", scopes, SecretValue.From(refreshToken), null);
 
+    /// <summary>The requests so far.</summary>
+    public List<GrantRequest> Requests { get; } = [];
+
+    public string? FindUnsupported(Grant grant) => null;
+
     public async Task<TokenResponse> RefreshAsync(GrantRequest request, CancellationToken cancellationToken)
     {
-        Asked.Add(request.Token.GrantToken!.Reveal());
+        Requests.Add(request);
+        Asked.Add(request.Token.GrantToken?.Reveal() ?? "");
         await Until;
         return Answer;
     }

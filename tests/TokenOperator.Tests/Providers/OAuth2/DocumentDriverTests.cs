@@ -318,7 +318,7 @@ public sealed class DocumentDriverTests
         {
             (_test, _reply, _status, _type) = (test, reply, status, type);
             _endpoints = new TokenEndpointClient(test._time, this);
-            Provider = new OAuth2TokenProvider(document, _endpoints, test._time, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
+            Provider = new OAuth2TokenProvider(document, _endpoints, new WorkloadIdentityFile(null), test._time, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
         }
 
         public OAuth2TokenProvider Provider { get; }

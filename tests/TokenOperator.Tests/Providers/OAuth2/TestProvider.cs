@@ -14,7 +14,7 @@ internal sealed class TestProvider : IDisposable
     public TestProvider(ProviderDocument document, TimeProvider? time = null)
     {
         _endpoints = new TokenEndpointClient(time ?? TimeProvider.System);
-        Provider = new OAuth2TokenProvider(document, _endpoints, time ?? TimeProvider.System, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
+        Provider = new OAuth2TokenProvider(document, _endpoints, new WorkloadIdentityFile(null), time ?? TimeProvider.System, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
     }
 
     public OAuth2TokenProvider Provider { get; }

@@ -1,0 +1,132 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>Grants without a consent, against a server that verifies signatures, claims and times.</summary>
+[Collection(PersonGroup.Name)]
+public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
+{
+    private readonly string _file = Path.GetTempFileName();
+    private GrantServer _server = null!;
+    private OperatorFixture _fixture = null!;
+
+    public async Task InitializeAsync()
+    {
+        _server = await GrantServer.StartAsync();
+        _fixture = await OperatorFixture.CreateAsync(cluster);
+        await File.WriteAllTextAsync(_file, _server.WorkloadToken());
+        await _fixture.WriteSecretAsync("machine", "credentials.json", $$"""{"client_id":"{{GrantServer.ClientId}}","client_secret":"{{GrantServer.ClientSecret}}"}""");
+        await _fixture.WriteSecretAsync("mailer", "private-key", _server.ServiceAccountKey);
+        await _fixture.WriteSecretAsync("app", "private-key", _server.GitHubKey);
+        await StartAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _fixture.DisposeAsync();
+        await _server.DisposeAsync();
+        File.Delete(_file);
+    }
+
+    private Task<OperatorProcess> StartAsync() => _fixture.StartOperatorAsync(
+        ("Providers__plain__TokenEndpoint", $"{_server.ClientCredentialsEndpoint}"),
+        ("Providers__google__TokenEndpoint", $"{_server.GoogleEndpoint}"),
+        ("Providers__github-app__TokenEndpoint", $"{_server.GitHubApi}"),
+        ("Providers__microsoft__TokenEndpoint", $"{_server.EntraEndpoint}"),
+        ("WorkloadIdentityTokenFile", _file),
+        ("WorkloadIdentityNamespaces", _fixture.Namespace),
+        ("Logging__LogLevel__Default", "Trace"));
+
+    private Task ApplyAsync(string name, string provider, string grant, string spec) => _fixture.ApplyAsync(name, fields =>
+    {
+        fields.Remove("clientSecretRef");
+        fields.Remove("seedSecretRef");
+        fields["provider"] = provider;
+        fields["grant"] = grant;
+        foreach (var (field, value) in JsonNode.Parse(spec)!.AsObject())
+            fields[field] = value?.DeepClone();
+    });
+
+    private Task ApplyAppAsync(string name, string repositories, string more = "") => ApplyAsync(
+        name, "github-app", "GitHubApp",
+        $$$"""{ {{{more}}} "githubApp": {"appID": {{{GrantServer.AppId}}}, "privateKeySecretRef": {"name": "app"}, "owner": "{{{GrantServer.Owner}}}", "repositories": {{{repositories}}}, "permissions": {"contents": "read"} } }""");
+
+    [Fact]
+    public async Task Each_grant_writes_its_Secret_and_a_restart_asks_for_nothing()
+    {
+        await ApplyAsync("machine-token", "plain", "ClientCredentials", """{"clientSecretRef": {"name": "machine"}, "scopes": ["read"], "clientCredentials": {"audience": "https://api.example"}}""");
+        await ApplyAsync("mailbox", "google", "JWTBearer", $$$"""{"scopes": ["{{{GrantServer.Scope}}}"], "jwtBearer": {"keySecretRef": {"name": "mailer"}, "subject": "{{{GrantServer.Person}}}"}}""");
+        await ApplyAppAsync("deploy", """["one", "two"]""");
+        await ApplyAsync("own", "microsoft", "WorkloadIdentity", $$$"""{"scopes": ["https://graph.microsoft.com/.default"], "workloadIdentity": {"clientID": "{{{GrantServer.EntraClientId}}}"}}""");
+        var tokens = new Dictionary<string, string> { ["machine-token"] = "machine", ["mailbox"] = GrantServer.Person, ["deploy"] = """["one","two"] {"contents":"read"}""", ["own"] = "entra" };
+        foreach (var (name, what) in tokens)
+        {
+            await _fixture.ReadyAsync(name);
+            var secret = (await _fixture.SecretAsync(name))!;
+            _server.Issued[secret["access_token"]!].Should().Be(what);
+            secret.ExpiresAt.Should().BeAfter(DateTimeOffset.UtcNow.AddMinutes(55));
+            (await _fixture.QueryAsync($"select array_to_string(namespaces, ',') from oauth_tokens where account = '{name}'")).Should().Be(_fixture.Namespace);
+        }
+
+        var before = _server.Requests.Count;
+        await _fixture.Operator.StopAsync();
+        var log = _fixture.Operator.Log;
+        await StartAsync();
+        await _fixture.ApplyAsync("after-restart", fields => fields["suspend"] = true);
+        await _fixture.SeesAsync("after-restart", "Ready", "False", "Suspended");
+        foreach (var name in tokens.Keys)
+            await _fixture.ReadyAsync(name);
+        _server.Requests.Should().HaveCount(before, "the tokens are in Postgres");
+
+        foreach (var secret in _server.Issued.Keys.Concat([GrantServer.ClientSecret, "BEGIN", "eyJ"]))
+            log.Should().NotContain(secret);
+    }
+
+    [Fact]
+    public async Task Other_inputs_bring_another_token_at_once_and_a_younger_object_with_other_inputs_gets_none()
+    {
+        await ApplyAppAsync("narrow", """["one", "two"]""");
+        await _fixture.ReadyAsync("narrow");
+        // Creation times have whole seconds.
+        await Task.Delay(TimeSpan.FromSeconds(1.1));
+        await ApplyAppAsync("younger", """["three"]""", "\"account\": \"narrow\",");
+        var conflict = await _fixture.SeesAsync("younger", "Stalled", "True", "GrantConflict");
+        conflict.Message("Stalled").Should().Contain($"{_fixture.Namespace}/narrow");
+        (await _fixture.SecretAsync("younger")).Should().BeNull();
+
+        await ApplyAppAsync("narrow", """["one"]""");
+        await Eventually.SeesAsync(
+            async () => _server.Issued.GetValueOrDefault((await _fixture.SecretAsync("narrow"))!["access_token"]!),
+            what => what == """["one"] {"contents":"read"}""");
+        await _fixture.ReadyAsync("narrow");
+        _server.Requests.Count(request => request.Path.EndsWith("/access_tokens", StringComparison.Ordinal)).Should().Be(2, "the younger object asks for nothing");
+    }
+
+    [Fact]
+    public async Task A_failure_is_a_matter_of_configuration_and_offers_no_consent_and_a_new_key_ends_it()
+    {
+        using var other = RSA.Create(2048);
+        await _fixture.WriteSecretAsync("other", "private-key", other.ExportRSAPrivateKeyPem());
+        const string Spec = """{"deletionPolicy": "Revoke", "githubApp": {"appID": 123456, "privateKeySecretRef": {"name": "other"}, "installationID": 777}}""";
+        await ApplyAsync("broken", "github-app", "GitHubApp", Spec);
+        var view = await _fixture.SeesAsync("broken", "Stalled", "True", "KeyRejected");
+        view.Message("Stalled").Should().Contain($"Secret {_fixture.Namespace}/other").And.NotContain("authorize");
+        view["authorizationURL"].Should().BeNull();
+        await _fixture.WriteSecretAsync("other", "private-key", _server.GitHubKey);
+        await _fixture.ReadyAsync("broken");
+
+        var token = (await _fixture.SecretAsync("broken"))!["access_token"]!;
+        await _fixture.DeleteAsync("broken");
+        _server.Issued.Should().NotContainKey(token, "deletionPolicy is Revoke");
+        (await _fixture.QueryAsync("select count(*) from oauth_tokens where account = 'broken'")).Should().Be("0");
+
+        await _fixture.WriteSecretAsync("encrypted", "private-key", other.ExportEncryptedPkcs8PrivateKeyPem("p", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1000)));
+        await ApplyAsync("unread", "github-app", "GitHubApp", Spec.Replace("other", "encrypted", StringComparison.Ordinal));
+        (await _fixture.SeesAsync("unread", "Stalled", "True", "PrivateKeyInvalid")).Message("Stalled").Should().Contain("encrypted").And.Contain("openssl");
+        await ApplyAsync("misfit", "google", "GitHubApp", Spec);
+        (await _fixture.SeesAsync("misfit", "Stalled", "True", "InvalidSpec")).Message("Stalled").Should().Contain("github-app");
+    }
+}
