@@ -50,10 +50,14 @@ public static partial class ProviderSettings
     private static readonly Setting<bool> AllowInsecureHttp = Setting.Flag(
         Prefix + "NAME__AllowInsecureHttp", "`true` allows an `http://` address that is not on the same machine.", false);
 
+    /// <summary>Not about one provider: the folder with documents.</summary>
+    public static Setting<string?> Folder { get; } = Setting.Text(
+        "ProviderFolder", "Folder with a document for each provider, such as a mounted ConfigMap. The operator reads it again when a file changes: [providers.md](providers.md).", expected: "a folder");
+
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
     [
-        TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
+        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
     ];
 
     /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>

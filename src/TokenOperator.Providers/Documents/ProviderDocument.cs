@@ -75,6 +75,9 @@ public sealed record ProviderDocument
     /// <summary>The maximum duration of one request, to the last byte of the response; 1 s to 300 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>The host that refresh tokens are sent to, with its port unless that is the usual one.</summary>
+    public string TokenHost => (Refresh.Endpoint ?? TokenEndpoint).Authority;
+
     /// <summary>All addresses that a secret can be sent to.</summary>
     public IEnumerable<Uri> SecretEndpoints => new[] { TokenEndpoint, Refresh.Endpoint, Revocation?.Endpoint, DeviceAuthorizationEndpoint, Expiry.CheckEndpoint }.OfType<Uri>();
 }

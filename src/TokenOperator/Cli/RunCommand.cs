@@ -15,6 +15,8 @@ using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Hosting;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.Providers.Registry;
+using TokenOperator.ProviderSources;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
@@ -45,6 +47,7 @@ public static class RunCommand
         // For the API server, the providers and OTLP alike.
         HttpClient.DefaultProxy = EnvironmentProxy.Read(reader);
         reader.ThrowIfInvalid();
+        AddProviderSources(builder.Services, settings);
         AddRefreshing(builder.Services, settings);
         AddOperator(builder.Services, settings);
         Telemetry.Add(builder.Services, reader);
@@ -65,6 +68,14 @@ public static class RunCommand
     /// <summary>0 only after a stop that someone asked for: the host also stops, and returns as usual, when a service has failed.</summary>
     internal static int ExitCodeAfter(bool hasLostLeadership, bool isOutOfMemory, IEnumerable<BackgroundService> services) =>
         hasLostLeadership || isOutOfMemory || services.Any(service => service.ExecuteTask?.IsFaulted == true) ? ExitCodes.Failed : ExitCodes.Ok;
+
+    internal static void AddProviderSources(IServiceCollection services, OperatorSettings settings)
+    {
+        services.AddSingleton<IProviderUsers, ProviderUsers>().AddSingleton<ProviderChanges>();
+        services.AddHostedService<FolderProviderSource>();
+        if (settings.ClusterProviders)
+            services.AddSingleton<ClusterProviderSource>().AddSingleton<ProviderStatusPublisher>();
+    }
 
     internal static void AddRefreshing(IServiceCollection services, OperatorSettings settings)
     {
@@ -100,11 +111,12 @@ public static class RunCommand
             .AddSingleton(provider => ActivatorUtilities.CreateInstance<DeletionReporter>(provider, settings.GiveUpDeletionAfter));
         services.AddHostedService(provider => provider.GetRequiredService<Watchdog>());
         services.AddHostedService<ExpiryWatcher>();
-        services.AddKubernetesOperator(options =>
+        var kubernetes = services.AddKubernetesOperator(options =>
             {
                 options.Name = SecretInfo.Manager;
                 options.FieldManager = SecretInfo.Manager;
                 options.Json.Add(OAuthTokenJson.Default);
+                options.Json.Add(ClusterOAuthProviderJson.Default);
                 options.Json.Add(SecretJson.Default);
                 options.Concurrency = settings.Concurrency;
                 foreach (var ns in settings.Namespaces)
@@ -117,6 +129,11 @@ public static class RunCommand
             .AddFinalizer<OAuthTokenFinalizer, V1Alpha1OAuthToken>(OAuthTokenFinalizer.Identifier)
             .AddWatch<PartialObjectMetadata, SecretInfo, V1Alpha1OAuthToken>(
                 ResourceKind.Of<k8s.Models.V1Secret>(), SecretInfo.From, EntityIndexes.MapSecret);
+        if (settings.ClusterProviders)
+        {
+            kubernetes.AddController<ClusterOAuthProviderController, V1Alpha1ClusterOAuthProvider>(
+                cache => cache.ClusterScoped().Optional().KeepOnly(V1Alpha1ClusterOAuthProvider.Shrink));
+        }
     }
 
     /// <summary>

@@ -7,7 +7,7 @@ using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 
@@ -40,7 +40,7 @@ public sealed class OAuthTokenFinalizer(
     {
         ArgumentNullException.ThrowIfNull(entity);
         // A spec that was never valid has no row, and must not block the deletion of its object. A policy that was changed to Retain keeps the row.
-        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request || !providers.Names.Contains(request.Key.Provider))
+        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request || providers.Look(request.Key.Provider) is ProviderState.Unknown)
         {
             _revocations.TryRemove(entity.Metadata.Uid, out _);
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
@@ -125,7 +125,9 @@ public sealed class OAuthTokenFinalizer(
     {
         if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
             return null;
-        var response = await providers.Find(request.Key.Provider)!.RevokeAsync(token, CancellationToken.None);
+        if (providers.Find(request.Key.Provider) is not { } provider)
+            return $"The document that describes the provider {request.Key.Provider} cannot be used, so the grant of {request.Key} is not revoked.";
+        var response = await provider.RevokeAsync(token, CancellationToken.None);
         if (!response.Revoked)
             return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";
         events.Publish(entity, Reasons.Revoked, $"The grant of {request.Key} is revoked at the provider.");

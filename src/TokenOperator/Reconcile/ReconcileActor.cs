@@ -55,7 +55,7 @@ public sealed class ReconcileActor(
         var (owner, uid, key, scopes) = (input.Request.Owner, entity.Metadata.Uid, input.Request.Key, input.Request.Scopes);
         var (client, yields) = (refresh.Client.Fingerprint, ReconcilePolicy.YieldsToRejection(input, refresh.Account));
         return new RefreshRequest(
-            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account),
+            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account, input.Provider),
             new RefreshCause(
                 uid, ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation, ReconcilePolicy.IsPoked(input, refresh.Account)))
         {

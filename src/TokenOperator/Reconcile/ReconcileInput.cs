@@ -3,6 +3,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -22,8 +23,8 @@ public sealed record ReconcileInput
     /// <summary>The current status, or null.</summary>
     public V1Alpha1OAuthToken.EntityStatus? Status { get; init; }
 
-    /// <summary>The names of the providers.</summary>
-    public required IReadOnlyCollection<string> Providers { get; init; }
+    /// <summary>What the name of the provider means.</summary>
+    public required ProviderState Provider { get; init; }
 
     /// <summary>The row in Postgres.</summary>
     public Lookup<AccountRecord> Account { get; init; } = new Lookup<AccountRecord>.NotRead();

@@ -1,7 +1,7 @@
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
-using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -16,7 +16,7 @@ public sealed class ReconcileInputGatherer(
         ArgumentNullException.ThrowIfNull(entity);
         var request = TokenRequest.From(entity, out var error) ?? TokenRequest.Invalid(entity);
         var input = Begin(entity, request) with { SpecError = error.Length > 0 ? error : null };
-        if (input.SpecError is null && input.Providers.Contains(request.Key.Provider))
+        if (input.SpecError is null && input.Provider is ProviderState.Usable)
             input = await WithAccountAsync(input, cancellationToken);
         while (ReconcilePolicy.Missing(input) is { } missing)
             input = await ReadAsync(input, missing, cancellationToken);
@@ -42,7 +42,7 @@ public sealed class ReconcileInputGatherer(
             Now = accounts.Now(request.Key),
             Request = request,
             Status = entity.Status,
-            Providers = providers.Names,
+            Provider = providers.Look(request.Key.Provider),
             Refresh = refresh,
             IsPersisted = !accounts.IsPending(request.Key),
             Leader = (guard.Scope, guard.Holder),

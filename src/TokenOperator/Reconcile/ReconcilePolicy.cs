@@ -3,6 +3,8 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
+using TokenOperator.Providers.Registry;
+using TokenOperator.ProviderSources;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 
@@ -54,9 +56,9 @@ public static class ReconcilePolicy
     /// <summary>The input on which the decision depends and that was not read yet, or null.</summary>
     public static InputKind? Missing(ReconcileInput now) => (Check(now) as Decision.NeedsInput)?.Kind;
 
-    /// <summary>Identifies the client and refresh token of an attempt: after a failure, others can be tried at once.</summary>
-    public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
-        Fingerprint.Of(client.Fingerprint, account.Token.RefreshToken?.Reveal());
+    /// <summary>Identifies the client, the refresh token and the provider's document of an attempt: after a failure, others can be tried at once.</summary>
+    public static string InputsFingerprint(OAuthClient client, AccountRecord account, ProviderState provider) =>
+        Fingerprint.Of(client.Fingerprint, account.Token.RefreshToken?.Reveal(), (provider as ProviderState.Usable)?.Fingerprint);
 
     /// <summary>True as long as a refresh that was decided on is right for the object. Its turn can come minutes after the decision.</summary>
     /// <param name="entity">The object as it is now.</param>
@@ -131,10 +133,16 @@ public static class ReconcilePolicy
 
     private static Decision.Publish? CheckSpec(ReconcileInput now) => now.SpecError is { } error ? Human(now, null, Reasons.InvalidSpec, error) : null;
 
-    private static Decision.Publish? CheckProvider(ReconcileInput now) =>
-        now.Providers.Contains(now.Request.Key.Provider)
-            ? null
-            : Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, now.Providers));
+    private static Decision.Publish? CheckProvider(ReconcileInput now) => now.Provider switch
+    {
+        ProviderState.Usable => null,
+        ProviderState.Unknown unknown => Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, unknown.Known)),
+        ProviderState.NeedsParameters needs => Human(
+            now, null, Reasons.ProviderNotConfigured, ConditionMessages.ProviderNotConfigured(now.Request.Key.Provider, needs.Document.Origin, needs.Parameters)),
+        ProviderState.Invalid invalid => Human(now, null, Reasons.ProviderInvalid, ConditionMessages.ProviderInvalid(invalid.Document.Origin, invalid.Errors)),
+        ProviderState.Moved moved => Human(now, null, Reasons.ProviderMoved, DocumentMessages.Move(moved.Document, moved.Move)),
+        _ => throw new InvalidOperationException($"{now.Provider.GetType().Name} is not a known state of a provider."),
+    };
 
     /// <summary>While Postgres is unavailable, the token that was last seen stays published, and nothing else is attempted.</summary>
     private static Decision.Publish? CheckStore(ReconcileInput now) => now.StoreError is not { } error
@@ -268,12 +276,12 @@ public static class ReconcilePolicy
         _ => null,
     };
 
-    /// <summary>Whatever changes is tried at once: a request, the spec, the client, the refresh token.</summary>
+    /// <summary>Whatever changes is tried at once: a request, the spec, the client, the refresh token, the provider's document.</summary>
     private static Decision? CheckBackoff(ReconcileInput now, AccountRecord account) => (account.Failure, now) switch
     {
         (_, { RefreshRequested: true } or { SpecChanged: true }) => null,
         _ when IsAbandoned(now, account) => null,
-        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(ClientOf(now), account) => null,
+        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(ClientOf(now), account, now.Provider) => null,
         ({ } failure, _) when RetryAt(now, failure) is var retryAt && retryAt > now.Now => Publish(now, account, Describe(now.Request, account), retryAt),
         (_, { ClientRejectedUntil: { } until }) when until > now.Now && YieldsToRejection(now, account) =>
             NewSeed(now, account) ?? Publish(now, account, RejectedElsewhere(now, account, until), until),

@@ -6,6 +6,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.SelfService;
 
