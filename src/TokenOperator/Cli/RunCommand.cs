@@ -47,7 +47,6 @@ public static class RunCommand
         // For the API server, the providers and OTLP alike.
         HttpClient.DefaultProxy = EnvironmentProxy.Read(reader);
         reader.ThrowIfInvalid();
-        AddProviderSources(builder.Services, settings);
         AddRefreshing(builder.Services, settings);
         AddOperator(builder.Services, settings);
         Telemetry.Add(builder.Services, reader);
@@ -69,7 +68,7 @@ public static class RunCommand
     internal static int ExitCodeAfter(bool hasLostLeadership, bool isOutOfMemory, IEnumerable<BackgroundService> services) =>
         hasLostLeadership || isOutOfMemory || services.Any(service => service.ExecuteTask?.IsFaulted == true) ? ExitCodes.Failed : ExitCodes.Ok;
 
-    internal static void AddProviderSources(IServiceCollection services, OperatorSettings settings)
+    private static void AddProviderSources(IServiceCollection services, OperatorSettings settings)
     {
         services.AddSingleton<IProviderUsers, ProviderUsers>().AddSingleton<ProviderChanges>();
         services.AddHostedService<FolderProviderSource>();
@@ -95,6 +94,7 @@ public static class RunCommand
 
     internal static void AddOperator(IServiceCollection services, OperatorSettings settings)
     {
+        AddProviderSources(services, settings);
         services
             .AddSingleton(settings.SelfService)
             .AddSingleton<AuthorizationLinks>()

@@ -14,6 +14,7 @@ using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.KubeRuntime.Fakes;
+using TokenOperator.Tests.Providers;
 using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Reconcile;
@@ -370,7 +371,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     {
         var controller = new OAuthTokenController(
             new ReconcileInputGatherer(
-                Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
+                Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, TestRegistry.Of(Refreshing.Provider), Refreshing.Leadership,
                 new InputReader(Runtime.Client, _secrets)),
             Actor(),
             new ReconcileSchedule(Runtime.Time),

@@ -15,6 +15,7 @@ using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Postgres;
+using TokenOperator.Tests.Providers;
 using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Reconcile;
@@ -47,7 +48,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         var reporter = new DeletionReporter(
             new StatusPublisher(_runtime.Client, _entities, events, _refreshing.Leadership), events, Limit, _runtime.Time, _log);
         _finalizer = new OAuthTokenFinalizer(
-            new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, new ProviderRegistry([_refreshing.Provider]),
+            new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, TestRegistry.Of(_refreshing.Provider),
             _entities, _queue, events, reporter);
     }
 

@@ -3,9 +3,12 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
+using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Reconcile;
 
@@ -25,7 +28,9 @@ public sealed class ReconcilePolicyTests
         SecretName = "marcus-gmail-token",
     };
 
-    private static readonly ReconcileInput Empty = new() { Now = Now, Request = Request, Providers = ["google"] };
+    private static readonly ReconcileInput Empty = new() { Now = Now, Request = Request, Provider = TestRegistry.Usable };
+
+    private static SourceDocument Document => new("google", DocumentSource.Cluster, "ClusterOAuthProvider google", []);
 
     private static Seed SeedOf(string refreshToken, string? clientId = null) =>
         new(new TokenSet { RefreshToken = new SecretValue(refreshToken) }, clientId);
@@ -47,7 +52,7 @@ public sealed class ReconcilePolicyTests
     };
 
     private static RefreshFailure Failed(FailureKind kind, TimeSpan retryIn, OAuthClient? client = null, string refreshToken = "refresh") =>
-        new(kind, "detail", 1, Now.AddSeconds(-1), Now + retryIn, ReconcilePolicy.InputsFingerprint(client ?? Client, Row(refreshToken: refreshToken)));
+        new(kind, "detail", 1, Now.AddSeconds(-1), Now + retryIn, ReconcilePolicy.InputsFingerprint(client ?? Client, Row(refreshToken: refreshToken), TestRegistry.Usable));
 
     private static Lookup<T> Found<T>(T value)
         where T : class => new Lookup<T>.Found(value);
@@ -253,9 +258,34 @@ public sealed class ReconcilePolicyTests
         ReconcilePolicy.OffersConsent(new DesiredState(null, problem, null)).Should().BeFalse("nobody is told which accounts there are");
     }
 
+    [Fact]
+    public void The_message_on_a_provider_names_the_place_and_the_remedy()
+    {
+        string MessageOf(ProviderState state) => ReconcilePolicy.Decide(Empty with { Provider = state }).Should().BeOfType<Decision.Publish>().Subject.DesiredState.Problem!.Message;
+
+        MessageOf(new ProviderState.NeedsParameters(Document with { Origin = "the built-in catalogue (google.yaml)" }, ["region", "tenant"])).Should().Be(
+            "The provider google (the built-in catalogue (google.yaml)) needs values for region, tenant. An administrator gives them in a ClusterOAuthProvider of this name: spec: {extends: google, parameters: {region: ..., tenant: ...}}");
+        MessageOf(new ProviderState.Invalid(Document, ["spec.tokenEndpoint is missing."])).Should().Be("ClusterOAuthProvider google: spec.tokenEndpoint is missing.");
+        MessageOf(new ProviderState.Moved(Document, new EndpointMove("old.example", "new.example"))).Should().Contain("kubectl annotate clusteroauthprovider google tokenoperator.dev/allow-endpoint-move-from=old.example");
+        MessageOf(new ProviderState.Moved(Document with { Source = DocumentSource.Folder, Origin = "the file google.yaml" }, new EndpointMove("old.example", "new.example")))
+            .Should().EndWith("add this line to the file google.yaml: allowEndpointMoveFrom: old.example");
+    }
+
+    [Fact]
+    public void After_a_failure_another_document_of_the_provider_is_tried_at_once()
+    {
+        var waiting = Empty with { Account = Found(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromHours(1)))), Client = Found(Client) };
+        ReconcilePolicy.Decide(waiting).Should().BeOfType<Decision.Publish>();
+
+        ReconcilePolicy.Decide(waiting with { Provider = new ProviderState.Usable("document-2") }).Should().BeOfType<Decision.Refresh>();
+    }
+
     public static TheoryData<string, ReconcileInput> Problems => new()
     {
-        { Reasons.UnknownProvider, Empty with { Providers = ["other"] } },
+        { Reasons.UnknownProvider, Empty with { Provider = new ProviderState.Unknown(["other"]) } },
+        { Reasons.ProviderNotConfigured, Empty with { Provider = new ProviderState.NeedsParameters(Document, ["tenant"]) } },
+        { Reasons.ProviderInvalid, Empty with { Provider = new ProviderState.Invalid(Document, ["spec.tokenEndpoint is missing."]) } },
+        { Reasons.ProviderMoved, Empty with { Provider = new ProviderState.Moved(Document, new EndpointMove("old.example", "new.example")) } },
         { Reasons.StoreUnavailable, Empty with { StoreError = "database away" } },
         { Reasons.StoredTokenInvalid, Empty with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoredTokenInvalid, "row")) } },
         { Reasons.SeedMissing, Empty with { Request = Request with { Seed = null }, Account = new Lookup<AccountRecord>.Absent("") } },

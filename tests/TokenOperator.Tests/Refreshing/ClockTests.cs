@@ -6,6 +6,7 @@ using TokenOperator.Inputs;
 using TokenOperator.Providers;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -47,14 +48,14 @@ public sealed class ClockTests : IDisposable
         {
             Now = _fixture.Accounts.Now(Row.Key),
             Request = Request,
-            Providers = ["google"],
+            Provider = TestRegistry.Usable,
             Account = new Lookup<AccountRecord>.Found(await FindAsync()),
             Client = new Lookup<OAuthClient>.Found(Client),
         });
         if (decision is not Decision.Refresh refresh)
             return false;
         await _fixture.Refresher.RefreshAsync(
-            _fixture.Provider, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account), isRequested: false, CancellationToken.None);
+            _fixture.Provider, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account, TestRegistry.Usable), isRequested: false, CancellationToken.None);
         return true;
     }
 
