@@ -2,6 +2,7 @@
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers;
 
@@ -44,19 +45,21 @@ public static class ConsentValidator
     };
 
     /// <summary>Why the token cannot be used, or null if it can.</summary>
+    /// <param name="provider">Who issued it.</param>
     /// <param name="granted">What the code was exchanged for.</param>
     /// <param name="expected">Whose consent it must be.</param>
     /// <param name="scopes">What the token must allow.</param>
-    public static string? FindError(CodeExchangeResponse.Granted granted, ExpectedIdentity expected, IReadOnlyList<string> scopes)
+    public static string? FindError(ProviderDocument provider, CodeExchangeResponse.Granted granted, ExpectedIdentity expected, IReadOnlyList<string> scopes)
     {
+        ArgumentNullException.ThrowIfNull(provider);
         ArgumentNullException.ThrowIfNull(granted);
         if (expected.IsKnown && granted.Identity is null)
             return $"The provider did not say who consented, so nothing was changed: {granted.Unidentified}";
         if (expected.IsKnown && !expected.Matches(granted.Identity!))
             return "The consent is for another account than the expected one, so nothing was changed. Choose the expected account in the browser, or sign in to it first";
-        if (granted.Token.RefreshToken is null)
+        if (granted.Token is { RefreshToken: null, ExpiresIn: not null })
             return "The provider issued no refresh token, so nothing was changed: without one, access ends within the hour. Remove the application from the account (at Google: myaccount.google.com/connections), and start again";
-        return granted.Token.Scopes is { } got && ScopeNames.Missing(scopes, got) is { Count: > 0 } missing
+        return granted.Token.Scopes is { } got && provider.Scopes.Missing(scopes, got) is { Count: > 0 } missing
             ? $"The consent leaves out {DisplayText.List(missing)}, so nothing was changed. Start again, and select every checkbox"
             : null;
     }

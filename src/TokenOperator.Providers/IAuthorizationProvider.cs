@@ -1,11 +1,15 @@
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers;
 
 /// <summary>An authorization server that a person consents at in a browser: the code grant (RFC 6749 section 4.1) with PKCE (RFC 7636).</summary>
 public interface IAuthorizationProvider
 {
+    /// <summary>Everything that is known about the provider.</summary>
+    ProviderDocument Document { get; }
+
     /// <summary>The address that the browser opens (RFC 6749 section 4.1.1).</summary>
     Uri AuthorizationUri(AuthorizationRequest request);
 
@@ -21,15 +25,15 @@ public interface IAuthorizationProvider
     /// are (OpenID Connect Core section 3.1.3.7).
     /// </summary>
     /// <param name="client">The OAuth client that the code was issued to.</param>
-    /// <param name="code">From the <see cref="AuthorizationResponse"/>.</param>
+    /// <param name="response">With a code.</param>
     /// <param name="pkce">Of the <see cref="AuthorizationRequest"/>.</param>
     /// <param name="redirectUri">Of the <see cref="AuthorizationRequest"/>.</param>
     /// <param name="cancellationToken">Counts until the request is sent.</param>
     /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
-    Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken);
+    Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, AuthorizationResponse response, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="ITokenProvider.RevokeAsync"/>
-    Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken);
+    Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken);
 }
 
 /// <summary>What a code was exchanged for.</summary>
@@ -55,8 +59,11 @@ public abstract record CodeExchangeResponse
             Scopes = Token.Scopes ?? [],
             IssuedAt = requestedAt,
             ExpiresAt = requestedAt + Token.ExpiresIn,
+            NeverExpires = Token.ExpiresIn is null,
+            ConsentedAt = requestedAt,
             RefreshTokenExpiresAt = requestedAt + Token.RefreshTokenExpiresIn,
             Identity = Identity,
+            Exports = Token.Exports,
         };
     }
 

@@ -1,5 +1,6 @@
 // The contract of an OAuth 2.0 provider. It knows nothing about Kubernetes or storage. OAuth2/ makes the HTTP calls.
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers;
 
@@ -7,18 +8,21 @@ namespace TokenOperator.Providers;
 public interface ITokenProvider
 {
     /// <summary>The value of <c>spec.provider</c> that means this provider.</summary>
-    string Name { get; }
+    string Name => Document.Name;
+
+    /// <summary>Everything that is known about the provider.</summary>
+    ProviderDocument Document { get; }
 
     /// <summary>The rate limit for refreshes. The caller keeps to it.</summary>
-    RequestRate Rate { get; }
+    RequestRate Rate => Document.Limits.Rate;
 
     /// <summary>The maximum duration of one request.</summary>
-    TimeSpan Timeout { get; }
+    TimeSpan Timeout => Document.Timeout;
 
     /// <summary>True if a response can replace the refresh token, so that losing the response loses the grant: call it only while responses can be stored.</summary>
-    bool RotatesRefreshTokens { get; }
+    bool RotatesRefreshTokens => Document.Rotation.CanRotate;
 
-    /// <summary>Asks a person for consent; null if the settings name no authorization endpoint.</summary>
+    /// <summary>Asks a person for consent; null if its document names no authorization endpoint.</summary>
     IAuthorizationProvider? Authorization { get; }
 
     /// <summary>
@@ -26,11 +30,14 @@ public interface ITokenProvider
     /// A cancellation counts until the request is sent, and not afterwards: a response that is dropped can be a rotated refresh token.
     /// </summary>
     /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
-    Task<TokenResponse> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken cancellationToken);
+    Task<TokenResponse> RefreshAsync(GrantRequest request, CancellationToken cancellationToken);
 
     /// <summary>Revokes the grant that <paramref name="token"/> belongs to. A token that is already invalid counts as revoked.</summary>
+    /// <param name="client">The OAuth client of the grant; null if it cannot be read. Some providers revoke without it.</param>
+    /// <param name="token">The tokens of the account.</param>
+    /// <param name="cancellationToken">Counts until the request is sent.</param>
     /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
-    Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken);
+    Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken);
 }
 
 /// <summary>What the call of a token endpoint means.</summary>
@@ -42,20 +49,23 @@ public abstract record TokenResponse
 
     /// <summary>A token.</summary>
     /// <param name="AccessToken">Printable ASCII.</param>
-    /// <param name="ExpiresIn">The lifetime, counted from when the request was sent; at least 5 seconds, at most 10 years.</param>
+    /// <param name="ExpiresIn">The lifetime, counted from when the request was sent; at least 5 seconds, at most 10 years. Null: it never expires.</param>
     /// <param name="TokenType"><c>Bearer</c> if the response names none.</param>
     /// <param name="Scopes">The granted scopes; null if the response names none, and they are unchanged then (RFC 6749 section 5.1).</param>
     /// <param name="RefreshToken">Replaces the old one, which null keeps.</param>
     /// <param name="RefreshTokenExpiresIn">Google's <c>refresh_token_expires_in</c>, or null.</param>
     public sealed record Granted(
         SecretValue AccessToken,
-        TimeSpan ExpiresIn,
+        TimeSpan? ExpiresIn,
         string TokenType,
         IReadOnlyList<string>? Scopes,
         SecretValue? RefreshToken,
         TimeSpan? RefreshTokenExpiresIn) : TokenResponse
     {
-        /// <summary>The same without scopes, and without a type, that repeat part of one of <paramref name="secrets"/>: both are shown.</summary>
+        /// <summary>The values to export, by the key that they have in the Secret; printable and at most 1 KiB each.</summary>
+        public IReadOnlyDictionary<string, string> Exports { get; init; } = TokenSet.NoExports;
+
+        /// <summary>The same without scopes, a type and exported values that repeat part of one of <paramref name="secrets"/>: all of them are shown.</summary>
         public Granted WithoutEchoes(params SecretValue?[] secrets)
         {
             var scopes = Scopes?.Where(scope => !Redactor.Holds(scope, secrets)).ToList();
@@ -63,9 +73,15 @@ public abstract record TokenResponse
             {
                 Scopes = scopes is { Count: > 0 } ? scopes : null,
                 TokenType = TokenType != "Bearer" && Redactor.Holds(TokenType, secrets) ? "Bearer" : TokenType,
+                Exports = Exports.Count == 0
+                    ? Exports
+                    : Exports.Where(export => !Redactor.Holds(export.Value, secrets)).ToDictionary(StringComparer.Ordinal),
             };
         }
     }
+
+    /// <summary>The access token, which never expires, was checked and still works.</summary>
+    public sealed record StillValid : TokenResponse;
 
     /// <summary>No token.</summary>
     /// <param name="Kind">What it means.</param>
@@ -75,7 +91,14 @@ public abstract record TokenResponse
     /// A new refresh token in a response that is otherwise useless (no access token, no lifetime). Store it like that of a
     /// <see cref="Granted"/>, because the old one may no longer work. Nearly always null.
     /// </param>
-    public sealed record Failed(FailureKind Kind, string Detail, TimeSpan? RetryAfter = null, SecretValue? RefreshToken = null) : TokenResponse;
+    public sealed record Failed(FailureKind Kind, string Detail, TimeSpan? RetryAfter = null, SecretValue? RefreshToken = null) : TokenResponse
+    {
+        /// <summary>The least time until the next attempt, by a rule of the provider's document; null if there is none.</summary>
+        public TimeSpan? MinDelay { get; init; }
+
+        /// <summary>True if no reply arrived, so that the provider can have carried out the request.</summary>
+        public bool IsUnanswered { get; init; }
+    }
 }
 
 /// <summary>What the call of a revocation endpoint means.</summary>

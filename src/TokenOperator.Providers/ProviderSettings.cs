@@ -1,14 +1,22 @@
-using System.Text.RegularExpressions;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Core.Settings;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Catalogue;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers;
 
-/// <summary>Reads the settings <c>Providers__NAME__*</c>.</summary>
-public static partial class ProviderSettings
+/// <summary>Reads the settings <c>Providers__NAME__*</c>, which are a provider document in another form.</summary>
+public static class ProviderSettings
 {
     private const string Prefix = "Providers__";
+    private const string Google = "google";
+
+    /// <summary>
+    /// To learn who consents (OpenID Connect Core section 5.4), and what a provider requires before it issues a refresh token (section 11).
+    /// </summary>
+    private static readonly string[] GenericScopes = ["openid", "email", "offline_access"];
 
     private static readonly Setting<Uri?> TokenEndpoint = Setting.Address(
         Prefix + "NAME__TokenEndpoint",
@@ -32,7 +40,7 @@ public static partial class ProviderSettings
     private static readonly Setting<int> TimeoutSeconds = Setting.Number(
         Prefix + "NAME__TimeoutSeconds",
         "Longest wait for a response. Keep it much shorter than `refreshBefore`: a request on a connection that died silently takes this long before the operator sends it again.",
-        (int)ProviderOptions.Google.Timeout.TotalSeconds, 1, 300);
+        30, 1, 300);
 
     private static readonly Setting<bool> RotatesRefreshTokens = Setting.Flag(
         Prefix + "NAME__RotatesRefreshTokens",
@@ -62,45 +70,108 @@ public static partial class ProviderSettings
 
     /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>
     /// <exception cref="InvalidSettingException">A name, an address or a number is not valid.</exception>
-    public static IReadOnlyList<ProviderOptions> Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read);
+    public static IReadOnlyList<ProviderDocument> Read(IConfiguration configuration) => SettingsReader.Read(configuration, Read);
 
-    /// <summary>The same; records what is wrong in <paramref name="reader"/> and leaves out a provider without an address.</summary>
-    public static IReadOnlyList<ProviderOptions> Read(SettingsReader reader)
+    /// <summary>The same; records what is wrong in <paramref name="reader"/> and leaves out a provider that cannot be used.</summary>
+    public static IReadOnlyList<ProviderDocument> Read(SettingsReader reader)
     {
-        var names = reader.NamesUnder(Prefix).ToDictionary(name => name.ToLowerInvariant());
-        var google = Read(reader, names.GetValueOrDefault(ProviderOptions.Google.Name, ProviderOptions.Google.Name), ProviderOptions.Google);
-        var others = names.Where(name => name.Key != ProviderOptions.Google.Name).OrderBy(name => name.Key, StringComparer.Ordinal).Select(name => Read(reader, name.Value, null));
-        return [.. others.Prepend(google).OfType<ProviderOptions>()];
+        var catalogue = ProviderCatalogue.Read();
+        var settings = ReadValidDocuments(reader, catalogue);
+        var resolved = ProviderResolver.Resolve(catalogue.Concat(settings));
+        var names = settings.Select(document => document.Name).Order(StringComparer.Ordinal).Where(name => name != Google).Prepend(Google);
+        return [.. names.Select(name => resolved[name].Provider).OfType<ProviderDocument>()];
     }
 
-    private static ProviderOptions? Read(SettingsReader reader, string name, ProviderOptions? defaults)
+    /// <summary>As <see cref="ReadDocuments"/>; also records what is wrong with the documents, except parameters that a ClusterOAuthProvider can still give.</summary>
+    public static IReadOnlyList<SourceDocument> ReadValidDocuments(SettingsReader reader, IReadOnlyList<SourceDocument> others)
     {
-        if (!NamePattern().IsMatch(name.ToLowerInvariant()))
+        ArgumentNullException.ThrowIfNull(reader);
+        var settings = ReadDocuments(reader, others);
+        var resolved = ProviderResolver.Resolve(others.Concat(settings));
+        foreach (var document in settings.Where(document => resolved[document.Name].MissingParameters.Count == 0))
+        {
+            foreach (var error in resolved[document.Name].Errors)
+                reader.Reject($"The settings {Prefix}{document.Name}__* make a provider that cannot be used: {error}");
+        }
+
+        return settings;
+    }
+
+    /// <summary>The settings of each provider that has one, as documents that extend those of the same name.</summary>
+    /// <param name="reader">Reads the settings, and records what is wrong with them.</param>
+    /// <param name="others">The documents of the catalogue and of the folder.</param>
+    public static IReadOnlyList<SourceDocument> ReadDocuments(SettingsReader reader, IReadOnlyList<SourceDocument> others)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        ArgumentNullException.ThrowIfNull(others);
+        var known = others.Select(document => document.Name).ToHashSet(StringComparer.Ordinal);
+        return [.. reader.NamesUnder(Prefix).Select(name => Read(reader, name, known)).OfType<SourceDocument>()];
+    }
+
+    private static SourceDocument? Read(SettingsReader reader, string name, HashSet<string> catalogue)
+    {
+        var provider = name.ToLowerInvariant();
+        if (!ProviderName.IsValid(provider))
         {
             reader.Reject($"The setting {Prefix}{name} has a name that no provider can have; expected 1 to 63 of a-z, 0-9 and -, starting and ending with a letter or digit.");
             return null;
         }
 
+        var isKnown = catalogue.Contains(provider);
         var allowsHttp = reader.Get(AllowInsecureHttp, name);
         var endpoint = Address(reader, TokenEndpoint, name, allowsHttp);
-        if (endpoint is null && defaults is null && reader.IsAbsent(TokenEndpoint, name))
-            reader.Reject(TokenEndpoint, name, "is missing; expected the address of the provider's token endpoint");
-        var issuer = reader.Get(Issuer, name);
-        var options = new ProviderOptions
+        if (endpoint is null && !isKnown)
         {
-            Name = name.ToLowerInvariant(),
-            TokenEndpoint = (endpoint ?? defaults?.TokenEndpoint)!,
-            AuthorizationEndpoint = Address(reader, AuthorizationEndpoint, name, allowsHttp) ?? defaults?.AuthorizationEndpoint,
-            ConsentScopes = reader.Get(ConsentScopes, name, defaults?.ConsentScopes ?? ProviderOptions.DefaultConsentScopes),
-            // Another address than the default's has another issuer.
-            Issuers = issuer is not null ? [issuer] : endpoint is null ? defaults?.Issuers ?? [] : [],
-            // A token of another server must not be sent to the default's.
-            RevocationEndpoint = Address(reader, RevocationEndpoint, name, allowsHttp) ?? (endpoint is null ? defaults?.RevocationEndpoint : null),
-            Timeout = TimeSpan.FromSeconds(reader.Get(TimeoutSeconds, name)),
-            RotatesRefreshTokens = reader.Get(RotatesRefreshTokens, name, defaults?.RotatesRefreshTokens ?? true),
-            Rate = new RequestRate(reader.Get(RequestsPerSecond, name), reader.Get(Burst, name)),
-        };
-        return options.TokenEndpoint is null ? null : options;
+            if (reader.IsAbsent(TokenEndpoint, name))
+                reader.Reject(TokenEndpoint, name, "is missing; expected the address of the provider's token endpoint");
+            return null;
+        }
+
+        var json = isKnown ? new JsonObject { ["extends"] = provider } : Generic();
+        if (allowsHttp)
+            json["allowInsecureHttp"] = true;
+        if (endpoint is not null)
+            Move(json, provider, endpoint);
+        if (Address(reader, AuthorizationEndpoint, name, allowsHttp) is { } authorization)
+            json["authorizationEndpoint"] = authorization.AbsoluteUri;
+        if (Address(reader, RevocationEndpoint, name, allowsHttp) is { } revocation)
+            json["revocation"] = new JsonObject { ["endpoint"] = revocation.AbsoluteUri };
+        if (!reader.IsAbsent(ConsentScopes, name))
+            json["scopes"] = new JsonObject { ["consent"] = new JsonArray([.. reader.Get(ConsentScopes, name).Select(JsonNode? (scope) => scope)]) };
+        if (reader.Get(Issuer, name) is { } issuer)
+            json["identity"] = new JsonObject { ["issuers"] = new JsonArray(issuer) };
+        if (!reader.IsAbsent(TimeoutSeconds, name))
+            json["timeout"] = DurationText.Format(TimeSpan.FromSeconds(reader.Get(TimeoutSeconds, name)));
+        if (!reader.IsAbsent(RotatesRefreshTokens, name))
+            json["rotation"] = new JsonObject { ["mode"] = reader.Get(RotatesRefreshTokens, name) ? "sometimes" : "never" };
+        var limits = new JsonObject();
+        if (!reader.IsAbsent(RequestsPerSecond, name))
+            limits["requestsPerSecond"] = reader.Get(RequestsPerSecond, name);
+        if (!reader.IsAbsent(Burst, name))
+            limits["burst"] = reader.Get(Burst, name);
+        json["limits"] = limits;
+        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json);
+    }
+
+    /// <summary>What is assumed of a provider that the catalogue does not have.</summary>
+    private static JsonObject Generic() => new()
+    {
+        ["authorization"] = new JsonObject { ["parameters"] = new JsonObject { ["access_type"] = "offline", ["prompt"] = "consent" } },
+        ["scopes"] = new JsonObject { ["consent"] = new JsonArray([.. GenericScopes.Select(JsonNode? (scope) => scope)]) },
+    };
+
+    /// <summary>Another server has another issuer, and a token of it must not be sent to an endpoint of the catalogue's.</summary>
+    private static void Move(JsonObject json, string provider, Uri endpoint)
+    {
+        json["tokenEndpoint"] = endpoint.AbsoluteUri;
+        json["identity"] = new JsonObject { ["issuers"] = new JsonArray() };
+        json["refresh"] = new JsonObject { ["endpoint"] = null };
+        json["expiry"] = new JsonObject { ["checkEndpoint"] = null };
+        foreach (var other in new[] { "revocation", "deviceAuthorizationEndpoint", "discoveryEndpoint" })
+            json[other] = null;
+        // A consent at Google's own page has always stayed.
+        if (provider != Google)
+            json["authorizationEndpoint"] = null;
     }
 
     private static Uri? Address(SettingsReader reader, Setting<Uri?> setting, string name, bool allowsHttp)
@@ -108,16 +179,18 @@ public static partial class ProviderSettings
         if (reader.Get(setting, name) is not { } address)
             return null;
         if (address.UserInfo.Length > 0 || address.Fragment.Length > 0)
+        {
             reader.Reject(setting, name, "has a user name, a password or a fragment (#); expected an address without them");
-        else if (address.Scheme == Uri.UriSchemeHttp && !address.IsLoopback && !allowsHttp)
+            return null;
+        }
+
+        if (address.Scheme == Uri.UriSchemeHttp && !address.IsLoopback && !allowsHttp)
         {
             reader.Reject(setting, name, "is plain http: client secrets and refresh tokens would cross the network unencrypted. "
                 + $"Use https://, or set {AllowInsecureHttp.NameFor(name)}=true if you trust the network");
+            return null;
         }
 
         return address;
     }
-
-    [GeneratedRegex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", RegexOptions.CultureInvariant)]
-    private static partial Regex NamePattern();
 }

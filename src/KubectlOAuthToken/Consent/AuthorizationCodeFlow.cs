@@ -113,14 +113,14 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         if (ConsentValidator.FindError(response) is { } useless)
             throw Refused(useless);
         var askedAt = time.GetUtcNow();
-        var answer = await provider.ExchangeCodeAsync(client, response.Code!, request.Pkce, request.RedirectUri, cancellationToken);
+        var answer = await provider.ExchangeCodeAsync(client, response, request.Pkce, request.RedirectUri, cancellationToken);
         if (answer is not CodeExchangeResponse.Granted granted)
             throw Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
-        if (ConsentValidator.FindError(granted, expected, request.Scopes) is { } reason)
+        if (ConsentValidator.FindError(provider.Document, granted, expected, request.Scopes) is { } reason)
         {
             // Of the owner's own grant, a working token can be left, which a revocation would end at some providers.
             if (expected.IsKnown && (granted.Identity is null || !expected.Matches(granted.Identity)))
-                await provider.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
+                await provider.RevokeAsync(client, granted.ToTokenSet(askedAt), CancellationToken.None);
             var whose = granted.Identity is { } owner && expected.IsKnown && !expected.Matches(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
             throw Refused(reason + whose);
         }

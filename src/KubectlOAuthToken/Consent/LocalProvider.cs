@@ -4,6 +4,7 @@ using TokenOperator.Core.Cli;
 using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 
 namespace KubectlOAuthToken.Consent;
 
@@ -13,7 +14,7 @@ internal static class LocalProvider
     /// <summary>Takes the endpoints from the command line, then from the environment, then from the built-in providers.</summary>
     /// <returns>Settings with an authorization endpoint.</returns>
     /// <exception cref="PluginException">The endpoints of the provider are unknown or not valid.</exception>
-    public static ProviderOptions Read(string name, string? authorizationEndpoint, string? tokenEndpoint)
+    public static ProviderDocument Read(string name, string? authorizationEndpoint, string? tokenEndpoint)
     {
         var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddInMemoryCollection(
             new Dictionary<string, string?>

@@ -2,9 +2,41 @@ namespace TokenOperator.Core.Tokens;
 
 /// <summary>The OAuth client, which is the application that requests tokens: RFC 6749 section 2.</summary>
 /// <param name="ClientId">The public identifier.</param>
-/// <param name="ClientSecret">The secret, which every request to the token endpoint contains.</param>
-public sealed record OAuthClient(string ClientId, SecretValue ClientSecret)
+/// <param name="ClientSecret">The secret; null for a public client, and for one that authenticates with a key.</param>
+/// <param name="Key">The key with which it signs assertions, or null.</param>
+public sealed record OAuthClient(string ClientId, SecretValue? ClientSecret, ClientKey? Key = null)
 {
-    /// <summary>Changes with the identifier and with the secret.</summary>
-    public string Fingerprint { get; } = Tokens.Fingerprint.Of(ClientId, ClientSecret.Reveal());
+    /// <summary>Changes with the identifier and with each credential.</summary>
+    public string Fingerprint { get; } = Key is null
+        ? Tokens.Fingerprint.Of(ClientId, ClientSecret?.Reveal())
+        : Tokens.Fingerprint.Of(ClientId, ClientSecret?.Reveal(), Key.PrivateKey.Reveal(), Key.CertificateHash, Key.KeyId);
+}
+
+/// <summary>The key of a client that authenticates with signed assertions (RFC 7523 section 2.2).</summary>
+/// <param name="PrivateKey">In PEM.</param>
+/// <param name="IsEllipticCurve">True for an EC key, false for an RSA key.</param>
+/// <param name="CertificateHash">The SHA-256 of its certificate in base64url, or null.</param>
+/// <param name="KeyId">The <c>kid</c> of the assertions, or null.</param>
+public sealed record ClientKey(SecretValue PrivateKey, bool IsEllipticCurve, string? CertificateHash, string? KeyId);
+
+/// <summary>What a client must have beside its identifier.</summary>
+public enum ClientCredential
+{
+    /// <summary>A secret.</summary>
+    Secret,
+
+    /// <summary>Nothing: the client is public.</summary>
+    None,
+
+    /// <summary>An RSA key.</summary>
+    RsaKey,
+
+    /// <summary>An EC key on the curve P-256.</summary>
+    EllipticCurveKey,
+
+    /// <summary>An RSA key and its certificate.</summary>
+    RsaCertificate,
+
+    /// <summary>An EC key on the curve P-256 and its certificate.</summary>
+    EllipticCurveCertificate,
 }

@@ -143,10 +143,6 @@ public static class RefreshPolicy
         return failure.RetryAt < latest ? failure.RetryAt : latest;
     }
 
-    /// <summary>The scopes of <paramref name="wanted"/> that were not granted; none when the provider never named the granted scopes.</summary>
-    public static IReadOnlyList<string> MissingScopes(IReadOnlyList<string> wanted, TokenSet token) =>
-        wanted.Count == 0 || token.Scopes.Count == 0 ? [] : ScopeNames.Missing(wanted, token.Scopes);
-
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private static double Jitter(AccountKey key, DateTimeOffset end)

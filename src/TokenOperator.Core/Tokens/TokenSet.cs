@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace TokenOperator.Core.Tokens;
 
 /// <summary>The tokens of one account: what Postgres stores and what a Secret is made from.</summary>
@@ -18,8 +20,17 @@ public sealed record TokenSet
     /// <summary>When the access token was issued; null if unknown.</summary>
     public DateTimeOffset? IssuedAt { get; init; }
 
-    /// <summary>When the access token expires; null without <see cref="AccessToken"/>, or if unknown.</summary>
+    /// <summary>When the access token expires; null without <see cref="AccessToken"/>, if unknown, or if it never does.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>True if the access token never expires. It is checked now and then instead of being refreshed.</summary>
+    public bool NeverExpires { get; init; }
+
+    /// <summary>When an access token that never expires was last checked; null if it was not.</summary>
+    public DateTimeOffset? CheckedAt { get; init; }
+
+    /// <summary>When its owner consented; null if unknown.</summary>
+    public DateTimeOffset? ConsentedAt { get; init; }
 
     /// <summary>When the refresh token expires (Google's <c>refresh_token_expires_in</c>); null if unknown.</summary>
     public DateTimeOffset? RefreshTokenExpiresAt { get; init; }
@@ -27,6 +38,15 @@ public sealed record TokenSet
     /// <summary>Who consented, as recorded at the consent or in the token file; null if unknown.</summary>
     public Identity? Identity { get; init; }
 
+    /// <summary>Values of the provider that the Secret has beside the token, by their key there.</summary>
+    public IReadOnlyDictionary<string, string> Exports { get; init; } = NoExports;
+
+    /// <summary>No values.</summary>
+    public static IReadOnlyDictionary<string, string> NoExports { get; } = FrozenDictionary<string, string>.Empty;
+
+    /// <summary>The token that stands for the grant: the refresh token, or an access token that never expires.</summary>
+    public SecretValue? GrantToken => RefreshToken ?? (NeverExpires ? AccessToken : null);
+
     /// <summary>True when there is an access token that is valid at <paramref name="now"/>.</summary>
-    public bool IsValidAt(DateTimeOffset now) => AccessToken is not null && ExpiresAt > now;
+    public bool IsValidAt(DateTimeOffset now) => AccessToken is not null && (NeverExpires || ExpiresAt > now);
 }

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.Authorization;
 
@@ -30,24 +31,21 @@ public sealed record AuthorizationRequest
 
     /// <summary>The address to open.</summary>
     /// <param name="endpoint">The authorization endpoint; it may have a query.</param>
-    /// <param name="additionalScopes">Requested after <see cref="Scopes"/>, without duplicates.</param>
-    internal Uri ToUri(Uri endpoint, IEnumerable<string> additionalScopes)
+    /// <param name="provider">How the provider writes scopes, and what it expects beside the parameters of the standard.</param>
+    internal Uri ToUri(Uri endpoint, ProviderDocument provider)
     {
-        (string Name, string? Value)[] parameters =
-        [
+        var scopes = Scopes.Concat(provider.Scopes.Consent).Distinct(StringComparer.Ordinal).ToList();
+        var challenge = provider.Authorization.Pkce == PkceUse.Off ? null : Pkce.Challenge;
+        var parameters = provider.Authorization.Parameters.Apply(
             ("response_type", "code"),
             ("client_id", ClientId),
             ("redirect_uri", RedirectUri.AbsoluteUri),
-            ("scope", string.Join(' ', Scopes.Concat(additionalScopes).Distinct(StringComparer.Ordinal))),
+            (provider.Scopes.Parameter, scopes.Count > 0 ? string.Join(provider.Scopes.Separator, scopes) : null),
             ("state", State),
-            ("code_challenge", Pkce.Challenge),
-            ("code_challenge_method", "S256"),
-            // Google issues a refresh token only with access_type=offline, and again only with prompt=consent.
-            ("access_type", "offline"),
-            ("prompt", "consent"),
-            ("login_hint", LoginHint),
-        ];
-        var query = string.Join('&', parameters.Where(parameter => parameter.Value is not null).Select(parameter => $"{parameter.Name}={Uri.EscapeDataString(parameter.Value!)}"));
+            ("code_challenge", challenge),
+            ("code_challenge_method", challenge is null ? null : "S256"),
+            ("login_hint", LoginHint));
+        var query = string.Join('&', parameters.Select(parameter => $"{Uri.EscapeDataString(parameter.Key)}={Uri.EscapeDataString(parameter.Value)}"));
         return new Uri($"{endpoint.AbsoluteUri}{(endpoint.Query.Length > 0 ? '&' : '?')}{query}");
     }
 }

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Web;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.Authorization;
 
@@ -12,6 +14,7 @@ namespace TokenOperator.Providers.Authorization;
 public sealed record AuthorizationResponse(string? State, SecretValue? Code, string? Error)
 {
     private const int MaxLength = 8 * 1024;
+    private const int MaxKeptLength = 1024;
 
     /// <summary>True if the person refused, and not the provider or its administrator.</summary>
     public bool IsDenied { get; private init; }
@@ -19,15 +22,21 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
     /// <summary>The server that it is from (RFC 9207), or null if the response does not say.</summary>
     public string? Issuer { get; private init; }
 
+    /// <summary>The parameters that the provider's document keeps, because nothing else has them.</summary>
+    public IReadOnlyDictionary<string, string> Kept { get; private init; } = TokenSet.NoExports;
+
     /// <summary>Reads a redirect's query, or the whole address. A parameter that occurs twice counts as missing.</summary>
-    public static AuthorizationResponse Read(string query)
+    /// <param name="query">What the browser brought.</param>
+    /// <param name="rules">The names of the code and of the parameters to keep; null: those of the standard.</param>
+    public static AuthorizationResponse Read(string query, AuthorizationRules? rules = null)
     {
         ArgumentNullException.ThrowIfNull(query);
+        rules ??= new AuthorizationRules();
         if (query.Length > MaxLength)
             return new AuthorizationResponse(null, null, "the response is too long");
         var fields = HttpUtility.ParseQueryString(query.Contains('?', StringComparison.Ordinal) ? query[query.IndexOf('?', StringComparison.Ordinal)..] : query);
         string? Single(string name) => fields.GetValues(name) is [{ Length: > 0 } value] ? value : null;
-        var (error, code) = (Single("error"), Single("code"));
+        var (error, code) = (Single("error"), Single(rules.CodeParameter));
         var description = Single("error_description") is { } text ? $": {text}" : "";
         return new AuthorizationResponse(
             Single("state"),
@@ -36,6 +45,10 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
         {
             IsDenied = error == "access_denied",
             Issuer = Single("iss"),
+            Kept = rules.Keep
+                .Select(name => (Name: name, Value: Single(name)))
+                .Where(kept => kept.Value is { Length: <= MaxKeptLength } && DisplayText.IsPrintable(kept.Value))
+                .ToDictionary(kept => kept.Name, kept => kept.Value!, StringComparer.Ordinal),
         };
     }
 

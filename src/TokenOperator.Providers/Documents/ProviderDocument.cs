@@ -118,6 +118,17 @@ public sealed record ClientAuthentication
 
     /// <summary>The <c>aud</c> of an assertion; null: the token endpoint.</summary>
     public string? Audience { get; init; }
+
+    /// <summary>What a client must have beside its identifier.</summary>
+    public ClientCredential Credential => (Method, Algorithm) switch
+    {
+        (ClientAuthenticationMethod.None, _) => ClientCredential.None,
+        (ClientAuthenticationMethod.PrivateKeyJwt, "ES256") => ClientCredential.EllipticCurveKey,
+        (ClientAuthenticationMethod.PrivateKeyJwt, _) => ClientCredential.RsaKey,
+        (ClientAuthenticationMethod.Certificate, "ES256") => ClientCredential.EllipticCurveCertificate,
+        (ClientAuthenticationMethod.Certificate, _) => ClientCredential.RsaCertificate,
+        _ => ClientCredential.Secret,
+    };
 }
 
 /// <summary>The forms of a request's body.</summary>
@@ -232,6 +243,33 @@ public sealed record ScopeRules
 
     /// <summary>True if responses name scopes that say nothing about what was granted, so that they are not compared.</summary>
     public bool AreNotComparable { get; init; }
+
+    /// <summary>What separates scopes in responses; null: as in requests.</summary>
+    public char? ResponseSeparator { get; init; }
+
+    /// <summary>
+    /// The scopes of <paramref name="wanted"/>, as they are named there, that <paramref name="granted"/> has under no name. None if the
+    /// provider did not name the granted scopes (RFC 6749 section 5.1).
+    /// </summary>
+    public IReadOnlyList<string> Missing(IReadOnlyList<string> wanted, IReadOnlyList<string> granted)
+    {
+        ArgumentNullException.ThrowIfNull(wanted);
+        ArgumentNullException.ThrowIfNull(granted);
+        if (wanted.Count == 0 || granted.Count == 0 || AreNotComparable)
+            return [];
+        var names = granted.Select(Canonical).ToHashSet(StringComparer.Ordinal);
+        return [.. wanted.Where(scope => !NotEchoed.Contains(scope) && !names.Contains(Canonical(scope))).Distinct(StringComparer.Ordinal)];
+    }
+
+    private string Canonical(string scope)
+    {
+        // An address is the same with and without a slash at its end, as in https://mail.google.com/.
+        var name = scope.StartsWith("https://", StringComparison.Ordinal) ? scope.TrimEnd('/') : scope;
+        name = Aliases.GetValueOrDefault(name, name);
+        if (OptionalPrefix is not { } prefix)
+            return name;
+        return (name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase) ? name[prefix.Length..] : name).ToUpperInvariant();
+    }
 }
 
 /// <summary>The forms of a response's body.</summary>
@@ -403,6 +441,26 @@ public sealed record ErrorRule
 
     /// <summary>The least time until the next attempt; null: as usual.</summary>
     public TimeSpan? MinDelay { get; init; }
+
+    /// <summary>True if a response is one that this rule is about.</summary>
+    /// <param name="status">Its HTTP status.</param>
+    /// <param name="code">Its error code, or null.</param>
+    /// <param name="numbers">Its error numbers.</param>
+    /// <param name="texts">Its texts. One of them must have <see cref="Text"/> in it.</param>
+    public bool Matches(int status, string? code, IReadOnlyList<long> numbers, params ReadOnlySpan<string?> texts)
+    {
+        if ((Status is { } wanted && wanted != status) || (Code is not null && Code != code) || (Number is { } number && !numbers.Contains(number)))
+            return false;
+        if (Text is null)
+            return true;
+        foreach (var text in texts)
+        {
+            if (text?.Contains(Text, StringComparison.OrdinalIgnoreCase) == true)
+                return true;
+        }
+
+        return false;
+    }
 
     /// <summary>True if every response that <paramref name="later"/> matches is matched by this rule.</summary>
     public bool Covers(ErrorRule later) =>

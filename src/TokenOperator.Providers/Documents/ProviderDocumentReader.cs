@@ -55,7 +55,7 @@ internal sealed partial class ProviderDocumentReader
             var isAddress = declaration.Choice("type", false, ("name", false), ("address", true));
             var value = given.GetValueOrDefault(name) ?? declaration.Text("default");
             var pattern = declaration.Text("pattern");
-            if (!Template.Name().IsMatch(name))
+            if (!DocumentTemplate.Name().IsMatch(name))
                 declaration.Reject("is not a name for a parameter; expected a lowercase letter, and then letters and digits");
             if (isAddress)
                 _addresses.Add(name);
@@ -75,7 +75,7 @@ internal sealed partial class ProviderDocumentReader
             return false;
         }
 
-        if (!isAddress && !Template.Value().IsMatch(value))
+        if (!isAddress && !DocumentTemplate.Value().IsMatch(value))
         {
             _root.Reject($"parameters.{name}", $"is \"{shown}\"; expected 1 to 253 letters, digits, dots, underscores, hyphens and tildes");
             return false;
@@ -213,6 +213,7 @@ internal sealed partial class ProviderDocumentReader
             OptionalPrefix = fields.Text("optionalPrefix"),
             NotEchoed = Scopes(fields, "notEchoed"),
             AreNotComparable = fields.Choice("compare", false, ("granted", false), ("never", true)),
+            ResponseSeparator = fields.Choice<char?>("responseSeparator", null, ("space", ' '), ("comma", ',')),
         };
     }
 
@@ -416,7 +417,7 @@ internal sealed partial class ProviderDocumentReader
 
     private string? Resolved(DocumentFields fields, string name, string template)
     {
-        if (Template.Resolve(template, _parameters, out var error) is { } text)
+        if (DocumentTemplate.Resolve(template, _parameters, out var error) is { } text)
             return text;
         var missing = _parameters.Where(parameter => parameter.Value is null && template.Contains($"{{{parameter.Key}}}", StringComparison.Ordinal)).Select(parameter => parameter.Key).ToList();
         _missing.UnionWith(missing);

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Text.Json;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.OAuth2;
 
@@ -17,11 +18,11 @@ internal static class IdToken
     /// <summary>Who consented; null if there is no valid id_token, and <paramref name="error"/> then says why.</summary>
     /// <param name="idToken">The id_token, or null.</param>
     /// <param name="clientId">The audience that it must have.</param>
-    /// <param name="issuers">The issuers that it may have. Empty: not checked.</param>
+    /// <param name="rules">The issuers that it may have, and the claim that names the person.</param>
     /// <param name="now">Compared with its expiry.</param>
     /// <param name="secrets">What the provider knows and must not be shown: a claim that repeats part of it does not count.</param>
     /// <param name="error">Safe to show, with what to do.</param>
-    public static Identity? Read(SecretValue? idToken, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets, out string? error)
+    public static Identity? Read(SecretValue? idToken, string clientId, IdentityRules rules, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets, out string? error)
     {
         error = idToken is null
             ? "the response has no id_token. Request one with the scopes openid and email: see the provider's setting ConsentScopes"
@@ -34,8 +35,8 @@ internal static class IdToken
             var claims = document.RootElement;
             if (claims.ValueKind != JsonValueKind.Object || Name(claims, "sub", secrets) is not { } subject)
                 return null;
-            error = FindError(claims, clientId, issuers, now, secrets);
-            return error is null ? new Identity(subject, IsVerified(claims) ? Name(claims, "email", secrets) : null) : null;
+            error = FindError(claims, clientId, rules.Issuers, now, secrets);
+            return error is null ? new Identity(subject, rules.TrustsUnverified || IsVerified(claims) ? Name(claims, rules.Claim, secrets) : null) : null;
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {

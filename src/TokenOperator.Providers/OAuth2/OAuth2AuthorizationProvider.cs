@@ -1,52 +1,68 @@
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.OAuth2;
 
-/// <summary>The authorization code grant with PKCE, and an id_token that says who consented.</summary>
-/// <param name="options">With an authorization endpoint.</param>
-/// <param name="endpoints">Calls the token endpoint.</param>
-/// <param name="time">Compared with the expiry of the id_token.</param>
-public sealed class OAuth2AuthorizationProvider(ProviderOptions options, TokenEndpointClient endpoints, TimeProvider time) : IAuthorizationProvider
+/// <summary>The authorization code grant, and an id_token or a field of the response that says who consented.</summary>
+public sealed class OAuth2AuthorizationProvider : IAuthorizationProvider
 {
-    private readonly Uri _authorizationEndpoint = options.AuthorizationEndpoint
-        ?? throw new ArgumentException($"Provider {options.Name} has no authorization endpoint.", nameof(options));
+    private readonly TokenEndpointCaller _caller;
+    private readonly TimeProvider _time;
+    private readonly Uri _authorizationEndpoint;
+
+    /// <summary>Creates the provider.</summary>
+    /// <param name="document">With an authorization endpoint.</param>
+    /// <param name="endpoints">Calls the token endpoint.</param>
+    /// <param name="time">Compared with the expiry of the id_token.</param>
+    public OAuth2AuthorizationProvider(ProviderDocument document, TokenEndpointClient endpoints, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        Document = document;
+        _authorizationEndpoint = document.AuthorizationEndpoint ?? throw new ArgumentException($"Provider {document.Name} has no authorization endpoint.", nameof(document));
+        _caller = new TokenEndpointCaller(document, endpoints, time);
+        _time = time;
+    }
+
+    /// <inheritdoc/>
+    public ProviderDocument Document { get; }
 
     /// <inheritdoc/>
     public Uri AuthorizationUri(AuthorizationRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return request.ToUri(_authorizationEndpoint, options.ConsentScopes);
+        return request.ToUri(_authorizationEndpoint, Document);
     }
 
     /// <inheritdoc/>
     public bool IsFrom(AuthorizationResponse response)
     {
         ArgumentNullException.ThrowIfNull(response);
-        return response.Issuer is not { } issuer || options.Issuers.Count == 0 || options.Issuers.Contains(issuer, StringComparer.Ordinal);
+        var issuers = Document.Identity.Issuers;
+        return response.Issuer is not { } issuer || issuers.Count == 0 || issuers.Contains(issuer, StringComparer.Ordinal);
     }
 
     /// <inheritdoc/>
-    public async Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken)
+    public async Task<CodeExchangeResponse> ExchangeCodeAsync(
+        OAuthClient client, AuthorizationResponse response, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(response);
+        ArgumentNullException.ThrowIfNull(pkce);
+        ArgumentNullException.ThrowIfNull(redirectUri);
+        var code = response.Code ?? throw new ArgumentException("There is no code.", nameof(response));
         // RFC 6749 section 4.1.3, RFC 7636 section 4.5.
-        KeyValuePair<string, string>[] form =
-        [
-            new("client_id", client.ClientId),
-            new("client_secret", client.ClientSecret.Reveal()),
-            new("grant_type", "authorization_code"),
-            new("code", code.Reveal()),
-            new("code_verifier", pkce.Verifier.Reveal()),
-            new("redirect_uri", redirectUri.AbsoluteUri),
-        ];
-        var result = await endpoints.PostAsync(options.TokenEndpoint, form, options.Timeout, cancellationToken);
-        switch (TokenResponseClassifier.Classify(result, code, pkce.Verifier, client.ClientSecret))
+        var verifier = Document.Authorization.Pkce == PkceUse.Off ? null : pkce.Verifier;
+        var call = await _caller.SendAsync(
+            Document.TokenEndpoint, client, Document.CodeExchange,
+            [("grant_type", "authorization_code"), ("code", code.Reveal()), ("code_verifier", verifier?.Reveal()), ("redirect_uri", redirectUri.AbsoluteUri)],
+            [code, pkce.Verifier], cancellationToken, isCodeExchange: true);
+        switch (call.Classify(Document))
         {
             case TokenResponse.Granted granted:
-                var idToken = (result as TokenEndpointResult.Replied)?.Reply.IdToken;
-                SecretValue?[] secrets = [code, pkce.Verifier, client.ClientSecret, granted.AccessToken, granted.RefreshToken];
-                var identity = IdToken.Read(idToken, client.ClientId, options.Issuers, time.GetUtcNow(), secrets, out var error);
-                return new CodeExchangeResponse.Granted(granted.WithoutEchoes(secrets), identity, error);
+                SecretValue?[] secrets = [.. call.Secrets, granted.AccessToken, granted.RefreshToken];
+                var identity = IdentityOf(call.Reply!, client, secrets, out var error);
+                return new CodeExchangeResponse.Granted((granted with { Exports = AllExports(granted, response) }).WithoutEchoes(secrets), identity, error);
             case TokenResponse.Failed failed:
                 return new CodeExchangeResponse.Failed(failed.Kind, failed.Detail);
             case var other:
@@ -55,5 +71,34 @@ public sealed class OAuth2AuthorizationProvider(ProviderOptions options, TokenEn
     }
 
     /// <inheritdoc/>
-    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) => OAuth2TokenProvider.RevokeAsync(options, endpoints, token, cancellationToken);
+    public Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken) =>
+        OAuth2TokenProvider.RevokeAsync(_caller, client, token, cancellationToken);
+
+    private Identity? IdentityOf(TokenEndpointReply reply, OAuthClient client, ReadOnlySpan<SecretValue?> secrets, out string? error)
+    {
+        if (Document.Identity.ResponsePath is null || reply.IdToken is not null)
+            return IdToken.Read(reply.IdToken, client.ClientId, Document.Identity, _time.GetUtcNow(), secrets, out error);
+        error = null;
+        if (reply.Person is { } person && Identity.IsValid(person) && !Redactor.Holds(person, secrets))
+            return new Identity(person, person.Contains('@', StringComparison.Ordinal) ? person : null);
+        error = $"the response has no {Document.Identity.ResponsePath}";
+        return null;
+    }
+
+    /// <summary>With what only the authorization response has, and with the parameters of the document.</summary>
+    private IReadOnlyDictionary<string, string> AllExports(TokenResponse.Granted granted, AuthorizationResponse response)
+    {
+        if (Document.Export.Count == 0)
+            return granted.Exports;
+        var exports = new Dictionary<string, string>(granted.Exports, StringComparer.Ordinal);
+        foreach (var (key, source) in Document.Export)
+        {
+            if (source.Place == ExportPlace.Parameter)
+                exports[key] = source.Path;
+            else if (source.Place == ExportPlace.Callback && response.Kept.TryGetValue(source.Path, out var value))
+                exports[key] = value;
+        }
+
+        return exports;
+    }
 }

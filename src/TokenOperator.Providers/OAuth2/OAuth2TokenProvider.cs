@@ -1,78 +1,86 @@
-// OAuth 2.0 over HTTP. Knows addresses, forms and replies; nothing of accounts, rows or Kubernetes.
+// OAuth 2.0 over HTTP. Knows addresses, requests and replies; nothing of accounts, rows or Kubernetes.
 using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.OAuth2;
 
-/// <summary>Google, and every other server that speaks the same protocol: client_id and client_secret in the form, a JSON reply.</summary>
+/// <summary>A provider whose document says how it refreshes and revokes.</summary>
 public sealed partial class OAuth2TokenProvider : ITokenProvider
 {
-    private readonly ProviderOptions _options;
-    private readonly TokenEndpointClient _endpoints;
+    private readonly TokenEndpointCaller _caller;
     private readonly TimeProvider _time;
     private readonly ProviderMetrics _metrics;
     private readonly ILogger _logger;
 
     /// <summary>Exports the provider's metrics as 0.</summary>
     public OAuth2TokenProvider(
-        ProviderOptions options, TokenEndpointClient endpoints, TimeProvider time, ProviderMetrics metrics, ILogger<OAuth2TokenProvider> logger)
+        ProviderDocument document, TokenEndpointClient endpoints, TimeProvider time, ProviderMetrics metrics, ILogger<OAuth2TokenProvider> logger)
     {
-        _options = options;
-        _endpoints = endpoints;
+        Document = document;
+        _caller = new TokenEndpointCaller(document, endpoints, time);
         _time = time;
         _metrics = metrics;
         _logger = logger;
-        Authorization = options.AuthorizationEndpoint is null ? null : new OAuth2AuthorizationProvider(options, endpoints, time);
-        metrics.Add(options.Name);
+        Authorization = document.AuthorizationEndpoint is null ? null : new OAuth2AuthorizationProvider(document, endpoints, time);
+        metrics.Add(document.Name);
     }
 
     /// <inheritdoc/>
-    public string Name => _options.Name;
-
-    /// <inheritdoc/>
-    public RequestRate Rate => _options.Rate;
-
-    /// <inheritdoc/>
-    public TimeSpan Timeout => _options.Timeout;
-
-    /// <inheritdoc/>
-    public bool RotatesRefreshTokens => _options.RotatesRefreshTokens;
+    public ProviderDocument Document { get; }
 
     /// <inheritdoc/>
     public IAuthorizationProvider? Authorization { get; }
 
     /// <inheritdoc/>
-    public async Task<TokenResponse> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken cancellationToken)
+    public async Task<TokenResponse> RefreshAsync(GrantRequest request, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(request);
         var started = _time.GetTimestamp();
-        // RFC 6749 section 6.
-        KeyValuePair<string, string>[] form =
-        [
-            new("client_id", client.ClientId),
-            new("client_secret", client.ClientSecret.Reveal()),
-            new("grant_type", "refresh_token"),
-            new("refresh_token", refreshToken.Reveal()),
-        ];
-        var result = await _endpoints.PostAsync(_options.TokenEndpoint, form, Timeout, cancellationToken);
-        var response = TokenResponseClassifier.Classify(result, refreshToken, client.ClientSecret);
+        var response = request.Token switch
+        {
+            { RefreshToken: { } refreshToken } => await RefreshAsync(request, refreshToken, cancellationToken),
+            { NeverExpires: true, AccessToken: { } accessToken } when Document.Expiry.CheckEndpoint is { } endpoint =>
+                TokenResponseClassifier.ClassifyCheck(Document, await _caller.CheckAsync(endpoint, accessToken, cancellationToken)),
+            { NeverExpires: true, AccessToken: not null } => new TokenResponse.StillValid(),
+            _ => throw new ArgumentException("There is no token to refresh with.", nameof(request)),
+        };
         var failure = (response as TokenResponse.Failed)?.Kind;
         var elapsed = _time.GetElapsedTime(started);
-        _metrics.Record(Name, failure, elapsed);
-        LogResponse(Name, failure, elapsed);
+        _metrics.Record(Document.Name, failure, elapsed);
+        LogResponse(Document.Name, failure, elapsed);
         return response;
     }
 
     /// <inheritdoc/>
-    public Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken) => RevokeAsync(_options, _endpoints, token, cancellationToken);
+    public Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken) => RevokeAsync(_caller, client, token, cancellationToken);
 
     /// <inheritdoc cref="ITokenProvider.RevokeAsync"/>
-    internal static async Task<RevocationResponse> RevokeAsync(ProviderOptions options, TokenEndpointClient endpoints, SecretValue token, CancellationToken cancellationToken)
+    internal static async Task<RevocationResponse> RevokeAsync(TokenEndpointCaller caller, OAuthClient? client, TokenSet token, CancellationToken cancellationToken)
     {
-        if (options.RevocationEndpoint is not { } endpoint)
-            return new RevocationResponse(false, $"provider {options.Name} has no revocation endpoint: set Providers:{options.Name}:RevocationEndpoint, or revoke the grant at the provider");
+        var name = caller.Provider.Name;
+        if (caller.Provider.Revocation is not { } rules)
+            return new RevocationResponse(false, $"provider {name} has no revocation endpoint: set Providers:{name}:RevocationEndpoint, or revoke the grant at the provider");
+        if (rules.Authenticates && client is null)
+            return new RevocationResponse(false, $"provider {name} revokes grants only for their OAuth client, and the client Secret cannot be read: restore it, or revoke the grant at the provider");
+        if ((rules.SendsAccessToken ? token.AccessToken : token.RefreshToken ?? token.AccessToken) is not { } revoked)
+            return new RevocationResponse(true, "");
         // RFC 7009 section 2.1: the token is in the body, so no log of addresses shows it.
-        var result = await endpoints.PostAsync(endpoint, [new("token", token.Reveal())], options.Timeout, cancellationToken);
-        return TokenResponseClassifier.ClassifyRevocation(result, token);
+        var call = await caller.SendAsync(
+            rules.Endpoint, rules.Authenticates ? client : null, rules.Parameters, [("token", revoked.Reveal())], [revoked], cancellationToken);
+        return TokenResponseClassifier.ClassifyRevocation(call.Result, call.Secrets);
+    }
+
+    private async Task<TokenResponse> RefreshAsync(GrantRequest request, SecretValue token, CancellationToken cancellationToken)
+    {
+        // RFC 6749 section 6.
+        var rules = Document.Refresh;
+        var scopes = rules.SendsScopes && request.Scopes.Count > 0 ? string.Join(Document.Scopes.Separator, request.Scopes) : null;
+        var call = await _caller.SendAsync(
+            rules.Endpoint ?? Document.TokenEndpoint, request.Client, rules.Parameters,
+            [("grant_type", rules.GrantType), (rules.TokenParameter, token.Reveal()), (Document.Scopes.Parameter, scopes)],
+            [token], cancellationToken);
+        return call.Classify(Document);
     }
 
     [LoggerMessage(EventId = 400, Level = LogLevel.Debug, Message = "Requested a token from provider {Provider}; failure {Failure}, took {Elapsed}")]

@@ -13,7 +13,7 @@ using TokenOperator.Core.Text;
 namespace TokenOperator.Providers.OAuth2;
 
 /// <summary>
-/// Posts a form once, without redirects, retries or cookies, and reads a reply of at most
+/// Sends a request once, without redirects, retries or cookies, and reads a reply of at most
 /// <see cref="TokenEndpointReply.MaxBytes"/> bytes. One client and its connections serve all providers.
 /// </summary>
 public sealed class TokenEndpointClient : IDisposable
@@ -47,39 +47,34 @@ public sealed class TokenEndpointClient : IDisposable
     public void Dispose() => _http.Dispose();
 
     /// <summary>
-    /// Posts <paramref name="form"/> once. A cancellation counts until the first byte of the body is written. After that only
+    /// Sends <paramref name="request"/> once. A cancellation counts until the first byte of the body is written. After that only
     /// <paramref name="timeout"/> ends the request, because the reply can hold a rotated refresh token.
     /// </summary>
-    /// <param name="endpoint">Where secrets are sent: an address from the settings, never from a document or a reply.</param>
-    /// <param name="form">The fields of the body.</param>
+    /// <param name="request">The request.</param>
     /// <param name="timeout">From the beginning to the last byte of the reply.</param>
     /// <param name="cancellationToken">Cancels the request until it is sent.</param>
     /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
-    internal async Task<TokenEndpointResult> PostAsync(
-        Uri endpoint, IEnumerable<KeyValuePair<string, string>> form, TimeSpan timeout, CancellationToken cancellationToken)
+    internal async Task<TokenEndpointResult> SendAsync(TokenEndpointRequest request, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var cancellation = new SendCancellation(timeout, _time, cancellationToken);
-        using var request = new HttpRequestMessage(HttpMethod.Post, endpoint)
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            Content = new ObservedForm(form, cancellation.BeginSending),
-        };
+        using var message = request.ToMessage(cancellation.BeginSending);
         try
         {
-            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation.Token);
+            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation.Token);
             var body = await ReadBodyAsync(response.Content, cancellation.Token);
-            return new TokenEndpointResult.Replied(TokenEndpointReply.Read((int)response.StatusCode, RetryAfter(response.Headers), body));
+            var reply = new RawReply((int)response.StatusCode, RetryAfter(response.Headers), response.Content.Headers.ContentType?.MediaType, body);
+            return new TokenEndpointResult.Replied(TokenEndpointReply.Read(request.Provider, reply, request.IsCodeExchange));
         }
         // .NET 10 throws a bare SocketException if a new connection breaks right after it opens.
         catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException)
         {
             if (cancellation.IsCanceledUnsent)
                 throw new OperationCanceledException("The request was canceled before it was sent.", e, cancellationToken);
-            var where = $"{endpoint.Authority}{EnvironmentProxy.Through(_proxy, endpoint)}";
-            return new TokenEndpointResult.NoReply(cancellation.Token.IsCancellationRequested
+            var where = $"{request.Endpoint.Authority}{EnvironmentProxy.Through(_proxy, request.Endpoint)}";
+            var detail = cancellation.Token.IsCancellationRequested
                 ? string.Create(CultureInfo.InvariantCulture, $"{where} sent no complete response within {timeout.TotalSeconds} s")
-                : $"the request to {where} failed: {Reason(e)}");
+                : $"the request to {where} failed: {Reason(e)}";
+            return new TokenEndpointResult.NoReply(detail, cancellation.IsSent);
         }
     }
 
@@ -151,6 +146,9 @@ public sealed class TokenEndpointClient : IDisposable
 
         public CancellationToken Token => _source.Token;
 
+        /// <summary>True if part of the body can have left this machine.</summary>
+        public bool IsSent => _isSent;
+
         public bool IsCanceledUnsent => !_isSent && _caller.IsCancellationRequested;
 
         /// <summary>The last moment at which the caller's cancellation counts.</summary>
@@ -168,19 +166,6 @@ public sealed class TokenEndpointClient : IDisposable
             _source.Dispose();
         }
     }
-
-    /// <summary>A form that reports the moment before its first byte is written.</summary>
-    private sealed class ObservedForm(IEnumerable<KeyValuePair<string, string>> fields, Action beginSending) : FormUrlEncodedContent(fields)
-    {
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context)
-        {
-            beginSending();
-            return base.SerializeToStreamAsync(stream, context);
-        }
-
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
-            SerializeToStreamAsync(stream, context);
-    }
 }
 
 /// <summary>What came of a call.</summary>
@@ -193,7 +178,12 @@ internal abstract record TokenEndpointResult
     /// <summary>A reply of any status and content was read.</summary>
     public sealed record Replied(TokenEndpointReply Reply) : TokenEndpointResult;
 
-    /// <summary>No reply. The endpoint may still have carried out the request.</summary>
+    /// <summary>No reply.</summary>
     /// <param name="Detail">Names the host and the cause; not yet redacted.</param>
-    public sealed record NoReply(string Detail) : TokenEndpointResult;
+    /// <param name="IsSent">True if the endpoint can have carried out the request.</param>
+    public sealed record NoReply(string Detail, bool IsSent = false) : TokenEndpointResult;
+
+    /// <summary>Nothing was sent, because the client cannot authenticate.</summary>
+    /// <param name="Detail">Why; safe to show.</param>
+    public sealed record Unsendable(string Detail) : TokenEndpointResult;
 }

@@ -1,11 +1,16 @@
-// The table in docs/failures.md as code: what a reply of the token endpoint means. Pure.
+// What a reply of the token endpoint means. Pure.
+using System.Buffers.Text;
+using System.Text.Json;
+using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.OAuth2;
 
 /// <summary>
-/// Classifies what came of a call. No result depends on error_description, whose wording varies. A status of 500 or more never
-/// needs a human, whatever the body says, because it can come from a gateway.
+/// Classifies what came of a call: by the rules of the provider's document, in their order, and then as the standard says. Without a rule,
+/// no result depends on error_description, whose wording varies. A status of 500 or more never needs a human unless a rule names that
+/// status, because it can come from a gateway.
 /// </summary>
 internal static class TokenResponseClassifier
 {
@@ -17,21 +22,40 @@ internal static class TokenResponseClassifier
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(1);
 
     /// <summary>Classifies the call of a token endpoint. No text of the result contains part of a token or of <paramref name="secrets"/>.</summary>
-    public static TokenResponse Classify(TokenEndpointResult result, params IEnumerable<SecretValue?> secrets) => result switch
+    /// <param name="provider">The rules.</param>
+    /// <param name="result">What came of the call.</param>
+    /// <param name="sentAt">When the call began.</param>
+    /// <param name="secrets">What the provider knows and nobody may be shown.</param>
+    public static TokenResponse Classify(ProviderDocument provider, TokenEndpointResult result, DateTimeOffset sentAt, params IEnumerable<SecretValue?> secrets) => result switch
     {
-        TokenEndpointResult.Replied replied => Classify(replied.Reply, secrets),
-        TokenEndpointResult.NoReply none => new TokenResponse.Failed(FailureKind.ProviderUnavailable, Redactor.Of(none.Detail, [.. secrets])),
+        TokenEndpointResult.Replied replied => Classify(provider, replied.Reply, sentAt, secrets),
+        TokenEndpointResult.NoReply none => new TokenResponse.Failed(FailureKind.ProviderUnavailable, Redactor.Of(none.Detail, [.. secrets])) { IsUnanswered = none.IsSent },
+        TokenEndpointResult.Unsendable unsent => new TokenResponse.Failed(FailureKind.RequestRejected, unsent.Detail),
         _ => throw new InvalidOperationException($"{result.GetType().Name} has no meaning here."),
     };
 
-    /// <inheritdoc cref="Classify(TokenEndpointResult, IEnumerable{SecretValue?})"/>
-    public static TokenResponse Classify(TokenEndpointReply reply, params IEnumerable<SecretValue?> secrets) => reply switch
+    /// <inheritdoc cref="Classify(ProviderDocument, TokenEndpointResult, DateTimeOffset, IEnumerable{SecretValue?})"/>
+    public static TokenResponse Classify(ProviderDocument provider, TokenEndpointReply reply, DateTimeOffset sentAt, params IEnumerable<SecretValue?> secrets) => reply switch
     {
-        { Status: >= 200 and < 300, Body: ReplyBody.Json, Error: null } or { Status: >= 200 and < 300, AccessToken: not null } => Grant(reply, secrets),
-        { Status: >= 200 and < 300, Error: null } => Fail(reply, FailureKind.InvalidResponse, Describe(reply.Body), secrets),
+        { IsMarkedAsFailure: true } => Fail(provider, reply, secrets),
+        { Status: >= 200 and < 300, AccessToken: not null } => Grant(provider, reply, sentAt, secrets),
+        { Status: >= 200 and < 300, Body: ReplyBody.Fields, Error: null } when FindRule(provider, reply) is null => Grant(provider, reply, sentAt, secrets),
         { Status: >= 300 and < 400 } => Fail(reply, FailureKind.InvalidResponse,
             "a redirect, which is not followed because it would send secrets elsewhere; check the setting TokenEndpoint", secrets),
-        _ => Fail(reply, Kind(reply), Describe(reply.Body), secrets),
+        _ => Fail(provider, reply, secrets),
+    };
+
+    /// <summary>Classifies the check of an access token that never expires. Only an answer that no gateway gives says that it is dead.</summary>
+    public static TokenResponse ClassifyCheck(ProviderDocument provider, TokenEndpointCall call) => call.Reply switch
+    {
+        null => call.Classify(provider),
+        { Status: >= 200 and < 300, IsMarkedAsFailure: false } reply when FindRule(provider, reply) is null => new TokenResponse.StillValid(),
+        { Status: 401 } reply when FindRule(provider, reply) is null =>
+            Fail(reply, FailureKind.ReauthorizationRequired, "the access token, which never expires, was rejected", call.Secrets),
+        // A resource answers 403 to a token that works and lacks a right.
+        { Status: 403 } reply when FindRule(provider, reply) is null && Kind(reply) != FailureKind.ReauthorizationRequired =>
+            Fail(reply, FailureKind.InvalidResponse, "the check of the access token was refused", call.Secrets),
+        { } reply => Fail(provider, reply, call.Secrets),
     };
 
     /// <summary>Classifies the call of a revocation endpoint. An invalid token counts as revoked (RFC 7009 section 2.2).</summary>
@@ -39,14 +63,34 @@ internal static class TokenResponseClassifier
     {
         TokenEndpointResult.Replied replied => ClassifyRevocation(replied.Reply, secrets),
         TokenEndpointResult.NoReply none => new RevocationResponse(false, Redactor.Of(none.Detail, [.. secrets])),
+        TokenEndpointResult.Unsendable unsent => new RevocationResponse(false, unsent.Detail),
         _ => throw new InvalidOperationException($"{result.GetType().Name} has no meaning here."),
     };
 
     /// <inheritdoc cref="ClassifyRevocation(TokenEndpointResult, IEnumerable{SecretValue?})"/>
     public static RevocationResponse ClassifyRevocation(TokenEndpointReply reply, params IEnumerable<SecretValue?> secrets)
     {
-        var revoked = reply.Status is >= 200 and < 300 || (reply.Status == 400 && reply.Error == "invalid_token");
+        var revoked = (reply.Status is >= 200 and < 300 && !reply.IsMarkedAsFailure) || (reply.Status == 400 && reply.Error == "invalid_token");
         return new RevocationResponse(revoked, revoked ? "" : Detail(reply, Describe(reply.Body), secrets));
+    }
+
+    private static ErrorRule? FindRule(ProviderDocument provider, TokenEndpointReply reply)
+    {
+        foreach (var rule in provider.Errors.Rules)
+        {
+            if (rule.Matches(reply.Status, reply.Error, reply.ErrorNumbers, reply.ErrorDescription, reply.ErrorSubtype)
+                && (rule.Status is not null || reply.Status is not (429 or 408 or >= 500) || !rule.Kind.NeedsHuman()))
+                return rule;
+        }
+
+        return null;
+    }
+
+    private static TokenResponse.Failed Fail(ProviderDocument provider, TokenEndpointReply reply, IEnumerable<SecretValue?> secrets)
+    {
+        var rule = FindRule(provider, reply);
+        var kind = rule?.Kind ?? (reply is { Status: >= 200 and < 300, Error: null } ? FailureKind.InvalidResponse : Kind(reply));
+        return Fail(reply, kind, Describe(reply.Body), secrets) with { MinDelay = rule?.MinDelay };
     }
 
     private static FailureKind Kind(TokenEndpointReply reply) => reply switch
@@ -57,7 +101,7 @@ internal static class TokenResponseClassifier
         { Error: "invalid_grant" } => FailureKind.ReauthorizationRequired,
         { Error: { } code } => KindOf(code),
         // Google's older rate limit responds with an HTML page.
-        { Status: 403, Body: ReplyBody.NotJson } => FailureKind.RateLimited,
+        { Status: 403, Body: ReplyBody.Other } => FailureKind.RateLimited,
         _ => FailureKind.InvalidResponse,
     };
 
@@ -79,21 +123,53 @@ internal static class TokenResponseClassifier
         _ => FailureKind.InvalidResponse,
     };
 
-    private static TokenResponse Grant(TokenEndpointReply reply, IEnumerable<SecretValue?> secrets)
+    private static TokenResponse Grant(ProviderDocument provider, TokenEndpointReply reply, DateTimeOffset sentAt, IEnumerable<SecretValue?> secrets)
     {
         if (reply.AccessToken is not { } accessToken || !CredentialSyntax.IsValid(accessToken.Reveal()))
-            return Fail(reply, FailureKind.InvalidResponse, "the response has no access_token of printable ASCII characters", secrets);
-        if (reply.ExpiresIn is not { } seconds)
-            return Fail(reply, FailureKind.InvalidResponse, "the response has no expires_in that is a number", secrets);
-        if (seconds is < MinSeconds or > MaxSeconds)
-            return Fail(reply, FailureKind.InvalidResponse, $"expires_in is not between {MinSeconds} and {MaxSeconds} seconds", secrets);
+            return Fail(reply, FailureKind.InvalidResponse, $"the response has no {provider.Response.AccessToken} of printable ASCII characters", secrets);
+        var lifetime = Lifetime(provider, reply, accessToken, sentAt);
+        if (lifetime is null && !provider.Expiry.Never)
+            return Fail(reply, FailureKind.InvalidResponse, $"the response has no {provider.Response.ExpiresIn} that is a number", secrets);
+        if (lifetime is < MinSeconds or > MaxSeconds)
+            return Fail(reply, FailureKind.InvalidResponse, $"{provider.Response.ExpiresIn} is not between {MinSeconds} and {MaxSeconds} seconds", secrets);
         return new TokenResponse.Granted(
             accessToken,
-            Seconds(seconds),
-            TokenType(reply.TokenType),
+            lifetime is { } seconds ? Seconds(seconds) : null,
+            provider.Response.FixedTokenType ?? TokenType(reply.TokenType),
             reply.Scopes,
-            Rotated(reply),
-            reply.RefreshTokenExpiresIn is { } left and > 0 and <= MaxSeconds ? Seconds(left) : null);
+            // At a provider without refresh tokens, the access token takes that place: it is exchanged for the next one.
+            Rotated(reply) ?? (provider.Refresh.UsesAccessToken ? accessToken : null),
+            reply.RefreshTokenExpiresIn is { } left and > 0 and <= MaxSeconds ? Seconds(left) : null)
+        {
+            Exports = reply.Exports,
+        };
+    }
+
+    /// <summary>In seconds; null if the response does not say and the document assumes none.</summary>
+    private static decimal? Lifetime(ProviderDocument provider, TokenEndpointReply reply, SecretValue accessToken, DateTimeOffset sentAt)
+    {
+        var rules = provider.Expiry;
+        var seconds = reply.ExpiresIn is { } stated ? (rules.IsInMilliseconds ? stated / 1000 : stated)
+            : reply.ExpiresAt is { } at ? (decimal)(at - sentAt).TotalSeconds
+            : rules.ReadsJwt && ExpiryOf(accessToken) is { } end ? end - sentAt.ToUnixTimeSeconds()
+            : (decimal?)rules.Default?.TotalSeconds;
+        return rules.Max is { } max && seconds > (decimal)max.TotalSeconds ? (decimal)max.TotalSeconds : seconds;
+    }
+
+    /// <summary>The <c>exp</c> of a JWT. The provider itself sent it, so its signature says nothing more.</summary>
+    private static decimal? ExpiryOf(SecretValue accessToken)
+    {
+        if (accessToken.Reveal().Split('.') is not [_, { Length: > 0 } payload, _])
+            return null;
+        try
+        {
+            using var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(payload), new JsonDocumentOptions { MaxDepth = 16 });
+            return claims.RootElement.ValueKind == JsonValueKind.Object && claims.RootElement.Number("exp") is { } end and > 0 and < 100_000_000_000 ? end : null;
+        }
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     private static TimeSpan Seconds(decimal seconds) => TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond));
@@ -118,7 +194,7 @@ internal static class TokenResponseClassifier
     {
         SecretValue?[] known = [.. secrets, reply.AccessToken, reply.RefreshToken, reply.IdToken];
         var parts = reply.Error is null
-            ? what
+            ? what + (reply.ErrorDescription is null ? "" : $": {Redactor.Of(reply.ErrorDescription, known)}")
             : Redactor.Of(reply.Error, known)
                 + (reply.ErrorSubtype is null ? "" : $" ({Redactor.Of(reply.ErrorSubtype, known)})")
                 + (reply.ErrorDescription is null ? "" : $": {Redactor.Of(reply.ErrorDescription, known)}");
@@ -128,7 +204,7 @@ internal static class TokenResponseClassifier
     private static string Describe(ReplyBody body) => body switch
     {
         ReplyBody.Empty => "the body is empty; JSON was expected",
-        ReplyBody.NotJson => "the body is not a JSON object",
+        ReplyBody.Other => "the body is not a JSON object",
         ReplyBody.TooLong => $"the body is longer than {TokenEndpointReply.MaxBytes} bytes",
         _ => "the body has no error code",
     };

@@ -16,7 +16,7 @@ public sealed class ProviderFolder(string path)
 
     private static readonly string[] Extensions = [".yaml", ".yml", ".json"];
 
-    private Dictionary<string, string> _texts = [];
+    private Dictionary<string, string>? _texts;
 
     /// <summary>The folder.</summary>
     public string Path => path;
@@ -28,7 +28,7 @@ public sealed class ProviderFolder(string path)
     public IReadOnlyList<SourceDocument>? Read()
     {
         var texts = ReadTexts();
-        if (_texts.Count == texts.Count && texts.All(file => _texts.TryGetValue(file.Key, out var known) && known == file.Value) && _texts.Count > 0)
+        if (_texts?.Count == texts.Count && texts.All(file => _texts.TryGetValue(file.Key, out var known) && known == file.Value))
             return null;
         _texts = texts;
         return

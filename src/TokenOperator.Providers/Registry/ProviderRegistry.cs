@@ -70,7 +70,7 @@ public sealed class ProviderRegistry
             if (!_providers.TryGetValue(name, out var known) || known.Latest is not { } latest)
                 return new ProviderState.Unknown([.. _providers.Where(named => named.Value.Latest is not null).Select(named => named.Key).Order(StringComparer.Ordinal)]);
             var move = Settle(name, known);
-            return known.Active is { } active ? new ProviderState.Usable(active.Fingerprint)
+            return known.Active is { Provider: { } document } active ? new ProviderState.Usable(document, active.Fingerprint)
                 : move is not null ? new ProviderState.Moved(latest.Source, move)
                 : latest.MissingParameters.Count > 0 ? new ProviderState.NeedsParameters(latest.Source, latest.MissingParameters)
                 : new ProviderState.Invalid(latest.Source, latest.Errors);

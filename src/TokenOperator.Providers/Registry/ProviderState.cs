@@ -15,8 +15,9 @@ public abstract record ProviderState
     }
 
     /// <summary>The provider can be used.</summary>
-    /// <param name="Fingerprint">Identifies what the document in use says.</param>
-    public sealed record Usable(string Fingerprint) : ProviderState;
+    /// <param name="Document">The document in use.</param>
+    /// <param name="Fingerprint">Identifies what it says.</param>
+    public sealed record Usable(ProviderDocument Document, string Fingerprint) : ProviderState;
 
     /// <summary>No provider has this name.</summary>
     /// <param name="Known">The names that exist, sorted.</param>

@@ -7,6 +7,7 @@ using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
 using TokenOperator.Providers.Registry;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
@@ -18,7 +19,7 @@ namespace TokenOperator.Reconcile;
 /// revoked within the provider's share of the work, so that no worker waits for the provider.
 /// </summary>
 public sealed class OAuthTokenFinalizer(
-    AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, IResourceCache<V1Alpha1OAuthToken> entities,
+    AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, InputReader inputs, IResourceCache<V1Alpha1OAuthToken> entities,
     IReconcileQueue<V1Alpha1OAuthToken> queue, EventPublisher events, DeletionReporter reporter) : IEntityFinalizer<V1Alpha1OAuthToken>
 {
     /// <summary>The name in <c>metadata.finalizers</c>.</summary>
@@ -123,11 +124,12 @@ public sealed class OAuthTokenFinalizer(
     /// <summary>Revokes the grant if the policy says so. Returns null, or why it could not.</summary>
     private async Task<string?> RevokeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
-        if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is not { } token)
+        if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is null)
             return null;
         if (providers.Find(request.Key.Provider) is not { } provider)
             return $"The document that describes the provider {request.Key.Provider} cannot be used, so the grant of {request.Key} is not revoked.";
-        var response = await provider.RevokeAsync(token, CancellationToken.None);
+        var client = provider.Document.Revocation is { Authenticates: true } ? await inputs.ReadClientAsync(request.Client, CancellationToken.None) : null;
+        var response = await provider.RevokeAsync((client as Lookup<OAuthClient>.Found)?.Value, record.Token, CancellationToken.None);
         if (!response.Revoked)
             return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";
         events.Publish(entity, Reasons.Revoked, $"The grant of {request.Key} is revoked at the provider.");

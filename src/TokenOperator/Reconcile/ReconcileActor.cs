@@ -2,6 +2,7 @@ using KubeRuntime;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 using TokenOperator.SelfService;
@@ -53,14 +54,16 @@ public sealed class ReconcileActor(
     {
         // Captures no token and no client: the scheduler keeps the request after the refresh has ended.
         var (owner, uid, key, scopes) = (input.Request.Owner, entity.Metadata.Uid, input.Request.Key, input.Request.Scopes);
+        var rules = input.Provider?.Scopes ?? new ScopeRules();
         var (client, yields) = (refresh.Client.Fingerprint, ReconcilePolicy.YieldsToRejection(input, refresh.Account));
         return new RefreshRequest(
-            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account, input.Provider),
+            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(refresh.Client, refresh.Account, input.ProviderState),
             new RefreshCause(
                 uid, ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation, ReconcilePolicy.IsPoked(input, refresh.Account)))
         {
             IsRequested = input.RefreshRequested,
-            HelpsOthers = record => RefreshPolicy.MissingScopes(scopes, record.Token).Count == 0,
+            Scopes = scopes,
+            HelpsOthers = record => rules.Missing(scopes, record.Token.Scopes).Count == 0,
             IsStillWanted = () => entities.Get(owner) is { } current && current.Metadata.Uid == uid
                 && ReconcilePolicy.MayRefresh(current, key, accounts.TryGet(key)?.Record)
                 && !(yields && rejected.IsHeld(key.Provider, client)),

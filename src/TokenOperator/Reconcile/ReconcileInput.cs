@@ -3,6 +3,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.Registry;
 using TokenOperator.Refreshing;
 
@@ -24,7 +25,10 @@ public sealed record ReconcileInput
     public V1Alpha1OAuthToken.EntityStatus? Status { get; init; }
 
     /// <summary>What the name of the provider means.</summary>
-    public required ProviderState Provider { get; init; }
+    public required ProviderState ProviderState { get; init; }
+
+    /// <summary>What is known about the account's provider; null if it cannot be used.</summary>
+    public ProviderDocument? Provider => (ProviderState as ProviderState.Usable)?.Document;
 
     /// <summary>The row in Postgres.</summary>
     public Lookup<AccountRecord> Account { get; init; } = new Lookup<AccountRecord>.NotRead();
@@ -58,4 +62,7 @@ public sealed record ReconcileInput
 
     /// <summary>True if the spec has changed since the last attempt: one attempt needs no backoff.</summary>
     public bool SpecChanged { get; init; }
+
+    /// <summary>The scopes of the spec that <paramref name="token"/> lacks; none if the provider never named the granted scopes.</summary>
+    public IReadOnlyList<string> MissingScopes(TokenSet token) => (Provider?.Scopes ?? new ScopeRules()).Missing(Request.Scopes, token.Scopes);
 }

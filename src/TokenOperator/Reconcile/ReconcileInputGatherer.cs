@@ -16,7 +16,7 @@ public sealed class ReconcileInputGatherer(
         ArgumentNullException.ThrowIfNull(entity);
         var request = TokenRequest.From(entity, out var error) ?? TokenRequest.Invalid(entity);
         var input = Begin(entity, request) with { SpecError = error.Length > 0 ? error : null };
-        if (input.SpecError is null && input.Provider is ProviderState.Usable)
+        if (input.SpecError is null && input.Provider is not null)
             input = await WithAccountAsync(input, cancellationToken);
         while (ReconcilePolicy.Missing(input) is { } missing)
             input = await ReadAsync(input, missing, cancellationToken);
@@ -42,7 +42,7 @@ public sealed class ReconcileInputGatherer(
             Now = accounts.Now(request.Key),
             Request = request,
             Status = entity.Status,
-            Provider = providers.Look(request.Key.Provider),
+            ProviderState = providers.Look(request.Key.Provider),
             Refresh = refresh,
             IsPersisted = !accounts.IsPending(request.Key),
             Leader = (guard.Scope, guard.Holder),

@@ -84,7 +84,7 @@ public static class ReconcilePolicy
             (isHandled ? requested : null) ?? now.Status?.LastHandledRefreshRequest)
         {
             Problem = problem,
-            MayBeReady = problem?.Info.KeepsReady != false && desired.Problem?.Info.KeepsReady != false && HoldsRightToken(now.Request, desired, problem),
+            MayBeReady = problem?.Info.KeepsReady != false && desired.Problem?.Info.KeepsReady != false && HoldsRightToken(now, desired, problem),
         };
     }
 
@@ -121,8 +121,8 @@ public static class ReconcilePolicy
     };
 
     /// <summary>Without a row it is not known whose token the Secret holds: the spec may have named another account before.</summary>
-    private static bool HoldsRightToken(TokenRequest request, DesiredState desired, Problem? problem) => desired.Account is { } account
-        ? RefreshPolicy.MissingScopes(request.Scopes, account.Token).Count == 0
+    private static bool HoldsRightToken(ReconcileInput now, DesiredState desired, Problem? problem) => desired.Account is { } account
+        ? now.MissingScopes(account.Token).Count == 0
         : problem?.Reason != Reasons.SeedMissing;
 
     private static Decision Check(ReconcileInput now) =>
@@ -133,7 +133,7 @@ public static class ReconcilePolicy
 
     private static Decision.Publish? CheckSpec(ReconcileInput now) => now.SpecError is { } error ? Human(now, null, Reasons.InvalidSpec, error) : null;
 
-    private static Decision.Publish? CheckProvider(ReconcileInput now) => now.Provider switch
+    private static Decision.Publish? CheckProvider(ReconcileInput now) => now.ProviderState switch
     {
         ProviderState.Usable => null,
         ProviderState.Unknown unknown => Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, unknown.Known)),
@@ -141,7 +141,7 @@ public static class ReconcilePolicy
             now, null, Reasons.ProviderNotConfigured, ConditionMessages.ProviderNotConfigured(now.Request.Key.Provider, needs.Document.Origin, needs.Parameters)),
         ProviderState.Invalid invalid => Human(now, null, Reasons.ProviderInvalid, ConditionMessages.ProviderInvalid(invalid.Document.Origin, invalid.Errors)),
         ProviderState.Moved moved => Human(now, null, Reasons.ProviderMoved, DocumentMessages.Move(moved.Document, moved.Move)),
-        _ => throw new InvalidOperationException($"{now.Provider.GetType().Name} is not a known state of a provider."),
+        _ => throw new InvalidOperationException($"{now.ProviderState.GetType().Name} is not a known state of a provider."),
     };
 
     /// <summary>While Postgres is unavailable, the token that was last seen stays published, and nothing else is attempted.</summary>
@@ -217,7 +217,7 @@ public static class ReconcilePolicy
         if (now.RefreshRequested || IsAbandoned(now, account) || account.Failure is not null || due <= now.Now)
             return null;
 
-        var missing = RefreshPolicy.MissingScopes(now.Request.Scopes, account.Token);
+        var missing = now.MissingScopes(account.Token);
         return missing.Count == 0
             ? LaterSeed(now, account) ?? Publish(now, account, problem: null, due)
             : WiderSeed(now, account)
@@ -234,7 +234,7 @@ public static class ReconcilePolicy
     /// <summary>A token that works is replaced only by a seed that says that it has all of the scopes.</summary>
     private static Decision? WiderSeed(ReconcileInput now, AccountRecord account) =>
         now.Seed is Lookup<Seed>.Found { Value.Token: var token }
-        && (token.Scopes.Count == 0 || RefreshPolicy.MissingScopes(now.Request.Scopes, token).Count > 0)
+        && (token.Scopes.Count == 0 || now.MissingScopes(token).Count > 0)
             ? null
             : NewSeed(now, account);
 
@@ -281,7 +281,7 @@ public static class ReconcilePolicy
     {
         (_, { RefreshRequested: true } or { SpecChanged: true }) => null,
         _ when IsAbandoned(now, account) => null,
-        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(ClientOf(now), account, now.Provider) => null,
+        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(ClientOf(now), account, now.ProviderState) => null,
         ({ } failure, _) when RetryAt(now, failure) is var retryAt && retryAt > now.Now => Publish(now, account, Describe(now.Request, account), retryAt),
         (_, { ClientRejectedUntil: { } until }) when until > now.Now && YieldsToRejection(now, account) =>
             NewSeed(now, account) ?? Publish(now, account, RejectedElsewhere(now, account, until), until),

@@ -24,20 +24,17 @@ public sealed partial class AccountRefresher(
 
     /// <summary>Asks the provider, unless someone was faster.</summary>
     /// <param name="provider">The account's provider.</param>
-    /// <param name="seen">The row on which the decision to refresh was made.</param>
-    /// <param name="client">The OAuth client to authenticate as.</param>
-    /// <param name="inputs">Fingerprint of client and refresh token. It is stored with a failure.</param>
-    /// <param name="isRequested">True if a person asked for the refresh.</param>
+    /// <param name="request">Who asks for what.</param>
     /// <param name="cancellationToken">Honoured until the request is sent.</param>
-    public async Task<RefreshOutcome> RefreshAsync(
-        ITokenProvider provider, AccountRecord seen, OAuthClient client, string inputs, bool isRequested, CancellationToken cancellationToken)
+    public async Task<RefreshOutcome> RefreshAsync(ITokenProvider provider, RefreshRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(provider);
-        ArgumentNullException.ThrowIfNull(seen);
+        ArgumentNullException.ThrowIfNull(request);
+        var seen = request.Account;
         using var turn = await accounts.LockAsync(seen.Key, cancellationToken);
         if (accounts.TryGet(seen.Key)?.Record is { } current && IsNewer(current, seen))
             return new RefreshOutcome.Superseded(current);
-        var attempt = new RefreshAttempt(provider, client, inputs, isRequested, guard.NewClaim(provider.Timeout + ClaimMargin));
+        var attempt = new RefreshAttempt(provider, request, guard.NewClaim(provider.Timeout + ClaimMargin));
         var claimed = await ClaimAsync(attempt, seen, cancellationToken);
         return claimed.Ended ?? await AskAsync(attempt, claimed.Row!, claimed.IsWritten, cancellationToken);
     }
@@ -93,7 +90,7 @@ public sealed partial class AccountRefresher(
         claimed = claimed with { OpenClaim = null };
 
         // An app that still writes this table does not count generations: the provider must not be asked with the old token.
-        if (claimed.Token.RefreshToken is { } refreshToken && refreshToken.Equals(seen.Token.RefreshToken))
+        if (claimed.Token.GrantToken is { } grant && grant.Equals(seen.Token.GrantToken))
             return new ClaimResult(claimed, IsWritten: true);
         await store.ReleaseAsync(seen.Key, attempt.Claim.Id, cancellationToken);
         return ClaimResult.End(new RefreshOutcome.Superseded(accounts.Set(claimed)));
@@ -104,7 +101,7 @@ public sealed partial class AccountRefresher(
     /// that sent a new refresh token anyway is treated as one that rotates.
     /// </summary>
     private bool CanAskUnclaimed(ITokenProvider provider, AccountRecord seen) =>
-        !provider.RotatesRefreshTokens && seen.Token.RefreshToken is not null && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
+        !provider.RotatesRefreshTokens && seen.Token.GrantToken is not null && accounts.FindPending(seen.Key)?.HoldsNewRefreshToken != true;
 
     private async Task<RefreshOutcome> AskAsync(RefreshAttempt attempt, AccountRecord row, bool isClaimed, CancellationToken cancellationToken)
     {
@@ -116,14 +113,15 @@ public sealed partial class AccountRefresher(
         }
 
         var sentAt = time.GetUtcNow();
-        var response = await attempt.Provider.RefreshAsync(attempt.Client, row.Token.RefreshToken!, cancellationToken);
+        var response = await attempt.Provider.RefreshAsync(new GrantRequest(attempt.Client, row.Token) { Scopes = attempt.Request.Scopes }, cancellationToken);
         // The response belongs to this process now: nothing may cancel storing it.
         var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed) : null;
-        if (failure is null)
+        if (response is TokenResponse.Granted)
             rejected.Accept(row.Key.Provider, attempt.Client);
         var token = response switch
         {
             TokenResponse.Granted granted => Merge(row.Token, granted, attempt.Client, sentAt),
+            TokenResponse.StillValid => row.Token with { CheckedAt = sentAt },
             // Useful only for its refresh token. The old one can be dead from now on.
             TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated },
             _ => null,
@@ -204,19 +202,19 @@ public sealed partial class AccountRefresher(
         var previous = before.Failure is { } last && last.Kind.NeedsHuman() == failed.Kind.NeedsHuman() ? last : null;
         var count = (previous?.Count ?? 0) + 1;
         var wait = failed.Kind.NeedsHuman()
-            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.IsRequested, random.NextDouble())
+            ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.Request.IsRequested, random.NextDouble())
             : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble());
         LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(now + wait));
         if (failed.Kind == FailureKind.ClientRejected)
             rejected.Reject(before, attempt.Client);
-        return new RefreshFailure(failed.Kind, failed.Detail, count, now, now + wait, attempt.Inputs);
+        return new RefreshFailure(failed.Kind, failed.Detail, count, now, now + wait, attempt.Request.Inputs);
     }
 
     /// <summary>RFC 6749 section 6: the old refresh token stays if the response has none. Section 5.1: the same holds for scopes.</summary>
     private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
     {
         // Scopes and type are shown. What has not changed was checked before.
-        if (granted.TokenType != old.TokenType || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
+        if (granted.TokenType != old.TokenType || granted.Exports.Count > 0 || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
             granted = granted.WithoutEchoes(client.ClientSecret, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
         return new TokenSet
         {
@@ -226,6 +224,8 @@ public sealed partial class AccountRefresher(
             Scopes = granted.Scopes ?? old.Scopes,
             IssuedAt = sentAt,
             ExpiresAt = sentAt + granted.ExpiresIn,
+            NeverExpires = granted.ExpiresIn is null,
+            ConsentedAt = old.ConsentedAt,
             RefreshTokenExpiresAt = granted.RefreshTokenExpiresIn is { } life
                 ? sentAt + life
                 : granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null,
@@ -236,7 +236,10 @@ public sealed partial class AccountRefresher(
         current.Generation != seen.Generation || (current.Failure is { } failure && failure != seen.Failure);
 
     /// <summary>What stays the same during one attempt.</summary>
-    private sealed record RefreshAttempt(ITokenProvider Provider, OAuthClient Client, string Inputs, bool IsRequested, Claim Claim);
+    private sealed record RefreshAttempt(ITokenProvider Provider, RefreshRequest Request, Claim Claim)
+    {
+        public OAuthClient Client => Request.Client;
+    }
 
     /// <summary>Either the row to ask with, under a claim that was written or not, or how the attempt ended.</summary>
     private readonly record struct ClaimResult(AccountRecord? Row, bool IsWritten, RefreshOutcome? Ended = null)

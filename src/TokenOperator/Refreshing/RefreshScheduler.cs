@@ -19,6 +19,9 @@ public sealed record RefreshRequest(NamespacedName Owner, AccountRecord Account,
     /// <summary>True if a person asked for the refresh.</summary>
     public bool IsRequested { get; init; }
 
+    /// <summary>The scopes of the object's spec. Only some providers receive them.</summary>
+    public IReadOnlyList<string> Scopes { get; init; } = [];
+
     /// <summary>True if a response with these scopes helps the other objects of the account, too.</summary>
     public Func<AccountRecord, bool> HelpsOthers { get; init; } = _ => true;
 
@@ -232,7 +235,7 @@ public sealed partial class RefreshScheduler : IDisposable
             // The provider can be gone by now, and the objects are reconciled then.
             if (_providers.Find(request.Account.Key.Provider) is not { } provider)
                 return new RefreshOutcome.Withdrawn();
-            return await _refresher.RefreshAsync(provider, request.Account, request.Client, request.Inputs, request.IsRequested, _guard.Term);
+            return await _refresher.RefreshAsync(provider, request, _guard.Term);
         }
         catch (OperationCanceledException)
         {

@@ -6,6 +6,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.SelfService;
@@ -30,6 +31,9 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
     /// <summary>The object, or null if there is none.</summary>
     public V1Alpha1OAuthToken? Find(NamespacedName owner) => entities.Get(owner);
 
+    /// <summary>How the responses of a provider are read; null if there is no such provider.</summary>
+    internal AuthorizationRules? RulesOf(string provider) => providers.Find(provider)?.Document.Authorization;
+
     /// <summary>What a consent needs, or the page that says why none is possible. The row decides, because the link can be older than it.</summary>
     /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
     public async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
@@ -40,7 +44,7 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         // An account of another namespace gets the same answer as a missing one.
         if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(request.Owner.Namespace))
             return (null, Unknown);
-        if (!RefreshPolicy.TakesNewToken(row) && RefreshPolicy.MissingScopes(request.Scopes, row.Token).Count == 0)
+        if (!RefreshPolicy.TakesNewToken(row) && (providers.Find(request.Key.Provider)?.Document.Scopes ?? new ScopeRules()).Missing(request.Scopes, row.Token.Scopes).Count == 0)
             return (null, new Step(410, "Nothing to do", $"{request.Owner} no longer needs a consent."));
         var expected = new ExpectedIdentity(request.Identity, row.Token.Identity);
         if (!expected.IsKnown)

@@ -82,7 +82,7 @@ public sealed partial class SelfServiceFlow(
     /// <summary>Completes a consent. An answer is accepted once, from the browser that started it, and only if the object has not changed.</summary>
     public Task<Step> EndAsync(string provider, string query, string? browser, CancellationToken cancellationToken) => GuardedAsync(async () =>
     {
-        var response = AuthorizationResponse.Read(query);
+        var response = AuthorizationResponse.Read(query, targets.RulesOf(provider));
         if (response.State is null || await pending.TakeAsync(Hash(response.State), cancellationToken) is not { } consent || browser is null || !SameText(consent.BrowserHash, Hash(browser)))
             return Foreign;
         var owner = new NamespacedName(consent.Owner.Scope, consent.Owner.Name);
@@ -100,10 +100,10 @@ public sealed partial class SelfServiceFlow(
 
         // From here on, closing the browser cancels nothing: the provider's tokens are stored.
         var askedAt = time.GetUtcNow();
-        var answer = await found.Provider.ExchangeCodeAsync(found.Client, response.Code!, new Pkce(consent.Verifier), settings.RedirectUriOf(provider)!, CancellationToken.None);
+        var answer = await found.Provider.ExchangeCodeAsync(found.Client, response, new Pkce(consent.Verifier), settings.RedirectUriOf(provider)!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
             return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Start again with the link");
-        if (ConsentValidator.FindError(granted, found.Expected, found.Scopes) is { } unfit)
+        if (ConsentValidator.FindError(found.Provider.Document, granted, found.Expected, found.Scopes) is { } unfit)
         {
             await RevokeAsync(owner, found, granted);
             return NotDone(owner, unfit);
@@ -158,7 +158,7 @@ public sealed partial class SelfServiceFlow(
         var isOwners = granted.Identity is { } identity && target.Expected.Matches(identity);
         if (isOwners && target.Row.Failure?.Kind.NeedsHuman() != true)
             return;
-        var response = await target.Provider.RevokeAsync(granted.Token.RefreshToken ?? granted.Token.AccessToken, CancellationToken.None);
+        var response = await target.Provider.RevokeAsync(target.Client, granted.ToTokenSet(time.GetUtcNow()), CancellationToken.None);
         if (response.Revoked)
             LogRevoked(owner);
         else

@@ -5,6 +5,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Hostile;
 
@@ -68,7 +69,8 @@ public sealed class DocumentFuzzTests
         {
             foreach (var status in Statuses)
             {
-                var answer = TokenResponseClassifier.Classify(TokenEndpointReply.Read(status, null, content), new SecretValue(Fuzz.Canary), new SecretValue("client-secret"));
+                var answer = TokenResponseClassifier.Classify(
+                    TestDocuments.Google, TokenEndpointReply.Read(TestDocuments.Google, new RawReply(status, null, null, content)), DateTimeOffset.UnixEpoch, new SecretValue(Fuzz.Canary), new SecretValue("client-secret"));
                 if (answer is not TokenOperator.Providers.TokenResponse.Failed failed)
                     continue;
                 Fuzz.RefuseEcho(failed.Detail);

@@ -73,8 +73,8 @@ public sealed class ConsentValidatorTests
     {
         var nobody = new ExpectedIdentity(null, null);
         Error(Granted(Marcus) with { Token = Token(null, "mail") }, nobody).Should().Contain("no refresh token");
-        ConsentValidator.FindError(Granted(Marcus), nobody, ["mail", "calendar", "drive"]).Should().Contain("leaves out calendar, drive");
-        ConsentValidator.FindError(Granted(Marcus) with { Token = Token("r", null) }, nobody, ["calendar"]).Should().BeNull("a response without scopes granted the requested ones (RFC 6749 section 5.1)");
+        ConsentValidator.FindError(TestDocuments.Google, Granted(Marcus), nobody, ["mail", "calendar", "drive"]).Should().Contain("leaves out calendar, drive");
+        ConsentValidator.FindError(TestDocuments.Google, Granted(Marcus) with { Token = Token("r", null) }, nobody, ["calendar"]).Should().BeNull("a response without scopes granted the requested ones (RFC 6749 section 5.1)");
     }
 
     [Fact]
@@ -83,11 +83,11 @@ public sealed class ConsentValidatorTests
         string[] asked = ["https://mail.google.com/", "email", "profile"];
         string[] answered = ["https://mail.google.com/", "openid", "https://www.googleapis.com/auth/userinfo.email", "https://www.googleapis.com/auth/userinfo.profile"];
         var granted = Granted(Marcus) with { Token = Token("r", null) with { Scopes = answered } };
-        ConsentValidator.FindError(granted, new ExpectedIdentity(null, null), asked).Should().BeNull();
-        ConsentValidator.FindError(granted, new ExpectedIdentity(null, null), [.. asked, "calendar"]).Should().Contain("leaves out calendar, so");
+        ConsentValidator.FindError(TestDocuments.Google, granted, new ExpectedIdentity(null, null), asked).Should().BeNull();
+        ConsentValidator.FindError(TestDocuments.Google, granted, new ExpectedIdentity(null, null), [.. asked, "calendar"]).Should().Contain("leaves out calendar, so");
     }
 
-    private static string? Error(CodeExchangeResponse.Granted granted, ExpectedIdentity expected) => ConsentValidator.FindError(granted, expected, ["mail"]);
+    private static string? Error(CodeExchangeResponse.Granted granted, ExpectedIdentity expected) => ConsentValidator.FindError(TestDocuments.Google, granted, expected, ["mail"]);
 
     private static CodeExchangeResponse.Granted Granted(Identity? identity) => new(Token("refresh-1", "mail"), identity);
 

@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using TokenOperator.Core.Settings;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Providers.Registry;
 
@@ -17,10 +19,10 @@ public sealed class ProviderSettingsTests
         google.Name.Should().Be("google");
         google.TokenEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/token"));
         google.AuthorizationEndpoint.Should().Be(new Uri("https://accounts.google.com/o/oauth2/v2/auth"));
-        google.ConsentScopes.Should().Equal("openid", "email");
-        google.RevocationEndpoint.Should().Be(new Uri("https://oauth2.googleapis.com/revoke"));
-        google.Issuers.Should().Equal("https://accounts.google.com", "accounts.google.com");
-        google.RotatesRefreshTokens.Should().BeFalse();
+        google.Scopes.Consent.Should().Equal("openid", "email");
+        google.Revocation!.Endpoint.Should().Be(new Uri("https://oauth2.googleapis.com/revoke"));
+        google.Identity.Issuers.Should().Equal("https://accounts.google.com", "accounts.google.com");
+        google.Rotation.CanRotate.Should().BeFalse();
         google.Timeout.Should().Be(TimeSpan.FromSeconds(30));
     }
 
@@ -37,8 +39,27 @@ public sealed class ProviderSettingsTests
             ("Providers:acme:TokenEndpoint", "https://login.acme.example/oauth/token")));
 
         all.Should().BeEquivalentTo([
-            ProviderOptions.Google with { TokenEndpoint = new("http://127.0.0.1:8080/token"), RevocationEndpoint = null, Issuers = [], Timeout = TimeSpan.FromSeconds(5), Rate = new RequestRate(2.5, 7), RotatesRefreshTokens = true },
-            new ProviderOptions { Name = "acme", TokenEndpoint = new("https://login.acme.example/oauth/token"), Issuers = ["https://login.acme.example"], RotatesRefreshTokens = true },
+            TestDocuments.Google with
+            {
+                TokenEndpoint = new("http://127.0.0.1:8080/token"),
+                DeviceAuthorizationEndpoint = null,
+                DiscoveryEndpoint = null,
+                Revocation = null,
+                Identity = new IdentityRules(),
+                Timeout = TimeSpan.FromSeconds(5),
+                Limits = new RequestLimits { Rate = new RequestRate(2.5, 7) },
+                Rotation = new RotationRules { Mode = RotationMode.Sometimes },
+            },
+            TestDocuments.Read("""
+                tokenEndpoint: https://login.acme.example/oauth/token
+                authorization: {parameters: {access_type: offline, prompt: consent}}
+                scopes: {consent: [openid, email, offline_access]}
+                identity: {issuers: ["https://login.acme.example"]}
+                """) with
+            {
+                Name = "acme",
+                DisplayName = "acme",
+            },
         ]);
     }
 

@@ -8,8 +8,11 @@ namespace TokenOperator.Tests.Providers;
 /// <summary>A registry whose providers are those of a test.</summary>
 internal static class TestRegistry
 {
+    /// <summary>A valid document.</summary>
+    public static ProviderDocument Document { get; } = new() { Name = "google", DisplayName = "Google", TokenEndpoint = new Uri("https://provider.example/token") };
+
     /// <summary>The state of a provider that can be used.</summary>
-    public static ProviderState Usable { get; } = new ProviderState.Usable("document-1");
+    public static ProviderState Usable { get; } = new ProviderState.Usable(Document, "document-1");
 
     /// <summary>A registry with exactly these providers.</summary>
     public static ProviderRegistry Of(params ITokenProvider[] providers) => new(

@@ -9,6 +9,7 @@ using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Inputs;
 using TokenOperator.Providers;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
@@ -49,7 +50,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
             new StatusPublisher(_runtime.Client, _entities, events, _refreshing.Leadership), events, Limit, _runtime.Time, _log);
         _finalizer = new OAuthTokenFinalizer(
             new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, TestRegistry.Of(_refreshing.Provider),
-            _entities, _queue, events, reporter);
+            new InputReader(_runtime.Client, new ResourceCache<SecretInfo>([""], new CacheOptions<SecretInfo>())), _entities, _queue, events, reporter);
     }
 
     public async Task DisposeAsync() => await (_runtime?.DisposeAsync() ?? ValueTask.CompletedTask);

@@ -28,7 +28,7 @@ public sealed class ReconcilePolicyTests
         SecretName = "marcus-gmail-token",
     };
 
-    private static readonly ReconcileInput Empty = new() { Now = Now, Request = Request, Provider = TestRegistry.Usable };
+    private static readonly ReconcileInput Empty = new() { Now = Now, Request = Request, ProviderState = TestRegistry.Usable };
 
     private static SourceDocument Document => new("google", DocumentSource.Cluster, "ClusterOAuthProvider google", []);
 
@@ -261,7 +261,7 @@ public sealed class ReconcilePolicyTests
     [Fact]
     public void The_message_on_a_provider_names_the_place_and_the_remedy()
     {
-        string MessageOf(ProviderState state) => ReconcilePolicy.Decide(Empty with { Provider = state }).Should().BeOfType<Decision.Publish>().Subject.DesiredState.Problem!.Message;
+        string MessageOf(ProviderState state) => ReconcilePolicy.Decide(Empty with { ProviderState = state }).Should().BeOfType<Decision.Publish>().Subject.DesiredState.Problem!.Message;
 
         MessageOf(new ProviderState.NeedsParameters(Document with { Origin = "the built-in catalogue (google.yaml)" }, ["region", "tenant"])).Should().Be(
             "The provider google (the built-in catalogue (google.yaml)) needs values for region, tenant. An administrator gives them in a ClusterOAuthProvider of this name: spec: {extends: google, parameters: {region: ..., tenant: ...}}");
@@ -277,15 +277,15 @@ public sealed class ReconcilePolicyTests
         var waiting = Empty with { Account = Found(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromHours(1)))), Client = Found(Client) };
         ReconcilePolicy.Decide(waiting).Should().BeOfType<Decision.Publish>();
 
-        ReconcilePolicy.Decide(waiting with { Provider = new ProviderState.Usable("document-2") }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(waiting with { ProviderState = new ProviderState.Usable(TestRegistry.Document, "document-2") }).Should().BeOfType<Decision.Refresh>();
     }
 
     public static TheoryData<string, ReconcileInput> Problems => new()
     {
-        { Reasons.UnknownProvider, Empty with { Provider = new ProviderState.Unknown(["other"]) } },
-        { Reasons.ProviderNotConfigured, Empty with { Provider = new ProviderState.NeedsParameters(Document, ["tenant"]) } },
-        { Reasons.ProviderInvalid, Empty with { Provider = new ProviderState.Invalid(Document, ["spec.tokenEndpoint is missing."]) } },
-        { Reasons.ProviderMoved, Empty with { Provider = new ProviderState.Moved(Document, new EndpointMove("old.example", "new.example")) } },
+        { Reasons.UnknownProvider, Empty with { ProviderState = new ProviderState.Unknown(["other"]) } },
+        { Reasons.ProviderNotConfigured, Empty with { ProviderState = new ProviderState.NeedsParameters(Document, ["tenant"]) } },
+        { Reasons.ProviderInvalid, Empty with { ProviderState = new ProviderState.Invalid(Document, ["spec.tokenEndpoint is missing."]) } },
+        { Reasons.ProviderMoved, Empty with { ProviderState = new ProviderState.Moved(Document, new EndpointMove("old.example", "new.example")) } },
         { Reasons.StoreUnavailable, Empty with { StoreError = "database away" } },
         { Reasons.StoredTokenInvalid, Empty with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoredTokenInvalid, "row")) } },
         { Reasons.SeedMissing, Empty with { Request = Request with { Seed = null }, Account = new Lookup<AccountRecord>.Absent("") } },

@@ -48,14 +48,16 @@ public sealed class ClockTests : IDisposable
         {
             Now = _fixture.Accounts.Now(Row.Key),
             Request = Request,
-            Provider = TestRegistry.Usable,
+            ProviderState = TestRegistry.Usable,
             Account = new Lookup<AccountRecord>.Found(await FindAsync()),
             Client = new Lookup<OAuthClient>.Found(Client),
         });
         if (decision is not Decision.Refresh refresh)
             return false;
         await _fixture.Refresher.RefreshAsync(
-            _fixture.Provider, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account, TestRegistry.Usable), isRequested: false, CancellationToken.None);
+            _fixture.Provider,
+            new RefreshRequest(Request.Owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account, TestRegistry.Usable), default),
+            CancellationToken.None);
         return true;
     }
 

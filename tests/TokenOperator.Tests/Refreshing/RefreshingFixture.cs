@@ -1,3 +1,4 @@
+using KubeRuntime;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
@@ -52,7 +53,8 @@ internal sealed class RefreshingFixture : IDisposable
     public AccountRepository NewRepository() => new(Store, new AccountLocks(), Leadership, Queue, MaxAccounts, _time, NullLogger<AccountRepository>.Instance);
 
     public Task<RefreshOutcome> RefreshAsync(AccountRecord seen, OAuthClient client, bool isRequested = false) =>
-        Refresher.RefreshAsync(Provider, seen, client, "inputs", isRequested, CancellationToken.None);
+        Refresher.RefreshAsync(
+            Provider, new RefreshRequest(new NamespacedName("mail", "marcus"), seen, client, "inputs", default) { IsRequested = isRequested }, CancellationToken.None);
 
     public void Dispose()
     {

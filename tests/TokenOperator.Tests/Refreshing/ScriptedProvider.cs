@@ -1,19 +1,36 @@
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Tests.Refreshing;
 
 /// <summary>A provider that answers as the test sets it, and records its requests.</summary>
 internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "google") : ITokenProvider, IAuthorizationProvider
 {
-    public string Name => name;
+    /// <summary>What is known about the provider.</summary>
+    public ProviderDocument Document { get; set; } = new()
+    {
+        Name = name,
+        DisplayName = name,
+        TokenEndpoint = new Uri("https://provider.example/token"),
+        AuthorizationEndpoint = new Uri("https://provider.example/authorize"),
+        Limits = new RequestLimits { Rate = rate ?? RequestRate.Default },
+    };
 
-    public RequestRate Rate { get; } = rate ?? RequestRate.Default;
+    public string Name => Document.Name;
 
-    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan Timeout
+    {
+        get => Document.Timeout;
+        set => Document = Document with { Timeout = value };
+    }
 
-    public bool RotatesRefreshTokens { get; set; } = true;
+    public bool RotatesRefreshTokens
+    {
+        get => Document.Rotation.CanRotate;
+        set => Document = Document with { Rotation = new RotationRules { Mode = value ? RotationMode.Sometimes : RotationMode.Never } };
+    }
 
     public IAuthorizationProvider? Authorization => CanAsk ? this : null;
 
@@ -41,26 +58,26 @@ internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "
     public static TokenResponse.Granted Granted(string? refreshToken = null, string[]? scopes = null, string accessToken = "access-1") => new(
         new SecretValue(accessToken), TimeSpan.FromHours(1), "Bearer", scopes, SecretValue.From(refreshToken), null);
 
-    public async Task<TokenResponse> RefreshAsync(OAuthClient client, SecretValue refreshToken, CancellationToken cancellationToken)
+    public async Task<TokenResponse> RefreshAsync(GrantRequest request, CancellationToken cancellationToken)
     {
-        Asked.Add(refreshToken.Reveal());
+        Asked.Add(request.Token.GrantToken!.Reveal());
         await Until;
         return Answer;
     }
 
     public bool IsFrom(AuthorizationResponse response) => response.Issuer is null or "https://provider.example";
 
-    public Uri AuthorizationUri(AuthorizationRequest request) => request.ToUri(new Uri("https://provider.example/authorize"), []);
+    public Uri AuthorizationUri(AuthorizationRequest request) => request.ToUri(Document.AuthorizationEndpoint!, Document);
 
-    public Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, SecretValue code, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken)
+    public Task<CodeExchangeResponse> ExchangeCodeAsync(OAuthClient client, AuthorizationResponse response, Pkce pkce, Uri redirectUri, CancellationToken cancellationToken)
     {
-        ExchangedCodes.Add((code.Reveal(), pkce.Verifier.Reveal()));
+        ExchangedCodes.Add((response.Code!.Reveal(), pkce.Verifier.Reveal()));
         return Task.FromResult(Exchange);
     }
 
-    public async Task<RevocationResponse> RevokeAsync(SecretValue token, CancellationToken cancellationToken)
+    public async Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken)
     {
-        Revoked.Add(token.Reveal());
+        Revoked.Add((token.RefreshToken ?? token.AccessToken)!.Reveal());
         await Until;
         return Revocation;
     }

@@ -18,7 +18,7 @@ public sealed class ClientFileReaderTests
         var client = ClientFileReader.Read(content, Source);
 
         client.ClientId.Should().Be("id");
-        client.ClientSecret.Reveal().Should().Be("marked-secret");
+        client.ClientSecret!.Reveal().Should().Be("marked-secret");
     }
 
     [Theory]

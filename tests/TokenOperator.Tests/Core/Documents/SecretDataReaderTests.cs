@@ -19,7 +19,7 @@ public sealed class SecretDataReaderTests
         var client = Client("credentials.json", (id, "my-id\n"), (secret, "canary\r\n"), ("other", "x"))!;
 
         client.ClientId.Should().Be("my-id");
-        client.ClientSecret.Reveal().Should().Be("canary");
+        client.ClientSecret!.Reveal().Should().Be("canary");
     }
 
     [Fact]

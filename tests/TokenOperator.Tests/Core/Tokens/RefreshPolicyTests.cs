@@ -161,14 +161,6 @@ public sealed class RefreshPolicyTests
     }
 
     [Fact]
-    public void Scopes_are_missing_only_if_the_provider_named_the_granted_scopes()
-    {
-        RefreshPolicy.MissingScopes(["a", "b"], new TokenSet { Scopes = ["b", "c"] }).Should().Equal("a");
-        RefreshPolicy.MissingScopes(["a"], new TokenSet()).Should().BeEmpty();
-        RefreshPolicy.MissingScopes([], new TokenSet { Scopes = ["b"] }).Should().BeEmpty();
-    }
-
-    [Fact]
     public void A_token_that_was_issued_before_the_clock_was_set_back_is_due_immediately()
     {
         var token = Token(TimeSpan.FromHours(1));

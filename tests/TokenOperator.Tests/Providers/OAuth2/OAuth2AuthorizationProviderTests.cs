@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.WebUtilities;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.TokenServers;
@@ -17,7 +18,7 @@ public sealed class OAuth2AuthorizationProviderTests
     [Fact]
     public void The_authorization_address_requests_a_refresh_token_from_Google_with_PKCE_and_an_identity()
     {
-        using var test = new TestProvider(ProviderOptions.Google);
+        using var test = new TestProvider(TestDocuments.Google);
         var pkce = new Pkce(new SecretValue("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
 
         var address = test.Provider.Authorization!.AuthorizationUri(Request(pkce) with { Scopes = ["https://mail.google.com/", "email"], LoginHint = "marcus@example.com" });
@@ -47,14 +48,14 @@ public sealed class OAuth2AuthorizationProviderTests
         var pkce = Pkce.New();
 
         var response = await AuthorizeAsync(test, pkce);
-        var exchanged = await test.Provider.Authorization!.ExchangeCodeAsync(Client, response.Code!, pkce, Redirect, CancellationToken.None);
+        var exchanged = await test.Provider.Authorization!.ExchangeCodeAsync(Client, response, pkce, Redirect, CancellationToken.None);
 
         var granted = exchanged.Should().BeOfType<CodeExchangeResponse.Granted>().Subject;
         response.MatchesState("state-1").Should().BeTrue();
         granted.Identity.Should().Be(new Identity("marcus", "marcus@example.com"));
-        ConsentValidator.FindError(granted, new ExpectedIdentity("marcus@example.com", null), ["mail"]).Should().BeNull();
+        ConsentValidator.FindError(test.Provider.Document, granted, new ExpectedIdentity("marcus@example.com", null), ["mail"]).Should().BeNull();
         (await server.IsActiveAsync(granted.Token.AccessToken.Reveal())).Should().BeTrue();
-        (await test.Provider.RefreshAsync(Client, granted.Token.RefreshToken!, CancellationToken.None)).Should().BeOfType<TokenResponse.Granted>();
+        (await test.Provider.RefreshAsync(new GrantRequest(Client, granted.ToTokenSet(DateTimeOffset.UtcNow)), CancellationToken.None)).Should().BeOfType<TokenResponse.Granted>();
     }
 
     [Fact]
@@ -65,9 +66,9 @@ public sealed class OAuth2AuthorizationProviderTests
         {
             using var test = ProviderFor(server, issuer);
             var pkce = Pkce.New();
-            var granted = (CodeExchangeResponse.Granted)await test.Provider.Authorization!.ExchangeCodeAsync(Client, (await AuthorizeAsync(test, pkce)).Code!, pkce, Redirect, CancellationToken.None);
+            var granted = (CodeExchangeResponse.Granted)await test.Provider.Authorization!.ExchangeCodeAsync(Client, await AuthorizeAsync(test, pkce), pkce, Redirect, CancellationToken.None);
             (granted.Identity is not null).Should().Be(good, granted.Unidentified);
-            (ConsentValidator.FindError(granted, new ExpectedIdentity("marcus@example.com", null), ["mail"]) is null).Should().Be(good);
+            (ConsentValidator.FindError(test.Provider.Document, granted, new ExpectedIdentity("marcus@example.com", null), ["mail"]) is null).Should().Be(good);
         }
     }
 
@@ -79,10 +80,10 @@ public sealed class OAuth2AuthorizationProviderTests
         var pkce = Pkce.New();
 
         var stolen = await AuthorizeAsync(test, pkce);
-        var thief = await test.Provider.Authorization!.ExchangeCodeAsync(Client, stolen.Code!, Pkce.New(), Redirect, CancellationToken.None);
+        var thief = await test.Provider.Authorization!.ExchangeCodeAsync(Client, stolen, Pkce.New(), Redirect, CancellationToken.None);
         var response = await AuthorizeAsync(test, pkce);
-        await test.Provider.Authorization!.ExchangeCodeAsync(Client, response.Code!, pkce, Redirect, CancellationToken.None);
-        var again = await test.Provider.Authorization!.ExchangeCodeAsync(Client, response.Code!, pkce, Redirect, CancellationToken.None);
+        await test.Provider.Authorization!.ExchangeCodeAsync(Client, response, pkce, Redirect, CancellationToken.None);
+        var again = await test.Provider.Authorization!.ExchangeCodeAsync(Client, response, pkce, Redirect, CancellationToken.None);
 
         thief.Should().BeOfType<CodeExchangeResponse.Failed>().Which.Kind.Should().Be(FailureKind.ReauthorizationRequired);
         var failed = again.Should().BeOfType<CodeExchangeResponse.Failed>().Subject;
@@ -109,15 +110,15 @@ public sealed class OAuth2AuthorizationProviderTests
         using var test = ProviderFor(server, null, "openid", "email");
         var pkce = Pkce.New();
 
-        var exchanged = await test.Provider.Authorization!.ExchangeCodeAsync(Client, (await AuthorizeAsync(test, pkce)).Code!, pkce, Redirect, CancellationToken.None);
+        var exchanged = await test.Provider.Authorization!.ExchangeCodeAsync(Client, await AuthorizeAsync(test, pkce), pkce, Redirect, CancellationToken.None);
 
-        ConsentValidator.FindError((CodeExchangeResponse.Granted)exchanged, new ExpectedIdentity(null, null), ["mail"]).Should().Contain("no refresh token");
+        ConsentValidator.FindError(test.Provider.Document, (CodeExchangeResponse.Granted)exchanged, new ExpectedIdentity(null, null), ["mail"]).Should().Contain("no refresh token");
     }
 
     [Fact]
     public void A_provider_without_an_authorization_endpoint_offers_no_consent()
     {
-        var options = new ProviderOptions { Name = "acme", TokenEndpoint = new("https://acme.example/token") };
+        var options = TestDocuments.Read("tokenEndpoint: https://acme.example/token");
         using var test = new TestProvider(options);
         using var endpoints = new TokenEndpointClient(TimeProvider.System);
 
@@ -134,12 +135,13 @@ public sealed class OAuth2AuthorizationProviderTests
     private static AuthorizationRequest Request(Pkce pkce) => new() { ClientId = Client.ClientId, RedirectUri = Redirect, Scopes = ["mail"], State = "state-1", Pkce = pkce };
 
     private static TestProvider ProviderFor(OpenIddictServer server, string? issuer = null, params string[] scopes) => new(
-        new ProviderOptions
+        new ProviderDocument
         {
             Name = "openiddict",
+            DisplayName = "OpenIddict",
             TokenEndpoint = server.TokenEndpoint,
             AuthorizationEndpoint = server.AuthorizationEndpoint,
-            Issuers = issuer is null ? [] : [issuer],
-            ConsentScopes = scopes.Length > 0 ? scopes : ["openid", "email", "offline_access"],
+            Identity = new IdentityRules { Issuers = issuer is null ? [] : [issuer] },
+            Scopes = new ScopeRules { Consent = scopes.Length > 0 ? scopes : ["openid", "email", "offline_access"] },
         });
 }

@@ -18,7 +18,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _server = await ScriptedTokenServer.StartAsync(new TokenServerBehaviour { Client = (Client.ClientId, Client.ClientSecret.Reveal()) });
+        _server = await ScriptedTokenServer.StartAsync(new TokenServerBehaviour { Client = (Client.ClientId, Client.ClientSecret!.Reveal()) });
         _test = ProviderFor(_server.TokenEndpoint, _server.RevocationEndpoint);
     }
 
@@ -41,7 +41,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         _server.Requests.Should().ContainSingle().Which.Form.Should().Equal(new Dictionary<string, string>
         {
             ["client_id"] = "client-id",
-            ["client_secret"] = Client.ClientSecret.Reveal(),
+            ["client_secret"] = Client.ClientSecret!.Reveal(),
             ["grant_type"] = "refresh_token",
             ["refresh_token"] = grant.RefreshToken,
         });
@@ -68,7 +68,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         _server.Next("marcus", ScriptedAnswer.Held(release.Task));
         using var cancel = new CancellationTokenSource();
 
-        var refresh = _test.Provider.RefreshAsync(Client, new(grant.RefreshToken), cancel.Token);
+        var refresh = _test.Provider.RefreshAsync(Request(grant.RefreshToken), cancel.Token);
         await Eventually.IsTrueAsync(() => _server.AskedFor(grant.RefreshToken) == 1);
         await cancel.CancelAsync();
         release.SetResult();
@@ -79,7 +79,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     [Fact]
     public async Task A_cancellation_before_the_request_is_sent_ends_it()
     {
-        var cancelled = () => _test.Provider.RefreshAsync(Client, new("1//any"), new CancellationToken(canceled: true));
+        var cancelled = () => _test.Provider.RefreshAsync(Request("1//any"), new CancellationToken(canceled: true));
         await cancelled.Should().ThrowAsync<OperationCanceledException>();
 
         // A TLS handshake that never ends: connected, but nothing of the request was sent.
@@ -87,7 +87,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         silent.Start();
         using var test = ProviderFor(new Uri($"https://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/token"));
         using var cancel = new CancellationTokenSource();
-        var refresh = test.Provider.RefreshAsync(Client, new("1//any"), cancel.Token);
+        var refresh = test.Provider.RefreshAsync(Request("1//any"), cancel.Token);
         using var connection = await silent.AcceptTcpClientAsync();
         await cancel.CancelAsync();
 
@@ -215,7 +215,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     {
         using var test = ProviderFor(new Uri($"https://127.0.0.1:{_server.Address.Port}/token"));
 
-        var failed = (TokenResponse.Failed)await test.Provider.RefreshAsync(Client, new("1//any"), CancellationToken.None).WaitAsync(Limit);
+        var failed = (TokenResponse.Failed)await test.Provider.RefreshAsync(Request("1//any"), CancellationToken.None).WaitAsync(Limit);
 
         failed.Kind.Should().Be(FailureKind.ProviderUnavailable);
         _server.Requests.Should().BeEmpty();
@@ -258,13 +258,13 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     {
         var grant = _server.AddAccount("marcus");
 
-        (await _test.Provider.RevokeAsync(new(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
-        (await _test.Provider.RevokeAsync(new(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
+        (await _test.Provider.RevokeAsync(null, Token(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
+        (await _test.Provider.RevokeAsync(null, Token(grant.RefreshToken), CancellationToken.None)).Should().Be(new RevocationResponse(true, ""));
         _server.Requests[0].Form.Should().Equal(new Dictionary<string, string> { ["token"] = grant.RefreshToken });
         (await RefreshAsync(grant.RefreshToken)).Should().BeOfType<TokenResponse.Failed>();
 
         _server.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.ServerError());
-        var failed = await _test.Provider.RevokeAsync(new("1//marked-refresh-token"), CancellationToken.None);
+        var failed = await _test.Provider.RevokeAsync(null, Token("1//marked-refresh-token"), CancellationToken.None);
         failed.Revoked.Should().BeFalse();
         failed.Detail.Should().Be("HTTP 503: internal_failure");
     }
@@ -274,12 +274,20 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     {
         using var test = ProviderFor(_server.TokenEndpoint);
 
-        (await test.Provider.RevokeAsync(new("1//any"), CancellationToken.None)).Detail.Should().Contain("Providers:google:RevocationEndpoint");
+        (await test.Provider.RevokeAsync(null, Token("1//any"), CancellationToken.None)).Detail.Should().Contain("Providers:google:RevocationEndpoint");
     }
 
-    private Task<TokenResponse> RefreshAsync(string refreshToken) => _test.Provider.RefreshAsync(Client, new(refreshToken), CancellationToken.None);
+    private Task<TokenResponse> RefreshAsync(string refreshToken) => _test.Provider.RefreshAsync(Request(refreshToken), CancellationToken.None);
+
+    private static GrantRequest Request(string refreshToken) => new(Client, Token(refreshToken));
+
+    private static TokenSet Token(string refreshToken) => new() { RefreshToken = new(refreshToken) };
 
     private TestProvider ProviderFor(Uri tokenEndpoint, Uri? revocationEndpoint = null) => new(
-        new ProviderOptions { Name = "google", TokenEndpoint = tokenEndpoint, RevocationEndpoint = revocationEndpoint },
+        TestDocuments.Google with
+        {
+            TokenEndpoint = tokenEndpoint,
+            Revocation = revocationEndpoint is null ? null : TestDocuments.Google.Revocation! with { Endpoint = revocationEndpoint },
+        },
         _time);
 }

@@ -19,7 +19,7 @@ public sealed class OpenIddictTests
         var granted = (TokenResponse.Granted)await RefreshAsync(test, refreshToken);
 
         (await server.IsActiveAsync(granted.AccessToken.Reveal())).Should().BeTrue();
-        granted.ExpiresIn.TotalSeconds.Should().BeInRange(3500, 3600);
+        granted.ExpiresIn!.Value.TotalSeconds.Should().BeInRange(3500, 3600);
         granted.RefreshToken.Should().BeNull("it does not roll, so the old one is kept");
         (await RefreshAsync(test, refreshToken)).Should().BeOfType<TokenResponse.Granted>();
     }
@@ -59,15 +59,15 @@ public sealed class OpenIddictTests
         using var test = ProviderFor(server);
         var refreshToken = await server.IssueRefreshTokenAsync("marcus");
 
-        var answer = await test.Provider.RefreshAsync(Client with { ClientSecret = new("wrong") }, new(refreshToken), CancellationToken.None);
+        var answer = await test.Provider.RefreshAsync(new GrantRequest(Client with { ClientSecret = new("wrong") }, new TokenSet { RefreshToken = new(refreshToken) }), CancellationToken.None);
 
         answer.Should().BeOfType<TokenResponse.Failed>().Which.Kind.Should().Be(FailureKind.ClientRejected);
         (await RefreshAsync(test, refreshToken)).Should().BeOfType<TokenResponse.Granted>();
     }
 
     private static Task<TokenResponse> RefreshAsync(TestProvider test, string refreshToken) =>
-        test.Provider.RefreshAsync(Client, new(refreshToken), CancellationToken.None);
+        test.Provider.RefreshAsync(new GrantRequest(Client, new TokenSet { RefreshToken = new(refreshToken) }), CancellationToken.None);
 
     private static TestProvider ProviderFor(OpenIddictServer server) => new(
-        new ProviderOptions { Name = "openiddict", TokenEndpoint = server.TokenEndpoint, RevocationEndpoint = server.RevocationEndpoint });
+        TestDocuments.Read($"tokenEndpoint: {server.TokenEndpoint}\nrevocation: {{endpoint: \"{server.RevocationEndpoint}\"}}"));
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.OAuth2;
 
 namespace TokenOperator.Tests.Providers.OAuth2;
@@ -10,10 +11,10 @@ internal sealed class TestProvider : IDisposable
     private readonly TokenEndpointClient _endpoints;
     private readonly ProviderMetrics _metrics = new(new Meters(), TimeProvider.System);
 
-    public TestProvider(ProviderOptions options, TimeProvider? time = null)
+    public TestProvider(ProviderDocument document, TimeProvider? time = null)
     {
         _endpoints = new TokenEndpointClient(time ?? TimeProvider.System);
-        Provider = new OAuth2TokenProvider(options, _endpoints, time ?? TimeProvider.System, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
+        Provider = new OAuth2TokenProvider(document, _endpoints, time ?? TimeProvider.System, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
     }
 
     public OAuth2TokenProvider Provider { get; }

@@ -30,7 +30,7 @@ public sealed class TokenEndpointClientTests
         await using var server = await FakeApiServer.StartAsync(certificate);
         using var client = new TokenEndpointClient(TimeProvider.System);
 
-        var result = await client.PostAsync(new Uri($"{server.Address}/token"), [new("refresh_token", "canary")], Timeout, CancellationToken.None);
+        var result = await client.SendAsync(RequestTo(new Uri($"{server.Address}/token"), "refresh_token", "canary"), Timeout, CancellationToken.None);
 
         result.Should().BeOfType<TokenEndpointResult.NoReply>().Which.Detail
             .Should().Contain("CN=proxy.corp.example").And.Contain("issued by").And.Contain("SSL_CERT_DIR").And.NotContain("\u202e").And.NotContain("canary");
@@ -127,7 +127,7 @@ public sealed class TokenEndpointClientTests
             return new HttpResponseMessage();
         });
 
-        result.Should().Be(new TokenEndpointResult.NoReply("provider.example sent no complete response within 30 s"));
+        result.Should().Be(new TokenEndpointResult.NoReply("provider.example sent no complete response within 30 s", sent));
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class TokenEndpointClientTests
     {
         using var client = new TokenEndpointClient(_time, new BrokenConnection());
 
-        (await client.PostAsync(Endpoint, [], Timeout, CancellationToken.None)).Should().BeOfType<TokenEndpointResult.NoReply>();
+        (await client.SendAsync(RequestTo(Endpoint), Timeout, CancellationToken.None)).Should().BeOfType<TokenEndpointResult.NoReply>();
     }
 
     [Fact]
@@ -155,7 +155,7 @@ public sealed class TokenEndpointClientTests
         silent.Start();
         using var client = new TokenEndpointClient(TimeProvider.System, new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromMilliseconds(50) });
 
-        var result = await client.PostAsync(new Uri($"https://{silent.LocalEndpoint}/token"), [], Timeout, CancellationToken.None);
+        var result = await client.SendAsync(RequestTo(new Uri($"https://{silent.LocalEndpoint}/token")), Timeout, CancellationToken.None);
 
         result.Should().BeOfType<TokenEndpointResult.NoReply>().Which.Detail.Should().StartWith($"the request to {silent.LocalEndpoint} failed: ").And.Contain("ConnectTimeout");
     }
@@ -168,11 +168,13 @@ public sealed class TokenEndpointClientTests
         var address = $"http://127.0.0.1:{Ports.Free()}";
         using var client = new TokenEndpointClient(TimeProvider.System, new WebProxy(address));
 
-        var result = await client.PostAsync(new Uri($"https://{endpoint.LocalEndpoint}/token"), [], Timeout, CancellationToken.None);
+        var result = await client.SendAsync(RequestTo(new Uri($"https://{endpoint.LocalEndpoint}/token")), Timeout, CancellationToken.None);
 
         result.Should().BeOfType<TokenEndpointResult.NoReply>().Which.Detail.Should().Contain($" through the proxy {address} failed: ");
         endpoint.Pending().Should().BeFalse();
     }
+
+    private static TokenEndpointRequest RequestTo(Uri endpoint, string name = "token", string value = "a b&") => new(TestDocuments.Google, endpoint, [new(name, value)]);
 
     private async Task<TokenEndpointReply> RepliedAsync(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> transport) =>
         (await PostAsync(transport)).Should().BeOfType<TokenEndpointResult.Replied>().Subject.Reply;
@@ -180,7 +182,7 @@ public sealed class TokenEndpointClientTests
     private async Task<TokenEndpointResult> PostAsync(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> transport, CancellationToken cancellationToken = default)
     {
         using var client = new TokenEndpointClient(_time, new ScriptedTransport(transport));
-        return await client.PostAsync(Endpoint, [new("token", "a b&")], Timeout, cancellationToken);
+        return await client.SendAsync(RequestTo(Endpoint), Timeout, cancellationToken);
     }
 
     private sealed class ScriptedTransport(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send) : HttpMessageHandler

@@ -7,6 +7,7 @@ namespace TokenOperator.Tests.Providers.OAuth2;
 
 public sealed class TokenResponseClassifierTests
 {
+    private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
     private static readonly SecretValue RefreshToken = new("1//marked-refresh-token");
     private static readonly SecretValue ClientSecret = new("GOCSPX-marked/client+secret");
 
@@ -141,9 +142,9 @@ public sealed class TokenResponseClassifierTests
     [InlineData(86400, 3600)]
     public void Retry_After_is_returned_up_to_an_hour(int asked, int given)
     {
-        var reply = TokenEndpointReply.Read(503, TimeSpan.FromSeconds(asked), default);
+        var reply = TokenEndpointReply.Read(TestDocuments.Google, new RawReply(503, TimeSpan.FromSeconds(asked), null, default));
 
-        ((TokenResponse.Failed)TokenResponseClassifier.Classify(reply)).RetryAfter.Should().Be(TimeSpan.FromSeconds(given));
+        ((TokenResponse.Failed)TokenResponseClassifier.Classify(TestDocuments.Google, reply, Now)).RetryAfter.Should().Be(TimeSpan.FromSeconds(given));
     }
 
     [Fact]
@@ -209,7 +210,7 @@ public sealed class TokenResponseClassifierTests
     [InlineData(302, "", false)]
     public void An_invalid_token_counts_as_revoked(int status, string body, bool revoked)
     {
-        var answer = TokenResponseClassifier.ClassifyRevocation(TokenEndpointReply.Read(status, null, Encoding.UTF8.GetBytes(body)));
+        var answer = TokenResponseClassifier.ClassifyRevocation(TokenEndpointReply.Read(TestDocuments.Google, new RawReply(status, null, "application/json", Encoding.UTF8.GetBytes(body))));
 
         answer.Revoked.Should().Be(revoked);
         answer.Detail.Length.Should().BeInRange(revoked ? 0 : 1, revoked ? 0 : 300);
@@ -220,10 +221,10 @@ public sealed class TokenResponseClassifierTests
     {
         var none = new TokenEndpointResult.NoReply("the request to provider.example failed: 1//marked-refresh-token");
 
-        TokenResponseClassifier.Classify(none, RefreshToken).Should().Be(new TokenResponse.Failed(FailureKind.ProviderUnavailable, Redactor.Hidden));
+        TokenResponseClassifier.Classify(TestDocuments.Google, none, Now, RefreshToken).Should().Be(new TokenResponse.Failed(FailureKind.ProviderUnavailable, Redactor.Hidden));
         TokenResponseClassifier.ClassifyRevocation(none, RefreshToken).Should().Be(new RevocationResponse(false, Redactor.Hidden));
     }
 
     private static TokenResponse Classify(int status, string body) =>
-        TokenResponseClassifier.Classify(TokenEndpointReply.Read(status, null, Encoding.UTF8.GetBytes(body)), RefreshToken, ClientSecret);
+        TokenResponseClassifier.Classify(TestDocuments.Google, TokenEndpointReply.Read(TestDocuments.Google, new RawReply(status, null, "application/json", Encoding.UTF8.GetBytes(body))), Now, RefreshToken, ClientSecret);
 }

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using TokenOperator.Core.Text;
 
-namespace TokenOperator.Providers.Registry;
+namespace TokenOperator.Providers.Documents;
 
 /// <summary>The names that a provider can have.</summary>
 public static partial class ProviderName

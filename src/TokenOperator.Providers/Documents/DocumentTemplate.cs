@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace TokenOperator.Providers.Documents;
 
 /// <summary>Texts with the names of parameters in braces, such as <c>https://login.example.com/{tenant}/token</c>.</summary>
-internal static partial class Template
+internal static partial class DocumentTemplate
 {
     /// <summary>The text with the values of the parameters, or null.</summary>
     /// <param name="template">The text.</param>

@@ -1,0 +1,135 @@
+using System.Buffers.Text;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
+
+namespace TokenOperator.Providers.OAuth2;
+
+/// <summary>What a request proves the client with.</summary>
+/// <param name="Parameters">Parameters of the request.</param>
+/// <param name="Header">The header field Authorization, or null.</param>
+/// <param name="Proof">The secret or the assertion in it; null for a public client.</param>
+internal sealed record ClientProof(IReadOnlyList<(string Name, string? Value)> Parameters, AuthenticationHeaderValue? Header, SecretValue? Proof);
+
+/// <summary>Authenticates a client as the document says. It never tries a second method, because a second request can use up a refresh token.</summary>
+internal static class ClientAuthenticator
+{
+    private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+    private static readonly TimeSpan AssertionLifetime = TimeSpan.FromMinutes(5);
+
+    /// <summary>How far in the past an assertion begins, because clocks differ.</summary>
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
+
+    /// <summary>The proof, or null.</summary>
+    /// <param name="provider">Says how the client authenticates.</param>
+    /// <param name="client">The client.</param>
+    /// <param name="now">The time of an assertion.</param>
+    /// <param name="error">Why the result is null; safe to show.</param>
+    public static ClientProof? Prove(ProviderDocument provider, OAuthClient client, DateTimeOffset now, out string? error)
+    {
+        error = null;
+        var rules = provider.ClientAuthentication;
+        if (rules.Method == ClientAuthenticationMethod.None)
+            return new ClientProof([("client_id", client.ClientId)], null, null);
+        if (rules.Method is ClientAuthenticationMethod.PrivateKeyJwt or ClientAuthenticationMethod.Certificate)
+            return Sign(provider, client, now, out error) is { } assertion
+                ? new ClientProof([("client_id", client.ClientId), ("client_assertion_type", AssertionType), ("client_assertion", assertion.Reveal())], null, assertion)
+                : null;
+        if (client.ClientSecret is not { } secret)
+        {
+            error = "the client has no secret, and this provider expects one. Add it to the client Secret";
+            return null;
+        }
+
+        return rules.Method switch
+        {
+            ClientAuthenticationMethod.Basic => new ClientProof([], Basic(rules, client.ClientId, secret.Reveal()), secret),
+            ClientAuthenticationMethod.SecretAsUser => new ClientProof([], Basic(rules, secret.Reveal(), ""), secret),
+            _ => new ClientProof([("client_id", client.ClientId), ("client_secret", secret.Reveal())], null, secret),
+        };
+    }
+
+    // RFC 6749 section 2.3.1 percent-encodes both parts first; RFC 7617 takes them as they are.
+    private static AuthenticationHeaderValue Basic(ClientAuthentication rules, string user, string password)
+    {
+        string Encoded(string text) => rules.EncodesBasic ? Uri.EscapeDataString(text).Replace("%20", "+", StringComparison.Ordinal) : text;
+        return new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Encoded(user)}:{Encoded(password)}")));
+    }
+
+    /// <summary>RFC 7523 section 3.</summary>
+    private static SecretValue? Sign(ProviderDocument provider, OAuthClient client, DateTimeOffset now, out string? error)
+    {
+        var rules = provider.ClientAuthentication;
+        error = "the client has no private key that fits, and this provider expects one. Add it to the client Secret";
+        if (client.Key is not { } key || key.IsEllipticCurve != (rules.Algorithm == "ES256"))
+            return null;
+        if (rules.Method == ClientAuthenticationMethod.Certificate && key.CertificateHash is null)
+        {
+            error = "the client has no certificate, and this provider expects one. Add it to the client Secret";
+            return null;
+        }
+
+        var header = Encode(writer =>
+        {
+            writer.WriteString("alg", rules.Algorithm);
+            writer.WriteString("typ", "JWT");
+            if (key.KeyId is not null)
+                writer.WriteString("kid", key.KeyId);
+            if (rules.Method == ClientAuthenticationMethod.Certificate)
+                writer.WriteString("x5t#S256", key.CertificateHash);
+        });
+        var claims = Encode(writer =>
+        {
+            writer.WriteString("iss", client.ClientId);
+            writer.WriteString("sub", client.ClientId);
+            writer.WriteString("aud", rules.Audience ?? provider.TokenEndpoint.OriginalString);
+            writer.WriteNumber("iat", (now - ClockSkew).ToUnixTimeSeconds());
+            writer.WriteNumber("nbf", (now - ClockSkew).ToUnixTimeSeconds());
+            writer.WriteNumber("exp", (now + AssertionLifetime).ToUnixTimeSeconds());
+            writer.WriteString("jti", Guid.NewGuid());
+        });
+        try
+        {
+            var signature = Sign(key, rules.Algorithm, Encoding.ASCII.GetBytes($"{header}.{claims}"));
+            error = null;
+            return new SecretValue($"{header}.{claims}.{Base64Url.EncodeToString(signature)}");
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            // Their messages can quote the key.
+            error = "the private key of the client cannot be used. Check it in the client Secret";
+            return null;
+        }
+    }
+
+    private static byte[] Sign(ClientKey key, string algorithm, byte[] data)
+    {
+        if (key.IsEllipticCurve)
+        {
+            using var curve = ECDsa.Create();
+            curve.ImportFromPem(key.PrivateKey.Reveal());
+            return curve.SignData(data, HashAlgorithmName.SHA256);
+        }
+
+        using var rsa = RSA.Create();
+        rsa.ImportFromPem(key.PrivateKey.Reveal());
+        return rsa.SignData(data, HashAlgorithmName.SHA256, algorithm == "PS256" ? RSASignaturePadding.Pss : RSASignaturePadding.Pkcs1);
+    }
+
+    private static string Encode(Action<Utf8JsonWriter> write)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            write(writer);
+            writer.WriteEndObject();
+        }
+
+        return Base64Url.EncodeToString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
+    }
+}
