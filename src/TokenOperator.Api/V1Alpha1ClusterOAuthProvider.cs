@@ -8,7 +8,7 @@ namespace TokenOperator.Api;
 
 /// <summary>
 /// Describes a provider for all namespaces. Only administrators write it, because it decides where secrets are sent. Its spec is a provider document. It is
-/// kept as it is, so that the operator can name fields that it does not know. The descriptions for users are in
+/// kept as it is, so that the operator can name fields that it does not know, such as those of a newer definition. The descriptions for users are in
 /// <c>config/crds/tokenoperator.dev_clusteroauthproviders.yaml</c>; a test checks that both have the same fields.
 /// </summary>
 [KubernetesEntity(Group = V1Alpha1OAuthToken.GroupName, ApiVersion = "v1alpha1", Kind = KindName, PluralName = "clusteroauthproviders")]

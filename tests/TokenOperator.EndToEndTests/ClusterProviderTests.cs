@@ -38,12 +38,12 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         // A document that is not valid: the one before stays in use.
         await ApplyAsync(_fixture.Tokens.TokenEndpoint, spec =>
         {
-            spec["colour"] = "red";
+            spec["timeout"] = "soon";
             spec["rotation"] = new JsonObject { ["mode"] = "daily" };
-            spec["errors"] = new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["class"] = "transient", ["cod"] = "a" }) };
+            spec["errors"] = new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["class"] = "transient" }) };
         });
         var invalid = (await AcceptedAsync("False", "Invalid"))["status"]!["conditions"]![0]!["message"]!.ToString();
-        invalid.Should().Contain("spec.colour is not a field").And.Contain("spec.rotation.mode is \"daily\"").And.Contain("spec.errors.rules[0].cod is not a field")
+        invalid.Should().Contain("spec.timeout is \"soon\"").And.Contain("spec.rotation.mode is \"daily\"").And.Contain("spec.errors.rules[0] matches every response")
             .And.EndWith("the previous document stays in use.");
         await RefreshAsync("marcus", "while-invalid");
 
@@ -135,8 +135,10 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Kubectl_explains_the_document()
+    public async Task Kubectl_explains_the_document_and_refuses_a_field_that_it_does_not_have()
     {
+        var apply = () => _fixture.Kubectl.ApplyTextAsync(Provider(_name, new JsonObject { ["tokenEndpoint"] = "https://idp.example/token", ["rotation"] = new JsonObject { ["mod"] = "never" } }).ToJsonString());
+        (await apply.Should().ThrowAsync<Exception>()).Which.Message.Should().Contain("unknown field").And.Contain("mod");
         (await _fixture.Kubectl.RunAsync("explain clusteroauthprovider.spec.rotation.onReplay")).Should().Contain("revokesGrant");
         (await _fixture.Kubectl.RunAsync("explain clusteroauthprovider.spec")).Should().Contain("tokenEndpoint").And.Contain("parameterDeclarations");
     }
@@ -196,9 +198,8 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         var grant = await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
         await _fixture.ReadyAsync("marcus");
         var copy = $"{_name}-x";
-        await cluster.Plane.ApplyAsync(Provider(copy, new JsonObject { ["extends"] = _name, ["clientSecretRef"] = new JsonObject { ["name"] = "client", ["namespace"] = _fixture.Namespace } }));
-        (await AcceptedAsync("False", "Invalid", copy))["status"]!["conditions"]![0]!["message"]!.ToString().Should().Contain("spec.clientSecretRef is not a field");
-        await cluster.Plane.DeleteAsync($"{Providers}/{copy}");
+        var withClient = () => cluster.Plane.ApplyAsync(Provider(copy, new JsonObject { ["extends"] = _name, ["clientSecretRef"] = new JsonObject { ["name"] = "client", ["namespace"] = _fixture.Namespace } }));
+        await withClient.Should().ThrowAsync<InvalidOperationException>().WithMessage("*clientSecretRef*");
         await cluster.Plane.ApplyAsync(Provider(copy, new JsonObject { ["extends"] = _name }));
         await AcceptedAsync("True", "Valid", copy);
 
@@ -221,7 +222,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         var roles = (await cluster.Plane.GetAsync("/apis/rbac.authorization.k8s.io/v1/clusterroles"))!["items"]!.AsArray()
             .Where(role => role!["metadata"]!["labels"]?.AsObject().Any(label => label.Key.StartsWith("rbac.authorization.k8s.io/aggregate-to-", StringComparison.Ordinal)) == true).ToList();
         roles.Select(role => (string)role!["metadata"]!["name"]!).Should().Contain(["token-operator-edit", "token-operator-view", "system:aggregate-to-admin"]);
-        var rules = new JsonArray([.. roles.SelectMany(role => role!["rules"]!.AsArray()).Select(rule => rule!.DeepClone())]);
+        var rules = new JsonArray([.. roles.SelectMany(role => role!["rules"]?.AsArray() ?? []).Select(rule => rule!.DeepClone())]);
         var role = new JsonObject
         {
             ["apiVersion"] = "rbac.authorization.k8s.io/v1",
@@ -251,7 +252,13 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
 
     private Task ApplyAsync(Uri tokenEndpoint, Action<JsonObject>? change = null)
     {
-        var spec = new JsonObject { ["tokenEndpoint"] = tokenEndpoint.ToString() };
+        var spec = new JsonObject
+        {
+            ["tokenEndpoint"] = tokenEndpoint.ToString(),
+            ["timeout"] = "20s",
+            ["rotation"] = new JsonObject { ["mode"] = "sometimes" },
+            ["errors"] = new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["code"] = "busy", ["class"] = "transient" }) },
+        };
         change?.Invoke(spec);
         return ApplyAsync(spec);
     }
