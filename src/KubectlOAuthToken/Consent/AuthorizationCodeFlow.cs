@@ -30,7 +30,7 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
     public async Task<T> RunAsync<T>(
         IAuthorizationProvider provider, OAuthClient client, IReadOnlyList<string> scopes, ExpectedIdentity expected, Func<TokenSet, Task<T>> save, CancellationToken cancellationToken)
     {
-        await using var listener = noBrowser ? null : LoopbackListener.Start(port);
+        await using var listener = noBrowser ? null : LoopbackListener.Start(port, provider.Document.Authorization);
         var request = new AuthorizationRequest
         {
             ClientId = client.ClientId,
@@ -46,7 +46,7 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
         try
         {
-            var response = listener is null ? await PasteAsync(address, request.State, either.Token) : await BrowseAsync(listener, address, either.Token);
+            var response = listener is null ? await PasteAsync(provider, address, request.State, either.Token) : await BrowseAsync(listener, address, either.Token);
             var token = await ExchangeAsync(provider, client, request, response, expected, cancellationToken);
             var saved = await save(token);
             if (listener is not null)
@@ -90,7 +90,7 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         }
     }
 
-    private static async Task<AuthorizationResponse> PasteAsync(Uri address, string state, CancellationToken cancellationToken)
+    private static async Task<AuthorizationResponse> PasteAsync(IAuthorizationProvider provider, Uri address, string state, CancellationToken cancellationToken)
     {
         await Console.Error.WriteLineAsync(
             $"Open this address in a browser:\n\n  {address.AbsoluteUri}\n\n"
@@ -99,7 +99,7 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
             ?? throw new PluginException("Standard input ended before an address or a code was pasted.", ExitCodes.BadInput);
         // A code alone does not name the request that it answers, but it is useless with the verifier of another request.
         return pasted.Contains('=', StringComparison.Ordinal) || pasted.Length == 0 || !CredentialSyntax.IsValid(pasted)
-            ? AuthorizationResponse.Read(pasted)
+            ? AuthorizationResponse.Read(pasted, provider.Document.Authorization)
             : new AuthorizationResponse(state, new SecretValue(pasted), null);
     }
 
@@ -120,12 +120,12 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         {
             // Of the owner's own grant, a working token can be left, which a revocation would end at some providers.
             if (expected.IsKnown && (granted.Identity is null || !expected.Matches(granted.Identity)))
-                await provider.RevokeAsync(client, granted.ToTokenSet(askedAt), CancellationToken.None);
+                await provider.RevokeAsync(client, granted.ToTokenSet(askedAt, provider.Document), CancellationToken.None);
             var whose = granted.Identity is { } owner && expected.IsKnown && !expected.Matches(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
             throw Refused(reason + whose);
         }
 
-        return granted.ToTokenSet(askedAt);
+        return granted.ToTokenSet(askedAt, provider.Document);
     }
 
     private static PluginException Refused(string sentence) => new($"{sentence}.", ExitCodes.Refused);

@@ -5,6 +5,7 @@ using KubectlOAuthToken.Output;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Text;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.Documents;
 
 namespace KubectlOAuthToken.Consent;
 
@@ -20,11 +21,12 @@ internal sealed class LoopbackListener : IAsyncDisposable
     private readonly TaskCompletionSource<AuthorizationResponse> _response = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<(bool IsGood, string Text)> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly AuthorizationRules? _rules;
     private readonly Task _serving;
 
-    private LoopbackListener(HttpListener http)
+    private LoopbackListener(HttpListener http, AuthorizationRules? rules)
     {
-        _http = http;
+        (_http, _rules) = (http, rules);
         Address = new Uri(http.Prefixes.Single());
         _serving = ServeAsync();
     }
@@ -32,9 +34,11 @@ internal sealed class LoopbackListener : IAsyncDisposable
     /// <summary>The redirect address.</summary>
     public Uri Address { get; }
 
-    /// <summary>Listens on <paramref name="port"/>, or on a free port if it is 0.</summary>
+    /// <summary>Listens.</summary>
+    /// <param name="port">The port; 0 for a free one.</param>
+    /// <param name="rules">How the response is read; null: as the standard says.</param>
     /// <exception cref="PluginException">The port is in use, or the user cannot listen on it.</exception>
-    public static LoopbackListener Start(int port)
+    public static LoopbackListener Start(int port, AuthorizationRules? rules = null)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -43,7 +47,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
             try
             {
                 http.Start();
-                return new LoopbackListener(http);
+                return new LoopbackListener(http, rules);
             }
             // Another program can take a free port before the listener starts.
             catch (Exception e) when (e is HttpListenerException or SocketException)
@@ -108,7 +112,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
             return;
         }
 
-        if (!_response.TrySetResult(AuthorizationResponse.Read(query)))
+        if (!_response.TrySetResult(AuthorizationResponse.Read(query, _rules)))
         {
             await WriteAsync(context.Response, HttpStatusCode.Gone, "Used", "This address has already been used.");
             return;

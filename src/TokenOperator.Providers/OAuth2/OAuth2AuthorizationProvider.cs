@@ -88,17 +88,9 @@ public sealed class OAuth2AuthorizationProvider : IAuthorizationProvider
     /// <summary>With what only the authorization response has, and with the parameters of the document.</summary>
     private IReadOnlyDictionary<string, string> AllExports(TokenResponse.Granted granted, AuthorizationResponse response)
     {
-        if (Document.Export.Count == 0)
-            return granted.Exports;
-        var exports = new Dictionary<string, string>(granted.Exports, StringComparer.Ordinal);
-        foreach (var (key, source) in Document.Export)
-        {
-            if (source.Place == ExportPlace.Parameter)
-                exports[key] = source.Path;
-            else if (source.Place == ExportPlace.Callback && response.Kept.TryGetValue(source.Path, out var value))
-                exports[key] = value;
-        }
-
-        return exports;
+        var kept = Document.Export
+            .Where(export => export.Value.Place == ExportPlace.Callback && response.Kept.ContainsKey(export.Value.Path))
+            .ToDictionary(export => export.Key, export => response.Kept[export.Value.Path], StringComparer.Ordinal);
+        return Document.MergeExports(kept, granted.Exports);
     }
 }

@@ -128,7 +128,9 @@ public sealed class OAuthTokenFinalizer(
             return null;
         if (providers.Find(request.Key.Provider) is not { } provider)
             return $"The document that describes the provider {request.Key.Provider} cannot be used, so the grant of {request.Key} is not revoked.";
-        var client = provider.Document.Revocation is { Authenticates: true } ? await inputs.ReadClientAsync(request.Client, CancellationToken.None) : null;
+        var client = provider.Document.Revocation is { Authenticates: true }
+            ? await inputs.ReadClientAsync(request.Client, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
+            : null;
         var response = await provider.RevokeAsync((client as Lookup<OAuthClient>.Found)?.Value, record.Token, CancellationToken.None);
         if (!response.Revoked)
             return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";

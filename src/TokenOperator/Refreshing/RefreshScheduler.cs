@@ -136,7 +136,7 @@ public sealed partial class RefreshScheduler : IDisposable
         }
 
         ArmSlow();
-        if (!LaneOf(key.Provider).Add(new LaneJob(key, request.Owner.Namespace, UrgencyOf(request.Account), request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
+        if (!LaneOf(key.Provider).Add(new LaneJob(key, request.Owner.Namespace, UrgencyOf(request.Account), request.Account.Token.NeverExpires ? DateTimeOffset.MaxValue : request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
         {
             fresh.WaitsForRate = true;
             _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);

@@ -22,7 +22,7 @@ public sealed class ProviderMemoryTests
     [Fact]
     public void A_thousand_ClusterOAuthProviders_take_less_than_20_MiB()
     {
-        var registry = new ProviderRegistry(ProviderCatalogue.Read(), new Factory(), new CountedUsers { Default = 1 });
+        var registry = new ProviderRegistry(ProviderCatalogue.Read(), new DocumentOnlyProviders(), new CountedUsers { Default = 1 });
         var cache = new ResourceCache<V1Alpha1ClusterOAuthProvider>([""], new CacheOptions<V1Alpha1ClusterOAuthProvider>().KeepOnly(V1Alpha1ClusterOAuthProvider.Shrink));
         cache.Subscribe((_, now) => registry.Set(ClusterProviderSource.ToDocument(now!)));
         Fill(cache, Count, 1);
@@ -53,7 +53,7 @@ public sealed class ProviderMemoryTests
         }
     }
 
-    private sealed class Factory : ITokenProviderFactory
+    private sealed class DocumentOnlyProviders : ITokenProviderFactory
     {
         public ITokenProvider Create(ProviderDocument document) => new ScriptedProvider { Document = document };
     }

@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Providers.Registry;
 public sealed class ProviderRegistryTests
 {
     private readonly CountedUsers _users = new();
-    private readonly Factory _factory = new();
+    private readonly RecordingFactory _factory = new();
 
     [Fact]
     public void A_change_replaces_the_provider_and_the_same_document_keeps_it()
@@ -211,7 +211,7 @@ public sealed class ProviderRegistryTests
     private static SourceDocument Document(string name, string json, DocumentSource source = DocumentSource.Folder) =>
         new(name, source, $"{source} {name}", JsonNode.Parse(json)!.AsObject());
 
-    private sealed class Factory : ITokenProviderFactory
+    private sealed class RecordingFactory : ITokenProviderFactory
     {
         public List<ProviderDocument> Made { get; } = [];
 
