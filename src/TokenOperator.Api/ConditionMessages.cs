@@ -14,7 +14,37 @@ public static class ConditionMessages
     /// <summary>The provider does not exist.</summary>
     public static string UnknownProvider(TokenRequest request, IEnumerable<string> known) =>
         $"spec.provider is \"{Shown(request.Key.Provider)}\"; the providers of this operator are {DisplayText.List(known.Order(StringComparer.Ordinal))}. "
-        + "Correct it, or add the provider to the operator's settings (Providers__NAME__TokenEndpoint).";
+        + "Correct it, or have an administrator add the provider (docs/providers.md).";
+
+    /// <summary>The provider needs values that nobody has given.</summary>
+    /// <param name="provider">The name of the provider.</param>
+    /// <param name="origin">Where its document comes from.</param>
+    /// <param name="parameters">The parameters that need a value.</param>
+    public static string ProviderNotConfigured(string provider, string origin, IReadOnlyList<string> parameters) =>
+        $"The provider {Shown(provider)} ({origin}) needs values for {DisplayText.List(parameters)}. An administrator gives them in a ClusterOAuthProvider of this name: "
+        + $"spec: {{extends: {Shown(provider)}, parameters: {{{string.Join(", ", parameters.Take(10).Select(parameter => $"{parameter}: ..."))}}}}}";
+
+    /// <summary>The document of the provider is not valid.</summary>
+    /// <param name="origin">Where it comes from, such as <c>ClusterOAuthProvider acme</c>.</param>
+    /// <param name="errors">Sentences.</param>
+    public static string ProviderInvalid(string origin, IReadOnlyList<string> errors)
+    {
+        const int MaxErrors = 10;
+        var more = errors.Count > MaxErrors ? $" There are {errors.Count - MaxErrors} more errors." : "";
+        return $"{Capital(origin)}: {string.Join(" ", errors.Take(MaxErrors))}{more}";
+    }
+
+    /// <summary>The document of the provider moves accounts to another host.</summary>
+    /// <param name="origin">Where it comes from.</param>
+    /// <param name="from">The host that the accounts are at.</param>
+    /// <param name="to">The host of the document.</param>
+    /// <param name="permission">What allows the move: the end of a sentence that starts with "To allow that, ".</param>
+    public static string ProviderMoved(string origin, string from, string to, string permission) =>
+        $"{Capital(origin)} moves the token endpoint from {Shown(from)} to {Shown(to)}, so that the refresh tokens of accounts in use would be sent there. To allow that, {permission}";
+
+    /// <summary>The command that allows a ClusterOAuthProvider to move.</summary>
+    public static string AllowMoveCommand(string provider, string from) =>
+        $"run: kubectl annotate clusteroauthprovider {Word(provider)} {V1Alpha1ClusterOAuthProvider.MovesFromAnnotation}={Word(from)} --overwrite";
 
     /// <summary>No row that the namespace may use, and no seedSecretRef. The message is the same whether other namespaces have a row or there is none.</summary>
     public static string NoSeed(TokenRequest request) =>
@@ -200,6 +230,8 @@ public static class ConditionMessages
     /// <summary>The command that requests a refresh.</summary>
     internal static string Retry(TokenRequest request) =>
         $"kubectl annotate oauthtoken -n {request.Owner.Namespace} {request.Owner.Name} tokenoperator.dev/refresh-requested-at=\"$(date)\" --overwrite";
+
+    private static string Capital(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
 
     private static string Shown(string text) => DisplayText.Of(text, TokenRequest.MaxShownLength);
 

@@ -1,6 +1,6 @@
 namespace TokenOperator.Api;
 
-/// <summary>The condition types of an OAuthToken.</summary>
+/// <summary>The condition types of an OAuthToken, and that of a ClusterOAuthProvider.</summary>
 public static class ConditionTypes
 {
     /// <summary>The Secret contains an access token that is valid now and has the requested scopes.</summary>
@@ -17,4 +17,7 @@ public static class ConditionTypes
 
     /// <summary>kstatus: someone must act.</summary>
     public const string Stalled = nameof(Stalled);
+
+    /// <summary>The document of a ClusterOAuthProvider is in use.</summary>
+    public const string Accepted = nameof(Accepted);
 }

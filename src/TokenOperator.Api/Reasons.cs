@@ -40,6 +40,9 @@ public static class Reasons
     public const string NamespaceNotVerified = nameof(NamespaceNotVerified);
     public const string QuotaExceeded = nameof(QuotaExceeded);
     public const string UnknownProvider = nameof(UnknownProvider);
+    public const string ProviderNotConfigured = nameof(ProviderNotConfigured);
+    public const string ProviderInvalid = nameof(ProviderInvalid);
+    public const string ProviderMoved = nameof(ProviderMoved);
     public const string InvalidSpec = nameof(InvalidSpec);
     public const string GrantConflict = nameof(GrantConflict);
     public const string WorkloadIdentityNotAllowed = nameof(WorkloadIdentityNotAllowed);
@@ -322,9 +325,27 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Raise the setting, or remove accounts that nobody needs: create their OAuthTokens again with `deletionPolicy: Delete`, and delete them."),
         new(Reasons.UnknownProvider, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "`spec.provider` does not name a known provider.",
-            "Correct the name.")
+            "Correct the name, or have an administrator [add the provider](providers.md).")
         {
             KeepsReady = false,
+        },
+        new(Reasons.ProviderNotConfigured, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.Fix,
+            "The provider needs values that only an administrator can give, such as a tenant.",
+            "Create the ClusterOAuthProvider that the message describes ([providers.md](providers.md)).")
+        {
+            IsAboutRefresh = false,
+        },
+        new(Reasons.ProviderInvalid, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.Fix,
+            "The document that describes the provider is not valid. The token in the Secret stays.",
+            "Correct the field that the message names.")
+        {
+            IsAboutRefresh = false,
+        },
+        new(Reasons.ProviderMoved, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.Fix,
+            "The document that describes the provider names another host for the token endpoint than before, and no administrator has allowed the move. The token in the Secret stays.",
+            "If the move is right, allow it as the message says. Otherwise, restore the address.")
+        {
+            IsAboutRefresh = false,
         },
         new(Reasons.InvalidSpec, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "The spec is not valid.",

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using TokenOperator.Core.Settings;
 using TokenOperator.Core.Tokens;
@@ -9,7 +8,7 @@ using TokenOperator.Providers.Documents;
 namespace TokenOperator.Providers;
 
 /// <summary>Reads the settings <c>Providers__NAME__*</c>, which are a provider document in another form.</summary>
-public static partial class ProviderSettings
+public static class ProviderSettings
 {
     private const string Prefix = "Providers__";
     private const string Google = "google";
@@ -59,10 +58,14 @@ public static partial class ProviderSettings
     private static readonly Setting<bool> AllowInsecureHttp = Setting.Flag(
         Prefix + "NAME__AllowInsecureHttp", "`true` allows an `http://` address that is not on the same machine.", false);
 
+    /// <summary>Not about one provider: the folder with documents.</summary>
+    public static Setting<string?> Folder { get; } = Setting.Text(
+        "ProviderFolder", "Folder with a document for each provider, such as a mounted ConfigMap. The operator reads it again when a file changes: [providers.md](providers.md).", expected: "a folder");
+
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
     [
-        TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
+        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
     ];
 
     /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>
@@ -73,32 +76,42 @@ public static partial class ProviderSettings
     public static IReadOnlyList<ProviderDocument> Read(SettingsReader reader)
     {
         var catalogue = ProviderCatalogue.Read();
-        var settings = ReadDocuments(reader, catalogue);
+        var settings = ReadValidDocuments(reader, catalogue);
         var resolved = ProviderResolver.Resolve(catalogue.Concat(settings));
-        foreach (var document in settings)
+        var names = settings.Select(document => document.Name).Order(StringComparer.Ordinal).Where(name => name != Google).Prepend(Google);
+        return [.. names.Select(name => resolved[name].Provider).OfType<ProviderDocument>()];
+    }
+
+    /// <summary>As <see cref="ReadDocuments"/>; also records what is wrong with the documents, except parameters that a ClusterOAuthProvider can still give.</summary>
+    public static IReadOnlyList<SourceDocument> ReadValidDocuments(SettingsReader reader, IReadOnlyList<SourceDocument> others)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        var settings = ReadDocuments(reader, others);
+        var resolved = ProviderResolver.Resolve(others.Concat(settings));
+        foreach (var document in settings.Where(document => resolved[document.Name].MissingParameters.Count == 0))
         {
             foreach (var error in resolved[document.Name].Errors)
                 reader.Reject($"The settings {Prefix}{document.Name}__* make a provider that cannot be used: {error}");
         }
 
-        var names = settings.Select(document => document.Name).Order(StringComparer.Ordinal).Where(name => name != Google).Prepend(Google);
-        return [.. names.Select(name => resolved[name].Provider).OfType<ProviderDocument>()];
+        return settings;
     }
 
-    /// <summary>The settings of each provider that has one, as documents that extend those of the catalogue.</summary>
+    /// <summary>The settings of each provider that has one, as documents that extend those of the same name.</summary>
     /// <param name="reader">Reads the settings, and records what is wrong with them.</param>
-    /// <param name="catalogue">The documents of the catalogue.</param>
-    public static IReadOnlyList<SourceDocument> ReadDocuments(SettingsReader reader, IReadOnlyList<SourceDocument> catalogue)
+    /// <param name="others">The documents of the catalogue and of the folder.</param>
+    public static IReadOnlyList<SourceDocument> ReadDocuments(SettingsReader reader, IReadOnlyList<SourceDocument> others)
     {
         ArgumentNullException.ThrowIfNull(reader);
-        var known = catalogue.Select(document => document.Name).ToHashSet(StringComparer.Ordinal);
+        ArgumentNullException.ThrowIfNull(others);
+        var known = others.Select(document => document.Name).ToHashSet(StringComparer.Ordinal);
         return [.. reader.NamesUnder(Prefix).Select(name => Read(reader, name, known)).OfType<SourceDocument>()];
     }
 
     private static SourceDocument? Read(SettingsReader reader, string name, HashSet<string> catalogue)
     {
         var provider = name.ToLowerInvariant();
-        if (!NamePattern().IsMatch(provider))
+        if (!ProviderName.IsValid(provider))
         {
             reader.Reject($"The setting {Prefix}{name} has a name that no provider can have; expected 1 to 63 of a-z, 0-9 and -, starting and ending with a letter or digit.");
             return null;
@@ -181,7 +194,4 @@ public static partial class ProviderSettings
 
         return address;
     }
-
-    [GeneratedRegex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", RegexOptions.CultureInvariant)]
-    private static partial Regex NamePattern();
 }

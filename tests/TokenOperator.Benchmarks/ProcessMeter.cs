@@ -23,9 +23,14 @@ internal sealed class ProcessMeter(int id)
     }
 
     /// <summary>The largest resident set so far, in MiB.</summary>
-    public double PeakMemory()
+    public double PeakMemory() => Mebibytes("VmHWM:");
+
+    /// <summary>The resident set now, in MiB.</summary>
+    public double Memory() => Mebibytes("VmRSS:");
+
+    private double Mebibytes(string field)
     {
-        var line = File.ReadLines($"/proc/{id}/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/{id}/status").First(l => l.StartsWith(field, StringComparison.Ordinal));
         return Number(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) / 1024.0;
     }
 

@@ -19,6 +19,14 @@ try
         return 0;
     }
 
+    if (args is ["providers", .. var rest] && Options.Parse(rest) is { } providers)
+    {
+        var programs = await Programs.PublishAsync(providers.Reuse, stop.Token);
+        await using var fixture = await BenchmarkFixture.StartAsync(stop.Token);
+        Console.WriteLine((await ProviderCost.MeasureAsync(fixture, programs, providers.N, stop.Token)).ToJsonString());
+        return 0;
+    }
+
     if (Options.Parse(args) is not { } options)
     {
         await Console.Error.WriteLineAsync(Options.Usage);

@@ -147,8 +147,8 @@ public sealed class ControlPlane : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(body);
         var version = (string)body["apiVersion"]!;
-        var (ns, name) = ((string)body["metadata"]!["namespace"]!, (string)body["metadata"]!["name"]!);
-        var path = $"/{(version == "v1" ? "api" : "apis")}/{version}/namespaces/{ns}/{((string)body["kind"]!).ToLowerInvariant()}s/{name}";
+        var (ns, name) = ((string?)body["metadata"]!["namespace"], (string)body["metadata"]!["name"]!);
+        var path = $"/{(version == "v1" ? "api" : "apis")}/{version}/{(ns is null ? "" : $"namespaces/{ns}/")}{((string)body["kind"]!).ToLowerInvariant()}s/{name}";
         return Admin().PatchAsync($"{path}?fieldManager=test-bed&force=true", "application/apply-patch+yaml", body, ct);
     }
 

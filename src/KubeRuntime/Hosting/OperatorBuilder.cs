@@ -97,7 +97,8 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
         _ = ResourceCache<TItem>.IdentityOf();
         var cacheOptions = new CacheOptions<TItem>();
         configure?.Invoke(cacheOptions);
-        services.AddSingleton(_ => new ResourceCache<TItem>(WatchedNamespaces(), cacheOptions));
+        services.AddSingleton(cacheOptions);
+        services.AddSingleton(_ => new ResourceCache<TItem>(WatchedNamespaces(cacheOptions.IsClusterScoped), cacheOptions));
         services.AddSingleton<IResourceCache<TItem>>(sp => sp.GetRequiredService<ResourceCache<TItem>>());
     }
 
@@ -107,7 +108,7 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
         where TItem : class
     {
         var cache = sp.GetRequiredService<ResourceCache<TItem>>();
-        var reflectors = WatchedNamespaces().Select(ns => new Reflector<TResource, TItem>(
+        var reflectors = WatchedNamespaces(sp.GetRequiredService<CacheOptions<TItem>>().IsClusterScoped).Select(ns => new Reflector<TResource, TItem>(
             sp.GetRequiredService<ResourceClient>(),
             new ResourceScope(kind, ns, labelSelector),
             project,
@@ -118,5 +119,5 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
         return new(cache, [.. reflectors]);
     }
 
-    private string[] WatchedNamespaces() => options.Namespaces.Count == 0 ? [""] : [.. options.Namespaces.Distinct(StringComparer.Ordinal)];
+    private string[] WatchedNamespaces(bool isClusterScoped) => isClusterScoped || options.Namespaces.Count == 0 ? [""] : [.. options.Namespaces.Distinct(StringComparer.Ordinal)];
 }

@@ -22,6 +22,7 @@ public sealed class RuntimeMetrics : IDisposable
         HistogramBucketBoundaries = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1, 10, 60, 600],
     };
 
+    private readonly List<WatchedQueue> _queues = [];
     private readonly Meter _meter;
     private readonly Counter<long> _requests;
     private readonly Counter<long> _reconciles;
@@ -86,12 +87,19 @@ public sealed class RuntimeMetrics : IDisposable
 
     internal void WatchQueue(string queue, Func<long> depth, Func<TimeSpan> unfinishedWork, Func<TimeSpan> longestRunning)
     {
-        var tags = new[] { new KeyValuePair<string, object?>("name", queue) };
-        _meter.CreateObservableGauge("workqueue_depth", () => new Measurement<long>(depth(), tags), null, "Keys that wait for a worker.");
+        // One gauge for all queues: of two with the same name, an exporter shows only one.
+        lock (_queues)
+        {
+            _queues.Add(new WatchedQueue(new("name", queue), depth, unfinishedWork, longestRunning));
+            if (_queues.Count > 1)
+                return;
+        }
+
+        _meter.CreateObservableGauge("workqueue_depth", () => Measure(watched => watched.Depth()), null, "Keys that wait for a worker.");
         _meter.CreateObservableGauge(
-            "workqueue_unfinished_work", () => new Measurement<double>(unfinishedWork().TotalSeconds, tags), "s", "Sum of the time that the keys in work have taken so far.");
+            "workqueue_unfinished_work", () => Measure(watched => watched.UnfinishedWork().TotalSeconds), "s", "Sum of the time that the keys in work have taken so far.");
         _meter.CreateObservableGauge(
-            "workqueue_longest_running_processor", () => new Measurement<double>(longestRunning().TotalSeconds, tags), "s", "Time that the oldest key in work has taken so far.");
+            "workqueue_longest_running_processor", () => Measure(watched => watched.LongestRunning().TotalSeconds), "s", "Time that the oldest key in work has taken so far.");
     }
 
     internal void WatchLeadership(string lease, Func<bool> isLeading)
@@ -100,4 +108,13 @@ public sealed class RuntimeMetrics : IDisposable
         _meter.CreateObservableGauge(
             "leader_election_master_status", () => new Measurement<int>(isLeading() ? 1 : 0, tags), null, "1 while this process leads.");
     }
+
+    private List<Measurement<T>> Measure<T>(Func<WatchedQueue, T> value)
+        where T : struct
+    {
+        lock (_queues)
+            return [.. _queues.Select(watched => new Measurement<T>(value(watched), watched.Name))];
+    }
+
+    private sealed record WatchedQueue(KeyValuePair<string, object?> Name, Func<long> Depth, Func<TimeSpan> UnfinishedWork, Func<TimeSpan> LongestRunning);
 }

@@ -5,12 +5,13 @@ namespace KubeRuntime.RateLimiting;
 /// <param name="perSecond">The refill rate, in permits per second; greater than 0.</param>
 /// <param name="burst">The capacity, in permits; at least 1.</param>
 /// <param name="time">The monotonic clock that the refill is measured on, so that a jump of the wall clock changes nothing.</param>
-public sealed class TokenBucket(double perSecond, int burst, TimeProvider time)
+/// <param name="permits">The permits at the start, if it does not start full.</param>
+public sealed class TokenBucket(double perSecond, int burst, TimeProvider time, double permits = double.MaxValue)
 {
     // Sums of floating-point fractions fall short of a whole permit by less than this.
     private const double Tolerance = 1e-6;
 
-    private double _permits = burst;
+    private double _permits = Math.Min(burst, permits);
     private long _filledAt = time.GetTimestamp();
 
     /// <summary>The permits that are there now, with fractions.</summary>

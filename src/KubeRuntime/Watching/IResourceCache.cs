@@ -51,6 +51,12 @@ public interface IResourceCache<TItem>
     /// </summary>
     /// <param name="item">The item that <see cref="Get"/> returned before the request.</param>
     void Forget(TItem item);
+
+    /// <summary>
+    /// Calls <paramref name="onChange"/> with the old and the new item (null when absent) on each change, on every replica and from the first
+    /// list on. Subscribe before the host starts. The function runs in the watch: it returns quickly, does no I/O and does not throw.
+    /// </summary>
+    void Subscribe(Action<TItem?, TItem?> onChange);
 }
 
 /// <summary>The settings of a cache.</summary>
@@ -61,6 +67,27 @@ public sealed class CacheOptions<TItem>
     internal Dictionary<string, Func<TItem, IEnumerable<string>>> Indexes { get; } = new(StringComparer.Ordinal);
 
     internal Func<TItem, TItem>? Shrink { get; private set; }
+
+    internal bool IsClusterScoped { get; private set; }
+
+    internal bool IsOptional { get; private set; }
+
+    /// <summary>The kind has no namespaces: all of its objects are watched, whichever namespaces the operator watches.</summary>
+    public CacheOptions<TItem> ClusterScoped()
+    {
+        IsClusterScoped = true;
+        return this;
+    }
+
+    /// <summary>
+    /// The operator works without this kind. If the API server does not serve it or denies the list, the cache counts as filled, and the list is tried
+    /// again every few minutes.
+    /// </summary>
+    public CacheOptions<TItem> Optional()
+    {
+        IsOptional = true;
+        return this;
+    }
 
     /// <summary>
     /// Reduces each item to what its readers need before it is stored: others determine how large an object is. The function may change the

@@ -34,6 +34,7 @@ internal sealed partial class Reflector<TResource, TItem>(
     private static readonly TimeSpan WatchdogGrace = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RelistPeriod = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan RetryAbsent = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan BackoffReset = TimeSpan.FromMinutes(2);
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromMilliseconds(800), TimeSpan.FromSeconds(2));
 
@@ -43,6 +44,7 @@ internal sealed partial class Reflector<TResource, TItem>(
     private string _version = AnyVersion;
     private bool _mustList = true;
     private long _listedAt;
+    private bool _isAbsent;
 
     /// <summary>Runs until cancelled; no failure stops it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -65,6 +67,12 @@ internal sealed partial class Reflector<TResource, TItem>(
             {
                 return;
             }
+            catch (ApiException e) when (cache.IsOptional && e.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound)
+            {
+                if (!await DoWithoutAsync(e.Message, cancellationToken))
+                    return;
+                continue;
+            }
             catch (ApiException e)
             {
                 trouble = e.Message;
@@ -84,15 +92,26 @@ internal sealed partial class Reflector<TResource, TItem>(
 
             var delay = NextDelay(isExpired);
             LogTrouble(logger, fault, scope, trouble, delay);
-            try
-            {
-                await Task.Delay(delay, time, cancellationToken);
-            }
-            catch (OperationCanceledException)
-            {
+            if (!await SleepAsync(delay, cancellationToken))
                 return;
-            }
         }
+    }
+
+    /// <summary>False when cancelled.</summary>
+    private async Task<bool> SleepAsync(TimeSpan delay, CancellationToken cancellationToken)
+    {
+        await Task.Delay(delay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return !cancellationToken.IsCancellationRequested;
+    }
+
+    /// <summary>An optional kind that is not there is no failure: it is reported once.</summary>
+    private Task<bool> DoWithoutAsync(string reason, CancellationToken cancellationToken)
+    {
+        if (!_isAbsent)
+            LogAbsent(logger, scope, reason);
+        (_isAbsent, _mustList) = (true, true);
+        cache.DoWithout(scope.Namespace);
+        return SleepAsync(RetryAbsent, cancellationToken);
     }
 
     private async Task ListAsync(CancellationToken cancellationToken)
@@ -129,7 +148,7 @@ internal sealed partial class Reflector<TResource, TItem>(
 
         cache.Replace(scope.Namespace, items, listed, skipped);
         _version = listed;
-        _mustList = false;
+        (_mustList, _isAbsent) = (false, false);
         _listedAt = time.GetTimestamp();
         LogListed(logger, scope, items.Count, listed);
     }
@@ -236,6 +255,9 @@ internal sealed partial class Reflector<TResource, TItem>(
 
     [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Watching {Scope} failed; retrying in {Delay}: {Trouble}")]
     private static partial void LogTrouble(ILogger logger, Exception? fault, ResourceScope scope, string trouble, TimeSpan delay);
+
+    [LoggerMessage(EventId = 2007, Level = LogLevel.Information, Message = "The operator works without {Scope}, and asks for them again every 2 minutes: {Reason}")]
+    private static partial void LogAbsent(ILogger logger, ResourceScope scope, string reason);
 
     [LoggerMessage(EventId = 2003, Level = LogLevel.Debug, Message = "The watch of {Scope} did not end after {Timeout}; starting another one")]
     private static partial void LogWatchdog(ILogger logger, ResourceScope scope, TimeSpan timeout);

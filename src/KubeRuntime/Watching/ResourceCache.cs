@@ -37,6 +37,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         foreach (var (name, values) in options.Indexes)
             _indexes.Add(name, new Index(values));
         _shrink = options.Shrink ?? (item => item);
+        IsOptional = options.IsOptional;
     }
 
     /// <summary>Completes when the cache holds everything that existed at the start.</summary>
@@ -44,6 +45,18 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
 
     /// <summary>Call this before the reflectors start. A subscriber runs in the watch: it must return quickly and must not throw.</summary>
     public void Subscribe(Action<CacheChange<TItem>> subscriber) => _subscribers.Add(subscriber);
+
+    public void Subscribe(Action<TItem?, TItem?> onChange) => Subscribe(change => onChange(change.Old, change.New));
+
+    /// <summary>True if the operator works without the kind.</summary>
+    public bool IsOptional { get; }
+
+    /// <summary>Counts a scope as filled that the server does not list. What was listed before stays.</summary>
+    public void DoWithout(string scope)
+    {
+        lock (_sync)
+            EndList(scope);
+    }
 
     public TItem? Get(NamespacedName key)
     {
@@ -146,11 +159,7 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         foreach (var change in changes)
             Publish(change);
         lock (_sync)
-        {
-            _scopes.Remove(scope);
-            if (_scopes.Count == 0)
-                _synced.TrySetResult();
-        }
+            EndList(scope);
     }
 
     /// <summary>Applies one event of a watch; <paramref name="item"/> is null when the object was deleted or is not kept.</summary>
@@ -274,6 +283,13 @@ internal sealed class ResourceCache<TItem> : IResourceCache<TItem>
         _passed.Remove(scope);
         foreach (var (key, entry) in _entries.Where(e => Covers(scope, e.Key)).ToList())
             _entries[key] = entry with { Version = 0 };
+    }
+
+    private void EndList(string scope)
+    {
+        _scopes.Remove(scope);
+        if (_scopes.Count == 0)
+            _synced.TrySetResult();
     }
 
     private void Pass(string scope, ulong version)

@@ -84,6 +84,9 @@ public sealed record ProviderDocument
     /// <summary>The maximum duration of one request, to the last byte of the response; 1 s to 300 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>The host that refresh tokens are sent to, with its port unless that is the usual one.</summary>
+    public string TokenHost => (Refresh.Endpoint ?? TokenEndpoint).Authority;
+
     /// <summary>The values to export: those of <paramref name="later"/>, and of <paramref name="earlier"/> what is not there any more. Only what this document exports.</summary>
     public IReadOnlyDictionary<string, string> MergeExports(IReadOnlyDictionary<string, string> earlier, IReadOnlyDictionary<string, string> later)
     {

@@ -19,6 +19,8 @@ internal sealed partial class ProviderDocumentReader
     private readonly Dictionary<string, string?> _parameters = new(StringComparer.Ordinal);
     private readonly HashSet<string> _addresses = new(StringComparer.Ordinal);
     private readonly bool _allowsHttp;
+    private readonly SortedSet<string> _missing = new(StringComparer.Ordinal);
+    private int _missingErrors;
 
     private ProviderDocumentReader(JsonObject json, string path)
     {
@@ -33,12 +35,14 @@ internal sealed partial class ProviderDocumentReader
     /// <param name="json">The merged document.</param>
     /// <param name="path">The prefix of fields in messages, such as <c>spec.</c>.</param>
     /// <param name="errors">Why the result is null: sentences, each with the path of a field.</param>
-    public static ProviderDocument? Read(string name, JsonObject json, string path, out IReadOnlyList<string> errors)
+    /// <param name="missing">The parameters that need a value, if nothing else is wrong.</param>
+    public static ProviderDocument? Read(string name, JsonObject json, string path, out IReadOnlyList<string> errors, out IReadOnlyList<string> missing)
     {
         var reader = new ProviderDocumentReader(json, path);
         var document = reader.Read(name);
         reader._root.RejectUnknown();
         errors = reader._errors;
+        missing = reader._missingErrors == errors.Count ? [.. reader._missing] : [];
         return errors.Count == 0 ? document : null;
     }
 
@@ -459,6 +463,9 @@ internal sealed partial class ProviderDocumentReader
     {
         if (DocumentTemplate.Resolve(template, _parameters, out var error) is { } text)
             return text;
+        var missing = _parameters.Where(parameter => parameter.Value is null && template.Contains($"{{{parameter.Key}}}", StringComparison.Ordinal)).Select(parameter => parameter.Key).ToList();
+        _missing.UnionWith(missing);
+        _missingErrors += missing.Count > 0 ? 1 : 0;
         fields.Reject(name, error!);
         return null;
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using TokenOperator.Core.Text;
+using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers.Documents;
 
@@ -25,14 +26,39 @@ public enum DocumentSource
 /// <param name="Origin">The same for people, such as the name of a file.</param>
 /// <param name="Json">The fields. Never changed.</param>
 /// <param name="Error">Why there are no fields: a sentence; null if there are.</param>
-public sealed record SourceDocument(string Name, DocumentSource Source, string Origin, JsonObject Json, string? Error = null);
+public sealed record SourceDocument(string Name, DocumentSource Source, string Origin, JsonObject Json, string? Error = null)
+{
+    /// <summary>The name of the document that this one builds on, or null.</summary>
+    internal string? Base { get; } = Json["extends"] is JsonValue value && value.TryGetValue<string>(out var name) ? name : null;
+
+    /// <summary>The host from which the document may move accounts in use to its own token endpoint; null if it may not move any.</summary>
+    public string? MovesFrom { get; init; }
+
+    /// <summary>The host of the token endpoint that was in use when this program ended last; null if it is not known.</summary>
+    public string? LastHost { get; init; }
+}
 
 /// <summary>What became of a document.</summary>
 /// <param name="Source">The document.</param>
 /// <param name="Provider">The provider; null if there are errors.</param>
 /// <param name="Errors">All errors, as sentences.</param>
 /// <param name="Hidden">Documents of the same name from other sources, which are not used.</param>
-public sealed record ResolvedDocument(SourceDocument Source, ProviderDocument? Provider, IReadOnlyList<string> Errors, IReadOnlyList<SourceDocument> Hidden);
+public sealed record ResolvedDocument(SourceDocument Source, ProviderDocument? Provider, IReadOnlyList<string> Errors, IReadOnlyList<SourceDocument> Hidden)
+{
+    /// <summary>The parameters that need a value, sorted, if nothing else is wrong.</summary>
+    public IReadOnlyList<string> MissingParameters { get; init; } = [];
+
+    /// <summary>Identifies what the document says, with its base.</summary>
+    public string Fingerprint { get; init; } = "";
+
+    /// <summary>True if nothing that anyone can notice has changed.</summary>
+    public bool SaysTheSameAs(ResolvedDocument other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Fingerprint == other.Fingerprint && Source.MovesFrom == other.Source.MovesFrom && Source.Origin == other.Source.Origin && Errors.SequenceEqual(other.Errors)
+            && Hidden.Select(hidden => hidden.Origin).SequenceEqual(other.Hidden.Select(hidden => hidden.Origin));
+    }
+}
 
 /// <summary>
 /// Turns the documents of all sources into providers. A document that has <c>extends</c> is merged into its base as RFC 7396 says: objects
@@ -50,14 +76,19 @@ public static class ProviderResolver
         return byName.ToDictionary(named => named.Key, named => Resolve(named.Value, byName), StringComparer.Ordinal);
     }
 
-    private static ResolvedDocument Resolve(List<SourceDocument> candidates, Dictionary<string, List<SourceDocument>> all)
+    /// <summary>One provider.</summary>
+    /// <param name="candidates">The documents of its name, that of the greatest source first; at least one.</param>
+    /// <param name="all">The documents of all names.</param>
+    internal static ResolvedDocument Resolve(List<SourceDocument> candidates, Dictionary<string, List<SourceDocument>> all)
     {
         var document = candidates[0];
         var hidden = candidates[1..];
         if (Merge(document, all, [], out var error) is not { } merged)
             return new ResolvedDocument(document, null, [error!], hidden);
-        var provider = ProviderDocumentReader.Read(document.Name, merged, document.Source == DocumentSource.Cluster ? "spec." : "", out var errors);
-        return new ResolvedDocument(document, provider, errors, hidden);
+        var provider = ProviderDocumentReader.Read(document.Name, merged, document.Source == DocumentSource.Cluster ? "spec." : "", out var errors, out var missing);
+        // Nothing that an account does depends on it.
+        merged.Remove("documentation");
+        return new ResolvedDocument(document, provider, errors, hidden) { MissingParameters = missing, Fingerprint = Fingerprint.Of(merged.ToJsonString()) };
     }
 
     private static JsonObject? Merge(SourceDocument document, Dictionary<string, List<SourceDocument>> all, List<SourceDocument> chain, out string? error)

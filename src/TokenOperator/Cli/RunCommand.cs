@@ -16,6 +16,8 @@ using TokenOperator.Postgres.Encryption;
 using TokenOperator.Postgres.Hosting;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.Providers.Registry;
+using TokenOperator.ProviderSources;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
@@ -68,6 +70,14 @@ public static class RunCommand
     internal static int ExitCodeAfter(bool hasLostLeadership, bool isOutOfMemory, IEnumerable<BackgroundService> services) =>
         hasLostLeadership || isOutOfMemory || services.Any(service => service.ExecuteTask?.IsFaulted == true) ? ExitCodes.Failed : ExitCodes.Ok;
 
+    private static void AddProviderSources(IServiceCollection services, OperatorSettings settings)
+    {
+        services.AddSingleton<IProviderUsers, ProviderUsers>().AddSingleton<ProviderChanges>();
+        services.AddHostedService<FolderProviderSource>();
+        if (settings.ClusterProviders)
+            services.AddSingleton<ClusterProviderSource>().AddSingleton<ProviderStatusPublisher>();
+    }
+
     internal static void AddRefreshing(IServiceCollection services, OperatorSettings settings)
     {
         services
@@ -86,6 +96,7 @@ public static class RunCommand
 
     internal static void AddOperator(IServiceCollection services, OperatorSettings settings)
     {
+        AddProviderSources(services, settings);
         services
             .AddSingleton(settings.SelfService)
             .AddSingleton(new WorkloadIdentityAccess(settings.WorkloadIdentityTokenFile is not null, settings.WorkloadIdentityNamespaces))
@@ -95,7 +106,7 @@ public static class RunCommand
             .AddSingleton<InputReader>()
             .AddSingleton<NamespaceReader>()
             .AddSingleton<ReconcileSchedule>()
-            .AddSingleton<GrantContext>()
+            .AddSingleton<GrantPreconditions>()
             .AddSingleton<ReconcileInputGatherer>()
             .AddSingleton<ReconcileActor>()
             .AddSingleton<Watchdog>()
@@ -105,11 +116,12 @@ public static class RunCommand
             .AddSingleton(provider => ActivatorUtilities.CreateInstance<DeletionReporter>(provider, settings.GiveUpDeletionAfter));
         services.AddHostedService(provider => provider.GetRequiredService<Watchdog>());
         services.AddHostedService<ExpiryWatcher>();
-        services.AddKubernetesOperator(options =>
+        var kubernetes = services.AddKubernetesOperator(options =>
             {
                 options.Name = SecretInfo.Manager;
                 options.FieldManager = SecretInfo.Manager;
                 options.Json.Add(OAuthTokenJson.Default);
+                options.Json.Add(ClusterOAuthProviderJson.Default);
                 options.Json.Add(SecretJson.Default);
                 options.Concurrency = settings.Concurrency;
                 foreach (var ns in settings.Namespaces)
@@ -122,6 +134,11 @@ public static class RunCommand
             .AddFinalizer<OAuthTokenFinalizer, V1Alpha1OAuthToken>(OAuthTokenFinalizer.Identifier)
             .AddWatch<PartialObjectMetadata, SecretInfo, V1Alpha1OAuthToken>(
                 ResourceKind.Of<k8s.Models.V1Secret>(), SecretInfo.From, EntityIndexes.MapSecret);
+        if (settings.ClusterProviders)
+        {
+            kubernetes.AddController<ClusterOAuthProviderController, V1Alpha1ClusterOAuthProvider>(
+                cache => cache.ClusterScoped().Optional().KeepOnly(V1Alpha1ClusterOAuthProvider.Shrink));
+        }
     }
 
     /// <summary>

@@ -13,6 +13,10 @@ public sealed record OperatorSettings
     private static readonly Setting<IReadOnlyList<string>> NamespacesSetting = Setting.List(
         "Namespaces", "Namespaces to watch.", ',', "names of namespaces, separated by commas", NamespaceName.IsValid, "all");
 
+    private static readonly Setting<bool> ClusterProvidersSetting = Setting.Flag(
+        "ClusterProviders", "Whether to use ClusterOAuthProviders: [providers.md](providers.md). The operator then needs the ClusterRole `token-operator-providers`.",
+        true, "`true`; `false` if `Namespaces` is set");
+
     private static readonly Setting<int> ConcurrencySetting = Setting.Number(
         "Concurrency", "Number of OAuthTokens to process at the same time, and of requests that wait for one provider at the same time.", 16, 1, 256);
 
@@ -47,10 +51,16 @@ public sealed record OperatorSettings
 
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
-        [NamespacesSetting, ConcurrencySetting, MaxAccountsSetting, GiveUpDeletionSetting, WorkloadIdentityTokenFileSetting, WorkloadIdentityNamespacesSetting, LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting];
+        [
+            NamespacesSetting, ClusterProvidersSetting, ConcurrencySetting, MaxAccountsSetting, GiveUpDeletionSetting, WorkloadIdentityTokenFileSetting, WorkloadIdentityNamespacesSetting,
+            LeaderElectionSetting, LeaseNameSetting, LeaseNamespaceSetting, HttpAddressSetting, HttpPortSetting,
+        ];
 
     /// <summary>The namespaces to watch; empty for all.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
+
+    /// <summary>True if ClusterOAuthProviders describe providers, too.</summary>
+    public bool ClusterProviders { get; init; }
 
     /// <summary>How many OAuthTokens are processed at the same time, 1 to 256.</summary>
     public int Concurrency { get; init; } = ConcurrencySetting.Default;
@@ -93,6 +103,7 @@ public sealed record OperatorSettings
     public static OperatorSettings Read(SettingsReader reader) => new()
     {
         Namespaces = reader.Get(NamespacesSetting),
+        ClusterProviders = reader.Get(ClusterProvidersSetting, null, reader.IsAbsent(NamespacesSetting)),
         Concurrency = reader.Get(ConcurrencySetting),
         MaxAccountsPerNamespace = reader.Get(MaxAccountsSetting),
         GiveUpDeletionAfter = reader.Get(GiveUpDeletionSetting),

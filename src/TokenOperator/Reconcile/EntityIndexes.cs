@@ -2,6 +2,7 @@ using KubeRuntime;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
+using TokenOperator.ProviderSources;
 using TokenOperator.Publishing;
 
 namespace TokenOperator.Reconcile;
@@ -15,11 +16,12 @@ public static class EntityIndexes
     /// <summary>By each Secret that an object names: client, seed, private key, and the one it writes.</summary>
     public const string Secret = "secret";
 
-    /// <summary>Adds both indexes, and keeps of each object only what the operator reads.</summary>
+    /// <summary>Adds the indexes, and keeps of each object only what the operator reads.</summary>
     public static void Configure(CacheOptions<V1Alpha1OAuthToken> options)
     {
         options.KeepOnly(TokenRequest.Shrink);
         options.AddIndex(Account, entity => [AccountValue(new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? ""))]);
+        options.AddIndex(ProviderUsers.Index, entity => [entity.Spec?.Provider ?? ""]);
         options.AddIndex(Secret, SecretsOf);
     }
 

@@ -7,7 +7,7 @@ using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
-using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -39,7 +39,7 @@ public sealed class OAuthTokenFinalizer(
     {
         ArgumentNullException.ThrowIfNull(entity);
         // A spec that was never valid has no row, and must not block the deletion of its object. A policy that was changed to Retain keeps the row.
-        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request || !providers.Names.Contains(request.Key.Provider))
+        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request || providers.Look(request.Key.Provider) is ProviderState.Unknown)
         {
             _revocations.TryRemove(entity.Metadata.Uid, out _);
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
@@ -146,7 +146,8 @@ public sealed class OAuthTokenFinalizer(
     {
         if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is null)
             return null;
-        var provider = providers.Find(request.Key.Provider)!;
+        if (providers.Find(request.Key.Provider) is not { } provider)
+            return $"The document that describes the provider {request.Key.Provider} cannot be used, so the grant of {request.ShownAccount} is not revoked.";
         var client = provider.Document.Revocation is { Authenticates: true } && request.Client is { } where
             ? await inputs.ReadClientAsync(where, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
             : null;

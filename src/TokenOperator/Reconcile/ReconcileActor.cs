@@ -61,7 +61,7 @@ public sealed class ReconcileActor(
         var (user, rules) = (input.User, input.Provider?.Scopes ?? new ScopeRules());
         var (client, yields) = (refresh.Client?.Fingerprint ?? "", ReconcilePolicy.YieldsToRejection(input, refresh.Account));
         return new RefreshRequest(
-            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(input.Request, refresh.Client, refresh.Key, refresh.Account),
+            owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(input.Request, refresh.Client, refresh.Key, refresh.Account, input.ProviderState),
             new RefreshCause(
                 uid, ReconcileInputGatherer.RefreshRequestOf(entity), entity.Metadata.Generation, ReconcilePolicy.IsPoked(input, refresh.Account)))
         {

@@ -5,6 +5,7 @@ using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -24,11 +25,11 @@ public sealed record ReconcileInput
     /// <summary>The current status, or null.</summary>
     public V1Alpha1OAuthToken.EntityStatus? Status { get; init; }
 
-    /// <summary>The names of the providers.</summary>
-    public required IReadOnlyCollection<string> Providers { get; init; }
+    /// <summary>What the name of the provider means.</summary>
+    public required ProviderState ProviderState { get; init; }
 
-    /// <summary>What is known about the account's provider; null if there is no such provider.</summary>
-    public ProviderDocument? Provider { get; init; }
+    /// <summary>What is known about the account's provider; null if it cannot be used.</summary>
+    public ProviderDocument? Provider => (ProviderState as ProviderState.Usable)?.Document;
 
     /// <summary>The row in Postgres.</summary>
     public Lookup<AccountRecord> Account { get; init; } = new Lookup<AccountRecord>.NotRead();

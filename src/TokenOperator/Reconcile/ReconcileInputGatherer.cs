@@ -1,7 +1,7 @@
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
-using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Reconcile;
@@ -9,7 +9,7 @@ namespace TokenOperator.Reconcile;
 /// <summary>Gathers the input of a decision, from memory where possible, and only what the decision depends on.</summary>
 public sealed class ReconcileInputGatherer(
     AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, ProviderRegistry providers, ILeadershipGuard guard, InputReader inputs,
-    NamespaceReader namespaces, GrantContext grants)
+    NamespaceReader namespaces, GrantPreconditions grants)
 {
     /// <summary>Gathers the input for <paramref name="entity"/>.</summary>
     public async Task<ReconcileInput> GatherAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
@@ -17,7 +17,7 @@ public sealed class ReconcileInputGatherer(
         ArgumentNullException.ThrowIfNull(entity);
         var request = TokenRequest.From(entity, out var error) ?? TokenRequest.Invalid(entity);
         var input = Begin(entity, request) with { SpecError = error.Length > 0 ? error : null };
-        if (input.SpecError is null && input.Providers.Contains(request.Key.Provider))
+        if (input.SpecError is null && input.Provider is not null)
             input = await WithAccountAsync(input, cancellationToken);
         while (ReconcilePolicy.Missing(input) is { } missing)
             input = await ReadAsync(input, missing, cancellationToken);
@@ -43,8 +43,7 @@ public sealed class ReconcileInputGatherer(
             Now = accounts.Now(request.Key),
             Request = request,
             Status = entity.Status,
-            Providers = providers.Names,
-            Provider = providers.Find(request.Key.Provider)?.Document,
+            ProviderState = providers.Look(request.Key.Provider),
             GrantUnsupported = providers.Find(request.Key.Provider)?.FindUnsupported(request.Grant),
             WorkloadIdentity = grants.WorkloadIdentity,
             OlderObjects = grants.OlderObjectsOf(entity, request.Key),

@@ -4,6 +4,8 @@ using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Registry;
+using TokenOperator.ProviderSources;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 
@@ -55,14 +57,14 @@ public static class ReconcilePolicy
     /// <summary>The input on which the decision depends and that was not read yet, or null.</summary>
     public static InputKind? Missing(ReconcileInput now) => (Check(now) as Decision.NeedsInput)?.Kind;
 
-    /// <summary>Identifies the client and refresh token of an attempt: after a failure, others can be tried at once.</summary>
-    public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
-        Fingerprint.Of(client.Fingerprint, account.Token.GrantToken?.Reveal());
-
-    /// <summary>The same for a grant: its inputs take the place of the refresh token.</summary>
-    public static string InputsFingerprint(TokenRequest request, OAuthClient? client, PrivateKey? key, AccountRecord account) => request.Grant.NeedsConsent
-        ? InputsFingerprint(client!, account)
-        : Fingerprint.Of(request.GrantInputs, client?.Fingerprint, key?.Fingerprint);
+    /// <summary>
+    /// Identifies what an attempt depends on: the provider's document, the client, and the refresh token or the inputs of another grant. After
+    /// a failure, others can be tried at once.
+    /// </summary>
+    public static string InputsFingerprint(TokenRequest request, OAuthClient? client, PrivateKey? key, AccountRecord account, ProviderState provider) =>
+        Fingerprint.Of(
+            request.Grant.NeedsConsent ? account.Token.GrantToken?.Reveal() : request.GrantInputs, client?.Fingerprint, key?.Fingerprint,
+            (provider as ProviderState.Usable)?.Fingerprint);
 
     /// <summary>True as long as a refresh that was decided on is right for the object. Its turn can come minutes after the decision.</summary>
     /// <param name="entity">The object as it is now.</param>
@@ -141,10 +143,16 @@ public static class ReconcilePolicy
 
     private static Decision.Publish? CheckSpec(ReconcileInput now) => now.SpecError is { } error ? Human(now, null, Reasons.InvalidSpec, error) : null;
 
-    private static Decision.Publish? CheckProvider(ReconcileInput now) =>
-        now.Providers.Contains(now.Request.Key.Provider)
-            ? null
-            : Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, now.Providers));
+    private static Decision.Publish? CheckProvider(ReconcileInput now) => now.ProviderState switch
+    {
+        ProviderState.Usable => null,
+        ProviderState.Unknown unknown => Human(now, null, Reasons.UnknownProvider, ConditionMessages.UnknownProvider(now.Request, unknown.Known)),
+        ProviderState.NeedsParameters needs => Human(
+            now, null, Reasons.ProviderNotConfigured, ConditionMessages.ProviderNotConfigured(now.Request.Key.Provider, needs.Document.Origin, needs.Parameters)),
+        ProviderState.Invalid invalid => Human(now, null, Reasons.ProviderInvalid, ConditionMessages.ProviderInvalid(invalid.Document.Origin, invalid.Errors)),
+        ProviderState.Moved moved => Human(now, null, Reasons.ProviderMoved, DocumentMessages.Move(moved.Document, moved.Move)),
+        _ => throw new InvalidOperationException($"{now.ProviderState.GetType().Name} is not a known state of a provider."),
+    };
 
     private static Decision.Publish? CheckGrant(ReconcileInput now) => now switch
     {
@@ -365,12 +373,12 @@ public static class ReconcilePolicy
             _ => null,
         };
 
-    /// <summary>Whatever changes is tried at once: a request, the spec, the client, the refresh token.</summary>
+    /// <summary>Whatever changes is tried at once: a request, the spec, the client, the refresh token, the provider's document.</summary>
     private static Decision? CheckBackoff(ReconcileInput now, AccountRecord account) => (account.Failure, now) switch
     {
         (_, { RefreshRequested: true } or { SpecChanged: true }) => null,
         _ when IsAbandoned(now, account) => null,
-        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(now.Request, ClientOf(now), KeyOf(now), account) => null,
+        ({ } failure, _) when failure.InputsFingerprint != InputsFingerprint(now.Request, ClientOf(now), KeyOf(now), account, now.ProviderState) => null,
         ({ } failure, _) when RetryAt(now, failure) is var retryAt && retryAt > now.Now => Publish(now, account, Describe(now.Request, account), retryAt),
         (_, { ClientRejectedUntil: { } until }) when until > now.Now && YieldsToRejection(now, account) =>
             NewSeed(now, account, until) ?? Publish(now, account, RejectedElsewhere(now, account, until), until),

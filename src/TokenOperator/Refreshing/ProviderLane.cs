@@ -35,12 +35,13 @@ internal enum JobUrgency
 internal sealed class ProviderLane : IDisposable
 {
     private readonly Lock _sync = new();
-    private readonly RequestRate _rate;
-    private readonly TokenBucket _permits;
+    private readonly TimeProvider _time;
     private readonly int _concurrency;
     private readonly ITimer _timer;
     private readonly Dictionary<string, NamespaceJobs> _namespaces = new(StringComparer.Ordinal);
     private readonly SortedSet<Turn> _turns = [];
+    private RequestRate _rate;
+    private TokenBucket _permits;
     private TaskCompletionSource? _idle;
     private long _turn;
     private int _waiting;
@@ -53,7 +54,7 @@ internal sealed class ProviderLane : IDisposable
     /// <param name="time">Measures the rate.</param>
     public ProviderLane(RequestRate rate, int concurrency, TimeProvider time)
     {
-        (_rate, _concurrency) = (rate, concurrency);
+        (_rate, _concurrency, _time) = (rate, concurrency, time);
         _permits = new TokenBucket(rate.PerSecond, rate.Burst, time);
         _timer = time.CreateTimer(_ => StartDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -67,6 +68,19 @@ internal sealed class ProviderLane : IDisposable
             {
                 return TimeSpan.FromSeconds(Math.Max(0, _waiting - _permits.Available) / _rate.PerSecond);
             }
+        }
+    }
+
+    /// <summary>Continues at another rate. The permits that are left stay, so that a change is no burst.</summary>
+    public void Follow(RequestRate rate)
+    {
+        lock (_sync)
+        {
+            if (rate == _rate)
+                return;
+            (_rate, _permits) = (rate, new TokenBucket(rate.PerSecond, rate.Burst, _time, _permits.Available));
+            if (_waiting > 0)
+                Arm();
         }
     }
 

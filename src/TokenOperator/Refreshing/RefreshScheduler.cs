@@ -4,6 +4,7 @@ using KubeRuntime;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.Refreshing;
 
@@ -87,14 +88,16 @@ public sealed partial class RefreshScheduler : IDisposable
     private readonly ILeadershipGuard _guard;
     private readonly TimeProvider _time;
     private readonly ILogger<RefreshScheduler> _logger;
-    private readonly Dictionary<string, ProviderLane> _lanes;
+    private readonly int _concurrency;
+    private readonly ConcurrentDictionary<string, Lazy<ProviderLane>> _lanes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<AccountKey, ScheduledRefresh> _refreshes = new();
-    private readonly ConcurrentDictionary<string, long> _rateWaits;
+    private readonly ConcurrentDictionary<string, long> _rateWaits = new(StringComparer.Ordinal);
+    private volatile bool _isClosed;
     private readonly ITimer _slow;
     private int _isSlowArmed;
     private readonly Meter _meter;
 
-    /// <summary>Creates one lane for each provider.</summary>
+    /// <summary>Creates a scheduler without lanes: a provider has one from its first job on.</summary>
     /// <param name="refresher">Refreshes an account.</param>
     /// <param name="providers">The providers.</param>
     /// <param name="queue">Reconciles the objects of an account again.</param>
@@ -107,9 +110,7 @@ public sealed partial class RefreshScheduler : IDisposable
         AccountRefresher refresher, ProviderRegistry providers, IAccountQueue queue, ILeadershipGuard guard, int concurrency,
         TimeProvider time, IMeterFactory meters, ILogger<RefreshScheduler> logger)
     {
-        (_refresher, _providers, _queue, _guard, _time, _logger) = (refresher, providers, queue, guard, time, logger);
-        _lanes = providers.Names.ToDictionary(name => name, name => new ProviderLane(providers.Find(name)!.Rate, concurrency, time), StringComparer.Ordinal);
-        _rateWaits = new(providers.Names.Select(name => KeyValuePair.Create(name, 0L)), StringComparer.Ordinal);
+        (_refresher, _providers, _queue, _guard, _time, _logger, _concurrency) = (refresher, providers, queue, guard, time, logger, concurrency);
         _slow = time.CreateTimer(_ => TellSlow(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _meter = meters.Create(MeterName);
         _meter.CreateObservableCounter(
@@ -124,7 +125,7 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         null => RefreshState.Idle.Instance,
         { Outcome: { } outcome } ended => new RefreshState.Ended(outcome, _time.GetElapsedTime(ended.EndedAt), outcome.IsSettled ? ended.CauseOf(owner) : null),
-        var running => new RefreshState.Running(running.IsSlow, running.WaitsForRate ? _lanes[key.Provider].Backlog : null),
+        var running => new RefreshState.Running(running.IsSlow, running.WaitsForRate ? LaneOf(key.Provider).Backlog : null),
     };
 
     /// <summary>Starts a refresh. A refresh of the account that runs already answers this request, too.</summary>
@@ -140,7 +141,7 @@ public sealed partial class RefreshScheduler : IDisposable
         {
             // After a new seed, the account must not wait in the place of its dead token. The job in that place then does nothing.
             if (refresh.TryRaise(urgency))
-                _lanes[key.Provider].Add(JobFor(refresh, request, urgency));
+                LaneOf(key.Provider).Add(JobFor(refresh, request, urgency));
             // It can have ended in between, and then it does not wake this object.
             if (refresh.Outcome is not null)
                 _queue.Enqueue(request.Owner);
@@ -148,7 +149,7 @@ public sealed partial class RefreshScheduler : IDisposable
         }
 
         ArmSlow();
-        if (!_lanes[key.Provider].Add(JobFor(fresh, request, urgency)))
+        if (!LaneOf(key.Provider).Add(JobFor(fresh, request, urgency)))
         {
             fresh.WaitsForRate = true;
             _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);
@@ -163,7 +164,7 @@ public sealed partial class RefreshScheduler : IDisposable
     }
 
     /// <summary>Runs other work that waits for a provider, within the provider's share. The work must not throw.</summary>
-    public void Run(AccountKey key, string ns, Func<Task> work) => _lanes[key.Provider].Add(new LaneJob(key, ns, JobUrgency.NoToken, ExpiresAt: null, TakesPermit: false, async () =>
+    public void Run(AccountKey key, string ns, Func<Task> work) => LaneOf(key.Provider).Add(new LaneJob(key, ns, JobUrgency.NoToken, ExpiresAt: null, TakesPermit: false, async () =>
     {
         await work();
         return true;
@@ -172,15 +173,17 @@ public sealed partial class RefreshScheduler : IDisposable
     /// <summary>Starts no more refreshes.</summary>
     public void Close()
     {
+        _isClosed = true;
         foreach (var lane in _lanes.Values)
-            _ = lane.CloseAsync();
+            _ = lane.Value.CloseAsync();
     }
 
     /// <summary>Waits for the responses to requests that were sent, and starts no more.</summary>
     /// <returns>False if a response had not arrived when <paramref name="cancellationToken"/> was cancelled.</returns>
     public async Task<bool> DrainAsync(CancellationToken cancellationToken)
     {
-        var closed = Task.WhenAll(_lanes.Values.Select(lane => lane.CloseAsync()));
+        _isClosed = true;
+        var closed = Task.WhenAll(_lanes.Values.Select(lane => lane.Value.CloseAsync()));
         await closed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return closed.IsCompletedSuccessfully;
     }
@@ -189,13 +192,29 @@ public sealed partial class RefreshScheduler : IDisposable
     public void Dispose()
     {
         foreach (var lane in _lanes.Values)
-            lane.Dispose();
+            lane.Value.Dispose();
         _slow.Dispose();
         _meter.Dispose();
     }
 
     private LaneJob JobFor(ScheduledRefresh refresh, RefreshRequest request, JobUrgency urgency) =>
         new(request.Account.Key, request.Owner.Namespace, urgency, request.Account.Token.NeverExpires ? DateTimeOffset.MaxValue : request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(refresh, request));
+
+    /// <summary>The lane of a provider, at the rate that its document has now.</summary>
+    private ProviderLane LaneOf(string provider)
+    {
+        var rate = _providers.Find(provider)?.Rate;
+        var lane = _lanes.GetOrAdd(provider, name => new Lazy<ProviderLane>(() =>
+        {
+            _rateWaits.TryAdd(name, 0);
+            return new ProviderLane(rate ?? RequestRate.Default, _concurrency, _time);
+        })).Value;
+        if (rate is not null)
+            lane.Follow(rate);
+        if (_isClosed)
+            _ = lane.CloseAsync();
+        return lane;
+    }
 
     private async Task<bool> RunAsync(ScheduledRefresh refresh, RefreshRequest request)
     {
@@ -231,7 +250,10 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         try
         {
-            return await _refresher.RefreshAsync(_providers.Find(request.Account.Key.Provider)!, request, _guard.Term);
+            // The provider can be gone by now, and the objects are reconciled then.
+            if (_providers.Find(request.Account.Key.Provider) is not { } provider)
+                return new RefreshOutcome.Withdrawn();
+            return await _refresher.RefreshAsync(provider, request, _guard.Term);
         }
         catch (OperationCanceledException)
         {

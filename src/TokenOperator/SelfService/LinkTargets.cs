@@ -7,6 +7,7 @@ using TokenOperator.Inputs;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.SelfService;
 

@@ -5,7 +5,7 @@ using KubeRuntime;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
-using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Reconcile;
 
 namespace TokenOperator.Tests.Architecture;

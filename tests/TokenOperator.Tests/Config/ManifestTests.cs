@@ -30,6 +30,15 @@ public sealed class ManifestTests
         narrow[1].Should().Equal(wide[0].Concat(wide[1]), "a Role is not aggregated");
     }
 
+    [Fact]
+    public void No_role_that_is_added_to_the_built_in_ones_contains_ClusterOAuthProviders()
+    {
+        var roles = Directory.GetFiles(Repository.File("config"), "*.yaml", SearchOption.AllDirectories).SelectMany(Documents)
+            .Where(document => document.Contains("rbac.authorization.k8s.io/aggregate-to-", StringComparison.Ordinal)).ToList();
+
+        roles.Should().HaveCountGreaterThanOrEqualTo(2).And.NotContain(document => document.Contains("clusteroauthproviders", StringComparison.Ordinal) || document.Contains('*', StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("DOTNET_EnableDiagnostics")]
     [InlineData("DOTNET_DbgEnableMiniDump")]

@@ -9,11 +9,13 @@ using Microsoft.Extensions.Hosting;
 using TokenOperator.Api;
 using TokenOperator.Cli;
 using TokenOperator.Core.Settings;
+using TokenOperator.Core.Tokens;
 using TokenOperator.Hosting;
 using TokenOperator.Monitoring;
 using TokenOperator.Postgres.Hosting;
 using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.Refreshing;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
 
@@ -126,6 +128,8 @@ public sealed class MonitoringDocumentTests : IAsyncLifetime
         var providers = _host.Services.GetRequiredService<ProviderMetrics>();
         providers.Add("google");
         providers.Record("google", null, TimeSpan.FromSeconds(1));
+        // The provider has a lane from its first job on.
+        _host.Services.GetRequiredService<RefreshScheduler>().Run(new AccountKey("google", "marcus"), "mail", () => Task.CompletedTask);
         listener.RecordObservableInstruments();
 
         // Other tests in this process create meters with the same names.

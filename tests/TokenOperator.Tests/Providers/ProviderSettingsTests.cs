@@ -5,6 +5,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.Tests.Providers;
 
@@ -126,7 +127,7 @@ public sealed class ProviderSettingsTests
             .AddTokenProviders(Configuration(("Providers:acme:TokenEndpoint", "https://acme.example/token"))).BuildServiceProvider();
         var registry = services.GetRequiredService<ProviderRegistry>();
 
-        registry.Names.Should().Equal("acme", "google");
+        registry.Look("none").Should().BeOfType<ProviderState.Unknown>().Which.Known.Should().Contain(["acme", "google"]).And.BeInAscendingOrder(StringComparer.Ordinal);
         registry.Find("google")!.Name.Should().Be("google");
         registry.Find("acme")!.Name.Should().Be("acme");
         registry.Find("Google").Should().BeNull();

@@ -5,6 +5,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using static TokenOperator.Api.V1Alpha1OAuthToken;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Publishing;
 
@@ -43,7 +44,7 @@ public sealed class StatusBuilderTests
 
     private static StatusInput StatusInput(AccountRecord? account, Problem? problem = null, SecretOutcome secret = SecretOutcome.UpToDate, bool persisted = true, string[]? scopes = null) =>
         ReconcilePolicy.StatusInputFor(
-            new ReconcileInput { Now = Now, Request = Request with { Scopes = scopes ?? [] }, Providers = ["google"], IsPersisted = persisted },
+            new ReconcileInput { Now = Now, Request = Request with { Scopes = scopes ?? [] }, ProviderState = TestRegistry.Usable, IsPersisted = persisted },
             new DesiredState(account, problem, Now.AddMinutes(35)), new SecretResult(secret, "secret message"), generation: 4, requested: null);
 
     private static string Row(EntityStatus status) => string.Join(" ", status.Conditions!.Select(c => $"{c.Type}={c.Status}"));

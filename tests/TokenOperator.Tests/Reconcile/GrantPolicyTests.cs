@@ -5,6 +5,7 @@ using TokenOperator.Inputs;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Reconcile;
 
@@ -35,7 +36,7 @@ public sealed class GrantPolicyTests
     {
         Now = Now,
         Request = request,
-        Providers = ["keycloak"],
+        ProviderState = TestRegistry.Usable,
         Account = row is null ? NoRow : new Lookup<AccountRecord>.Found(row),
         Client = new Lookup<OAuthClient>.Found(Client),
         Key = new Lookup<PrivateKey>.Found(Key),
@@ -91,7 +92,7 @@ public sealed class GrantPolicyTests
     {
         var row = Row(Machine with { Scopes = ["other"] }, TimeSpan.FromMinutes(50));
         ReconcilePolicy.Decide(Input(Machine, row)).Should().BeOfType<Decision.Refresh>();
-        var failure = new RefreshFailure(FailureKind.GrantRejected, "detail", 1, Now, Now.AddHours(1), ReconcilePolicy.InputsFingerprint(Machine, Client, Key, row));
+        var failure = new RefreshFailure(FailureKind.GrantRejected, "detail", 1, Now, Now.AddHours(1), ReconcilePolicy.InputsFingerprint(Machine, Client, Key, row, TestRegistry.Usable));
         var waiting = Published(Input(Machine, row with { Failure = failure }));
         waiting.Secret.Should().Be(SecretAction.Keep);
         ReconcilePolicy.StatusInputFor(Input(Machine, row), waiting, new SecretResult(SecretOutcome.Untouched), 1, null).MayBeReady.Should().BeFalse("the Secret holds a token for other scopes");
@@ -101,7 +102,7 @@ public sealed class GrantPolicyTests
     public void A_failure_waits_until_its_time_unless_an_input_changes()
     {
         var row = Row(Machine);
-        var failure = new RefreshFailure(FailureKind.GrantRejected, "detail", 1, Now, Now.AddHours(1), ReconcilePolicy.InputsFingerprint(Machine, Client, Key, row));
+        var failure = new RefreshFailure(FailureKind.GrantRejected, "detail", 1, Now, Now.AddHours(1), ReconcilePolicy.InputsFingerprint(Machine, Client, Key, row, TestRegistry.Usable));
         Published(Input(Machine, row with { Failure = failure })).Problem!.Reason.Should().Be(Reasons.GrantRejected);
         ReconcilePolicy.Decide(Input(Machine with { Scopes = ["other"] }, row with { Failure = failure })).Should().BeOfType<Decision.Refresh>();
         ReconcilePolicy.Decide(Input(Machine, row with { Failure = failure }) with { Key = new Lookup<PrivateKey>.Found(new PrivateKey(new SecretValue("other"), PrivateKeyKind.Rsa)) })

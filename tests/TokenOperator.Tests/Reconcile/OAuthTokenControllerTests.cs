@@ -14,6 +14,7 @@ using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.SelfService;
 using TokenOperator.Tests.KubeRuntime.Fakes;
+using TokenOperator.Tests.Providers;
 using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Reconcile;
@@ -371,9 +372,9 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     {
         var controller = new OAuthTokenController(
             new ReconcileInputGatherer(
-                Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new ProviderRegistry([Refreshing.Provider]), Refreshing.Leadership,
+                Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, TestRegistry.Of(Refreshing.Provider), Refreshing.Leadership,
                 new InputReader(Runtime.Client, _secrets), new NamespaceReader(Runtime.Client, Entities, Runtime.Time, NullLogger<NamespaceReader>.Instance),
-                new GrantContext(Entities, new WorkloadIdentityAccess(IsConfigured: false, []))),
+                new GrantPreconditions(Entities, new WorkloadIdentityAccess(IsConfigured: false, []))),
             Actor(),
             new ReconcileSchedule(Runtime.Time),
             NullLogger<OAuthTokenController>.Instance);

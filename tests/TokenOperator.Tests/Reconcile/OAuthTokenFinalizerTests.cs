@@ -16,6 +16,7 @@ using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 using TokenOperator.Tests.Postgres;
+using TokenOperator.Tests.Providers;
 using TokenOperator.Tests.Refreshing;
 
 namespace TokenOperator.Tests.Reconcile;
@@ -49,7 +50,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         var reporter = new DeletionReporter(
             new StatusPublisher(_runtime.Client, _entities, events, _refreshing.Leadership), events, Limit, _runtime.Time, _log);
         _finalizer = new OAuthTokenFinalizer(
-            new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, new ProviderRegistry([_refreshing.Provider]),
+            new AccountDeleter(_refreshing.Store, _refreshing.Accounts, _refreshing.Leadership), _refreshing.Scheduler, TestRegistry.Of(_refreshing.Provider),
             new InputReader(_runtime.Client, new ResourceCache<SecretInfo>([""], new CacheOptions<SecretInfo>())),
             new NamespaceReader(_runtime.Client, _entities, _runtime.Time, NullLogger<NamespaceReader>.Instance), _entities, _queue, reporter);
     }

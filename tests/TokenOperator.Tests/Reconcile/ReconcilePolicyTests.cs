@@ -4,9 +4,11 @@ using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Registry;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Reconcile;
 
@@ -30,9 +32,11 @@ public sealed class ReconcilePolicyTests
     {
         Now = Now,
         Request = Request,
-        Providers = ["google"],
+        ProviderState = TestRegistry.Usable,
         Namespace = Found(new NamespaceUid("uid-1")),
     };
+
+    private static SourceDocument Document => new("google", DocumentSource.Cluster, "ClusterOAuthProvider google", []);
 
     private static Seed SeedOf(string refreshToken, string? clientId = null) =>
         new(new TokenSet { RefreshToken = new SecretValue(refreshToken) }, clientId);
@@ -55,7 +59,7 @@ public sealed class ReconcilePolicyTests
     };
 
     private static RefreshFailure Failed(FailureKind kind, TimeSpan retryIn, OAuthClient? client = null, string refreshToken = "refresh") =>
-        new(kind, "detail", 1, Now.AddSeconds(-1), Now + retryIn, ReconcilePolicy.InputsFingerprint(client ?? Client, Row(refreshToken: refreshToken)));
+        new(kind, "detail", 1, Now.AddSeconds(-1), Now + retryIn, ReconcilePolicy.InputsFingerprint(Request, client ?? Client, key: null, Row(refreshToken: refreshToken), TestRegistry.Usable));
 
     private static Lookup<T> Found<T>(T value)
         where T : class => new Lookup<T>.Found(value);
@@ -262,9 +266,34 @@ public sealed class ReconcilePolicyTests
         ReconcilePolicy.OffersConsent(new DesiredState(null, problem, null)).Should().BeFalse("nobody is told which accounts there are");
     }
 
+    [Fact]
+    public void The_message_on_a_provider_names_the_place_and_the_remedy()
+    {
+        string MessageOf(ProviderState state) => ReconcilePolicy.Decide(Empty with { ProviderState = state }).Should().BeOfType<Decision.Publish>().Subject.DesiredState.Problem!.Message;
+
+        MessageOf(new ProviderState.NeedsParameters(Document with { Origin = "the built-in catalogue (google.yaml)" }, ["region", "tenant"])).Should().Be(
+            "The provider google (the built-in catalogue (google.yaml)) needs values for region, tenant. An administrator gives them in a ClusterOAuthProvider of this name: spec: {extends: google, parameters: {region: ..., tenant: ...}}");
+        MessageOf(new ProviderState.Invalid(Document, ["spec.tokenEndpoint is missing."])).Should().Be("ClusterOAuthProvider google: spec.tokenEndpoint is missing.");
+        MessageOf(new ProviderState.Moved(Document, new EndpointMove("old.example", "new.example"))).Should().Contain("kubectl annotate clusteroauthprovider google tokenoperator.dev/allow-endpoint-move-from=old.example");
+        MessageOf(new ProviderState.Moved(Document with { Source = DocumentSource.Folder, Origin = "the file google.yaml" }, new EndpointMove("old.example", "new.example")))
+            .Should().EndWith("add this line to the file google.yaml: allowEndpointMoveFrom: old.example");
+    }
+
+    [Fact]
+    public void After_a_failure_another_document_of_the_provider_is_tried_at_once()
+    {
+        var waiting = Empty with { Account = Found(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromHours(1)))), Client = Found(Client) };
+        ReconcilePolicy.Decide(waiting).Should().BeOfType<Decision.Publish>();
+
+        ReconcilePolicy.Decide(waiting with { ProviderState = new ProviderState.Usable(TestRegistry.Document, "document-2") }).Should().BeOfType<Decision.Refresh>();
+    }
+
     public static TheoryData<string, ReconcileInput> Problems => new()
     {
-        { Reasons.UnknownProvider, Empty with { Providers = ["other"] } },
+        { Reasons.UnknownProvider, Empty with { ProviderState = new ProviderState.Unknown(["other"]) } },
+        { Reasons.ProviderNotConfigured, Empty with { ProviderState = new ProviderState.NeedsParameters(Document, ["tenant"]) } },
+        { Reasons.ProviderInvalid, Empty with { ProviderState = new ProviderState.Invalid(Document, ["spec.tokenEndpoint is missing."]) } },
+        { Reasons.ProviderMoved, Empty with { ProviderState = new ProviderState.Moved(Document, new EndpointMove("old.example", "new.example")) } },
         { Reasons.StoreUnavailable, Empty with { StoreError = "database away" } },
         { Reasons.StoredTokenInvalid, Empty with { Account = new Lookup<AccountRecord>.Faulty(new Problem(Reasons.StoredTokenInvalid, "row")) } },
         { Reasons.SeedMissing, Empty with { Request = Request with { Seed = null }, Account = new Lookup<AccountRecord>.Absent("") } },
@@ -523,10 +552,10 @@ public sealed class ReconcilePolicyTests
         var never = Provider(new ExpiryRules { Never = true });
         var checkedDaily = Provider(new ExpiryRules { Never = true, CheckEndpoint = new Uri("https://provider.example/me") });
 
-        Published(With(row) with { Provider = never }).Should().BeEquivalentTo(new { Problem = (Problem?)null, NextRefresh = (DateTimeOffset?)null, Secret = SecretAction.Write });
-        Published(With(row) with { Provider = checkedDaily }).NextRefresh.Should().BeAfter(Now.AddHours(20)).And.BeBefore(Now.AddHours(24));
-        ReconcilePolicy.Decide(With(row with { Token = endless with { CheckedAt = Now.AddDays(-2) } }, Client) with { Provider = checkedDaily }).Should().BeOfType<Decision.Refresh>();
-        ReconcilePolicy.Decide(With(row with { Token = endless with { RefreshToken = new SecretValue("r") } }, Client) with { Provider = Provider(new ExpiryRules()) })
+        Published(With(row) with { ProviderState = new ProviderState.Usable(never, "document-1") }).Should().BeEquivalentTo(new { Problem = (Problem?)null, NextRefresh = (DateTimeOffset?)null, Secret = SecretAction.Write });
+        Published(With(row) with { ProviderState = new ProviderState.Usable(checkedDaily, "document-1") }).NextRefresh.Should().BeAfter(Now.AddHours(20)).And.BeBefore(Now.AddHours(24));
+        ReconcilePolicy.Decide(With(row with { Token = endless with { CheckedAt = Now.AddDays(-2) } }, Client) with { ProviderState = new ProviderState.Usable(checkedDaily, "document-1") }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(With(row with { Token = endless with { RefreshToken = new SecretValue("r") } }, Client) with { ProviderState = new ProviderState.Usable(Provider(new ExpiryRules()), "document-1") })
             .Should().BeOfType<Decision.Refresh>("a row can claim to hold such a token of any provider");
     }
 
@@ -534,7 +563,7 @@ public sealed class ReconcilePolicyTests
     public void A_refresh_on_request_waits_for_the_least_interval_of_the_provider()
     {
         var provider = Provider(new ExpiryRules()) with { Limits = new RequestLimits { MinInterval = TimeSpan.FromMinutes(10) } };
-        var requested = With(Row(TimeSpan.FromMinutes(40)) with { LastRefreshAt = Now.AddMinutes(-4) }, Client) with { Provider = provider, RefreshRequested = true };
+        var requested = With(Row(TimeSpan.FromMinutes(40)) with { LastRefreshAt = Now.AddMinutes(-4) }, Client) with { ProviderState = new ProviderState.Usable(provider, "document-1"), RefreshRequested = true };
 
         Published(requested).PostponedUntil.Should().Be(Now.AddMinutes(6));
         ReconcilePolicy.Decide(requested with { Now = Now.AddMinutes(6) }).Should().BeOfType<Decision.Refresh>();
@@ -546,9 +575,9 @@ public sealed class ReconcilePolicyTests
         var abandoned = Row(TimeSpan.FromMinutes(40)) with { OpenClaim = new OpenClaim("scope", "dead process", IsOver: true) };
         var harmful = Provider(new ExpiryRules()) with { Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = ReplayEffect.RevokesGrant } };
 
-        ReconcilePolicy.Decide(With(abandoned, Client) with { Provider = Provider(new ExpiryRules()) }).Should().BeOfType<Decision.Refresh>();
-        ReconcilePolicy.Decide(With(abandoned, Client) with { Provider = harmful with { Rotation = harmful.Rotation with { Grace = TimeSpan.FromMinutes(10) } } }).Should().BeOfType<Decision.Refresh>();
-        Published(With(abandoned, Client) with { Provider = harmful }).NextRefresh.Should().BeAfter(Now);
+        ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = new ProviderState.Usable(Provider(new ExpiryRules()), "document-1") }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = new ProviderState.Usable(harmful with { Rotation = harmful.Rotation with { Grace = TimeSpan.FromMinutes(10) } }, "document-1") }).Should().BeOfType<Decision.Refresh>();
+        Published(With(abandoned, Client) with { ProviderState = new ProviderState.Usable(harmful, "document-1") }).NextRefresh.Should().BeAfter(Now);
     }
 
     private static ProviderDocument Provider(ExpiryRules expiry) =>

@@ -6,6 +6,7 @@ using TokenOperator.Inputs;
 using TokenOperator.Providers;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -49,7 +50,7 @@ public sealed class ClockTests : IDisposable
             Namespace = new Lookup<NamespaceUid>.Found(new NamespaceUid("uid-1")),
             Now = _fixture.Accounts.Now(Row.Key),
             Request = Request,
-            Providers = ["google"],
+            ProviderState = TestRegistry.Usable,
             Account = new Lookup<AccountRecord>.Found(await FindAsync()),
             Client = new Lookup<OAuthClient>.Found(Client),
         });
@@ -57,7 +58,7 @@ public sealed class ClockTests : IDisposable
             return false;
         await _fixture.Refresher.RefreshAsync(
             _fixture.Provider,
-            new RefreshRequest(Request.Owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Client, refresh.Account), default),
+            new RefreshRequest(Request.Owner, refresh.Account, refresh.Client, ReconcilePolicy.InputsFingerprint(Request, Client, key: null, refresh.Account, TestRegistry.Usable), default),
             CancellationToken.None);
         return true;
     }

@@ -38,6 +38,20 @@ public sealed class ProviderLaneTests
     }
 
     [Fact]
+    public void Another_rate_counts_from_the_next_job_on_and_brings_no_burst()
+    {
+        using var lane = Lane(1, 2);
+        Add(lane, 0);
+        Add(lane, 1);
+        Add(lane, 2).Should().BeFalse();
+
+        lane.Follow(new RequestRate(10, 500));
+        _started.Should().Equal(0, 1);
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        _started.Should().Equal(0, 1, 2);
+    }
+
+    [Fact]
     public void The_waiting_job_with_the_earliest_expiry_goes_first_and_none_overtakes_it()
     {
         using var lane = Lane(1, 1);

@@ -5,6 +5,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -270,7 +271,7 @@ public sealed class RefreshSchedulerTests : IDisposable
         var silent = new ScriptedProvider(name: "silent") { Until = new TaskCompletionSource().Task };
         var healthy = new ScriptedProvider(name: "healthy");
         using var scheduler = new RefreshScheduler(
-            _fixture.Refresher, new ProviderRegistry([silent, healthy]), _fixture.Queue, _fixture.Leadership, RefreshingFixture.Concurrency, _time, new Meters(),
+            _fixture.Refresher, TestRegistry.Of(silent, healthy), _fixture.Queue, _fixture.Leadership, RefreshingFixture.Concurrency, _time, new Meters(),
             NullLogger<RefreshScheduler>.Instance);
         for (var number = 0; number < 200; number++)
             Begin("silent", number);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Refreshing;
 
@@ -27,7 +28,7 @@ internal sealed class RefreshingFixture : IDisposable
         Synchronizer = new AccountSynchronizer(Store, Store, Accounts, Queue, time, NullLogger<AccountSynchronizer>.Instance);
         Refresher = new AccountRefresher(Store, Accounts, Rejected, Leadership, time, new Random(1), NullLogger<AccountRefresher>.Instance);
         Scheduler = new RefreshScheduler(
-            Refresher, new ProviderRegistry([Provider]), Queue, Leadership, concurrency, time, new Meters(), NullLogger<RefreshScheduler>.Instance);
+            Refresher, TestRegistry.Of(Provider), Queue, Leadership, concurrency, time, new Meters(), NullLogger<RefreshScheduler>.Instance);
     }
 
     public MemoryStore Store { get; }

@@ -10,6 +10,7 @@ using TokenOperator.Postgres;
 using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 using TokenOperator.SelfService;
+using TokenOperator.Tests.Providers;
 using TokenOperator.Tests.Publishing;
 using TokenOperator.Tests.Refreshing;
 
@@ -43,7 +44,7 @@ internal sealed class FlowFixture : IAsyncDisposable
             ?? throw new InvalidOperationException("There is no link.");
         var accounts = new AccountRepository(Store, new AccountLocks(), secrets.Guard, Queue, RefreshingFixture.MaxAccounts, Time, NullLogger<AccountRepository>.Instance);
         Flow = new SelfServiceFlow(
-            Settings, links, new LinkTargets(_entities, secrets.Reader, secrets.Namespaces, new ProviderRegistry([Provider]), Store), Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
+            Settings, links, new LinkTargets(_entities, secrets.Reader, secrets.Namespaces, TestRegistry.Of(Provider), Store), Pending, accounts, Queue, Time, NullLogger<SelfServiceFlow>.Instance);
         Put();
     }
 

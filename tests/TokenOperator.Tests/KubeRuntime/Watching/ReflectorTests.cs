@@ -79,6 +79,32 @@ public sealed class ReflectorTests : IAsyncLifetime
         Lists[^1].Query.Should().Contain("limit=").And.NotContain("resourceVersion");
     }
 
+    [Theory]
+    [InlineData(403, "Forbidden")]
+    [InlineData(404, "NotFound")]
+    public async Task An_optional_kind_that_the_server_does_not_list_counts_as_filled_and_is_tried_again_later(int status, string reason)
+    {
+        var isThere = false;
+        _fixture.Server.Intercept = async (context, _) =>
+        {
+            if (!isThere)
+                await FakeApiServer.RefuseAsync(context, status, reason, "no gadgets here");
+            return !isThere;
+        };
+        var cache = new ResourceCache<Gadget>([""], new CacheOptions<Gadget>().Optional());
+        _fixture.Run(_fixture.Reflector(cache, "").RunAsync);
+        await cache.Synced.WaitAsync(TimeSpan.FromSeconds(20));
+        Lists.Should().ContainSingle();
+
+        _fixture.Time.Advance(TimeSpan.FromMinutes(2));
+        await Eventually.IsTrueAsync(() => Lists.Length == 2, "it is asked again");
+        _fixture.Log.Lines.Where(line => line.Contains("works without", StringComparison.Ordinal)).Should().ContainSingle();
+
+        Store.Create("gadgets", Gadget.Manifest("lamp"));
+        isThere = true;
+        await Eventually.IsTrueAsync(() => cache.Get(Lamp) is not null, "the object arrives", _fixture.Time, TimeSpan.FromSeconds(30));
+    }
+
     [Fact]
     public async Task After_the_server_ends_a_watch_the_next_one_continues_from_the_same_version()
     {

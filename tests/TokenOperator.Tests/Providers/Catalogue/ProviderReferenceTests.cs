@@ -112,7 +112,7 @@ public sealed partial class ProviderReferenceTests
         }
 
         at[names[^1]] = value;
-        ProviderDocumentReader.Read("test", json, "", out var errors);
+        ProviderDocumentReader.Read("test", json, "", out var errors, out _);
         return errors.Where(error => Index().Replace(error, "[]").StartsWith($"{field} is ", StringComparison.Ordinal) && error.Contains("expected ", StringComparison.Ordinal))
             .Select(error => error[(error.IndexOf("expected ", StringComparison.Ordinal) + "expected ".Length)..].TrimEnd('.'))
             .FirstOrDefault(error => !string.Create(CultureInfo.InvariantCulture, $"{error}").StartsWith("the address of", StringComparison.Ordinal));

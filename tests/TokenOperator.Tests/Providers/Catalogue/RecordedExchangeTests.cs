@@ -87,7 +87,7 @@ public sealed class RecordedExchangeTests
     private sealed class Conversation : IAsyncDisposable
     {
         private readonly TokenEndpointClient _endpoints;
-        private readonly ProviderMetrics _metrics = new(new Meters());
+        private readonly ProviderMetrics _metrics = new(new Meters(), TimeProvider.System);
         private readonly OAuthClient _client;
 
         private Conversation(CatalogueEntry entry, RecordedProvider server, ProviderDocument document)
@@ -95,7 +95,7 @@ public sealed class RecordedExchangeTests
             (Entry, Server) = (entry, server);
             _endpoints = new TokenEndpointClient(Time, server.Transport());
             _client = new OAuthClient(RecordedProvider.ClientId, document.ClientAuthentication.Method == ClientAuthenticationMethod.None ? null : new SecretValue(server.ClientSecret));
-            Provider = new OAuth2TokenProvider(document, _endpoints, Time, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
+            Provider = new OAuth2TokenProvider(document, _endpoints, new WorkloadIdentityFile(null), Time, _metrics, NullLogger<OAuth2TokenProvider>.Instance);
         }
 
         public CatalogueEntry Entry { get; }

@@ -312,7 +312,7 @@ public sealed class DocumentDriverTests
         private readonly int _status;
         private readonly string _type;
         private readonly TokenEndpointClient _endpoints;
-        private readonly ProviderMetrics _metrics = new(new Meters());
+        private readonly ProviderMetrics _metrics = new(new Meters(), TimeProvider.System);
 
         public Driver(DocumentDriverTests test, ProviderDocument document, Func<Sent, string> reply, int status, string type)
         {

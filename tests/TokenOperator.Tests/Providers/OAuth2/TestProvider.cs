@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Providers.OAuth2;
 internal sealed class TestProvider : IDisposable
 {
     private readonly TokenEndpointClient _endpoints;
-    private readonly ProviderMetrics _metrics = new(new Meters());
+    private readonly ProviderMetrics _metrics = new(new Meters(), TimeProvider.System);
 
     public TestProvider(ProviderDocument document, TimeProvider? time = null)
     {

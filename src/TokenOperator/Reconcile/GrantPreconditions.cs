@@ -7,7 +7,7 @@ namespace TokenOperator.Reconcile;
 /// <summary>What decides on a grant beside the spec of its object. It asks nobody: the objects are in memory.</summary>
 /// <param name="entities">The objects.</param>
 /// <param name="workloadIdentity">Who may use the operator's own identity.</param>
-public sealed class GrantContext(IResourceCache<V1Alpha1OAuthToken> entities, WorkloadIdentityAccess workloadIdentity)
+public sealed class GrantPreconditions(IResourceCache<V1Alpha1OAuthToken> entities, WorkloadIdentityAccess workloadIdentity)
 {
     /// <summary>Who may use the operator's own identity.</summary>
     public WorkloadIdentityAccess WorkloadIdentity => workloadIdentity;

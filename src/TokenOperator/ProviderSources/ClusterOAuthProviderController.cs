@@ -1,0 +1,59 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using KubeRuntime;
+using KubeRuntime.Controllers;
+using TokenOperator.Api;
+using TokenOperator.Providers;
+using TokenOperator.Providers.Registry;
+using static TokenOperator.Api.V1Alpha1ClusterOAuthProvider;
+
+namespace TokenOperator.ProviderSources;
+
+/// <summary>Keeps the status of each ClusterOAuthProvider up to date. The registry has used or refused the document already.</summary>
+/// <param name="source">Tells the registry of the objects. It must exist before the watch starts.</param>
+/// <param name="registry">Knows what became of the document.</param>
+/// <param name="users">Who uses the provider.</param>
+/// <param name="metrics">Know how the provider has answered.</param>
+/// <param name="statuses">Writes the status.</param>
+/// <param name="time">Limits the writes.</param>
+public sealed class ClusterOAuthProviderController(
+    ClusterProviderSource source, ProviderRegistry registry, IProviderUsers users, ProviderMetrics metrics, ProviderStatusPublisher statuses, TimeProvider time)
+    : IEntityController<V1Alpha1ClusterOAuthProvider>
+{
+    private readonly ClusterProviderSource _source = source;
+    private readonly ConcurrentDictionary<string, long> _writtenAt = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public async Task<ReconciliationResult<V1Alpha1ClusterOAuthProvider>> ReconcileAsync(V1Alpha1ClusterOAuthProvider entity, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        var name = entity.Metadata.Name;
+        if (registry.Report(name) is { } report)
+        {
+            var input = new ProviderStatusInput(entity.Metadata.Generation, report, users.Count(name), metrics.FindHealth(name));
+            var status = ProviderStatusBuilder.Build(entity.Status, input, time.GetUtcNow());
+            if (IsDue(name, entity.Status, status) && await statuses.PublishAsync(entity, status, cancellationToken))
+                _writtenAt[name] = time.GetTimestamp();
+        }
+
+        // The users and the answers of the provider are counted then. Without a change, that costs no request.
+        return ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity, ProviderStatusBuilder.MinBetweenCounts);
+    }
+
+    /// <inheritdoc/>
+    public Task<ReconciliationResult<V1Alpha1ClusterOAuthProvider>> DeletedAsync(V1Alpha1ClusterOAuthProvider entity, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        _writtenAt.TryRemove(entity.Metadata.Name, out _);
+        return Task.FromResult(ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity));
+    }
+
+    private bool IsDue(string name, EntityStatus? before, EntityStatus after)
+    {
+        if (ProviderStatusBuilder.IsAboutDocument(before, after))
+            return true;
+        var isSame = JsonSerializer.SerializeToUtf8Bytes(before, ClusterOAuthProviderJson.Default.EntityStatus).AsSpan()
+            .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(after, ClusterOAuthProviderJson.Default.EntityStatus));
+        return !isSame && !(_writtenAt.TryGetValue(name, out var at) && time.GetElapsedTime(at) < ProviderStatusBuilder.MinBetweenCounts);
+    }
+}

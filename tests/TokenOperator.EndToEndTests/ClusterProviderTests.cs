@@ -1,0 +1,287 @@
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+using TokenOperator.TestBed.TokenServers;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>Providers that administrators describe while the operator runs: ClusterOAuthProviders, and files in a folder.</summary>
+[Collection(LinkGroup.Name)]
+public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetime
+{
+    private const string Providers = "/apis/tokenoperator.dev/v1alpha1/clusteroauthproviders";
+
+    private readonly string _name = $"acme-{Guid.NewGuid():N}"[..12];
+    private OperatorFixture _fixture = null!;
+
+    public async Task InitializeAsync() => _fixture = await OperatorFixture.CreateAsync(cluster);
+
+    public async Task DisposeAsync()
+    {
+        await _fixture.Kubectl.TryRunAsync(["delete", "clusteroauthprovider", _name, "--ignore-not-found"]);
+        await _fixture.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_ClusterOAuthProvider_serves_the_OAuthTokens_that_name_it_and_no_change_needs_a_restart()
+    {
+        await StartAsync();
+        var grant = await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
+        await _fixture.SeesAsync("marcus", "Ready", "False", "UnknownProvider");
+
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint);
+        await _fixture.ReadyAsync("marcus");
+        var accepted = await AcceptedAsync("True", "Valid");
+        accepted["status"]!["tokenEndpointHost"]!.ToString().Should().Be(_fixture.Tokens.TokenEndpoint.Authority);
+        accepted["status"]!["usedBy"]!.GetValue<int>().Should().Be(1);
+        (await _fixture.Kubectl.RunAsync($"get coap {_name}")).Should().MatchRegex($@"ACCEPTED +ENDPOINT +USED BY +AGE\n{_name} +True +{_fixture.Tokens.TokenEndpoint.Authority} +1 ");
+
+        // A document that is not valid: the one before stays in use.
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint, spec =>
+        {
+            spec["timeout"] = "soon";
+            spec["rotation"] = new JsonObject { ["mode"] = "daily" };
+            spec["errors"] = new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["class"] = "transient" }) };
+        });
+        var invalid = (await AcceptedAsync("False", "Invalid"))["status"]!["conditions"]![0]!["message"]!.ToString();
+        invalid.Should().Contain("spec.timeout is \"soon\"").And.Contain("spec.rotation.mode is \"daily\"").And.Contain("spec.errors.rules[0] matches every response")
+            .And.EndWith("the previous document stays in use.");
+        await RefreshAsync("marcus", "while-invalid");
+
+        // Another host, where the same refresh token works.
+        await using var moved = await ScriptedTokenServer.StartAsync();
+        moved.AddAccount("marcus", grant.RefreshToken);
+        await ApplyAsync(moved.TokenEndpoint);
+        var refusal = (await AcceptedAsync("False", "EndpointMoved"))["status"]!["conditions"]![0]!["message"]!.ToString();
+        await RefreshAsync("marcus", "before-the-move");
+        moved.Requests.Should().BeEmpty("nobody has allowed that");
+
+        var command = refusal.Split("run: kubectl ")[1].Split(" Until then")[0];
+        await _fixture.Kubectl.RunAsync(command.Split(' '));
+        await AcceptedAsync("True", "Valid");
+        var asked = _fixture.Tokens.Requests.Count;
+        await RefreshAsync("marcus", "after-the-move");
+        moved.AskedFor(grant.RefreshToken).Should().Be(1);
+        _fixture.Tokens.Requests.Should().HaveCount(asked);
+
+        await cluster.Plane.DeleteAsync($"{Providers}/{_name}");
+        await _fixture.SeesAsync("marcus", "Ready", "False", "UnknownProvider");
+        _fixture.Operator.HasExited.Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task After_a_restart_the_operator_still_knows_which_host_the_accounts_are_at()
+    {
+        await StartAsync();
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint);
+        var grant = await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
+        await _fixture.ReadyAsync("marcus");
+        await AcceptedAsync("True", "Valid");
+        await _fixture.Operator.StopAsync();
+        await using var moved = await ScriptedTokenServer.StartAsync();
+        moved.AddAccount("marcus", grant.RefreshToken);
+        await ApplyAsync(moved.TokenEndpoint);
+
+        await StartAsync();
+        await AcceptedAsync("False", "EndpointMoved");
+        var view = await _fixture.SeesAsync("marcus", "Stalled", "True", "ProviderMoved");
+        view.Message("Stalled").Should().Contain($"ClusterOAuthProvider {_name} moves the token endpoint from {_fixture.Tokens.TokenEndpoint.Authority} to {moved.TokenEndpoint.Authority}");
+        view.Status("Ready").Should().Be("True", "the Secret still holds a token that is valid");
+        moved.Requests.Should().BeEmpty();
+
+        await _fixture.Kubectl.RunAsync(["annotate", "clusteroauthprovider", _name, $"tokenoperator.dev/allow-endpoint-move-from={_fixture.Tokens.TokenEndpoint.Authority}"]);
+        await _fixture.SeesAsync("marcus", "Stalled", "False");
+        await RefreshAsync("marcus", "moved");
+        moved.AskedFor(grant.RefreshToken).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task An_entry_of_the_catalogue_needs_the_parameters_of_an_administrator()
+    {
+        await StartAsync();
+        await _fixture.AddAccountAsync("mailbox", spec => spec["provider"] = "microsoft");
+        var view = await _fixture.SeesAsync("mailbox", "Ready", "False", "ProviderNotConfigured");
+        view.Message("Ready").Should().Contain("needs values for tenant").And.Contain("extends: microsoft");
+
+        await ApplyAsync(new JsonObject { ["extends"] = "microsoft" });
+        (await AcceptedAsync("False", "ParametersMissing"))["status"]!["conditions"]![0]!["message"]!.ToString().Should().Contain("set parameters.tenant");
+        await ApplyAsync(new JsonObject { ["extends"] = "microsoft", ["parameters"] = new JsonObject { ["tenant"] = "contoso.example" } });
+        (await AcceptedAsync("True", "Valid"))["status"]!["tokenEndpointHost"]!.ToString().Should().Be("login.microsoftonline.com");
+    }
+
+    [Fact]
+    public async Task A_file_in_the_folder_serves_OAuthTokens_and_a_change_of_it_needs_no_restart()
+    {
+        var folder = Directory.CreateTempSubdirectory("token-operator-providers-").FullName;
+        var file = Path.Combine(folder, $"{_name}.yaml");
+        await File.WriteAllTextAsync(file, $"tokenEndpoint: {_fixture.Tokens.TokenEndpoint}\n");
+        await _fixture.StartOperatorAsync(("ProviderFolder", folder));
+        await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
+        await _fixture.AddAccountAsync("later", spec => spec["provider"] = $"{_name}-2");
+        await _fixture.ReadyAsync("marcus");
+        await _fixture.SeesAsync("later", "Ready", "False", "UnknownProvider");
+
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{_name}-2.yaml"), $"extends: {_name}\n");
+        await _fixture.ReadyAsync("later");
+
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{_name}-3.yaml"), "tokenEndpoint: 3\n");
+        await _fixture.AddAccountAsync("broken", spec => spec["provider"] = $"{_name}-3");
+        var view = await Eventually.SeesAsync(() => _fixture.GetAsync("broken"), seen => seen.Reason("Ready") == "ProviderInvalid");
+        view.Message("Ready").Should().Contain($"The file {_name}-3.yaml: tokenEndpoint is 3");
+        _fixture.Operator.Log.Should().Contain($"The document of the provider {_name}-3, the file {_name}-3.yaml, is not valid");
+
+        File.Delete(file);
+        await _fixture.SeesAsync("marcus", "Ready", "False", "UnknownProvider");
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Kubectl_explains_the_document_and_refuses_a_field_that_it_does_not_have()
+    {
+        var apply = () => _fixture.Kubectl.ApplyTextAsync(Provider(_name, new JsonObject { ["tokenEndpoint"] = "https://idp.example/token", ["rotation"] = new JsonObject { ["mod"] = "never" } }).ToJsonString());
+        (await apply.Should().ThrowAsync<Exception>()).Which.Message.Should().Contain("unknown field").And.Contain("mod");
+        (await _fixture.Kubectl.RunAsync("explain clusteroauthprovider.spec.rotation.onReplay")).Should().Contain("revokesGrant");
+        (await _fixture.Kubectl.RunAsync("explain clusteroauthprovider.spec")).Should().Contain("tokenEndpoint").And.Contain("parameterDeclarations");
+    }
+
+    [Fact]
+    public async Task An_OAuthToken_cannot_bend_an_address()
+    {
+        await StartAsync();
+        await using var evil = await ScriptedTokenServer.StartAsync();
+        await ApplyAsync(new JsonObject
+        {
+            ["parameterDeclarations"] = new JsonObject { ["part"] = new JsonObject { ["default"] = "token" } },
+            ["tokenEndpoint"] = $"{_fixture.Tokens.Address}{{part}}",
+            ["refresh"] = new JsonObject { ["sendScopes"] = true },
+            ["export"] = new JsonObject { ["part"] = "parameter.part", ["next"] = "response.token_endpoint" },
+        });
+        var n = 0;
+        foreach (var account in new[] { "{part}", "../evil", $"{evil.Address}", "marcus\\@evil.example", "%2e%2e/evil?x=#y" })
+        {
+            var name = $"bent-{n++}";
+            await _fixture.WriteSeedAsync(name, _fixture.Tokens.AddAccount(name).RefreshToken);
+            await _fixture.ApplyAsync(name, spec =>
+            {
+                spec["provider"] = _name;
+                spec["account"] = account;
+                spec["scopes"] = new JsonArray("https://mail.google.com/");
+                spec["secretTemplate"] = new JsonObject { ["annotations"] = new JsonObject { ["example.com/part"] = $"{{part}} {evil.TokenEndpoint}" } };
+            });
+            await _fixture.ReadyAsync(name);
+        }
+
+        foreach (var scope in new[] { "{part}", $"{evil.TokenEndpoint}", "../../evil" })
+        {
+            var name = $"bent-{n++}";
+            await _fixture.WriteSeedAsync(name, _fixture.Tokens.AddAccount(name).RefreshToken);
+            await _fixture.ApplyAsync(name, spec =>
+            {
+                spec["provider"] = _name;
+                spec["scopes"] = new JsonArray(scope);
+            });
+            await Eventually.SeesAsync(() => _fixture.GetAsync(name), view => view["lastRefreshTime"] is not null || view.Reason("Ready") == "ScopesMissing");
+        }
+
+        // A name of a provider that is part of an address does not exist.
+        var apply = () => _fixture.ApplyAsync("elsewhere", spec => spec["provider"] = $"{_name}/../evil");
+        await apply.Should().ThrowAsync<InvalidOperationException>().WithMessage("*422*spec.provider*");
+        _fixture.Tokens.Requests.Should().HaveCountGreaterThanOrEqualTo(n).And.OnlyContain(request => request.Path == "/token");
+        evil.Requests.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Extends_obtains_neither_the_client_nor_the_accounts_of_another_provider()
+    {
+        await using var attacker = await OperatorFixture.CreateAsync(cluster);
+        await _fixture.StartOperatorAsync(("ClusterProviders", "true"), ("Namespaces", $"{_fixture.Namespace},{attacker.Namespace}"));
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint);
+        var grant = await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
+        await _fixture.ReadyAsync("marcus");
+        var copy = $"{_name}-x";
+        var withClient = () => cluster.Plane.ApplyAsync(Provider(copy, new JsonObject { ["extends"] = _name, ["clientSecretRef"] = new JsonObject { ["name"] = "client", ["namespace"] = _fixture.Namespace } }));
+        await withClient.Should().ThrowAsync<InvalidOperationException>().WithMessage("*clientSecretRef*");
+        await cluster.Plane.ApplyAsync(Provider(copy, new JsonObject { ["extends"] = _name }));
+        await AcceptedAsync("True", "Valid", copy);
+
+        var asked = _fixture.Tokens.Requests.Count;
+        await attacker.Kubectl.RunAsync(["delete", "secret", "client", "-n", attacker.Namespace]);
+        await attacker.ApplyAsync("marcus", spec => (spec["provider"], spec["account"]) = (copy, "marcus"));
+        await attacker.SeesAsync("marcus", "Ready", "False", "SeedMissing");
+        await attacker.WriteSeedAsync("marcus", _fixture.Tokens.AddAccount("own").RefreshToken);
+        await attacker.SeesAsync("marcus", "Ready", "False", "ClientSecretMissing");
+        _fixture.Tokens.Requests.Should().HaveCount(asked);
+        _fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
+        await cluster.Plane.DeleteAsync($"{Providers}/{copy}");
+    }
+
+    [Fact]
+    public async Task A_person_with_the_roles_edit_and_admin_can_neither_write_nor_read_ClusterOAuthProviders()
+    {
+        var person = await cluster.Plane.ServiceAccountKubeconfigAsync(_fixture.Namespace, "person");
+        // No controller aggregates roles here, so the rules of all roles that admin would have are put together.
+        var roles = (await cluster.Plane.GetAsync("/apis/rbac.authorization.k8s.io/v1/clusterroles"))!["items"]!.AsArray()
+            .Where(role => role!["metadata"]!["labels"]?.AsObject().Any(label => label.Key.StartsWith("rbac.authorization.k8s.io/aggregate-to-", StringComparison.Ordinal)) == true).ToList();
+        roles.Select(role => (string)role!["metadata"]!["name"]!).Should().Contain(["token-operator-edit", "token-operator-view", "system:aggregate-to-admin"]);
+        var rules = new JsonArray([.. roles.SelectMany(role => role!["rules"]?.AsArray() ?? []).Select(rule => rule!.DeepClone())]);
+        var role = new JsonObject
+        {
+            ["apiVersion"] = "rbac.authorization.k8s.io/v1",
+            ["kind"] = "ClusterRole",
+            ["metadata"] = new JsonObject { ["name"] = $"everything-{_name}" },
+            ["rules"] = rules,
+        };
+        await _fixture.Kubectl.ApplyTextAsync(role.ToJsonString());
+        // In the whole cluster: more than a namespace gives.
+        await _fixture.Kubectl.RunAsync(["create", "clusterrolebinding", $"everything-{_name}", $"--clusterrole=everything-{_name}", $"--serviceaccount={_fixture.Namespace}:person"]);
+        var kubectl = cluster.Plane.Kubectl.As(person);
+
+        (await kubectl.TryRunAsync(["auth", "can-i", "create", "oauthtokens", "-n", _fixture.Namespace])).ExitCode.Should().Be(0);
+        foreach (var verb in new[] { "get", "list", "watch", "create", "update", "patch", "delete" })
+        {
+            foreach (var resource in new[] { "clusteroauthproviders.tokenoperator.dev", "clusteroauthproviders.tokenoperator.dev/status" })
+                (await kubectl.TryRunAsync(["auth", "can-i", verb, resource])).ExitCode.Should().NotBe(0, "of {0} {1}", verb, resource);
+        }
+
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint);
+        var write = await kubectl.TryRunAsync(["patch", "clusteroauthprovider", _name, "--type=merge", "-p", """{"spec":{"tokenEndpoint":"https://evil.example/token"}}"""]);
+        write.Errors.Should().Contain("Forbidden").And.Contain("clusteroauthproviders");
+        await _fixture.Kubectl.RunAsync(["delete", "clusterrolebinding,clusterrole", $"everything-{_name}"]);
+    }
+
+    private Task<OperatorProcess> StartAsync() => _fixture.StartOperatorAsync(("ClusterProviders", "true"));
+
+    private Task ApplyAsync(Uri tokenEndpoint, Action<JsonObject>? change = null)
+    {
+        var spec = new JsonObject
+        {
+            ["tokenEndpoint"] = tokenEndpoint.ToString(),
+            ["timeout"] = "20s",
+            ["rotation"] = new JsonObject { ["mode"] = "sometimes" },
+            ["errors"] = new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["code"] = "busy", ["class"] = "transient" }) },
+        };
+        change?.Invoke(spec);
+        return ApplyAsync(spec);
+    }
+
+    private Task ApplyAsync(JsonObject spec) => cluster.Plane.ApplyAsync(Provider(_name, spec));
+
+    private static JsonObject Provider(string name, JsonObject spec) => new()
+    {
+        ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+        ["kind"] = "ClusterOAuthProvider",
+        ["metadata"] = new JsonObject { ["name"] = name },
+        ["spec"] = spec,
+    };
+
+    private Task<JsonNode> AcceptedAsync(string status, string reason, string? name = null) => Eventually.SeesAsync(
+        async () => (await cluster.Plane.GetAsync($"{Providers}/{name ?? _name}"))!,
+        view => view["status"]?["conditions"]?[0] is { } condition && (string?)condition["status"] == status && (string?)condition["reason"] == reason
+            && (long?)view["status"]!["observedGeneration"] == (long?)view["metadata"]!["generation"],
+        condition: $"Accepted={status} {reason}");
+
+    private async Task RefreshAsync(string account, string request)
+    {
+        await _fixture.RequestRefreshAsync(account, request);
+        await Eventually.SeesAsync(() => _fixture.GetAsync(account), view => view["lastHandledRefreshRequest"] == request && view.Status("Refreshed") == "True", TimeSpan.FromSeconds(30));
+    }
+}
