@@ -25,6 +25,9 @@ public interface ITokenProvider
     /// <summary>Asks a person for consent; null if its document names no authorization endpoint.</summary>
     IAuthorizationProvider? Authorization { get; }
 
+    /// <summary>Asks a person for consent by a code; null if its document names no device authorization endpoint.</summary>
+    IDeviceAuthorizationProvider? DeviceAuthorization { get; }
+
     /// <summary>
     /// Calls the token endpoint once. Never retries, and returns every response, timeout and connection error as a value.
     /// A cancellation counts until the request is sent, and not afterwards: a response that is dropped can be a rotated refresh token.

@@ -23,6 +23,7 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
         _metrics = metrics;
         _logger = logger;
         Authorization = document.AuthorizationEndpoint is null ? null : new OAuth2AuthorizationProvider(document, endpoints, time);
+        DeviceAuthorization = document.DeviceAuthorizationEndpoint is null ? null : new OAuth2DeviceAuthorizationProvider(document, endpoints, time);
         metrics.Add(document.Name);
     }
 
@@ -31,6 +32,9 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
 
     /// <inheritdoc/>
     public IAuthorizationProvider? Authorization { get; }
+
+    /// <inheritdoc/>
+    public IDeviceAuthorizationProvider? DeviceAuthorization { get; }
 
     /// <inheritdoc/>
     public async Task<TokenResponse> RefreshAsync(GrantRequest request, CancellationToken cancellationToken)
