@@ -51,7 +51,8 @@ public abstract record CodeExchangeResponse
     {
         /// <summary>The tokens to store.</summary>
         /// <param name="requestedAt">When the code was exchanged: lifetimes count from here.</param>
-        public TokenSet ToTokenSet(DateTimeOffset requestedAt) => new()
+        /// <param name="provider">Who issued them.</param>
+        public TokenSet ToTokenSet(DateTimeOffset requestedAt, ProviderDocument provider) => new()
         {
             AccessToken = Token.AccessToken,
             RefreshToken = Token.RefreshToken,
@@ -61,7 +62,8 @@ public abstract record CodeExchangeResponse
             ExpiresAt = requestedAt + Token.ExpiresIn,
             NeverExpires = Token.ExpiresIn is null,
             ConsentedAt = requestedAt,
-            RefreshTokenExpiresAt = requestedAt + Token.RefreshTokenExpiresIn,
+            RefreshTokenExpiresAt = requestedAt + Token.RefreshTokenExpiresIn
+                ?? RefreshPolicy.ConsentEnd(requestedAt, requestedAt, provider.RefreshToken.Idle, provider.RefreshToken.Absolute),
             Identity = Identity,
             Exports = Token.Exports,
         };

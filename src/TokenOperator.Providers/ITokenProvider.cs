@@ -101,6 +101,9 @@ public abstract record TokenResponse
 
         /// <summary>True if no reply arrived, so that the provider can have carried out the request.</summary>
         public bool IsUnanswered { get; init; }
+
+        /// <summary>True if the reply has an error code that neither the document nor the standard explains.</summary>
+        public bool HasUnknownCode { get; init; }
     }
 }
 

@@ -21,7 +21,7 @@ internal static class ConsentAcceptance
         ProviderDocument provider, CodeExchangeResponse.Granted granted, IReadOnlyList<string> scopes, ExpectedIdentity expected,
         DateTimeOffset askedAt, Func<TokenSet, Task<RevocationResponse>> revoke)
     {
-        var token = granted.ToTokenSet(askedAt);
+        var token = granted.ToTokenSet(askedAt, provider);
         if (ConsentValidator.FindError(provider, granted, expected, scopes) is not { } reason)
             return token;
         // Of the owner's own grant, a working token can be left, which a revocation would end at some providers.

@@ -82,7 +82,7 @@ internal static class AuthorizeVerb
             ?? throw new PluginException($"The OAuthToken {cluster.Namespace}/{name} is not valid: {error}", ExitCodes.BadInput);
         CheckThatConsentHelps(entity, request, context.Now);
         var provider = await findProvider(cluster, request.Key.Provider);
-        var client = await ReadClientAsync(cluster, request, cancellationToken);
+        var client = await ReadClientAsync(cluster, request, provider.ClientAuthentication.Credential, cancellationToken);
         var target = new ConsentTarget(cluster, entity, request);
         await target.CheckRightsAsync(cancellationToken);
         await target.RehearseAsync(cancellationToken);
@@ -124,13 +124,13 @@ internal static class AuthorizeVerb
             throw new PluginException($"A new consent does not fix {stalled.Reason}: {stalled.Message}", ExitCodes.Refused);
     }
 
-    private static async Task<OAuthClient> ReadClientAsync(Cluster cluster, TokenRequest request, CancellationToken cancellationToken)
+    private static async Task<OAuthClient> ReadClientAsync(Cluster cluster, TokenRequest request, ClientCredential credential, CancellationToken cancellationToken)
     {
         try
         {
             var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, request.Client.Secret, cancellationToken)
                 ?? throw new PluginException($"The Secret {request.Client.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {request.Client.Key}.", ExitCodes.NotFound);
-            return secret.Data is { } data && SecretDataReader.FindClient(data, request.Client.Key, key => (request.Client with { Key = key }).ToString()) is { } client
+            return secret.Data is { } data && SecretDataReader.FindClient(data, request.Client.Key, key => (request.Client with { Key = key }).ToString(), credential) is { } client
                 ? client
                 : throw new PluginException($"{request.Client} does not exist. The Secret has {(secret.Data is { Count: > 0 } keys ? $"the keys {DisplayText.List(keys.Keys.Order(StringComparer.Ordinal))}" : "no keys")}.", ExitCodes.NotFound);
         }

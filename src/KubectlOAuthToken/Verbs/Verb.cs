@@ -36,7 +36,7 @@ internal sealed record VerbContext(Cluster Cluster, TimeProvider Time, AnsiStyle
         var status = TokenStatus.From(token, Now);
         if (succeeded && status.Ready)
         {
-            Console.Out.WriteLine($"{done}: the Secret {status.Namespace}/{status.SecretName} holds a token that is valid until {status.ExpiresAt} ({StatusPage.Ago(status.ExpiresAt, Now)}).");
+            Console.Out.WriteLine($"{done}: the Secret {status.Namespace}/{status.SecretName} holds a token that {(status.ExpiresAt is null ? "does not expire" : $"is valid until {status.ExpiresAt} ({StatusPage.Ago(status.ExpiresAt, Now)})")}.");
             return ExitCodes.Ok;
         }
 

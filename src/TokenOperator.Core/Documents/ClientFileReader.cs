@@ -13,8 +13,11 @@ public static class ClientFileReader
     private const string Expected = "an OAuth client file from the Google console (with installed or web), or a document with client_id and client_secret,";
 
     /// <summary>Reads <paramref name="content"/>. Messages call it <paramref name="source"/>.</summary>
+    /// <param name="content">The file.</param>
+    /// <param name="source">What messages call it.</param>
+    /// <param name="needsSecret">False for a client that has no secret.</param>
     /// <exception cref="InvalidDocumentException">It has no client.</exception>
-    public static OAuthClient Read(ReadOnlySpan<byte> content, string source)
+    public static OAuthClient Read(ReadOnlySpan<byte> content, string source, bool needsSecret = true)
     {
         var document = new JsonFields(JsonInput.ReadObject(content, source), source);
         DocumentKind.RejectOtherCredentials(document, source, Expected);
@@ -27,11 +30,11 @@ public static class ClientFileReader
             throw new InvalidDocumentException($"{source}: {Expected} was expected, but none of these fields is present.");
         if (id is null)
             throw client.Wrong("client_id", "the client's identifier, but it is missing or empty");
-        return secret is null
+        return secret is null && needsSecret
             ? throw client.Wrong("client_secret", "the client's secret, but it is missing or empty; create one for this client in the Google console")
             : new OAuthClient(id, secret);
     }
 
-    /// <inheritdoc cref="Read(ReadOnlySpan{byte}, string)"/>
+    /// <inheritdoc cref="Read(ReadOnlySpan{byte}, string, bool)"/>
     public static OAuthClient Read(string content, string source) => Read(Encoding.UTF8.GetBytes(content), source);
 }

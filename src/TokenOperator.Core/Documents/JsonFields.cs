@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Core.Documents;
@@ -31,6 +32,16 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
         { ValueKind: JsonValueKind.String } => json.Text(name),
         _ => throw Wrong(name, "a string"),
     };
+
+    /// <summary>True for a flag that is set. Anything else is false, because applications use names for their own purposes.</summary>
+    public bool Flag(string name) => Find(name) is { ValueKind: JsonValueKind.True };
+
+    /// <summary>An object of printable texts; null for anything else. Texts that are not printable or too long are left out.</summary>
+    public IReadOnlyDictionary<string, string>? Map(string name, int maxCount, int maxLength) => Find(name) is { ValueKind: JsonValueKind.Object } map
+        ? map.EnumerateObject().Take(maxCount)
+            .Where(member => member.Value.ValueKind == JsonValueKind.String && member.Value.GetString() is { Length: > 0 } text && text.Length <= maxLength && DisplayText.IsPrintable(text))
+            .ToDictionary(member => member.Name, member => member.Value.GetString()!, StringComparer.Ordinal)
+        : null;
 
     /// <summary>A subject or an address; null for anything else, because applications use the field for their own names.</summary>
     public string? Name(string name) => json.Text(name) is { } text && Identity.IsValid(text) ? text : null;

@@ -12,38 +12,84 @@ public static class SecretDataReader
     private const string ClientId = "clientid";
     private const string ClientSecret = "clientsecret";
     private const string RefreshToken = "refreshtoken";
+    private const string AccessToken = "accesstoken";
+
+    /// <summary>The second names are those of a Secret of the type kubernetes.io/tls.</summary>
+    private static readonly string[] PrivateKey = ["privatekey", "tlskey"];
+
+    private static readonly string[] Certificate = ["certificate", "tlscrt"];
+    private const string KeyId = "keyid";
+
+    private static readonly string[] ClientParts = [ClientId, ClientSecret, KeyId, .. PrivateKey, .. Certificate];
 
     /// <summary>Reads the OAuth client.</summary>
     /// <param name="data">The keys of the Secret with their content.</param>
     /// <param name="key">The key that the spec names.</param>
     /// <param name="place">What messages call a key.</param>
+    /// <param name="credential">What the provider expects beside the identifier.</param>
     /// <returns>Null if neither the key nor a key for each value exists.</returns>
     /// <exception cref="InvalidDocumentException">The content is not a client.</exception>
-    public static OAuthClient? FindClient(IDictionary<string, byte[]> data, string key, Func<string, string> place)
+    public static OAuthClient? FindClient(IDictionary<string, byte[]> data, string key, Func<string, string> place, ClientCredential credential = ClientCredential.Secret)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(place);
-        // A spec can also name the key with the secret itself.
-        if (data.TryGetValue(key, out var document) && !IsNamed(key, ClientId) && !IsNamed(key, ClientSecret))
-            return ClientFileReader.Read(document, place(key));
+        // A spec can also name the key with one of the values itself.
+        var found = data.TryGetValue(key, out var document) && !ClientParts.Any(name => IsNamed(key, name))
+            ? ClientFileReader.Read(document, place(key), needsSecret: credential == ClientCredential.Secret)
+            : FindParts(data, place, credential);
+        return credential switch
+        {
+            ClientCredential.Secret => found,
+            ClientCredential.None => found is null ? null : new OAuthClient(found.ClientId, null),
+            _ => found is null ? null : new OAuthClient(found.ClientId, null, ReadKey(data, key, place, credential)),
+        };
+    }
+
+    private static OAuthClient? FindParts(IDictionary<string, byte[]> data, Func<string, string> place, ClientCredential credential)
+    {
         var (id, secret) = (FindKey(data, ClientId, place), FindKey(data, ClientSecret, place));
         return (id, secret) switch
         {
             (null, null) => null,
             (null, _) => throw new InvalidDocumentException($"{place(secret!)}: a client secret was found, but no key such as client-id. Add it."),
-            (_, null) => throw new InvalidDocumentException($"{place(id)}: a client ID was found, but no key such as client-secret. Add it."),
-            _ => new OAuthClient(Value(data[id], place(id)), new SecretValue(Value(data[secret], place(secret)))),
+            (_, null) when credential == ClientCredential.Secret => throw new InvalidDocumentException($"{place(id)}: a client ID was found, but no key such as client-secret. Add it."),
+            _ => new OAuthClient(Value(data[id], place(id)), credential == ClientCredential.Secret ? new SecretValue(Value(data[secret!], place(secret!))) : null),
         };
     }
 
+    private static ClientKey ReadKey(IDictionary<string, byte[]> data, string key, Func<string, string> place, ClientCredential credential)
+    {
+        var needsCertificate = credential is ClientCredential.RsaCertificate or ClientCredential.EllipticCurveCertificate;
+        var privateKey = FindAny(data, PrivateKey, place)
+            ?? throw new InvalidDocumentException($"{place(key)}: the Secret has no key such as private-key or tls.key, and the provider expects a client that signs with its private key. Add it.");
+        var certificate = FindAny(data, Certificate, place);
+        if (needsCertificate && certificate is null)
+            throw new InvalidDocumentException($"{place(privateKey)}: a private key was found, but no key such as certificate or tls.crt. Add the certificate that the provider knows.");
+        var keyId = FindKey(data, KeyId, place);
+        return ClientKeyReader.Read(
+            (data[privateKey], place(privateKey)), needsCertificate ? (data[certificate!], place(certificate!)) : null, keyId is null ? null : Value(data[keyId], place(keyId)),
+            credential is ClientCredential.EllipticCurveKey or ClientCredential.EllipticCurveCertificate);
+    }
+
     /// <summary>Reads the seed. A key such as <c>refresh-token</c> serves if the key that the spec names does not exist.</summary>
-    /// <inheritdoc cref="FindClient"/>
-    public static Seed? FindSeed(IDictionary<string, byte[]> data, string key, Func<string, string> place)
+    /// <param name="data">The keys of the Secret with their content.</param>
+    /// <param name="key">The key that the spec names.</param>
+    /// <param name="place">What messages call a key.</param>
+    /// <param name="takesAccessToken">True for a provider with access tokens that never expire: one of them is a seed, too, also alone.</param>
+    /// <returns>Null if there is no such key.</returns>
+    /// <exception cref="InvalidDocumentException">The content is not a seed.</exception>
+    public static Seed? FindSeed(IDictionary<string, byte[]> data, string key, Func<string, string> place, bool takesAccessToken = false)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(place);
-        return (data.ContainsKey(key) ? key : FindKey(data, RefreshToken, place)) is { } found ? SeedFileReader.Read(data[found], place(found)) : null;
+        if (!data.ContainsKey(key) && FindKey(data, RefreshToken, place) is { } refreshToken)
+            return SeedFileReader.Read(data[refreshToken], place(refreshToken));
+        var found = data.ContainsKey(key) ? key : takesAccessToken ? FindKey(data, AccessToken, place) : null;
+        return found is null ? null : SeedFileReader.Read(data[found], place(found), takesAccessToken);
     }
+
+    private static string? FindAny(IDictionary<string, byte[]> data, IEnumerable<string> names, Func<string, string> place) =>
+        names.Select(name => FindKey(data, name, place)).FirstOrDefault(key => key is not null);
 
     private static string? FindKey(IDictionary<string, byte[]> data, string name, Func<string, string> place)
     {

@@ -5,12 +5,12 @@ using TokenOperator.Core.Tokens;
 namespace TokenOperator.Core.Documents;
 
 /// <summary>The content of a token file.</summary>
-/// <param name="Token">Tokens, with a refresh token.</param>
+/// <param name="Token">Tokens, with a refresh token or with an access token that never expires.</param>
 /// <param name="ClientId">The client that the refresh token belongs to, if the file names it. The provider refuses the token for any other.</param>
 public sealed record Seed(TokenSet Token, string? ClientId)
 {
     /// <summary>Changes with the refresh token: distinguishes a new seed from one that was imported before.</summary>
-    public string Fingerprint { get; } = Tokens.Fingerprint.Of(Token.RefreshToken?.Reveal());
+    public string Fingerprint { get; } = Tokens.Fingerprint.Of(Token.GrantToken?.Reveal());
 }
 
 /// <summary>
@@ -32,11 +32,16 @@ public static class SeedFileReader
     private const int MinTokenLength = 16;
 
     /// <summary>Reads <paramref name="content"/>. Messages call it <paramref name="source"/>.</summary>
+    /// <param name="content">The file.</param>
+    /// <param name="source">What messages call it.</param>
+    /// <param name="takesAccessToken">True for a provider with access tokens that never expire: a file may have one instead of a refresh token, or be one.</param>
     /// <exception cref="InvalidDocumentException">It has no refresh token, or a field cannot be read.</exception>
-    public static Seed Read(ReadOnlySpan<byte> content, string source)
+    public static Seed Read(ReadOnlySpan<byte> content, string source, bool takesAccessToken = false)
     {
         if (FindBareToken(content) is { } bare)
         {
+            if (takesAccessToken)
+                return new Seed(new TokenSet { AccessToken = new SecretValue(bare), NeverExpires = true }, ClientId: null);
             return bare.StartsWith("ya29.", StringComparison.Ordinal)
                 ? throw new InvalidDocumentException($"{source}: an access token of Google was found, {Expected} or a refresh token alone was expected. An access token cannot be refreshed.")
                 : new Seed(new TokenSet { RefreshToken = new SecretValue(bare) }, ClientId: null);
@@ -51,7 +56,9 @@ public static class SeedFileReader
         }
 
         var token = TokenFields.Read(document);
-        if (token.RefreshToken is null)
+        if (takesAccessToken && token is { RefreshToken: null, AccessToken: not null, ExpiresAt: null })
+            token = token with { NeverExpires = true };
+        if (token.GrantToken is null)
         {
             throw document.Wrong("refresh_token",
                 "a refresh token, but it is missing or empty: without one, the access token cannot be renewed when it expires. "
@@ -79,6 +86,6 @@ public static class SeedFileReader
             throw document.Wrong(name, string.Create(CultureInfo.InvariantCulture, $"at most {max} characters"));
     }
 
-    /// <inheritdoc cref="Read(ReadOnlySpan{byte}, string)"/>
+    /// <inheritdoc cref="Read(ReadOnlySpan{byte}, string, bool)"/>
     public static Seed Read(string content, string source) => Read(Encoding.UTF8.GetBytes(content), source);
 }

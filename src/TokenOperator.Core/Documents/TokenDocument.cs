@@ -60,6 +60,16 @@ public static class TokenDocument
         WriteMoment(writer, "issued_at", token.IssuedAt);
         WriteMoment(writer, "expires_at", token.ExpiresAt);
         WriteMoment(writer, "refresh_token_expires_at", token.RefreshTokenExpiresAt);
+        WriteMoment(writer, "consented_at", token.ConsentedAt);
+        WriteMoment(writer, "checked_at", token.CheckedAt);
+        if (token.NeverExpires)
+            writer.WriteBoolean("never_expires", true);
+        if (token.Exports.Count == 0)
+            return;
+        writer.WriteStartObject(TokenFields.ExportsName);
+        foreach (var (name, value) in token.Exports)
+            writer.WriteString(name, value);
+        writer.WriteEndObject();
     }
 
     private static void WriteKept(Utf8JsonWriter writer, TokenSet token, JsonElement previous, bool isNewGrant)
@@ -68,7 +78,8 @@ public static class TokenDocument
         {
             switch (member.Name)
             {
-                case "refresh_token" when token.RefreshToken is not null:
+                case "refresh_token" when token.RefreshToken is not null || (isNewGrant && token.NeverExpires):
+                case "never_expires" or "checked_at" or "consented_at" or TokenFields.ExportsName:
                 case "access_token" or "token_type" or "scope" or "expires_in" or "issued_at" or "expires_at" or "refresh_token_expires_at":
                 // Counted from the response that brought it; refresh_token_expires_at has the same information.
                 case "refresh_token_expires_in":

@@ -5,6 +5,12 @@ namespace TokenOperator.Core.Documents;
 /// <summary>The fields in which applications keep the tokens of one account, in any of the known formats.</summary>
 internal static class TokenFields
 {
+    /// <summary>The name of the field with the values that the Secret has beside the token.</summary>
+    public const string ExportsName = "exported_values";
+
+    private const int MaxExports = 200;
+    private const int MaxExportLength = 1024;
+
     /// <summary>Reads the tokens. The caller checks whether the refresh token is missing.</summary>
     /// <exception cref="InvalidDocumentException">A field cannot be read.</exception>
     public static TokenSet Read(JsonFields fields)
@@ -19,6 +25,10 @@ internal static class TokenFields
             Scopes = fields.Scopes("scope") ?? fields.Scopes("scopes") ?? [],
             IssuedAt = accessToken is null ? null : issuedAt,
             ExpiresAt = accessToken is null ? null : expiresAt,
+            NeverExpires = accessToken is not null && expiresAt is null && fields.Flag("never_expires"),
+            CheckedAt = fields.UnixTime("checked_at"),
+            ConsentedAt = fields.UnixTime("consented_at"),
+            Exports = fields.Map(ExportsName, MaxExports, MaxExportLength) ?? TokenSet.NoExports,
             Identity = ReadIdentity(fields),
             RefreshTokenExpiresAt = fields.UnixTime("refresh_token_expires_at") ?? issuedAt + fields.Seconds("refresh_token_expires_in"),
         };

@@ -70,4 +70,8 @@ public sealed record OpenClaim(string Scope, string Holder, bool IsOver)
 /// <param name="RetryAt">The earliest time of the next attempt, unless an input changes.</param>
 /// <param name="InputsFingerprint">Fingerprint of the client and the refresh token that failed: others are tried immediately.</param>
 public sealed record RefreshFailure(
-    FailureKind Kind, string Detail, int Count, DateTimeOffset At, DateTimeOffset RetryAt, string InputsFingerprint);
+    FailureKind Kind, string Detail, int Count, DateTimeOffset At, DateTimeOffset RetryAt, string InputsFingerprint)
+{
+    /// <summary>When failures of this kind began, without another kind in between.</summary>
+    public DateTimeOffset Since { get; init; } = At;
+}

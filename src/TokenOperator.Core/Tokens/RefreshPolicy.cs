@@ -31,8 +31,8 @@ public static class RefreshPolicy
     /// <summary>The wait before the first retry of an answer that cannot be wrong.</summary>
     private static readonly TimeSpan FirstProbe = TimeSpan.FromHours(1);
 
-    /// <summary>How long, and how often, an answer that means nothing to the operator comes before someone must look at it.</summary>
-    private static readonly (TimeSpan Time, int Failures) MaxUnclear = (TimeSpan.FromDays(1), 30);
+    /// <summary>How long an answer that means nothing to the operator comes, and no other, before someone must look at it.</summary>
+    private static readonly TimeSpan MaxUnclear = TimeSpan.FromDays(1);
 
     /// <summary>How long before its end a consent is renewed. The alert OAuthTokenConsentExpiring has the same value.</summary>
     private static readonly TimeSpan ConsentWarning = TimeSpan.FromDays(2);
@@ -40,11 +40,14 @@ public static class RefreshPolicy
     /// <summary>How far the clocks of two machines may differ. A time further in the future was written before the clock was set back.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
-    /// <summary>The longest Retry-After that is respected.</summary>
-    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(1);
+    /// <summary>The longest delay that a provider's document can demand. A Retry-After is at most an hour.</summary>
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromDays(7);
 
     private static readonly TimeSpan MinBackoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromMinutes(5);
+
+    /// <summary>The same after an error code that the operator does not know: asking often does not help.</summary>
+    private static readonly TimeSpan MaxUnknownBackoff = TimeSpan.FromHours(1);
 
     /// <summary>
     /// The time at which a refresh of <paramref name="token"/> is due: <paramref name="refreshBefore"/>, but at most half of the real
@@ -55,9 +58,18 @@ public static class RefreshPolicy
     /// <param name="token">The token.</param>
     /// <param name="refreshBefore">From the spec.</param>
     /// <param name="now">The current time. A token from the future was issued before the clock was set back: its age is unknown.</param>
-    /// <returns><see cref="DateTimeOffset.MinValue"/> without an access token, a known expiry or a known age: due immediately.</returns>
-    public static DateTimeOffset DueAt(AccountKey key, TokenSet token, TimeSpan refreshBefore, DateTimeOffset now)
+    /// <param name="checkInterval">How often a token that never expires is checked; null if it is not.</param>
+    /// <returns><see cref="DateTimeOffset.MinValue"/> without an access token, a known expiry or a known age: due immediately. <see cref="DateTimeOffset.MaxValue"/>: never.</returns>
+    public static DateTimeOffset DueAt(AccountKey key, TokenSet token, TimeSpan refreshBefore, DateTimeOffset now, TimeSpan? checkInterval = null)
     {
+        ArgumentNullException.ThrowIfNull(token);
+        if (token is { NeverExpires: true, AccessToken: not null })
+        {
+            return checkInterval is not { } interval ? DateTimeOffset.MaxValue
+                : (token.CheckedAt ?? token.IssuedAt) is { } last && last <= now + ClockTolerance ? last + (interval * (1 - (0.1 * Jitter(key, last))))
+                : DateTimeOffset.MinValue;
+        }
+
         if (token.AccessToken is null || token.ExpiresAt is not { } end || token.IssuedAt > now + ClockTolerance)
             return DateTimeOffset.MinValue;
 
@@ -69,16 +81,17 @@ public static class RefreshPolicy
 
     /// <summary>
     /// How long to wait after consecutive failure number <paramref name="failures"/> (from 1): full jitter below a bound that doubles
-    /// from 1 s to 5 min, at least 1 s and at least the server's <paramref name="retryAfter"/>.
+    /// from 1 s to 5 min (1 h after an unknown error code), at least 1 s and at least the server's <paramref name="retryAfter"/>.
     /// </summary>
     /// <param name="failures">Number of consecutive failures, including this one.</param>
     /// <param name="retryAfter">The Retry-After of the server, or null.</param>
     /// <param name="random">Uniform in [0, 1).</param>
-    public static TimeSpan Backoff(int failures, TimeSpan? retryAfter, double random)
+    /// <param name="isUnknown">True after an error code that the operator does not know.</param>
+    public static TimeSpan Backoff(int failures, TimeSpan? retryAfter, double random, bool isUnknown = false)
     {
-        var bound = MinBackoff * Math.Pow(2, Math.Clamp(failures, 1, 20));
-        if (bound > MaxBackoff)
-            bound = MaxBackoff;
+        var (bound, max) = (MinBackoff * Math.Pow(2, Math.Clamp(failures, 1, 20)), isUnknown ? MaxUnknownBackoff : MaxBackoff);
+        if (bound > max)
+            bound = max;
         var wait = MinBackoff + ((bound - MinBackoff) * random);
         return retryAfter > wait ? retryAfter.Value : wait;
     }
@@ -112,24 +125,33 @@ public static class RefreshPolicy
 
     /// <summary>
     /// True if the account needs someone to act. An answer that can be wrong is asked for again first, unless the access token expires
-    /// before that. An answer that means nothing to the operator needs someone if no other one comes for a day after the access token has
-    /// expired, or if there has never been one.
+    /// before that. An answer that means nothing to the operator needs someone if no other one comes for a day.
     /// </summary>
     public static bool NeedsHuman(AccountRecord account) => account switch
     {
         { Failure: null } => false,
         { Failure: { } failure } when failure.Kind.NeedsHuman() => !(failure.RetryAt - failure.At < MaxDoubt && account.Token.IsValidAt(failure.RetryAt)),
-        { Failure: { Kind: FailureKind.InvalidResponse } failure } =>
-            failure.Count >= MaxUnclear.Failures && !(failure.At - account.Token.ExpiresAt < MaxUnclear.Time),
+        { Failure: { Kind: FailureKind.InvalidResponse } failure } => failure.At - failure.Since >= MaxUnclear,
         _ => false,
     };
 
     /// <summary>True if the consent ends so soon that its owner should consent again now.</summary>
     public static bool ConsentEndsSoon(DateTimeOffset? consentExpiresAt, DateTimeOffset now) => consentExpiresAt - now < ConsentWarning;
 
+    /// <summary>When the consent ends by what is known about the provider; null if nothing is.</summary>
+    /// <param name="consentedAt">When its owner consented, or null.</param>
+    /// <param name="usedAt">When the refresh token was last used.</param>
+    /// <param name="idle">How long a refresh token works without being used, or null. It does not count if it always ends soon.</param>
+    /// <param name="absolute">How long a consent lasts, or null.</param>
+    public static DateTimeOffset? ConsentEnd(DateTimeOffset? consentedAt, DateTimeOffset usedAt, TimeSpan? idle, TimeSpan? absolute)
+    {
+        var (unused, final) = (idle > ConsentWarning * 2 ? usedAt + idle : null, consentedAt + absolute);
+        return final is null || unused < final ? unused ?? final : final;
+    }
+
     /// <summary>True if a new refresh token may replace the one of the account, because that one may no longer work.</summary>
     public static bool TakesNewToken(AccountRecord account) =>
-        account.Token.RefreshToken is null || account.Failure?.Kind.NeedsHuman() == true || NeedsHuman(account);
+        account.Token.GrantToken is null || account.Failure?.Kind.NeedsHuman() == true || NeedsHuman(account);
 
     /// <summary>
     /// When the account is retried after <paramref name="failure"/>: no later than the longest possible wait, and immediately when the
@@ -139,7 +161,7 @@ public static class RefreshPolicy
     {
         if (failure.At > now + ClockTolerance)
             return now;
-        var latest = failure.At + (failure.Kind.NeedsHuman() ? ProbeInterval * 1.1 : MaxRetryAfter);
+        var latest = failure.At + MaxDelay;
         return failure.RetryAt < latest ? failure.RetryAt : latest;
     }
 

@@ -25,7 +25,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     private const int MaxNamespaces = 1000;
 
     /// <summary>Times that are later than any that a provider or the operator means. Calculations with them cannot overflow.</summary>
-    private static readonly DateTimeOffset MaxMoment = new(2199, 12, 31, 0, 0, 0, TimeSpan.Zero);
+    public static readonly DateTimeOffset MaxMoment = new(2199, 12, 31, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>The operator never waits longer before it retries.</summary>
     private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromDays(7);
@@ -46,6 +46,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     private static readonly int FailedAt = Column("failed_at");
     private static readonly int RetryAt = Column("retry_at");
     private static readonly int FailureInputs = Column("left(failure_inputs, 200)");
+    private static readonly int FailingSince = Column("failing_since");
     private static readonly int SeedFingerprint = Column("right(seed_fingerprint, 300)");
     private static readonly int DeniedNamespaces = Column("denied_namespaces");
     private static readonly int ClaimScope = Column("left(claim_scope, 600)");
@@ -140,9 +141,13 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         if (count < 0 || !Enum.TryParse<FailureKind>(reason, out var kind) || kind.ToString() != reason || Moment(key, reader, FailedAt) is not { } failedAt)
             throw new UnreadableRowException(key, "failures, failure_reason or failed_at has a value that this version does not write.");
         var retryAt = Moment(key, reader, RetryAt) ?? failedAt;
+        var since = Moment(key, reader, FailingSince) ?? failedAt;
         return new RefreshFailure(
             kind, DisplayText.Of(Text(reader, FailureDetail) ?? "", MaxDetailLength), Math.Min(count, MaxFailures), failedAt,
-            retryAt < failedAt + MaxRetryDelay ? retryAt : failedAt + MaxRetryDelay, Text(reader, FailureInputs) ?? "");
+            retryAt < failedAt + MaxRetryDelay ? retryAt : failedAt + MaxRetryDelay, Text(reader, FailureInputs) ?? "")
+        {
+            Since = since < failedAt ? since : failedAt,
+        };
     }
 
     private static int Column(string expression)

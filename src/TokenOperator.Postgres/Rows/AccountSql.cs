@@ -22,7 +22,7 @@ internal static class AccountSql
     private static readonly string Columns = AccountRow.Columns;
 
     private const string ClearFailure =
-        "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null";
+        "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null, failing_since = null";
 
     /// <summary>Keeps eight fingerprints of 32 digits, separated by blanks, so that two objects with revoked seeds do not import them alternately forever.</summary>
     private const string AddFingerprint = "right(concat_ws(' ', seed_fingerprint, $6), 8 * 32 + 7)";
@@ -73,10 +73,10 @@ internal static class AccountSql
         returning {Columns}
         """;
 
-    /// <summary>$3 claim, $4 failures, $5 reason, $6 detail, $7 at, $8 retry at, $9 inputs.</summary>
+    /// <summary>$3 claim, $4 failures, $5 reason, $6 detail, $7 at, $8 retry at, $9 inputs, $10 since.</summary>
     public static readonly string Fail = $"""
         update oauth_tokens
-        set updated_at = now(), failures = $4, failure_reason = $5, failure_detail = $6, failed_at = $7, retry_at = $8, failure_inputs = $9, {EndClaim}
+        set updated_at = now(), failures = $4, failure_reason = $5, failure_detail = $6, failed_at = $7, retry_at = $8, failure_inputs = $9, failing_since = $10, {EndClaim}
         where provider = $1 and account = $2 and claim_id = $3 and (claim_expires_at is not null or failed_at = $7)
         returning {Columns}
         """;

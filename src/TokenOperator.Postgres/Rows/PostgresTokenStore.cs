@@ -84,7 +84,7 @@ internal sealed partial class PostgresTokenStore(
             : (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
         var row = await RowAsync(
             AccountSql.Commit, key, cancellationToken,
-            Document(key, token, previous, claimedGeneration + 1), Of(token.ExpiresAt), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
+            Document(key, token, previous, claimedGeneration + 1), Expiry(token), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
         ForgetDocument(key, claimId);
         return row?.Record;
     }
@@ -96,7 +96,7 @@ internal sealed partial class PostgresTokenStore(
         var previous = (await RowAsync(AccountSql.Find, key, cancellationToken))?.Document;
         var row = await RowAsync(
             AccountSql.CommitUnclaimed, key, cancellationToken,
-            Document(key, token, previous, generation), Of(token.ExpiresAt), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
+            Document(key, token, previous, generation), Expiry(token), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
         ForgetDocument(key, claim.Id);
         return row?.Record;
     }
@@ -107,7 +107,7 @@ internal sealed partial class PostgresTokenStore(
         var row = await RowAsync(
             AccountSql.Fail, key, cancellationToken,
             Of(claimId), Of(failure.Count), Of(failure.Kind.ToString()), Of(failure.Detail),
-            Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint));
+            Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint), Of(failure.Since));
         ForgetDocument(key, claimId);
         return row?.Record;
     }
@@ -124,7 +124,7 @@ internal sealed partial class PostgresTokenStore(
         AccountKey key, TokenSet token, string? ns, string seedFingerprint, long? replacesGeneration, CancellationToken cancellationToken)
     {
         var previous = replacesGeneration is null ? null : await ReadableDocumentAsync(key, cancellationToken);
-        NpgsqlParameter[] common = [Document(key, token, previous, replacesGeneration + 1 ?? 0, isNewGrant: true), Of(token.ExpiresAt), Of(ns), Of(seedFingerprint), Of(_writer)];
+        NpgsqlParameter[] common = [Document(key, token, previous, replacesGeneration + 1 ?? 0, isNewGrant: true), Expiry(token), Of(ns), Of(seedFingerprint), Of(_writer)];
         var row = replacesGeneration is { } generation
             ? await RowAsync(AccountSql.Replace, key, cancellationToken, [.. common, Of(generation)])
             : await RowAsync(AccountSql.Insert, key, cancellationToken, common);
@@ -188,6 +188,9 @@ internal sealed partial class PostgresTokenStore(
     }
 
     private static NpgsqlParameter[] Keyed(AccountKey key, params NpgsqlParameter[] further) => [Of(key.Provider), Of(key.Account), .. further];
+
+    /// <summary>Applications select by it, and a token that never expires must not look expired.</summary>
+    private static NpgsqlParameter Expiry(TokenSet token) => Of(token.NeverExpires ? AccountRow.MaxMoment : token.ExpiresAt);
 
     private NpgsqlParameter Document(AccountKey key, TokenSet token, string? previous, long generation, bool isNewGrant = false) =>
         Json(cipher.Seal(key, TokenDocument.Write(token, previous, isNewGrant), generation));

@@ -75,6 +75,25 @@ public sealed record ProviderDocument
     /// <summary>The maximum duration of one request, to the last byte of the response; 1 s to 300 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>The values to export: those of <paramref name="later"/>, and of <paramref name="earlier"/> what is not there any more. Only what this document exports.</summary>
+    public IReadOnlyDictionary<string, string> MergeExports(IReadOnlyDictionary<string, string> earlier, IReadOnlyDictionary<string, string> later)
+    {
+        ArgumentNullException.ThrowIfNull(earlier);
+        ArgumentNullException.ThrowIfNull(later);
+        if (Export.Count == 0)
+            return TokenSet.NoExports;
+        var merged = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, source) in Export)
+        {
+            if (source.Place == ExportPlace.Parameter)
+                merged[key] = source.Path;
+            else if ((later.GetValueOrDefault(key) ?? earlier.GetValueOrDefault(key)) is { } value)
+                merged[key] = value;
+        }
+
+        return merged;
+    }
+
     /// <summary>All addresses that a secret can be sent to.</summary>
     public IEnumerable<Uri> SecretEndpoints => new[] { TokenEndpoint, Refresh.Endpoint, Revocation?.Endpoint, DeviceAuthorizationEndpoint, Expiry.CheckEndpoint }.OfType<Uri>();
 }
@@ -395,6 +414,12 @@ public sealed record RotationRules
 
     /// <summary>True if the response can replace the refresh token, so that losing it can lose the grant.</summary>
     public bool CanRotate => Mode != RotationMode.Never;
+
+    /// <summary>
+    /// True if a refresh token may be sent again whose answer was lost: the provider accepts it once more, or at worst rejects it.
+    /// </summary>
+    /// <param name="age">How long ago it was used.</param>
+    public bool MayReplay(TimeSpan age) => !CanRotate || OnReplay != ReplayEffect.RevokesGrant || age < Grace;
 }
 
 /// <summary>How long a refresh token works.</summary>

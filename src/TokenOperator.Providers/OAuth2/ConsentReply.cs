@@ -36,17 +36,9 @@ internal static class ConsentReply
     /// <summary>With what only the authorization response has, and with the parameters of the document.</summary>
     private static IReadOnlyDictionary<string, string> AllExports(ProviderDocument document, TokenResponse.Granted granted, IReadOnlyDictionary<string, string> kept)
     {
-        if (document.Export.Count == 0)
-            return granted.Exports;
-        var exports = new Dictionary<string, string>(granted.Exports, StringComparer.Ordinal);
-        foreach (var (key, source) in document.Export)
-        {
-            if (source.Place == ExportPlace.Parameter)
-                exports[key] = source.Path;
-            else if (source.Place == ExportPlace.Callback && kept.TryGetValue(source.Path, out var value))
-                exports[key] = value;
-        }
-
-        return exports;
+        var values = document.Export
+            .Where(export => export.Value.Place == ExportPlace.Callback && kept.ContainsKey(export.Value.Path))
+            .ToDictionary(export => export.Key, export => kept[export.Value.Path], StringComparer.Ordinal);
+        return document.MergeExports(values, granted.Exports);
     }
 }

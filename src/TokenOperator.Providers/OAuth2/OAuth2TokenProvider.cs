@@ -43,9 +43,9 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
         var started = _time.GetTimestamp();
         var response = request.Token switch
         {
-            { RefreshToken: { } refreshToken } => await RefreshAsync(request, refreshToken, cancellationToken),
-            { NeverExpires: true, AccessToken: { } accessToken } when Document.Expiry.CheckEndpoint is { } endpoint =>
+            { NeverExpires: true, AccessToken: { } accessToken } when Document.Expiry is { Never: true, CheckEndpoint: { } endpoint } =>
                 TokenResponseClassifier.ClassifyCheck(Document, await _caller.CheckAsync(endpoint, accessToken, cancellationToken)),
+            { RefreshToken: { } refreshToken } => await RefreshAsync(request, refreshToken, cancellationToken),
             { NeverExpires: true, AccessToken: not null } => new TokenResponse.StillValid(),
             _ => throw new ArgumentException("There is no token to refresh with.", nameof(request)),
         };

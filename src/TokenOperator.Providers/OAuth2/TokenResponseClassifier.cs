@@ -90,7 +90,7 @@ internal static class TokenResponseClassifier
     {
         var rule = FindRule(provider, reply);
         var kind = rule?.Kind ?? (reply is { Status: >= 200 and < 300, Error: null } ? FailureKind.InvalidResponse : Kind(reply));
-        return Fail(reply, kind, Describe(reply.Body), secrets) with { MinDelay = rule?.MinDelay };
+        return Fail(reply, kind, Describe(reply.Body), secrets) with { MinDelay = rule?.MinDelay, HasUnknownCode = kind == FailureKind.InvalidResponse && reply.Error is not null };
     }
 
     private static FailureKind Kind(TokenEndpointReply reply) => reply switch
@@ -98,28 +98,9 @@ internal static class TokenResponseClassifier
         { Status: 429 } => FailureKind.RateLimited,
         { Status: >= 500 or 408 } => FailureKind.ProviderUnavailable,
         { Error: "invalid_grant", ErrorSubtype: "invalid_rapt" or "rapt_required" } => FailureKind.SessionPolicyReauth,
-        { Error: "invalid_grant" } => FailureKind.ReauthorizationRequired,
-        { Error: { } code } => KindOf(code),
+        { Error: { } code } => StandardErrors.Find(code) ?? FailureKind.InvalidResponse,
         // Google's older rate limit responds with an HTML page.
         { Status: 403, Body: ReplyBody.Other } => FailureKind.RateLimited,
-        _ => FailureKind.InvalidResponse,
-    };
-
-    // Servers spell the same code in different ways: rate_limit_exceeded, rateLimitExceeded, RATE-LIMIT-EXCEEDED.
-    private static FailureKind KindOf(string code) => string.Concat(code.Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant() switch
-    {
-        "invalidclient" or "deletedclient" or "disabledclient" => FailureKind.ClientRejected,
-        // RFC 6749 section 5.2: this client may not use this grant. Google says so of a refresh token that another client obtained.
-        "unauthorizedclient" or "invalidrequest" or "invalidscope" or "unsupportedgranttype" => FailureKind.RequestRejected,
-        "internalfailure" or "internalerror" or "servererror" or "temporarilyunavailable" or "serviceunavailable" or "timeout" => FailureKind.ProviderUnavailable,
-        "ratelimitexceeded" or "userratelimitexceeded" or "ratelimited" or "ratelimit" or "ratelimiterror" or "toomanyrequests" or "toomanyattempts"
-            or "quotaexceeded" or "resourceexhausted" or "slowdown" or "throttled" => FailureKind.RateLimited,
-        "adminpolicyenforced" or "orginternal" => FailureKind.AdminPolicyBlocked,
-        // OpenID Connect Core section 3.1.2.6, RFC 6750 section 3.1, and what providers call a grant that has ended.
-        "loginrequired" or "interactionrequired" or "consentrequired" or "accountselectionrequired" or "reauthenticationrequired" or "reauthrequired"
-            or "mfarequired" or "accessdenied" or "authorizationdeclined" or "invalidgrant" or "invalidtoken" or "invalidrefreshtoken" or "badrefreshtoken"
-            or "tokenexpired" or "expiredtoken" or "refreshtokenexpired" or "tokenrevoked" or "revokedtoken" or "tokeninactive"
-            or "inactiveuser" or "userdisabled" or "accountdisabled" or "accountsuspended" => FailureKind.ReauthorizationRequired,
         _ => FailureKind.InvalidResponse,
     };
 

@@ -62,7 +62,7 @@ public static class AccountsCommand
         account.Key.Account,
         account.Namespaces is { Count: > 0 } namespaces ? string.Join(",", namespaces) : "-",
         account.DeniedNamespaces.Count > 0 ? string.Join(",", account.DeniedNamespaces) : "-",
-        Timestamps.Format(account.Token.ExpiresAt) ?? "-",
+        account.Token.NeverExpires ? "never" : Timestamps.Format(account.Token.ExpiresAt) ?? "-",
         $"{account.Failure?.Count ?? 0}",
         account.Failure?.Kind.ToString() ?? "-",
     ];

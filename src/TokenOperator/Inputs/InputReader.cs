@@ -21,14 +21,17 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
     private const int MaxClients = 1000;
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
-    private readonly ConcurrentDictionary<SecretKey, (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
+    private readonly ConcurrentDictionary<(SecretKey Where, ClientCredential Credential), (string Version, Lazy<Task<Lookup<OAuthClient>>> Reading)> _clients = new();
 
     /// <summary>Reads the OAuth client.</summary>
-    public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, CancellationToken cancellationToken)
+    /// <param name="where">Where it is.</param>
+    /// <param name="credential">What its provider expects beside the identifier.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<Lookup<OAuthClient>> ReadClientAsync(SecretKey where, ClientCredential credential, CancellationToken cancellationToken)
     {
         if (secrets.Get(where.Secret) is not { } known)
         {
-            _clients.TryRemove(where, out _);
+            _clients.TryRemove((where, credential), out _);
             return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
         }
 
@@ -36,20 +39,33 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
             _clients.Clear();
         // After a restart, many objects need the same client at once. One request serves all of them, even if one stops waiting.
         var entry = _clients.AddOrUpdate(
-            where,
-            _ => (known.ResourceVersion, Begin(where)),
-            (_, old) => old.Version == known.ResourceVersion && !old.Reading.IsFailed() ? old : (known.ResourceVersion, Begin(where)));
+            (where, credential),
+            _ => (known.ResourceVersion, Begin(where, credential)),
+            (_, old) => old.Version == known.ResourceVersion && !old.Reading.IsFailed() ? old : (known.ResourceVersion, Begin(where, credential)));
         return await entry.Reading.Value.WaitAsync(cancellationToken);
     }
 
     /// <summary>Reads the seed. It is not cached, because it is needed once.</summary>
-    public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, CancellationToken cancellationToken) =>
+    /// <param name="where">Where it is.</param>
+    /// <param name="takesAccessToken">True for a provider with access tokens that never expire.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<Lookup<Seed>> ReadSeedAsync(SecretKey where, bool takesAccessToken, CancellationToken cancellationToken) =>
         secrets.Get(where.Secret) is null
             ? NoSecret<Seed>(where, "the token file to import")
-            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, SecretDataReader.FindSeed, "a token file, or a refresh token alone, as this key or as refresh-token", cancellationToken);
+            : await ReadAsync(where, Reasons.SeedMissing, Reasons.SeedInvalid, (data, key, place) => SecretDataReader.FindSeed(data, key, place, takesAccessToken),
+                "a token file, or a refresh token alone, as this key or as refresh-token", cancellationToken);
 
-    private Lazy<Task<Lookup<OAuthClient>>> Begin(SecretKey where) => new(() =>
-        ReadAsync(where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, SecretDataReader.FindClient, "the client's credentials.json as this key, or the keys client-id and client-secret", CancellationToken.None));
+    private Lazy<Task<Lookup<OAuthClient>>> Begin(SecretKey where, ClientCredential credential) => new(() =>
+        ReadAsync(
+            where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, (data, key, place) => SecretDataReader.FindClient(data, key, place, credential),
+            credential switch
+            {
+                ClientCredential.Secret => "the client's credentials.json as this key, or the keys client-id and client-secret",
+                ClientCredential.None => "the key client-id",
+                ClientCredential.RsaKey or ClientCredential.EllipticCurveKey => "the keys client-id and private-key",
+                _ => "the keys client-id, private-key and certificate",
+            },
+            CancellationToken.None));
 
     private async Task<Lookup<T>> ReadAsync<T>(
         SecretKey where, string missing, string invalid, Func<IDictionary<string, byte[]>, string, Func<string, string>, T?> find, string expected, CancellationToken cancellationToken)

@@ -74,7 +74,7 @@ public sealed class OAuthTokenMetrics : IDisposable
     {
         EnsureCapacity();
         var now = _time.GetUtcNow();
-        return Measure(status => status.Find(ConditionTypes.Ready)?.IsTrue == true && Timestamps.Parse(status.ExpiresAt) > now ? 1 : 0);
+        return Measure(status => status.Find(ConditionTypes.Ready)?.IsTrue == true && !(Timestamps.Parse(status.ExpiresAt) <= now) ? 1 : 0);
     }
 
     private IEnumerable<Measurement<double>> MeasureSuspended() =>

@@ -13,6 +13,9 @@ public sealed record DesiredState(AccountRecord? Account, Problem? Problem, Date
     /// <summary>What happens to the Secret.</summary>
     public SecretAction Secret { get; init; }
 
+    /// <summary>Values that the Secret has beside the token, by their key there.</summary>
+    public IReadOnlyDictionary<string, string> Exports { get; init; } = TokenSet.NoExports;
+
     /// <summary>When a refresh may start that someone requested too soon after another one; null if there is none. Its request is still pending.</summary>
     public DateTimeOffset? PostponedUntil { get; init; }
 

@@ -23,6 +23,9 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
     /// <param name="Owners">The owner references that decide whose it is.</param>
     public sealed record OperatorMark(string Uid, string? WrittenFor, string? ContentHash, bool Intact, IReadOnlyList<SecretOwner> Owners)
     {
+        /// <summary>How many further keys the operator wrote and still owns: those that the provider's document exports.</summary>
+        public int Exports { get; init; }
+
         /// <summary>True if the Secret has this object as its controller.</summary>
         public bool IsControlledBy(string uid) => Owners.Any(owner => owner.IsController && owner.IsOAuthToken && owner.Uid == uid);
 
@@ -78,7 +81,7 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
     {
         var writtenFor = WrittenFor(key, Annotation(meta, WrittenForAnnotation));
         var hash = Annotation(meta, ContentHashAnnotation) is { Length: <= MaxTextLength } fingerprint ? fingerprint : null;
-        var (owned, isShared) = DataFields(meta);
+        var (owned, exports, isShared) = DataFields(meta);
         var owners = (meta.OwnerReferences ?? [])
             .Where(owner => owner.Controller == true || IsOAuthToken(owner))
             .OrderByDescending(owner => owner.Controller == true)
@@ -86,7 +89,7 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
             .Select(owner => new SecretOwner(Short(owner.Kind), Short(owner.Name), Short(owner.Uid), owner.Controller == true, IsOAuthToken(owner)))
             .ToArray();
         return writtenFor is not null || owned > 0 || (hash is not null && owners.Any(owner => owner is { IsController: true, IsOAuthToken: true }))
-            ? new OperatorMark(meta.Uid, writtenFor, hash, owned == DataKeys.Count && !isShared, owners)
+            ? new OperatorMark(meta.Uid, writtenFor, hash, owned == DataKeys.Count && !isShared, owners) { Exports = exports }
             : null;
     }
 
@@ -99,13 +102,13 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
         value?.Split('/', 4) is [var ns, { Length: > 0 and <= MaxTextLength } name, var secret] && ns == key.Namespace && secret == key.Name ? name : null;
 
     /// <summary>
-    /// How many data keys the operator owns, and whether anyone else owns one. If it owns all of them alone, each has the value that it
+    /// How many data keys the operator owns, of the fixed ones and of others, and whether anyone else owns a fixed one. If it owns all of them alone, each has the value that it
     /// applied last, because someone who sets another value takes over the field (server-side apply, "Conflicts"). Keys that others add do
     /// not matter.
     /// </summary>
-    private static (int Owned, bool IsShared) DataFields(V1ObjectMeta meta)
+    private static (int Owned, int Exports, bool IsShared) DataFields(V1ObjectMeta meta)
     {
-        var (owned, isShared) = (0, false);
+        var (owned, exports, isShared) = (0, 0, false);
         foreach (var entry in meta.ManagedFields ?? [])
         {
             if (entry.FieldsV1 is not JsonElement { ValueKind: JsonValueKind.Object } fields)
@@ -114,12 +117,12 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
                 continue;
             var count = DataKeys.Count(key => data.TryGetProperty("f:" + key, out _));
             if (entry.Manager == Manager && entry.Operation == "Apply")
-                owned = count;
+                (owned, exports) = (count, data.EnumerateObject().Count() - count);
             else if (count > 0)
                 isShared = true;
         }
 
-        return (owned, isShared);
+        return (owned, exports, isShared);
     }
 }
 

@@ -13,10 +13,14 @@ public sealed class SecretManifest
     private readonly V1Alpha1OAuthToken _owner;
     private readonly (string Key, string Value)[] _data;
 
-    /// <summary>Creates the manifest for the access token of <paramref name="token"/>, which must have one with a known expiry time.</summary>
-    public SecretManifest(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token)
+    /// <summary>Creates the manifest.</summary>
+    /// <param name="owner">The object whose Secret it is.</param>
+    /// <param name="request">What its spec asks for.</param>
+    /// <param name="token">With an access token, which has a known expiry time or never expires.</param>
+    /// <param name="exports">Values to write beside the token, by their key; null for none.</param>
+    public SecretManifest(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, IReadOnlyDictionary<string, string>? exports = null)
     {
-        if (token.AccessToken is null || token.ExpiresAt is null)
+        if (token.AccessToken is null || (token.ExpiresAt is null && !token.NeverExpires))
             throw new ArgumentException("There is no access token to publish.", nameof(token));
 
         _owner = owner;
@@ -25,11 +29,14 @@ public sealed class SecretManifest
         [
             ("access_token", token.AccessToken.Reveal()),
             ("token_type", token.TokenType),
-            ("expires_at", Timestamps.Format(token.ExpiresAt.Value)),
+            // Empty for a token that never expires: a file or a variable that is missing breaks more programs than an empty one.
+            ("expires_at", Timestamps.Format(token.ExpiresAt) ?? ""),
             ("scope", string.Join(' ', token.Scopes)),
             ("provider", request.Key.Provider),
             ("account", request.Key.Account),
+            .. (exports ?? TokenSet.NoExports).OrderBy(export => export.Key, StringComparer.Ordinal).Select(export => (export.Key, export.Value)),
         ];
+        ExportCount = exports?.Count ?? 0;
         ContentHash = Fingerprint.Of(
             [
                 SecretInfo.WrittenForValue(Key, owner.Metadata.Name),
@@ -41,6 +48,9 @@ public sealed class SecretManifest
                 .. Flat(request.Annotations),
             ]);
     }
+
+    /// <summary>How many values are written beside the token.</summary>
+    public int ExportCount { get; }
 
     /// <summary>Fingerprint of everything that is written.</summary>
     public string ContentHash { get; }

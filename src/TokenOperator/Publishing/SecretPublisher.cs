@@ -35,7 +35,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         var result = desired.Secret switch
         {
             SecretAction.Withdraw => await WithdrawAsync(owner, [name, old], cancellationToken),
-            SecretAction.Write => await WriteAsync(owner, request, desired.Account!.Token, cancellationToken),
+            SecretAction.Write => await WriteAsync(owner, request, desired.Account!.Token, desired.Exports, cancellationToken),
             _ => await KeepAsync(owner, request, cancellationToken),
         };
         return result.Outcome == SecretOutcome.UpToDate && old is not null && old != name
@@ -46,13 +46,14 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     private static SecretResult LeadershipLost { get; } = new(SecretOutcome.LeadershipLost);
 
     /// <summary>Writes the token unless the Secret holds it already.</summary>
-    private async Task<SecretResult> WriteAsync(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, CancellationToken cancellationToken)
+    private async Task<SecretResult> WriteAsync(
+        V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, IReadOnlyDictionary<string, string> exports, CancellationToken cancellationToken)
     {
-        var manifest = new SecretManifest(owner, request, token);
+        var manifest = new SecretManifest(owner, request, token, exports);
         var known = secrets.Get(manifest.Key);
         if (Refusal(manifest.Key, known, owner) is { } conflict)
             return conflict;
-        if (known is { Mark: { Intact: true } mark } && mark.ContentHash == manifest.ContentHash && HasRightOwners(mark, manifest))
+        if (known is { Mark: { Intact: true } mark } && mark.ContentHash == manifest.ContentHash && mark.Exports == manifest.ExportCount && HasRightOwners(mark, manifest))
             return new SecretResult(SecretOutcome.UpToDate);
 
         try

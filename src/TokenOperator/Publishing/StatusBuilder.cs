@@ -37,7 +37,9 @@ public static class StatusBuilder
         var holds = input.Secret.Outcome == SecretOutcome.UpToDate;
         var expiresAt = holds ? Timestamps.Format(account?.Token.ExpiresAt) : input.Secret.Outcome == SecretOutcome.Missing ? null : before?.ExpiresAt;
         var inSecret = holds || (input.Secret.Outcome is SecretOutcome.Untouched or SecretOutcome.Failed or SecretOutcome.Denied && before?.SecretName == input.SecretName);
-        var valid = inSecret && Timestamps.Parse(expiresAt) > now;
+        // A token that never expires has no time at which it stops being valid: the answer of the provider does that.
+        var neverExpires = holds ? account?.Token.NeverExpires == true : before is { ExpiresAt: null } && before.Find(ConditionTypes.Ready)?.IsTrue == true;
+        var valid = inSecret && (neverExpires ? problem is not { NeedsHuman: true, Info.IsAboutRefresh: true } : Timestamps.Parse(expiresAt) > now);
         var ready = valid && input.MayBeReady;
 
         Condition Make(string type, string status, string reason, string message)
@@ -129,7 +131,7 @@ public static class StatusBuilder
     {
         if (ready)
         {
-            var holds = $"Secret {input.SecretName} holds a token that is valid until {expiresAt}.";
+            var holds = $"Secret {input.SecretName} holds a token that {(expiresAt is null ? "does not expire" : $"is valid until {expiresAt}")}.";
             return make(ConditionTypes.Ready, "True", problem?.Reason ?? Reasons.Refreshed, problem is null ? holds : $"{holds} {problem.Message}");
         }
 

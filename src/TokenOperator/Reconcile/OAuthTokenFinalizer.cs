@@ -127,7 +127,9 @@ public sealed class OAuthTokenFinalizer(
         if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is null)
             return null;
         var provider = providers.Find(request.Key.Provider)!;
-        var client = provider.Document.Revocation is { Authenticates: true } ? await inputs.ReadClientAsync(request.Client, CancellationToken.None) : null;
+        var client = provider.Document.Revocation is { Authenticates: true }
+            ? await inputs.ReadClientAsync(request.Client, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
+            : null;
         var response = await provider.RevokeAsync((client as Lookup<OAuthClient>.Found)?.Value, record.Token, CancellationToken.None);
         if (!response.Revoked)
             return $"The provider did not revoke the grant of {request.Key} ({response.Detail}).";

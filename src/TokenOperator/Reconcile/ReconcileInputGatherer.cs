@@ -81,8 +81,8 @@ public sealed class ReconcileInputGatherer(
     private async Task<ReconcileInput> ReadAsync(ReconcileInput input, InputKind kind, CancellationToken cancellationToken)
     {
         if (kind == InputKind.Seed)
-            return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, cancellationToken) };
-        var client = await inputs.ReadClientAsync(input.Request.Client, cancellationToken);
+            return input with { Seed = await inputs.ReadSeedAsync(input.Request.Seed!.Value, input.Provider?.Expiry.Never == true, cancellationToken) };
+        var client = await inputs.ReadClientAsync(input.Request.Client, input.Provider?.ClientAuthentication.Credential ?? ClientCredential.Secret, cancellationToken);
         var known = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
         return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };
     }

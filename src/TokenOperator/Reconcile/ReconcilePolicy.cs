@@ -3,6 +3,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Publishing;
 using TokenOperator.Refreshing;
 
@@ -56,7 +57,7 @@ public static class ReconcilePolicy
 
     /// <summary>Identifies the client and refresh token of an attempt: after a failure, others can be tried at once.</summary>
     public static string InputsFingerprint(OAuthClient client, AccountRecord account) =>
-        Fingerprint.Of(client.Fingerprint, account.Token.RefreshToken?.Reveal());
+        Fingerprint.Of(client.Fingerprint, account.Token.GrantToken?.Reveal());
 
     /// <summary>True as long as a refresh that was decided on is right for the object. Its turn can come minutes after the decision.</summary>
     /// <param name="entity">The object as it is now.</param>
@@ -184,7 +185,7 @@ public static class ReconcilePolicy
         _ when account.DeniedNamespaces.Contains(now.Request.Owner.Namespace) => NotAllowed(now),
         ({ }, _) => Foreign(now),
         (null, { Request.Seed: not null, Seed: Lookup<Seed>.NotRead }) => new Decision.NeedsInput(InputKind.Seed),
-        (null, { Seed: Lookup<Seed>.Found { Value.Token.RefreshToken: { } proof } }) when proof.Equals(account.Token.RefreshToken) => new Decision.Allow(),
+        (null, { Seed: Lookup<Seed>.Found { Value.Token.GrantToken: { } proof } }) when proof.Equals(account.Token.GrantToken) => new Decision.Allow(),
         _ => NotAllowed(now),
     };
 
@@ -205,7 +206,7 @@ public static class ReconcilePolicy
 
     private static Decision? CheckFresh(ReconcileInput now, AccountRecord account)
     {
-        var due = RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore, now.Now);
+        var due = DueAt(now, account);
         if (now.RefreshRequested || IsAbandoned(now, account) || account.Failure is not null || due <= now.Now)
             return null;
 
@@ -215,6 +216,20 @@ public static class ReconcilePolicy
             : WiderSeed(now, account)
                 ?? Publish(now, account, new Problem(Reasons.ScopesMissing, ConditionMessages.ScopesMissing(now.Request, missing)), due);
     }
+
+    /// <summary>When the token is refreshed or checked, as far as its lifetime and the least interval of the provider decide.</summary>
+    private static DateTimeOffset DueAt(ReconcileInput now, AccountRecord account)
+    {
+        var expiry = now.Provider?.Expiry ?? new ExpiryRules();
+        // Only a provider whose document says so issues tokens that never expire. Whoever wrote the row may claim it of any.
+        var token = expiry.Never ? account.Token : account.Token with { NeverExpires = false };
+        var due = RefreshPolicy.DueAt(account.Key, token, now.Request.RefreshBefore, now.Now, expiry.CheckEndpoint is null ? null : expiry.CheckInterval);
+        return account.Token.IsValidAt(now.Now) && NextPermitted(now, account) is { } permitted && permitted > due ? permitted : due;
+    }
+
+    /// <summary>When the provider's least interval between two refreshes of an account is over; null if it has none.</summary>
+    private static DateTimeOffset? NextPermitted(ReconcileInput now, AccountRecord account) =>
+        now.Provider?.Limits.MinInterval is { } interval && interval > TimeSpan.Zero && account.LastRefreshAt <= now.Now ? account.LastRefreshAt + interval : null;
 
     /// <summary>A consent that ends soon is replaced by a new one that does not end before it.</summary>
     private static Decision? LaterSeed(ReconcileInput now, AccountRecord account) =>
@@ -233,7 +248,7 @@ public static class ReconcilePolicy
     /// <summary>A refresh token that is missing or dead is replaced by a seed that holds another one. An unchanged seed is the dead token itself.</summary>
     private static Decision? CheckDeadToken(ReconcileInput now, AccountRecord account)
     {
-        var isMissing = account.Token.RefreshToken is null;
+        var isMissing = account.Token.GrantToken is null;
         if (!RefreshPolicy.TakesNewToken(account))
             return null;
         return NewSeed(now, account)
@@ -245,7 +260,7 @@ public static class ReconcilePolicy
     {
         { Request.Seed: not null, Seed: Lookup<Seed>.NotRead } => new Decision.NeedsInput(InputKind.Seed),
         { Seed: Lookup<Seed>.Found { Value: var seed } }
-            when !account.SeedFingerprints.Contains(seed.Fingerprint) && !seed.Token.RefreshToken!.Equals(account.Token.RefreshToken) =>
+            when !account.SeedFingerprints.Contains(seed.Fingerprint) && !seed.Token.GrantToken!.Equals(account.Token.GrantToken) =>
             CheckSeed(now, seed) ?? new Decision.Import(seed, account),
         _ => null,
     };
@@ -314,9 +329,10 @@ public static class ReconcilePolicy
     public static bool IsPoked(ReconcileInput now, AccountRecord account) => now.RefreshRequested || (now.SpecChanged && account.Failure is not null);
 
     private static DateTimeOffset? PostponedUntil(ReconcileInput now, AccountRecord account) =>
-        IsPoked(now, account) && now.Refresh is RefreshState.Ended { Attended.IsPoked: true, Age: var age } && age < MinBetweenPokes
-            ? now.Now + (MinBetweenPokes - age)
-            : null;
+        !IsPoked(now, account) ? null
+        : NextPermitted(now, account) is { } permitted && permitted > now.Now ? permitted
+        : now.Refresh is RefreshState.Ended { Attended.IsPoked: true, Age: var age } && age < MinBetweenPokes ? now.Now + (MinBetweenPokes - age)
+        : null;
 
     /// <summary>
     /// A refresh that takes less than a second needs no status of its own. During a longer one everything stays as it was, and only an
@@ -331,7 +347,7 @@ public static class ReconcilePolicy
         var next = running?.WaitsForRate is { } wait ? now.Now + wait
             : account.Failure is { } failure ? RefreshPolicy.RetryAt(failure, now.Now)
             : account.Token.AccessToken is null ? (DateTimeOffset?)null
-            : RefreshPolicy.DueAt(account.Key, account.Token, now.Request.RefreshBefore, now.Now);
+            : DueAt(now, account);
         return StateFor(now, account, WhileWaiting(now, account, running), next) with { IsWaiting = true };
     }
 
@@ -342,9 +358,13 @@ public static class ReconcilePolicy
             Reasons.Pending,
             running?.WaitsForRate is null ? ConditionMessages.WaitsForProvider(now.Request) : ConditionMessages.WaitsForRateLimit(now.Request));
 
-    /// <summary>A process ended in the middle of a refresh: the old refresh token is tried while it may still work, whatever else was planned.</summary>
+    /// <summary>
+    /// A process ended in the middle of a refresh: the old refresh token is tried while it may still work, whatever else was planned. Where
+    /// that could end the grant, and the access token with it, the refresh takes place when it is due.
+    /// </summary>
     private static bool IsAbandoned(ReconcileInput now, AccountRecord account) =>
-        account.OpenClaim?.IsAbandoned(now.Leader.Scope, now.Leader.Holder) == true;
+        account.OpenClaim?.IsAbandoned(now.Leader.Scope, now.Leader.Holder) == true
+        && now.Provider?.Rotation is not { CanRotate: true, OnReplay: ReplayEffect.RevokesGrant, Grace.Ticks: 0 };
 
     private static OAuthClient ClientOf(ReconcileInput now) => ((Lookup<OAuthClient>.Found)now.Client).Value;
 
@@ -358,7 +378,7 @@ public static class ReconcilePolicy
         Publish(now, account, new Problem(reason, message));
 
     private static Decision.Publish Publish(ReconcileInput now, AccountRecord? account, Problem? problem, DateTimeOffset? next = null) =>
-        new(StateFor(now, account, problem, next));
+        new(StateFor(now, account, problem, next == DateTimeOffset.MaxValue ? null : next));
 
     private static DesiredState StateFor(ReconcileInput now, AccountRecord? account, Problem? problem, DateTimeOffset? next) => new(account, problem, next)
     {
@@ -366,5 +386,6 @@ public static class ReconcilePolicy
         Secret = problem?.Reason == Reasons.AccountNotAllowed ? SecretAction.Withdraw
             : !now.Request.Suspended && account?.Token.IsValidAt(now.Now) == true ? SecretAction.Write
             : SecretAction.Keep,
+        Exports = account is not null && now.Provider is { } provider ? provider.MergeExports(account.Token.Exports, TokenSet.NoExports) : TokenSet.NoExports,
     };
 }

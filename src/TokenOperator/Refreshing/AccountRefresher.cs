@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Refreshing;
 
@@ -115,12 +116,14 @@ public sealed partial class AccountRefresher(
         var sentAt = time.GetUtcNow();
         var response = await attempt.Provider.RefreshAsync(new GrantRequest(attempt.Client, row.Token) { Scopes = attempt.Request.Scopes }, cancellationToken);
         // The response belongs to this process now: nothing may cancel storing it.
+        if (isClaimed && response is TokenResponse.Failed { Kind: FailureKind.ReauthorizationRequired } && await IsReplacedAsync(row, attempt.Claim))
+            return new RefreshOutcome.Superseded(await accounts.ReadAsync(row.Key, CancellationToken.None)) { IsAsked = true };
         var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed) : null;
         if (response is TokenResponse.Granted)
             rejected.Accept(row.Key.Provider, attempt.Client);
         var token = response switch
         {
-            TokenResponse.Granted granted => Merge(row.Token, granted, attempt.Client, sentAt),
+            TokenResponse.Granted granted => Merge(attempt.Provider.Document, row.Token, granted, attempt.Client, sentAt),
             TokenResponse.StillValid => row.Token with { CheckedAt = sentAt },
             // Useful only for its refresh token. The old one can be dead from now on.
             TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated },
@@ -135,6 +138,28 @@ public sealed partial class AccountRefresher(
         };
         var isRecorded = token is null && isClaimed;
         return new RefreshOutcome.Asked(kept is null || failure is null || isRecorded ? kept : accounts.SetUncommitted(kept with { Failure = failure }));
+    }
+
+    /// <summary>
+    /// True if the row holds another token by now than the one that the provider rejected, or is gone: someone else refreshed with it, and
+    /// the answer says nothing about the token that counts. The claim is then ended.
+    /// </summary>
+    private async Task<bool> IsReplacedAsync(AccountRecord asked, Claim claim)
+    {
+        try
+        {
+            if (await store.FindAsync(asked.Key, CancellationToken.None) is not { } current)
+                return true;
+            if (asked.Token.GrantToken!.Equals(current.Token.GrantToken))
+                return false;
+            LogReplaced(asked.Key.Provider, asked.Key.Account);
+            await store.ReleaseAsync(asked.Key, claim.Id, CancellationToken.None);
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
+        {
+            return false;
+        }
     }
 
     private async Task<AccountRecord?> CommitAsync(AccountRecord claimed, Claim claim, TokenSet token, DateTimeOffset at)
@@ -201,19 +226,24 @@ public sealed partial class AccountRefresher(
         // What comes during an outage says nothing about an answer that needs someone to act, and the other way round.
         var previous = before.Failure is { } last && last.Kind.NeedsHuman() == failed.Kind.NeedsHuman() ? last : null;
         var count = (previous?.Count ?? 0) + 1;
+        var since = previous?.Kind == failed.Kind ? previous.Since : now;
         var wait = failed.Kind.NeedsHuman()
             ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.Provider.RotatesRefreshTokens, attempt.Request.IsRequested, random.NextDouble())
-            : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble());
-        LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(now + wait));
+            : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble(), failed.HasUnknownCode);
+        var retryAt = new[] { now + wait, now + (failed.MinDelay ?? TimeSpan.Zero), now + attempt.Provider.Document.Limits.MinInterval }.Max();
+        // A provider that ends the grant also ends the access token, which the app can still use until it expires.
+        if (failed.IsUnanswered && !attempt.Provider.Document.Rotation.MayReplay(retryAt - since) && before.Token.ExpiresAt > retryAt)
+            retryAt = before.Token.ExpiresAt.Value;
+        LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
         if (failed.Kind == FailureKind.ClientRejected)
             rejected.Reject(before, attempt.Client);
-        return new RefreshFailure(failed.Kind, failed.Detail, count, now, now + wait, attempt.Request.Inputs);
+        return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, attempt.Request.Inputs) { Since = since };
     }
 
     /// <summary>RFC 6749 section 6: the old refresh token stays if the response has none. Section 5.1: the same holds for scopes.</summary>
-    private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
+    private static TokenSet Merge(ProviderDocument provider, TokenSet old, TokenResponse.Granted granted, OAuthClient client, DateTimeOffset sentAt)
     {
-        // Scopes and type are shown. What has not changed was checked before.
+        // Scopes, type and exported values are shown. What has not changed was checked before.
         if (granted.TokenType != old.TokenType || granted.Exports.Count > 0 || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
             granted = granted.WithoutEchoes(client.ClientSecret, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
         return new TokenSet
@@ -228,7 +258,9 @@ public sealed partial class AccountRefresher(
             ConsentedAt = old.ConsentedAt,
             RefreshTokenExpiresAt = granted.RefreshTokenExpiresIn is { } life
                 ? sentAt + life
-                : granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null,
+                : RefreshPolicy.ConsentEnd(old.ConsentedAt, sentAt, provider.RefreshToken.Idle, provider.RefreshToken.Absolute)
+                    ?? (granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null),
+            Exports = provider.MergeExports(old.Exports, granted.Exports),
         };
     }
 
@@ -270,6 +302,9 @@ public sealed partial class AccountRefresher(
 
     [LoggerMessage(108, LogLevel.Information, "Refreshed {Provider}/{Account} again after {Count} failures, the last of them {Kind}")]
     private partial void LogRecovered(string provider, string account, int count, FailureKind kind);
+
+    [LoggerMessage(110, LogLevel.Information, "The provider rejected the refresh token of {Provider}/{Account}, but the row holds another one by now, which counts")]
+    private partial void LogReplaced(string provider, string account);
 
     [LoggerMessage(109, LogLevel.Warning, "The claim of {Provider}/{Account} could not be written: {Error}. Its provider does not rotate refresh tokens, so the operator asks it anyway")]
     private partial void LogUnclaimed(string provider, string account, string error);

@@ -20,7 +20,7 @@ public sealed record PendingCommit(AccountRecord Claimed, Guid ClaimId, TokenSet
     public AccountRecord Record => ApplyTo(Claimed);
 
     /// <summary>True if the refresh token exists nowhere else, so that it is lost with this process.</summary>
-    public bool HoldsNewRefreshToken => Token.RefreshToken is { } held && !held.Equals(Claimed.Token.RefreshToken);
+    public bool HoldsNewRefreshToken => Token.GrantToken is { } held && !held.Equals(Claimed.Token.GrantToken);
 
     /// <summary>Returns <paramref name="row"/>, read from Postgres, as it will be after this commit. A row that this commit does not follow stays as it is.</summary>
     public AccountRecord ApplyTo(AccountRecord row) => row.Generation != Claimed.Generation

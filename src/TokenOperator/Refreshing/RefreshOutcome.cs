@@ -13,9 +13,13 @@ public abstract record RefreshOutcome
     /// <param name="Record">The row after it: refreshed, failed, or as another process left it. Null if the row is gone.</param>
     public sealed record Asked(AccountRecord? Record) : RefreshOutcome;
 
-    /// <summary>Someone else was faster, so the provider was not asked.</summary>
+    /// <summary>Someone else was faster, so the provider was not asked, or its answer does not count.</summary>
     /// <param name="Record">The row as it is now; null if it is gone.</param>
-    public sealed record Superseded(AccountRecord? Record) : RefreshOutcome;
+    public sealed record Superseded(AccountRecord? Record) : RefreshOutcome
+    {
+        /// <summary>True if the provider was asked.</summary>
+        public bool IsAsked { get; init; }
+    }
 
     /// <summary>No object wanted the refresh any more when its turn came, so the provider was not asked.</summary>
     public sealed record Withdrawn : RefreshOutcome;
@@ -34,7 +38,7 @@ public abstract record RefreshOutcome
     public sealed record Faulted : RefreshOutcome;
 
     /// <summary>True if a request can have been sent to the provider, so that it counts against the provider's rate.</summary>
-    public bool IsSent => this is Asked or Faulted;
+    public bool IsSent => this is Asked or Faulted or Superseded { IsAsked: true };
 
     /// <summary>True if the attempt answered what asked for it. After any other outcome, the refresh is still to be done.</summary>
     public bool IsSettled => this is Asked;
@@ -43,7 +47,7 @@ public abstract record RefreshOutcome
     internal RefreshOutcome WithoutRecord() => this switch
     {
         Asked => new Asked(Record: null),
-        Superseded => new Superseded(Record: null),
+        Superseded superseded => superseded with { Record = null },
         _ => this,
     };
 }

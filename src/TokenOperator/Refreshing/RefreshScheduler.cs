@@ -135,7 +135,7 @@ public sealed partial class RefreshScheduler : IDisposable
         }
 
         ArmSlow();
-        if (!_lanes[key.Provider].Add(new LaneJob(key, request.Owner.Namespace, UrgencyOf(request.Account), request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
+        if (!_lanes[key.Provider].Add(new LaneJob(key, request.Owner.Namespace, UrgencyOf(request.Account), request.Account.Token.NeverExpires ? DateTimeOffset.MaxValue : request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(fresh, request))))
         {
             fresh.WaitsForRate = true;
             _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);

@@ -53,7 +53,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
                 _clients.Clear();
             if (!_clients.TryGetValue(key, out var verdict))
                 _clients[key] = verdict = new Verdict();
-            verdict.Words[account.Key] = Fingerprint.Of(account.Token.RefreshToken?.Reveal());
+            verdict.Words[account.Key] = Fingerprint.Of(account.Token.GrantToken?.Reveal());
             verdict.At = time.GetTimestamp();
         }
     }

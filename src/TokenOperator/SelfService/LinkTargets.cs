@@ -49,9 +49,11 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         if (!expected.IsKnown)
             return (null, new Step(403, "Not possible", $"The operator does not know whose consent it needs, so anyone's account could be connected. The owner of {request.Owner} must set spec.identity."));
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
-        if (scopes.Count == 0)
+        // A provider such as Notion has no scopes.
+        if (scopes.Count == 0 && providers.Find(request.Key.Provider)?.Document.Scopes.AreNotComparable != true)
             return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
-        if (await inputs.ReadClientAsync(request.Client, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
+        var credential = providers.Find(request.Key.Provider)?.Document.ClientAuthentication.Credential ?? ClientCredential.Secret;
+        if (await inputs.ReadClientAsync(request.Client, credential, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
         return providers.Find(request.Key.Provider)?.Authorization is { } provider
             ? (new LinkTarget(entity, request, row, client, provider, expected, scopes), null)

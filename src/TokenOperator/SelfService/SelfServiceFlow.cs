@@ -109,7 +109,7 @@ public sealed partial class SelfServiceFlow(
             return NotDone(owner, unfit);
         }
 
-        var seed = new Seed(granted.ToTokenSet(askedAt), found.Client.ClientId);
+        var seed = new Seed(granted.ToTokenSet(askedAt, found.Provider.Document), found.Client.ClientId);
         AccountRecord? stored;
         try
         {
@@ -122,7 +122,7 @@ public sealed partial class SelfServiceFlow(
         }
 
         queue.Enqueue(found.Request.Key);
-        if (!seed.Token.RefreshToken!.Equals(stored?.Token.RefreshToken))
+        if (!seed.Token.GrantToken!.Equals(stored?.Token.GrantToken))
         {
             // The row of someone who was faster can hold another token of the same grant, which a revocation would end, too.
             if (stored is null)
@@ -158,7 +158,7 @@ public sealed partial class SelfServiceFlow(
         var isOwners = granted.Identity is { } identity && target.Expected.Matches(identity);
         if (isOwners && target.Row.Failure?.Kind.NeedsHuman() != true)
             return;
-        var response = await target.Provider.RevokeAsync(target.Client, granted.ToTokenSet(time.GetUtcNow()), CancellationToken.None);
+        var response = await target.Provider.RevokeAsync(target.Client, granted.ToTokenSet(time.GetUtcNow(), target.Provider.Document), CancellationToken.None);
         if (response.Revoked)
             LogRevoked(owner);
         else

@@ -61,7 +61,7 @@ public sealed class InputReaderTests : IAsyncLifetime
         };
         using var impatient = new CancellationTokenSource();
 
-        var first = Fixture.Reader.ReadClientAsync(Client, impatient.Token);
+        var first = Fixture.Reader.ReadClientAsync(Client, ClientCredential.Secret, impatient.Token);
         var second = ReadClientAsync();
         await impatient.CancelAsync();
         await FluentActions.Awaiting(() => first).Should().ThrowAsync<OperationCanceledException>();
@@ -148,7 +148,7 @@ public sealed class InputReaderTests : IAsyncLifetime
         (await ReadSeedAsync()).Should().BeOfType<Lookup<Seed>.Faulty>().Which.Problem.Reason.Should().Be(Reasons.SeedMissing);
     }
 
-    private Task<Lookup<OAuthClient>> ReadClientAsync() => Fixture.Reader.ReadClientAsync(Client, CancellationToken.None);
+    private Task<Lookup<OAuthClient>> ReadClientAsync() => Fixture.Reader.ReadClientAsync(Client, ClientCredential.Secret, CancellationToken.None);
 
-    private Task<Lookup<Seed>> ReadSeedAsync() => Fixture.Reader.ReadSeedAsync(Seed, CancellationToken.None);
+    private Task<Lookup<Seed>> ReadSeedAsync() => Fixture.Reader.ReadSeedAsync(Seed, takesAccessToken: false, CancellationToken.None);
 }

@@ -65,6 +65,31 @@ public sealed class RefreshPolicyTests
         RefreshPolicy.Backoff(failures, null, random).TotalSeconds.Should().BeApproximately(expectedSeconds, 0.5);
 
     [Fact]
+    public void After_an_unknown_error_code_the_delays_grow_to_an_hour() =>
+        RefreshPolicy.Backoff(20, null, 0.999, isUnknown: true).TotalMinutes.Should().BeApproximately(60, 0.1);
+
+    [Fact]
+    public void A_token_that_never_expires_is_due_for_its_check_or_never()
+    {
+        var token = new TokenSet { AccessToken = new SecretValue("a"), NeverExpires = true, IssuedAt = Start };
+
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start).Should().Be(DateTimeOffset.MaxValue);
+        RefreshPolicy.DueAt(Key, token, TimeSpan.FromMinutes(15), Start, TimeSpan.FromHours(10)).Should().BeAfter(Start.AddHours(8.9)).And.BeOnOrBefore(Start.AddHours(10));
+        RefreshPolicy.DueAt(Key, token with { CheckedAt = Start.AddDays(1) }, TimeSpan.FromMinutes(15), Start.AddDays(1), TimeSpan.FromHours(10)).Should().BeAfter(Start.AddDays(1));
+        RefreshPolicy.DueAt(Key, token with { IssuedAt = null }, TimeSpan.FromMinutes(15), Start, TimeSpan.FromHours(10)).Should().Be(DateTimeOffset.MinValue);
+    }
+
+    [Fact]
+    public void A_consent_ends_at_the_earlier_of_its_two_limits_and_a_short_idle_time_does_not_count()
+    {
+        RefreshPolicy.ConsentEnd(Start, Start.AddDays(300), TimeSpan.FromDays(90), TimeSpan.FromDays(365)).Should().Be(Start.AddDays(365));
+        RefreshPolicy.ConsentEnd(Start, Start.AddDays(1), TimeSpan.FromDays(90), TimeSpan.FromDays(365)).Should().Be(Start.AddDays(91));
+        RefreshPolicy.ConsentEnd(null, Start, TimeSpan.FromDays(90), TimeSpan.FromDays(365)).Should().Be(Start.AddDays(90));
+        RefreshPolicy.ConsentEnd(Start, Start, TimeSpan.FromHours(12), null).Should().BeNull();
+        RefreshPolicy.ConsentEnd(null, Start, null, null).Should().BeNull();
+    }
+
+    [Fact]
     public void A_longer_Retry_After_is_respected_and_a_shorter_one_changes_nothing()
     {
         RefreshPolicy.Backoff(1, TimeSpan.FromMinutes(20), 0.5).Should().Be(TimeSpan.FromMinutes(20));
@@ -124,16 +149,14 @@ public sealed class RefreshPolicyTests
     }
 
     [Theory]
-    [InlineData(FailureKind.InvalidResponse, 30, 24.0, true)]
-    [InlineData(FailureKind.InvalidResponse, 30, null, true)]
-    [InlineData(FailureKind.InvalidResponse, 30, 23.9, false)]
-    [InlineData(FailureKind.InvalidResponse, 29, 48.0, false)]
-    [InlineData(FailureKind.InvalidResponse, 1, null, false)]
+    [InlineData(FailureKind.InvalidResponse, 2, 24.0, true)]
+    [InlineData(FailureKind.InvalidResponse, 1000, 23.9, false)]
+    [InlineData(FailureKind.InvalidResponse, 1, 0.0, false)]
     [InlineData(FailureKind.ProviderUnavailable, 1000, 48.0, false)]
-    [InlineData(FailureKind.RateLimited, 1000, null, false)]
-    public void An_answer_that_the_operator_does_not_know_needs_someone_to_act_when_nothing_else_comes_for_a_day(FailureKind kind, int failures, double? hoursSinceExpiry, bool needs)
+    [InlineData(FailureKind.RateLimited, 1000, 48.0, false)]
+    public void An_answer_that_the_operator_does_not_know_needs_someone_to_act_when_nothing_else_comes_for_a_day(FailureKind kind, int failures, double hours, bool needs)
     {
-        var account = Account(Failure(kind, Start, TimeSpan.FromMinutes(5)) with { Count = failures }, hoursSinceExpiry is { } hours ? Start.AddHours(-hours) : null);
+        var account = Account(Failure(kind, Start, TimeSpan.FromMinutes(5)) with { Count = failures, Since = Start.AddHours(-hours) }, Start.AddMinutes(5));
         RefreshPolicy.NeedsHuman(account).Should().Be(needs);
         RefreshPolicy.TakesNewToken(account).Should().Be(needs);
     }
@@ -171,9 +194,10 @@ public sealed class RefreshPolicyTests
     [Theory]
     [InlineData(FailureKind.ProviderUnavailable, 300, 0, 300)]
     [InlineData(FailureKind.RateLimited, 3600, 0, 3600)]
-    [InlineData(FailureKind.ProviderUnavailable, 86400, 0, 3600)]
+    [InlineData(FailureKind.ProviderUnavailable, 86400, 0, 86400)]
+    [InlineData(FailureKind.ProviderUnavailable, 900000, 0, 604800)]
     [InlineData(FailureKind.ReauthorizationRequired, 95000, 0, 95000)]
-    [InlineData(FailureKind.ReauthorizationRequired, 900000, 0, 95040)]
+    [InlineData(FailureKind.ReauthorizationRequired, 900000, 0, 604800)]
     [InlineData(FailureKind.ProviderUnavailable, 300, -86400, -86400)]
     [InlineData(FailureKind.ReauthorizationRequired, 86400, -86400, -86400)]
     public void A_backoff_from_the_future_is_ignored_and_none_exceeds_the_longest_possible_wait(FailureKind kind, int retryAfter, int now, int expected) =>

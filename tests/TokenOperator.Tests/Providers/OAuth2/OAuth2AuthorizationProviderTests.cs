@@ -55,7 +55,7 @@ public sealed class OAuth2AuthorizationProviderTests
         granted.Identity.Should().Be(new Identity("marcus", "marcus@example.com"));
         ConsentValidator.FindError(test.Provider.Document, granted, new ExpectedIdentity("marcus@example.com", null), ["mail"]).Should().BeNull();
         (await server.IsActiveAsync(granted.Token.AccessToken.Reveal())).Should().BeTrue();
-        (await test.Provider.RefreshAsync(new GrantRequest(Client, granted.ToTokenSet(DateTimeOffset.UtcNow)), CancellationToken.None)).Should().BeOfType<TokenResponse.Granted>();
+        (await test.Provider.RefreshAsync(new GrantRequest(Client, granted.ToTokenSet(DateTimeOffset.UtcNow, test.Provider.Document)), CancellationToken.None)).Should().BeOfType<TokenResponse.Granted>();
     }
 
     [Fact]

@@ -1,0 +1,1 @@
+alter table oauth_tokens drop column failing_since;
