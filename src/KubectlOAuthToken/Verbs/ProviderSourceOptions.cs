@@ -30,9 +30,14 @@ internal sealed class ProviderSourceOptions
         command.Options.Add(_device);
     }
 
-    /// <summary>The provider of this name. Says where secrets are sent if the cluster decides that.</summary>
+    /// <inheritdoc cref="FindWithOriginAsync"/>
+    public async Task<ProviderDocument> FindAsync(Cluster cluster, string name, ParseResult parsed, CancellationToken cancellationToken) =>
+        (await FindWithOriginAsync(cluster, name, parsed, cancellationToken)).Provider;
+
+    /// <summary>The provider of this name, and where its document comes from. Says where secrets are sent if the cluster decides that.</summary>
     /// <exception cref="PluginException">No source describes the provider completely.</exception>
-    public async Task<ProviderDocument> FindAsync(Cluster cluster, string name, ParseResult parsed, CancellationToken cancellationToken)
+    public async Task<(ProviderDocument Provider, string Origin)> FindWithOriginAsync(
+        Cluster cluster, string name, ParseResult parsed, CancellationToken cancellationToken)
     {
         var shown = DisplayText.Of(name, 63);
         var inCluster = await ClusterProviders.ReadAsync(cluster, name, cancellationToken);
@@ -52,7 +57,7 @@ internal sealed class ProviderSourceOptions
 
         if (inCluster.Documents.Any(document => document.Name == name) && !settings.Any(document => document.Name == name && document.Json["tokenEndpoint"] is not null))
             await Console.Error.WriteLineAsync($"The ClusterOAuthProvider {shown} describes the provider. Secrets are sent to {provider.TokenEndpoint.Authority}.");
-        return provider;
+        return (provider, resolved.Source.Origin);
     }
 
     private List<SourceDocument> ReadSettings(string name, ParseResult parsed, List<SourceDocument> described)
