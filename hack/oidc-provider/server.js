@@ -1,5 +1,5 @@
 // An authorization server on loopback for tests: a refresh replaces the refresh token, and the use of an old one ends the grant.
-// It prints its address when it is ready, and ends when its standard input is closed. POST /test/grants creates a grant, as a
+// It prints its address when it is ready. POST /test/grants creates a grant, as a
 // consent would. Tokens are in memory.
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
@@ -46,6 +46,3 @@ server.listen(0, '127.0.0.1', () => {
   server.on('request', provider.callback());
   console.log(address);
 });
-
-// The program that started it has ended.
-process.stdin.on('end', () => process.exit(0)).resume();

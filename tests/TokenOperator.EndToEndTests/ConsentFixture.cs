@@ -32,6 +32,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
     [
         ("Providers__google__TokenEndpoint", Server.TokenEndpoint.ToString()),
         ("Providers__google__AuthorizationEndpoint", Server.AuthorizationEndpoint.ToString()),
+        ("Providers__google__DeviceAuthorizationEndpoint", Server.DeviceAuthorizationEndpoint.ToString()),
         ("Providers__google__RevocationEndpoint", Server.RevocationEndpoint.ToString()),
         ("Providers__google__ConsentScopes", "openid email offline_access"),
         .. settings,
@@ -77,6 +78,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             ["Providers__google__TokenEndpoint"] = Server.TokenEndpoint.ToString(),
             // OpenIddict revokes only for a client that authenticates. The other server records the request.
             ["Providers__google__RevocationEndpoint"] = Operators.Tokens.RevocationEndpoint.ToString(),
+            ["Providers__google__DeviceAuthorizationEndpoint"] = Server.DeviceAuthorizationEndpoint.ToString(),
             ["Providers__google__AuthorizationEndpoint"] = Server.AuthorizationEndpoint.ToString(),
             ["Providers__google__ConsentScopes"] = "openid email offline_access",
         };

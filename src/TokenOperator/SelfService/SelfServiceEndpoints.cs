@@ -14,6 +14,9 @@ public static partial class SelfServiceEndpoints
 {
     private const string CodeSegment = "code";
 
+    /// <summary>No code that is shown is valid for longer. The database knows when each one expires.</summary>
+    private static readonly TimeSpan MaxCodeLifetime = TimeSpan.FromHours(1);
+
     /// <summary>Serves the pages on the port of <paramref name="settings"/>. Does nothing if they are off.</summary>
     public static void Map(WebApplication app, SelfServiceSettings settings)
     {
@@ -82,7 +85,7 @@ public static partial class SelfServiceEndpoints
     {
         var step = await work;
         if (step.Browser is { } browser)
-            context.Response.Cookies.Append(cookie ?? CookieName(settings), browser, Cookie(settings));
+            context.Response.Cookies.Append(cookie ?? CookieName(settings), browser, Cookie(settings, cookie is null ? settings.ConsentLifetime : MaxCodeLifetime));
         if (step.Redirect is { } redirect)
         {
             Redirect(context.Response, redirect);
@@ -116,13 +119,13 @@ public static partial class SelfServiceEndpoints
     private static string OutcomeName(SelfServiceSettings settings) => $"{CookieName(settings)}-outcome";
 
     // Lax: the redirect from the provider is a navigation from another site.
-    private static CookieOptions Cookie(SelfServiceSettings settings) => new()
+    private static CookieOptions Cookie(SelfServiceSettings settings, TimeSpan? lifetime = null) => new()
     {
         HttpOnly = true,
         Secure = settings.PublicUrl!.Scheme == "https",
         SameSite = SameSiteMode.Lax,
         Path = "/",
-        MaxAge = settings.ConsentLifetime,
+        MaxAge = lifetime ?? settings.ConsentLifetime,
         IsEssential = true,
     };
 
