@@ -94,6 +94,13 @@ public sealed partial class ConsentFixture : IAsyncDisposable
         return new AuthorizeRun(process, input);
     }
 
+    /// <summary>Enters the code of a device on the provider's page, as <paramref name="login"/>.</summary>
+    public static async Task EnterCodeAsync(Uri page, string code, string login, bool allow = true)
+    {
+        using var browser = new PlainBrowser();
+        await browser.SubmitAsync(await browser.OpenAsync(page), default, ("user_code", code), ("login", login), (allow ? "allow" : "deny", "1"));
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -114,6 +121,13 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             return AddressLine().Match(Output) is { Success: true } line ? new Uri(line.Groups[1].Value) : throw new InvalidOperationException($"It ended: {Output}");
         }
 
+        /// <summary>The code that it asks the user to enter.</summary>
+        public async Task<string> CodeAsync()
+        {
+            await Eventually.IsTrueAsync(() => process.HasExited || CodeLine().IsMatch(Output), TimeSpan.FromSeconds(60));
+            return CodeLine().Match(Output) is { Success: true } line ? line.Groups[1].Value : throw new InvalidOperationException($"It ended: {Output}");
+        }
+
         /// <summary>Types a line.</summary>
         public Task PasteAsync(string line) => File.AppendAllTextAsync(input, line + "\n");
 
@@ -126,6 +140,9 @@ public sealed partial class ConsentFixture : IAsyncDisposable
 
         /// <inheritdoc/>
         public ValueTask DisposeAsync() => process.DisposeAsync();
+
+        [GeneratedRegex(@"Enter this code:\s+(\S+)\s*$", RegexOptions.Multiline)]
+        private static partial Regex CodeLine();
 
         [GeneratedRegex(@"^  (http\S+)\s*$", RegexOptions.Multiline)]
         private static partial Regex AddressLine();
