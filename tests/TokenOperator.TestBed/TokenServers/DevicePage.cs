@@ -26,7 +26,7 @@ internal static class DevicePage
             """,
             "text/html",
             Encoding.UTF8));
-        app.MapPost(Path, SignInAsync);
+        app.MapPost(Path, Task<IResult> (HttpContext context) => SignInAsync(context));
     }
 
     private static async Task<IResult> SignInAsync(HttpContext context)
