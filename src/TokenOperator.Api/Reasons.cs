@@ -219,7 +219,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
                 $"The provider cannot be reached or has an error ({failure.Detail}). {ConditionMessages.Retries(failure)}",
         },
         new(Reasons.InvalidResponse, ReasonSeverity.Retrying, ReasonActor.Nobody, ReasonRemedy.ReadLogs,
-            "The provider's response cannot be understood. If that lasts for a day after the token has expired, `Stalled` is True.",
+            "The provider's response cannot be understood. If that lasts for a day, `Stalled` is True.",
             "Nothing, if the failure is temporary. Otherwise, look for a proxy between the operator and the provider, and look up the code in the message in the provider's documentation. If the consent has ended, authorize the account again.")
         {
             SeedHelps = true,

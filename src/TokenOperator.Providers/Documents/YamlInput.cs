@@ -43,6 +43,12 @@ internal static class YamlInput
             error = string.Create(CultureInfo.InvariantCulture, $"Line {e.Start.Line}, column {e.Start.Column}: {DisplayText.Of(e.Message, 200)}.");
             return null;
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException)
+        {
+            // What the scanner of YamlDotNet throws for some text that is not YAML, such as half of a surrogate pair.
+            error = "The file is not valid YAML; expected an object. Check the braces, brackets and quotation marks.";
+            return null;
+        }
     }
 
     private static JsonNode? Node(IParser parser, int depth)

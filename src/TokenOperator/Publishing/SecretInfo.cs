@@ -117,7 +117,7 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
                 continue;
             var count = DataKeys.Count(key => data.TryGetProperty("f:" + key, out _));
             if (entry.Manager == Manager && entry.Operation == "Apply")
-                (owned, exports) = (count, data.EnumerateObject().Count() - count);
+                (owned, exports) = (count, data.EnumerateObject().Count(field => field.Name.StartsWith("f:", StringComparison.Ordinal)) - count);
             else if (count > 0)
                 isShared = true;
         }

@@ -303,7 +303,7 @@ public sealed partial class AccountRefresher(
     [LoggerMessage(108, LogLevel.Information, "Refreshed {Provider}/{Account} again after {Count} failures, the last of them {Kind}")]
     private partial void LogRecovered(string provider, string account, int count, FailureKind kind);
 
-    [LoggerMessage(110, LogLevel.Information, "The provider rejected the refresh token of {Provider}/{Account}, but the row holds another one by now, which counts")]
+    [LoggerMessage(110, LogLevel.Information, "The provider rejected the refresh token of {Provider}/{Account}, but the row holds another one by now. The operator continues with that one")]
     private partial void LogReplaced(string provider, string account);
 
     [LoggerMessage(109, LogLevel.Warning, "The claim of {Provider}/{Account} could not be written: {Error}. Its provider does not rotate refresh tokens, so the operator asks it anyway")]

@@ -4,6 +4,7 @@ using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Tests.Providers;
 
@@ -75,6 +76,93 @@ public sealed class DocumentFuzzTests
                     continue;
                 Fuzz.RefuseEcho(failed.Detail);
                 Fuzz.RequireShowable(failed.Detail, Redactor.MaxLength);
+            }
+        });
+
+    private static readonly string[] ProviderFiles =
+    [
+        """
+        displayName: Example
+        parameterDeclarations:
+          tenant: {description: The tenant., default: contoso, pattern: "[a-z]+"}
+          host: {description: The host., type: address, default: "https://login.example.com"}
+        tokenEndpoint: "{host}/{tenant}/token"
+        authorizationEndpoint: https://login.example.com/authorize
+        clientAuthentication: {method: privateKeyJWT, algorithm: PS256, audience: "https://login.example.com/{tenant}"}
+        request: {format: json, headers: {X-Version: "7"}}
+        authorization: {parameters: {prompt: consent, resource: [a, b]}, omit: [login_hint], keep: [realmId], pkce: "off"}
+        scopes: {separator: comma, consent: [openid], aliases: {email: "https://example.com/email"}, optionalPrefix: "https://graph.example.com/"}
+        response: {format: auto, fields: {accessToken: data.token, expiresIn: data.life}, codeExchangeRoot: user, failures: [{path: ok, equals: "false"}]}
+        expiry: {unit: seconds, never: true, checkInterval: 12h, checkEndpoint: https://login.example.com/me}
+        rotation: {mode: always, grace: 10m, onReplay: revokesGrant}
+        errors: {codePaths: [error, status], textPaths: [message], numbersPath: codes, rules: [{code: a, text: b, class: transient, minDelay: 5s}, {number: 7, class: client}]}
+        limits: {requestsPerSecond: 10, burst: 20, minInterval: 1m}
+        export: {realm: callback.realmId, tenant: parameter.tenant, url: response.instance_url}
+        identity: {issuers: ["https://login.example.com/{tenant}"], claim: upn, trustUnverified: true, responsePath: user.id}
+        """,
+        """{"extends": "base", "tokenEndpoint": "https://idp.example.com/token", "timeout": "10s", "rotation": {"grace": "untilUsed"}}""",
+    ];
+
+    [Fact]
+    public Task A_damaged_provider_document_is_read_or_refused_in_short_lines() =>
+        Fuzz.RunAsync(ProviderFiles, content =>
+        {
+            if (YamlInput.Read(Encoding.UTF8.GetString(content), out var error) is not { } json)
+            {
+                Fuzz.RequireShowable(error!, 600);
+                return;
+            }
+
+            var based = new SourceDocument("base", DocumentSource.Catalogue, "base", new System.Text.Json.Nodes.JsonObject { ["tokenEndpoint"] = "https://base.example.com/token" });
+            var resolved = ProviderResolver.Resolve([based, new SourceDocument("test", DocumentSource.Folder, "test.yaml", json)])["test"];
+            foreach (var problem in resolved.Errors)
+                Fuzz.RequireShowable(problem, 4000);
+            if (resolved.Provider is not { } provider)
+                return;
+            foreach (var endpoint in provider.SecretEndpoints)
+            {
+                if (endpoint.Scheme != Uri.UriSchemeHttps && !endpoint.IsLoopback && json["allowInsecureHttp"]?.GetValue<bool>() != true)
+                    throw new InvalidOperationException($"Secrets would be sent to {endpoint}.");
+            }
+        });
+
+    private static readonly TokenOperator.Providers.Documents.ProviderDocument WithPaths = TestDocuments.Read("""
+        tokenEndpoint: https://login.example.com/token
+        response: {fields: {accessToken: data.token, refreshToken: data.refresh, expiresIn: data.life, scope: data.scopes}, failures: [{path: ok, equals: "false"}]}
+        expiry: {default: 1h, jwt: true}
+        errors: {codePaths: [error, status], textPaths: [message], numbersPath: codes, rules: [{number: 7, text: dead, class: reauthorize}]}
+        export: {url: response.instance_url, team: response.team.id}
+        """);
+
+    private static readonly string[] RepliesWithPaths =
+    [
+        """{"ok":true,"data":{"token":"ya29.MARKED","life":"3599","scopes":["a","MARKED"],"refresh":"1//MARKED"},"instance_url":"https://x.example/MARKED","team":{"id":7}}""",
+        """{"ok":false,"status":"BAD_MARKED","message":"The token MARKED is dead","codes":[7,"8",1e400]}""",
+        "error=bad_code&message=MARKED&data.token=MARKED",
+    ];
+
+    [Fact]
+    public Task A_damaged_reply_with_paths_becomes_an_answer_without_secrets() =>
+        Fuzz.RunAsync(RepliesWithPaths, content =>
+        {
+            foreach (var (status, type) in new[] { (200, "application/json"), (400, "application/json"), (200, "text/plain"), (400, "application/x-www-form-urlencoded") })
+            {
+                var reply = TokenEndpointReply.Read(WithPaths, new RawReply(status, null, type, content), isCodeExchange: false);
+                switch (TokenResponseClassifier.Classify(WithPaths, reply, DateTimeOffset.UnixEpoch, new SecretValue(Fuzz.Canary)))
+                {
+                    case TokenOperator.Providers.TokenResponse.Failed failed:
+                        Fuzz.RefuseEcho(failed.Detail);
+                        Fuzz.RequireShowable(failed.Detail, Redactor.MaxLength);
+                        break;
+                    case TokenOperator.Providers.TokenResponse.Granted granted:
+                        foreach (var value in granted.WithoutEchoes(new SecretValue(Fuzz.Canary)).Exports.Values)
+                        {
+                            Fuzz.RefuseEcho(value);
+                            Fuzz.RequireShowable(value, TokenEndpointReply.MaxExportLength);
+                        }
+
+                        break;
+                }
             }
         });
 

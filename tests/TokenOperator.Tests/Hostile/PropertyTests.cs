@@ -7,6 +7,7 @@ using TokenOperator.Core.Documents;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Tests.Hostile;
 
@@ -62,6 +63,25 @@ public sealed class PropertyTests
 
             (read.Host, read.Port, read.SslMode).Should().Be(("db.example", 5433, SslMode.VerifyFull));
             (read.Username, read.Password ?? "", read.Database ?? "").Should().Be((user, password, database));
+        });
+
+    [Fact]
+    public void No_value_of_a_parameter_leads_to_another_host_or_out_of_its_place() =>
+        Gen.OneOf(AnyText, Gen.OneOf("..", "evil.example/", "a@evil.example", "a:1@evil.example", "evil.example#", "a?b", "%2f", "a\\b").Select(text => text)).Sample(value =>
+        {
+            var json = new JsonObject
+            {
+                ["parameterDeclarations"] = new JsonObject { ["tenant"] = new JsonObject { ["description"] = "x" } },
+                ["parameters"] = new JsonObject { ["tenant"] = value },
+                ["tokenEndpoint"] = "https://{tenant}.idp.example/oauth/{tenant}/token",
+            };
+            var provider = ProviderResolver.Resolve([new SourceDocument("test", DocumentSource.Folder, "test.yaml", json)])["test"].Provider;
+
+            if (provider is null)
+                return;
+            provider.TokenEndpoint.Host.Should().EndWith(".idp.example");
+            (provider.TokenEndpoint.Scheme, provider.TokenEndpoint.UserInfo, provider.TokenEndpoint.Query, provider.TokenEndpoint.Fragment).Should().Be(("https", "", "", ""));
+            provider.TokenEndpoint.Segments.Should().HaveCount(4).And.EndWith("token");
         });
 
     [Fact]

@@ -41,6 +41,10 @@ public sealed class SecretInfoTests
         Info(Fields("token-operator", "Apply", AllKeys) + "," + Fields("kubectl-patch", "Update", """{"f:something_else":{}}""")).Mark!.Intact.Should().BeTrue();
 
     [Fact]
+    public void Keys_that_a_document_exports_are_counted_apart() =>
+        Info(Fields("token-operator", "Apply", AllKeys[..^1] + ""","f:instance_url":{}}""")).Mark!.Should().BeEquivalentTo(new { Intact = true, Exports = 1 });
+
+    [Fact]
     public void Labels_of_someone_else_are_ignored() =>
         Info(Fields("token-operator", "Apply", AllKeys)
              + """,{"manager":"kubectl-label","operation":"Update","fieldsV1":{"f:metadata":{"f:labels":{"f:team":{}}}}}""").Mark!.Intact.Should().BeTrue();

@@ -49,6 +49,20 @@ public sealed class StatusBuilderTests
     private static string Row(EntityStatus status) => string.Join(" ", status.Conditions!.Select(c => $"{c.Type}={c.Status}"));
 
     [Fact]
+    public void A_token_that_never_expires_is_Ready_without_an_expiry_until_the_provider_rejects_it()
+    {
+        var endless = Account() with { Token = new TokenSet { AccessToken = new SecretValue("access"), NeverExpires = true } };
+
+        var good = StatusBuilder.Build(null, StatusInput(endless), Now);
+        var kept = StatusBuilder.Build(good, StatusInput(endless, secret: SecretOutcome.Untouched), Now);
+        var dead = StatusBuilder.Build(good, StatusInput(endless with { Failure = Failure(FailureKind.ReauthorizationRequired) }, Dead with { NeedsHuman = true }), Now);
+
+        (good.ExpiresAt, good.Find(ConditionTypes.Ready)!.Status, good.Find(ConditionTypes.Ready)!.Message).Should().Be((null, "True", "Secret marcus-token holds a token that does not expire."));
+        kept.Find(ConditionTypes.Ready)!.Status.Should().Be("True");
+        dead.Find(ConditionTypes.Ready)!.Status.Should().Be("False");
+    }
+
+    [Fact]
     public void The_end_of_the_consent_is_shown_if_the_provider_has_named_it()
     {
         StatusBuilder.Build(null, StatusInput(Account()), Now).ConsentExpiresAt.Should().BeNull();

@@ -3,6 +3,7 @@ using TokenOperator.Api;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
@@ -449,12 +450,51 @@ public sealed class ReconcilePolicyTests
     [Fact]
     public void An_unknown_answer_stalls_an_account_after_a_day_and_a_new_seed_is_then_accepted()
     {
-        var failure = Failed(FailureKind.InvalidResponse, TimeSpan.FromMinutes(5)) with { Count = 400 };
-        Published(With(Row(TimeSpan.FromHours(-23), failure), Client)).Problem!.NeedsHuman.Should().BeFalse();
-        var stalled = With(Row(TimeSpan.FromHours(-25), failure), Client, SeedOf("refresh"));
+        var failure = Failed(FailureKind.InvalidResponse, TimeSpan.FromMinutes(5));
+        Published(With(Row(TimeSpan.FromHours(-1), failure with { Count = 400, Since = failure.At.AddHours(-23) }), Client)).Problem!.NeedsHuman.Should().BeFalse();
+        var stalled = With(Row(TimeSpan.FromHours(-1), failure with { Since = failure.At.AddHours(-24) }), Client, SeedOf("refresh"));
         Published(stalled).Problem.Should().BeEquivalentTo(new { Reason = Reasons.InvalidResponse, NeedsHuman = true });
         ReconcilePolicy.Decide(stalled with { Seed = Found(SeedOf("another")) }).Should().BeOfType<Decision.Import>();
     }
+
+    [Fact]
+    public void A_token_that_never_expires_is_published_and_checked_only_where_the_document_says_so()
+    {
+        var endless = new TokenSet { AccessToken = new SecretValue("access"), NeverExpires = true, IssuedAt = Now.AddHours(-1) };
+        var row = Row() with { Token = endless, Failure = null };
+        var never = Provider(new ExpiryRules { Never = true });
+        var checkedDaily = Provider(new ExpiryRules { Never = true, CheckEndpoint = new Uri("https://provider.example/me") });
+
+        Published(With(row) with { Provider = never }).Should().BeEquivalentTo(new { Problem = (Problem?)null, NextRefresh = (DateTimeOffset?)null, Secret = SecretAction.Write });
+        Published(With(row) with { Provider = checkedDaily }).NextRefresh.Should().BeAfter(Now.AddHours(20)).And.BeBefore(Now.AddHours(24));
+        ReconcilePolicy.Decide(With(row with { Token = endless with { CheckedAt = Now.AddDays(-2) } }, Client) with { Provider = checkedDaily }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(With(row with { Token = endless with { RefreshToken = new SecretValue("r") } }, Client) with { Provider = Provider(new ExpiryRules()) })
+            .Should().BeOfType<Decision.Refresh>("a row can claim to hold such a token of any provider");
+    }
+
+    [Fact]
+    public void A_refresh_on_request_waits_for_the_least_interval_of_the_provider()
+    {
+        var provider = Provider(new ExpiryRules()) with { Limits = new RequestLimits { MinInterval = TimeSpan.FromMinutes(10) } };
+        var requested = With(Row(TimeSpan.FromMinutes(40)) with { LastRefreshAt = Now.AddMinutes(-4) }, Client) with { Provider = provider, RefreshRequested = true };
+
+        Published(requested).PostponedUntil.Should().Be(Now.AddMinutes(6));
+        ReconcilePolicy.Decide(requested with { Now = Now.AddMinutes(6) }).Should().BeOfType<Decision.Refresh>();
+    }
+
+    [Fact]
+    public void A_refresh_that_was_cut_off_is_not_repeated_at_once_where_that_could_end_the_grant()
+    {
+        var abandoned = Row(TimeSpan.FromMinutes(40)) with { OpenClaim = new OpenClaim("scope", "dead process", IsOver: true) };
+        var harmful = Provider(new ExpiryRules()) with { Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = ReplayEffect.RevokesGrant } };
+
+        ReconcilePolicy.Decide(With(abandoned, Client) with { Provider = Provider(new ExpiryRules()) }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(With(abandoned, Client) with { Provider = harmful with { Rotation = harmful.Rotation with { Grace = TimeSpan.FromMinutes(10) } } }).Should().BeOfType<Decision.Refresh>();
+        Published(With(abandoned, Client) with { Provider = harmful }).NextRefresh.Should().BeAfter(Now);
+    }
+
+    private static ProviderDocument Provider(ExpiryRules expiry) =>
+        new() { Name = "google", DisplayName = "Google", TokenEndpoint = new Uri("https://provider.example/token"), Expiry = expiry };
 
     [Fact]
     public void A_dead_token_is_retried_immediately_when_what_it_waits_for_changes()

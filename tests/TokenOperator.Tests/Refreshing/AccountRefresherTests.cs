@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
+using TokenOperator.TestBed;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Refreshing;
@@ -233,6 +235,85 @@ public sealed class AccountRefresherTests : IDisposable
         var after = (await RefreshAsync())!;
         _fixture.Store.Row!.Token.RefreshToken!.Reveal().Should().Be("refresh-2");
         after.Failure!.Kind.Should().Be(FailureKind.InvalidResponse);
+    }
+
+    [Fact]
+    public async Task A_rejected_token_that_someone_else_has_replaced_is_no_failure()
+    {
+        var release = new TaskCompletionSource();
+        _fixture.Provider.Until = release.Task;
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ReauthorizationRequired, "invalid_grant");
+        var attempt = AttemptAsync();
+        await Eventually.IsTrueAsync(() => _fixture.Provider.Asked.Count == 1);
+        _fixture.Store.Row = Row with { Token = Row.Token with { RefreshToken = new SecretValue("of the winner") } };
+        release.SetResult();
+
+        var outcome = (await attempt).Should().BeOfType<RefreshOutcome.Superseded>().Subject;
+
+        outcome.IsSent.Should().BeTrue("the request counts against the rate");
+        (outcome.Record!.Token.RefreshToken!.Reveal(), outcome.Record.Failure).Should().Be(("of the winner", null));
+        _fixture.Store.Calls.Should().Contain("release").And.NotContain("fail");
+    }
+
+    [Fact]
+    public async Task The_least_delay_of_a_rule_is_kept()
+    {
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.RateLimited, "50196") { MinDelay = TimeSpan.FromHours(30) };
+        var failed = (await RefreshAsync())!;
+        failed.Failure!.RetryAt.Should().Be(_time.GetUtcNow().AddHours(30));
+        RefreshPolicy.RetryAt(failed.Failure, _time.GetUtcNow()).Should().Be(failed.Failure.RetryAt);
+    }
+
+    [Theory]
+    [InlineData(ReplayEffect.RevokesGrant, 0, 50)]
+    [InlineData(ReplayEffect.RevokesGrant, 10, 0)]
+    [InlineData(ReplayEffect.Error, 0, 0)]
+    [InlineData(ReplayEffect.Same, 0, 0)]
+    public async Task A_lost_answer_is_asked_for_again_at_once_only_if_that_cannot_end_the_grant(ReplayEffect effect, int graceMinutes, int waitMinutes)
+    {
+        _fixture.Provider.Document = _fixture.Provider.Document with
+        {
+            Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = effect, Grace = TimeSpan.FromMinutes(graceMinutes) },
+        };
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "no reply") { IsUnanswered = true };
+        var living = Row with { Token = Row.Token with { AccessToken = new SecretValue("access"), ExpiresAt = _time.GetUtcNow().AddMinutes(50) } };
+        _fixture.Store.Row = living;
+
+        var failed = (await RefreshAsync(living))!;
+
+        (failed.Failure!.RetryAt - _time.GetUtcNow()).TotalMinutes.Should().BeInRange(waitMinutes, waitMinutes + 0.1);
+    }
+
+    [Fact]
+    public async Task A_token_that_never_expires_and_still_works_is_stored_with_the_time_of_the_check()
+    {
+        var endless = Row with { Token = new TokenSet { AccessToken = new SecretValue("access"), NeverExpires = true } };
+        _fixture.Store.Row = endless;
+        _fixture.Provider.Answer = new TokenResponse.StillValid();
+
+        var after = (await RefreshAsync(endless))!;
+
+        after.Token.Should().BeEquivalentTo(endless.Token with { CheckedAt = _time.GetUtcNow() });
+        _fixture.Store.Calls.Should().Equal("claim", "commit");
+    }
+
+    [Fact]
+    public async Task The_end_of_the_consent_counts_from_the_consent_and_exports_are_carried_over()
+    {
+        var consented = _time.GetUtcNow().AddDays(-300);
+        _fixture.Provider.Document = _fixture.Provider.Document with
+        {
+            RefreshToken = new RefreshTokenLifetime(TimeSpan.FromDays(90), TimeSpan.FromDays(365)),
+            Export = new Dictionary<string, ExportSource> { ["instance_url"] = new(ExportPlace.Response, "instance_url"), ["realm"] = new(ExportPlace.Callback, "realmId") },
+        };
+        var row = Row with { Token = Row.Token with { ConsentedAt = consented, Exports = new Dictionary<string, string> { ["realm"] = "4620", ["instance_url"] = "old", ["gone"] = "x" } } };
+        _fixture.Store.Row = row;
+        _fixture.Provider.Answer = Granted() with { Exports = new Dictionary<string, string> { ["instance_url"] = "https://na1.example" } };
+
+        var after = (await RefreshAsync(row))!.Token;
+
+        (after.ConsentedAt, after.RefreshTokenExpiresAt).Should().Be((consented, consented.AddDays(365)));
+        after.Exports.Should().BeEquivalentTo(new Dictionary<string, string> { ["realm"] = "4620", ["instance_url"] = "https://na1.example" });
     }
 
     [Fact]

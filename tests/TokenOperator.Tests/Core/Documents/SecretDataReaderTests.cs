@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
@@ -86,11 +88,76 @@ public sealed class SecretDataReaderTests
         FluentActions.Invoking(() => Seed("token.json", ("token.json", content))).Should().Throw<InvalidDocumentException>().Which.Message
             .Should().Contain(expected).And.NotContain("canary");
 
+    [Fact]
+    public void A_public_client_needs_only_its_ID()
+    {
+        SecretDataReader.FindClient(Data(("client-id", "id-1")), "credentials.json", Place, ClientCredential.None).Should().Be(new OAuthClient("id-1", null));
+        SecretDataReader.FindClient(Data(("credentials.json", """{"installed": {"client_id": "id-1"}}""")), "credentials.json", Place, ClientCredential.None)!.ClientId.Should().Be("id-1");
+        SecretDataReader.FindClient(Data(("other", "x")), "credentials.json", Place, ClientCredential.None).Should().BeNull();
+    }
+
+    [Fact]
+    public void A_key_that_cannot_be_used_is_rejected_with_its_kind_and_without_being_shown()
+    {
+        using var rsa = RSA.Create(2048);
+        using var small = RSA.Create(1024);
+        using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var other = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        var request = new CertificateRequest("CN=x", curve, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddDays(1));
+        var encrypted = rsa.ExportEncryptedPkcs8PrivateKeyPem("canary", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1));
+        (string Pem, ClientCredential Credential, string Expected)[] cases =
+        [
+            (encrypted, ClientCredential.RsaKey, "encrypted with a password"),
+            ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\ncanary\n-----END RSA PRIVATE KEY-----", ClientCredential.RsaKey, "encrypted with a password"),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n-----END OPENSSH PRIVATE KEY-----", ClientCredential.RsaKey, "OpenSSH"),
+            (rsa.ExportSubjectPublicKeyInfoPem(), ClientCredential.RsaKey, "a public key"),
+            (certificate.ExportCertificatePem(), ClientCredential.EllipticCurveKey, "a certificate"),
+            ("{\"private_key\": \"canary\"}", ClientCredential.RsaKey, "a JSON file"),
+            ("canary", ClientCredential.RsaKey, "not in PEM"),
+            ("", ClientCredential.RsaKey, "nothing"),
+            ("-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----", ClientCredential.RsaKey, "damaged"),
+            (curve.ExportECPrivateKeyPem(), ClientCredential.RsaKey, "an EC key was found"),
+            (rsa.ExportRSAPrivateKeyPem(), ClientCredential.EllipticCurveKey, "an RSA key"),
+            (small.ExportRSAPrivateKeyPem(), ClientCredential.RsaKey, "1024 bits"),
+            (other.ExportECPrivateKeyPem(), ClientCredential.EllipticCurveKey, "another curve"),
+            (rsa.ExportRSAPrivateKeyPem(), ClientCredential.RsaCertificate, "is for another key"),
+        ];
+        foreach (var (pem, credential, expected) in cases)
+        {
+            var read = () => SecretDataReader.FindClient(Data(("client-id", "id-1"), ("private-key", pem), ("certificate", certificate.ExportCertificatePem())), "credentials.json", Place, credential);
+            var body = pem.Split('\n').Skip(1).FirstOrDefault(line => line.Length > 40);
+            var message = read.Should().Throw<InvalidDocumentException>(expected).Which.Message;
+            message.Should().Contain(expected).And.NotContain("canary");
+            if (body is not null)
+                message.Should().NotContain(body[..20]);
+        }
+    }
+
+    [Fact]
+    public void A_missing_key_or_certificate_is_named()
+    {
+        using var rsa = RSA.Create(2048);
+        FluentActions.Invoking(() => SecretDataReader.FindClient(Data(("client-id", "id-1")), "credentials.json", Place, ClientCredential.RsaKey))
+            .Should().Throw<InvalidDocumentException>().WithMessage("*no key such as private-key or tls.key*");
+        FluentActions.Invoking(() => SecretDataReader.FindClient(Data(("client-id", "id-1"), ("tls.key", rsa.ExportRSAPrivateKeyPem())), "credentials.json", Place, ClientCredential.RsaCertificate))
+            .Should().Throw<InvalidDocumentException>().WithMessage("*no key such as certificate or tls.crt*");
+    }
+
+    [Fact]
+    public void An_access_token_that_never_expires_is_a_seed_where_the_provider_has_such_tokens()
+    {
+        foreach (var data in new[] { Data(("token.json", "gho_0123456789abcdef")), Data(("access-token", "gho_0123456789abcdef")), Data(("token.json", """{"access_token": "gho_0123456789abcdef"}""")) })
+            SecretDataReader.FindSeed(data, "token.json", Place, takesAccessToken: true)!.Token.Should().BeEquivalentTo(new { NeverExpires = true, RefreshToken = (SecretValue?)null, GrantToken = new SecretValue("gho_0123456789abcdef") });
+        SecretDataReader.FindSeed(Data(("refresh-token", "r-0123456789abcdef")), "token.json", Place, takesAccessToken: true)!.Token.NeverExpires.Should().BeFalse();
+        FluentActions.Invoking(() => SecretDataReader.FindSeed(Data(("token.json", """{"access_token": "canary"}""")), "token.json", Place)).Should().Throw<InvalidDocumentException>();
+    }
+
     private static OAuthClient? Client(string key, params (string Key, string Value)[] data) => SecretDataReader.FindClient(Data(data), key, Place);
 
     private static Seed? Seed(string key, params (string Key, string Value)[] data) => SecretDataReader.FindSeed(Data(data), key, Place);
 
     private static string Place(string key) => $"mail/client {key}";
 
-    private static Dictionary<string, byte[]> Data((string Key, string Value)[] data) => data.ToDictionary(entry => entry.Key, entry => Encoding.UTF8.GetBytes(entry.Value));
+    private static Dictionary<string, byte[]> Data(params (string Key, string Value)[] data) => data.ToDictionary(entry => entry.Key, entry => Encoding.UTF8.GetBytes(entry.Value));
 }
