@@ -62,6 +62,7 @@ public static class PluginCommandLine
             SuspendVerb.BuildResume(options),
             LogsVerb.Build(options),
             DoctorVerb.Build(options),
+            ProviderVerb.Build(options),
             CompletionVerb.Build(),
             CompletionVerb.BuildComplete(() => Build(time)),
         };

@@ -18,6 +18,24 @@ public interface IPendingAuthorizations
     /// <summary>Deletes and returns an authorization. One caller gets it; all others get null, as for an unknown or expired one.</summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
     Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken cancellationToken);
+
+    /// <summary>Stores an authorization that waits for its code to be entered, until the code expires. False when its owner has too many pending ones.</summary>
+    /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
+    Task<bool> AddDeviceAsync(string idHash, PendingDeviceAuthorization authorization, TimeSpan lifetime, CancellationToken cancellationToken);
+
+    /// <summary>Finds an authorization that waits for its code to be entered; null for an unknown or expired one.</summary>
+    /// <returns>The authorization, and whether the caller must poll the provider now. Among all replicas, one caller for each interval must.</returns>
+    /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
+    /// <exception cref="UnreadableRowException">Its device code cannot be decrypted.</exception>
+    Task<(PendingDeviceAuthorization Authorization, bool MustPoll)?> FindDeviceAsync(string idHash, CancellationToken cancellationToken);
+
+    /// <summary>Makes the interval of an authorization longer (RFC 8628 section 3.5).</summary>
+    /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
+    Task SlowDownAsync(string idHash, TimeSpan by, CancellationToken cancellationToken);
+
+    /// <summary>Deletes an authorization whose code brings nothing any more.</summary>
+    /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
+    Task RemoveDeviceAsync(string idHash, CancellationToken cancellationToken);
 }
 
 /// <summary>What an authorization response must match.</summary>
@@ -28,6 +46,18 @@ public interface IPendingAuthorizations
 /// <param name="Verifier">The PKCE code verifier (RFC 7636). It is useless without the code and the client secret.</param>
 public sealed record PendingAuthorization(
     AuthorizationOwner Owner, long OwnerGeneration, long RowGeneration, string BrowserHash, SecretValue Verifier);
+
+/// <summary>A device authorization (RFC 8628) that a person has not decided on yet.</summary>
+/// <param name="Owner">The owner on whose behalf the code was requested.</param>
+/// <param name="OwnerGeneration">The version of the owner's specification at that time.</param>
+/// <param name="RowGeneration">The generation of the row that the new tokens replace.</param>
+/// <param name="DeviceCode">Brings the tokens; encrypted in the database.</param>
+/// <param name="UserCode">The code that the person enters.</param>
+/// <param name="VerificationUri">Where the person enters it.</param>
+/// <param name="CompleteVerificationUri">The same with the code filled in, or null.</param>
+/// <param name="Interval">The least time between two polls.</param>
+public sealed record PendingDeviceAuthorization(
+    AuthorizationOwner Owner, long OwnerGeneration, long RowGeneration, SecretValue DeviceCode, string UserCode, Uri VerificationUri, Uri? CompleteVerificationUri, TimeSpan Interval);
 
 /// <summary>
 /// The owner of a pending authorization; the store compares it and knows nothing else of it. Its parts are in the columns

@@ -5,7 +5,7 @@ namespace TokenOperator.Postgres;
 /// <summary>Says which statement grants a privilege that the role of the connection lacks.</summary>
 internal static partial class MissingPrivilege
 {
-    private const string Tables = "oauth_tokens, token_operator_versions, token_operator_made, token_operator_consents";
+    private const string Tables = "oauth_tokens, token_operator_versions, token_operator_made, token_operator_consents, token_operator_devices";
 
     /// <summary>The statement to run.</summary>
     /// <param name="message">The message of the server, in any language.</param>

@@ -28,6 +28,9 @@ public interface ITokenProvider
     /// <summary>Why the provider cannot serve the grant: the end of a sentence. Null if it can.</summary>
     string? FindUnsupported(Grant grant);
 
+    /// <summary>Asks a person for consent by a code; null if its document names no device authorization endpoint.</summary>
+    IDeviceAuthorizationProvider? DeviceAuthorization { get; }
+
     /// <summary>
     /// Calls the token endpoint once. Never retries, and returns every response, timeout and connection error as a value.
     /// A cancellation counts until the request is sent, and not afterwards: a response that is dropped can be a rotated refresh token.

@@ -29,6 +29,9 @@ public static class ProviderSettings
     private static readonly Setting<Uri?> AuthorizationEndpoint = Setting.Address(
         Prefix + "NAME__AuthorizationEndpoint", "Address where a person gives consent: [authorize.md](authorize.md).", "google: Google's", TokenEndpoint.Expected);
 
+    private static readonly Setting<Uri?> DeviceAuthorizationEndpoint = Setting.Address(
+        Prefix + "NAME__DeviceAuthorizationEndpoint", "Address that issues codes for a consent on another device: [authorize.md](authorize.md).", "google: Google's, with Google's token endpoint", TokenEndpoint.Expected);
+
     private static readonly Setting<IReadOnlyList<string>> ConsentScopes = Setting.List(
         Prefix + "NAME__ConsentScopes", "Scopes to request at a consent in addition to `spec.scopes`.", ' ', "scopes, separated by spaces",
         CredentialSyntax.IsScope, "`openid email offline_access`; google without the last");
@@ -65,7 +68,7 @@ public static class ProviderSettings
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
     [
-        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
+        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, DeviceAuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
     ];
 
     /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>
@@ -134,6 +137,8 @@ public static class ProviderSettings
             Move(json, provider, endpoint);
         if (Address(reader, AuthorizationEndpoint, name, allowsHttp) is { } authorization)
             json["authorizationEndpoint"] = authorization.AbsoluteUri;
+        if (Address(reader, DeviceAuthorizationEndpoint, name, allowsHttp) is { } device)
+            json["deviceAuthorizationEndpoint"] = device.AbsoluteUri;
         if (Address(reader, RevocationEndpoint, name, allowsHttp) is { } revocation)
             json["revocation"] = new JsonObject { ["endpoint"] = revocation.AbsoluteUri };
         if (!reader.IsAbsent(ConsentScopes, name))

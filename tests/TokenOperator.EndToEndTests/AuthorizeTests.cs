@@ -127,6 +127,48 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task The_redirect_address_can_name_localhost()
+    {
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("marcus");
+
+        await using var run = fixture.Authorize(person.Kubeconfig, "marcus", words: ["--redirect-host", "localhost"]);
+        using var browser = new PlainBrowser();
+        var back = await browser.ConsentAsync(await run.AddressAsync(), "marcus");
+        back.Host.Should().Be("localhost");
+        var page = await browser.OpenAsync(back);
+
+        (await run.EndAsync()).Should().Be(0, run.Output);
+        page.Text.Should().Contain("was saved");
+    }
+
+    [Fact]
+    public async Task A_code_that_is_entered_on_another_device_brings_a_consent()
+    {
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("marcus", "marcus@example.com");
+
+        await using (var run = fixture.Authorize(person.Kubeconfig, "marcus", words: "--device"))
+        {
+            await ConsentFixture.EnterCodeAsync(await run.AddressAsync(), await run.CodeAsync(), "marcus");
+            (await run.EndAsync()).Should().Be(0, run.Output);
+            run.Output.Should().Contain("Ready: the Secret");
+        }
+
+        await fixture.EndGrantAsync("marcus");
+        await using (var run = fixture.Authorize(person.Kubeconfig, "marcus", words: "--device"))
+        {
+            await ConsentFixture.EnterCodeAsync(await run.AddressAsync(), await run.CodeAsync(), "marcus", allow: false);
+            (await run.EndAsync()).Should().Be(5, run.Output);
+            run.Output.Should().Contain("Consent was denied");
+        }
+    }
+
+    [Fact]
     public async Task A_denied_consent_a_foreign_answer_and_a_missing_refresh_token_each_have_their_own_message_and_change_nothing()
     {
         await using var fixture = await ConsentFixture.CreateAsync(cluster);

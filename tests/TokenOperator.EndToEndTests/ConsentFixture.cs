@@ -32,6 +32,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
     [
         ("Providers__google__TokenEndpoint", Server.TokenEndpoint.ToString()),
         ("Providers__google__AuthorizationEndpoint", Server.AuthorizationEndpoint.ToString()),
+        ("Providers__google__DeviceAuthorizationEndpoint", Server.DeviceAuthorizationEndpoint.ToString()),
         ("Providers__google__RevocationEndpoint", Server.RevocationEndpoint.ToString()),
         ("Providers__google__ConsentScopes", "openid email offline_access"),
         .. settings,
@@ -77,6 +78,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             ["Providers__google__TokenEndpoint"] = Server.TokenEndpoint.ToString(),
             // OpenIddict revokes only for a client that authenticates. The other server records the request.
             ["Providers__google__RevocationEndpoint"] = Operators.Tokens.RevocationEndpoint.ToString(),
+            ["Providers__google__DeviceAuthorizationEndpoint"] = Server.DeviceAuthorizationEndpoint.ToString(),
             ["Providers__google__AuthorizationEndpoint"] = Server.AuthorizationEndpoint.ToString(),
             ["Providers__google__ConsentScopes"] = "openid email offline_access",
         };
@@ -90,6 +92,13 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             Environment = environment,
         });
         return new AuthorizeRun(process, input);
+    }
+
+    /// <summary>Enters the code of a device on the provider's page, as <paramref name="login"/>.</summary>
+    public static async Task EnterCodeAsync(Uri page, string code, string login, bool allow = true)
+    {
+        using var browser = new PlainBrowser();
+        await browser.SubmitAsync(await browser.OpenAsync(page), default, ("user_code", code), ("login", login), (allow ? "allow" : "deny", "1"));
     }
 
     /// <inheritdoc/>
@@ -112,6 +121,13 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             return AddressLine().Match(Output) is { Success: true } line ? new Uri(line.Groups[1].Value) : throw new InvalidOperationException($"It ended: {Output}");
         }
 
+        /// <summary>The code that it asks the user to enter.</summary>
+        public async Task<string> CodeAsync()
+        {
+            await Eventually.IsTrueAsync(() => process.HasExited || CodeLine().IsMatch(Output), TimeSpan.FromSeconds(60));
+            return CodeLine().Match(Output) is { Success: true } line ? line.Groups[1].Value : throw new InvalidOperationException($"It ended: {Output}");
+        }
+
         /// <summary>Types a line.</summary>
         public Task PasteAsync(string line) => File.AppendAllTextAsync(input, line + "\n");
 
@@ -124,6 +140,9 @@ public sealed partial class ConsentFixture : IAsyncDisposable
 
         /// <inheritdoc/>
         public ValueTask DisposeAsync() => process.DisposeAsync();
+
+        [GeneratedRegex(@"Enter this code:\s+(\S+)\s*$", RegexOptions.Multiline)]
+        private static partial Regex CodeLine();
 
         [GeneratedRegex(@"^  (http\S+)\s*$", RegexOptions.Multiline)]
         private static partial Regex AddressLine();

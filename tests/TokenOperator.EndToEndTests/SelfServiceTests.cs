@@ -131,6 +131,29 @@ public sealed class SelfServiceTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task A_code_on_the_page_brings_a_consent_on_whichever_replica_serves_the_waiting_page()
+    {
+        await using var fixture = await SelfServiceFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync();
+        await fixture.StartReplicaAsync();
+        var link = await fixture.LinkAsync("marcus", "marcus@example.com");
+        using var browser = new PlainBrowser();
+
+        (await browser.OpenAsync(link)).Text.Should().Contain("Use a code on another device");
+        var begun = await browser.PostAsync(new Uri(link.AbsoluteUri + "/code"));
+        var waiting = await browser.OpenAsync(begun.Redirect!);
+        waiting.Text.Should().Contain("http-equiv=\"refresh\"");
+        var code = System.Text.RegularExpressions.Regex.Match(waiting.Text, "<dt>Code</dt><dd>([^<]+)</dd>").Groups[1].Value;
+        await ConsentFixture.EnterCodeAsync(new Uri(fixture.Server.Address, "/verify"), code, "marcus");
+        var done = await Eventually.SeesAsync(() => browser.OpenAsync(fixture.AtReplica(begun.Redirect!)), page => !page.Text.Contains("http-equiv", StringComparison.Ordinal));
+
+        done.Status.Should().Be(200, done.Text);
+        done.Text.Should().Contain("has your consent");
+        await fixture.Operators.SeesAsync("marcus", "Stalled", "False");
+        (await fixture.Operators.QueryAsync("select count(*) from token_operator_devices")).Should().Be("0");
+    }
+
+    [Fact]
     public async Task Links_expire_other_sites_cannot_start_the_flow_and_each_port_serves_its_own_pages()
     {
         await using var fixture = await SelfServiceFixture.CreateAsync(cluster);

@@ -18,6 +18,9 @@ public sealed partial class PlainBrowser : IDisposable
     /// <summary>Opens a page.</summary>
     public Task<BrowserPage> OpenAsync(Uri address, CancellationToken ct = default) => SendAsync(new HttpRequestMessage(HttpMethod.Get, address), ct);
 
+    /// <summary>Posts an empty form, as a button does.</summary>
+    public Task<BrowserPage> PostAsync(Uri address, CancellationToken ct = default) => SendAsync(new HttpRequestMessage(HttpMethod.Post, address), ct);
+
     /// <summary>Submits the form of <paramref name="page"/> with the values of its fields, changed by <paramref name="changes"/>; null removes a field.</summary>
     public Task<BrowserPage> SubmitAsync(BrowserPage page, CancellationToken ct = default, params (string Name, string? Value)[] changes)
     {

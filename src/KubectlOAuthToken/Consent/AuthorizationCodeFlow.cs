@@ -14,9 +14,10 @@ namespace KubectlOAuthToken.Consent;
 /// <summary>One consent, from the address that the browser opens to the tokens (RFC 8252: the user's own browser, a loopback redirect, PKCE).</summary>
 /// <param name="noBrowser">True to print the address, and to read the redirect from standard input.</param>
 /// <param name="port">The port of the redirect; 0 for a free one.</param>
+/// <param name="redirectHost">The host of the redirect; null for the one that the provider's document needs.</param>
 /// <param name="timeout">How long the user may take.</param>
 /// <param name="time">Measures the timeout.</param>
-internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan timeout, TimeProvider time)
+internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? redirectHost, TimeSpan timeout, TimeProvider time)
 {
     /// <summary>Asks for consent, passes the tokens to <paramref name="save"/>, and shows the result in the browser.</summary>
     /// <param name="provider">The provider.</param>
@@ -30,12 +31,13 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
     public async Task<T> RunAsync<T>(
         IAuthorizationProvider provider, OAuthClient client, IReadOnlyList<string> scopes, ExpectedIdentity expected, Func<TokenSet, Task<T>> save, CancellationToken cancellationToken)
     {
-        await using var listener = noBrowser ? null : LoopbackListener.Start(port, provider.Document.Authorization);
+        var host = redirectHost ?? (provider.Document.Authorization.NeedsLocalhost ? LoopbackListener.Localhost : LoopbackListener.Literal);
+        await using var listener = noBrowser ? null : LoopbackListener.Start(port, provider.Document.Authorization, host);
         var request = new AuthorizationRequest
         {
             ClientId = client.ClientId,
             // Nothing needs to listen there: the user copies the address that the browser could not open.
-            RedirectUri = listener?.Address ?? new Uri($"http://127.0.0.1:{(port > 0 ? port : RandomNumberGenerator.GetInt32(49152, 65536))}/"),
+            RedirectUri = listener?.Address ?? new Uri($"http://{host}:{(port > 0 ? port : RandomNumberGenerator.GetInt32(49152, 65536))}/"),
             Scopes = scopes,
             State = RandomText.New(),
             Pkce = Pkce.New(),
@@ -46,7 +48,7 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
         try
         {
-            var response = listener is null ? await PasteAsync(provider, address, request.State, either.Token) : await BrowseAsync(listener, address, either.Token);
+            var response = listener is null ? await PasteAsync(provider, request, address, either.Token) : await BrowseAsync(listener, address, either.Token);
             var token = await ExchangeAsync(provider, client, request, response, expected, cancellationToken);
             var saved = await save(token);
             if (listener is not null)
@@ -90,43 +92,36 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, TimeSpan t
         }
     }
 
-    private static async Task<AuthorizationResponse> PasteAsync(IAuthorizationProvider provider, Uri address, string state, CancellationToken cancellationToken)
+    private static async Task<AuthorizationResponse> PasteAsync(
+        IAuthorizationProvider provider, AuthorizationRequest request, Uri address, CancellationToken cancellationToken)
     {
         await Console.Error.WriteLineAsync(
             $"Open this address in a browser:\n\n  {address.AbsoluteUri}\n\n"
-            + "At the end, the browser fails to open a page at http://127.0.0.1. Copy the whole address of that page (or the code in it) and paste it here:");
+            + $"At the end, the browser fails to open a page at http://{request.RedirectUri.Host}. Copy the whole address of that page (or the code in it) and paste it here:");
         var pasted = (await Console.In.ReadLineAsync(cancellationToken))?.Trim()
             ?? throw new PluginException("Standard input ended before an address or a code was pasted.", ExitCodes.BadInput);
+        if (provider.Document.Authorization.Keep is { Count: > 0 } kept && !pasted.Contains('=', StringComparison.Ordinal))
+            throw new PluginException($"The address has more than the code that must be kept ({DisplayText.List(kept)}). Start again, and paste the whole address, from http to its end.", ExitCodes.BadInput);
         // A code alone does not name the request that it answers, but it is useless with the verifier of another request.
         return pasted.Contains('=', StringComparison.Ordinal) || pasted.Length == 0 || !CredentialSyntax.IsValid(pasted)
             ? AuthorizationResponse.Read(pasted, provider.Document.Authorization)
-            : new AuthorizationResponse(state, new SecretValue(pasted), null);
+            : new AuthorizationResponse(request.State, new SecretValue(pasted), null);
     }
 
     private async Task<TokenSet> ExchangeAsync(
         IAuthorizationProvider provider, OAuthClient client, AuthorizationRequest request, AuthorizationResponse response, ExpectedIdentity expected, CancellationToken cancellationToken)
     {
         if ((response.State is not null || response.Code is not null) && !response.MatchesState(request.State))
-            throw Refused(ConsentValidator.StateMismatch);
+            throw ConsentAcceptance.Refused(ConsentValidator.StateMismatch);
         if (!provider.IsFrom(response))
-            throw Refused(ConsentValidator.IssuerMismatch);
+            throw ConsentAcceptance.Refused(ConsentValidator.IssuerMismatch);
         if (ConsentValidator.FindError(response) is { } useless)
-            throw Refused(useless);
+            throw ConsentAcceptance.Refused(useless);
         var askedAt = time.GetUtcNow();
         var answer = await provider.ExchangeCodeAsync(client, response, request.Pkce, request.RedirectUri, cancellationToken);
         if (answer is not CodeExchangeResponse.Granted granted)
-            throw Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
-        if (ConsentValidator.FindError(provider.Document, granted, expected, request.Scopes) is { } reason)
-        {
-            // Of the owner's own grant, a working token can be left, which a revocation would end at some providers.
-            if (expected.IsKnown && (granted.Identity is null || !expected.Matches(granted.Identity)))
-                await provider.RevokeAsync(client, granted.ToTokenSet(askedAt, provider.Document), CancellationToken.None);
-            var whose = granted.Identity is { } owner && expected.IsKnown && !expected.Matches(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
-            throw Refused(reason + whose);
-        }
-
-        return granted.ToTokenSet(askedAt, provider.Document);
+            throw ConsentAcceptance.Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
+        return await ConsentAcceptance.AcceptAsync(
+            provider.Document, granted, request.Scopes, expected, askedAt, token => provider.RevokeAsync(client, token, CancellationToken.None));
     }
-
-    private static PluginException Refused(string sentence) => new($"{sentence}.", ExitCodes.Refused);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -10,25 +11,33 @@ using TokenOperator.Providers.Documents;
 namespace KubectlOAuthToken.Consent;
 
 /// <summary>
-/// Receives the authorization response (RFC 8252 section 7.3): one response, on the loopback address only. The browser waits until
-/// the result of the consent is known.
+/// Receives the authorization response (RFC 8252 section 7.3): one response, on the loopback addresses only. The browser waits until
+/// the result of the consent is known. HttpListener would bind one of the two addresses that <c>localhost</c> means.
 /// </summary>
 internal sealed class LoopbackListener : IAsyncDisposable
 {
-    private const int MaxPortAttempts = 10;
+    /// <summary>The host of the redirect address unless the provider needs <see cref="Localhost"/>.</summary>
+    public const string Literal = "127.0.0.1";
 
-    private readonly HttpListener _http;
+    /// <summary>The name of both loopback addresses. A browser tries either first.</summary>
+    public const string Localhost = "localhost";
+
+    private const int MaxPortAttempts = 10;
+    private const int MaxHeadLength = 32 * 1024;
+
+    private readonly IReadOnlyList<TcpListener> _listeners;
+    private readonly AuthorizationRules? _rules;
+    private readonly CancellationTokenSource _end = new();
     private readonly TaskCompletionSource<AuthorizationResponse> _response = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<(bool IsGood, string Text)> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly AuthorizationRules? _rules;
     private readonly Task _serving;
 
-    private LoopbackListener(HttpListener http, AuthorizationRules? rules)
+    private LoopbackListener(IReadOnlyList<TcpListener> listeners, string host, AuthorizationRules? rules)
     {
-        (_http, _rules) = (http, rules);
-        Address = new Uri(http.Prefixes.Single());
-        _serving = ServeAsync();
+        (_listeners, _rules) = (listeners, rules);
+        Address = new Uri($"http://{host}:{((IPEndPoint)listeners[0].LocalEndpoint).Port}/");
+        _serving = Task.WhenAll(listeners.Select(AcceptAsync));
     }
 
     /// <summary>The redirect address.</summary>
@@ -37,25 +46,28 @@ internal sealed class LoopbackListener : IAsyncDisposable
     /// <summary>Listens.</summary>
     /// <param name="port">The port; 0 for a free one.</param>
     /// <param name="rules">How the response is read; null: as the standard says.</param>
+    /// <param name="host">The host of the redirect address: <see cref="Literal"/> or <see cref="Localhost"/>.</param>
     /// <exception cref="PluginException">The port is in use, or the user cannot listen on it.</exception>
-    public static LoopbackListener Start(int port, AuthorizationRules? rules = null)
+    public static LoopbackListener Start(int port, AuthorizationRules? rules = null, string host = Literal)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var candidate = port == 0 ? FreePort() : port;
-            var http = new HttpListener { Prefixes = { $"http://127.0.0.1:{candidate}/" } };
+            var listeners = new List<TcpListener>();
             try
             {
-                http.Start();
-                return new LoopbackListener(http, rules);
+                listeners.Add(Listen(IPAddress.Loopback, port));
+                // The name means this address, too, except on a machine without IPv6.
+                if (host == Localhost && Socket.OSSupportsIPv6)
+                    AddIPv6(listeners);
+                return new LoopbackListener(listeners, host, rules);
             }
-            // Another program can take a free port before the listener starts.
-            catch (Exception e) when (e is HttpListenerException or SocketException)
+            catch (SocketException e)
             {
-                http.Close();
+                listeners.ForEach(listener => listener.Dispose());
+                // Another program can have the same free port on the other address.
                 if (port == 0 && attempt < MaxPortAttempts)
                     continue;
-                throw new PluginException($"Cannot listen on port {candidate} of this machine ({e.Message}). Choose another port with --port, or omit the option.", ExitCodes.BadInput);
+                throw new PluginException($"Cannot listen on port {port} of this machine ({e.Message}). Choose another port with --port, or omit the option.", ExitCodes.BadInput);
             }
         }
     }
@@ -74,27 +86,52 @@ internal sealed class LoopbackListener : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_end.IsCancellationRequested)
+            return;
         await AnswerAsync(isGood: false, "The command was stopped.");
-        _http.Close();
+        await _end.CancelAsync();
+        foreach (var listener in _listeners)
+            listener.Dispose();
         await _serving;
+        _end.Dispose();
     }
 
-    private static int FreePort()
+    private static TcpListener Listen(IPAddress address, int port)
     {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
+        var listener = new TcpListener(address, port);
+        try
+        {
+            listener.Start();
+            return listener;
+        }
+        catch (SocketException)
+        {
+            listener.Dispose();
+            throw;
+        }
     }
 
-    private async Task ServeAsync()
+    private static void AddIPv6(List<TcpListener> listeners)
+    {
+        try
+        {
+            listeners.Add(Listen(IPAddress.IPv6Loopback, ((IPEndPoint)listeners[0].LocalEndpoint).Port));
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported)
+        {
+            // The machine has no such address, so no browser uses it.
+        }
+    }
+
+    private async Task AcceptAsync(TcpListener listener)
     {
         var requests = new List<Task>();
         try
         {
             while (true)
-                requests.Add(ServeAsync(await _http.GetContextAsync()));
+                requests.Add(ServeAsync(await listener.AcceptTcpClientAsync(_end.Token)));
         }
-        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
             // The listener was closed.
         }
@@ -102,26 +139,46 @@ internal sealed class LoopbackListener : IAsyncDisposable
         await Task.WhenAll(requests);
     }
 
-    private async Task ServeAsync(HttpListenerContext context)
+    private async Task ServeAsync(TcpClient browser)
     {
-        // A wrong host name belongs to a web page elsewhere whose name resolves to this address (DNS rebinding). Browsers also request
-        // /favicon.ico.
-        if (context.Request is not { HttpMethod: "GET", Url: { Host: "127.0.0.1", AbsolutePath: "/", Query: { Length: > 1 } query } })
+        using (browser)
         {
-            await WriteAsync(context.Response, HttpStatusCode.NotFound, "Not found", "There is nothing here.");
+            var stream = browser.GetStream();
+            try
+            {
+                if (await ReadHeadAsync(stream) is { } head)
+                    await ServeAsync(stream, QueryOf(head));
+                browser.Client.Shutdown(SocketShutdown.Send);
+                // Closing with unread data would make the browser lose the page.
+                var rest = new byte[4096];
+                while (await stream.ReadAsync(rest, _end.Token) > 0)
+                    continue;
+            }
+            catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+            {
+                // The browser is gone, or the command ends.
+            }
+        }
+    }
+
+    private async Task ServeAsync(NetworkStream stream, string? query)
+    {
+        if (query is null)
+        {
+            await WriteAsync(stream, HttpStatusCode.NotFound, "Not found", "There is nothing here.");
             return;
         }
 
         if (!_response.TrySetResult(AuthorizationResponse.Read(query, _rules)))
         {
-            await WriteAsync(context.Response, HttpStatusCode.Gone, "Used", "This address has already been used.");
+            await WriteAsync(stream, HttpStatusCode.Gone, "Used", "This address has already been used.");
             return;
         }
 
         try
         {
             var (isGood, text) = await _result.Task;
-            await WriteAsync(context.Response, isGood ? HttpStatusCode.OK : HttpStatusCode.Forbidden, isGood ? "Done" : "Not done", text);
+            await WriteAsync(stream, isGood ? HttpStatusCode.OK : HttpStatusCode.Forbidden, isGood ? "Done" : "Not done", text);
         }
         finally
         {
@@ -129,23 +186,41 @@ internal sealed class LoopbackListener : IAsyncDisposable
         }
     }
 
-    private static async Task WriteAsync(HttpListenerResponse response, HttpStatusCode status, string title, string text)
+    /// <summary>The request line and the header fields; null if the browser sends no complete ones.</summary>
+    private async Task<string[]?> ReadHeadAsync(NetworkStream stream)
     {
-        try
+        var buffer = new byte[MaxHeadLength];
+        for (var length = 0; length < buffer.Length;)
         {
-            var body = Encoding.UTF8.GetBytes(PlainPage.Html(title, text));
-            response.StatusCode = (int)status;
-            response.ContentType = PlainPage.ContentType;
-            response.ContentLength64 = body.Length;
-            response.KeepAlive = false;
-            foreach (var (name, value) in PlainPage.Headers)
-                response.Headers[name] = value;
-            await response.OutputStream.WriteAsync(body);
-            response.Close();
+            var count = await stream.ReadAsync(buffer.AsMemory(length), _end.Token);
+            if (count == 0)
+                return null;
+            length += count;
+            if (buffer.AsSpan(0, length).IndexOf("\r\n\r\n"u8) is >= 0 and var end)
+                return Encoding.Latin1.GetString(buffer, 0, end).Split("\r\n");
         }
-        catch (Exception e) when (e is HttpListenerException or IOException or ObjectDisposedException)
-        {
-            // The browser is gone.
-        }
+
+        return null;
+    }
+
+    /// <summary>The query of a request for the redirect address; null for any other request.</summary>
+    private string? QueryOf(string[] head)
+    {
+        // A wrong host name belongs to a web page elsewhere whose name resolves to this address (DNS rebinding). Browsers also request
+        // /favicon.ico.
+        string[] hosts = [.. head.Skip(1).Where(field => field.StartsWith("Host:", StringComparison.OrdinalIgnoreCase)).Select(field => field["Host:".Length..].Trim())];
+        return head[0].Split(' ') is ["GET", var target, "HTTP/1.1" or "HTTP/1.0"] && target.StartsWith("/?", StringComparison.Ordinal) && target.Length > 2
+            && hosts is [var host] && host.Equals(Address.Authority, StringComparison.OrdinalIgnoreCase)
+            ? target[1..]
+            : null;
+    }
+
+    private async Task WriteAsync(NetworkStream stream, HttpStatusCode status, string title, string text)
+    {
+        var body = Encoding.UTF8.GetBytes(PlainPage.Html(title, text));
+        var head = new StringBuilder($"HTTP/1.1 {(int)status} {status}\r\nContent-Type: {PlainPage.ContentType}\r\nContent-Length: {body.Length}\r\nConnection: close\r\n");
+        foreach (var (name, value) in PlainPage.Headers)
+            head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
+        await stream.WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head.Append("\r\n").ToString()), .. body], _end.Token);
     }
 }

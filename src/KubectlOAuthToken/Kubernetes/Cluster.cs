@@ -160,4 +160,5 @@ internal sealed class Cluster : IDisposable
 [JsonSerializable(typeof(V1Pod))]
 [JsonSerializable(typeof(V1SelfSubjectAccessReview))]
 [JsonSerializable(typeof(V1SubjectAccessReview))]
+[JsonSerializable(typeof(ProviderObject))]
 internal sealed partial class PluginJson : JsonSerializerContext;

@@ -12,6 +12,7 @@ using TokenOperator.Core.Documents;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.OAuth2;
 
 namespace KubectlOAuthToken.Verbs;
@@ -26,54 +27,87 @@ internal static class AuthorizeVerb
     public static Command Build(ClusterOptions options)
     {
         var name = options.Name<string>();
+        var device = new Option<bool>("--device") { Description = "Print a code that is entered in a browser on any device (RFC 8628), for providers with a device authorization endpoint." };
         var noBrowser = new Option<bool>("--no-browser") { Description = "Print the address instead of opening a browser, and read the final address of the browser from standard input." };
-        var port = new Option<int>("--port") { Description = "The port of this machine that the browser returns to. Default: a free port. An OAuth client of the type \"web application\" needs a fixed port: register http://127.0.0.1:PORT/ for it." };
+        var port = new Option<int>("--port") { Description = "The port of this machine that the browser returns to. Default: a free port. An OAuth client of the type \"web application\" needs a fixed port: register http://HOST:PORT/ for it." };
         port.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() is < 1 or > 65535)
                 result.AddError("--port must be a number from 1 to 65535.");
         });
-        var authorization = new Option<string?>("--authorization-endpoint") { Description = "The provider's authorization endpoint. Default: Providers__NAME__AuthorizationEndpoint in the environment, or Google's." };
-        var token = new Option<string?>("--token-endpoint") { Description = "The provider's token endpoint, which receives the client secret. Default: Providers__NAME__TokenEndpoint in the environment, or Google's." };
-        var timeout = ClusterOptions.Timeout("How long to wait for the consent (default: 5m), and then for the operator (default: 1m).");
+        var host = new Option<string?>("--redirect-host") { Description = $"The host of the address that the browser returns to: {LoopbackListener.Literal} or {LoopbackListener.Localhost}. Default: the one that the provider needs.", HelpName = "host" };
+        host.AcceptOnlyFromAmong(LoopbackListener.Literal, LoopbackListener.Localhost);
+        var provider = new ProviderSourceOptions();
+        var timeout = ClusterOptions.Timeout("How long to wait for the consent (default: 5m; with --device, as long as the code is valid), and then for the operator (default: 1m).");
         var command = new Verb(
             "authorize",
             "Authorize an account again, in your own browser. The operator then imports the result. Needs the right to read the Secret of the OAuth client and to write the seed Secret.",
             "authorize marcus-gmail -n mail",
-            "authorize marcus-gmail -n mail --no-browser")
+            "authorize marcus-gmail -n mail --no-browser",
+            "authorize marcus-gmail -n mail --device")
         {
-            name, noBrowser, port, authorization, token, timeout,
+            name, device, noBrowser, port, host, timeout,
         };
-        options.Bind(command, (context, parsed, cancellationToken) => ExecuteAsync(
-            context, parsed.GetRequiredValue(name), parsed.GetValue(authorization), parsed.GetValue(token),
-            new AuthorizationCodeFlow(parsed.GetValue(noBrowser), parsed.GetValue(port), parsed.GetValue(timeout) ?? DefaultConsentTimeout, context.Time),
-            parsed.GetValue(timeout) ?? ClusterOptions.DefaultTimeout,
-            cancellationToken));
+        provider.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            foreach (var other in new Option[] { noBrowser, port, host })
+            {
+                if (result.GetValue(device) && result.GetResult(other) is { Implicit: false })
+                    result.AddError($"--device and {other.Name} cannot be combined, because a code needs no redirect.");
+            }
+        });
+        options.Bind(command, async (context, parsed, cancellationToken) =>
+        {
+            var wait = parsed.GetValue(timeout);
+            var target = await PrepareAsync(context, parsed.GetRequiredValue(name), (cluster, named) => provider.FindAsync(cluster, named, parsed, cancellationToken), cancellationToken);
+            using var endpoints = new TokenEndpointClient(context.Time);
+            var secret = parsed.GetValue(device)
+                ? await new DeviceFlow(wait, context.Time).RunAsync(
+                    DeviceProvider(target.Provider, endpoints, context.Time), target.Client, target.Scopes, target.Expected, target.Save(cancellationToken), cancellationToken)
+                : await new AuthorizationCodeFlow(parsed.GetValue(noBrowser), parsed.GetValue(port), parsed.GetValue(host), wait ?? DefaultConsentTimeout, context.Time).RunAsync(
+                    CodeProvider(target.Provider, endpoints, context.Time), target.Client, target.Scopes, target.Expected, target.Save(cancellationToken), cancellationToken);
+            return await SeedSecret.WaitAsync(context, target.Entity, secret, wait ?? ClusterOptions.DefaultTimeout, cancellationToken);
+        });
         return command;
     }
 
-    private static async Task<int> ExecuteAsync(
-        VerbContext context, string name, string? authorizationEndpoint, string? tokenEndpoint, AuthorizationCodeFlow flow, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>Everything that a consent needs, checked before anyone is asked.</summary>
+    private static async Task<ConsentRequest> PrepareAsync(
+        VerbContext context, string name, Func<Cluster, string, Task<ProviderDocument>> findProvider, CancellationToken cancellationToken)
     {
         var cluster = context.Cluster;
         var entity = await cluster.GetAsync(name, cancellationToken);
         var request = TokenRequest.From(entity, out var error)
             ?? throw new PluginException($"The OAuthToken {cluster.Namespace}/{name} is not valid: {error}", ExitCodes.BadInput);
         CheckThatConsentHelps(entity, request, context.Now);
-        using var endpoints = new TokenEndpointClient(context.Time);
-        var provider = new OAuth2AuthorizationProvider(LocalProvider.Read(request.Key.Provider, authorizationEndpoint, tokenEndpoint), endpoints, context.Time);
-        var client = await ReadClientAsync(cluster, request, provider.Document.ClientAuthentication.Credential, cancellationToken);
+        var provider = await findProvider(cluster, request.Key.Provider);
+        var client = await ReadClientAsync(cluster, request, provider.ClientAuthentication.Credential, cancellationToken);
         var target = new ConsentTarget(cluster, entity, request);
         await target.CheckRightsAsync(cancellationToken);
         await target.RehearseAsync(cancellationToken);
         var expected = new ExpectedIdentity(request.Identity, await target.RecordedIdentityAsync(cancellationToken));
+        // A provider such as Notion has no scopes.
         var scopes = request.Scopes.Count > 0 ? request.Scopes
             : entity.Status?.Scopes is { Count: > 0 } granted ? granted
+            : provider.Scopes.AreNotComparable ? []
             : throw new PluginException($"spec.scopes of {request.Owner} is empty, so it is unknown which scopes to ask for. Set it, for example to [https://mail.google.com/] for Gmail.", ExitCodes.BadInput);
-
-        var secret = await flow.RunAsync(provider, client, scopes, expected, tokens => target.WriteAsync(tokens, client.ClientId, cancellationToken), cancellationToken);
-        return await SeedSecret.WaitAsync(context, entity, secret, timeout, cancellationToken);
+        return new ConsentRequest(entity, provider, client, expected, scopes, target);
     }
+
+    private static OAuth2AuthorizationProvider CodeProvider(ProviderDocument provider, TokenEndpointClient endpoints, TimeProvider time) =>
+        provider.AuthorizationEndpoint is not null
+            ? new OAuth2AuthorizationProvider(provider, endpoints, time)
+            : throw new PluginException(
+                $"No authorization endpoint of the provider \"{provider.Name}\" is known, so no consent in a browser is possible. Set --authorization-endpoint{(provider.DeviceAuthorizationEndpoint is null ? "" : ", or use --device")}.",
+                ExitCodes.BadInput);
+
+    private static OAuth2DeviceAuthorizationProvider DeviceProvider(ProviderDocument provider, TokenEndpointClient endpoints, TimeProvider time) =>
+        provider.DeviceAuthorizationEndpoint is not null
+            ? new OAuth2DeviceAuthorizationProvider(provider, endpoints, time)
+            : throw new PluginException(
+                $"No device authorization endpoint of the provider \"{provider.Name}\" is known. Run the command without --device, or set --device-authorization-endpoint.",
+                ExitCodes.BadInput);
 
     /// <summary>Refuses a consent that would change nothing: the operator imports a seed only if it needs one.</summary>
     private static void CheckThatConsentHelps(V1Alpha1OAuthToken entity, TokenRequest request, DateTimeOffset now)
@@ -109,5 +143,12 @@ internal static class AuthorizeVerb
                 $"You cannot read the Secret {where.Secret}, which holds the OAuth client. Ask for the right to read it, or ask someone who has it to run this command. If the operator offers status.authorizationURL, that link needs no rights.",
                 ExitCodes.Refused);
         }
+    }
+
+    /// <summary>A consent that can be asked for.</summary>
+    private sealed record ConsentRequest(
+        V1Alpha1OAuthToken Entity, ProviderDocument Provider, OAuthClient Client, ExpectedIdentity Expected, IReadOnlyList<string> Scopes, ConsentTarget Target)
+    {
+        public Func<TokenSet, Task<SecretKey>> Save(CancellationToken cancellationToken) => tokens => Target.WriteAsync(tokens, Client.ClientId, cancellationToken);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 
 namespace TokenOperator.Core.Text;
@@ -7,7 +8,12 @@ namespace TokenOperator.Core.Text;
 /// <param name="Value">The value.</param>
 public sealed record PageDetail(string Label, string Value);
 
-/// <summary>A web page without scripts, images or anything from another host: a title, a sentence, and at most one button.</summary>
+/// <summary>A button.</summary>
+/// <param name="Label">What it says.</param>
+/// <param name="Address">The address that it posts to.</param>
+public sealed record PageAction(string Label, string Address);
+
+/// <summary>A web page without scripts, images or anything from another host: a title, a sentence, and buttons.</summary>
 public static class PlainPage
 {
     private const int MaxDetail = 1000;
@@ -29,20 +35,23 @@ public static class PlainPage
     /// <summary>The page. All texts are encoded, so they can hold anything.</summary>
     /// <param name="title">The heading.</param>
     /// <param name="text">What happened, or what to do.</param>
-    /// <param name="action">The address that the button posts to, or null for no button.</param>
+    /// <param name="actions">The buttons.</param>
     /// <param name="details">Values to show apart from the text, so that none of them can continue its sentence.</param>
-    public static string Html(string title, string text, string? action = null, IReadOnlyList<PageDetail>? details = null)
+    /// <param name="refresh">After how long the browser loads the page again; null for never.</param>
+    public static string Html(string title, string text, IReadOnlyList<PageAction>? actions = null, IReadOnlyList<PageDetail>? details = null, TimeSpan? refresh = null)
     {
         var list = string.Concat((details ?? []).Select(detail => $"<dt>{WebUtility.HtmlEncode(detail.Label)}</dt><dd>{WebUtility.HtmlEncode(DisplayText.Of(detail.Value, MaxDetail))}</dd>\n"));
         if (list.Length > 0)
             list = $"<dl>\n{list}</dl>\n";
-        var button = action is null ? "" : $"<form method=\"post\" action=\"{WebUtility.HtmlEncode(action)}\"><button>Continue</button></form>\n";
+        var buttons = string.Concat((actions ?? []).Select(action =>
+            $"<form method=\"post\" action=\"{WebUtility.HtmlEncode(action.Address)}\"><button>{WebUtility.HtmlEncode(action.Label)}</button></form>\n"));
+        var again = refresh is { } interval ? string.Create(CultureInfo.InvariantCulture, $"<meta http-equiv=\"refresh\" content=\"{Math.Ceiling(interval.TotalSeconds):0}\">") : "";
         return $"""
             <!doctype html>
-            <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{WebUtility.HtmlEncode(title)}</title>
+            <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">{again}<title>{WebUtility.HtmlEncode(title)}</title>
             <h1>{WebUtility.HtmlEncode(title)}</h1>
             <p>{WebUtility.HtmlEncode(text)}</p>
-            {list}{button}</html>
+            {list}{buttons}</html>
 
             """;
     }

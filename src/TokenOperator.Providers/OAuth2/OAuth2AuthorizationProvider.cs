@@ -60,9 +60,7 @@ public sealed class OAuth2AuthorizationProvider : IAuthorizationProvider
         switch (call.Classify(Document))
         {
             case TokenResponse.Granted granted:
-                SecretValue?[] secrets = [.. call.Secrets, granted.AccessToken, granted.RefreshToken];
-                var identity = IdentityOf(call.Reply!, client, secrets, out var error);
-                return new CodeExchangeResponse.Granted((granted with { Exports = AllExports(granted, response) }).WithoutEchoes(secrets), identity, error);
+                return ConsentReply.Read(Document, call, granted, client, response.Kept, _time.GetUtcNow());
             case TokenResponse.Failed failed:
                 return new CodeExchangeResponse.Failed(failed.Kind, failed.Detail);
             case var other:
@@ -73,24 +71,4 @@ public sealed class OAuth2AuthorizationProvider : IAuthorizationProvider
     /// <inheritdoc/>
     public Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken) =>
         OAuth2TokenProvider.RevokeAsync(_caller, client, token, cancellationToken);
-
-    private Identity? IdentityOf(TokenEndpointReply reply, OAuthClient client, ReadOnlySpan<SecretValue?> secrets, out string? error)
-    {
-        if (Document.Identity.ResponsePath is null || reply.IdToken is not null)
-            return IdToken.Read(reply.IdToken, client.ClientId, Document.Identity, _time.GetUtcNow(), secrets, out error);
-        error = null;
-        if (reply.Person is { } person && Identity.IsValid(person) && !Redactor.Holds(person, secrets))
-            return new Identity(person, person.Contains('@', StringComparison.Ordinal) ? person : null);
-        error = $"the response has no {Document.Identity.ResponsePath}";
-        return null;
-    }
-
-    /// <summary>With what only the authorization response has, and with the parameters of the document.</summary>
-    private IReadOnlyDictionary<string, string> AllExports(TokenResponse.Granted granted, AuthorizationResponse response)
-    {
-        var kept = Document.Export
-            .Where(export => export.Value.Place == ExportPlace.Callback && response.Kept.ContainsKey(export.Value.Path))
-            .ToDictionary(export => export.Key, export => response.Kept[export.Value.Path], StringComparer.Ordinal);
-        return Document.MergeExports(kept, granted.Exports);
-    }
 }

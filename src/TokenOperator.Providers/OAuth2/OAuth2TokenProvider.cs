@@ -26,6 +26,7 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
         _metrics = metrics;
         _logger = logger;
         Authorization = document.AuthorizationEndpoint is null ? null : new OAuth2AuthorizationProvider(document, endpoints, time);
+        DeviceAuthorization = document.DeviceAuthorizationEndpoint is null ? null : new OAuth2DeviceAuthorizationProvider(document, endpoints, time);
         metrics.Add(document.Name);
     }
 
@@ -34,6 +35,9 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
 
     /// <inheritdoc/>
     public IAuthorizationProvider? Authorization { get; }
+
+    /// <inheritdoc/>
+    public IDeviceAuthorizationProvider? DeviceAuthorization { get; }
 
     /// <inheritdoc/>
     public string? FindUnsupported(Grant grant) => _grants.FindUnsupported(grant);
@@ -83,15 +87,19 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
 
     private async Task<TokenResponse> RefreshAsync(GrantRequest request, SecretValue token, CancellationToken cancellationToken)
     {
-        // RFC 6749 section 6.
-        var rules = Document.Refresh;
-        var scopes = rules.SendsScopes && request.Scopes.Count > 0 ? string.Join(Document.Scopes.Separator, request.Scopes) : null;
         var call = await _caller.SendAsync(
-            rules.Endpoint ?? Document.TokenEndpoint, request.Client, rules.Parameters,
-            [("grant_type", rules.GrantType), (rules.TokenParameter, token.Reveal()), (Document.Scopes.Parameter, scopes)],
+            Document.Refresh.Endpoint ?? Document.TokenEndpoint, request.Client, Document.Refresh.Parameters, RefreshParameters(Document, token, request.Scopes),
             [token], cancellationToken);
         return call.Classify(Document);
     }
+
+    /// <summary>The parameters of a refresh (RFC 6749 section 6).</summary>
+    internal static IEnumerable<(string Name, string? Value)> RefreshParameters(ProviderDocument document, SecretValue token, IReadOnlyList<string> scopes) =>
+    [
+        ("grant_type", document.Refresh.GrantType),
+        (document.Refresh.TokenParameter, token.Reveal()),
+        (document.Scopes.Parameter, document.Refresh.SendsScopes && scopes.Count > 0 ? string.Join(document.Scopes.Separator, scopes) : null),
+    ];
 
     [LoggerMessage(EventId = 400, Level = LogLevel.Debug, Message = "Requested a token from provider {Provider}; failure {Failure}, took {Elapsed}")]
     private partial void LogResponse(string provider, FailureKind? failure, TimeSpan elapsed);

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Documents;
 
@@ -47,6 +48,23 @@ internal sealed class TokenEndpointCaller(ProviderDocument provider, TokenEndpoi
         };
         var result = await endpoints.SendAsync(request, provider.Timeout, cancellationToken);
         return new TokenEndpointCall(result, sentAt, [.. secrets, proof.Proof, client?.ClientSecret]);
+    }
+
+    /// <summary>The request that <see cref="SendAsync"/> would send, in lines that show no secret.</summary>
+    public IReadOnlyList<string> Describe(
+        Uri endpoint, OAuthClient client, RequestParameters changes, IEnumerable<(string Name, string? Value)> parameters, IEnumerable<SecretValue?> secrets)
+    {
+        const string NotShown = "(not shown)";
+        if (ClientAuthenticator.Prove(provider, client, time.GetUtcNow(), out var error) is not { } proof)
+            return [$"Nothing is sent, because {error}."];
+        SecretValue?[] hidden = [.. secrets, proof.Proof, client.ClientSecret];
+        return
+        [
+            $"{(provider.Request.Format == RequestFormat.Query ? "GET" : "POST")} {endpoint}",
+            .. proof.Header is { } header ? [$"  Authorization: {header.Scheme} {NotShown}"] : Array.Empty<string>(),
+            .. changes.Apply([.. proof.Parameters, .. parameters])
+                .Select(parameter => $"  {parameter.Key}={(hidden.Any(secret => secret is not null && (parameter.Value == secret.Reveal() || Redactor.Holds(parameter.Value, secret))) ? NotShown : DisplayText.Of(parameter.Value, 200))}"),
+        ];
     }
 
     /// <summary>Asks once whether an access token still works.</summary>

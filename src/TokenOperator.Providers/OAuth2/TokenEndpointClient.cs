@@ -104,6 +104,29 @@ public sealed class TokenEndpointClient : IDisposable
             : $"the request to {where} failed: {Reason(e)}";
     }
 
+    /// <summary>Reads what a provider publishes. The request has no secret.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="timeout">From the beginning to the last byte of the reply.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <returns>The content, or why there is none.</returns>
+    internal async Task<(ReadOnlyMemory<byte>? Body, string? Error)> ReadAsync(Uri address, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(timeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            using var response = await _http.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            var body = await ReadBodyAsync(response.Content, either.Token);
+            return !response.IsSuccessStatusCode ? (null, $"{address.Authority} answered {(int)response.StatusCode}")
+                : body.Length > TokenEndpointReply.MaxBytes ? (null, $"it is longer than {TokenEndpointReply.MaxBytes} bytes")
+                : (body, null);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return (null, e is OperationCanceledException ? $"{address.Authority} sent no complete response in time" : $"the request to {address.Authority} failed: {Reason(e)}");
+        }
+    }
+
     private static SocketsHttpHandler CreateTransport(IWebProxy proxy) => new()
     {
         Proxy = proxy,

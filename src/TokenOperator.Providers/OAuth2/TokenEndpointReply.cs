@@ -5,6 +5,7 @@ using System.Web;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Authorization;
 using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.OAuth2;
@@ -100,6 +101,9 @@ internal sealed record TokenEndpointReply
     /// <summary>The values to export, by their key in the Secret.</summary>
     public IReadOnlyDictionary<string, string> Exports { get; init; } = TokenSet.NoExports;
 
+    /// <summary>The codes of a device authorization endpoint (RFC 8628 section 3.2), or null.</summary>
+    public DeviceAuthorization? Device { get; init; }
+
     /// <summary>Reads a reply.</summary>
     /// <param name="provider">Where the fields are.</param>
     /// <param name="raw">The reply.</param>
@@ -144,6 +148,7 @@ internal sealed record TokenEndpointReply
             ErrorSubtype = json.Text("error_subtype"),
             ErrorNumbers = errors.NumbersPath is { } numbers ? Numbers(Find(json, numbers)) : [],
             Person = provider.Identity.ResponsePath is { } person ? Text(Find(json, person)) : null,
+            Device = json.TryGetProperty("device_code", out _) ? DeviceReply.Read(json) : null,
             Exports = provider.Export.Count > 0 ? ExportsOf(provider, json) : TokenSet.NoExports,
         };
     }

@@ -6,6 +6,7 @@ using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
+using TokenOperator.Providers.Checks;
 
 namespace TokenOperator.Cli;
 
@@ -52,6 +53,7 @@ public static class CommandLine
         root.Subcommands.Add(Seed());
         root.Subcommands.Add(Accounts());
         root.Subcommands.Add(Keys());
+        root.Subcommands.Add(Provider());
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.Out.WriteLine($"token-operator {BuildInfo.Version}"));
         root.Subcommands.Add(version);
@@ -124,6 +126,23 @@ public static class CommandLine
         var decrypt = new Command("decrypt", "Decrypt all rows to plain text, for an application that reads them itself. Needs Encryption=None.");
         decrypt.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.DecryptAsync(cancellationToken), cancellationToken));
         return new Command("keys", "Manage the keys that encrypt the tokens in Postgres: docs/encryption.md.") { add, status, rotate, encrypt, decrypt };
+    }
+
+    private static Command Provider()
+    {
+        var name = new Argument<string>("NAME") { Description = "The name of the provider, such as google." };
+        var client = new Option<string?>("--client-file") { Description = ProviderCheckInput.Descriptions.Client };
+        var token = new Option<string?>("--token-file") { Description = ProviderCheckInput.Descriptions.Token };
+        var yes = new Option<bool>("--yes") { Description = ProviderCheckInput.Descriptions.Yes };
+        var check = new Command(
+            "check",
+            "Compare the document of a provider with its discovery document and, with a client and an account that you offer, with what it does. Every request is shown before it is sent.\n\nExample: token-operator provider check google --client-file credentials.json --token-file token.json")
+        {
+            name, client, token, yes,
+        };
+        check.SetAction((parsed, cancellationToken) => GuardAsync(() => ProviderCommand.CheckAsync(
+            parsed.GetRequiredValue(name), new ProviderCheckInput(parsed.GetValue(client), parsed.GetValue(token), parsed.GetValue(yes)), cancellationToken), cancellationToken));
+        return new Command("provider", "Find out what a provider of OAuth tokens does: docs/provider-check.md.") { check };
     }
 
     private static async Task<int> GuardAsync(Func<Task<int>> run, CancellationToken cancellationToken)

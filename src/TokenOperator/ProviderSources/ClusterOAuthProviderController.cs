@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
-using KubeRuntime;
 using KubeRuntime.Controllers;
 using TokenOperator.Api;
 using TokenOperator.Providers;

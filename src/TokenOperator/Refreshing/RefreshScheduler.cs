@@ -3,7 +3,6 @@ using System.Diagnostics.Metrics;
 using KubeRuntime;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Providers;
 using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.Refreshing;

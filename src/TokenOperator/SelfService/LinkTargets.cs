@@ -17,11 +17,19 @@ namespace TokenOperator.SelfService;
 /// <param name="User">Its namespace.</param>
 /// <param name="Row">The account's row as Postgres has it.</param>
 /// <param name="Client">The client to authenticate as.</param>
-/// <param name="Provider">The provider that asks for the consent.</param>
+/// <param name="Provider">Asks for the consent in the browser; null if the provider cannot. It or <paramref name="Device"/> is there.</param>
+/// <param name="Device">Asks for the consent by a code; null if the provider cannot.</param>
+/// <param name="Document">What is known about the provider.</param>
 /// <param name="Expected">Who must consent.</param>
 /// <param name="Scopes">The scopes to ask for; at least one.</param>
 public sealed record LinkTarget(
-    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountUser User, AccountRecord Row, OAuthClient Client, IAuthorizationProvider Provider, ExpectedIdentity Expected, IReadOnlyList<string> Scopes);
+    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountUser User, AccountRecord Row, OAuthClient Client, IAuthorizationProvider? Provider, IDeviceAuthorizationProvider? Device,
+    ProviderDocument Document, ExpectedIdentity Expected, IReadOnlyList<string> Scopes)
+{
+    /// <summary>Ends a grant that is not used.</summary>
+    public Task<RevocationResponse> RevokeAsync(TokenSet token) =>
+        Provider?.RevokeAsync(Client, token, CancellationToken.None) ?? Device!.RevokeAsync(Client, token, CancellationToken.None);
+}
 
 /// <summary>Finds out whether a consent for an OAuthToken is possible and of use.</summary>
 public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, NamespaceReader namespaces, ProviderRegistry providers, ITokenStore store)
@@ -52,14 +60,15 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         if (!expected.IsKnown)
             return (null, new Step(403, "Not possible", $"The operator does not know whose consent it needs, so anyone's account could be connected. The owner of {request.Owner} must set spec.identity."));
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
-        if (scopes.Count == 0)
+        // A provider such as Notion has no scopes.
+        if (scopes.Count == 0 && providers.Find(request.Key.Provider)?.Document.Scopes.AreNotComparable != true)
             return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
         var credential = providers.Find(request.Key.Provider)?.Document.ClientAuthentication.Credential ?? ClientCredential.Secret;
         if (await inputs.ReadClientAsync(where, credential, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));
-        return providers.Find(request.Key.Provider)?.Authorization is { } provider
-            ? (new LinkTarget(entity, request, user, row, client, provider, expected, scopes), null)
-            : (null, new Step(403, "Not possible", "The operator's settings name no authorization endpoint of this provider."));
+        return providers.Find(request.Key.Provider) is { } provider && (provider.Authorization is not null || provider.DeviceAuthorization is not null)
+            ? (new LinkTarget(entity, request, user, row, client, provider.Authorization, provider.DeviceAuthorization, provider.Document, expected, scopes), null)
+            : (null, new Step(403, "Not possible", "The operator knows no authorization endpoint of this provider."));
     }
 
     /// <summary>True if an OAuthToken names this person, or a row holds a token of theirs that works.</summary>

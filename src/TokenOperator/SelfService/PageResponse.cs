@@ -7,12 +7,13 @@ namespace TokenOperator.SelfService;
 internal static class PageResponse
 {
     /// <summary>Writes the page with the given HTTP status.</summary>
-    public static Task WriteAsync(HttpContext context, int status, string title, string text, string? action = null, IReadOnlyList<PageDetail>? details = null)
+    public static Task WriteAsync(
+        HttpContext context, int status, string title, string text, IReadOnlyList<PageAction>? actions = null, IReadOnlyList<PageDetail>? details = null, TimeSpan? refresh = null)
     {
         Protect(context.Response);
         context.Response.StatusCode = status;
         context.Response.ContentType = PlainPage.ContentType;
-        return context.Response.WriteAsync(PlainPage.Html(title, text, action, details), context.RequestAborted);
+        return context.Response.WriteAsync(PlainPage.Html(title, text, actions, details, refresh), context.RequestAborted);
     }
 
     /// <summary>Sets <see cref="PlainPage.Headers"/>.</summary>

@@ -5,12 +5,18 @@ using KubeRuntime;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using TokenOperator.Core.Text;
 
 namespace TokenOperator.SelfService;
 
 /// <summary>The pages for people, on a separate port, which serves neither probes nor metrics.</summary>
 public static partial class SelfServiceEndpoints
 {
+    private const string CodeSegment = "code";
+
+    /// <summary>No code that is shown is valid for longer. The database knows when each one expires.</summary>
+    private static readonly TimeSpan MaxCodeLifetime = TimeSpan.FromHours(1);
+
     /// <summary>Serves the pages on the port of <paramref name="settings"/>. Does nothing if they are off.</summary>
     public static void Map(WebApplication app, SelfServiceSettings settings)
     {
@@ -33,11 +39,14 @@ public static partial class SelfServiceEndpoints
         {
             ["", "authorize", "callback", var provider] when get => EndAsync(context, provider, flow, settings),
             ["", "authorize", "outcome"] when get => ShowOutcomeAsync(context, settings),
+            ["", "authorize", CodeSegment] when get => ShowAsync(context, flow.WaitDeviceAsync(request.Cookies[DeviceName(settings)], cancellationToken), settings),
             ["", "authorize", var ns, var name, var ticket] when get => ShowAsync(context, flow.ShowAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
-            ["", "authorize", _, _, _] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
+            ["", "authorize", _, _, _] or ["", "authorize", _, _, _, CodeSegment] when HttpMethods.IsPost(request.Method) && !IsOfThisSite(request) =>
                 PageResponse.WriteAsync(context, StatusCodes.Status403Forbidden, "Not done", "Another site sent this request, so the consent was not started. Open the link itself."),
             ["", "authorize", var ns, var name, var ticket] when HttpMethods.IsPost(request.Method) =>
                 ShowAsync(context, flow.BeginAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings),
+            ["", "authorize", var ns, var name, var ticket, CodeSegment] when HttpMethods.IsPost(request.Method) =>
+                ShowAsync(context, flow.BeginDeviceAsync(new NamespacedName(ns, name), ticket, cancellationToken), settings, DeviceName(settings)),
             _ => PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Not found", "There is nothing here."),
         };
     }
@@ -72,18 +81,24 @@ public static partial class SelfServiceEndpoints
             : PageResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing to show", "The result was already shown. The status of the OAuthToken shows its current state.");
     }
 
-    private static async Task ShowAsync(HttpContext context, Task<Step> work, SelfServiceSettings settings)
+    private static async Task ShowAsync(HttpContext context, Task<Step> work, SelfServiceSettings settings, string? cookie = null)
     {
         var step = await work;
         if (step.Browser is { } browser)
-            context.Response.Cookies.Append(CookieName(settings), browser, Cookie(settings));
+            context.Response.Cookies.Append(cookie ?? CookieName(settings), browser, Cookie(settings, cookie is null ? settings.ConsentLifetime : MaxCodeLifetime));
         if (step.Redirect is { } redirect)
         {
             Redirect(context.Response, redirect);
             return;
         }
 
-        await PageResponse.WriteAsync(context, step.Status, step.Title, step.Text, step.IsOffer ? context.Request.PathBase + context.Request.Path : null, step.Details);
+        var address = context.Request.PathBase + context.Request.Path;
+        PageAction[] actions =
+        [
+            .. step.IsOffer ? [new PageAction("Continue", address)] : Array.Empty<PageAction>(),
+            .. step.OffersCode ? [new PageAction("Use a code on another device", $"{address}/{CodeSegment}")] : Array.Empty<PageAction>(),
+        ];
+        await PageResponse.WriteAsync(context, step.Status, step.Title, step.Text, actions, step.Details, step.Refresh);
     }
 
     private static void Redirect(HttpResponse response, Uri where)
@@ -99,16 +114,18 @@ public static partial class SelfServiceEndpoints
     // __Host-: browsers accept such a cookie only from this host and over TLS, so another host cannot set one.
     private static string CookieName(SelfServiceSettings settings) => settings.PublicUrl!.Scheme == "https" ? "__Host-token-operator" : "token-operator";
 
+    private static string DeviceName(SelfServiceSettings settings) => $"{CookieName(settings)}-code";
+
     private static string OutcomeName(SelfServiceSettings settings) => $"{CookieName(settings)}-outcome";
 
     // Lax: the redirect from the provider is a navigation from another site.
-    private static CookieOptions Cookie(SelfServiceSettings settings) => new()
+    private static CookieOptions Cookie(SelfServiceSettings settings, TimeSpan? lifetime = null) => new()
     {
         HttpOnly = true,
         Secure = settings.PublicUrl!.Scheme == "https",
         SameSite = SameSiteMode.Lax,
         Path = "/",
-        MaxAge = settings.ConsentLifetime,
+        MaxAge = lifetime ?? settings.ConsentLifetime,
         IsEssential = true,
     };
 

@@ -28,8 +28,14 @@ public sealed record Step(int Status, string Title, string Text)
     /// <summary>What the consent is for, apart from the text, because a namespace chooses some of it; or null.</summary>
     public IReadOnlyList<PageDetail>? Details { get; init; }
 
-    /// <summary>True if the page offers to start a consent.</summary>
+    /// <summary>True if the page offers to start a consent in this browser.</summary>
     public bool IsOffer { get; init; }
+
+    /// <summary>True if the page offers a code for a consent on another device.</summary>
+    public bool OffersCode { get; init; }
+
+    /// <summary>After how long the browser asks again; null for never.</summary>
+    public TimeSpan? Refresh { get; init; }
 }
 
 /// <summary>
@@ -41,6 +47,8 @@ public sealed partial class SelfServiceFlow(
     TimeProvider time, ILogger<SelfServiceFlow> logger)
 {
     private static readonly Step Foreign = new(403, "Not done", "This consent was started in another browser, or it has expired, so it was not used and nothing was changed. Start and finish it in the same browser within a few minutes.");
+    private static readonly Step CannotAsk = new(403, "Not possible", "This provider does not ask for a consent in this way. Open the link again.");
+    private static readonly Step TooMany = new(429, "Not now", "Too many consents for this OAuthToken are pending. Nothing was changed; try again in a few minutes.");
     private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
 
     /// <summary>The page of a link. It can be opened any number of times, because programs that preview links open it, too.</summary>
@@ -50,8 +58,8 @@ public sealed partial class SelfServiceFlow(
             (_, { } refusal) => refusal,
             var (found, _) => new Step(
                 200, "Your consent is needed",
-                $"{owner} needs your consent again: its access has ended. You are redirected to the provider, and then back to this page. Continue only if you recognize what is listed below.")
-            { IsOffer = true, Details = DetailsOf(found!) },
+                $"{owner} needs your consent again: its access has ended. {(found!.Provider is null ? "The next page shows a code to enter at the provider." : "You are redirected to the provider, and then back to this page.")} Continue only if you recognize what is listed below.")
+            { IsOffer = found.Provider is not null, OffersCode = found.Device is not null, Details = DetailsOf(found) },
         });
 
     /// <summary>Starts a consent: stores what the answer must match, and redirects the browser to the provider.</summary>
@@ -60,6 +68,8 @@ public sealed partial class SelfServiceFlow(
         var (found, refusal) = await FindAsync(owner, ticket, cancellationToken);
         if (found is null)
             return refusal!;
+        if (found.Provider is null)
+            return CannotAsk;
         var (state, browser, pkce) = (RandomText.New(), RandomText.New(), Pkce.New());
         var address = found.Provider.AuthorizationUri(new AuthorizationRequest
         {
@@ -74,7 +84,7 @@ public sealed partial class SelfServiceFlow(
         var consent = new PendingAuthorization(
             new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid), found.Entity.Metadata.Generation ?? 0, found.Row.Generation, Hash(browser), pkce.Verifier);
         if (!await pending.AddAsync(Hash(state), consent, settings.ConsentLifetime, cancellationToken))
-            return new Step(429, "Not now", "Too many consents for this OAuthToken are pending. Nothing was changed; try again in a few minutes.");
+            return TooMany;
         LogStarted(owner);
         return new Step(303, "", "") { Redirect = address, Browser = browser };
     });
@@ -93,7 +103,7 @@ public sealed partial class SelfServiceFlow(
             return refusal!;
         if (found.Row.Generation != consent.RowGeneration)
             return Changed(owner);
-        if (found.Request.Key.Provider != provider || !found.Provider.IsFrom(response))
+        if (found.Request.Key.Provider != provider || found.Provider?.IsFrom(response) != true)
             return NotDone(owner, ConsentValidator.IssuerMismatch);
         if (ConsentValidator.FindError(response) is { } useless)
             return NotDone(owner, useless);
@@ -103,13 +113,19 @@ public sealed partial class SelfServiceFlow(
         var answer = await found.Provider.ExchangeCodeAsync(found.Client, response, new Pkce(consent.Verifier), settings.RedirectUriOf(provider)!, CancellationToken.None);
         if (answer is not CodeExchangeResponse.Granted granted)
             return NotDone(owner, $"The provider gave no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}), so nothing was changed. Start again with the link");
-        if (ConsentValidator.FindError(found.Provider.Document, granted, found.Expected, found.Scopes) is { } unfit)
+        return await KeepAsync(owner, found, granted, askedAt);
+    });
+
+    /// <summary>Stores the tokens of a consent, if they are the expected ones and nothing has changed.</summary>
+    private async Task<Step> KeepAsync(NamespacedName owner, LinkTarget found, CodeExchangeResponse.Granted granted, DateTimeOffset askedAt)
+    {
+        if (ConsentValidator.FindError(found.Document, granted, found.Expected, found.Scopes) is { } unfit)
         {
             await RevokeAsync(owner, found, granted);
             return NotDone(owner, unfit);
         }
 
-        var seed = new Seed(granted.ToTokenSet(askedAt, found.Provider.Document), found.Client.ClientId);
+        var seed = new Seed(granted.ToTokenSet(askedAt, found.Document), found.Client.ClientId);
         AccountRecord? stored;
         try
         {
@@ -132,7 +148,7 @@ public sealed partial class SelfServiceFlow(
 
         LogDone(owner);
         return new Step(200, "Done", $"{owner} has your consent. Its token is refreshed within seconds. You can close this page.");
-    });
+    }
 
     private Task<(LinkTarget? Found, Step? Refusal)> FindAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) =>
         targets.Find(owner) is { } entity && links.IsValid(entity, ticket, time.GetUtcNow())
@@ -161,7 +177,7 @@ public sealed partial class SelfServiceFlow(
                 : await targets.IsInUseAsync(target.Request.Key.Provider, identity, CancellationToken.None));
         if (isNeeded)
             return;
-        var response = await target.Provider.RevokeAsync(target.Client, granted.ToTokenSet(time.GetUtcNow(), target.Provider.Document), CancellationToken.None);
+        var response = await target.RevokeAsync(granted.ToTokenSet(time.GetUtcNow(), target.Document));
         if (response.Revoked)
             LogRevoked(owner);
         else

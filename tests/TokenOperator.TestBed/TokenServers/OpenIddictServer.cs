@@ -61,6 +61,9 @@ public sealed class OpenIddictServer : IAsyncDisposable
     /// <summary>For <c>Providers:...:AuthorizationEndpoint</c>.</summary>
     public Uri AuthorizationEndpoint => new(Address, ConsentPage.Path);
 
+    /// <summary>For <c>Providers:...:DeviceAuthorizationEndpoint</c>.</summary>
+    public Uri DeviceAuthorizationEndpoint => new(Address, "/device");
+
     /// <summary>For <c>Providers:...:RevocationEndpoint</c>.</summary>
     public Uri RevocationEndpoint => new(Address, "/revoke");
 
@@ -76,6 +79,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
         var app = builder.Build();
         app.UseAuthentication();
         ConsentPage.Map(app);
+        DevicePage.Map(app);
         app.MapPost("/token", Task<IResult> (HttpContext context) => SignInAsync(context, options.RollingRefreshTokens));
         await AddClientAsync(app.Services, ct);
         await app.StartAsync(ct);
@@ -136,6 +140,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
             .AddServer(server =>
             {
                 server.SetAuthorizationEndpointUris(ConsentPage.Path).AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
+                server.SetDeviceAuthorizationEndpointUris("/device").SetEndUserVerificationEndpointUris(DevicePage.Path).AllowDeviceAuthorizationFlow();
                 server.SetTokenEndpointUris("/token").SetRevocationEndpointUris("/revoke").SetIntrospectionEndpointUris("/introspect");
                 server.AllowPasswordFlow().AllowRefreshTokenFlow().RegisterScopes("mail", Scopes.Email);
                 server.SetAccessTokenLifetime(options.TokenLifetime).SetRefreshTokenReuseLeeway(options.ReuseLeeway);
@@ -143,7 +148,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
                     server.DisableRollingRefreshTokens();
                 server.AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)));
                 server.AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
-                server.UseAspNetCore().EnableAuthorizationEndpointPassthrough().EnableTokenEndpointPassthrough().DisableTransportSecurityRequirement();
+                server.UseAspNetCore().EnableAuthorizationEndpointPassthrough().EnableEndUserVerificationEndpointPassthrough().EnableTokenEndpointPassthrough().DisableTransportSecurityRequirement();
             });
     }
 
@@ -157,10 +162,11 @@ public sealed class OpenIddictServer : IAsyncDisposable
                 ClientSecret = ClientSecret,
                 // A native application may use any port of the loopback address: RFC 8252 section 7.3.
                 ApplicationType = ApplicationTypes.Native,
-                RedirectUris = { new Uri("http://127.0.0.1/") },
+                RedirectUris = { new Uri("http://127.0.0.1/"), new Uri("http://localhost/") },
                 Permissions =
                 {
                     Permissions.Endpoints.Authorization, Permissions.GrantTypes.AuthorizationCode, Permissions.ResponseTypes.Code, Permissions.Scopes.Email,
+                    Permissions.Endpoints.DeviceAuthorization, Permissions.GrantTypes.DeviceCode,
                     Permissions.Endpoints.Token, Permissions.Endpoints.Revocation, Permissions.Endpoints.Introspection,
                     Permissions.GrantTypes.Password, Permissions.GrantTypes.RefreshToken, Permissions.Prefixes.Scope + "mail",
                 },
@@ -172,7 +178,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
     {
         const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
         var request = context.GetOpenIddictServerRequest()!;
-        if (request.IsAuthorizationCodeGrantType())
+        if (request.IsAuthorizationCodeGrantType() || request.IsDeviceCodeGrantType())
             return Results.SignIn((await context.AuthenticateAsync(Scheme)).Principal!, null, Scheme);
         if (request.IsRefreshTokenGrantType())
         {

@@ -5,6 +5,7 @@ using KubectlOAuthToken.Consent;
 using KubectlOAuthToken.Output;
 using TokenOperator.Core.Cli;
 using TokenOperator.Providers.Authorization;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 
@@ -145,6 +146,36 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
         again.Address.Should().Be(new Uri($"http://127.0.0.1:{port}/"));
     }
 
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    public async Task The_name_localhost_is_served_on_both_addresses_and_only_under_this_name(string address)
+    {
+        if (address == "::1" && !Socket.OSSupportsIPv6)
+            return;
+        await using var listener = LoopbackListener.Start(0, host: LoopbackListener.Localhost);
+        listener.Address.Host.Should().Be("localhost");
+
+        (await SendAsync($"GET {Response} HTTP/1.1\r\nHost: {address}:{listener.Address.Port}\r\n\r\n", IPAddress.Parse(address), listener.Address.Port)).Should().StartWith("HTTP/1.1 404 ");
+        var page = SendAsync($"GET {Response} HTTP/1.1\r\nHost: localhost:{listener.Address.Port}\r\n\r\n", IPAddress.Parse(address), listener.Address.Port);
+        (await listener.ResponseAsync(CancellationToken.None).WaitAsync(Timeout)).State.Should().Be("s");
+        await listener.AnswerAsync(isGood: true, "Done.").WaitAsync(Timeout);
+        (await page).Should().StartWith("HTTP/1.1 200 ");
+    }
+
+    [Fact]
+    public async Task What_the_document_keeps_and_its_name_of_the_code_are_read()
+    {
+        await using var listener = LoopbackListener.Start(0, new AuthorizationRules { CodeParameter = "spapi_oauth_code", Keep = ["realmId"] });
+        var page = Browser.GetAsync(new Uri(listener.Address, "/?spapi_oauth_code=c&state=s&realmId=42&other=1"));
+        var response = await listener.ResponseAsync(CancellationToken.None).WaitAsync(Timeout);
+
+        response.Code!.Reveal().Should().Be("c");
+        response.Kept.Should().Equal(new Dictionary<string, string> { ["realmId"] = "42" });
+        await listener.AnswerAsync(isGood: true, "");
+        (await page.WaitAsync(Timeout)).Dispose();
+    }
+
     [Fact]
     public async Task Waiting_for_a_response_can_be_canceled()
     {
@@ -158,10 +189,12 @@ public sealed class LoopbackListenerTests : IAsyncLifetime
     private async Task<string?> ReceiveAsync() => (await _listener.ResponseAsync(CancellationToken.None).WaitAsync(Timeout)).State;
 
     /// <summary>Sends a request as it is written, and returns the answer.</summary>
-    private async Task<string> SendAsync(string request)
+    private Task<string> SendAsync(string request) => SendAsync(request, IPAddress.Loopback, _listener.Address.Port);
+
+    private static async Task<string> SendAsync(string request, IPAddress address, int port)
     {
-        using var browser = new TcpClient();
-        await browser.ConnectAsync(IPAddress.Loopback, _listener.Address.Port);
+        using var browser = new TcpClient(address.AddressFamily);
+        await browser.ConnectAsync(address, port);
         await browser.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request));
         using var reader = new StreamReader(browser.GetStream());
         return await reader.ReadToEndAsync().WaitAsync(Timeout);

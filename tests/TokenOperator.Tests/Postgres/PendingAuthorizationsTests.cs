@@ -10,6 +10,9 @@ public sealed class PendingAuthorizationsTests(PostgresFixture fixture)
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
     private static readonly PendingAuthorization Authorization = new(new("mail", "marcus", "uid-1"), 3, 7, "browser", new SecretValue("verifier"));
 
+    private static readonly PendingDeviceAuthorization Device = new(
+        new("mail", "marcus", "uid-1"), 3, 7, new SecretValue("device-code"), "ABCD-EFGH", new Uri("https://idp.example.com/device"), null, TimeSpan.FromSeconds(5));
+
     [Fact]
     public async Task One_of_several_concurrent_callers_gets_an_authorization()
     {
@@ -48,5 +51,37 @@ public sealed class PendingAuthorizationsTests(PostgresFixture fixture)
 
         (await pending.AddAsync("one more", Authorization, Lifetime, default)).Should().BeFalse();
         (await pending.AddAsync("of another", Authorization with { Owner = Authorization.Owner with { Name = "other" } }, Lifetime, default)).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task One_of_several_concurrent_callers_polls_in_each_interval_and_the_device_code_is_encrypted()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        (await pending.AddDeviceAsync("id", Device with { Interval = TimeSpan.Zero }, Lifetime, default)).Should().BeTrue();
+        (await database.ScalarAsync("select device_code from token_operator_devices")).As<string>().Should().Contain("ciphertext").And.NotContain("device-code");
+        await database.ExecuteAsync("update token_operator_devices set poll_interval = '1 hour'");
+
+        var found = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => pending.FindDeviceAsync("id", default)));
+
+        found.Count(one => one!.Value.MustPoll).Should().Be(1);
+        found.Select(one => one!.Value.Authorization).Distinct().Should().Equal(Device with { Interval = TimeSpan.FromHours(1) });
+        await pending.SlowDownAsync("id", TimeSpan.FromSeconds(5), default);
+        (await pending.FindDeviceAsync("id", default))!.Value.Authorization.Interval.Should().Be(new TimeSpan(1, 0, 5));
+        await pending.RemoveDeviceAsync("id", default);
+        (await pending.FindDeviceAsync("id", default)).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task An_expired_code_is_not_returned_and_is_deleted()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        await pending.AddDeviceAsync("late", Device, TimeSpan.Zero, default);
+
+        (await pending.FindDeviceAsync("late", default)).Should().BeNull();
+        await pending.AddDeviceAsync("new", Device, Lifetime, default);
+
+        (await database.ScalarAsync("select string_agg(id_hash, ',') from token_operator_devices")).Should().Be("new");
     }
 }

@@ -74,7 +74,7 @@ public sealed class PostgresOutageTests(PostgresFixture fixture)
     [InlineData("permission denied for table oauth_tokens", "GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_tokens TO mailer;")]
     [InlineData("permission denied for sequence oauth_tokens_id_seq", "GRANT USAGE ON SEQUENCE oauth_tokens_id_seq TO mailer;")]
     [InlineData("must be owner of table oauth_tokens", "ALTER TABLE oauth_tokens OWNER TO mailer;")]
-    [InlineData("keine Berechtigung für Schema public", "GRANT USAGE, CREATE ON SCHEMA public TO mailer; and, if the tables exist: GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_tokens, token_operator_versions, token_operator_made, token_operator_consents TO mailer;")]
+    [InlineData("keine Berechtigung für Schema public", "GRANT USAGE, CREATE ON SCHEMA public TO mailer; and, if the tables exist: GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_tokens, token_operator_versions, token_operator_made, token_operator_consents, token_operator_devices TO mailer;")]
     public void Each_missing_privilege_has_its_statement(string message, string statement) =>
         MissingPrivilege.Advice(message, "mailer", "tokens").Should().EndWith(statement);
 

@@ -59,7 +59,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public PostgresKeyRotation Rotation(TokenCipher cipher) => new(Statements(Settings()), cipher, TimeProvider.System);
 
-    public PostgresPendingAuthorizations PendingAuthorizations() => new(Statements(Settings()));
+    public PostgresPendingAuthorizations PendingAuthorizations() => new(Statements(Settings()), Cipher);
 
     public PostgresMigrator Migrator(StoreMetrics? metrics = null)
     {

@@ -6,7 +6,7 @@ using TokenOperator.Providers.Documents;
 namespace TokenOperator.Tests.Refreshing;
 
 /// <summary>A provider that answers as the test sets it, and records its requests.</summary>
-internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "google") : ITokenProvider, IAuthorizationProvider
+internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "google") : ITokenProvider, IAuthorizationProvider, IDeviceAuthorizationProvider
 {
     /// <summary>What is known about the provider.</summary>
     public ProviderDocument Document { get; set; } = new()
@@ -34,6 +34,8 @@ internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "
 
     public IAuthorizationProvider? Authorization => CanAsk ? this : null;
 
+    public IDeviceAuthorizationProvider? DeviceAuthorization => CanShowCode ? this : null;
+
     public TokenResponse Answer { get; set; } = Granted();
 
     public Task Until { get; set; } = Task.CompletedTask;
@@ -48,6 +50,15 @@ internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "
 
     /// <summary>False for a provider without an authorization endpoint.</summary>
     public bool CanAsk { get; set; } = true;
+
+    /// <summary>True for a provider with a device authorization endpoint.</summary>
+    public bool CanShowCode { get; set; }
+
+    /// <summary>The answers to polls, in order; the last one stays.</summary>
+    public Queue<DevicePollResponse> Polls { get; } = new([new DevicePollResponse.Pending(SlowDown: false)]);
+
+    /// <summary>The device codes that were polled with.</summary>
+    public List<string> Polled { get; } = [];
 
     /// <summary>The answer to an authorization code.</summary>
     public CodeExchangeResponse Exchange { get; set; } = new CodeExchangeResponse.Failed(FailureKind.ReauthorizationRequired, "no answer is set");
@@ -69,6 +80,21 @@ internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "
         Asked.Add(request.Token.GrantToken?.Reveal() ?? "");
         await Until;
         return Answer;
+    }
+
+    public Task<DeviceAuthorizationResponse> BeginAsync(OAuthClient client, IReadOnlyList<string> scopes, CancellationToken cancellationToken) =>
+        Task.FromResult<DeviceAuthorizationResponse>(new DeviceAuthorizationResponse.Started(new DeviceAuthorization
+        {
+            DeviceCode = new SecretValue("device-code-1"),
+            UserCode = "ABCD-EFGH",
+            VerificationUri = new Uri("https://provider.example/device"),
+            Lifetime = TimeSpan.FromMinutes(15),
+        }));
+
+    public Task<DevicePollResponse> PollAsync(OAuthClient client, SecretValue deviceCode, CancellationToken cancellationToken)
+    {
+        Polled.Add(deviceCode.Reveal());
+        return Task.FromResult(Polls.Count > 1 ? Polls.Dequeue() : Polls.Peek());
     }
 
     public bool IsFrom(AuthorizationResponse response) => response.Issuer is null or "https://provider.example";

@@ -144,6 +144,7 @@ internal sealed class FlowFixture : IAsyncDisposable
 internal sealed class MemoryPendingAuthorizations : IPendingAuthorizations
 {
     private readonly Dictionary<string, PendingAuthorization> _open = [];
+    private readonly Dictionary<string, PendingDeviceAuthorization> _devices = [];
 
     /// <summary>True when the object has too many pending consents.</summary>
     public bool IsFull { get; set; }
@@ -154,6 +155,29 @@ internal sealed class MemoryPendingAuthorizations : IPendingAuthorizations
 
     public Task<bool> AddAsync(string stateHash, PendingAuthorization consent, TimeSpan lifetime, CancellationToken ct) =>
         Task.FromResult(!IsFull && _open.TryAdd(stateHash, consent));
+
+    /// <summary>False while the interval since the last poll is not over.</summary>
+    public bool IsDue { get; set; } = true;
+
+    public IReadOnlyDictionary<string, PendingDeviceAuthorization> Devices => _devices;
+
+    public Task<bool> AddDeviceAsync(string idHash, PendingDeviceAuthorization authorization, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        Task.FromResult(!IsFull && _devices.TryAdd(idHash, authorization));
+
+    public Task<(PendingDeviceAuthorization Authorization, bool MustPoll)?> FindDeviceAsync(string idHash, CancellationToken cancellationToken) =>
+        Task.FromResult<(PendingDeviceAuthorization, bool)?>(_devices.TryGetValue(idHash, out var device) ? (device, IsDue) : null);
+
+    public Task SlowDownAsync(string idHash, TimeSpan by, CancellationToken cancellationToken)
+    {
+        _devices[idHash] = _devices[idHash] with { Interval = _devices[idHash].Interval + by };
+        return Task.CompletedTask;
+    }
+
+    public Task RemoveDeviceAsync(string idHash, CancellationToken cancellationToken)
+    {
+        _devices.Remove(idHash);
+        return Task.CompletedTask;
+    }
 
     public Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken ct) =>
         Task.FromResult(_open.Remove(stateHash, out var consent) ? consent : null);

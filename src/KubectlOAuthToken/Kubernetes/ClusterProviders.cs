@@ -1,0 +1,63 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using k8s;
+using k8s.Models;
+using KubeRuntime;
+using KubeRuntime.Client;
+using TokenOperator.Api;
+using TokenOperator.Providers.Documents;
+
+namespace KubectlOAuthToken.Kubernetes;
+
+/// <summary>What a cluster says about a provider.</summary>
+/// <param name="Documents">The ClusterOAuthProvider of this name, and those that it extends.</param>
+/// <param name="Note">Why there is none, or why one may be missing: a clause; null if all were read.</param>
+internal sealed record ClusterDocuments(IReadOnlyList<SourceDocument> Documents, string? Note);
+
+/// <summary>Reads ClusterOAuthProviders, which only administrators write.</summary>
+internal static class ClusterProviders
+{
+    private const string KindName = "ClusterOAuthProvider";
+    private const int MaxDepth = 8;
+    private static readonly ResourceKind Kind = new(V1Alpha1OAuthToken.GroupName, "v1alpha1", KindName, "clusteroauthproviders");
+
+    /// <summary>The documents for a provider. A user who cannot read them, and a cluster without the resource, have none.</summary>
+    public static async Task<ClusterDocuments> ReadAsync(Cluster cluster, string name, CancellationToken cancellationToken)
+    {
+        var documents = new List<SourceDocument>();
+        try
+        {
+            for (string? next = name; next is not null && documents.Count < MaxDepth && documents.TrueForAll(known => known.Name != next);)
+            {
+                if (await cluster.Api.GetAsync<ProviderObject>(Kind, new("", next), cancellationToken) is not { } entity)
+                    break;
+                var json = entity.Spec.ValueKind == JsonValueKind.Object ? JsonObject.Create(entity.Spec)! : [];
+                documents.Add(new SourceDocument(next, DocumentSource.Cluster, $"{KindName} {next}", json));
+                next = json["extends"] is JsonValue value && value.TryGetValue<string>(out var extended) ? extended : null;
+            }
+
+            return new ClusterDocuments(documents, documents.Count == 0 ? $"this cluster has no {KindName} of this name" : null);
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
+        {
+            return new ClusterDocuments(documents, "you have no right to get clusteroauthproviders in this cluster, so those of its administrators were not read");
+        }
+    }
+}
+
+/// <summary>A ClusterOAuthProvider as the API server stores it.</summary>
+internal sealed class ProviderObject : IKubernetesObject<V1ObjectMeta>
+{
+    /// <inheritdoc/>
+    public string ApiVersion { get; set; } = "";
+
+    /// <inheritdoc/>
+    public string Kind { get; set; } = "";
+
+    /// <inheritdoc/>
+    public V1ObjectMeta Metadata { get; set; } = new();
+
+    /// <summary>A provider document.</summary>
+    public JsonElement Spec { get; set; }
+}
