@@ -77,7 +77,7 @@ internal sealed class DocumentFields(JsonObject json, string path, ICollection<s
             names.Add(choice.Name);
         }
 
-        Reject(name, $"is \"{DisplayText.Of(text, MaxShown)}\"; expected one of {DisplayText.List(names)}");
+        Reject(name, $"is \"{DisplayText.Of(text, MaxShown)}\"; expected one of {string.Join(", ", names)}");
         return otherwise;
     }
 

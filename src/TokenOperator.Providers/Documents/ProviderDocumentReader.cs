@@ -317,7 +317,7 @@ internal sealed partial class ProviderDocumentReader
                 MinDelay = entry.Duration("minDelay", TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)),
             };
             if (!entry.Has("class"))
-                entry.Reject("class", $"is missing; expected one of {DisplayText.List(ErrorClasses.Select(named => named.Name))}");
+                entry.Reject("class", $"is missing; expected one of {string.Join(", ", ErrorClasses.Select(named => named.Name))}");
             if (rule is { Status: null, Code: null, Number: null, Text: null })
                 entry.Reject("matches every response; expected at least one of status, code, number and text");
             else if (rule.Number is not null && numbers is null)

@@ -33,7 +33,7 @@ public sealed partial class ProviderDefinitionTests
         Version["name"].Should().Be(attribute.ApiVersion);
         names["kind"].Should().Be(attribute.Kind);
         names["plural"].Should().Be(attribute.PluralName);
-        names["shortNames"].Should().BeEquivalentTo(new[] { "coap" });
+        ((IEnumerable<object>)names["shortNames"]).Should().Equal("coap");
         Map(Crd["metadata"])["name"].Should().Be($"{attribute.PluralName}.{attribute.Group}");
     }
 

@@ -1,3 +1,4 @@
+using TokenOperator.Postgres.Rows;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
@@ -16,7 +17,7 @@ public sealed class AccessSealTests(PostgresFixture fixture) : IAsyncLifetime
 
     private TestDatabase Database => _database!;
 
-    private ITokenStore Store => Database.Store();
+    private PostgresTokenStore Store => Database.Store();
 
     public async Task InitializeAsync()
     {

@@ -4,7 +4,6 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
-using TokenOperator.Refreshing;
 using TokenOperator.Tests.Providers;
 
 namespace TokenOperator.Tests.Reconcile;

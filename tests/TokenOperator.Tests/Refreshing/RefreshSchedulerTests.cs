@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
-using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 using TokenOperator.Tests.Providers;
 

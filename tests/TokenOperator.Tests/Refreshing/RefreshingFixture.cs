@@ -1,7 +1,6 @@
 using KubeRuntime;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 using TokenOperator.Tests.Providers;
 

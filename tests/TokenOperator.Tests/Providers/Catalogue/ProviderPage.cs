@@ -13,8 +13,11 @@ internal sealed class ProviderPage(CatalogueEntry entry)
     private readonly JsonObject _documentation = entry.Json["documentation"]!.AsObject();
     private readonly IReadOnlyDictionary<string, JsonObject> _declarations = entry.Declarations();
 
-    /// <summary>False if access tokens never expire, and nothing is known about refresh tokens.</summary>
-    private bool HasRefreshTokens => !_provider.Expiry.Never || _provider.Rotation.Mode != RotationMode.Sometimes;
+    /// <summary>False if access tokens never expire, and nothing is known about refresh tokens; or if an app asks in its own name.</summary>
+    private bool HasRefreshTokens => !IsGitHubApp && (!_provider.Expiry.Never || _provider.Rotation.Mode != RotationMode.Sometimes);
+
+    /// <summary>True if an app signs its requests with a private key, and nobody consents.</summary>
+    private bool IsGitHubApp => _provider.Protocol == ProviderProtocol.GitHubApp;
 
     /// <summary>The name of the provider.</summary>
     public string Name => _provider.Name;
@@ -68,6 +71,8 @@ internal sealed class ProviderPage(CatalogueEntry entry)
 
         foreach (var step in Texts("register"))
             yield return $"1. {step}";
+        if (IsGitHubApp)
+            yield break;
         yield return "1. Enter a redirect address:";
         yield return "";
         yield return "   | To consent with | Redirect address |";
@@ -88,6 +93,17 @@ internal sealed class ProviderPage(CatalogueEntry entry)
             foreach (var line in Provider(entry.Parameters.ToDictionary(parameter => parameter.Key, parameter => (string)parameter.Value!)))
                 yield return line;
             yield return "";
+        }
+
+        if (IsGitHubApp)
+        {
+            yield return "[Grants](../grants.md) shows the Secret with the private key and the OAuthToken.";
+            yield return "";
+            yield return "To change a parameter, an administrator applies this:";
+            yield return "";
+            foreach (var line in Provider(_declarations.ToDictionary(declaration => declaration.Key, declaration => (string)declaration.Value["default"]!)))
+                yield return line;
+            yield break;
         }
 
         yield return "Apply the client and the token:";
@@ -184,6 +200,7 @@ internal sealed class ProviderPage(CatalogueEntry entry)
 
     private string ClientAuthentication(bool isShort = false) => (_provider.ClientAuthentication.Method, isShort) switch
     {
+        _ when IsGitHubApp => isShort ? "private key" : "The app signs its requests with its private key.",
         (ClientAuthenticationMethod.Basic, true) => "basic",
         (ClientAuthenticationMethod.None, true) => "none",
         (ClientAuthenticationMethod.SecretAsUser, true) => "secret as user name",
@@ -248,8 +265,9 @@ internal sealed class ProviderPage(CatalogueEntry entry)
 
     private string? Consent() => _provider.Authorization.Pkce == PkceUse.Off ? "A consent has no PKCE challenge." : null;
 
-    private string Person() => _provider switch
+    private string? Person() => _provider switch
     {
+        _ when IsGitHubApp => null,
         { Identity.ResponsePath: { } path } => $"The field `{path}` of the response to a consent says who consented.",
         { Identity.TrustsUnverified: true } => $"The claim `{_provider.Identity.Claim}` of the id_token says who consented. It counts without `email_verified`.",
         _ when _provider.Scopes.Consent.Contains("openid") => "The id_token says who consented.",

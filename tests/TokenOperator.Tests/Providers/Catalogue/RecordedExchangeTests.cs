@@ -20,11 +20,12 @@ public sealed class RecordedExchangeTests
     private const string Code = "code-1";
     private const string State = "state-1";
 
+    private static readonly string[] Methods = ["post", "basic", "none", "secretAsUser"];
     private static readonly Uri RedirectUri = new("http://127.0.0.1:8765/");
     private static readonly Pkce Pkce = Pkce.New();
     private static readonly FakeTimeProvider Time = new(DateTimeOffset.Parse("2026-05-01T12:00:00Z"));
 
-    public static TheoryData<string> Names => CatalogueTests.Names;
+    public static TheoryData<string> Names => [.. CatalogueEntry.Names.Where(name => CatalogueEntry.Read(name).Json["protocol"] is null)];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -54,7 +55,7 @@ public sealed class RecordedExchangeTests
     public async Task The_server_of_the_test_refuses_what_the_provider_refuses(string name)
     {
         var client = (string?)CatalogueEntry.Read(name).Exchange["client"] ?? "post";
-        var wrong = new[] { "post", "basic", "none", "secretAsUser" }.Where(method => method != client)
+        var wrong = Methods.Where(method => method != client)
             .Select(method => new JsonObject { ["clientAuthentication"] = new JsonObject { ["method"] = method } })
             .Append(new JsonObject { ["request"] = new JsonObject { ["headers"] = new JsonObject { ["Accept"] = "text/html" } } })
             .Append(new JsonObject { ["codeExchange"] = new JsonObject { ["parameters"] = new JsonObject { ["surplus"] = "1" } } })

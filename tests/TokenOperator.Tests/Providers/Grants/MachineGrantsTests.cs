@@ -14,7 +14,7 @@ using TokenOperator.TestBed.TokenServers;
 namespace TokenOperator.Tests.Providers.Grants;
 
 /// <summary>Each grant against a server that verifies signatures, claims and times, and answers in its provider's own words.</summary>
-public sealed class MachineGrantsTests : IAsyncLifetime
+public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
 {
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
     private readonly FakeTimeProvider _serverTime = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
@@ -30,10 +30,11 @@ public sealed class MachineGrantsTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        _http.Dispose();
         await _server.DisposeAsync();
         File.Delete(_file);
     }
+
+    public void Dispose() => _http.Dispose();
 
     private static readonly Grant.JwtBearer Gmail = new() { Subject = GrantServer.Person };
     private static readonly Grant.GitHubApp App = new() { AppId = $"{GrantServer.AppId}", InstallationId = GrantServer.InstallationId };
