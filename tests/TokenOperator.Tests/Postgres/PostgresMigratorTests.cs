@@ -155,7 +155,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
         await database.ExecuteAsync("create schema \"My App\"");
         await database.ExecuteAsync($"alter database {database.Database.Name} set search_path = \"My App\"");
         await database.Migrator().UpAsync(default);
-        (await database.ScalarAsync("select count(*) from pg_tables where schemaname = 'My App'")).Should().Be(4L);
+        (await database.ScalarAsync("select count(*) from pg_tables where schemaname = 'My App'")).Should().Be(5L);
         (await database.Store().ListAsync(default)).Should().BeEmpty();
         await database.Migrator().DownAsync(0, default);
         (await database.ScalarAsync("select count(*) from pg_tables where schemaname = 'My App'")).Should().Be(0L);

@@ -36,6 +36,7 @@ public sealed class GrantPolicyTests
         Now = Now,
         Request = request,
         ProviderState = TestRegistry.Usable,
+        Namespace = new Lookup<NamespaceUid>.Found(new NamespaceUid("uid-1")),
         Account = row is null ? NoRow : new Lookup<AccountRecord>.Found(row),
         Client = new Lookup<OAuthClient>.Found(Client),
         Key = new Lookup<PrivateKey>.Found(Key),
@@ -46,6 +47,7 @@ public sealed class GrantPolicyTests
         Key = issuedFor.Key,
         Generation = 1,
         Namespaces = namespaces ?? ["jobs"],
+        NamespaceUids = ["jobs/uid-1"],
         Failure = failure,
         Token = left is null ? new TokenSet() : new TokenSet
         {
