@@ -1,6 +1,5 @@
 using KubeRuntime.RateLimiting;
 using TokenOperator.Core.Tokens;
-using TokenOperator.Providers;
 
 namespace TokenOperator.Refreshing;
 

@@ -155,7 +155,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
         await database.ExecuteAsync("create schema \"My App\"");
         await database.ExecuteAsync($"alter database {database.Database.Name} set search_path = \"My App\"");
         await database.Migrator().UpAsync(default);
-        (await database.ScalarAsync("select count(*) from pg_tables where schemaname = 'My App'")).Should().Be(4L);
+        (await database.ScalarAsync("select count(*) from pg_tables where schemaname = 'My App'")).Should().Be(5L);
         (await database.Store().ListAsync(default)).Should().BeEmpty();
         await database.Migrator().DownAsync(0, default);
         (await database.ScalarAsync("select count(*) from pg_tables where schemaname = 'My App'")).Should().Be(0L);
@@ -194,7 +194,7 @@ public sealed class PostgresMigratorTests(PostgresFixture fixture)
         await database.ExecuteAsync(MigratedByFluentMigrator);
         await database.ExecuteAsync(Row);
         var migrator = database.Migrator();
-        (await migrator.StatusAsync(default)).Steps.Select(step => step.Applied).Should().Equal(true, true, true, false, false, false);
+        (await migrator.StatusAsync(default)).Steps.Select(step => step.Applied).Should().Equal(true, true, true, false, false, false, false);
 
         await migrator.UpAsync(default);
         foreach (var sql in new[] { ColumnsSql, RelationsSql, "select string_agg(version || description, ',' order by version) from token_operator_versions" })

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Documents;
-using TokenOperator.TestBed;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Refreshing;

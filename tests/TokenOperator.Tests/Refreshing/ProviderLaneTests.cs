@@ -1,5 +1,4 @@
 using TokenOperator.Core.Tokens;
-using TokenOperator.Providers;
 using TokenOperator.Refreshing;
 
 namespace TokenOperator.Tests.Refreshing;

@@ -1,4 +1,3 @@
-using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.SelfService;
 

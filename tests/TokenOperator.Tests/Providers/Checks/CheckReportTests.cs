@@ -13,8 +13,8 @@ public sealed class CheckReportTests
     private static readonly ObservedFailure InvalidGrant = new(400, "invalid_grant", FailureKind.ReauthorizationRequired, "HTTP 400: invalid_grant");
     private static readonly ObservedFailure InvalidClient = new(401, "invalid_client", FailureKind.ClientRejected, "HTTP 401: invalid_client");
 
-    private static ObservedRefresh Refreshed(ReturnedToken returned, int? seconds = 3600) =>
-        new ObservedRefresh.Succeeded(returned, seconds is { } lifetime ? TimeSpan.FromSeconds(lifetime) : null, null);
+    private static ObservedRefresh.Succeeded Refreshed(ReturnedToken returned, int? seconds = 3600) =>
+        new(returned, seconds is { } lifetime ? TimeSpan.FromSeconds(lifetime) : null, null);
 
     [Theory]
     [InlineData(ReturnedToken.New, ReturnedToken.New, "  mode: always # the document says sometimes")]
