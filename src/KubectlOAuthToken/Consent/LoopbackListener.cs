@@ -210,7 +210,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
         // /favicon.ico.
         string[] hosts = [.. head.Skip(1).Where(field => field.StartsWith("Host:", StringComparison.OrdinalIgnoreCase)).Select(field => field["Host:".Length..].Trim())];
         return head[0].Split(' ') is ["GET", var target, "HTTP/1.1" or "HTTP/1.0"] && target.StartsWith("/?", StringComparison.Ordinal) && target.Length > 2
-            && hosts is [var host] && host.Equals(Address.Authority, StringComparison.OrdinalIgnoreCase)
+            && hosts is [var host] && (host.Equals(Address.Authority, StringComparison.OrdinalIgnoreCase) || host.Equals(Address.Host, StringComparison.OrdinalIgnoreCase))
             ? target[1..]
             : null;
     }

@@ -12,7 +12,7 @@ public sealed partial class ProviderReferenceTests
 
     /// <summary>A document with one item of each list and each object whose names the author chooses.</summary>
     private const string Items = """
-        {"parameterDeclarations": {"NAME": {}}, "response": {"failures": [{}]}, "errors": {"rules": [{}]}}
+        {"parameterDeclarations": {"NAME": {}}, "response": {"failures": [{}]}, "errors": {"rules": [{}]}, "assertion": {"errorRules": [{}]}}
         """;
 
     [Fact]

@@ -1,0 +1,84 @@
+using System.CommandLine;
+using KubectlOAuthToken.Output;
+using KubectlOAuthToken.Verbs;
+using TokenOperator.Providers.Documents;
+using TokenOperator.Tests.KubeRuntime.Fakes;
+
+namespace TokenOperator.Tests.KubectlOAuthToken;
+
+public sealed class ProviderSourceOptionsTests : IAsyncLifetime
+{
+    private const string InCluster =
+        """
+        {"apiVersion": "tokenoperator.dev/v1alpha1", "kind": "ClusterOAuthProvider", "metadata": {"name": "NAME"}, "spec": SPEC}
+        """;
+
+    private readonly Dictionary<string, string> _specs = [];
+    private FakeApiServer _server = null!;
+    private int _refusal;
+
+    public async Task InitializeAsync()
+    {
+        _server = await FakeApiServer.StartAsync();
+        _server.Intercept = async (context, _) =>
+        {
+            var name = context.Request.Path.Value!.Split('/')[^1];
+            if (_refusal > 0 || !_specs.TryGetValue(name, out var spec))
+                await FakeApiServer.RefuseAsync(context, _refusal > 0 ? _refusal : 404, "Refused", "no");
+            else
+                await FakeApiServer.AnswerAsync(context, 200, InCluster.Replace("NAME", name, StringComparison.Ordinal).Replace("SPEC", spec, StringComparison.Ordinal));
+            return true;
+        };
+    }
+
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(403)]
+    [InlineData(404)]
+    public async Task Without_an_object_in_the_cluster_the_catalogue_describes_the_provider(int refusal)
+    {
+        _refusal = refusal;
+
+        (await FindAsync("google")).TokenEndpoint.Host.Should().Be("oauth2.googleapis.com");
+    }
+
+    [Fact]
+    public async Task An_object_in_the_cluster_wins_over_the_catalogue_and_brings_what_it_extends()
+    {
+        _specs["team"] = """{"extends": "base", "parameters": {"tenant": "contoso"}}""";
+        _specs["base"] = """{"extends": "microsoft"}""";
+
+        (await FindAsync("team")).TokenEndpoint.AbsolutePath.Should().StartWith("/contoso/");
+    }
+
+    [Fact]
+    public async Task The_command_line_wins_over_the_cluster()
+    {
+        _specs["team"] = """{"tokenEndpoint": "https://idp.example.com/token"}""";
+
+        (await FindAsync("team", "--token-endpoint", "https://other.example.com/token")).TokenEndpoint.Host.Should().Be("other.example.com");
+        (await FindAsync("new", "--token-endpoint", "https://other.example.com/token")).TokenEndpoint.Host.Should().Be("other.example.com");
+    }
+
+    [Theory]
+    [InlineData("nobody", 0, "this cluster has no ClusterOAuthProvider of this name")]
+    [InlineData("nobody", 403, "you have no right to get clusteroauthproviders")]
+    [InlineData("microsoft", 403, "set parameters.tenant*you have no right to get clusteroauthproviders")]
+    public async Task What_is_missing_is_named(string name, int refusal, string text)
+    {
+        _refusal = refusal;
+
+        (await FluentActions.Awaiting(() => FindAsync(name)).Should().ThrowAsync<PluginException>()).WithMessage($"*{text}*");
+    }
+
+    private async Task<ProviderDocument> FindAsync(string name, params string[] words)
+    {
+        var sources = new ProviderSourceOptions();
+        var command = new RootCommand();
+        sources.AddTo(command);
+        using var cluster = TestCluster.Connect(_server.Address);
+        return await sources.FindAsync(cluster, name, command.Parse(words), CancellationToken.None);
+    }
+}
