@@ -160,5 +160,5 @@ internal sealed class Cluster : IDisposable
 [JsonSerializable(typeof(V1Pod))]
 [JsonSerializable(typeof(V1SelfSubjectAccessReview))]
 [JsonSerializable(typeof(V1SubjectAccessReview))]
-[JsonSerializable(typeof(ProviderObject))]
+[JsonSerializable(typeof(V1Alpha1ClusterOAuthProvider))]
 internal sealed partial class PluginJson : JsonSerializerContext;

@@ -1,8 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using k8s;
-using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Api;
@@ -18,9 +16,9 @@ internal sealed record ClusterDocuments(IReadOnlyList<SourceDocument> Documents,
 /// <summary>Reads ClusterOAuthProviders, which only administrators write.</summary>
 internal static class ClusterProviders
 {
-    private const string KindName = "ClusterOAuthProvider";
+    private const string KindName = V1Alpha1ClusterOAuthProvider.KindName;
     private const int MaxDepth = 8;
-    private static readonly ResourceKind Kind = new(V1Alpha1OAuthToken.GroupName, "v1alpha1", KindName, "clusteroauthproviders");
+    private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1ClusterOAuthProvider>();
 
     /// <summary>The documents for a provider. A user who cannot read them, and a cluster without the resource, have none.</summary>
     public static async Task<ClusterDocuments> ReadAsync(Cluster cluster, string name, CancellationToken cancellationToken)
@@ -30,7 +28,7 @@ internal static class ClusterProviders
         {
             for (string? next = name; next is not null && documents.Count < MaxDepth && documents.TrueForAll(known => known.Name != next);)
             {
-                if (await cluster.Api.GetAsync<ProviderObject>(Kind, new("", next), cancellationToken) is not { } entity)
+                if (await cluster.Api.GetAsync<V1Alpha1ClusterOAuthProvider>(Kind, new("", next), cancellationToken) is not { } entity)
                     break;
                 var json = entity.Spec.ValueKind == JsonValueKind.Object ? JsonObject.Create(entity.Spec)! : [];
                 documents.Add(new SourceDocument(next, DocumentSource.Cluster, $"{KindName} {next}", json));
@@ -44,20 +42,4 @@ internal static class ClusterProviders
             return new ClusterDocuments(documents, "you have no right to get clusteroauthproviders in this cluster, so those of its administrators were not read");
         }
     }
-}
-
-/// <summary>A ClusterOAuthProvider as the API server stores it.</summary>
-internal sealed class ProviderObject : IKubernetesObject<V1ObjectMeta>
-{
-    /// <inheritdoc/>
-    public string ApiVersion { get; set; } = "";
-
-    /// <inheritdoc/>
-    public string Kind { get; set; } = "";
-
-    /// <inheritdoc/>
-    public V1ObjectMeta Metadata { get; set; } = new();
-
-    /// <summary>A provider document.</summary>
-    public JsonElement Spec { get; set; }
 }

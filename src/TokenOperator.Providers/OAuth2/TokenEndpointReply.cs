@@ -42,6 +42,9 @@ internal sealed record TokenEndpointReply
     /// <summary>In bytes. Google documents access tokens of up to 2 KiB; an id_token comes on top.</summary>
     public const int MaxBytes = 64 * 1024;
 
+    /// <summary>More scopes than any consent has. Each is compared with every secret, and shown in the status.</summary>
+    public const int MaxScopes = 500;
+
     /// <summary>The maximum length of an exported value, in characters.</summary>
     public const int MaxExportLength = 1024;
 
@@ -260,7 +263,7 @@ internal sealed record TokenEndpointReply
             JsonValueKind.Array => value.Value.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!),
             _ => [],
         };
-        var scopes = parts.Where(CredentialSyntax.IsScope).ToArray();
+        var scopes = parts.Where(CredentialSyntax.IsScope).Take(MaxScopes).ToArray();
         return scopes.Length > 0 ? scopes : null;
     }
 

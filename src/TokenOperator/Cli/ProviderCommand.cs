@@ -7,29 +7,36 @@ using TokenOperator.Providers;
 using TokenOperator.Providers.Catalogue;
 using TokenOperator.Providers.Checks;
 using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.Cli;
 
 /// <summary><c>token-operator provider</c>: what the operator knows about a provider.</summary>
 public static class ProviderCommand
 {
-    /// <summary>Checks a provider of the settings or of the catalogue.</summary>
+    /// <summary>Checks a provider of the settings, of the folder with documents, or of the catalogue.</summary>
     public static async Task<int> CheckAsync(string name, ProviderCheckInput input, CancellationToken cancellationToken)
     {
         var configuration = new ConfigurationBuilder().AddEnvironmentVariables().Build();
         HttpClient.DefaultProxy = EnvironmentProxy.Read(configuration);
-        var catalogue = ProviderCatalogue.Read();
-        var settings = SettingsReader.Read(configuration, reader => ProviderSettings.ReadDocuments(reader, catalogue));
-        var all = ProviderResolver.Resolve(catalogue.Concat(settings));
+        var all = ProviderResolver.Resolve(SettingsReader.Read(configuration, ReadAll));
         if (!all.TryGetValue(name, out var resolved))
         {
             await Console.Error.WriteLineAsync(
-                $"token-operator: the provider \"{DisplayText.Of(name, 63)}\" is not known: neither the settings nor the catalogue has it. Known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}. For those of a cluster, run kubectl oauthtoken provider check.");
+                $"token-operator: the provider \"{DisplayText.Of(name, 63)}\" is not known: neither the settings, the folder of the setting ProviderFolder, nor the catalogue has it. Known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}. For those of a cluster, run kubectl oauthtoken provider check.");
             return ExitCodes.NotFound;
         }
 
         return resolved.Provider is { } provider
             ? await ProviderCheckRun.ExecuteAsync(provider, resolved.Source.Origin, input, TimeProvider.System, cancellationToken)
             : throw new InvalidSettingException([.. resolved.Errors.Select(error => $"{resolved.Source.Origin}: {error}")]);
+    }
+
+    private static IReadOnlyList<SourceDocument> ReadAll(SettingsReader reader)
+    {
+        var documents = ProviderCatalogue.Read().ToList();
+        if (reader.Get(ProviderSettings.Folder) is { } path)
+            documents.AddRange(new ProviderFolder(path).Read() ?? []);
+        return [.. documents, .. ProviderSettings.ReadDocuments(reader, documents)];
     }
 }

@@ -225,6 +225,14 @@ public sealed class TokenResponseClassifierTests
         TokenResponseClassifier.ClassifyRevocation(none, RefreshToken).Should().Be(new RevocationResponse(false, Redactor.Hidden));
     }
 
+    [Fact]
+    public void No_more_scopes_are_read_than_a_status_can_show()
+    {
+        var scopes = string.Join(' ', Enumerable.Range(0, 5000).Select(number => $"s{number}"));
+        Classify(200, $$"""{"access_token":"a","expires_in":3599,"scope":"{{scopes}}"}""").Should().BeOfType<TokenResponse.Granted>()
+            .Which.Scopes.Should().HaveCount(TokenEndpointReply.MaxScopes);
+    }
+
     private static TokenResponse Classify(int status, string body) =>
         TokenResponseClassifier.Classify(TestDocuments.Google, TokenEndpointReply.Read(TestDocuments.Google, new RawReply(status, null, "application/json", Encoding.UTF8.GetBytes(body))), Now, RefreshToken, ClientSecret);
 }
