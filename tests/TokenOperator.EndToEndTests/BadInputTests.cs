@@ -14,7 +14,7 @@ public sealed class BadInputTests(ClusterFixture cluster) : IAsyncLifetime
     public Task DisposeAsync() => Task.CompletedTask;
 
     [Theory]
-    [InlineData("provider", "unheard-of", "UnknownProvider", "google")]
+    [InlineData("provider", "unheard-of", "UnknownProvider", "docs/providers.md")]
     [InlineData("refreshBefore", "0", "InvalidSpec", "duration")]
     [InlineData("refreshBefore", "-1m", "InvalidSpec", "duration")]
     [InlineData("refreshBefore", "banana", "InvalidSpec", "duration")]

@@ -44,8 +44,8 @@ public sealed class CostTests(ClusterFixture cluster)
         foreach (var name in names)
         {
             await fixture.QueryAsync($$"""
-                insert into oauth_tokens (provider, account, token_data, namespaces)
-                values ('google', '{{name}}', '{"refresh_token": "{{fixture.Tokens.AddAccount(name).RefreshToken}}"}', array['{{fixture.Namespace}}'])
+                insert into oauth_tokens (provider, account, token_data, namespaces, namespace_uids)
+                values ('google', '{{name}}', '{"refresh_token": "{{fixture.Tokens.AddAccount(name).RefreshToken}}"}', array['{{fixture.Namespace}}'], array['{{fixture.Namespace}}/{{fixture.NamespaceUid}}'])
                 """);
         }
 

@@ -42,13 +42,16 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         _canaries.Add("password", new NpgsqlConnectionStringBuilder(fixture.Database.ConnectionString).Password!);
         var secret = _canaries.New("client-secret");
         await fixture.WriteSecretAsync("client", "credentials.json", $$$"""{"installed":{"client_id":"client-1","client_secret":"{{{secret}}}"}}""");
-        await fixture.StartOperatorAsync([.. Talking(telemetry), ("Providers__google__TimeoutSeconds", "3")]);
+        await using var grants = await GrantServer.StartAsync();
+        await fixture.WriteSecretAsync("mailer", "private-key", grants.ServiceAccountKey);
+        AddPrivateKey(grants.ServiceAccountKey);
+        await fixture.StartOperatorAsync([.. Talking(telemetry), ("Providers__google__TimeoutSeconds", "3"), ("Providers__assertions__TokenEndpoint", $"{grants.GoogleEndpoint}")]);
         _canaries.Add("the operator's own token", (await File.ReadAllTextAsync(cluster.OperatorKubeconfig)).Split("token: ")[1].Split('\n')[0]);
 
         await fixture.AddAccountAsync("good", spec => spec["secretName"] = "output");
         await fixture.ReadyAsync("good");
         var cmdline = await File.ReadAllTextAsync($"/proc/{fixture.Operator.Id}/cmdline");
-        await Task.WhenAll(ProviderFailuresAsync(fixture, secret), InputFailuresAsync(fixture), VerbsAsync(fixture));
+        await Task.WhenAll(ProviderFailuresAsync(fixture, secret), InputFailuresAsync(fixture), VerbsAsync(fixture), AssertionsAsync(fixture));
         AddKey(keyring, "2026-02-02");
         await SayAsync(fixture.RunVerbAsync("keys", "rotate"));
         await SayAsync(fixture.RunVerbAsync("keys", "status"));
@@ -77,6 +80,11 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
         foreach (var token in fixture.Tokens.IssuedTokens)
             _canaries.Add("token", token);
+        foreach (var token in grants.Issued.Keys)
+            _canaries.Add("token of an assertion", token);
+        foreach (var assertion in grants.Requests.Select(request => request.Form.GetValueOrDefault("assertion")).OfType<string>())
+            _canaries.Add("assertion", assertion);
+        grants.Requests.Should().HaveCountGreaterThan(1, "an assertion was accepted, and another one was refused");
         var found = written.SelectMany(text => _canaries.FoundIn(text.Place, text.Text)).ToList();
         foreach (var file in Directory.EnumerateFiles(postgres.Folder, "*", SearchOption.AllDirectories).Where(file => !file.Contains(".s.PGSQL", StringComparison.Ordinal)))
             found.AddRange(_canaries.FoundIn(Path.GetRelativePath(postgres.Folder, file), await File.ReadAllBytesAsync(file)));
@@ -131,6 +139,33 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         ("Logging__LogLevel__Default", "Trace"), ("Logging__LogLevel__TokenOperator", "Trace"), ("Logging__LogLevel__Microsoft", "Trace"),
         ("Logging__Format", "json"), ("OTEL_EXPORTER_OTLP_ENDPOINT", telemetry.Address.ToString()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
     ];
+
+    /// <summary>The private key of a service account signs an assertion that is accepted, and one that is refused.</summary>
+    private static async Task AssertionsAsync(OperatorFixture fixture)
+    {
+        foreach (var (name, subject) in new[] { ("mailbox", GrantServer.Person), ("nobody", "nobody@example.com") })
+        {
+            await fixture.ApplyAsync(name, fields =>
+            {
+                fields.Remove("clientSecretRef");
+                fields.Remove("seedSecretRef");
+                fields["provider"] = "assertions";
+                fields["grant"] = "JWTBearer";
+                fields["scopes"] = new JsonArray(GrantServer.Scope);
+                fields["jwtBearer"] = new JsonObject { ["keySecretRef"] = new JsonObject { ["name"] = "mailer" }, ["subject"] = subject };
+            });
+        }
+
+        await fixture.ReadyAsync("mailbox");
+        await fixture.SeesAsync("nobody", "Refreshed", "False");
+    }
+
+    private void AddPrivateKey(string serviceAccount)
+    {
+        var pem = (string)JsonNode.Parse(serviceAccount)!["private_key"]!;
+        foreach (var line in pem.Split('\n').Where(line => line.Length > 32 && !line.Contains("PRIVATE", StringComparison.Ordinal)))
+            _canaries.Add("private key", line);
+    }
 
     /// <summary>Answers of every class that contain the secrets of their request, and tokens that must not be stored.</summary>
     private async Task ProviderFailuresAsync(OperatorFixture fixture, string clientSecret)

@@ -30,6 +30,9 @@ public sealed class OperatorFixture : IAsyncDisposable
     /// <summary>The namespace that the operator watches.</summary>
     public string Namespace { get; }
 
+    /// <summary>The UID of <see cref="Namespace"/>; null if the namespace existed before.</summary>
+    public string? NamespaceUid { get; private set; }
+
     /// <summary>The lease of its operators, in <see cref="ClusterFixture.OperatorNamespace"/>.</summary>
     public string LeaseName => $"operator-{_number}";
 
@@ -60,7 +63,7 @@ public sealed class OperatorFixture : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(cluster);
         postgres ??= cluster.Postgres;
         var fixture = new OperatorFixture(cluster, postgres, await postgres.CreateDatabaseAsync(), await ScriptedTokenServer.StartAsync(behaviour)) { Keyring = keyring ?? TestKeyring.Shared };
-        await cluster.Plane.CreateNamespaceAsync(fixture.Namespace);
+        fixture.NamespaceUid = await cluster.Plane.CreateNamespaceAsync(fixture.Namespace);
         await cluster.Plane.ApplyAsync(Manifests.ClientSecret(fixture.Namespace, "client", "client-1", "client-secret-1"));
         return fixture;
     }

@@ -46,8 +46,10 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
             throw new InvalidOperationException($"DELETE {path} failed with {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(ct)}");
     }
 
-    public Task CreateNamespaceAsync(string name, CancellationToken ct) =>
-        PostAsync("/api/v1/namespaces", new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = Named(name) }, ct);
+    /// <summary>Creates a namespace unless it exists.</summary>
+    /// <returns>Its UID; null if it existed.</returns>
+    public async Task<string?> CreateNamespaceAsync(string name, CancellationToken ct) =>
+        (string?)(await PostAsync("/api/v1/namespaces", new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = Named(name) }, ct))?["metadata"]?["uid"];
 
     public Task CreateServiceAccountAsync(string ns, string name, CancellationToken ct) =>
         PostAsync(

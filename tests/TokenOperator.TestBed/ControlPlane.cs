@@ -166,8 +166,8 @@ public sealed class ControlPlane : IAsyncDisposable
         await Eventually.SeesAsync(() => GetAsync(path, ct), left => left is null, ct: ct, condition: $"{path} is gone");
     }
 
-    /// <summary>Creates a namespace unless it exists.</summary>
-    public Task CreateNamespaceAsync(string name, CancellationToken ct = default) => Admin().CreateNamespaceAsync(name, ct);
+    /// <inheritdoc cref="ApiClient.CreateNamespaceAsync"/>
+    public Task<string?> CreateNamespaceAsync(string name, CancellationToken ct = default) => Admin().CreateNamespaceAsync(name, ct);
 
     /// <summary>Applies a YAML file, or all files of a folder, as the administrator.</summary>
     public Task ApplyAsync(string path, CancellationToken ct = default) => Kubectl.ApplyAsync(path, ct);

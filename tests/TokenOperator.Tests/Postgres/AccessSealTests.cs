@@ -1,8 +1,8 @@
-using TokenOperator.Postgres.Rows;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
+using TokenOperator.Postgres.Rows;
 using TokenOperator.TestBed;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 

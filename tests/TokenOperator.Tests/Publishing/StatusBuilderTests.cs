@@ -4,8 +4,8 @@ using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
 using TokenOperator.Tests.Providers;
+using static TokenOperator.Api.V1Alpha1OAuthToken;
 
 namespace TokenOperator.Tests.Publishing;
 
