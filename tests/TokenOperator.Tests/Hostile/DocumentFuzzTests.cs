@@ -16,6 +16,9 @@ public sealed class DocumentFuzzTests
     private const string Source = "Secret mail/seed, key token.json";
     private static readonly ApiJson Json = new(OAuthTokenJson.Default);
 
+    // Read before the test measures what a reply allocates: the catalogue is read with it.
+    private static readonly ProviderDocument Google = TestDocuments.Google;
+
     private static readonly string[] Files =
     [
         """{"token": "MARKED", "refresh_token": "1//MARKED", "client_id": "id", "client_secret": "MARKED", "scopes": ["a", "b"], "expiry": "2026-01-31T12:00:00Z"}""",
@@ -32,6 +35,7 @@ public sealed class DocumentFuzzTests
     [
         """{"access_token":"ya29.MARKED","expires_in":3599,"scope":"a b","token_type":"Bearer","refresh_token":"1//MARKED","refresh_token_expires_in":604799,"id_token":"MARKED"}""",
         """{"error":"invalid_grant","error_description":"Token MARKED has been expired or revoked.","error_subtype":"invalid_rapt"}""",
+        """{"device_code":"MARKED","user_code":"AB-CD","verification_uri":"https://idp.example.com/device","verification_uri_complete":"https://idp.example.com/device?c=AB-CD","expires_in":900,"interval":5}""",
         "<!DOCTYPE html><html><title>MARKED</title></html>",
     ];
 
@@ -71,7 +75,7 @@ public sealed class DocumentFuzzTests
             foreach (var status in Statuses)
             {
                 var answer = TokenResponseClassifier.Classify(
-                    TestDocuments.Google, TokenEndpointReply.Read(TestDocuments.Google, new RawReply(status, null, null, content)), DateTimeOffset.UnixEpoch, new SecretValue(Fuzz.Canary), new SecretValue("client-secret"));
+                    Google, TokenEndpointReply.Read(Google, new RawReply(status, null, null, content)), DateTimeOffset.UnixEpoch, new SecretValue(Fuzz.Canary), new SecretValue("client-secret"));
                 if (answer is not TokenOperator.Providers.TokenResponse.Failed failed)
                     continue;
                 Fuzz.RefuseEcho(failed.Detail);

@@ -299,6 +299,63 @@ public sealed class DocumentDriverTests
             new GrantRequest(client ?? Client, new TokenSet { RefreshToken = new("refresh-1") }) { Scopes = ["mail", "calendar"] }, CancellationToken.None);
     }
 
+    [Theory]
+    [InlineData(400, """{"error":"authorization_pending"}""", typeof(DevicePollResponse.Pending), false)]
+    [InlineData(200, """{"error":"authorization_pending"}""", typeof(DevicePollResponse.Pending), false)]
+    [InlineData(400, """{"error":"slow_down"}""", typeof(DevicePollResponse.Pending), true)]
+    [InlineData(503, "", typeof(DevicePollResponse.Pending), true)]
+    [InlineData(429, "{}", typeof(DevicePollResponse.Pending), true)]
+    [InlineData(400, """{"error":"access_denied"}""", typeof(DevicePollResponse.Denied), false)]
+    [InlineData(400, """{"error":"expired_token"}""", typeof(DevicePollResponse.Expired), false)]
+    [InlineData(400, """{"error":"invalid_grant"}""", typeof(DevicePollResponse.Failed), false)]
+    [InlineData(200, """{"access_token":"access-1","expires_in":3600,"refresh_token":"refresh-1"}""", typeof(DevicePollResponse.Granted), false)]
+    public async Task A_poll_for_a_device_is_understood_and_its_code_is_not_shown(int status, string reply, Type expected, bool slowsDown)
+    {
+        using var driver = Device(reply, status);
+
+        var response = await driver.Provider.DeviceAuthorization!.PollAsync(Client, new SecretValue("device-code-marked"), CancellationToken.None);
+
+        response.Should().BeOfType(expected);
+        if (response is DevicePollResponse.Pending pending)
+            pending.SlowDown.Should().Be(slowsDown);
+        HttpUtility.ParseQueryString(_sent.Should().ContainSingle().Subject.Body)["device_code"].Should().Be("device-code-marked");
+        $"{response}".Should().NotContain("device-code-marked");
+    }
+
+    [Theory]
+    [InlineData("""{"device_code":"d","user_code":"AB-CD","verification_uri":"https://idp.example.com/device","expires_in":900}""", "https://idp.example.com/device", null, 900, 5)]
+    [InlineData("""{"device_code":"d","user_code":"AB-CD","verification_url":"https://idp.example.com/device","expires_in":"900","interval":7}""", "https://idp.example.com/device", null, 900, 7)]
+    [InlineData(
+        """{"device_code":"d","user_code":"AB-CD","verification_uri":"https://idp.example.com/device","verification_uri_complete":"https://idp.example.com/device?c=AB-CD","expires_in":1e12,"interval":-1}""",
+        "https://idp.example.com/device", "https://idp.example.com/device?c=AB-CD", 3600, 5)]
+    [InlineData(
+        """{"device_code":"d","user_code":"AB-CD","verification_uri":"https://idp.example.com/device","verification_uri_complete":"https://evil.example/device?c=AB-CD","expires_in":900}""",
+        "https://idp.example.com/device", null, 900, 5)]
+    [InlineData("""{"device_code":"d","user_code":"AB-CD","verification_uri":"http://idp.example.com/device","expires_in":900}""", null, null, 0, 0)]
+    [InlineData("""{"device_code":"d","user_code":"AB-CD","verification_uri":"javascript:alert(1)","expires_in":900}""", null, null, 0, 0)]
+    [InlineData("""{"device_code":"d","user_code":"AB\u202eCD","verification_uri":"https://idp.example.com/device","expires_in":900}""", null, null, 0, 0)]
+    [InlineData("""{"user_code":"AB-CD","verification_uri":"https://idp.example.com/device","expires_in":900}""", null, null, 0, 0)]
+    public async Task A_code_for_a_device_is_read_only_with_a_page_that_can_be_trusted(string reply, string? page, string? complete, int lifetime, int interval)
+    {
+        using var driver = Device(reply, 200);
+
+        var response = await driver.Provider.DeviceAuthorization!.BeginAsync(Client, ["mail"], CancellationToken.None);
+
+        if (page is null)
+        {
+            response.Should().BeOfType<DeviceAuthorizationResponse.Failed>();
+            return;
+        }
+
+        var started = response.Should().BeOfType<DeviceAuthorizationResponse.Started>().Subject.Authorization;
+        started.VerificationUri.Should().Be(page);
+        started.CompleteVerificationUri.Should().Be(complete is null ? null : new Uri(complete));
+        (started.Lifetime, started.Interval).Should().Be((TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(interval)));
+    }
+
+    private Driver Device(string reply, int status) =>
+        new(this, TestDocuments.Read(Token + "deviceAuthorizationEndpoint: https://idp.example.com/device"), _ => reply, status, "application/json");
+
     private sealed record Sent(HttpRequestMessage Message, string Body)
     {
         public string? Basic => Message.Headers.Authorization is { Scheme: "Basic", Parameter: { } parameter } ? Encoding.UTF8.GetString(Convert.FromBase64String(parameter)) : null;
