@@ -24,7 +24,7 @@ public sealed record AccountRecord
     /// <summary>The UIDs of namespaces that may use the account, each as <c>namespace/uid</c>. That of a namespace without one is recorded at its next use.</summary>
     public IReadOnlyList<string> NamespaceUids { get; init; } = [];
 
-    /// <summary>Increases with every change of who may use the account. Null if who may use it is not authenticated, as in a row that is not encrypted.</summary>
+    /// <summary>Increases with every change of the access list. Null if who may use it is not authenticated, as in a row that is not encrypted.</summary>
     public long? AccessVersion { get; init; }
 
     /// <summary>When the provider last handed out a token; null before the operator's first refresh.</summary>
@@ -48,7 +48,7 @@ public sealed record AccountRecord
     /// </summary>
     public bool IsEarlierThan(AccountRecord other) => !IsAdopted && Incarnation is not null && Incarnation == other.Incarnation && Generation < other.Generation;
 
-    /// <summary>True when this row says who may use the account as it was before a change that the row <paramref name="other"/> contains.</summary>
+    /// <summary>True when this row has the access list as it was before a change that the row <paramref name="other"/> contains.</summary>
     public bool HasEarlierAccessThan(AccountRecord other) =>
         !IsAdopted && Incarnation is not null && Incarnation == other.Incarnation && other.AccessVersion is { } version && (AccessVersion ?? 0) < version;
 

@@ -83,13 +83,13 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
         return new RowDocument(document, IsPlainText: ReferenceEquals(document, stored), envelope?.Seal?.Access);
     }
 
-    /// <summary>The seal of who may use an account; null where tokens are written in plain text.</summary>
+    /// <summary>The seal of access lists; null where tokens are written in plain text.</summary>
     /// <param name="key">The account.</param>
     /// <param name="access">Who may use it.</param>
     /// <param name="version">The version of the access.</param>
     public string? SealAccess(AccountKey key, AccountAccess access, long version) => writesPlainText ? null : AccessSeal.Write(keyring!.Current, key, access, version);
 
-    /// <summary>Checks who may use an account against the seal of the row.</summary>
+    /// <summary>Checks the access list of an account against the seal of the row.</summary>
     /// <param name="key">The account.</param>
     /// <param name="access">Who may use it, as the row says.</param>
     /// <param name="seal">The seal in the row, or null.</param>
@@ -97,7 +97,7 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
     /// <param name="generation">The generation of the row.</param>
     /// <param name="isNewDatabase">As for <see cref="OpenRow"/>.</param>
     /// <returns>The version of the access; null if it is not sealed.</returns>
-    /// <exception cref="UnreadableRowException">Someone without the keys changed who may use the account.</exception>
+    /// <exception cref="UnreadableRowException">Someone without the keys changed the access list.</exception>
     public long? CheckAccess(AccountKey key, AccountAccess access, string? seal, RowDocument? document, long generation, bool isNewDatabase)
     {
         if (writesPlainText)
@@ -109,7 +109,7 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
             if (!IsStrict(isNewDatabase) && (bound is null || (generation == 0 && access.IsEmpty)))
                 return null;
             throw new UnreadableRowException(
-                key, bound is null ? "the row has no seal of who may use the account." : "the seal of who may use the account was removed.", AccessSeal.Advice);
+                key, bound is null ? "the row has no seal of the access list." : "the seal of the access list was removed.", AccessSeal.Advice);
         }
 
         if (AccessSeal.Parse(seal) is not { } parsed)
@@ -121,7 +121,7 @@ internal sealed partial class TokenCipher(Keyring? keyring, bool writesPlainText
         }
 
         if (parsed.Version < bound)
-            throw new UnreadableRowException(key, "who may use the account is an earlier state than the tokens were written under. Someone put it back.", AccessSeal.Advice);
+            throw new UnreadableRowException(key, "the access list is an earlier one than that under which the tokens were written. Someone put it back.", AccessSeal.Advice);
         return parsed.Version;
     }
 

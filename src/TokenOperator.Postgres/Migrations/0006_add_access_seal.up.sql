@@ -1,4 +1,4 @@
--- Add the UIDs of namespaces, and the seal of who may use an account
+-- Add the UIDs of namespaces, and the seal of access lists
 --
 -- Earlier versions ignore both columns. A seal that is null belongs to a row whose access was last written without one.
 alter table oauth_tokens

@@ -5,7 +5,7 @@ using static TokenOperator.Postgres.SqlValue;
 namespace TokenOperator.Postgres.Rows;
 
 /// <summary>
-/// Changes who may use an account: reads the row, and writes the new lists with their seal if the row is still the same. When someone else was
+/// Changes the access list of an account: reads the row, and writes the new lists with their seal if the row is still the same. When someone else was
 /// faster, it starts again.
 /// </summary>
 internal sealed class AccessWriter(StatementRunner statements, TokenCipher cipher, TimeProvider time)
@@ -15,7 +15,7 @@ internal sealed class AccessWriter(StatementRunner statements, TokenCipher ciphe
     /// <summary>Names this process in its notifications.</summary>
     public string Writer { get; } = Guid.NewGuid().ToString("N");
 
-    /// <summary>Reads who may use the account; null when there is no such row.</summary>
+    /// <summary>Reads the access list; null when there is no such row.</summary>
     public Task<StoredAccess?> FindAsync(AccountKey key, CancellationToken cancellationToken) => statements.QueryAsync(
         AccountSql.FindAccess, async reader => await reader.ReadAsync(cancellationToken) ? StoredAccess.Read(reader, key) : null,
         cancellationToken, Of(key.Provider), Of(key.Account));

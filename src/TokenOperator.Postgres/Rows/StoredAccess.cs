@@ -25,7 +25,7 @@ internal sealed record StoredAccess(AccountKey Key, AccountAccess Access, string
         AccountRow.Text(reader, first + 3), AccountRow.Text(reader, first + 4), reader.GetInt64(first + 5), reader.GetString(first + 6), reader.GetBoolean(first + 7));
 
     /// <summary>The version of the access; null if it is not sealed.</summary>
-    /// <exception cref="UnreadableRowException">Someone without the keys changed who may use the account.</exception>
+    /// <exception cref="UnreadableRowException">Someone without the keys changed the access list.</exception>
     public long? Check(TokenCipher cipher) => cipher.CheckAccess(Key, Access, Seal, Document(cipher), Generation, IsNewDatabase);
 
     /// <summary>The document; null if there is none that can be read.</summary>

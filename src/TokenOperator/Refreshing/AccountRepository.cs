@@ -122,7 +122,7 @@ public sealed partial class AccountRepository(
     /// <summary>Remembers a row as a write returned it.</summary>
     public AccountRecord Set(AccountRecord row) => Remember(row, row);
 
-    /// <summary>True if the row says who may use the account as it was before a change that this process has seen.</summary>
+    /// <summary>True if the row has the access list as it was before a change that this process has seen.</summary>
     public bool HasForgottenAccess(AccountRecord row) => _entries.GetValueOrDefault(row.Key)?.Row is { } acknowledged && row.HasEarlierAccessThan(acknowledged);
 
     /// <summary>Remembers what is known and not in Postgres yet.</summary>

@@ -303,7 +303,7 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         await store.ClaimAsync(Marcus, claim, 2, default);
         await store.DeleteAsync(Marcus, claim.Id, default);
 
-        (await fixture.Server.StatementsAsync(Database.Database)).Sum(s => s.Calls).Should().Be(13 + 2, "an import that replaces tokens and a change of who may use the account read the row first");
+        (await fixture.Server.StatementsAsync(Database.Database)).Sum(s => s.Calls).Should().Be(13 + 2, "an import that replaces tokens and a change of the access list read the row first");
     }
 
     [Fact]
