@@ -405,12 +405,20 @@ internal sealed partial class ProviderDocumentReader
     private RevocationRules? ReadRevocation()
     {
         var fields = _root.Object("revocation");
-        var endpoint = Address(fields, "endpoint");
-        var rules = (
-            Authenticates: fields.Flag("authenticate", true),
-            SendsAccessToken: fields.Choice("token", false, ("refreshToken", false), ("accessToken", true)),
-            Parameters: Parameters(fields));
-        return endpoint is null ? null : new RevocationRules(endpoint, rules.Authenticates, rules.SendsAccessToken, rules.Parameters);
+        var rules = new RevocationRules
+        {
+            Endpoint = Address(fields, "endpoint", RevocationRules.ClientIdPlaceholder)!,
+            Method = fields.Choice("method", HttpMethod.Post, ("POST", HttpMethod.Post), ("DELETE", HttpMethod.Delete)),
+            Format = fields.Choice("format", RequestFormat.Form, ("form", RequestFormat.Form), ("json", RequestFormat.Json), ("query", RequestFormat.Query)),
+            Authentication = fields.Choice(
+                "authentication", RevocationAuthentication.Client,
+                ("client", RevocationAuthentication.Client), ("post", RevocationAuthentication.Post), ("basic", RevocationAuthentication.Basic),
+                ("token", RevocationAuthentication.Token), ("none", RevocationAuthentication.None)),
+            SendsAccessToken = fields.Choice("token", false, ("refreshToken", false), ("accessToken", true)),
+            TokenParameter = fields.Text("tokenParameter") ?? "token",
+            Parameters = Parameters(fields),
+        };
+        return rules.Endpoint is null ? null : rules;
     }
 
     private IdentityRules ReadIdentity()
@@ -470,10 +478,29 @@ internal sealed partial class ProviderDocumentReader
         return null;
     }
 
-    private Uri? Address(DocumentFields fields, string name)
+    /// <summary>An address, or null.</summary>
+    /// <param name="fields">The object that has the field.</param>
+    /// <param name="name">The field.</param>
+    /// <param name="segment">What may stay in braces, as one segment of the path; null: nothing.</param>
+    private Uri? Address(DocumentFields fields, string name, string? segment = null)
     {
         if (fields.Text(name) is not { } template)
             return null;
+        if (segment is null || !template.Contains(segment, StringComparison.Ordinal))
+            return WholeAddress(fields, name, template);
+
+        // With a name in its place, the address shows where it is, and what is wrong with the rest.
+        const string Name = "a-segment";
+        if (WholeAddress(fields, name, template.Replace(segment, Name, StringComparison.Ordinal)) is not { } example)
+            return null;
+        if (example.Segments.Count(part => part.TrimEnd('/') == Name) == 1 && example.OriginalString.Split(Name).Length == 2)
+            return new Uri(example.OriginalString.Replace(Name, segment, StringComparison.Ordinal));
+        fields.Reject(name, $"has {segment} in more than one place, or beside other characters; expected it once, as a whole segment of the path");
+        return null;
+    }
+
+    private Uri? WholeAddress(DocumentFields fields, string name, string template)
+    {
         foreach (var parameter in _addresses.Where(parameter => template.IndexOf($"{{{parameter}}}", StringComparison.Ordinal) > 0))
             fields.Reject(name, $"has the parameter {parameter} after its beginning; a parameter of the type address can only begin an address");
         if (Resolved(fields, name, template) is not { } text)

@@ -75,13 +75,25 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
         var name = caller.Provider.Name;
         if (caller.Provider.Revocation is not { } rules)
             return new RevocationResponse(false, $"provider {name} has no revocation endpoint: set Providers:{name}:RevocationEndpoint, or revoke the grant at the provider");
-        if (rules.Authenticates && client is null)
+        if (rules.NeedsClient && client is null)
             return new RevocationResponse(false, $"provider {name} revokes grants only for their OAuth client, and the client Secret cannot be read: restore it, or revoke the grant at the provider");
         if ((rules.SendsAccessToken ? token.AccessToken : token.RefreshToken ?? token.AccessToken) is not { } revoked)
             return new RevocationResponse(true, "");
-        // RFC 7009 section 2.1: the token is in the body, so no log of addresses shows it.
-        var call = await caller.SendAsync(
-            rules.Endpoint, rules.Authenticates ? client : null, rules.Parameters, [("token", revoked.Reveal())], [revoked], cancellationToken);
+        if (rules.EndpointFor(client) is not { } endpoint)
+        {
+            return new RevocationResponse(
+                false,
+                $"nothing was sent: provider {name} revokes grants at an address that has the client ID in it, and the client ID in the client Secret is not 1 to 253 letters, digits and ._~-: "
+                + "check it, or revoke the grant at the provider");
+        }
+
+        var requests = caller.With(rules.ApplyTo(caller.Provider));
+        var call = rules.Authentication switch
+        {
+            RevocationAuthentication.Token => await requests.SendBearerAsync(endpoint, revoked, rules.Parameters, cancellationToken),
+            RevocationAuthentication.None => await requests.SendAsync(endpoint, null, rules.Parameters, [(rules.TokenParameter, revoked.Reveal())], [revoked], cancellationToken),
+            _ => await requests.SendAsync(endpoint, client, rules.Parameters, [(rules.TokenParameter, revoked.Reveal())], [revoked], cancellationToken),
+        };
         return TokenResponseClassifier.ClassifyRevocation(call.Result, call.Secrets);
     }
 

@@ -24,6 +24,9 @@ internal sealed class TokenEndpointCaller(ProviderDocument provider, TokenEndpoi
     /// <summary>The provider that is called.</summary>
     public ProviderDocument Provider => provider;
 
+    /// <summary>The same for requests that another version of the document describes.</summary>
+    public TokenEndpointCaller With(ProviderDocument other) => new(other, endpoints, time);
+
     /// <summary>Calls an endpoint once.</summary>
     /// <param name="endpoint">An address of the document.</param>
     /// <param name="client">The client to authenticate as; null for none.</param>
@@ -67,15 +70,24 @@ internal sealed class TokenEndpointCaller(ProviderDocument provider, TokenEndpoi
         ];
     }
 
-    /// <summary>Asks once whether an access token still works.</summary>
+    /// <summary>Asks once whether an access token still works, by a GET request without parameters.</summary>
     /// <param name="endpoint">An address of the document.</param>
     /// <param name="accessToken">The token.</param>
     /// <param name="cancellationToken">Counts until the request is sent.</param>
     /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
-    public async Task<TokenEndpointCall> CheckAsync(Uri endpoint, SecretValue accessToken, CancellationToken cancellationToken)
+    public Task<TokenEndpointCall> CheckAsync(Uri endpoint, SecretValue accessToken, CancellationToken cancellationToken) =>
+        With(provider with { Request = provider.Request with { Format = RequestFormat.Query } }).SendBearerAsync(endpoint, accessToken, RequestParameters.None, cancellationToken);
+
+    /// <summary>Calls an endpoint once with a bearer token (RFC 6750).</summary>
+    /// <param name="endpoint">An address of the document.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="changes">The parameters.</param>
+    /// <param name="cancellationToken">Counts until the request is sent.</param>
+    /// <exception cref="OperationCanceledException">The caller canceled, and nothing was sent.</exception>
+    public async Task<TokenEndpointCall> SendBearerAsync(Uri endpoint, SecretValue token, RequestParameters changes, CancellationToken cancellationToken)
     {
         var sentAt = time.GetUtcNow();
-        var request = new TokenEndpointRequest(provider, endpoint, []) { Authorization = new AuthenticationHeaderValue("Bearer", accessToken.Reveal()), IsCheck = true };
-        return new TokenEndpointCall(await endpoints.SendAsync(request, provider.Timeout, cancellationToken), sentAt, [accessToken]);
+        var request = new TokenEndpointRequest(provider, endpoint, changes.Apply()) { Authorization = new AuthenticationHeaderValue("Bearer", token.Reveal()) };
+        return new TokenEndpointCall(await endpoints.SendAsync(request, provider.Timeout, cancellationToken), sentAt, [token]);
     }
 }

@@ -17,15 +17,13 @@ internal sealed record TokenEndpointRequest(ProviderDocument Provider, Uri Endpo
     /// <summary>True if the reply is that to a code, which some providers form differently.</summary>
     public bool IsCodeExchange { get; init; }
 
-    /// <summary>True for a GET request without parameters, whatever the document says about others.</summary>
-    public bool IsCheck { get; init; }
-
     /// <summary>The message to send.</summary>
     /// <param name="beginSending">Called before the first byte of the body is written. Every message has a body, because the transport may send one without a body twice.</param>
     public HttpRequestMessage ToMessage(Action beginSending)
     {
-        var format = IsCheck ? RequestFormat.Query : Provider.Request.Format;
-        var message = new HttpRequestMessage(format == RequestFormat.Query ? HttpMethod.Get : HttpMethod.Post, format == RequestFormat.Query ? WithQuery() : Endpoint)
+        var format = Provider.Request.Format;
+        var method = Provider.Request.Method ?? (format == RequestFormat.Query ? HttpMethod.Get : HttpMethod.Post);
+        var message = new HttpRequestMessage(method, format == RequestFormat.Query ? WithQuery() : Endpoint)
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,

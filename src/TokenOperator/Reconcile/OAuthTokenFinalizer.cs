@@ -148,7 +148,7 @@ public sealed class OAuthTokenFinalizer(
             return null;
         if (providers.Find(request.Key.Provider) is not { } provider)
             return $"The document that describes the provider {request.Key.Provider} cannot be used, so the grant of {request.ShownAccount} is not revoked.";
-        var client = provider.Document.Revocation is { Authenticates: true } && request.Client is { } where
+        var client = provider.Document.Revocation is { NeedsClient: true } && request.Client is { } where
             ? await inputs.ReadClientAsync(where, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
             : null;
         var response = await provider.RevokeAsync((client as Lookup<OAuthClient>.Found)?.Value, record.Token, CancellationToken.None);

@@ -102,6 +102,7 @@ public sealed class DocumentFuzzTests
         errors: {codePaths: [error, status], textPaths: [message], numbersPath: codes, rules: [{code: a, text: b, class: transient, minDelay: 5s}, {number: 7, class: client}]}
         limits: {requestsPerSecond: 10, burst: 20, minInterval: 1m}
         export: {realm: callback.realmId, tenant: parameter.tenant, url: response.instance_url}
+        revocation: {endpoint: "https://login.example.com/{tenant}/{client_id}", method: DELETE, format: json, authentication: basic, token: accessToken, tokenParameter: t}
         identity: {issuers: ["https://login.example.com/{tenant}"], claim: upn, trustUnverified: true, responsePath: user.id}
         """,
         """{"extends": "base", "tokenEndpoint": "https://idp.example.com/token", "timeout": "10s", "rotation": {"grace": "untilUsed"}}""",

@@ -35,8 +35,12 @@ internal sealed record CatalogueEntry(string Name, JsonObject Json, JsonObject E
         ["callback"] = "The other parameters of this response.",
         ["code"] = "The parameters that the exchange of a code must have beside those of the standard.",
         ["refresh"] = "The parameters that a refresh must have beside those of the standard.",
-        ["revokeClient"] = "`false` if the client must not authenticate to revoke a grant.",
+        ["revokeClient"] = "What must prove who revokes a grant: `post`, `basic`, `token` (a bearer token, and no parameter) or `none`. The default is `client`.",
         ["revokeToken"] = "`accessToken` if this token must be sent to revoke a grant.",
+        ["revokeTokenParameter"] = "The parameter that must have it. The default is `token`.",
+        ["revokeMethod"] = "The method to revoke a grant. The default is `POST`.",
+        ["revokeFormat"] = "`form` (the default), `json`, or `query` if the request must not have a body.",
+        ["revokeParameters"] = "The parameters that a revocation must have beside the token.",
         ["exchanges"] = "The calls. `call`: `code`, `refresh`, `revoke` or `check`. `status` (200 by default) and `body` or `text`: the answer. `idToken`: the claims of an id_token in it."
             + " `granted`, `identity`, `failure` and `delay`, `stillValid` or `revoked`: what the operator must make of it. `why`: a remark.",
     };

@@ -195,7 +195,7 @@ internal sealed class ProviderPage(CatalogueEntry entry)
             Consent(),
             _provider.Limits.MinInterval > TimeSpan.Zero ? $"The operator refreshes one account at most once in {DurationText.Format(_provider.Limits.MinInterval)}." : null,
             Person(),
-            _provider.Revocation is { } revocation ? $"The operator revokes a grant at `{revocation.Endpoint}`{(revocation.SendsAccessToken ? ", with the access token" : "")}." : null,
+            Revocation(),
         }.OfType<string>().Concat(Texts("particulars")).Select(line => $"- {line}");
 
     private string ClientAuthentication(bool isShort = false) => (_provider.ClientAuthentication.Method, isShort) switch
@@ -210,6 +210,19 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         (ClientAuthenticationMethod.SecretAsUser, _) => "The client authenticates with HTTP Basic, with the secret as the user name and no ID.",
         _ => "The client authenticates with its ID and secret in the body of the request.",
     };
+
+    private string? Revocation()
+    {
+        if (_provider.Revocation is not { } revocation)
+            return null;
+        var proof = revocation.Authentication switch
+        {
+            RevocationAuthentication.Basic when _provider.ClientAuthentication.Method != ClientAuthenticationMethod.Basic => " There, the client authenticates with HTTP Basic.",
+            RevocationAuthentication.Post when _provider.ClientAuthentication.Method != ClientAuthenticationMethod.Post => " There, the client authenticates with its ID and secret in the body of the request.",
+            _ => "",
+        };
+        return $"The operator revokes a grant at `{revocation.Endpoint.OriginalString}`{(revocation.SendsAccessToken ? ", with the access token" : "")}.{proof}";
+    }
 
     private string? RequestForm() => _provider.Request.Format switch
     {

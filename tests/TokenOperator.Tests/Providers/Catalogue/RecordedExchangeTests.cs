@@ -27,13 +27,17 @@ public sealed class RecordedExchangeTests
 
     public static TheoryData<string> Names => [.. CatalogueEntry.Names.Where(name => CatalogueEntry.Read(name).Json["protocol"] is null)];
 
+    public static TheoryData<string> NamesWithRevocation => [.. CatalogueEntry.Names.Where(name => CatalogueEntry.Read(name).Resolve().Revocation is not null)];
+
     [Theory]
     [MemberData(nameof(Names))]
     public async Task A_provider_gets_what_it_expects_and_its_answers_are_understood(string name)
     {
         await using var test = await Conversation.StartAsync(name);
 
-        foreach (var step in test.Entry.Exchange["exchanges"]!.AsArray().Select(step => step!.AsObject()))
+        var steps = test.Entry.Exchange["exchanges"]!.AsArray().Select(step => step!.AsObject()).ToList();
+        steps.Exists(step => (string?)step["call"] == "revoke" && (bool)step["revoked"]!).Should().Be(test.Provider.Document.Revocation is not null, $"{name} has a recorded revocation exactly if it can revoke");
+        foreach (var step in steps)
             await test.RunAsync(step);
     }
 
@@ -67,6 +71,30 @@ public sealed class RecordedExchangeTests
             await test.SendAsync("code", new RecordedProvider.Answer(200, """{"access_token":"at-1","expires_in":3600}""", "application/json"));
 
             test.Server.Refusals.Should().ContainSingle($"{name} refuses {changes.ToJsonString()}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(NamesWithRevocation))]
+    public async Task The_server_of_the_test_refuses_a_revocation_that_the_provider_refuses(string name)
+    {
+        var exchange = CatalogueEntry.Read(name).Exchange;
+        var client = (string?)exchange["client"] ?? "post";
+        var own = (string?)exchange["revokeClient"] ?? client;
+        // A public client has nothing to authenticate with.
+        var proofs = client == "none" ? new[] { "token", "none" } : ["post", "basic", "token", "none"];
+        var wrong = proofs.Where(proof => proof != own || (proof == client && client == "none")).Select(proof => ("authentication", proof))
+            .Append(("method", (string?)exchange["revokeMethod"] == "DELETE" ? "POST" : "DELETE"))
+            .Append(("format", (string?)exchange["revokeFormat"] == "json" ? "form" : "json"))
+            .Append(("endpoint", "https://example.com/revoke"));
+        foreach (var (field, value) in wrong)
+        {
+            await using var test = await Conversation.StartAsync(name, new JsonObject { ["revocation"] = new JsonObject { [field] = value } });
+
+            var revoked = (RevocationResponse)await test.SendAsync("revoke", new RecordedProvider.Answer(200, "{}", "application/json"));
+
+            test.Server.Refusals.Should().ContainSingle($"{name} refuses a revocation with {field} {value}");
+            revoked.Revoked.Should().BeFalse();
         }
     }
 
@@ -174,7 +202,7 @@ public sealed class RecordedExchangeTests
         /// <summary>Makes one call, which the server expects to be as the recorded exchange says.</summary>
         public async Task<object> SendAsync(string call, RecordedProvider.Answer answer)
         {
-            Server.Expect(call, Parameters(call), answer);
+            Server.Expect(call, Parameters(call), AccessToken, answer);
             var token = new TokenSet { AccessToken = new(AccessToken), RefreshToken = new(RefreshToken) };
             return call switch
             {
@@ -190,9 +218,9 @@ public sealed class RecordedExchangeTests
             switch (call)
             {
                 case "revoke":
-                    return new() { ["token"] = Text("revokeToken") == "accessToken" ? AccessToken : RefreshToken };
+                    return With(Text("revokeClient") == "token" ? [] : new() { [Text("revokeTokenParameter") ?? "token"] = Text("revokeToken") == "accessToken" ? AccessToken : RefreshToken }, "revokeParameters");
                 case "check":
-                    return new() { ["access_token"] = AccessToken };
+                    return [];
                 case "refresh":
                     return With(new() { ["grant_type"] = "refresh_token", ["refresh_token"] = RefreshToken }, "refresh");
                 default:

@@ -54,8 +54,9 @@ internal sealed class RecordedProvider : IAsyncDisposable
     /// <summary>Sets what the next requests must be, and what is answered.</summary>
     /// <param name="call"><c>code</c>, <c>refresh</c>, <c>revoke</c> or <c>check</c>.</param>
     /// <param name="parameters">The parameters without those that authenticate the client.</param>
+    /// <param name="bearer">The token in the header field Authorization, for a call that has one there.</param>
     /// <param name="answer">The recorded answer.</param>
-    public void Expect(string call, IReadOnlyDictionary<string, string> parameters, Answer answer) => _expectation = new Expectation(call, parameters, answer);
+    public void Expect(string call, IReadOnlyDictionary<string, string> parameters, string bearer, Answer answer) => _expectation = new Expectation(call, parameters, bearer, answer);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -96,10 +97,11 @@ internal sealed class RecordedProvider : IAsyncDisposable
             "refresh" => Text("refreshAt") ?? Text("token"),
             _ => Text("token"),
         };
-        var address = $"https://{request.Host.Host}{request.Path}{request.QueryString}";
+        var format = expected.Call == "revoke" ? Text("revokeFormat") ?? "form" : Text("format") ?? "form";
+        var address = $"https://{request.Host.Host}{request.Path}{(format == "query" ? "" : request.QueryString)}";
         if (address != endpoint)
             return $"the address is {address}, and not {endpoint}";
-        if (request.Method != (expected.Call == "check" ? "GET" : "POST"))
+        if (request.Method != (expected.Call == "check" ? "GET" : (expected.Call == "revoke" ? Text("revokeMethod") : null) ?? "POST"))
             return $"the method is {request.Method}";
         foreach (var (name, value) in _exchange["headers"]?.AsObject() ?? new JsonObject { ["Accept"] = "application/json" })
         {
@@ -108,24 +110,24 @@ internal sealed class RecordedProvider : IAsyncDisposable
         }
 
         if (expected.Call == "check")
-            return request.Headers.Authorization == $"Bearer {expected.Parameters["access_token"]}" && body.Length == 0 ? null : "the access token is missing";
-        var isJson = Text("format") == "json" && expected.Call != "revoke";
-        var type = isJson ? "application/json" : "application/x-www-form-urlencoded";
-        if (request.ContentType?.Split(';')[0] != type)
+            return request.Headers.Authorization == $"Bearer {expected.Bearer}" && body.Length == 0 ? null : "the access token is missing";
+        var type = format switch { "json" => "application/json", "query" => null, _ => "application/x-www-form-urlencoded" };
+        if (request.ContentType?.Split(';')[0] != type || (type is null && body.Length > 0))
             return $"the content type is {request.ContentType}, and not {type}";
-        var parameters = (isJson ? Json(body) : Form(body)).ToList();
+        var parameters = (format switch { "json" => Json(body), "query" => Form(request.QueryString.ToString().TrimStart('?')), _ => Form(body) }).ToList();
         return FindClientRefusal(request, parameters, expected) ?? FindParameterRefusal(parameters, expected);
     }
 
     /// <summary>Removes the parameters that authenticate the client.</summary>
     private string? FindClientRefusal(HttpRequest request, List<KeyValuePair<string, string>> parameters, Expectation expected)
     {
-        var method = expected.Call == "revoke" && _exchange["revokeClient"] is { } authenticates && !(bool)authenticates ? "anyone" : Text("client") ?? "post";
+        var method = (expected.Call == "revoke" ? Text("revokeClient") switch { "none" => "anyone", var other => other } : null) ?? Text("client") ?? "post";
         var header = request.Headers.Authorization.ToString();
         var wanted = method switch
         {
             // RFC 6749 section 2.3.1.
             "basic" => "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(ClientId)}:{Uri.EscapeDataString(ClientSecret)}")),
+            "token" => "Bearer " + expected.Bearer,
             "secretAsUser" => "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(ClientSecret)}:")),
             _ => "",
         };
@@ -168,7 +170,7 @@ internal sealed class RecordedProvider : IAsyncDisposable
     /// <summary>What is answered.</summary>
     public sealed record Answer(int Status, string Body, string ContentType, int? RetryAfter = null);
 
-    private sealed record Expectation(string Call, IReadOnlyDictionary<string, string> Parameters, Answer Answer);
+    private sealed record Expectation(string Call, IReadOnlyDictionary<string, string> Parameters, string Bearer, Answer Answer);
 
     private sealed class Redirection(Uri server) : DelegatingHandler(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
     {

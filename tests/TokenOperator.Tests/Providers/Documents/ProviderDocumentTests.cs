@@ -1,3 +1,4 @@
+using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Catalogue;
 using TokenOperator.Providers.Documents;
 
@@ -8,10 +9,10 @@ public sealed class ProviderDocumentTests
     private const string Minimal = "tokenEndpoint: https://idp.example.com/token\n";
 
     [Fact]
-    public void ADocumentWithATokenEndpointAloneIsValid() => Resolve(Minimal).Errors.Should().BeEmpty();
+    public void A_document_with_a_token_endpoint_alone_is_valid() => Resolve(Minimal).Errors.Should().BeEmpty();
 
     [Fact]
-    public void AllErrorsOfADocumentAreReportedTogether() =>
+    public void All_errors_of_a_document_are_reported_together() =>
         Resolve("""
             tokenEndpoint: http://idp.example.com/{tenant}/token
             timeout: soon
@@ -25,8 +26,15 @@ public sealed class ProviderDocumentTests
                 - {class: transient}
             """).Errors.Should().HaveCount(7).And.OnlyHaveUniqueItems();
 
+    [Theory]
+    [InlineData("NaN")]
+    [InlineData("Infinity")]
+    [InlineData("-Infinity")]
+    public void A_word_that_is_no_number_in_YAML_is_a_text(string word) =>
+        Resolve($"tokenEndpoint: {word}").Errors.Should().ContainSingle(error => error.StartsWith($"tokenEndpoint is \"{word}\", which is not an address", StringComparison.Ordinal));
+
     [Fact]
-    public void AParameterWithoutAValueIsNamed() =>
+    public void A_parameter_without_a_value_is_named() =>
         Resolve("""
             parameterDeclarations: {tenant: {description: The tenant.}}
             tokenEndpoint: https://idp.example.com/{tenant}/token
@@ -39,7 +47,7 @@ public sealed class ProviderDocumentTests
     [InlineData("a:80")]
     [InlineData("a?b")]
     [InlineData("a%2fb")]
-    public void AParameterCannotLeaveItsPlaceInAnAddress(string value) =>
+    public void A_parameter_cannot_leave_its_place_in_an_address(string value) =>
         Resolve($"""
             parameterDeclarations:
               tenant:
@@ -50,11 +58,11 @@ public sealed class ProviderDocumentTests
             """).Errors.Should().ContainSingle(error => error.StartsWith("parameters.tenant is", StringComparison.Ordinal));
 
     [Fact]
-    public void AParameterCanHaveAnotherValueThanItsDefault() =>
+    public void A_parameter_can_have_another_value_than_its_default() =>
         Resolve("extends: gitlab\nparameters: {baseUrl: \"https://git.example.com\"}\n").Provider!.TokenEndpoint.Should().Be("https://git.example.com/oauth/token");
 
     [Fact]
-    public void ADocumentBuildsOnItsBase()
+    public void A_document_builds_on_its_base()
     {
         var provider = Resolve("extends: microsoft\nparameters: {tenant: contoso.example}\ntimeout: 10s\n").Provider!;
 
@@ -63,19 +71,44 @@ public sealed class ProviderDocumentTests
     }
 
     [Fact]
-    public void ADocumentCanExtendTheCatalogueEntryOfItsOwnName() =>
+    public void A_document_can_extend_the_catalogue_entry_of_its_own_name() =>
         Resolve("extends: google\ntimeout: 10s\n", "google").Provider!.TokenEndpoint.Host.Should().Be("oauth2.googleapis.com");
 
     [Fact]
-    public void ACycleIsReported() =>
+    public void A_cycle_is_reported() =>
         ProviderResolver.Resolve([Source("a", "extends: b"), Source("b", "extends: a")])["a"].Errors.Should().ContainSingle(error => error.Contains("a extends b extends a"));
 
     [Fact]
-    public void EveryDocumentOfTheCatalogueIsValidOnceItsParametersAreGiven()
+    public void Every_document_of_the_catalogue_is_valid_once_its_parameters_are_given()
     {
         foreach (var (name, resolved) in ProviderResolver.Resolve(ProviderCatalogue.Read()))
             resolved.Errors.Where(error => !error.Contains("needs a value for the parameter")).Should().BeEmpty(name);
     }
+
+    [Theory]
+    [InlineData("https://api.example.com/apps/{client_id}/token", null)]
+    [InlineData("https://api.example.com/{client_id}?v=1", null)]
+    [InlineData("https://{client_id}/token", "whole segment")]
+    [InlineData("https://{client_id}.example.com/token", "whole segment")]
+    [InlineData("https://api.example.com/{client_id}/{client_id}", "whole segment")]
+    [InlineData("https://api.example.com/app-{client_id}/token", "whole segment")]
+    [InlineData("https://api.example.com/token?client={client_id}", "whole segment")]
+    [InlineData("https://api.example.com:{client_id}/token", "is not an address")]
+    [InlineData("http://api.example.com/{client_id}", "is plain http")]
+    public void The_client_ID_can_be_one_segment_of_the_address_of_a_revocation_and_nothing_else(string address, string? error)
+    {
+        var resolved = Resolve($"tokenEndpoint: https://idp.example.com/token\nrevocation: {{endpoint: \"{address}\"}}\n");
+
+        resolved.Errors.Should().HaveCount(error is null ? 0 : 1).And.OnlyContain(found => found.Contains(error!, StringComparison.Ordinal));
+        resolved.Provider?.Revocation!.EndpointFor(new OAuthClient("id-1", null))!.AbsoluteUri.Should().Be(address.Replace("{client_id}", "id-1", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("tokenEndpoint")]
+    [InlineData("authorizationEndpoint")]
+    [InlineData("deviceAuthorizationEndpoint")]
+    public void No_other_address_has_the_client_ID_in_it(string field) =>
+        Resolve($"{(field == "tokenEndpoint" ? "" : "tokenEndpoint: https://idp.example.com/token\n")}{field}: \"https://idp.example.com/{{client_id}}\"\n").Errors.Should().ContainSingle(error => error.StartsWith($"{field} has braces", StringComparison.Ordinal));
 
     private static ResolvedDocument Resolve(string yaml, string name = "test") =>
         ProviderResolver.Resolve(ProviderCatalogue.Read().Append(Source(name, yaml)))[name];

@@ -25,6 +25,8 @@ public sealed class DocumentDriverTests
     private static readonly OAuthClient Client = new("client:1", new SecretValue("s e+cret/marked"));
     private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
 
+    private static readonly TokenSet Tokens = new() { AccessToken = new("access-1"), RefreshToken = new("refresh-1") };
+
     private readonly FakeTimeProvider _time = new(Now);
     private readonly List<Sent> _sent = [];
 
@@ -266,21 +268,69 @@ public sealed class DocumentDriverTests
 
     [Theory]
     [InlineData("", "client_id,client_secret,token", "refresh-1")]
-    [InlineData(", authenticate: false", "token", "refresh-1")]
+    [InlineData(", authentication: none", "token", "refresh-1")]
     [InlineData(", token: accessToken", "client_id,client_secret,token", "access-1")]
     public async Task A_revocation_authenticates_the_client_and_sends_the_token_that_the_document_names(string rules, string names, string token)
     {
         var document = TestDocuments.Read(Token + $"revocation: {{endpoint: https://idp.example.com/revoke{rules}}}");
         using var driver = new Driver(this, document, _ => "", 200, "application/json");
-        var tokens = new TokenSet { AccessToken = new("access-1"), RefreshToken = new("refresh-1") };
 
-        (await driver.Provider.RevokeAsync(Client, tokens, CancellationToken.None)).Revoked.Should().BeTrue();
+        (await driver.Provider.RevokeAsync(Client, Tokens, CancellationToken.None)).Revoked.Should().BeTrue();
         if (rules == "")
-            (await driver.Provider.RevokeAsync(null, tokens, CancellationToken.None)).Detail.Should().Contain("client Secret cannot be read");
+            (await driver.Provider.RevokeAsync(null, Tokens, CancellationToken.None)).Detail.Should().Contain("client Secret cannot be read");
 
         var form = HttpUtility.ParseQueryString(_sent.Should().ContainSingle().Subject.Body);
         string.Join(',', form.AllKeys).Should().Be(names);
         form["token"].Should().Be(token);
+    }
+
+    [Fact]
+    public async Task A_revocation_has_the_method_the_form_and_the_proof_that_the_document_names()
+    {
+        const string rules = "revocation: {endpoint: \"https://api.example.com/apps/{client_id}/token\", method: DELETE, format: json, authentication: basic, token: accessToken, tokenParameter: access_token}";
+        using var driver = new Driver(this, TestDocuments.Read(Token + rules), _ => "", 204, "application/json");
+
+        (await driver.Provider.RevokeAsync(new OAuthClient("Iv1.a-b_c~1", new("secret-1")), Tokens, CancellationToken.None)).Revoked.Should().BeTrue();
+
+        var sent = _sent.Should().ContainSingle().Subject;
+        (sent.Message.Method, sent.Message.RequestUri!.AbsoluteUri, sent.Basic, sent.Body)
+            .Should().Be((HttpMethod.Delete, "https://api.example.com/apps/Iv1.a-b_c~1/token", "Iv1.a-b_c~1:secret-1", """{"access_token":"access-1"}"""));
+    }
+
+    [Fact]
+    public async Task A_token_that_is_its_own_proof_is_not_sent_as_a_parameter()
+    {
+        using var driver = new Driver(
+            this, TestDocuments.Read(Token + "revocation: {endpoint: https://api.example.com/revoke, authentication: token, token: accessToken, format: query}"), _ => "", 200, "application/json");
+
+        (await driver.Provider.RevokeAsync(null, Tokens, CancellationToken.None)).Revoked.Should().BeTrue();
+
+        var sent = _sent.Should().ContainSingle().Subject;
+        (sent.Message.Method, sent.Message.RequestUri!.AbsoluteUri, sent.Message.Headers.Authorization!.ToString(), sent.Body, sent.Message.Content!.Headers.ContentType)
+            .Should().Be((HttpMethod.Post, "https://api.example.com/revoke", "Bearer access-1", "", null));
+    }
+
+    [Theory]
+    [InlineData("..")]
+    [InlineData(".")]
+    [InlineData("a/../../admin")]
+    [InlineData("a%2F..")]
+    [InlineData("a?b")]
+    [InlineData("a#b")]
+    [InlineData("a\\b")]
+    [InlineData("a b")]
+    [InlineData("@evil.example.com")]
+    [InlineData("{client_id}")]
+    [InlineData("")]
+    public async Task A_client_ID_that_would_bend_the_address_of_a_revocation_is_sent_nowhere(string clientId)
+    {
+        using var driver = new Driver(this, TestDocuments.Read(Token + "revocation: {endpoint: \"https://api.example.com/apps/{client_id}\"}"), _ => "", 200, "application/json");
+
+        var revoked = await driver.Provider.RevokeAsync(new OAuthClient(clientId, new("secret-1")), Tokens, CancellationToken.None);
+
+        revoked.Revoked.Should().BeFalse();
+        revoked.Detail.Should().StartWith("nothing was sent").And.Contain("client ID");
+        _sent.Should().BeEmpty();
     }
 
     [Fact]
