@@ -75,6 +75,8 @@ public sealed class PluginInstallTests(ClusterFixture cluster, InstalledPlugin i
         (await ShellAsync($"kubectl_complete-oauthtoken status -n {_person.Fixture.Namespace} mar")).Output.Should().Be("marcus-gmail\n:4\n");
         (await ShellAsync($"kubectl_complete-oauthtoken refresh -n {_person.Fixture.Namespace} --wait ''")).Output.Should().Be("marcus-gmail\n:4\n");
         (await ShellAsync("kubectl_complete-oauthtoken status --all")).Output.Should().Be("--all-namespaces\n:4\n");
+        (await ShellAsync("kubectl_complete-oauthtoken provider ''")).Output.Should().Be("check\n:4\n");
+        (await ShellAsync("kubectl_complete-oauthtoken provider check --yes sales")).Output.Should().Be("salesforce\n:4\n");
         (await ShellAsync("KUBECONFIG=/does/not/exist kubectl_complete-oauthtoken status ''")).Should().Match<CommandResult>(result => result.Output == ":4\n" && result.Errors == "");
     }
 

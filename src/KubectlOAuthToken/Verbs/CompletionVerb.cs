@@ -85,7 +85,7 @@ internal static class CompletionVerb
     {
         var prefix = words.Count > 0 ? words[^1] : "";
         // Without the flags the parser offers a name after --watch. With them it would offer "true" and "false".
-        var flags = root.Subcommands.SelectMany(verb => verb.Options).Where(option => option.ValueType == typeof(bool)).SelectMany(option => option.Aliases.Append(option.Name)).ToHashSet();
+        var flags = WithSubcommands(root).SelectMany(verb => verb.Options).Where(option => option.ValueType == typeof(bool)).SelectMany(option => option.Aliases.Append(option.Name)).ToHashSet();
         var line = string.Join(' ', words.SkipLast(1).Where(word => !flags.Contains(word)).Append(prefix));
         // Offer options only after a dash. Never offer the Windows aliases of --help, such as /h.
         return
@@ -95,4 +95,6 @@ internal static class CompletionVerb
                 .Where(label => label.StartsWith(prefix, StringComparison.Ordinal) && !label.StartsWith('/') && (prefix.Length > 0 || !label.StartsWith('-'))),
         ];
     }
+
+    private static IEnumerable<Command> WithSubcommands(Command command) => command.Subcommands.SelectMany(WithSubcommands).Prepend(command);
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TokenOperator.Providers.Catalogue;
 using TokenOperator.Providers.Checks;
 
 namespace KubectlOAuthToken.Verbs;
@@ -9,6 +10,7 @@ internal static class ProviderVerb
     public static Command Build(ClusterOptions options)
     {
         var name = new Argument<string>("NAME") { Description = "The name of the provider, such as google." };
+        name.CompletionSources.Add(_ => ProviderCatalogue.Read().Select(document => document.Name));
         var client = new Option<string?>("--client-file") { Description = ProviderCheckInput.Descriptions.Client };
         var token = new Option<string?>("--token-file") { Description = ProviderCheckInput.Descriptions.Token };
         var yes = new Option<bool>("--yes") { Description = ProviderCheckInput.Descriptions.Yes };

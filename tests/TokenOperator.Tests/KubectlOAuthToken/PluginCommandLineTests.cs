@@ -47,4 +47,16 @@ public sealed class PluginCommandLineTests
     [Fact]
     public void A_hidden_option_is_not_completed() =>
         CompletionVerb.Complete(PluginCommandLine.Build(TimeProvider.System), ["doctor", "--"]).Should().Contain("--operator-namespace").And.NotContain("--postgres");
+
+    [Theory]
+    [InlineData("provider ", "check")]
+    [InlineData("provider ch", "check")]
+    [InlineData("provider check sales", "salesforce")]
+    [InlineData("provider check --yes sales", "salesforce")]
+    [InlineData("provider check --client-file credentials.json --yes sales", "salesforce")]
+    [InlineData("provider check google --ye", "--yes")]
+    [InlineData("provider check google --token-", "--token-endpoint,--token-file")]
+    [InlineData("provider check google --name", "--namespace")]
+    public void A_verb_below_another_one_is_completed_like_any_verb(string typed, string offered) =>
+        CompletionVerb.Complete(PluginCommandLine.Build(TimeProvider.System), typed.Split(' ')).Should().BeEquivalentTo(offered.Split(','));
 }
