@@ -15,11 +15,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
 
     public async Task InitializeAsync() => _fixture = await OperatorFixture.CreateAsync(cluster);
 
-    public async Task DisposeAsync()
-    {
-        await _fixture.Kubectl.TryRunAsync(["delete", "clusteroauthprovider", _name, "--ignore-not-found"]);
-        await _fixture.DisposeAsync();
-    }
+    public async Task DisposeAsync() => await _fixture.DisposeAsync();
 
     [Fact]
     public async Task A_ClusterOAuthProvider_serves_the_OAuthTokens_that_name_it_and_no_change_needs_a_restart()
@@ -31,8 +27,8 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await ApplyAsync(_fixture.Tokens.TokenEndpoint);
         await _fixture.ReadyAsync("marcus");
         var accepted = await AcceptedAsync("True", "Valid");
-        accepted["status"]!["tokenEndpointHost"]!.ToString().Should().Be(_fixture.Tokens.TokenEndpoint.Authority);
-        accepted["status"]!["usedBy"]!.GetValue<int>().Should().Be(1);
+        accepted.Status["tokenEndpointHost"]!.ToString().Should().Be(_fixture.Tokens.TokenEndpoint.Authority);
+        accepted.Status["usedBy"]!.GetValue<int>().Should().Be(1);
         (await _fixture.Kubectl.RunAsync($"get coap {_name}")).Should().MatchRegex($@"ACCEPTED +ENDPOINT +USED BY +AGE\n{_name} +True +{_fixture.Tokens.TokenEndpoint.Authority} +1 ");
 
         // A document that is not valid: the one before stays in use.
@@ -42,24 +38,24 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
             spec["rotation"] = new JsonObject { ["mode"] = "daily" };
             spec["errors"] = new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["class"] = "transient" }) };
         });
-        var invalid = (await AcceptedAsync("False", "Invalid"))["status"]!["conditions"]![0]!["message"]!.ToString();
+        var invalid = (await AcceptedAsync("False", "Invalid")).Message;
         invalid.Should().Contain("spec.timeout is \"soon\"").And.Contain("spec.rotation.mode is \"daily\"").And.Contain("spec.errors.rules[0] matches every response")
             .And.EndWith("the previous document stays in use.");
-        await RefreshAsync("marcus", "while-invalid");
+        await _fixture.RefreshAsync("marcus", "while-invalid");
 
         // Another host, where the same refresh token works.
         await using var moved = await ScriptedTokenServer.StartAsync();
         moved.AddAccount("marcus", grant.RefreshToken);
         await ApplyAsync(moved.TokenEndpoint);
-        var refusal = (await AcceptedAsync("False", "EndpointMoved"))["status"]!["conditions"]![0]!["message"]!.ToString();
-        await RefreshAsync("marcus", "before-the-move");
+        var refusal = (await AcceptedAsync("False", "EndpointMoved")).Message;
+        await _fixture.RefreshAsync("marcus", "before-the-move");
         moved.Requests.Should().BeEmpty("nobody has allowed that");
 
         var command = refusal.Split("run: kubectl ")[1].Split(" Until then")[0];
         await _fixture.Kubectl.RunAsync(command.Split(' '));
         await AcceptedAsync("True", "Valid");
         var asked = _fixture.Tokens.Requests.Count;
-        await RefreshAsync("marcus", "after-the-move");
+        await _fixture.RefreshAsync("marcus", "after-the-move");
         moved.AskedFor(grant.RefreshToken).Should().Be(1);
         _fixture.Tokens.Requests.Should().HaveCount(asked);
 
@@ -90,7 +86,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
 
         await _fixture.Kubectl.RunAsync(["annotate", "clusteroauthprovider", _name, $"tokenoperator.dev/allow-endpoint-move-from={_fixture.Tokens.TokenEndpoint.Authority}"]);
         await _fixture.SeesAsync("marcus", "Stalled", "False");
-        await RefreshAsync("marcus", "moved");
+        await _fixture.RefreshAsync("marcus", "moved");
         moved.AskedFor(grant.RefreshToken).Should().Be(1);
     }
 
@@ -103,9 +99,9 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         view.Message("Ready").Should().Contain("needs values for tenant").And.Contain("extends: microsoft");
 
         await ApplyAsync(new JsonObject { ["extends"] = "microsoft" });
-        (await AcceptedAsync("False", "ParametersMissing"))["status"]!["conditions"]![0]!["message"]!.ToString().Should().Contain("set parameters.tenant");
+        (await AcceptedAsync("False", "ParametersMissing")).Message.Should().Contain("set parameters.tenant");
         await ApplyAsync(new JsonObject { ["extends"] = "microsoft", ["parameters"] = new JsonObject { ["tenant"] = "contoso.example" } });
-        (await AcceptedAsync("True", "Valid"))["status"]!["tokenEndpointHost"]!.ToString().Should().Be("login.microsoftonline.com");
+        (await AcceptedAsync("True", "Valid")).Status["tokenEndpointHost"]!.ToString().Should().Be("login.microsoftonline.com");
     }
 
     [Fact]
@@ -137,7 +133,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
     [Fact]
     public async Task Kubectl_explains_the_document_and_refuses_a_field_that_it_does_not_have()
     {
-        var apply = () => _fixture.Kubectl.ApplyTextAsync(Provider(_name, new JsonObject { ["tokenEndpoint"] = "https://idp.example/token", ["rotation"] = new JsonObject { ["mod"] = "never" } }).ToJsonString());
+        var apply = () => _fixture.Kubectl.ApplyTextAsync(Manifests.ClusterOAuthProvider(_name, new JsonObject { ["tokenEndpoint"] = "https://idp.example/token", ["rotation"] = new JsonObject { ["mod"] = "never" } }).ToJsonString());
         (await apply.Should().ThrowAsync<Exception>()).Which.Message.Should().Contain("unknown field").And.Contain("mod");
         (await _fixture.Kubectl.RunAsync("explain clusteroauthprovider.spec.rotation.onReplay")).Should().Contain("revokesGrant");
         (await _fixture.Kubectl.RunAsync("explain clusteroauthprovider.spec")).Should().Contain("tokenEndpoint").And.Contain("parameterDeclarations");
@@ -198,10 +194,10 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         var grant = await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
         await _fixture.ReadyAsync("marcus");
         var copy = $"{_name}-x";
-        var withClient = () => cluster.Plane.ApplyAsync(Provider(copy, new JsonObject { ["extends"] = _name, ["clientSecretRef"] = new JsonObject { ["name"] = "client", ["namespace"] = _fixture.Namespace } }));
+        var withClient = () => _fixture.ApplyProviderAsync(copy, new JsonObject { ["extends"] = _name, ["clientSecretRef"] = new JsonObject { ["name"] = "client", ["namespace"] = _fixture.Namespace } });
         await withClient.Should().ThrowAsync<InvalidOperationException>().WithMessage("*clientSecretRef*");
-        await cluster.Plane.ApplyAsync(Provider(copy, new JsonObject { ["extends"] = _name }));
-        await AcceptedAsync("True", "Valid", copy);
+        await _fixture.ApplyProviderAsync(copy, new JsonObject { ["extends"] = _name });
+        await _fixture.ProviderSeesAsync(copy, "True", "Valid");
 
         var asked = _fixture.Tokens.Requests.Count;
         await attacker.Kubectl.RunAsync(["delete", "secret", "client", "-n", attacker.Namespace]);
@@ -211,7 +207,6 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await attacker.SeesAsync("marcus", "Ready", "False", "ClientSecretMissing");
         _fixture.Tokens.Requests.Should().HaveCount(asked);
         _fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
-        await cluster.Plane.DeleteAsync($"{Providers}/{copy}");
     }
 
     [Fact]
@@ -263,25 +258,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         return ApplyAsync(spec);
     }
 
-    private Task ApplyAsync(JsonObject spec) => cluster.Plane.ApplyAsync(Provider(_name, spec));
+    private Task ApplyAsync(JsonObject spec) => _fixture.ApplyProviderAsync(_name, spec);
 
-    private static JsonObject Provider(string name, JsonObject spec) => new()
-    {
-        ["apiVersion"] = "tokenoperator.dev/v1alpha1",
-        ["kind"] = "ClusterOAuthProvider",
-        ["metadata"] = new JsonObject { ["name"] = name },
-        ["spec"] = spec,
-    };
-
-    private Task<JsonNode> AcceptedAsync(string status, string reason, string? name = null) => Eventually.SeesAsync(
-        async () => (await cluster.Plane.GetAsync($"{Providers}/{name ?? _name}"))!,
-        view => view["status"]?["conditions"]?[0] is { } condition && (string?)condition["status"] == status && (string?)condition["reason"] == reason
-            && (long?)view["status"]!["observedGeneration"] == (long?)view["metadata"]!["generation"],
-        condition: $"Accepted={status} {reason}");
-
-    private async Task RefreshAsync(string account, string request)
-    {
-        await _fixture.RequestRefreshAsync(account, request);
-        await Eventually.SeesAsync(() => _fixture.GetAsync(account), view => view["lastHandledRefreshRequest"] == request && view.Status("Refreshed") == "True", TimeSpan.FromSeconds(30));
-    }
+    private Task<(JsonNode Status, string Message)> AcceptedAsync(string status, string reason) => _fixture.ProviderSeesAsync(_name, status, reason);
 }

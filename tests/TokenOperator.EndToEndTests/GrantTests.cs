@@ -10,6 +10,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private readonly string _file = Path.GetTempFileName();
+    private readonly string _folder = Directory.CreateTempSubdirectory("token-operator-grants-").FullName;
     private GrantServer _server = null!;
     private OperatorFixture _fixture = null!;
 
@@ -18,6 +19,11 @@ public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
         _server = await GrantServer.StartAsync();
         _fixture = await OperatorFixture.CreateAsync(cluster);
         await File.WriteAllTextAsync(_file, _server.WorkloadToken());
+        await File.WriteAllTextAsync(Path.Combine(_folder, "google-workload.yaml"), $$"""
+            extends: google
+            tokenEndpoint: {{_server.GoogleEndpoint}}
+            workloadIdentity: {exchangeEndpoint: "{{_server.ExchangeEndpoint}}", credentialsEndpoint: "{{_server.CredentialsEndpoint}}"}
+            """);
         await _fixture.WriteSecretAsync("machine", "credentials.json", $$"""{"client_id":"{{GrantServer.ClientId}}","client_secret":"{{GrantServer.ClientSecret}}"}""");
         await _fixture.WriteSecretAsync("mailer", "private-key", _server.ServiceAccountKey);
         await _fixture.WriteSecretAsync("app", "private-key", _server.GitHubKey);
@@ -29,18 +35,25 @@ public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
         await _fixture.DisposeAsync();
         await _server.DisposeAsync();
         File.Delete(_file);
+        Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<OperatorProcess> StartAsync() => _fixture.StartOperatorAsync(
+    private Task<OperatorProcess> StartAsync(params (string Name, string Value)[] settings) => _fixture.StartOperatorAsync(
+    [
         ("Providers__plain__TokenEndpoint", $"{_server.ClientCredentialsEndpoint}"),
         ("Providers__google__TokenEndpoint", $"{_server.GoogleEndpoint}"),
         ("Providers__github-app__TokenEndpoint", $"{_server.GitHubApi}"),
         ("Providers__microsoft__TokenEndpoint", $"{_server.EntraEndpoint}"),
+        ("ProviderFolder", _folder),
         ("WorkloadIdentityTokenFile", _file),
         ("WorkloadIdentityNamespaces", _fixture.Namespace),
-        ("Logging__LogLevel__Default", "Trace"));
+        ("Logging__LogLevel__Default", "Trace"),
+        .. settings,
+    ]);
 
-    private Task ApplyAsync(string name, string provider, string grant, string spec) => _fixture.ApplyAsync(name, fields =>
+    private Task ApplyAsync(string name, string provider, string grant, string spec) => ApplyAsync(_fixture, name, provider, grant, spec);
+
+    private static Task ApplyAsync(OperatorFixture fixture, string name, string provider, string grant, string spec) => fixture.ApplyAsync(name, fields =>
     {
         fields.Remove("clientSecretRef");
         fields.Remove("seedSecretRef");
@@ -53,6 +66,11 @@ public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
     private Task ApplyAppAsync(string name, string repositories, string more = "") => ApplyAsync(
         name, "github-app", "GitHubApp",
         $$$"""{ {{{more}}} "githubApp": {"appID": {{{GrantServer.AppId}}}, "privateKeySecretRef": {"name": "app"}, "owner": "{{{GrantServer.Owner}}}", "repositories": {{{repositories}}}, "permissions": {"contents": "read"} } }""");
+
+    private Task ApplyGoogleWorkloadAsync(string name, string scope, string more = "") => ApplyAsync(name, "google-workload", "WorkloadIdentity", GoogleWorkload(scope, more));
+
+    private static string GoogleWorkload(string scope, string more = "") =>
+        $$$"""{"scopes": ["{{{scope}}}"], "workloadIdentity": { {{{more}}} "googleAudience": "{{{GrantServer.GoogleAudience}}}", "serviceAccount": "{{{GrantServer.ServiceAccount}}}"}}""";
 
     [Fact]
     public async Task Each_grant_writes_its_Secret_and_a_restart_asks_for_nothing()
@@ -83,6 +101,36 @@ public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
 
         foreach (var secret in _server.Issued.Keys.Concat([GrantServer.ClientSecret, "BEGIN", "eyJ"]))
             log.Should().NotContain(secret);
+    }
+
+    [Fact]
+    public async Task The_operators_own_identity_brings_a_token_of_a_service_account_and_of_a_person_whom_it_acts_for_only_in_the_namespaces_of_the_list()
+    {
+        await using var stranger = await OperatorFixture.CreateAsync(cluster);
+        await _fixture.Operator.StopAsync();
+        await StartAsync(("Namespaces", $"{_fixture.Namespace},{stranger.Namespace}"));
+        await ApplyAsync(stranger, "robot", "google-workload", "WorkloadIdentity", GoogleWorkload(GrantServer.Scope));
+        (await stranger.SeesAsync("robot", "Stalled", "True", "WorkloadIdentityNotAllowed")).Message("Stalled").Should().Contain("WorkloadIdentityNamespaces");
+        _server.Requests.Should().BeEmpty("the operator's token is not sent for a namespace that is not on the list");
+
+        const string Storage = "https://www.googleapis.com/auth/devstorage.read_only";
+        await ApplyGoogleWorkloadAsync("robot", Storage);
+        await ApplyGoogleWorkloadAsync("mailbox", GrantServer.Scope, $"\"subject\": \"{GrantServer.Person}\",");
+        foreach (var (name, what) in new[] { ("robot", $"{GrantServer.ServiceAccount} {Storage}"), ("mailbox", GrantServer.Person) })
+        {
+            await _fixture.ReadyAsync(name);
+            _server.Issued[(await _fixture.SecretAsync(name))!["access_token"]!].Should().Be(what);
+        }
+
+        _server.Requests.Select(request => request.Path.Split(':')[^1]).Should().BeEquivalentTo("/sts/token", "/sts/token", "generateAccessToken", "signJwt", "/google/token");
+
+        // The kubelet has replaced the token in the file, and the cluster that Google trusts is another one.
+        await File.WriteAllTextAsync(_file, _server.WorkloadToken("system:serviceaccount:token-operator-system:another"));
+        await _fixture.RequestRefreshAsync("robot");
+        (await _fixture.SeesAsync("robot", "Refreshed", "False", "GrantRejected")).Message("Refreshed").Should().Contain("rejected by the attribute condition");
+        await File.WriteAllTextAsync(_file, _server.WorkloadToken());
+        await _fixture.RefreshAsync("robot", "trusted-again");
+        _fixture.Operator.Log.Should().NotContain("eyJ");
     }
 
     [Fact]

@@ -19,6 +19,7 @@ public sealed class OperatorFixture : IAsyncDisposable
     private static int _fixtures;
     private readonly ClusterFixture _cluster;
     private readonly List<OperatorProcess> _operators = [];
+    private readonly HashSet<string> _providers = [];
     private readonly int _number = Interlocked.Increment(ref _fixtures);
 
     private OperatorFixture(ClusterFixture cluster, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
@@ -148,12 +149,39 @@ public sealed class OperatorFixture : IAsyncDisposable
     public Task ApplyAsync(string name, Action<JsonObject>? change = null) =>
         _cluster.Plane.ApplyAsync(Manifests.OAuthToken(Namespace, name, change: change));
 
+    /// <summary>Applies a ClusterOAuthProvider, which is deleted with the fixture. All fixtures of a cluster share it, so that each needs its own names.</summary>
+    public Task ApplyProviderAsync(string name, JsonObject spec)
+    {
+        _providers.Add(name);
+        return _cluster.Plane.ApplyAsync(Manifests.ClusterOAuthProvider(name, spec));
+    }
+
+    /// <summary>Waits until an operator has said about the newest document of a ClusterOAuthProvider whether it is accepted, for this reason.</summary>
+    /// <returns>The status, and the message of the condition.</returns>
+    public async Task<(JsonNode Status, string Message)> ProviderSeesAsync(string name, string status, string reason)
+    {
+        var seen = await Eventually.SeesAsync(
+            async () => (await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/clusteroauthproviders/{name}"))!,
+            view => view["status"]?["conditions"]?[0] is { } condition && (string?)condition["status"] == status && (string?)condition["reason"] == reason
+                && (long?)view["status"]!["observedGeneration"] == (long?)view["metadata"]!["generation"],
+            condition: $"Accepted={status} {reason} of {name}");
+        return (seen["status"]!, (string)seen["status"]!["conditions"]![0]!["message"]!);
+    }
+
     /// <summary>Requests a refresh by annotation.</summary>
     public Task RequestRefreshAsync(string name, string value = "now") =>
         _cluster.Plane.MergeAsync(AddressOf(name), new JsonObject
         {
             ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["tokenoperator.dev/refresh-requested-at"] = value } },
         });
+
+    /// <summary>Requests a refresh, and waits until it has succeeded.</summary>
+    public async Task<TokenView> RefreshAsync(string name, string request)
+    {
+        await RequestRefreshAsync(name, request);
+        return await Eventually.SeesAsync(
+            () => GetAsync(name), view => view["lastHandledRefreshRequest"] == request && view.Status("Refreshed") == "True", TimeSpan.FromSeconds(30), condition: $"refresh {request} of {name}");
+    }
 
     /// <summary>The current OAuthToken.</summary>
     public async Task<TokenView> GetAsync(string name) =>
@@ -228,6 +256,8 @@ public sealed class OperatorFixture : IAsyncDisposable
     {
         foreach (var process in _operators)
             await process.DisposeAsync();
+        if (_providers.Count > 0)
+            await Kubectl.TryRunAsync(["delete", "clusteroauthprovider", .. _providers, "--ignore-not-found"]);
         await Tokens.DisposeAsync();
     }
 }

@@ -61,6 +61,15 @@ public static class Manifests
             ["spec"] = spec,
         };
     }
+
+    /// <summary>A ClusterOAuthProvider.</summary>
+    public static JsonObject ClusterOAuthProvider(string name, JsonObject spec) => new()
+    {
+        ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+        ["kind"] = "ClusterOAuthProvider",
+        ["metadata"] = new JsonObject { ["name"] = name },
+        ["spec"] = spec,
+    };
 }
 
 /// <summary>An OAuthToken as the API server returns it.</summary>

@@ -145,6 +145,12 @@ public enum ClientAuthenticationMethod
 /// <summary>How the client authenticates.</summary>
 public sealed record ClientAuthentication
 {
+    /// <summary>The <c>typ</c> that RFC 7523 leaves open and most servers accept.</summary>
+    public const string DefaultTyp = "JWT";
+
+    /// <summary>The <c>typ</c> that draft-ietf-oauth-rfc7523bis demands, and with it OpenIddict 7.</summary>
+    public const string ExplicitTyp = "client-authentication+jwt";
+
     /// <summary>The method. Never tried out: a second request can use up a refresh token.</summary>
     public ClientAuthenticationMethod Method { get; init; } = ClientAuthenticationMethod.Post;
 
@@ -153,6 +159,9 @@ public sealed record ClientAuthentication
 
     /// <summary>The algorithm of an assertion: RS256, PS256 or ES256.</summary>
     public string Algorithm { get; init; } = "RS256";
+
+    /// <summary>The <c>typ</c> of an assertion: <see cref="DefaultTyp"/> or <see cref="ExplicitTyp"/>.</summary>
+    public string Typ { get; init; } = DefaultTyp;
 
     /// <summary>The <c>aud</c> of an assertion; null: the token endpoint.</summary>
     public string? Audience { get; init; }

@@ -163,6 +163,7 @@ internal sealed partial class ProviderDocumentReader
                 ("certificate", ClientAuthenticationMethod.Certificate)),
             EncodesBasic = fields.Choice("basicEncoding", true, ("form", true), ("raw", false)),
             Algorithm = fields.Choice("algorithm", "RS256", ("RS256", "RS256"), ("PS256", "PS256"), ("ES256", "ES256")),
+            Typ = fields.Choice("typ", ClientAuthentication.DefaultTyp, (ClientAuthentication.DefaultTyp, ClientAuthentication.DefaultTyp), (ClientAuthentication.ExplicitTyp, ClientAuthentication.ExplicitTyp)),
             Audience = Resolved(fields, "audience"),
         };
     }

@@ -76,7 +76,7 @@ internal static class ClientAuthenticator
         var header = Encode(writer =>
         {
             writer.WriteString("alg", rules.Algorithm);
-            writer.WriteString("typ", "JWT");
+            writer.WriteString("typ", rules.Typ);
             if (key.KeyId is not null)
                 writer.WriteString("kid", key.KeyId);
             if (rules.Method == ClientAuthenticationMethod.Certificate)

@@ -71,6 +71,8 @@ public sealed class GrantServer : IAsyncDisposable
     /// <summary>The ServiceAccount that is trusted.</summary>
     public const string WorkloadSubject = "system:serviceaccount:token-operator-system:token-operator";
 
+    private const string AccessTokenType = "urn:ietf:params:oauth:token-type:access_token";
+
     private static readonly JsonWebTokenHandler Handler = new() { MapInboundClaims = false };
 
     private readonly WebApplication _app;
@@ -238,10 +240,13 @@ public sealed class GrantServer : IAsyncDisposable
     {
         if (form.GetValueOrDefault("audience") != GoogleAudience)
             return Error(400, "invalid_target", "The target service indicated by the \"audience\" parameters is invalid.");
+        if (form.GetValueOrDefault("grant_type") != "urn:ietf:params:oauth:grant-type:token-exchange" || form.GetValueOrDefault("requested_token_type") != AccessTokenType
+            || form.GetValueOrDefault("subject_token_type") is not "urn:ietf:params:oauth:token-type:jwt" || form.GetValueOrDefault("scope") != "https://www.googleapis.com/auth/cloud-platform")
+            return Error(400, "invalid_request", "Invalid value for a parameter.");
         if (await VerifyWorkloadAsync(form.GetValueOrDefault("subject_token", "")) is { } error)
             return Error(400, "invalid_grant", error);
         // As Google does at times, the lifetime is a text.
-        return (200, new JsonObject { ["access_token"] = Issue("federated"), ["issued_token_type"] = "urn:ietf:params:oauth:token-type:access_token", ["token_type"] = "Bearer", ["expires_in"] = "3599" }.ToJsonString());
+        return (200, new JsonObject { ["access_token"] = Issue("federated"), ["issued_token_type"] = AccessTokenType, ["token_type"] = "Bearer", ["expires_in"] = "3599" }.ToJsonString());
     }
 
     private async Task<(int, string)> AnswerEntraAsync(Dictionary<string, string> form)

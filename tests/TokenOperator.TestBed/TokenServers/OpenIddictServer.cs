@@ -33,6 +33,9 @@ public sealed record OpenIddictServerOptions
 
     /// <summary>Lifetime of access tokens.</summary>
     public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>The keys with which the client authenticates in place of its secret; null: it has the secret.</summary>
+    public ClientKeyPair? ClientKey { get; init; }
 }
 
 /// <summary>
@@ -48,9 +51,10 @@ public sealed class OpenIddictServer : IAsyncDisposable
     public const string ClientSecret = "test-client-secret-846d3a1e";
 
     private readonly WebApplication _app;
+    private readonly ClientKeyPair? _clientKey;
     private readonly HttpClient _http = new();
 
-    private OpenIddictServer(WebApplication app) => _app = app;
+    private OpenIddictServer(WebApplication app, ClientKeyPair? clientKey) => (_app, _clientKey) = (app, clientKey);
 
     /// <summary>The address that it listens on.</summary>
     public Uri Address => new(_app.Urls.Single());
@@ -81,16 +85,16 @@ public sealed class OpenIddictServer : IAsyncDisposable
         ConsentPage.Map(app);
         DevicePage.Map(app);
         app.MapPost("/token", Task<IResult> (HttpContext context) => SignInAsync(context, options.RollingRefreshTokens));
-        await AddClientAsync(app.Services, ct);
+        await AddClientAsync(app.Services, options.ClientKey, ct);
         await app.StartAsync(ct);
-        return new OpenIddictServer(app);
+        return new OpenIddictServer(app, options.ClientKey);
     }
 
     /// <summary>Returns a first refresh token for <paramref name="account"/>, as after a consent.</summary>
     public async Task<string> IssueRefreshTokenAsync(string account, CancellationToken ct = default)
     {
         var reply = await PostAsync("/token", ct, ("grant_type", "password"), ("username", account), ("password", "any"), ("scope", "offline_access mail"));
-        return reply["refresh_token"]?.GetValue<string>() ?? throw new InvalidOperationException("OpenIddict answered " + reply["error"]);
+        return reply["refresh_token"]?.GetValue<string>() ?? throw new InvalidOperationException($"OpenIddict answered {reply["error"]}: {reply["error_description"]}");
     }
 
     /// <summary>Registers <paramref name="address"/> as a redirect URI, as in a provider's console.</summary>
@@ -142,7 +146,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
                 server.SetAuthorizationEndpointUris(ConsentPage.Path).AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
                 server.SetDeviceAuthorizationEndpointUris("/device").SetEndUserVerificationEndpointUris(DevicePage.Path).AllowDeviceAuthorizationFlow();
                 server.SetTokenEndpointUris("/token").SetRevocationEndpointUris("/revoke").SetIntrospectionEndpointUris("/introspect");
-                server.AllowPasswordFlow().AllowRefreshTokenFlow().RegisterScopes("mail", Scopes.Email);
+                server.AllowPasswordFlow().AllowRefreshTokenFlow().AllowClientCredentialsFlow().RegisterScopes("mail", Scopes.Email);
                 server.SetAccessTokenLifetime(options.TokenLifetime).SetRefreshTokenReuseLeeway(options.ReuseLeeway);
                 if (!options.RollingRefreshTokens)
                     server.DisableRollingRefreshTokens();
@@ -152,14 +156,16 @@ public sealed class OpenIddictServer : IAsyncDisposable
             });
     }
 
-    private static async Task AddClientAsync(IServiceProvider services, CancellationToken ct)
+    private static async Task AddClientAsync(IServiceProvider services, ClientKeyPair? key, CancellationToken ct)
     {
         await using var scope = services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>().CreateAsync(
             new OpenIddictApplicationDescriptor
             {
                 ClientId = ClientId,
-                ClientSecret = ClientSecret,
+                ClientType = ClientTypes.Confidential,
+                ClientSecret = key is null ? ClientSecret : null,
+                JsonWebKeySet = key is null ? null : new JsonWebKeySet(key.PublicKeys),
                 // A native application may use any port of the loopback address: RFC 8252 section 7.3.
                 ApplicationType = ApplicationTypes.Native,
                 RedirectUris = { new Uri("http://127.0.0.1/"), new Uri("http://localhost/") },
@@ -168,7 +174,7 @@ public sealed class OpenIddictServer : IAsyncDisposable
                     Permissions.Endpoints.Authorization, Permissions.GrantTypes.AuthorizationCode, Permissions.ResponseTypes.Code, Permissions.Scopes.Email,
                     Permissions.Endpoints.DeviceAuthorization, Permissions.GrantTypes.DeviceCode,
                     Permissions.Endpoints.Token, Permissions.Endpoints.Revocation, Permissions.Endpoints.Introspection,
-                    Permissions.GrantTypes.Password, Permissions.GrantTypes.RefreshToken, Permissions.Prefixes.Scope + "mail",
+                    Permissions.GrantTypes.Password, Permissions.GrantTypes.RefreshToken, Permissions.GrantTypes.ClientCredentials, Permissions.Prefixes.Scope + "mail",
                 },
             },
             ct);
@@ -190,14 +196,16 @@ public sealed class OpenIddictServer : IAsyncDisposable
         }
 
         var identity = new ClaimsIdentity(Scheme, Claims.Name, Claims.Role);
-        identity.SetClaim(Claims.Subject, request.Username).SetScopes(request.GetScopes());
+        identity.SetClaim(Claims.Subject, request.IsClientCredentialsGrantType() ? request.ClientId : request.Username).SetScopes(request.GetScopes());
         return Results.SignIn(new ClaimsPrincipal(identity), null, Scheme);
     }
 
     private async Task<JsonNode> PostAsync(string path, CancellationToken ct, params (string Name, string Value)[] fields)
     {
-        using var form = new FormUrlEncodedContent(
-            fields.Append(("client_id", ClientId)).Append(("client_secret", ClientSecret)).Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
+        (string Name, string Value)[] proof = _clientKey is null
+            ? [("client_secret", ClientSecret)]
+            : [("client_assertion_type", ClientAssertionTypes.JwtBearer), ("client_assertion", _clientKey.Sign(ClientId, Address.AbsoluteUri))];
+        using var form = new FormUrlEncodedContent([.. fields.Append(("client_id", ClientId)).Concat(proof).Select(field => KeyValuePair.Create(field.Item1, field.Item2))]);
         using var response = await _http.PostAsync(new Uri(Address, path), form, ct);
         return (await response.Content.ReadFromJsonAsync<JsonNode>(ct))!;
     }

@@ -73,11 +73,11 @@ public sealed class DocumentDriverTests
     }
 
     [Theory]
-    [InlineData("RS256", "privateKeyJWT")]
-    [InlineData("PS256", "certificate")]
-    [InlineData("ES256", "privateKeyJWT")]
-    [InlineData("ES256", "certificate")]
-    public async Task An_assertion_is_signed_with_the_key_of_the_client_Secret(string algorithm, string method)
+    [InlineData("RS256", "privateKeyJWT", "JWT")]
+    [InlineData("PS256", "certificate", "client-authentication+jwt")]
+    [InlineData("ES256", "privateKeyJWT", "client-authentication+jwt")]
+    [InlineData("ES256", "certificate", "JWT")]
+    public async Task An_assertion_is_signed_with_the_key_of_the_client_Secret(string algorithm, string method, string typ)
     {
         using var rsa = RSA.Create(2048);
         using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -85,7 +85,7 @@ public sealed class DocumentDriverTests
         var name = new X500DistinguishedName("CN=client");
         var request = isCurve ? new CertificateRequest(name, curve, HashAlgorithmName.SHA256) : new CertificateRequest(name, rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         using var certificate = request.CreateSelfSigned(Now, Now.AddDays(1));
-        var document = TestDocuments.Read(Token + $"clientAuthentication: {{method: {method}, algorithm: {algorithm}, audience: https://idp.example.com}}");
+        var document = TestDocuments.Read(Token + $"clientAuthentication: {{method: {method}, algorithm: {algorithm}, {(typ == "JWT" ? "" : $"typ: {typ}, ")}audience: https://idp.example.com}}");
         var client = SecretDataReader.FindClient(
             new Dictionary<string, byte[]>
             {
@@ -107,7 +107,7 @@ public sealed class DocumentDriverTests
             : rsa.VerifyData(signed, signature, HashAlgorithmName.SHA256, algorithm == "PS256" ? RSASignaturePadding.Pss : RSASignaturePadding.Pkcs1)).Should().BeTrue();
         var header = JsonNode.Parse(Base64Url.DecodeFromChars(parts[0]))!;
         var claims = JsonNode.Parse(Base64Url.DecodeFromChars(parts[1]))!;
-        ((string?)header["alg"], (string?)header["kid"]).Should().Be((algorithm, "key-7"));
+        ((string?)header["alg"], (string?)header["typ"], (string?)header["kid"]).Should().Be((algorithm, typ, "key-7"));
         ((string?)header["x5t#S256"]).Should().Be(method == "certificate" ? Base64Url.EncodeToString(SHA256.HashData(certificate.RawData)) : null);
         ((string?)claims["iss"], (string?)claims["sub"], (string?)claims["aud"]).Should().Be(("client-1", "client-1", "https://idp.example.com"));
         ((long)claims["exp"]! - Now.ToUnixTimeSeconds()).Should().BeInRange(60, 600);
