@@ -69,10 +69,10 @@ public sealed class PluginFixture
     /// <summary>A path in the cluster's folder.</summary>
     public string File(string name) => Path.Combine(_folder, $"{Fixture.Namespace}-{name}");
 
-    /// <summary>The items of <c>status -o json</c>.</summary>
-    public async Task<IReadOnlyList<JsonElement>> StatusAsync(params string[] words)
+    /// <summary>The items of <c>status -o json</c>, or the one that <paramref name="name"/> names.</summary>
+    public async Task<IReadOnlyList<JsonElement>> StatusAsync(string? name = null)
     {
-        var result = await RunAsync(["status", "-o", "json", .. words]);
-        return [.. JsonDocument.Parse(result.Output).RootElement.GetProperty("items").EnumerateArray()];
+        var document = JsonDocument.Parse((await RunAsync(["status", "-o", "json", .. name is null ? Array.Empty<string>() : [name]])).Output).RootElement;
+        return name is null ? [.. document.GetProperty("items").EnumerateArray()] : [document];
     }
 }

@@ -10,8 +10,14 @@ public sealed class ApiServerConfiguration : KubernetesClientConfiguration
     /// <summary>The proxy that the kubeconfig names (<c>proxy-url</c>); null when it names none.</summary>
     public IWebProxy? Proxy { get; init; }
 
+    /// <summary>The limit for one request, unless the user names another one.</summary>
+    public static readonly TimeSpan DefaultRequestTimeout = TimeSpan.FromSeconds(30);
+
     /// <summary>Whom the requests act as; null for the user who signs in.</summary>
-    public Impersonation? Impersonation { get; init; }
+    public Impersonation? Impersonation { get; set; }
+
+    /// <summary>The limit for one request: for its response, or only for the headers of one that has no end. Zero for none.</summary>
+    public TimeSpan RequestTimeout { get; init; } = DefaultRequestTimeout;
 
     /// <summary>Reads a <c>proxy-url</c>; null for none.</summary>
     /// <exception cref="KubeConfigException">It is not the address of a proxy. The message does not repeat it, because it can contain a password.</exception>

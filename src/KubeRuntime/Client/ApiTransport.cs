@@ -17,8 +17,10 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
 {
     private const int MaxRetries = 10;
     private const int MaxErrorBody = 16 * 1024;
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaxTimeout = TimeSpan.FromDays(49);
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromSeconds(60);
+    // The longest that a timer measures is 49 days.
+    private readonly TimeSpan _timeout = connection.RequestTimeout == TimeSpan.Zero || connection.RequestTimeout > MaxTimeout ? Timeout.InfiniteTimeSpan : connection.RequestTimeout;
 
     /// <summary>Reads and writes bodies.</summary>
     public ApiJson Json => json;
@@ -34,7 +36,7 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         for (var attempt = 0; ; attempt++)
         {
             TimeSpan wait;
-            using (var limit = new CancellationTokenSource(RequestTimeout, time))
+            using (var limit = new CancellationTokenSource(_timeout, time))
             using (var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token))
             {
                 try
@@ -60,7 +62,7 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
     /// <summary>Sends a request and reads only the headers of the response, for a body without an end. The caller disposes of the response.</summary>
     public async Task<HttpResponseMessage> OpenAsync(ApiRequest request, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(RequestTimeout, time);
+        using var limit = new CancellationTokenSource(_timeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
@@ -84,7 +86,7 @@ internal sealed class ApiTransport(ApiConnection connection, ApiJson json, Runti
         e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 
     private ApiUnavailableException Unavailable(ApiRequest request, Exception e, bool isTimeout) => isTimeout
-        ? new($"{request}: the API server {connection.Route} did not answer within {RequestTimeout.TotalSeconds:0} s", e)
+        ? new($"{request}: the API server {connection.Route} did not answer within {_timeout.TotalSeconds:0} s", e)
         : new($"{request}: the API server {connection.Route} cannot be reached: {e.InnerException?.Message ?? e.Message}", e);
 
     private async Task<HttpResponseMessage> SendOnceAsync(ApiRequest request, CancellationToken cancellationToken)

@@ -17,53 +17,82 @@ public static class KubeconfigContext
     /// <summary>The key of an extension that a credential program gets.</summary>
     private const string ExecExtension = "client.authentication.k8s.io/exec";
 
-    /// <summary>Looks up the context, its cluster and its user, and signs in if the user names a program for that.</summary>
+    /// <summary>
+    /// Looks up the context, its cluster and its user, and signs in if the user names a program for that. As with client-go
+    /// (tools/clientcmd/client_config.go), no credentials are sent to a server without TLS, such as kubectl proxy.
+    /// </summary>
     /// <param name="config">The kubeconfig.</param>
-    /// <param name="context">The name of the context; null for the current one.</param>
+    /// <param name="overrides">What comes before the kubeconfig.</param>
     /// <param name="time">The clock by which credentials expire.</param>
-    /// <param name="impersonation">Whom to act as: fields that come before those of the kubeconfig.</param>
     /// <exception cref="KubeConfigException">Something is missing, or cannot be used.</exception>
-    public static ApiServerConfiguration Resolve(Kubeconfigs config, string? context, TimeProvider time, Impersonation? impersonation = null)
+    public static ApiServerConfiguration Resolve(Kubeconfigs config, KubeconfigOverrides overrides, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(config);
-        context ??= config.CurrentContext;
-        if (string.IsNullOrEmpty(context))
-            throw new KubeConfigException("it has no current context");
-        var details = config.Contexts.GetValueOrDefault(context) ?? throw new KubeConfigException($"it has no context {context}");
-        var (clusterName, userName, ns) = (details.Text("cluster"), details.Text("user"), details.Text("namespace"));
-        var cluster = config.Clusters.GetValueOrDefault(clusterName ?? "") ?? throw new KubeConfigException($"it has no cluster {clusterName}, which the context {context} names");
-        var user = config.Users.GetValueOrDefault(userName ?? "")
-            ?? throw new KubeConfigException($"it has no user {userName}, which the context {context} names, or nothing about that user");
+        ArgumentNullException.ThrowIfNull(overrides);
+        var (context, details) = ContextOf(config, overrides);
+        var (contextCluster, contextUser, ns) = (details?.Text("cluster"), details?.Text("user"), details?.Text("namespace"));
+        var (clusterName, userName) = (overrides.Cluster ?? contextCluster, overrides.User ?? contextUser);
+        var cluster = clusterName is null && overrides.Server is not null ? Nothing
+            : config.Clusters.GetValueOrDefault(clusterName ?? "") ?? throw new KubeConfigException($"it has no cluster {clusterName}{Named(overrides.Cluster, context)}");
+        var user = config.Users.GetValueOrDefault(userName ?? "");
+        var (settings, isSecure) = Connection(cluster, clusterName, overrides, ns);
+        settings.Impersonation = ActingAs(overrides.Impersonation.Or(user is null ? null : ImpersonationOf(user)));
+        details?.RefuseUnread();
+        cluster.RefuseUnread();
+        if (!isSecure)
+            return settings;
+        if (user is null)
+            throw new KubeConfigException(userName is null ? "it names no user to sign in by" : $"it has no user {userName}{Named(overrides.User, context)}, or nothing about that user");
 
-        var settings = Connection(cluster, clusterName!, ns, (impersonation ?? new()).Or(ImpersonationOf(user)));
         ReadCredentials(settings, user, userName!);
-        var program = ProgramOf(user, userName!, cluster);
-        foreach (var fields in new[] { details, cluster, user })
-            fields.RefuseUnread();
+        var program = ProgramOf(user, userName!, cluster, settings);
+        user.RefuseUnread();
         // As with kubectl, a token comes before a program.
         if (program is not null && settings.AccessToken is null && settings.TokenProvider is null)
             SignIn(settings, new ExecCredentials(program, time));
         return HasCredentials(settings) ? settings : throw new KubeConfigException($"its user {userName} has no token, client certificate, password or program to sign in by");
     }
 
-    private static ApiServerConfiguration Connection(KubeconfigFields cluster, string name, string? ns, Impersonation impersonation)
+    private static KubeconfigFields Nothing => new(new YamlMappingNode(), ".", "it");
+
+    private static (string? Name, KubeconfigFields? Details) ContextOf(Kubeconfigs config, KubeconfigOverrides overrides)
+    {
+        var name = overrides.Context ?? config.CurrentContext;
+        if (!string.IsNullOrEmpty(name))
+            return (name, config.Contexts.GetValueOrDefault(name) ?? throw new KubeConfigException($"it has no context {name}"));
+        return overrides.NameACluster ? (null, null) : throw new KubeConfigException("it has no current context");
+    }
+
+    private static string Named(string? byOption, string? context) => byOption is null ? $", which the context {context} names" : "";
+
+    /// <summary>The connection without credentials, and whether it is one by TLS.</summary>
+    private static (ApiServerConfiguration Settings, bool IsSecure) Connection(KubeconfigFields cluster, string? name, KubeconfigOverrides overrides, string? ns)
     {
         var server = cluster.Text("server");
-        if (ServerAddress.Parse(server) is null)
-            throw new KubeConfigException($"the server of its cluster {name} is {ServerAddress.Shown(server)}; expected {ServerAddress.Expected}");
+        var owner = overrides.Server is null ? $"the server of its cluster {name}" : "the server of the command line";
+        var address = ServerAddress.Parse(overrides.Server ?? server)
+            ?? throw new KubeConfigException($"{owner} is {ServerAddress.Shown(overrides.Server ?? server)}; expected {ServerAddress.Expected}");
         // Responses are never compressed, so there is nothing to disable.
         cluster.Flag("disable-compression");
-        impersonation.Headers();
-        return new ApiServerConfiguration
+        var tlsServerName = cluster.Text("tls-server-name");
+        return (new ApiServerConfiguration
         {
             Namespace = ns,
-            Host = server,
+            Host = overrides.Server ?? server,
             SkipTlsVerify = cluster.Flag("insecure-skip-tls-verify"),
-            TlsServerName = cluster.Text("tls-server-name"),
+            TlsServerName = overrides.Server is null ? tlsServerName : null,
             SslCaCerts = Authorities(cluster.Text("certificate-authority-data"), cluster.Path("certificate-authority")),
             Proxy = ApiServerConfiguration.ProxyAt(cluster.Text("proxy-url"), $"its cluster {name}"),
-            Impersonation = impersonation.User is null ? null : impersonation,
-        };
+            RequestTimeout = overrides.RequestTimeout ?? ApiServerConfiguration.DefaultRequestTimeout,
+        }, address.Scheme == Uri.UriSchemeHttps);
+    }
+
+    /// <summary>Whom to act as; null for no one.</summary>
+    /// <exception cref="KubeConfigException">It cannot be used.</exception>
+    internal static Impersonation? ActingAs(Impersonation impersonation)
+    {
+        impersonation.Headers();
+        return impersonation.User is null ? null : impersonation;
     }
 
     private static Impersonation ImpersonationOf(KubeconfigFields user) => new()
@@ -106,7 +135,7 @@ public static class KubeconfigContext
             : settings.AccessToken;
     }
 
-    private static ExecProgram? ProgramOf(KubeconfigFields user, string name, KubeconfigFields cluster)
+    private static ExecProgram? ProgramOf(KubeconfigFields user, string name, KubeconfigFields cluster, ApiServerConfiguration settings)
     {
         if (user.Fields("exec") is not { } exec)
             return null;
@@ -123,15 +152,17 @@ public static class KubeconfigContext
             Variables = [.. exec.List("env").Select(variable => (variable.Text("name") ?? "", variable.Text("value") ?? "")).Where(variable => variable.Item1.Length > 0)],
             InteractiveMode = mode,
             InstallHint = exec.Text("installHint"),
-            Cluster = exec.Flag("provideClusterInfo") ? ClusterInfo(cluster) : null,
+            Cluster = exec.Flag("provideClusterInfo") ? ClusterInfo(cluster, settings) : null,
         };
     }
 
     /// <summary>The cluster as ExecCredential has it (client.authentication.k8s.io, Cluster).</summary>
-    private static JsonObject ClusterInfo(KubeconfigFields cluster)
+    private static JsonObject ClusterInfo(KubeconfigFields cluster, ApiServerConfiguration settings)
     {
-        var info = new JsonObject { ["server"] = cluster.Text("server") };
-        foreach (var name in new[] { "tls-server-name", "certificate-authority-data", "proxy-url" })
+        var info = new JsonObject { ["server"] = settings.Host };
+        if (settings.TlsServerName is { } tlsServerName)
+            info["tls-server-name"] = tlsServerName;
+        foreach (var name in new[] { "certificate-authority-data", "proxy-url" })
         {
             if (cluster.Text(name) is { } text)
                 info[name] = text;

@@ -97,6 +97,12 @@ public sealed class Kubeconfigs
     /// <summary>The names of the contexts.</summary>
     public IReadOnlyCollection<string> ContextNames => Contexts.Keys;
 
+    /// <summary>The names of the clusters.</summary>
+    public IReadOnlyCollection<string> ClusterNames => Clusters.Keys;
+
+    /// <summary>The names of the users.</summary>
+    public IReadOnlyCollection<string> UserNames => Users.Keys;
+
     internal Dictionary<string, KubeconfigFields?> Contexts { get; init; } = [];
 
     internal Dictionary<string, KubeconfigFields?> Clusters { get; init; } = [];

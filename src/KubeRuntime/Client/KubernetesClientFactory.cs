@@ -24,7 +24,7 @@ public static class KubernetesClientFactory
     public static KubernetesClientConfiguration LoadConfiguration(TimeProvider time)
     {
         if (!KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
-            return InsideCluster(impersonation: null);
+            return InsideCluster(KubeconfigOverrides.None);
         var paths = KubeconfigReader.Paths();
         if (!KubeconfigReader.IsNamed && !File.Exists(paths[0]))
             throw new KubeConfigException($"No cluster: KUBECONFIG is not set, this is not a pod with a service account, and {paths[0]} does not exist. Set KUBECONFIG to a kubeconfig file.");
@@ -34,7 +34,7 @@ public static class KubernetesClientFactory
             string[] files = [.. paths.Where(File.Exists)];
             if (files.Length == 0)
                 throw new KubeConfigException("there is no such file");
-            return KubeconfigContext.Resolve(KubeconfigReader.Read(files), context: null, time);
+            return KubeconfigContext.Resolve(KubeconfigReader.Read(files), KubeconfigOverrides.None, time);
         }
         catch (KubeConfigException e)
         {
@@ -43,19 +43,20 @@ public static class KubernetesClientFactory
     }
 
     /// <summary>The service account of the pod.</summary>
-    /// <param name="impersonation">Whom to act as; null for the service account.</param>
-    /// <exception cref="KubeConfigException"><paramref name="impersonation"/> cannot be used.</exception>
-    public static KubernetesClientConfiguration InsideCluster(Impersonation? impersonation)
+    /// <param name="overrides">Whom to act as, and the limit for a request.</param>
+    /// <exception cref="KubeConfigException">It is not possible to act so.</exception>
+    public static KubernetesClientConfiguration InsideCluster(KubeconfigOverrides overrides)
     {
+        ArgumentNullException.ThrowIfNull(overrides);
         var pod = KubernetesClientConfiguration.InClusterConfig();
-        impersonation?.Headers();
         return new ApiServerConfiguration
         {
             Host = pod.Host,
             Namespace = pod.Namespace,
             SslCaCerts = pod.SslCaCerts,
             TokenProvider = pod.TokenProvider,
-            Impersonation = impersonation?.User is null ? null : impersonation,
+            Impersonation = KubeconfigContext.ActingAs(overrides.Impersonation),
+            RequestTimeout = overrides.RequestTimeout ?? ApiServerConfiguration.DefaultRequestTimeout,
         };
     }
 
@@ -111,6 +112,7 @@ public static class KubernetesClientFactory
         return new ApiConnection(address, http, CredentialsOf(configuration))
         {
             Proxy = proxy?.IsBypassed(address) == false ? proxy.GetProxy(address) : null,
+            RequestTimeout = kubeconfig?.RequestTimeout ?? ApiServerConfiguration.DefaultRequestTimeout,
             RequiresHttp11 = headers.Any(header => header.Values.Length > 1),
         };
     }
@@ -185,6 +187,9 @@ public sealed class ApiConnection : IDisposable
 
     /// <summary>The proxy between this program and the server, without its password; null for none.</summary>
     internal Uri? Proxy { get; init; }
+
+    /// <summary>The limit for one request; zero for none.</summary>
+    internal TimeSpan RequestTimeout { get; init; } = ApiServerConfiguration.DefaultRequestTimeout;
 
     /// <summary>Whether the requests have a header with several values, which only HTTP/1.1 can send as several lines.</summary>
     internal bool RequiresHttp11 { get; init; }

@@ -12,7 +12,7 @@ namespace KubeRuntime.Client;
 
 /// <summary>
 /// Calls to the API server. Each throws <see cref="ApiException"/> when the server rejects the request and
-/// <see cref="ApiUnavailableException"/> when it does not respond (30 s for each attempt). For <see cref="PartialObjectMetadata"/>, the
+/// <see cref="ApiUnavailableException"/> when it does not respond in time (<see cref="ApiServerConfiguration.RequestTimeout"/> for each attempt). For <see cref="PartialObjectMetadata"/>, the
 /// server sends metadata only.
 /// </summary>
 public sealed class ResourceClient

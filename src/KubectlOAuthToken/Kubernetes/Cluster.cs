@@ -41,21 +41,23 @@ internal sealed class Cluster : IDisposable
 
     /// <summary>Reads the kubeconfig and prepares the connection. Sends nothing to the API server.</summary>
     /// <param name="kubeconfig">The path of the kubeconfig, or null for the default.</param>
-    /// <param name="context">The context, or null for the current one.</param>
+    /// <param name="overrides">What the command line says in place of the kubeconfig.</param>
     /// <param name="ns">The namespace, or null for that of the context.</param>
     /// <param name="time">Measures timeouts.</param>
-    /// <param name="impersonation">Whom the command line asks to act as.</param>
     /// <exception cref="KubeConfigException">The kubeconfig or the context does not exist, or cannot be used.</exception>
-    public static Cluster Connect(string? kubeconfig, string? context, string? ns, TimeProvider time, Impersonation? impersonation = null)
+    public static Cluster Connect(string? kubeconfig, KubeconfigOverrides overrides, string? ns, TimeProvider time)
     {
         NamespaceName.Check(ns);
-        var (connection, contextNamespace) = Kubeconfig.Connect(kubeconfig, context, time, impersonation);
+        var (connection, contextNamespace) = Kubeconfig.Connect(kubeconfig, overrides, time);
         return new Cluster(connection, ns ?? contextNamespace, time);
     }
 
     /// <summary>All OAuthTokens of a namespace; an empty name means all namespaces.</summary>
-    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, CancellationToken cancellationToken) =>
-        RequireCrdAsync(() => Api.ListAsync<V1Alpha1OAuthToken>(Tokens, ns, null, cancellationToken));
+    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, CancellationToken cancellationToken) => ListAsync(ns, selector: null, cancellationToken);
+
+    /// <summary>The OAuthTokens of a namespace with the labels of <paramref name="selector"/>; an empty name means all namespaces.</summary>
+    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, string? selector, CancellationToken cancellationToken) =>
+        RequireCrdAsync(() => Api.ListAsync<V1Alpha1OAuthToken>(Tokens, ns, selector, cancellationToken));
 
     /// <summary>The OAuthToken of this name in <see cref="Namespace"/>.</summary>
     /// <exception cref="PluginException">It does not exist. The message suggests similar names.</exception>

@@ -14,47 +14,57 @@ internal static class Kubeconfig
     /// <paramref name="path"/>, or the files that KUBECONFIG names, or a pod's service account, or <c>~/.kube/config</c>.
     /// </summary>
     /// <param name="path">The path of the kubeconfig, or null for the default.</param>
-    /// <param name="context">The context, or null for the current one.</param>
+    /// <param name="overrides">What the command line says in place of the kubeconfig.</param>
     /// <param name="time">The clock by which credentials expire.</param>
-    /// <param name="impersonation">Whom the command line asks to act as.</param>
     /// <returns>The connection, and the namespace of the context.</returns>
     /// <exception cref="KubeConfigException">The kubeconfig or the context does not exist, or cannot be used.</exception>
-    public static (ApiConnection Connection, string Namespace) Connect(string? path, string? context, TimeProvider time, Impersonation? impersonation = null)
+    public static (ApiConnection Connection, string Namespace) Connect(string? path, KubeconfigOverrides overrides, TimeProvider time)
     {
-        if (path is null && context is null && !KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
-            return Connect(KubernetesClientFactory.InsideCluster(impersonation));
+        if (path is null && !overrides.ChooseAConnection && !KubeconfigReader.IsNamed && KubernetesClientConfiguration.IsInCluster())
+            return Connect(KubernetesClientFactory.InsideCluster(overrides));
 
         var paths = KubeconfigReader.Paths(path);
-        // Like kubectl, ignore missing files if there are several.
+        // Like kubectl, ignore missing files if there are several, and need none for a server that the command line names.
         string[] files = [.. paths.Where(File.Exists).Select(Path.GetFullPath)];
-        if (files.Length == 0)
+        if (files.Length == 0 && (path is not null || overrides.Server is null))
             throw new KubeConfigException($"The kubeconfig {string.Join(" or ", paths)} does not exist. Name a kubeconfig with --kubeconfig, or set KUBECONFIG.");
         var config = KubeconfigReader.Read(files);
-        var shown = string.Join(" and ", files);
-        var chosen = context ?? config.CurrentContext;
-        if (string.IsNullOrEmpty(chosen) || !config.ContextNames.Contains(chosen))
-        {
-            var known = config.ContextNames;
-            throw new KubeConfigException(
-                $"The kubeconfig {shown} has no {(string.IsNullOrEmpty(chosen) ? "current context" : $"context {chosen}")}"
-                + (known.Count == 0 ? ", and no other context." : $". It has: {DisplayText.List(known)}. Choose one with --context."));
-        }
+        var shown = files.Length == 0 ? string.Join(" or ", paths) : string.Join(" and ", files);
+        var chosen = overrides.Context ?? config.CurrentContext;
+        if (overrides.Context is not null || (overrides.Cluster is null && overrides.Server is null))
+            Require("context", chosen, config.ContextNames, shown);
+        if (overrides.Cluster is not null)
+            Require("cluster", overrides.Cluster, config.ClusterNames, shown);
+        if (overrides.User is not null)
+            Require("user", overrides.User, config.UserNames, shown);
 
         try
         {
-            return Connect(KubeconfigContext.Resolve(config, chosen, time, impersonation));
+            return Connect(KubeconfigContext.Resolve(config, overrides, time));
         }
         catch (ExecPluginException e)
         {
             throw new KubeConfigException(
-                $"The context {chosen} of the kubeconfig {shown} signs in with the program {e.Command}, which "
+                $"{Subject(chosen, shown)} signs in with the program {e.Command}, which "
                 + (e.IsStarted ? "returned no credentials. See its output above, or run it yourself." : $"could not be started. Install it, or add its folder to PATH.{(e.InstallHint is null ? "" : $" {e.InstallHint}")}"),
                 e);
         }
         catch (Exception e) when (e is KubeConfigException or CryptographicException or FormatException or IOException or UnauthorizedAccessException)
         {
-            throw new KubeConfigException($"The context {chosen} of the kubeconfig {shown} cannot be used: {e.Message.Split('\n')[0].TrimEnd('.', '\r')}.", e);
+            throw new KubeConfigException($"{Subject(chosen, shown)} cannot be used: {e.Message.Split('\n')[0].TrimEnd('.', '\r')}.", e);
         }
+    }
+
+    private static string Subject(string? context, string shown) => string.IsNullOrEmpty(context) ? $"The kubeconfig {shown}" : $"The context {context} of the kubeconfig {shown}";
+
+    /// <summary>Checks a name before it is looked up, so that the message can list the others.</summary>
+    private static void Require(string what, string? name, IReadOnlyCollection<string> known, string shown)
+    {
+        if (!string.IsNullOrEmpty(name) && known.Contains(name))
+            return;
+        throw new KubeConfigException(
+            $"The kubeconfig {shown} has no {(string.IsNullOrEmpty(name) ? $"current {what}" : $"{what} {name}")}"
+            + (known.Count == 0 ? $", and no other {what}." : $". It has: {DisplayText.List(known)}. Choose one with --{what}."));
     }
 
     private static (ApiConnection Connection, string Namespace) Connect(KubernetesClientConfiguration configuration) =>

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Tokens;
 using YamlDotNet.Core;
@@ -8,10 +10,13 @@ using YamlDotNet.RepresentationModel;
 namespace KubectlOAuthToken.Output;
 
 /// <summary>Renders statuses in the format of the option <c>-o</c>.</summary>
-internal static partial class StatusPage
+/// <param name="format">The format.</param>
+/// <param name="isOne">True for one object that was named: its document is not a list.</param>
+/// <param name="withNamespace">Whether a table has a column with the namespace.</param>
+/// <param name="style">The colors.</param>
+internal sealed partial class StatusPage(OutputFormat format, bool isOne, bool withNamespace, AnsiStyle style)
 {
-    /// <summary>The values of <c>-o</c>.</summary>
-    public static readonly string[] Formats = ["table", "wide", "json", "yaml"];
+    private const string ResourceName = "oauthtoken." + V1Alpha1OAuthToken.GroupName;
 
     private static readonly StatusJson Indented = new(new JsonSerializerOptions(StatusJson.Default.Options)
     {
@@ -21,26 +26,42 @@ internal static partial class StatusPage
 
     private static readonly StatusJson OneLine = new(new JsonSerializerOptions(Indented.Options) { WriteIndented = false });
 
-    /// <summary>The whole output, without a final line break.</summary>
-    public static string Render(string format, IReadOnlyList<TokenStatus> items, bool withNamespace, AnsiStyle style, DateTimeOffset now) => format switch
+    /// <summary>The whole output.</summary>
+    public string Render(IReadOnlyList<TokenStatus> items, DateTimeOffset now) => format.Name switch
     {
-        "json" => JsonSerializer.Serialize(new TokenStatusList(items), Indented.TokenStatusList),
-        "yaml" => Yaml(items),
-        _ => string.Join('\n', Page(items, withNamespace, format == "wide", style, now)),
+        "name" => Names(items),
+        "json" => Json(items, Indented) + "\n",
+        "yaml" => Yaml(Element(items)),
+        "jsonpath" => Template(Element(items)),
+        _ => Lines(Page(items, now)),
     };
 
-    /// <summary>Like <see cref="Render"/>, in a form that can follow earlier output: JSON on one line, YAML as a separate document, a table without its header.</summary>
-    public static string RenderNext(string format, IReadOnlyList<TokenStatus> items, bool withNamespace, AnsiStyle style, DateTimeOffset now) => format switch
+    /// <summary>Like <see cref="Render"/>, in a form that can follow earlier output: each object as a separate document (JSON on one line), a table without its header.</summary>
+    public string RenderNext(IReadOnlyList<TokenStatus> items, DateTimeOffset now) => format.Name switch
     {
-        "json" => JsonSerializer.Serialize(new TokenStatusList(items), OneLine.TokenStatusList),
-        "yaml" => $"---\n{Yaml(items)}",
-        _ => string.Join('\n', Page(items, withNamespace, format == "wide", style, now).Skip(1)),
+        "name" => Names(items),
+        "json" => Lines(items.Select(item => JsonSerializer.Serialize(item, OneLine.TokenStatus))),
+        "yaml" => string.Concat(items.Select(item => $"---\n{Yaml(JsonSerializer.SerializeToElement(item, Indented.TokenStatus))}")),
+        "jsonpath" => string.Concat(items.Select(item => Template(JsonSerializer.SerializeToElement(item, Indented.TokenStatus)))),
+        _ => Lines(Page(items, now).Skip(1)),
     };
 
-    private static IEnumerable<string> Page(IReadOnlyList<TokenStatus> items, bool withNamespace, bool wide, AnsiStyle style, DateTimeOffset now) =>
-        [.. Rows(items, withNamespace, wide, style, now), .. items.Where(item => item.Health != Health.Ok).SelectMany(item => Problem(item, style))];
+    private static string Lines(IEnumerable<string> lines) => string.Concat(lines.Select(line => line + "\n"));
 
-    private static IEnumerable<string> Rows(IReadOnlyList<TokenStatus> items, bool withNamespace, bool wide, AnsiStyle style, DateTimeOffset now)
+    private static string Names(IReadOnlyList<TokenStatus> items) => Lines(items.Select(item => $"{ResourceName}/{item.Name}"));
+
+    private string Json(IReadOnlyList<TokenStatus> items, StatusJson json) =>
+        isOne ? JsonSerializer.Serialize(items[0], json.TokenStatus) : JsonSerializer.Serialize(new TokenStatusList(items), json.TokenStatusList);
+
+    private JsonElement Element(IReadOnlyList<TokenStatus> items) =>
+        isOne ? JsonSerializer.SerializeToElement(items[0], Indented.TokenStatus) : JsonSerializer.SerializeToElement(new TokenStatusList(items), Indented.TokenStatusList);
+
+    private string Template(JsonElement document) => format.Template!.Evaluate(JsonObject.Create(document));
+
+    private IEnumerable<string> Page(IReadOnlyList<TokenStatus> items, DateTimeOffset now) =>
+        [.. Rows(items, now), .. items.Where(item => item.Health != Health.Ok).SelectMany(Problem)];
+
+    private IEnumerable<string> Rows(IReadOnlyList<TokenStatus> items, DateTimeOffset now)
     {
         var columns = new List<(string Title, Func<TokenStatus, string> Cell)>
         {
@@ -52,7 +73,7 @@ internal static partial class StatusPage
         };
         if (withNamespace)
             columns.Insert(0, ("NAMESPACE", item => item.Namespace));
-        if (wide)
+        if (format.Name == "wide")
         {
             columns.AddRange(
             [
@@ -71,7 +92,7 @@ internal static partial class StatusPage
             : cell);
     }
 
-    private static IEnumerable<string> Problem(TokenStatus item, AnsiStyle style)
+    private IEnumerable<string> Problem(TokenStatus item)
     {
         yield return "";
         yield return style.Tone(item.Health, $"{item.Namespace}/{item.Name}: {item.Reason}");
@@ -97,13 +118,13 @@ internal static partial class StatusPage
     }
 
     // Converted from the JSON, so that both have the same fields.
-    private static string Yaml(IReadOnlyList<TokenStatus> items)
+    private static string Yaml(JsonElement json)
     {
-        var document = new YamlDocument(Node(JsonSerializer.SerializeToElement(new TokenStatusList(items), Indented.TokenStatusList)));
+        var document = new YamlDocument(Node(json));
         using var text = new StringWriter();
         new YamlStream(document).Save(text, assignAnchors: false);
-        // Remove the document end marker.
-        return text.ToString().TrimEnd('.', '\r', '\n');
+        // Without the document end marker.
+        return text.ToString().TrimEnd('.', '\r', '\n') + "\n";
     }
 
     private static YamlNode Node(JsonElement element) => element.ValueKind switch
@@ -116,6 +137,7 @@ internal static partial class StatusPage
     };
 
     [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+    [JsonSerializable(typeof(TokenStatus))]
     [JsonSerializable(typeof(TokenStatusList))]
     private sealed partial class StatusJson : JsonSerializerContext;
 }

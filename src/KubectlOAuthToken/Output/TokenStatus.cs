@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
@@ -29,11 +30,22 @@ public sealed record TokenStatus
     /// <summary>Longer than a due refresh takes to appear in the status.</summary>
     private static readonly TimeSpan RefreshGrace = TimeSpan.FromMinutes(5);
 
+    /// <summary>The version of the fields of <c>-o json</c>. No API server serves it.</summary>
+    public string ApiVersion => "plugin.tokenoperator.dev/v1alpha1";
+
+    /// <summary>The kind of the document.</summary>
+    public string Kind => "OAuthTokenStatus";
+
+    /// <summary>The name and the namespace of the object, where Kubernetes tools look for them.</summary>
+    public required TokenStatusMetadata Metadata { get; init; }
+
     /// <summary>The namespace of the object.</summary>
-    public required string Namespace { get; init; }
+    [JsonIgnore]
+    public string Namespace => Metadata.Namespace;
 
     /// <summary>The name of the object.</summary>
-    public required string Name { get; init; }
+    [JsonIgnore]
+    public string Name => Metadata.Name;
 
     /// <summary>The provider.</summary>
     public required string Provider { get; init; }
@@ -90,8 +102,7 @@ public sealed record TokenStatus
         var needsHuman = status.Find(ConditionTypes.Stalled)?.IsTrue == true;
         return new TokenStatus
         {
-            Namespace = token.Metadata.NamespaceProperty ?? "",
-            Name = token.Metadata.Name,
+            Metadata = new(token.Metadata.Name, token.Metadata.NamespaceProperty ?? ""),
             Provider = DisplayText.Of(spec.Provider ?? "", 63),
             Account = DisplayText.Of(spec.Account ?? "", TokenRequest.MaxAccountLength),
             Health = !ready ? Health.Critical : reason == Reasons.Refreshed ? Health.Ok : Health.Warning,
@@ -150,6 +161,20 @@ public sealed record TokenStatus
             : (BeingDeleted, $"The object was marked for deletion at {Timestamps.Format(new DateTimeOffset(deleted.ToUniversalTime()))}. It waits for its finalizers: {DisplayText.List(token.Metadata.Finalizers ?? [])}.");
 }
 
-/// <summary>The document that <c>status -o json</c> and <c>-o yaml</c> print, even for a single NAME.</summary>
+/// <summary>The metadata of a <see cref="TokenStatus"/>.</summary>
+/// <param name="Name">The name of the OAuthToken.</param>
+/// <param name="Namespace">Its namespace.</param>
+public sealed record TokenStatusMetadata(string Name, string Namespace);
+
+/// <summary>The document that <c>status -o json</c> and <c>-o yaml</c> print without a NAME.</summary>
 /// <param name="Items">The OAuthTokens.</param>
-public sealed record TokenStatusList(IReadOnlyList<TokenStatus> Items);
+public sealed record TokenStatusList(IReadOnlyList<TokenStatus> Items)
+{
+    /// <summary>As in the lists of kubectl.</summary>
+    [JsonPropertyOrder(-2)]
+    public string ApiVersion => "v1";
+
+    /// <summary>As in the lists of kubectl.</summary>
+    [JsonPropertyOrder(-1)]
+    public string Kind => "List";
+}

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using KubeRuntime.Client;
@@ -23,6 +24,11 @@ internal sealed class ClusterOptions(TimeProvider time)
     private readonly Option<string?> _context = new("--context") { Description = "The context of the kubeconfig. Default: the current context.", Recursive = true };
     private readonly Option<string?> _namespace = new("--namespace", "-n") { Description = "The namespace. Default: that of the context, or \"default\".", Recursive = true };
 
+    private readonly Option<string?> _cluster = new("--cluster") { Description = "The cluster of the kubeconfig. Default: that of the context.", HelpName = "name", Recursive = true };
+    private readonly Option<string?> _user = new("--user") { Description = "The user of the kubeconfig. Default: that of the context.", HelpName = "name", Recursive = true };
+    private readonly Option<string?> _server = new("--server", "-s") { Description = "The address of the API server. Default: that of the cluster.", HelpName = "address", Recursive = true };
+    private readonly Option<TimeSpan?> _requestTimeout = Duration(
+        "--request-timeout", "The limit for one request to the API server, such as 10s or 2m; 0 for none. Default: 30s.", text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds) : null, recursive: true);
     private readonly Option<string?> _as = new("--as") { Description = "The user to act as, such as system:serviceaccount:mail:app. Default: as in the kubeconfig.", HelpName = "user", Recursive = true };
     private readonly Option<string[]> _asGroups = new("--as-group") { Description = "A group to act as. Repeat the option for several groups.", HelpName = "group", Recursive = true };
     private readonly Option<string?> _asUid = new("--as-uid") { Description = "The UID to act as.", HelpName = "uid", Recursive = true };
@@ -33,6 +39,10 @@ internal sealed class ClusterOptions(TimeProvider time)
         root.Options.Add(_kubeconfig);
         root.Options.Add(_context);
         root.Options.Add(_namespace);
+        root.Options.Add(_cluster);
+        root.Options.Add(_user);
+        root.Options.Add(_server);
+        root.Options.Add(_requestTimeout);
         root.Options.Add(_as);
         root.Options.Add(_asGroups);
         root.Options.Add(_asUid);
@@ -62,16 +72,13 @@ internal sealed class ClusterOptions(TimeProvider time)
     }
 
     /// <summary>The option <c>--timeout</c> of a verb that waits. Without it the verb uses a default.</summary>
-    public static Option<TimeSpan?> Timeout(string description = "How long to wait, such as 90s or 5m. Default: 1m.") => new("--timeout")
+    public static Option<TimeSpan?> Timeout(string description = "How long to wait, such as 90s or 5m. Default: 1m.") => Duration("--timeout", description);
+
+    /// <summary>The option <c>--selector</c> of a verb that lists objects.</summary>
+    public static Option<string?> Selector() => new("--selector", "-l")
     {
-        Description = description,
-        HelpName = "duration",
-        CustomParser = result =>
-        {
-            if (!DurationText.TryParse(result.Tokens[0].Value, out var duration))
-                result.AddError($"--timeout is \"{result.Tokens[0].Value}\". Enter a duration such as 90s or 5m.");
-            return duration;
-        },
+        Description = "Only OAuthTokens with these labels, such as app=billing,tier!=test.",
+        HelpName = "selector",
     };
 
     /// <summary>The option <c>--operator-namespace</c>.</summary>
@@ -104,10 +111,33 @@ internal sealed class ClusterOptions(TimeProvider time)
     {
         // For the API server and the providers alike.
         HttpClient.DefaultProxy = EnvironmentProxy.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build());
-        return Cluster.Connect(
-            parsed.GetValue(_kubeconfig), parsed.GetValue(_context), parsed.GetValue(_namespace), time,
-            new Impersonation { User = Given(parsed.GetValue(_as)), Uid = Given(parsed.GetValue(_asUid)), Groups = parsed.GetValue(_asGroups) ?? [] });
+        var overrides = new KubeconfigOverrides
+        {
+            Context = Given(parsed.GetValue(_context)),
+            Cluster = Given(parsed.GetValue(_cluster)),
+            User = Given(parsed.GetValue(_user)),
+            Server = Given(parsed.GetValue(_server)),
+            RequestTimeout = parsed.GetValue(_requestTimeout),
+            Impersonation = new Impersonation { User = Given(parsed.GetValue(_as)), Uid = Given(parsed.GetValue(_asUid)), Groups = parsed.GetValue(_asGroups) ?? [] },
+        };
+        return Cluster.Connect(Given(parsed.GetValue(_kubeconfig)), overrides, Given(parsed.GetValue(_namespace)), time);
     }
+
+    private static Option<TimeSpan?> Duration(string name, string description, Func<string, TimeSpan?>? parseNumber = null, bool recursive = false) => new(name)
+    {
+        Description = description,
+        HelpName = "duration",
+        Recursive = recursive,
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (parseNumber?.Invoke(text) is { } number)
+                return number;
+            if (!DurationText.TryParse(text, out var duration))
+                result.AddError($"{name} is \"{text}\". Enter a duration such as 90s or 5m.");
+            return duration;
+        },
+    };
 
     // As with kubectl, an empty value is no value.
     private static string? Given(string? value) => string.IsNullOrEmpty(value) ? null : value;

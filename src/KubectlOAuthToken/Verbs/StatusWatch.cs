@@ -12,8 +12,9 @@ namespace KubectlOAuthToken.Verbs;
 /// <param name="context">The cluster, the clock and the colors.</param>
 /// <param name="name">The OAuthToken, or null for all.</param>
 /// <param name="ns">The namespace; empty for all namespaces.</param>
-/// <param name="format">One of <see cref="StatusPage.Formats"/>.</param>
-internal sealed class StatusWatch(VerbContext context, string? name, string ns, string format)
+/// <param name="selector">The labels of the OAuthTokens, or null for all.</param>
+/// <param name="format">The format of the output.</param>
+internal sealed class StatusWatch(VerbContext context, string? name, string ns, string? selector, OutputFormat format)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxWatch = TimeSpan.FromMinutes(5);
@@ -22,7 +23,8 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
     /// <summary>How often the page is computed again without a change in the cluster: a token can expire while the operator is not running.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(5);
 
-    private readonly ResourceScope _scope = new(Kind, ns, null);
+    private readonly ResourceScope _scope = new(Kind, ns, selector);
+    private readonly StatusPage _page = new(format, isOne: name is not null, withNamespace: ns.Length == 0, context.Style);
     private readonly Dictionary<NamespacedName, TokenStatus> _shown = [];
     private readonly Lock _lock = new();
     private Dictionary<NamespacedName, V1Alpha1OAuthToken> _seen = [];
@@ -100,11 +102,12 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
 
     private void Show()
     {
-        var (now, style) = (context.Now, context.Style);
+        var now = context.Now;
         var items = TokenStatus.Sorted(_seen.Values, now);
         if (!Console.IsOutputRedirected)
         {
-            Console.Out.WriteLine(PrintableWriter.ClearScreen + StatusPage.Render(format, items, ns.Length == 0, style, now));
+            // Only a page that replaces the one before can be a list.
+            Console.Out.Write(PrintableWriter.ClearScreen + (format.IsForPeople ? _page.Render(items, now) : _page.RenderNext(items, now)));
             _begun = true;
             return;
         }
@@ -115,9 +118,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
             _shown[new(item.Namespace, item.Name)] = item;
         if (changed.Count == 0)
             return;
-        Console.Out.WriteLine(_begun || format is "json" or "yaml"
-            ? StatusPage.RenderNext(format, changed, ns.Length == 0, style, now)
-            : StatusPage.Render(format, changed, ns.Length == 0, style, now));
+        Console.Out.Write(_begun || !format.IsForPeople ? _page.RenderNext(changed, now) : _page.Render(changed, now));
         _begun = true;
     }
 }

@@ -40,7 +40,7 @@ internal sealed record VerbContext(Cluster Cluster, TimeProvider Time, AnsiStyle
             return ExitCodes.Ok;
         }
 
-        Console.Out.WriteLine(StatusPage.Render("table", [status], withNamespace: true, Style, Now));
+        Console.Out.Write(new StatusPage(OutputFormat.Table, isOne: true, withNamespace: true, Style).Render([status], Now));
         return ExitCodes.Failed;
     }
 }

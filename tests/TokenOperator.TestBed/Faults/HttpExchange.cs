@@ -12,6 +12,9 @@ public sealed record HttpExchange(string Method, string Path, string Query, stri
     /// <summary>The Accept header.</summary>
     public string Accept { get; init; } = "";
 
+    /// <summary>The Authorization header.</summary>
+    public string Authorization { get; init; } = "";
+
     /// <summary>True once the request was sent to the server.</summary>
     public bool Forwarded { get; internal set; }
 

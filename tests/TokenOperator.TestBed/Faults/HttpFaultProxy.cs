@@ -6,7 +6,6 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -22,6 +21,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
     private static readonly HashSet<string> NotForwarded = new(StringComparer.OrdinalIgnoreCase) { "Host", "Connection", "Transfer-Encoding", "Keep-Alive", "Content-Length" };
 
     private readonly Uri _server;
+    private readonly string _path;
     private readonly X509Certificate2? _certificate;
     private readonly WebApplication _app;
     private readonly HttpClient _http;
@@ -29,9 +29,9 @@ public sealed class HttpFaultProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<HttpHold, bool> _holds = new();
     private readonly ConcurrentDictionary<HttpFault, bool> _faults = new();
 
-    private HttpFaultProxy(Uri server, string? authorityFile)
+    private HttpFaultProxy(Uri server, string? authorityFile, string path)
     {
-        _server = server;
+        (_server, _path) = (server, path);
         _http = new HttpClient(Handler(authorityFile)) { Timeout = Timeout.InfiniteTimeSpan };
         _certificate = server.Scheme == "https" ? MakeCertificate() : null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -48,11 +48,13 @@ public sealed class HttpFaultProxy : IAsyncDisposable
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         _app = builder.Build();
+        if (path.Length > 0)
+            _app.UsePathBase(path);
         _app.Run(RelayAsync);
     }
 
-    /// <summary>The address that it listens on.</summary>
-    public Uri Address => new(_app.Urls.Single());
+    /// <summary>The address that stands for that of the server, with the path if there is one.</summary>
+    public Uri Address => new(new Uri(_app.Urls.Single()), _path);
 
     /// <summary>Its certificate authority (PEM); null for http.</summary>
     public string? Authority => _certificate?.ExportCertificatePem();
@@ -60,11 +62,14 @@ public sealed class HttpFaultProxy : IAsyncDisposable
     /// <summary>Every request so far, oldest first.</summary>
     public IReadOnlyList<HttpExchange> Exchanges => [.. _exchanges];
 
-    /// <summary>Starts a proxy in front of a server. For https, the server's certificate is checked against <paramref name="authorityFile"/> (PEM).</summary>
-    public static async Task<HttpFaultProxy> StartAsync(Uri server, string? authorityFile = null, CancellationToken ct = default)
+    /// <summary>
+    /// Starts a proxy in front of a server. For https, the server's certificate is checked against <paramref name="authorityFile"/> (PEM). With a
+    /// <paramref name="path"/>, such as <c>/k8s/clusters/c-1</c>, only requests below it reach the server, and without it.
+    /// </summary>
+    public static async Task<HttpFaultProxy> StartAsync(Uri server, string? authorityFile = null, string path = "", CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(server);
-        var proxy = new HttpFaultProxy(server, authorityFile);
+        var proxy = new HttpFaultProxy(server, authorityFile, path);
         await proxy._app.StartAsync(ct);
         return proxy;
     }
@@ -131,8 +136,15 @@ public sealed class HttpFaultProxy : IAsyncDisposable
             var exchange = new HttpExchange(context.Request.Method, context.Request.Path.Value ?? "", context.Request.QueryString.Value ?? "", body)
             {
                 Accept = context.Request.Headers.Accept.ToString(),
+                Authorization = context.Request.Headers.Authorization.ToString(),
             };
             _exchanges.Enqueue(exchange);
+            if (context.Request.PathBase != _path)
+            {
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return;
+            }
+
             await HoldAsync(HoldAt.Request, exchange, gone);
             gone.ThrowIfCancellationRequested();
             var fault = _faults.Keys.FirstOrDefault(fault => fault.Hits(exchange));
@@ -165,7 +177,7 @@ public sealed class HttpFaultProxy : IAsyncDisposable
 
     private async Task<HttpResponseMessage> SendAsync(HttpContext context, string body, CancellationToken gone)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(_server, context.Request.GetEncodedPathAndQuery()))
+        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(_server, $"{context.Request.Path.ToUriComponent()}{context.Request.QueryString}"))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,

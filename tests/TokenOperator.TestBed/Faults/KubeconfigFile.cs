@@ -11,7 +11,7 @@ public static partial class KubeconfigFile
     public static async Task<string> RedirectAsync(string kubeconfig, string copy, Uri server, string? authority = null, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(server);
-        var text = ServerLine().Replace(await File.ReadAllTextAsync(kubeconfig, ct), $"server: {server.GetLeftPart(UriPartial.Authority)}");
+        var text = ServerLine().Replace(await File.ReadAllTextAsync(kubeconfig, ct), $"server: {server.GetLeftPart(UriPartial.Path).TrimEnd('/')}");
         if (authority is not null)
             text = AuthorityLine().Replace(text, $"certificate-authority-data: {Convert.ToBase64String(Encoding.ASCII.GetBytes(authority))}");
         await File.WriteAllTextAsync(copy, text, ct);

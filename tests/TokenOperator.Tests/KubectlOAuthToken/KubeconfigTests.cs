@@ -1,5 +1,6 @@
 using k8s.Exceptions;
 using KubectlOAuthToken.Kubernetes;
+using KubeRuntime.Client;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 
@@ -48,10 +49,20 @@ public sealed class KubeconfigTests : IDisposable
     public void A_valid_context_gives_a_connection_and_its_namespace()
     {
         File.WriteAllText(_file, Good);
-        var (connection, ns) = Kubeconfig.Connect(_file, null, TimeProvider.System);
+        var (connection, ns) = Kubeconfig.Connect(_file, KubeconfigOverrides.None, TimeProvider.System);
         using (connection)
             connection.Address.Should().Be(new Uri("https://127.0.0.1:1"));
         ns.Should().Be("mail");
+    }
+
+    [Fact]
+    public void A_cluster_or_a_user_that_the_command_line_names_must_be_there()
+    {
+        Fails(Good, "The kubeconfig FILE has no cluster d. It has: c. Choose one with --cluster.", new() { Cluster = "d" });
+        Fails(Good, "The kubeconfig FILE has no user v. It has: u. Choose one with --user.", new() { User = "v" });
+        Fails("", "The kubeconfig FILE has no cluster d, and no other cluster.", new() { Cluster = "d" });
+        Fails(Good, "The context here of the kubeconfig FILE cannot be used: the server of the command line is \"127.0.0.1:8001\"; expected an address*", new() { Server = "127.0.0.1:8001" });
+        Fails("", "The kubeconfig FILE cannot be used: it names no user to sign in by.", new() { Server = "https://127.0.0.1:1" });
     }
 
     private const string Good =
@@ -64,10 +75,10 @@ public sealed class KubeconfigTests : IDisposable
         contexts: [{name: here, context: {cluster: c, user: u, namespace: mail}}]
         """;
 
-    private void Fails(string content, string message)
+    private void Fails(string content, string message, KubeconfigOverrides? overrides = null)
     {
         File.WriteAllText(_file, content);
-        var connect = () => Kubeconfig.Connect(_file, null, TimeProvider.System);
+        var connect = () => Kubeconfig.Connect(_file, overrides ?? KubeconfigOverrides.None, TimeProvider.System);
         connect.Should().Throw<KubeConfigException>().WithMessage(message.Replace("FILE", _file, StringComparison.Ordinal));
     }
 }

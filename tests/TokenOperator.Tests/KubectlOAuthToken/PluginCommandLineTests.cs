@@ -20,7 +20,9 @@ public sealed class PluginCommandLineTests
     [InlineData("refresh --wiat marcus", "The option --wiat does not exist. Did you mean --wait?")]
     [InlineData("status --contxet=x", "The option --contxet does not exist. Did you mean --context?")]
     [InlineData("status oauthtoken/marcus", "\"oauthtoken/marcus\" is not a name. Enter the name alone, such as marcus.")]
-    [InlineData("status -o josn", "Argument 'josn' not recognized. Must be one of: 'table' 'wide' 'json' 'yaml'")]
+    [InlineData("status -o josn", "The output format \"josn\" does not exist. The formats are: table, wide, name, json, yaml, jsonpath=TEMPLATE, jsonpath-file=FILE. Did you mean json?")]
+    [InlineData("status marcus -l app=x", "A NAME and a selector cannot be combined. Omit one of them.")]
+    [InlineData("status --request-timeout soon", "--request-timeout is \"soon\". Enter a duration such as 90s or 5m.")]
     [InlineData("doctor --wacth", "The option --wacth does not exist.")]
     [InlineData("doctor --postgres", "The plugin does not connect to Postgres. To check the connection and the table, run: token-operator migrate status")]
     [InlineData("refresh --timeout soon marcus", "--timeout is \"soon\". Enter a duration such as 90s or 5m.")]
@@ -41,6 +43,13 @@ public sealed class PluginCommandLineTests
     [InlineData("refresh --wiat --help")]
     [InlineData("__complete status --all")]
     [InlineData("seed marcus --from-file -")]
+    [InlineData("status -ojson")]
+    [InlineData("status -o=json")]
+    [InlineData("status --output=jsonpath={.items[*].metadata.name}")]
+    [InlineData("status -l app=x,tier!=test -A")]
+    [InlineData("--cluster c --user u -s https://127.0.0.1 --request-timeout=0 status")]
+    [InlineData("status --request-timeout 10")]
+    [InlineData("status --request-timeout 1m30s")]
     public void A_valid_command_line_and_a_call_for_help_or_completion_have_no_errors(string words) =>
         PluginCommandLine.Errors(PluginCommandLine.Build(TimeProvider.System).Parse(words.Split(' '))).Should().BeEmpty();
 

@@ -1,4 +1,5 @@
 using KubectlOAuthToken.Kubernetes;
+using KubeRuntime.Client;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 
@@ -19,7 +20,7 @@ internal static class TestCluster
             """);
         try
         {
-            return Cluster.Connect(kubeconfig, context: null, ns: null, TimeProvider.System);
+            return Cluster.Connect(kubeconfig, KubeconfigOverrides.None, ns: null, TimeProvider.System);
         }
         finally
         {

@@ -86,8 +86,8 @@ public sealed class TokenStatusTests
 
         new[] { status.Reason, status.Message, status.Provider, status.Account, status.SecretName, status.ExpiresAt, status.LastRefreshTime, status.NextRefreshTime }
             .Should().AllBe(shown);
-        foreach (var format in StatusPage.Formats)
-            StatusPage.Render(format, [status], withNamespace: true, new AnsiStyle(false), Now).Should().NotContainAny("\e", "\a", "\u202e", "\n  Next: curl");
+        foreach (var format in new[] { "table", "wide", "name", "json", "yaml", "jsonpath={@}" })
+            new StatusPage(OutputFormat.Parse(format), isOne: false, withNamespace: true, new AnsiStyle(false)).Render([status], Now).Should().NotContainAny("\e", "\a", "\u202e", "\n  Next: curl");
     }
 
     [Fact]

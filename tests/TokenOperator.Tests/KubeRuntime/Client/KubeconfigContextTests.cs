@@ -73,7 +73,7 @@ public sealed class KubeconfigContextTests : IDisposable
     {
         var file = Path.Combine(_folder, "config");
         await File.WriteAllTextAsync(file, "contexts: [{name: here, context: {cluster: c, user: u}}]");
-        var resolve = (string? context) => () => KubeconfigContext.Resolve(KubeconfigReader.Read(file), context, TimeProvider.System);
+        var resolve = (string? context) => () => KubeconfigContext.Resolve(KubeconfigReader.Read(file), new() { Context = context }, TimeProvider.System);
 
         resolve(null).Should().Throw<KubeConfigException>().WithMessage("it has no current context");
         resolve("there").Should().Throw<KubeConfigException>().WithMessage("it has no context there");
@@ -168,7 +168,61 @@ public sealed class KubeconfigContextTests : IDisposable
             "\"spec\":{\"interactive\":false,\"cluster\":{\"server\":\"https://127.0.0.1:1\",\"tls-server-name\":\"api\",\"config\":{\"audience\":\"x\",\"count\":2}}}");
     }
 
-    private ApiServerConfiguration Resolve(string user, string script, string cluster = "", string more = "", string moreUsers = "", Impersonation? impersonation = null)
+    [Fact]
+    public void A_command_line_can_name_another_cluster_user_server_and_timeout()
+    {
+        const string Users = ", {name: other, user: {token: o}}";
+
+        Resolve("token: t", "true", moreUsers: Users, overrides: new() { User = "other" }).AccessToken.Should().Be("o");
+        var elsewhere = Resolve("token: t", "true", "tls-server-name: api", overrides: new() { Server = "https://127.0.0.1:2/k8s" });
+        elsewhere.Should().BeEquivalentTo(new { Host = "https://127.0.0.1:2/k8s", AccessToken = "t", TlsServerName = (string?)null }, "the name belongs to the other server");
+        Resolve("token: t", "true").RequestTimeout.Should().Be(TimeSpan.FromSeconds(30));
+        Resolve("token: t", "true", overrides: new() { RequestTimeout = TimeSpan.Zero }).RequestTimeout.Should().Be(TimeSpan.Zero);
+        var another = KubeconfigContext.Resolve(Read(ThreeClusters), new() { Cluster = "second" }, TimeProvider.System);
+        (another.Host, another.Namespace, another.AccessToken).Should().Be(("https://127.0.0.1:22", "mail", "t"));
+        var withoutContext = KubeconfigContext.Resolve(Read(ThreeClusters.Replace("current-context: here", "", StringComparison.Ordinal)), new() { Cluster = "second", User = "u" }, TimeProvider.System);
+        withoutContext.Host.Should().Be("https://127.0.0.1:22");
+        FluentActions.Invoking(() => KubeconfigContext.Resolve(Read(ThreeClusters), new() { Cluster = "fourth" }, TimeProvider.System)).Should().Throw<KubeConfigException>().WithMessage("it has no cluster fourth");
+        FluentActions.Invoking(() => KubeconfigContext.Resolve(Read(ThreeClusters), new() { Server = "x" }, TimeProvider.System)).Should().Throw<KubeConfigException>().WithMessage("the server of the command line is \"x\"; expected an address*");
+    }
+
+    [Theory]
+    [InlineData("token: t", null, true)]
+    [InlineData("exec: {apiVersion: API, command: ./sign-in}", null, true)]
+    [InlineData("username: me, password: p", null, true)]
+    [InlineData("token: t, as: jane", "jane", true)]
+    [InlineData("token: t", null, false)]
+    public void No_credentials_go_to_a_server_without_TLS(string user, string? actsAs, bool byOption)
+    {
+        const string Proxy = "http://127.0.0.1:8001";
+        const string Script = "echo ran >\"$(dirname \"$0\")/runs\"";
+        var settings = byOption ? Resolve(user, Script, overrides: new() { Server = Proxy })
+            : KubeconfigContext.Resolve(Read(ThreeClusters), new() { Cluster = "proxy" }, TimeProvider.System);
+
+        settings.Should().BeEquivalentTo(new { Host = Proxy, AccessToken = (string?)null, TokenProvider = (object?)null, Username = (string?)null });
+        settings.Impersonation?.User.Should().Be(actsAs);
+        File.Exists(Path.Combine(_folder, "runs")).Should().BeFalse();
+    }
+
+    private const string ThreeClusters =
+        """
+        current-context: here
+        clusters:
+        - {name: c, cluster: {server: "https://127.0.0.1:1"}}
+        - {name: second, cluster: {server: "https://127.0.0.1:22"}}
+        - {name: proxy, cluster: {server: "http://127.0.0.1:8001"}}
+        contexts: [{name: here, context: {cluster: c, user: u, namespace: mail}}]
+        users: [{name: u, user: {token: t}}]
+        """;
+
+    private Kubeconfigs Read(string content)
+    {
+        var file = Path.Combine(_folder, "clusters");
+        File.WriteAllText(file, content);
+        return KubeconfigReader.Read(file);
+    }
+
+    private ApiServerConfiguration Resolve(string user, string script, string cluster = "", string more = "", string moreUsers = "", Impersonation? impersonation = null, KubeconfigOverrides? overrides = null)
     {
         Write(script);
         var file = Path.Combine(_folder, "config");
@@ -181,7 +235,7 @@ public sealed class KubeconfigContextTests : IDisposable
             """.Replace("CLUSTER", cluster.Length == 0 ? "" : $", {cluster}", StringComparison.Ordinal)
             .Replace("MORE", moreUsers, StringComparison.Ordinal)
             .Replace("USER", $"{{{user.Replace("API", ApiVersion, StringComparison.Ordinal)}}}", StringComparison.Ordinal) + more);
-        return KubeconfigContext.Resolve(KubeconfigReader.Read(file), context: null, TimeProvider.System, impersonation);
+        return KubeconfigContext.Resolve(KubeconfigReader.Read(file), (overrides ?? new()) with { Impersonation = impersonation ?? new() }, TimeProvider.System);
     }
 
     private string Write(string script)

@@ -28,7 +28,7 @@ public sealed class KubeconfigReaderTests : IDisposable
             preferences: {}
             """);
 
-        var config = KubeconfigContext.Resolve(KubeconfigReader.Read([first, second]), context: null, TimeProvider.System);
+        var config = KubeconfigContext.Resolve(KubeconfigReader.Read([first, second]), KubeconfigOverrides.None, TimeProvider.System);
 
         (config.Namespace, config.Host, config.TlsServerName, config.SkipTlsVerify, config.AccessToken)
             .Should().Be(("mail", "https://127.0.0.1:6443", "api", true, "first"));
@@ -44,7 +44,7 @@ public sealed class KubeconfigReaderTests : IDisposable
             users: [{name: u, user: {client-certificate: certs/me.crt, client-key: /etc/me.key}}]
             """);
 
-        var config = KubeconfigContext.Resolve(KubeconfigReader.Read(file), context: null, TimeProvider.System);
+        var config = KubeconfigContext.Resolve(KubeconfigReader.Read(file), KubeconfigOverrides.None, TimeProvider.System);
 
         (config.ClientCertificateFilePath, config.ClientKeyFilePath).Should().Be((Path.Combine(_folder, "certs/me.crt"), "/etc/me.key"));
     }

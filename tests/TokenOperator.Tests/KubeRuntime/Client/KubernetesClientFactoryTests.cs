@@ -64,7 +64,7 @@ public sealed class KubernetesClientFactoryTests
                 clusters: [{name: c, cluster: {server: "https://127.0.0.1", {{authorities}} } }]
                 users: [{name: u, user: {token: t} }]
                 """);
-            var trusted = KubeconfigContext.Resolve(KubeconfigReader.Read(kubeconfig), context: null, TimeProvider.System).SslCaCerts;
+            var trusted = KubeconfigContext.Resolve(KubeconfigReader.Read(kubeconfig), KubeconfigOverrides.None, TimeProvider.System).SslCaCerts;
 
             foreach (var authority in new[] { first, second })
             {

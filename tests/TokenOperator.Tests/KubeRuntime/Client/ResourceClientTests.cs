@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Client;
@@ -110,6 +111,32 @@ public sealed class ResourceClientTests : IAsyncLifetime
 
         (await FluentActions.Awaiting(() => list).Should().ThrowAsync<ApiUnavailableException>())
             .WithMessage("list gadgets.test.dev: the API server * did not answer within 30 s");
+    }
+
+    [Theory]
+    [InlineData(2, "did not answer within 2 s")]
+    [InlineData(0, null)]
+    public async Task The_timeout_of_a_request_can_be_chosen(int seconds, string? message)
+    {
+        _fixture.Server.Intercept = StallInTheBodyAsync;
+        var configuration = _fixture.Server.Configuration();
+        using var connection = KubernetesClientFactory.Create(new ApiServerConfiguration { Host = configuration.Host, RequestTimeout = TimeSpan.FromSeconds(seconds) });
+        var client = new ResourceClient(connection, [new DefaultJsonTypeInfoResolver()], "tester", _fixture.Time);
+        using var cancel = new CancellationTokenSource();
+        var list = client.ListAsync<Gadget>(Gadget.ResourceKind, "", null, cancel.Token);
+        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "the request arrived");
+
+        _fixture.Time.Advance(TimeSpan.FromDays(message is null ? 100 : 1));
+        if (message is null)
+        {
+            list.IsCompleted.Should().BeFalse();
+            await cancel.CancelAsync();
+            await FluentActions.Awaiting(() => list).Should().ThrowAsync<OperationCanceledException>();
+        }
+        else
+        {
+            (await FluentActions.Awaiting(() => list).Should().ThrowAsync<ApiUnavailableException>()).WithMessage($"*{message}");
+        }
     }
 
     [Fact]
