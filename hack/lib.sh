@@ -190,3 +190,32 @@ is_recent_kubectl() {
   minor=$("$1" version --client --output=json 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p')
   [[ -z $minor ]] || ((minor >= 21))
 }
+
+# npm_script FOLDER SCRIPT VARIABLE: prints the path of SCRIPT, a program for Node whose packages FOLDER/package-lock.json locks.
+# It copies FOLDER into the cache and downloads the packages there. The value of VARIABLE replaces all this.
+npm_script() {
+  local folder=$1 script=$2 variable=$3 named=${!3:-} name version ready work
+  name=$(basename "$folder")
+  if [[ -n $named ]]; then
+    [[ -e $named ]] || die "$variable is $named, which does not exist: correct it or unset it"
+    printf '%s\n' "$named"
+    return
+  fi
+  version=$(cat "$folder"/*.json "$folder/$script" | sha256sum | cut -c 1-12)
+  ready="$cache/$name-$version"
+  if [[ ! -e $ready/$script ]]; then
+    command -v npm >/dev/null && command -v node >/dev/null || die "Node or npm is missing: install Node 20 or newer, or set $variable"
+    lock "$name"
+    if [[ ! -e $ready/$script ]]; then
+      work="$cache/$name.work"
+      rm -rf "$work"
+      mkdir -p "$work"
+      cp "$folder"/*.json "$folder/$script" "$work"
+      say "downloading the npm packages of $name into the cache $cache; nothing is installed"
+      (cd "$work" && npm ci --ignore-scripts --omit=dev --no-audit --no-fund) >&2 </dev/null || die "npm could not download the packages: see above"
+      rm -rf "$ready"
+      mv -T "$work" "$ready"
+    fi
+  fi
+  printf '%s\n' "$ready/$script"
+}

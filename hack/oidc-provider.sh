@@ -7,29 +7,4 @@ set -euo pipefail
 # shellcheck source=hack/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/oidc-provider" && pwd)
-if [[ -n ${TOKEN_OPERATOR_OIDC_PROVIDER:-} ]]; then
-  [[ -e $TOKEN_OPERATOR_OIDC_PROVIDER ]] || die "TOKEN_OPERATOR_OIDC_PROVIDER is $TOKEN_OPERATOR_OIDC_PROVIDER, which does not exist: correct it or unset it"
-  printf '%s\n' "$TOKEN_OPERATOR_OIDC_PROVIDER"
-  exit
-fi
-
-version=$(cat "$sources"/*.json "$sources/server.js" | sha256sum | cut -c 1-12)
-ready="$cache/oidc-provider-$version"
-if [[ ! -e $ready/server.js ]]; then
-  command -v npm >/dev/null && command -v node >/dev/null ||
-    die "Node or npm is missing: install Node 20 or newer, or set TOKEN_OPERATOR_OIDC_PROVIDER"
-  lock oidc-provider
-  if [[ ! -e $ready/server.js ]]; then
-    work="$cache/oidc-provider.work"
-    rm -rf "$work"
-    mkdir -p "$work"
-    cp "$sources"/*.json "$sources/server.js" "$work"
-    say "downloading the npm packages of oidc-provider into the cache $cache; nothing is installed"
-    (cd "$work" && npm ci --ignore-scripts --omit=dev --no-audit --no-fund) >&2 </dev/null ||
-      die "npm could not download the packages: see above"
-    rm -rf "$ready"
-    mv -T "$work" "$ready"
-  fi
-fi
-printf '%s\n' "$ready/server.js"
+npm_script "$(cd "$(dirname "${BASH_SOURCE[0]}")/oidc-provider" && pwd)" server.js TOKEN_OPERATOR_OIDC_PROVIDER

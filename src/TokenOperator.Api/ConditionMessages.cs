@@ -64,7 +64,8 @@ public static class ConditionMessages
     public static string NamespaceCreatedAgain(TokenRequest request) =>
         $"The namespace {request.Owner.Namespace} was deleted and created again, and the account {request.Key} belongs to the earlier one. "
         + $"Put a token file with the account's current refresh token in {(request.Seed is { } seed ? $"{seed}" : "a Secret, and name it in spec.seedSecretRef")}, or ask an administrator to allow it: "
-        + $"token-operator accounts allow {Word(request.Key.Provider)} {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
+        + $"token-operator accounts allow {Word(request.Key.Provider)} {Word(request.Key.Account)} --namespace {request.Owner.Namespace} "
+        + "(after a restore of the whole cluster: token-operator accounts rebind)";
 
     /// <summary>The rule of RBAC that lets the operator read a namespace.</summary>
     public const string NamespaceRule = "{apiGroups: [\"\"], resources: [namespaces], verbs: [get]}";

@@ -21,12 +21,16 @@ public sealed class OperatorFixture : IAsyncDisposable
     private readonly List<OperatorProcess> _operators = [];
     private readonly HashSet<string> _providers = [];
     private readonly int _number = Interlocked.Increment(ref _fixtures);
+    private readonly bool _isRestored;
 
     private OperatorFixture(ClusterFixture cluster, PostgresServer postgres, PostgresDatabase database, ScriptedTokenServer tokens)
     {
         (_cluster, Postgres, Database, Tokens) = (cluster, postgres, database, tokens);
         Namespace = $"mail-{_number}";
     }
+
+    private OperatorFixture(ClusterFixture cluster, OperatorFixture original, PostgresDatabase database)
+        : this(cluster, original.Postgres, database, original.Tokens) => (Namespace, Keyring, _isRestored) = (original.Namespace, original.Keyring, true);
 
     /// <summary>The namespace that the operator watches.</summary>
     public string Namespace { get; }
@@ -74,6 +78,19 @@ public sealed class OperatorFixture : IAsyncDisposable
     {
         var fixture = await CreateAsync(cluster, behaviour, postgres);
         await fixture.StartOperatorAsync();
+        return fixture;
+    }
+
+    /// <summary>
+    /// The same namespace, provider and keys in another cluster, with a copy of the database and no objects. The operators of
+    /// <paramref name="original"/> must have stopped.
+    /// </summary>
+    public static async Task<OperatorFixture> RestoreAsync(ClusterFixture cluster, OperatorFixture original)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        ArgumentNullException.ThrowIfNull(original);
+        var fixture = new OperatorFixture(cluster, original, await original.Postgres.CreateDatabaseAsync(original.Database));
+        fixture.NamespaceUid = await cluster.Plane.CreateNamespaceAsync(fixture.Namespace);
         return fixture;
     }
 
@@ -258,6 +275,7 @@ public sealed class OperatorFixture : IAsyncDisposable
             await process.DisposeAsync();
         if (_providers.Count > 0)
             await Kubectl.TryRunAsync(["delete", "clusteroauthprovider", .. _providers, "--ignore-not-found"]);
-        await Tokens.DisposeAsync();
+        if (!_isRestored)
+            await Tokens.DisposeAsync();
     }
 }

@@ -1,4 +1,7 @@
+using System.Text.Json.Nodes;
 using k8s;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.Serialization;
 
 namespace TokenOperator.TestBed;
@@ -20,6 +23,19 @@ public static class Repository
     {
         var yaml = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build().Deserialize<object>(System.IO.File.ReadAllText(File(path)));
         return KubernetesJson.Deserialize<T>(new SerializerBuilder().JsonCompatible().Build().Serialize(yaml));
+    }
+
+    /// <summary>Reads all documents of a YAML file.</summary>
+    /// <param name="path">Relative to the root, such as <c>config/rbac/role.yaml</c>.</param>
+    public static IReadOnlyList<JsonObject> Documents(string path)
+    {
+        var parser = new Parser(new StringReader(System.IO.File.ReadAllText(File(path))));
+        var deserializer = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build();
+        var documents = new List<JsonObject>();
+        parser.Consume<StreamStart>();
+        while (parser.Accept<DocumentStart>(out _))
+            documents.Add(JsonNode.Parse(new SerializerBuilder().JsonCompatible().Build().Serialize(deserializer.Deserialize<object>(parser)))!.AsObject());
+        return documents;
     }
 
     private static string FindRoot()

@@ -13,7 +13,7 @@ namespace KubeRuntime.Events;
 
 /// <summary>
 /// Writes events (events.k8s.io/v1) in the background, at most 10 per second after a burst of 20. A repeated event increases a count.
-/// Events beyond the limits are dropped and counted in the metric <c>events_dropped</c>, so that events never delay a reconcile.
+/// Events beyond the limits are dropped and counted in a metric, so that events never delay a reconcile.
 /// </summary>
 public sealed partial class EventPublisher
 {

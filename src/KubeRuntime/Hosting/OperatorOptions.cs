@@ -9,6 +9,15 @@ public sealed class OperatorOptions
     /// <summary>The name of the operator in events, metrics and the user agent.</summary>
     public string Name { get; set; } = "operator";
 
+    /// <summary>
+    /// The <c>reportingController</c> of events: a qualified name such as <c>example.com/my-operator</c> (events.k8s.io/v1). Default:
+    /// <see cref="Name"/>.
+    /// </summary>
+    public string? ReportingController { get; set; }
+
+    /// <summary>The prefix of the metrics that controller-runtime and client-go do not have, such as <c>my_operator_</c>; empty by default.</summary>
+    public string MetricPrefix { get; set; } = "";
+
     /// <summary>The field manager of all writes. Never change it, because the server records it as the owner of fields. Default: <see cref="Name"/>.</summary>
     public string? FieldManager { get; set; }
 

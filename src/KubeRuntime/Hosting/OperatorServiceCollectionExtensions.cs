@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using k8s;
 using KubeRuntime.Client;
@@ -28,14 +29,14 @@ public static class OperatorServiceCollectionExtensions
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
-        services.TryAddSingleton<RuntimeMetrics>();
+        services.TryAddSingleton(sp => new RuntimeMetrics(sp.GetRequiredService<IMeterFactory>(), options.MetricPrefix));
         services.TryAddSingleton(sp => KubernetesClientFactory.LoadConfiguration(sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new ApiJson(options.Json));
         services.TryAddSingleton(sp => Connect(sp.GetRequiredService<KubernetesClientConfiguration>(), options));
         services.AddSingleton(sp => Client(sp, options, HttpVersion.Version20));
         services.AddSingleton(sp => new EventPublisher(
             sp.GetRequiredService<ResourceClient>(),
-            options.Name,
+            options.ReportingController ?? options.Name,
             options.Identity,
             sp.GetRequiredService<TimeProvider>(),
             sp.GetRequiredService<Random>(),

@@ -36,7 +36,9 @@ public sealed class RuntimeMetrics : IDisposable
     private readonly Counter<long> _droppedEvents;
 
     /// <summary>Creates the instruments.</summary>
-    public RuntimeMetrics(IMeterFactory factory)
+    /// <param name="factory">Creates the meter.</param>
+    /// <param name="prefix">Comes before the names that controller-runtime and client-go do not have.</param>
+    public RuntimeMetrics(IMeterFactory factory, string prefix = "")
     {
         _meter = factory.Create(MeterName);
         _requests = _meter.CreateCounter<long>("rest_client_requests", null, "Requests to the API server.");
@@ -48,7 +50,7 @@ public sealed class RuntimeMetrics : IDisposable
         _retries = _meter.CreateCounter<long>("workqueue_retries", null, "Keys added again after a failure.");
         _queueDuration = _meter.CreateHistogram("workqueue_queue_duration", "s", "Time from adding a key to taking it.", null, QueueBuckets);
         _workDuration = _meter.CreateHistogram("workqueue_work_duration", "s", "Time from taking a key to finishing it.", null, QueueBuckets);
-        _droppedEvents = _meter.CreateCounter<long>("events_dropped", null, "Kubernetes events that were not written.");
+        _droppedEvents = _meter.CreateCounter<long>($"{prefix}events_dropped", null, "Kubernetes events that were not written. The reason is queue_full, spam (too many about one object), refused (by the API server) or shutdown.");
     }
 
     /// <inheritdoc/>

@@ -12,8 +12,8 @@ namespace TokenOperator.Postgres.Hosting;
 public static class PostgresStorage
 {
     /// <summary>
-    /// Adds <see cref="ITokenStore"/>, <see cref="IPendingAuthorizations"/>, <see cref="IKeyring"/>, <see cref="IKeyRotation"/> and
-    /// <see cref="IMigrator"/> for the database that <see cref="ConnectionStrings"/> reads from the settings. It does not connect yet.
+    /// Adds <see cref="ITokenStore"/>, <see cref="IPendingAuthorizations"/>, <see cref="IKeyring"/>, <see cref="IKeyRotation"/>,
+    /// <see cref="IRowVerifier"/> and <see cref="IMigrator"/> for the database that <see cref="ConnectionStrings"/> reads from the settings. It does not connect yet.
     /// The keys are read when a service that needs them is first resolved; <see cref="IMigrator"/> needs none.
     /// </summary>
     /// <param name="services">Where they are added.</param>
@@ -34,6 +34,7 @@ public static class PostgresStorage
         services.AddSingleton<ITokenStore, PostgresTokenStore>();
         services.AddSingleton<IPendingAuthorizations, PostgresPendingAuthorizations>();
         services.AddSingleton<IKeyRotation, PostgresKeyRotation>();
+        services.AddSingleton<IRowVerifier, PostgresRowVerifier>();
         services.AddSingleton<IMigrator, PostgresMigrator>();
         return services;
     }

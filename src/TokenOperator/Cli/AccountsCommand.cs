@@ -40,6 +40,31 @@ public static class AccountsCommand
     /// <summary>Removes the account from all of its namespaces.</summary>
     public static Task<int> ReleaseAsync(AccountKey key, CancellationToken cancellationToken) => ChangeAsync(key, store => store.DisownAsync(key, cancellationToken), cancellationToken);
 
+    /// <summary>
+    /// Forgets the UIDs of the namespaces of all accounts, or of one namespace, so that the next use records them: after the namespaces were
+    /// created again, as in a cluster that was restored.
+    /// </summary>
+    public static async Task<int> RebindAsync(string? ns, CancellationToken cancellationToken)
+    {
+        if (ns is not null)
+            NamespaceName.Check(ns);
+        await using var services = StoreServices.Create();
+        await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
+        var store = services.GetRequiredService<ITokenStore>();
+        var count = 0;
+        foreach (var account in await store.ListAsync(cancellationToken))
+        {
+            foreach (var user in account.Namespaces?.Where(name => ns is null || name == ns) ?? [])
+            {
+                if (await store.AllowAsync(account.Key, user, cancellationToken) is not null)
+                    count++;
+            }
+        }
+
+        Console.Out.WriteLine($"{count} entries of namespaces were kept without their UIDs. The next OAuthToken in such a namespace records the new one.");
+        return ExitCodes.Ok;
+    }
+
     private static async Task<int> ChangeAsync(AccountKey key, Func<ITokenStore, Task<AccountRecord?>> change, CancellationToken cancellationToken)
     {
         await using var services = StoreServices.Create();

@@ -53,6 +53,7 @@ public static class CommandLine
         root.Subcommands.Add(Seed());
         root.Subcommands.Add(Accounts());
         root.Subcommands.Add(Keys());
+        root.Subcommands.Add(Backup());
         root.Subcommands.Add(Provider());
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.Out.WriteLine($"token-operator {BuildInfo.Version}"));
@@ -65,8 +66,9 @@ public static class CommandLine
         var yes = new Option<bool>("--yes") { Description = "Confirm: everything that up created is dropped. If up created the table, the tokens in it are dropped, too." };
         var up = new Command("up", "Migrate the table to this version. An existing table oauth_tokens is adopted with its rows.");
         up.SetAction((_, cancellationToken) => GuardAsync(() => MigrateCommand.UpAsync(cancellationToken), cancellationToken));
-        var down = new Command("down", "Undo everything that up did, and nothing else. An adopted table keeps its rows.") { yes };
-        down.SetAction((parsed, cancellationToken) => GuardAsync(() => MigrateCommand.DownAsync(parsed.GetValue(yes), cancellationToken), cancellationToken));
+        var to = new Option<long?>("--to") { Description = "Undo only the steps after this version, for an earlier version of the operator: its migrate status shows the version that it needs. The rows stay." };
+        var down = new Command("down", "Undo everything that up did, and nothing else. An adopted table keeps its rows. Stop the operator before.") { yes, to };
+        down.SetAction((parsed, cancellationToken) => GuardAsync(() => MigrateCommand.DownAsync(parsed.GetValue(yes), parsed.GetValue(to), cancellationToken), cancellationToken));
         var status = new Command("status", "Show the version of the database and the version that this program needs.");
         status.SetAction((_, cancellationToken) => GuardAsync(() => MigrateCommand.StatusAsync(cancellationToken), cancellationToken));
         return new Command("migrate", "Manage the table oauth_tokens in Postgres.") { up, down, status };
@@ -109,7 +111,12 @@ public static class CommandLine
             "Remove an account from all its namespaces. The next namespace that you allow gets it, or one whose seed Secret holds the same refresh token.\n\nExample: token-operator accounts release google marcus") { provider, account };
         release.SetAction((parsed, cancellationToken) => GuardAsync(() => AccountsCommand.ReleaseAsync(
             new(parsed.GetRequiredValue(provider), parsed.GetRequiredValue(account)), cancellationToken), cancellationToken));
-        return new Command("accounts", "Manage the accounts in Postgres.") { list, allow, deny, release };
+        var one = new Option<string?>("--namespace", "-n") { Description = "Only this namespace. Without it, all namespaces." };
+        var rebind = new Command(
+            "rebind",
+            "Forget the UIDs of the namespaces that may use the accounts, after the namespaces were created again, as in a restored cluster: docs/backup.md. The next OAuthToken in such a namespace records the new UID.\n\nExample: token-operator accounts rebind --namespace mail") { one };
+        rebind.SetAction((parsed, cancellationToken) => GuardAsync(() => AccountsCommand.RebindAsync(parsed.GetValue(one), cancellationToken), cancellationToken));
+        return new Command("accounts", "Manage the accounts in Postgres.") { list, allow, deny, release, rebind };
     }
 
     private static Command Keys()
@@ -126,6 +133,15 @@ public static class CommandLine
         var decrypt = new Command("decrypt", "Decrypt all rows to plain text, for an application that reads them itself. Needs Encryption=None.");
         decrypt.SetAction((_, cancellationToken) => GuardAsync(() => KeysCommand.DecryptAsync(cancellationToken), cancellationToken));
         return new Command("keys", "Manage the keys that encrypt the tokens in Postgres: docs/encryption.md.") { add, status, rotate, encrypt, decrypt };
+    }
+
+    private static Command Backup()
+    {
+        var verify = new Command(
+            "verify",
+            "Open every row of a restored copy with the mounted keys. Asks no provider and writes nothing. The exit code is 1 if a row cannot be opened.");
+        verify.SetAction((_, cancellationToken) => GuardAsync(() => BackupCommand.VerifyAsync(cancellationToken), cancellationToken));
+        return new Command("backup", "Check a backup of the rows in Postgres: docs/backup.md.") { verify };
     }
 
     private static Command Provider()

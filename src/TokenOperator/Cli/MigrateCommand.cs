@@ -16,20 +16,30 @@ public static class MigrateCommand
         return ExitCodes.Ok;
     }
 
-    /// <summary>Reverts what up did.</summary>
-    public static async Task<int> DownAsync(bool yes, CancellationToken cancellationToken)
+    /// <summary>Reverts what up did: everything, or the steps after version <paramref name="to"/>.</summary>
+    public static async Task<int> DownAsync(bool yes, long? to, CancellationToken cancellationToken)
     {
         if (!yes)
         {
             await Console.Error.WriteLineAsync(
-                "token-operator: this drops the operator's columns and, if the operator created the table oauth_tokens, the table with all refresh tokens. "
+                (to is > 0
+                    ? "token-operator: this drops the columns that later versions of the operator added, with what they hold. Refresh tokens stay. "
+                    : "token-operator: this drops the operator's columns and, if the operator created the table oauth_tokens, the table with all refresh tokens. ")
                 + "Stop the operator, make a backup, and add --yes.");
             return ExitCodes.Refused;
         }
 
         await using var services = StoreServices.Create(readsKeys: false);
-        await services.GetRequiredService<IMigrator>().DownAsync(toVersion: 0, cancellationToken);
-        Console.Out.WriteLine("Everything that migrate up created has been removed.");
+        var migrator = services.GetRequiredService<IMigrator>();
+        var status = await migrator.StatusAsync(cancellationToken);
+        if (to < 0 || to > status.Current)
+        {
+            await Console.Error.WriteLineAsync($"token-operator: --to is {to}; expected 0 to {status.Current}, which is the version of the database.");
+            return ExitCodes.BadInput;
+        }
+
+        await migrator.DownAsync(to ?? 0, cancellationToken);
+        Console.Out.WriteLine(to is > 0 ? $"The database is at version {to}." : "Everything that migrate up created has been removed.");
         return ExitCodes.Ok;
     }
 

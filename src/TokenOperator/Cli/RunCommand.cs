@@ -120,6 +120,8 @@ public static class RunCommand
             {
                 options.Name = SecretInfo.Manager;
                 options.FieldManager = SecretInfo.Manager;
+                options.ReportingController = $"{V1Alpha1OAuthToken.GroupName}/{SecretInfo.Manager}";
+                options.MetricPrefix = "tokenoperator_";
                 options.Json.Add(OAuthTokenJson.Default);
                 options.Json.Add(ClusterOAuthProviderJson.Default);
                 options.Json.Add(SecretJson.Default);

@@ -26,7 +26,7 @@ public static class Telemetry
     public static void Add(IServiceCollection services, SettingsReader reader)
     {
         var isExported = !reader.IsAbsent(OtlpEndpoint);
-        services.AddSingleton<OAuthTokenMetrics>();
+        services.AddSingleton<OAuthTokenMetrics>().AddSingleton<BuildMetrics>();
         // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last, so they override the name.
         var telemetry = services.AddOpenTelemetry().ConfigureResource(resource => resource
             .Clear().AddService(ServiceName, serviceVersion: BuildInfo.Version, serviceInstanceId: Environment.MachineName)
@@ -39,6 +39,8 @@ public static class Telemetry
             });
             ((IDeferredMeterProviderBuilder)metrics).Configure((provider, deferred) =>
             {
+                // Nothing else needs it, so it is created here.
+                provider.GetRequiredService<BuildMetrics>();
                 var tokens = provider.GetRequiredService<OAuthTokenMetrics>();
                 deferred.AddView(instrument => instrument.Meter.Name == OAuthTokenMetrics.MeterName
                     ? new MetricStreamConfiguration { CardinalityLimit = tokens.CardinalityLimit }

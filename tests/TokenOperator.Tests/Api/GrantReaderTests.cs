@@ -21,6 +21,9 @@ public sealed class GrantReaderTests
         WorkloadIdentity = new WorkloadIdentitySpec { GoogleAudience = "//iam.googleapis.com/projects/1/x", ServiceAccount = "a@b.iam.gserviceaccount.com" },
     };
 
+    /// <summary>A valid spec of each grant.</summary>
+    public static IReadOnlyList<EntitySpec> Examples { get; } = [Bare with { ClientSecretRef = Client }, Machine, Assertion, Assertion with { ClientSecretRef = Client }, App, Entra, Google];
+
     private static TokenRequest? Read(EntitySpec spec, out string error) =>
         TokenRequest.From(new V1Alpha1OAuthToken { Metadata = new V1ObjectMeta { Name = "o", NamespaceProperty = "ns" }, Spec = spec }, out error);
 

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Core.Cli;
+using TokenOperator.Postgres.Encryption;
 using TokenOperator.TestBed;
 using TokenOperator.Tests.Postgres;
 
@@ -9,6 +11,7 @@ namespace TokenOperator.Tests.Cli;
 public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDisposable
 {
     private const string Canary = "canary-refresh-token";
+    private const string AllRows = "select string_agg(xmin::text || row(t.*)::text, ';' order by account) from oauth_tokens t";
     private readonly TestKeyring _keyring = new();
     private TestDatabase? _database;
 
@@ -54,6 +57,29 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
         (await NamespacesAsync()).Should().Be(("mail", ""), "to allow ends a denial");
         (await RunAsync("accounts", "release", "google", "marcus")).ExitCode.Should().Be(ExitCodes.Ok);
         (await NamespacesAsync()).Namespaces.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Accounts_rebind_forgets_the_UIDs_of_namespaces_and_changes_nothing_else()
+    {
+        foreach (var account in (string[])["marcus", "zoe"])
+        {
+            await SeedAsync(account, "--namespace", "mail");
+            await Database.Store(cipher: new(new Keyring(_keyring.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false)).RecordUidAsync(new("google", account), new("mail", "uid-1"), default);
+        }
+
+        await RunAsync("accounts", "allow", "google", "zoe", "--namespace", "calendar");
+        await RunAsync("accounts", "deny", "google", "zoe", "--namespace", "chat");
+
+        (await RunAsync("accounts", "rebind", "--namespace", "calendar")).ExitCode.Should().Be(ExitCodes.Ok);
+        (await Database.ScalarAsync("select count(*) from oauth_tokens where namespace_uids::text like '%uid-1%'")).Should().Be(2L);
+        var all = await RunAsync("accounts", "rebind");
+
+        all.ExitCode.Should().Be(ExitCodes.Ok, all.Errors);
+        all.Output.Should().StartWith("3 entries");
+        (await Database.ScalarAsync("select count(*) from oauth_tokens where namespace_uids::text like '%uid-1%'")).Should().Be(0L);
+        (await NamespacesAsync()).Should().Be(("mail", ""));
+        Cells((await RunAsync("accounts", "list")).Output.Replace("google ", "", StringComparison.Ordinal), "zoe")[1..3].Should().Equal("mail,calendar", "chat");
     }
 
     [Theory]
@@ -135,6 +161,20 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
     }
 
     [Fact]
+    public async Task Migrate_down_to_a_version_keeps_the_rows_and_the_steps_up_to_it()
+    {
+        await SeedAsync("marcus");
+
+        (await RunAsync("migrate", "down", "--to", "5")).ExitCode.Should().Be(ExitCodes.Refused);
+        (await RunAsync("migrate", "down", "--to", "99", "--yes")).Should().Match<CommandResult>(result => result.ExitCode == ExitCodes.BadInput && result.Errors.Contains("--to is 99; expected 0 to "));
+        var down = await RunAsync("migrate", "down", "--to", "5", "--yes");
+
+        down.ExitCode.Should().Be(ExitCodes.Ok, down.Errors);
+        (await RunAsync("migrate", "status")).Output.Should().Contain("at version 5").And.Contain("applied   5").And.Contain("missing   6");
+        (await Database.ScalarAsync("select count(*) from oauth_tokens")).Should().Be(1L);
+    }
+
+    [Fact]
     public async Task Keys_status_counts_rows_by_key_and_fails_while_a_key_is_missing()
     {
         await SeedAsync("marcus");
@@ -162,6 +202,42 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
         (await RunAsync("keys", "rotate")).ExitCode.Should().Be(ExitCodes.Ok);
 
         Cells((await RunAsync("keys", "status")).Output, "2").Should().Equal("2", "1", "current");
+    }
+
+    [Fact]
+    public async Task Backup_verify_counts_the_rows_of_a_copy_and_names_those_that_cannot_be_opened_without_changing_any()
+    {
+        await SeedAsync("marcus");
+        _keyring.Add("2");
+        await SeedAsync("zoe");
+        var before = await Database.ScalarAsync(AllRows);
+
+        var complete = await RunAsync("backup", "verify");
+        _keyring.Remove("1");
+        var incomplete = await RunAsync("backup", "verify");
+
+        complete.ExitCode.Should().Be(ExitCodes.Ok, complete.Errors);
+        complete.Output.Should().StartWith("2 rows can be opened, 0 cannot.");
+        incomplete.ExitCode.Should().Be(ExitCodes.Failed);
+        incomplete.Output.Should().StartWith("1 rows can be opened, 1 cannot.");
+        incomplete.Errors.Should().Contain("google/marcus").And.Contain("key \"1\"").And.NotContain("zoe");
+        (complete.Output + incomplete.Output + incomplete.Errors).Should().NotContain("canary");
+        (await Database.ScalarAsync(AllRows)).Should().Be(before);
+    }
+
+    [Fact]
+    public async Task Backup_verify_fails_on_a_database_without_rows_and_on_one_that_was_never_migrated()
+    {
+        await using var empty = await fixture.CreateAsync();
+
+        var withoutRows = await RunAsync("backup", "verify");
+        var withoutTables = await RunAsync(empty, "backup", "verify");
+
+        withoutRows.ExitCode.Should().Be(ExitCodes.Failed);
+        withoutRows.Errors.Should().Contain("oauth_tokens has no rows").And.Contain("DATABASE_URL");
+        withoutTables.ExitCode.Should().Be(ExitCodes.Failed);
+        withoutTables.Errors.Should().Contain("no tables of an operator");
+        (await RunAsync(empty, "migrate", "status")).Output.Should().NotContain("applied", "to verify changes nothing");
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public sealed class MonitoringDocumentTests : IAsyncLifetime
         var settings = OperatorSettings.Read(reader);
         var builder = Host.CreateEmptyApplicationBuilder(null);
         var services = builder.Services;
-        services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared).AddSingleton(_server.Configuration()).AddSingleton<OAuthTokenMetrics>();
+        services.AddSingleton(TimeProvider.System).AddSingleton(Random.Shared).AddSingleton(_server.Configuration()).AddSingleton<OAuthTokenMetrics>().AddSingleton<BuildMetrics>();
         services.AddPostgresStorage(reader).AddTokenProviders(reader);
         RunCommand.AddRefreshing(services, settings);
         RunCommand.AddOperator(services, settings);
@@ -107,6 +107,7 @@ public sealed class MonitoringDocumentTests : IAsyncLifetime
         listener.Start();
 
         var metrics = _host.Services.GetRequiredService<OAuthTokenMetrics>();
+        _host.Services.GetRequiredService<BuildMetrics>();
         foreach (var _ in _host.Services.GetServices<IHostedService>())
         {
         }
