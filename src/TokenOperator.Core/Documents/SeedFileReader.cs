@@ -56,8 +56,8 @@ public static class SeedFileReader
         }
 
         var token = TokenFields.Read(document) with { GrantInputs = null };
-        if (takesAccessToken && token is { RefreshToken: null, AccessToken: not null, ExpiresAt: null })
-            token = token with { NeverExpires = true };
+        // The provider's document decides whether tokens never expire. A file only says whether this one does.
+        token = token with { NeverExpires = takesAccessToken && (token.NeverExpires || token is { RefreshToken: null, AccessToken: not null, ExpiresAt: null }) };
         if (token.GrantToken is null)
         {
             throw document.Wrong("refresh_token",

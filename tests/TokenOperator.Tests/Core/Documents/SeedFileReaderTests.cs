@@ -21,6 +21,18 @@ public sealed class SeedFileReaderTests
         read.Should().Throw<InvalidDocumentException>().WithMessage($"file token.json: field {field}: expected at most {max} characters.");
     }
 
+    [Theory]
+    [InlineData("""{"access_token": "access-token-1", "never_expires": true}""")]
+    [InlineData("""{"token": "access-token-1", "never_expires": true, "token_type": "Bearer"}""")]
+    public void A_file_does_not_decide_that_its_access_token_never_expires(string content)
+    {
+        var read = () => SeedFileReader.Read(Encoding.UTF8.GetBytes(content), Source);
+        read.Should().Throw<InvalidDocumentException>().WithMessage("*refresh_token*missing*");
+        var both = content.Replace("{", """{"refresh_token": "refresh", """, StringComparison.Ordinal);
+        SeedFileReader.Read(both, Source).Token.NeverExpires.Should().BeFalse();
+        SeedFileReader.Read(Encoding.UTF8.GetBytes(content), Source, takesAccessToken: true).Token.NeverExpires.Should().BeTrue();
+    }
+
     public static TheoryData<string, string, bool> Formats => new()
     {
         {
