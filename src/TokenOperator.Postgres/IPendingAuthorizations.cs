@@ -17,7 +17,12 @@ public interface IPendingAuthorizations
 
     /// <summary>Deletes and returns an authorization. One caller gets it; all others get null, as for an unknown or expired one.</summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
+    /// <exception cref="UnreadableRowException">Its verifier cannot be decrypted.</exception>
     Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken cancellationToken);
+
+    /// <summary>False when the owner has too many authorizations that wait for their codes to be entered. Ask before a provider issues another code.</summary>
+    /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
+    Task<bool> CanAddDeviceAsync(AuthorizationOwner owner, CancellationToken cancellationToken);
 
     /// <summary>Stores an authorization that waits for its code to be entered, until the code expires. False when its owner has too many pending ones.</summary>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
@@ -43,7 +48,7 @@ public interface IPendingAuthorizations
 /// <param name="OwnerGeneration">The version of the owner's specification at that time.</param>
 /// <param name="RowGeneration">The generation of the row that the new tokens replace.</param>
 /// <param name="BrowserHash">The hash of the value in the browser's cookie.</param>
-/// <param name="Verifier">The PKCE code verifier (RFC 7636). It is useless without the code and the client secret.</param>
+/// <param name="Verifier">The PKCE code verifier (RFC 7636). Encrypted in the database.</param>
 public sealed record PendingAuthorization(
     AuthorizationOwner Owner, long OwnerGeneration, long RowGeneration, string BrowserHash, SecretValue Verifier);
 

@@ -24,6 +24,10 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
         returning object_namespace, object_name, object_uid, object_generation, row_generation, browser_hash, verifier, expires_at > now()
         """;
 
+    /// <summary>$1 scope, $2 name.</summary>
+    private static readonly string CanAddDevice =
+        $"select (select count(*) from token_operator_devices where object_namespace = $1 and object_name = $2 and expires_at > now()) < {MaxPending}";
+
     /// <summary>$1 id, $2 scope, $3 name, $4 owner's id, $5 owner's generation, $6 row generation, $7 device code, $8 user code, $9 page, $10 page with code, $11 interval, $12 lifetime.</summary>
     private static readonly string AddDevice = $"""
         with expired as (delete from token_operator_devices where expires_at <= now())
@@ -54,7 +58,7 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
         await statements.ExecuteAsync(
             Add, cancellationToken, SqlValue.Of(stateHash),
             SqlValue.Of(authorization.Owner.Scope), SqlValue.Of(authorization.Owner.Name), SqlValue.Of(authorization.Owner.Id), SqlValue.Of(authorization.OwnerGeneration),
-            SqlValue.Of(authorization.RowGeneration), SqlValue.Of(authorization.BrowserHash), SqlValue.Of(authorization.Verifier.Reveal()), SqlValue.Of(lifetime)) == 1;
+            SqlValue.Of(authorization.RowGeneration), SqlValue.Of(authorization.BrowserHash), SqlValue.Of(cipher.Seal(VerifierOf(stateHash), authorization.Verifier.Reveal())), SqlValue.Of(lifetime)) == 1;
 
     /// <inheritdoc/>
     public Task<PendingAuthorization?> TakeAsync(string stateHash, CancellationToken cancellationToken) => statements.QueryAsync(
@@ -62,16 +66,20 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
         async reader => await reader.ReadAsync(cancellationToken) && reader.GetBoolean(7)
             ? new PendingAuthorization(
                 new AuthorizationOwner(reader.GetString(0), reader.GetString(1), reader.GetString(2)), reader.GetInt64(3),
-                reader.GetInt64(4), reader.GetString(5), new SecretValue(reader.GetString(6)))
+                reader.GetInt64(4), reader.GetString(5), new SecretValue(cipher.Open(VerifierOf(stateHash), reader.GetString(6))))
             : null,
         cancellationToken, SqlValue.Of(stateHash));
+
+    /// <inheritdoc/>
+    public Task<bool> CanAddDeviceAsync(AuthorizationOwner owner, CancellationToken cancellationToken) => statements.QueryAsync(
+        CanAddDevice, async reader => await reader.ReadAsync(cancellationToken) && reader.GetBoolean(0), cancellationToken, SqlValue.Of(owner.Scope), SqlValue.Of(owner.Name));
 
     /// <inheritdoc/>
     public async Task<bool> AddDeviceAsync(string idHash, PendingDeviceAuthorization authorization, TimeSpan lifetime, CancellationToken cancellationToken) =>
         await statements.ExecuteAsync(
             AddDevice, cancellationToken, SqlValue.Of(idHash),
             SqlValue.Of(authorization.Owner.Scope), SqlValue.Of(authorization.Owner.Name), SqlValue.Of(authorization.Owner.Id), SqlValue.Of(authorization.OwnerGeneration),
-            SqlValue.Of(authorization.RowGeneration), SqlValue.Of(cipher.Seal(KeyOf(idHash), authorization.DeviceCode.Reveal())), SqlValue.Of(authorization.UserCode),
+            SqlValue.Of(authorization.RowGeneration), SqlValue.Of(cipher.Seal(DeviceOf(idHash), authorization.DeviceCode.Reveal())), SqlValue.Of(authorization.UserCode),
             SqlValue.Of(authorization.VerificationUri.AbsoluteUri), SqlValue.Of(authorization.CompleteVerificationUri?.AbsoluteUri), SqlValue.Of(authorization.Interval), SqlValue.Of(lifetime)) == 1;
 
     /// <inheritdoc/>
@@ -81,7 +89,7 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
             async reader => await reader.ReadAsync(cancellationToken)
                 ? (new PendingDeviceAuthorization(
                     new AuthorizationOwner(reader.GetString(0), reader.GetString(1), reader.GetString(2)), reader.GetInt64(3), reader.GetInt64(4),
-                    new SecretValue(cipher.Open(KeyOf(idHash), reader.GetString(5))), reader.GetString(6), new Uri(reader.GetString(7)),
+                    new SecretValue(cipher.Open(DeviceOf(idHash), reader.GetString(5))), reader.GetString(6), new Uri(reader.GetString(7)),
                     reader.IsDBNull(8) ? null : new Uri(reader.GetString(8)), reader.GetTimeSpan(9)), reader.GetBoolean(10))
                 : null,
             cancellationToken, SqlValue.Of(idHash));
@@ -95,5 +103,8 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
         statements.ExecuteAsync(RemoveDevice, cancellationToken, SqlValue.Of(idHash));
 
     /// <summary>Binds an encrypted code to its row. No provider has a name with an underscore, so no account has this key.</summary>
-    private static AccountKey KeyOf(string idHash) => new("token_operator_devices", idHash);
+    private static AccountKey DeviceOf(string idHash) => new("token_operator_devices", idHash);
+
+    /// <summary>The same for a verifier.</summary>
+    private static AccountKey VerifierOf(string stateHash) => new("token_operator_consents", stateHash);
 }

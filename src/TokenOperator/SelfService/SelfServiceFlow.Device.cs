@@ -21,12 +21,16 @@ public sealed partial class SelfServiceFlow
             return refusal!;
         if (found.Device is null)
             return CannotAsk;
+        var requester = new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid);
+        // Before the provider is asked: everyone who has the link could use up the client's share of requests.
+        if (!await pending.CanAddDeviceAsync(requester, cancellationToken))
+            return TooMany;
         var response = await found.Device.BeginAsync(found.Client, found.Scopes, cancellationToken);
         if (response is not DeviceAuthorizationResponse.Started { Authorization: var authorization })
             return NotDone(owner, $"The provider gave no code ({((DeviceAuthorizationResponse.Failed)response).Detail}), so nothing was changed");
         var browser = RandomText.New();
         var device = new PendingDeviceAuthorization(
-            new AuthorizationOwner(owner.Namespace, owner.Name, found.Entity.Metadata.Uid), found.Entity.Metadata.Generation ?? 0, found.Row.Generation,
+            requester, found.Entity.Metadata.Generation ?? 0, found.Row.Generation,
             authorization.DeviceCode, authorization.UserCode, authorization.VerificationUri, authorization.CompleteVerificationUri, authorization.Interval);
         if (!await pending.AddDeviceAsync(Hash(browser), device, authorization.Lifetime, cancellationToken))
             return TooMany;

@@ -28,6 +28,23 @@ public sealed class PendingAuthorizationsTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task The_verifier_is_encrypted_and_bound_to_its_row_and_one_of_an_earlier_version_is_read()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        await pending.AddAsync("state", Authorization, Lifetime, default);
+        await pending.AddAsync("other", Authorization, Lifetime, default);
+        await pending.AddAsync("earlier", Authorization, Lifetime, default);
+        (await database.ScalarAsync("select verifier from token_operator_consents where state_hash = 'state'")).As<string>().Should().Contain("ciphertext").And.NotContain("verifier");
+        await database.ExecuteAsync("update token_operator_consents set verifier = (select verifier from token_operator_consents where state_hash = 'state') where state_hash = 'other'");
+        await database.ExecuteAsync("update token_operator_consents set verifier = 'verifier' where state_hash = 'earlier'");
+
+        (await pending.TakeAsync("earlier", default)).Should().Be(Authorization);
+        (await pending.TakeAsync("state", default)).Should().Be(Authorization);
+        await pending.Invoking(other => other.TakeAsync("other", default)).Should().ThrowAsync<UnreadableRowException>();
+    }
+
+    [Fact]
     public async Task An_expired_authorization_is_not_returned_and_is_deleted()
     {
         await using var database = await fixture.CreateMigratedAsync();
@@ -51,6 +68,24 @@ public sealed class PendingAuthorizationsTests(PostgresFixture fixture)
 
         (await pending.AddAsync("one more", Authorization, Lifetime, default)).Should().BeFalse();
         (await pending.AddAsync("of another", Authorization with { Owner = Authorization.Owner with { Name = "other" } }, Lifetime, default)).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Each_owner_has_its_own_limit_of_codes_which_is_known_before_another_is_requested()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        for (var i = 0; i < PostgresPendingAuthorizations.MaxPending; i++)
+        {
+            (await pending.CanAddDeviceAsync(Device.Owner, default)).Should().BeTrue();
+            (await pending.AddDeviceAsync($"id-{i}", Device, Lifetime, default)).Should().BeTrue();
+        }
+
+        (await pending.CanAddDeviceAsync(Device.Owner, default)).Should().BeFalse();
+        (await pending.AddDeviceAsync("one more", Device, Lifetime, default)).Should().BeFalse();
+        (await pending.CanAddDeviceAsync(Device.Owner with { Name = "other" }, default)).Should().BeTrue();
+        await database.ExecuteAsync("update token_operator_devices set expires_at = now()");
+        (await pending.CanAddDeviceAsync(Device.Owner, default)).Should().BeTrue();
     }
 
     [Fact]

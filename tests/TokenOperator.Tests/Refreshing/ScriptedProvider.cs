@@ -82,14 +82,20 @@ internal sealed class ScriptedProvider(RequestRate? rate = null, string name = "
         return Answer;
     }
 
-    public Task<DeviceAuthorizationResponse> BeginAsync(OAuthClient client, IReadOnlyList<string> scopes, CancellationToken cancellationToken) =>
-        Task.FromResult<DeviceAuthorizationResponse>(new DeviceAuthorizationResponse.Started(new DeviceAuthorization
+    /// <summary>How many codes for devices were requested.</summary>
+    public int Codes { get; private set; }
+
+    public Task<DeviceAuthorizationResponse> BeginAsync(OAuthClient client, IReadOnlyList<string> scopes, CancellationToken cancellationToken)
+    {
+        Codes++;
+        return Task.FromResult<DeviceAuthorizationResponse>(new DeviceAuthorizationResponse.Started(new DeviceAuthorization
         {
             DeviceCode = new SecretValue("device-code-1"),
             UserCode = "ABCD-EFGH",
             VerificationUri = new Uri("https://provider.example/device"),
             Lifetime = TimeSpan.FromMinutes(15),
         }));
+    }
 
     public Task<DevicePollResponse> PollAsync(OAuthClient client, SecretValue deviceCode, CancellationToken cancellationToken)
     {

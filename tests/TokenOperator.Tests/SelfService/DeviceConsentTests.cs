@@ -121,6 +121,7 @@ public sealed class DeviceConsentTests : IAsyncLifetime
         (await Fixture.Flow.BeginDeviceAsync(FlowFixture.Owner, "1.x", CancellationToken.None)).Status.Should().Be(410);
         Fixture.Pending.IsFull = true;
         (await BeginAsync()).Status.Should().Be(429);
+        Fixture.Provider.Codes.Should().Be(0, "the provider is not asked for a code that is not kept");
     }
 
     private Task<Step> BeginAsync() => Fixture.Flow.BeginDeviceAsync(FlowFixture.Owner, Fixture.Ticket, CancellationToken.None);

@@ -161,6 +161,8 @@ internal sealed class MemoryPendingAuthorizations : IPendingAuthorizations
 
     public IReadOnlyDictionary<string, PendingDeviceAuthorization> Devices => _devices;
 
+    public Task<bool> CanAddDeviceAsync(AuthorizationOwner owner, CancellationToken cancellationToken) => Task.FromResult(!IsFull);
+
     public Task<bool> AddDeviceAsync(string idHash, PendingDeviceAuthorization authorization, TimeSpan lifetime, CancellationToken cancellationToken) =>
         Task.FromResult(!IsFull && _devices.TryAdd(idHash, authorization));
 
