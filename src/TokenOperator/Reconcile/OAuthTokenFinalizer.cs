@@ -39,7 +39,7 @@ public sealed class OAuthTokenFinalizer(
     {
         ArgumentNullException.ThrowIfNull(entity);
         // A spec that was never valid has no row, and must not block the deletion of its object. A policy that was changed to Retain keeps the row.
-        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request || providers.Look(request.Key.Provider) is ProviderState.Unknown)
+        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request)
         {
             _revocations.TryRemove(entity.Metadata.Uid, out _);
             return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
@@ -47,7 +47,8 @@ public sealed class OAuthTokenFinalizer(
 
         if (_revocations.TryGetValue(entity.Metadata.Uid, out var running))
             return await ConcludeRevocationAsync(entity, request, running.Outcome, running.StartedAt, cancellationToken);
-        return entity.Spec.DeletionPolicy == "Revoke"
+        // A provider that is gone has no share of the work. Its accounts still have rows.
+        return entity.Spec.DeletionPolicy == "Revoke" && providers.Look(request.Key.Provider) is not ProviderState.Unknown
             ? BeginRevocation(entity, request)
             : await ConcludeAsync(entity, request, await DeleteAsync(entity, request, cancellationToken), cancellationToken);
     }

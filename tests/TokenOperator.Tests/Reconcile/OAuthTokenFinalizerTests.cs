@@ -79,8 +79,25 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     public async Task A_spec_that_was_never_valid_or_names_no_provider_does_not_keep_its_object()
     {
         Done(await FinalizeAsync(Object("Delete", account: ""))).Should().BeTrue();
-        Done(await FinalizeAsync(Object("Delete", provider: "unknown"))).Should().BeTrue();
         _refreshing.Store.Calls.Should().BeEmpty();
+        _refreshing.Store.Row = null;
+        Done(await FinalizeAsync(Object("Delete", provider: "unknown"))).Should().BeTrue();
+        Done(await FinalizeAsync(Object("Revoke", provider: "unknown"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Equal("find", "find");
+    }
+
+    [Fact]
+    public async Task The_row_of_a_provider_that_is_gone_is_deleted_and_a_grant_that_cannot_be_revoked_keeps_its_object()
+    {
+        _refreshing.Store.Row = Row with { Key = new AccountKey("unknown", "marcus") };
+
+        var kept = await FinalizeAsync(Object("Revoke", provider: "unknown"));
+        kept.IsSuccess.Should().BeFalse();
+        kept.ErrorMessage.Should().Contain("unknown").And.Contain("not revoked");
+        _refreshing.Store.Calls.Should().NotContain("delete");
+
+        Done(await FinalizeAsync(Object("Delete", provider: "unknown"))).Should().BeTrue();
+        _refreshing.Store.Calls.Should().Contain("delete");
     }
 
     [Fact]
