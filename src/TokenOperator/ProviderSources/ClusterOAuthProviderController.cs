@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using KubeRuntime.Controllers;
+using KubeRuntime.RateLimiting;
 using TokenOperator.Api;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Registry;
@@ -8,7 +9,10 @@ using static TokenOperator.Api.V1Alpha1ClusterOAuthProvider;
 
 namespace TokenOperator.ProviderSources;
 
-/// <summary>Keeps the status of each ClusterOAuthProvider up to date. The registry has used or refused the document already.</summary>
+/// <summary>
+/// Keeps the status of each ClusterOAuthProvider up to date. The registry has used or refused the document already. Two operators that see a document
+/// differently, such as one with settings of the same name, overwrite each other's status, so that each has a limited number of writes.
+/// </summary>
 /// <param name="source">Tells the registry of the objects. It must exist before the watch starts.</param>
 /// <param name="registry">Knows what became of the document.</param>
 /// <param name="users">Who uses the provider.</param>
@@ -19,7 +23,11 @@ public sealed class ClusterOAuthProviderController(
     ClusterProviderSource source, ProviderRegistry registry, IProviderUsers users, ProviderMetrics metrics, ProviderStatusPublisher statuses, TimeProvider time)
     : IEntityController<V1Alpha1ClusterOAuthProvider>
 {
+    /// <summary>More writes than a person who changes a document again and again needs within a minute.</summary>
+    private const int Burst = 10;
+
     private readonly ClusterProviderSource _source = source;
+    private readonly ConcurrentDictionary<string, TokenBucket> _writes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _writtenAt = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
@@ -44,13 +52,14 @@ public sealed class ClusterOAuthProviderController(
     {
         ArgumentNullException.ThrowIfNull(entity);
         _writtenAt.TryRemove(entity.Metadata.Name, out _);
+        _writes.TryRemove(entity.Metadata.Name, out _);
         return Task.FromResult(ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity));
     }
 
     private bool IsDue(string name, EntityStatus? before, EntityStatus after)
     {
         if (ProviderStatusBuilder.IsAboutDocument(before, after))
-            return true;
+            return _writes.GetOrAdd(name, _ => new TokenBucket(1 / ProviderStatusBuilder.MinBetweenCounts.TotalSeconds, Burst, time)).TryTake();
         var isSame = JsonSerializer.SerializeToUtf8Bytes(before, ClusterOAuthProviderJson.Default.EntityStatus).AsSpan()
             .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(after, ClusterOAuthProviderJson.Default.EntityStatus));
         return !isSame && !(_writtenAt.TryGetValue(name, out var at) && time.GetElapsedTime(at) < ProviderStatusBuilder.MinBetweenCounts);
