@@ -80,7 +80,7 @@ internal sealed class RowReserve
             [
                 row.Key.Provider, row.Key.Account, row.Incarnation, failure?.Detail, failure?.InputsFingerprint, claim?.Scope, claim?.Holder,
                 token.RefreshToken?.Reveal(), token.AccessToken?.Reveal(), token.TokenType, token.Identity?.Email, token.Identity?.Subject,
-                .. token.Scopes, .. row.Namespaces ?? [], .. row.DeniedNamespaces, .. row.SeedFingerprints,
+                token.GrantInputs, .. token.Scopes, .. token.Exports.Keys, .. token.Exports.Values, .. row.Namespaces ?? [], .. row.DeniedNamespaces, .. row.NamespaceUids, .. row.SeedFingerprints,
             ];
             return RowSize + texts.Sum(text => text is null ? 0 : TextSize + (sizeof(char) * text.Length));
         }

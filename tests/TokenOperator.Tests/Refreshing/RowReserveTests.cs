@@ -29,6 +29,23 @@ public sealed class RowReserveTests
     }
 
     [Fact]
+    public void Exported_values_and_UIDs_count_too()
+    {
+        var value = new string('x', 1000);
+        var filling = _reserve.Begin();
+        for (var i = 0; !filling.IsFull && i < 100_000; i++)
+        {
+            filling.Add(Row(i) with
+            {
+                Token = new TokenSet { RefreshToken = new SecretValue("refresh"), Exports = Enumerable.Range(0, 50).ToDictionary(key => $"key-{key}", _ => value) },
+                NamespaceUids = [.. Enumerable.Range(0, 50).Select(ns => $"n{ns}/{value}")],
+            });
+        }
+
+        filling.Rows.Values.Sum(row => 2L * (row.Token.Exports.Values.Sum(text => text.Length) + row.NamespaceUids.Sum(text => text.Length))).Should().BeLessThan(RowReserve.MaxSize);
+    }
+
+    [Fact]
     public void A_row_is_taken_once()
     {
         Fill(Row(1), Row(2));
