@@ -42,6 +42,9 @@ public sealed record AccountRecord
     /// <summary>True for a row that an application wrote and the operator has neither imported into nor refreshed.</summary>
     public bool IsAdopted => Generation == 0 && SeedFingerprints.Count == 0;
 
+    /// <summary>True if the operator itself got the access token with the refresh token, so that the client is known to work with it.</summary>
+    public bool HasWorked => LastRefreshAt is { } at && Token.IssuedAt is { } issued && (at - issued).Duration() < TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// True when this is an earlier state of the row <paramref name="other"/>. Never true for an adopted row: the table may have been given
     /// back to the application (migrate down) and adopted again, and the application may have refreshed in between.
@@ -91,6 +94,6 @@ public sealed record OpenClaim(string Scope, string Holder, bool IsOver)
 public sealed record RefreshFailure(
     FailureKind Kind, string Detail, int Count, DateTimeOffset At, DateTimeOffset RetryAt, string InputsFingerprint)
 {
-    /// <summary>When failures of this kind began, without another kind in between.</summary>
+    /// <summary>When the first request of these failures was sent. Temporary failures and those that need someone to act are counted apart.</summary>
     public DateTimeOffset Since { get; init; } = At;
 }

@@ -31,7 +31,7 @@ public static class RefreshPolicy
     /// <summary>The wait before the first retry of an answer that cannot be wrong.</summary>
     private static readonly TimeSpan FirstProbe = TimeSpan.FromHours(1);
 
-    /// <summary>How long an answer that means nothing to the operator comes, and no other, before someone must look at it.</summary>
+    /// <summary>How long an account has had no success before someone must look at an answer that means nothing to the operator.</summary>
     private static readonly TimeSpan MaxUnclear = TimeSpan.FromDays(1);
 
     /// <summary>How long before its end a consent is renewed. The alert OAuthTokenConsentExpiring has the same value.</summary>
@@ -125,7 +125,7 @@ public static class RefreshPolicy
 
     /// <summary>
     /// True if the account needs someone to act. An answer that can be wrong is asked for again first, unless the access token expires
-    /// before that. An answer that means nothing to the operator needs someone if no other one comes for a day.
+    /// before that. An answer that means nothing to the operator needs someone if there has been no success for a day.
     /// </summary>
     public static bool NeedsHuman(AccountRecord account) => account switch
     {

@@ -399,8 +399,7 @@ public static class ReconcilePolicy
     /// </summary>
     public static bool YieldsToRejection(ReconcileInput now, AccountRecord account) =>
         now is { RefreshRequested: false, SpecChanged: false, Request.Grant.NeedsConsent: true }
-        && account is { LastRefreshAt: { } at, Token.IssuedAt: { } issued, Failure: null or { Kind: not FailureKind.ClientRejected } }
-        && (at - issued).Duration() < TimeSpan.FromSeconds(1);
+        && account is { HasWorked: true, Failure: null or { Kind: not FailureKind.ClientRejected } };
 
     private static Problem RejectedElsewhere(ReconcileInput now, AccountRecord account, DateTimeOffset until) =>
         new(Reasons.ClientRejected, ConditionMessages.ClientRejectedElsewhere(now.Request)) { NeedsHuman = !account.Token.IsValidAt(until) };

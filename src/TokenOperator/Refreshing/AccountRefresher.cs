@@ -115,12 +115,12 @@ public sealed partial class AccountRefresher(
             return new RefreshOutcome.LeadershipLost();
         }
 
-        var sentAt = time.GetUtcNow();
+        var (sentAt, askedAt) = (time.GetUtcNow(), accounts.Now(row.Key));
         var response = await attempt.Provider.RefreshAsync(attempt.ToGrantRequest(row.Token), cancellationToken);
         // The response belongs to this process now: nothing may cancel storing it.
         if (isClaimed && response is TokenResponse.Failed { Kind: FailureKind.ReauthorizationRequired } && await IsReplacedAsync(row, attempt.Claim))
             return new RefreshOutcome.Superseded(await accounts.ReadAsync(row.Key, CancellationToken.None)) { IsAsked = true };
-        var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed) : null;
+        var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed, askedAt) : null;
         if (response is TokenResponse.Granted && attempt.IsConsented)
             rejected.Accept(row.Key.Provider, attempt.Client!);
         var token = response switch
@@ -221,14 +221,16 @@ public sealed partial class AccountRefresher(
         }
     }
 
-    private RefreshFailure Count(AccountRecord before, RefreshAttempt attempt, TokenResponse.Failed failed)
+    /// <summary>The failure with those before it. <paramref name="askedAt"/> is when the request was sent, by the account's own time.</summary>
+    private RefreshFailure Count(AccountRecord before, RefreshAttempt attempt, TokenResponse.Failed failed, DateTimeOffset askedAt)
     {
         // By the account's own time, which setting the clock back does not change.
         var now = accounts.Now(before.Key);
         // What comes during an outage says nothing about an answer that needs someone to act, and the other way round.
         var previous = before.Failure is { } last && last.Kind.NeedsHuman() == failed.Kind.NeedsHuman() ? last : null;
         var count = (previous?.Count ?? 0) + 1;
-        var since = previous?.Kind == failed.Kind ? previous.Since : now;
+        // A lost answer may have used up the refresh token when the request was sent, and not when the wait for the answer ended.
+        var since = previous?.Since ?? askedAt;
         var wait = failed.Kind.NeedsHuman()
             ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.CanRotate, attempt.Request.IsRequested, random.NextDouble())
             : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble(), failed.HasUnknownCode);

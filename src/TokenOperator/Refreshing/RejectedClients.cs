@@ -11,7 +11,7 @@ public readonly record struct ClientReputation(TimeSpan? HeldFor, TimeSpan? Acce
 /// <summary>
 /// The clients that a provider rejects. A deleted client breaks all of its accounts, so they need not all ask. But one account proves
 /// nothing: <c>invalid_client</c> can be true of one refresh token only. The other accounts wait only after the provider has rejected the client
-/// for two different refresh tokens. One success ends the wait. An account that waits may ask every few minutes, because only such an account
+/// for two different refresh tokens that it had accepted before: anyone can bring refresh tokens that never worked with it. One success ends the wait. An account that waits may ask every few minutes, because only such an account
 /// can succeed. It uses the monotonic clock.
 /// </summary>
 public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
@@ -55,6 +55,8 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
             if (!_clients.TryGetValue(key, out var verdict))
                 _clients[key] = verdict = new Verdict();
             var isHeld = HeldFor(verdict) is not null;
+            if (!account.HasWorked)
+                return;
             verdict.Rejections[account.Key] = Fingerprint.Of(account.Token.GrantToken?.Reveal());
             // Otherwise, accounts that are rejected again and again would keep the others from asking.
             if (!isHeld)

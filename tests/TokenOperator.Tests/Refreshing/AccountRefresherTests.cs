@@ -188,10 +188,12 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task A_rejected_client_is_remembered_until_it_is_accepted()
     {
-        _fixture.Rejected.Reject(Row with { Key = new AccountKey("google", "other"), Token = new TokenSet { RefreshToken = new SecretValue("of another account") } }, Client);
+        _fixture.Provider.Answer = Granted();
+        var works = (await RefreshAsync())!;
+        _fixture.Rejected.Reject(works with { Key = new AccountKey("google", "other"), Token = works.Token with { RefreshToken = new SecretValue("of another account") } }, Client);
         _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeFalse();
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ClientRejected, "invalid_client");
-        var failed = (await RefreshAsync())!;
+        var failed = (await RefreshAsync(works))!;
         _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeTrue();
         _fixture.Provider.Answer = Granted();
         await RefreshAsync(failed);
@@ -281,6 +283,48 @@ public sealed class AccountRefresherTests : IDisposable
         var failed = (await RefreshAsync(living))!;
 
         (failed.Failure!.RetryAt - _time.GetUtcNow()).TotalMinutes.Should().BeInRange(waitMinutes, waitMinutes + 0.1);
+    }
+
+    [Fact]
+    public async Task The_grace_of_a_lost_answer_counts_from_the_request_and_not_from_the_end_of_the_wait()
+    {
+        _fixture.Provider.Document = _fixture.Provider.Document with
+        {
+            Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = ReplayEffect.RevokesGrant, Grace = TimeSpan.FromSeconds(30) },
+        };
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "no reply") { IsUnanswered = true };
+        var living = Row with { Token = Row.Token with { AccessToken = new SecretValue("access"), ExpiresAt = _time.GetUtcNow().AddMinutes(50) } };
+        _fixture.Store.Row = living;
+        var release = new TaskCompletionSource();
+        _fixture.Provider.Until = release.Task;
+
+        var attempt = RefreshAsync(living);
+        await Eventually.IsTrueAsync(() => _fixture.Provider.Asked.Count == 1);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        release.SetResult();
+
+        (await attempt)!.Failure!.RetryAt.Should().Be(living.Token.ExpiresAt!.Value);
+    }
+
+    [Fact]
+    public async Task An_unknown_answer_needs_someone_after_a_day_without_success_whatever_came_in_between()
+    {
+        var unknown = new TokenResponse.Failed(FailureKind.InvalidResponse, "HTTP 400: something_new") { HasUnknownCode = true };
+        _fixture.Provider.Answer = unknown;
+        var row = (await RefreshAsync(Row))!;
+        RefreshPolicy.NeedsHuman(row).Should().BeFalse();
+        _time.Advance(TimeSpan.FromHours(23));
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "no reply");
+        row = (await RefreshAsync(row))!;
+        RefreshPolicy.NeedsHuman(row).Should().BeFalse();
+        _time.Advance(TimeSpan.FromHours(2));
+        _fixture.Provider.Answer = unknown;
+        row = (await RefreshAsync(row))!;
+
+        RefreshPolicy.NeedsHuman(row).Should().BeTrue();
+        RefreshPolicy.TakesNewToken(row).Should().BeTrue("a new seed and a consent must work then");
+        _fixture.Provider.Answer = Granted();
+        (await RefreshAsync(row))!.Failure.Should().BeNull();
     }
 
     [Fact]

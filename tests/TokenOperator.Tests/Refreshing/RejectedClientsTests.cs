@@ -8,6 +8,7 @@ namespace TokenOperator.Tests.Refreshing;
 public sealed class RejectedClientsTests
 {
     private static readonly OAuthClient Client = new("client-1", new SecretValue("secret"));
+    private static readonly DateTimeOffset Issued = new(2026, 5, 1, 11, 0, 0, TimeSpan.Zero);
     private static readonly NamespacedName Owner = new("mail", "waiting");
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
@@ -28,6 +29,20 @@ public sealed class RejectedClientsTests
         Look().HeldFor.Should().Be(TimeSpan.FromMinutes(1));
         _rejected.Look("google", new OAuthClient("client-1", new SecretValue("new secret")), Owner).Should().Be(default(ClientReputation));
         _rejected.Look("other", Client, Owner).Should().Be(default(ClientReputation));
+    }
+
+    [Fact]
+    public void Refresh_tokens_that_never_worked_with_the_client_stop_nobody_else()
+    {
+        for (var number = 0; number < 100; number++)
+            _rejected.Reject(Account($"seed-{number}", $"token-{number}") with { LastRefreshAt = null }, Client);
+        for (var number = 0; number < 100; number++)
+            _rejected.Reject(Account($"new-seed-{number}", $"new-token-{number}") with { Token = new TokenSet { RefreshToken = new SecretValue($"new-{number}") } }, Client);
+        IsHeld().Should().BeFalse("any namespace can bring such tokens");
+
+        _rejected.Accept("google", Client);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Look().AcceptedAgo.Should().Be(TimeSpan.FromSeconds(5), "they are tried again once the client works for others");
     }
 
     [Fact]
@@ -100,7 +115,7 @@ public sealed class RejectedClientsTests
     }
 
     private static AccountRecord Account(string name, string token) =>
-        new() { Key = new AccountKey("google", name), Generation = 1, Token = new TokenSet { RefreshToken = new SecretValue(token) } };
+        new() { Key = new AccountKey("google", name), Generation = 1, Token = new TokenSet { RefreshToken = new SecretValue(token), IssuedAt = Issued }, LastRefreshAt = Issued };
 
     private void Reject(string name, string token) => _rejected.Reject(Account(name, token), Client);
 
