@@ -47,7 +47,7 @@ internal static partial class GrantReader
             return $"spec.grant is \"{Shown(name)}\"; expected {DisplayText.List(Grants.Select(grant => grant.Name))}.";
         foreach (var other in Grants.Where(grant => grant.Name != name && grant.Block(spec) is not null))
             return $"spec.{other.Field} does not fit spec.grant, which is {name}. Remove it, or set spec.grant to {other.Name}.";
-        if (own.Block(spec) is null && name is "JWTBearer" or "GitHubApp" or "WorkloadIdentity" && own.Block(spec) is null)
+        if (name is "JWTBearer" or "GitHubApp" or "WorkloadIdentity" && own.Block(spec) is null)
             return $"spec.{own.Field} is missing; spec.grant {name} needs it.";
         return CheckOthers(spec, name) ?? name switch
         {

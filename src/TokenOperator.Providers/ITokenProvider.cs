@@ -49,9 +49,14 @@ public interface ITokenProvider
 /// <summary>What the call of a token endpoint means.</summary>
 public abstract record TokenResponse
 {
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(1);
+
     private TokenResponse()
     {
     }
+
+    /// <summary>A server's Retry-After, as far as it is believed: up to an hour.</summary>
+    internal static TimeSpan? Believable(TimeSpan? retryAfter) => retryAfter > MaxRetryAfter ? MaxRetryAfter : retryAfter;
 
     /// <summary>A token.</summary>
     /// <param name="AccessToken">Printable ASCII.</param>

@@ -321,6 +321,8 @@ internal sealed partial class ProviderDocumentReader
                 entry.Reject("class", $"is missing; expected one of {string.Join(", ", ErrorClasses.Select(named => named.Name))}");
             if (rule is { Status: null, Code: null, Number: null, Text: null })
                 entry.Reject("matches every response; expected at least one of status, code, number and text");
+            else if (rule.Status is >= 300 and < 400)
+                entry.Reject("can never match: a redirect is never followed, and is always an invalid response");
             else if (rule.Number is not null && numbers is null)
                 entry.Reject("can never match: it has a number, and errors.numbersPath is not set");
             else if (rules.FindIndex(earlier => earlier.Covers(rule)) is >= 0 and var index)
@@ -524,13 +526,14 @@ internal sealed partial class ProviderDocumentReader
     [GeneratedRegex(@"\A[^.\s]{1,100}(\.[^.\s]{1,100}){0,7}\z", RegexOptions.CultureInvariant)]
     private static partial Regex PathPattern();
 
-    [GeneratedRegex(@"\A[-._A-Za-z0-9]{1,253}\z", RegexOptions.CultureInvariant)]
+    /// <summary>The keys that the API server accepts (IsConfigMapKey in apimachinery).</summary>
+    [GeneratedRegex(@"\A(?!\.\z|\.\.)[-._A-Za-z0-9]{1,253}\z", RegexOptions.CultureInvariant)]
     private static partial Regex SecretKey();
 
     [GeneratedRegex(@"\A[A-Za-z0-9-]{1,100}\z", RegexOptions.CultureInvariant)]
     private static partial Regex HeaderName();
 
-    /// <summary>These belong to the connection, to the client's authentication or to the body.</summary>
-    [GeneratedRegex(@"\A(authorization|proxy-.*|host|connection|content-.*|transfer-encoding|expect|cookie|te|trailer|upgrade)\z", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    /// <summary>These belong to the connection, to the encoding of the response, to the client's authentication or to the body.</summary>
+    [GeneratedRegex(@"\A(authorization|proxy-.*|host|connection|content-.*|accept-encoding|transfer-encoding|expect|cookie|te|trailer|upgrade)\z", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex ReservedHeader();
 }

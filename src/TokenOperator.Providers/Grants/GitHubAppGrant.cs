@@ -33,8 +33,10 @@ internal static class GitHubAppGrant
         if (installation is null)
         {
             var found = await FindAsync(context, grant, assertion);
-            if (found is not { IsSuccess: true, Body.ValueKind: JsonValueKind.Object } || found.Body.Number("id") is not { } id)
-                return found.IsSuccess ? found.Fail(FailureKind.InvalidResponse, Finding, secrets) : found.Fail(KindOf(found), $"{Finding} for {Place(grant)}", secrets);
+            if (!found.IsSuccess)
+                return found.Fail(KindOf(found), $"{Finding} for {Place(grant)}", secrets);
+            if (found.Body.ValueKind != JsonValueKind.Object || found.Body.Number("id") is not (>= 1 and <= long.MaxValue and var id))
+                return found.Fail(FailureKind.InvalidResponse, Finding, secrets);
             installation = (long)id;
         }
 
@@ -67,12 +69,15 @@ internal static class GitHubAppGrant
 
     private static FailureKind KindOf(ApiReply reply) => reply switch
     {
-        { Status: 401, Text: var text } => text.Contains("claim", StringComparison.OrdinalIgnoreCase) ? FailureKind.ClockSkewed : FailureKind.KeyRejected,
+        { Status: 401 } => IsAboutTime(reply.Text) ? FailureKind.ClockSkewed : FailureKind.KeyRejected,
         { Status: 403, RetryAfter: not null } => FailureKind.RateLimited,
         { Status: 403, Text: var text } when text.Contains("rate limit", StringComparison.OrdinalIgnoreCase) => FailureKind.RateLimited,
         { Status: 403 or 404 } => FailureKind.InstallationMissing,
         _ => reply.Kind(FailureKind.GrantRejected),
     };
+
+    /// <summary>GitHub names the claim, as in <c>'Expiration time' claim ('exp') is too far in the future</c>.</summary>
+    private static bool IsAboutTime(string text) => text.Contains("('exp')", StringComparison.Ordinal) || text.Contains("('iat')", StringComparison.Ordinal);
 
     private static byte[]? Body(Grant.GitHubApp grant)
     {

@@ -13,6 +13,9 @@ namespace TokenOperator.Providers.Grants;
 /// <param name="RetryAfter">The server's Retry-After, or null.</param>
 internal sealed record ApiReply(int Status, JsonElement Body, string Text, TimeSpan? RetryAfter)
 {
+    private static readonly TimeSpan MinLifetime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MaxLifetime = TimeSpan.FromDays(3650);
+
     /// <summary>True for a status of success.</summary>
     public bool IsSuccess => Status is >= 200 and < 300;
 
@@ -27,7 +30,7 @@ internal sealed record ApiReply(int Status, JsonElement Body, string Text, TimeS
 
     /// <summary>The failure, with nothing of <paramref name="secrets"/>.</summary>
     public TokenResponse.Failed Fail(FailureKind kind, string step, params IEnumerable<SecretValue?> secrets) =>
-        new(kind, Redactor.Of(Status == 0 ? Text : $"{step}: HTTP {Status}{(Text.Length > 0 ? $": {Text}" : "")}", [.. secrets]), RetryAfter);
+        new(kind, Redactor.Of(Status == 0 ? Text : $"{step}: HTTP {Status}{(Text.Length > 0 ? $": {Text}" : "")}", [.. secrets]), TokenResponse.Believable(RetryAfter));
 
     /// <summary>The token in an answer, or why there is none.</summary>
     /// <param name="tokenField">The name of the field that holds it.</param>
@@ -39,8 +42,8 @@ internal sealed record ApiReply(int Status, JsonElement Body, string Text, TimeS
     {
         if (Body.ValueKind != JsonValueKind.Object || Body.Text(tokenField) is not { } token || !CredentialSyntax.IsValid(token))
             return new TokenResponse.Failed(FailureKind.InvalidResponse, $"{step}: HTTP {Status}: the response has no {tokenField} of printable ASCII characters");
-        if (!DateTimeOffset.TryParse(Body.Text(expiryField), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end) || end - now < TimeSpan.FromSeconds(5))
-            return new TokenResponse.Failed(FailureKind.InvalidResponse, $"{step}: HTTP {Status}: {expiryField} is not a time in the future");
+        if (!DateTimeOffset.TryParse(Body.Text(expiryField), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end) || end - now < MinLifetime || end - now > MaxLifetime)
+            return new TokenResponse.Failed(FailureKind.InvalidResponse, $"{step}: HTTP {Status}: {expiryField} is not a time in the next 10 years");
         return new TokenResponse.Granted(new SecretValue(token), end - now, "Bearer", scopes, null, null);
     }
 }
@@ -74,15 +77,27 @@ internal static class JsonApi
         return new ApiReply(reply.Status, root, Describe(root), reply.RetryAfter);
     }
 
+    /// <summary>The JSON, all of whose texts can be read; undefined for anything else.</summary>
     private static JsonElement Parse(ReadOnlyMemory<byte> content)
     {
+        if (content.Length is 0 or > MaxBytes)
+            return default;
+        var options = new JsonReaderOptions { MaxDepth = 16 };
         try
         {
-            var reader = new Utf8JsonReader(content.Span, new JsonReaderOptions { MaxDepth = 16 });
-            return content.Length is 0 or > MaxBytes ? default : JsonElement.ParseValue(ref reader);
+            var texts = new Utf8JsonReader(content.Span, options);
+            while (texts.Read())
+            {
+                if (texts is { TokenType: JsonTokenType.String or JsonTokenType.PropertyName, ValueIsEscaped: true })
+                    texts.GetString();
+            }
+
+            var reader = new Utf8JsonReader(content.Span, options);
+            return JsonElement.ParseValue(ref reader);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: the escapes of a text are not valid text.
             return default;
         }
     }

@@ -54,7 +54,10 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
             { NeverExpires: true, AccessToken: { } accessToken } when Document.Expiry is { Never: true, CheckEndpoint: { } endpoint } =>
                 TokenResponseClassifier.ClassifyCheck(Document, await _caller.CheckAsync(endpoint, accessToken, cancellationToken)),
             { RefreshToken: { } refreshToken } => await RefreshAsync(request, refreshToken, cancellationToken),
-            { NeverExpires: true, AccessToken: not null } => new TokenResponse.StillValid(),
+            { NeverExpires: true, AccessToken: not null } when Document.Expiry.Never => new TokenResponse.StillValid(),
+            { NeverExpires: true, AccessToken: not null } => new TokenResponse.Failed(
+                FailureKind.ReauthorizationRequired,
+                $"nothing was sent: the account has no refresh token, but an access token that never expires, and the document of provider {Document.Name} says that access tokens expire (expiry.never)"),
             _ => throw new ArgumentException("There is no token to refresh with.", nameof(request)),
         };
         var failure = (response as TokenResponse.Failed)?.Kind;
@@ -78,7 +81,12 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
         if (rules.NeedsClient && client is null)
             return new RevocationResponse(false, $"provider {name} revokes grants only for their OAuth client, and the client Secret cannot be read: restore it, or revoke the grant at the provider");
         if ((rules.SendsAccessToken ? token.AccessToken : token.RefreshToken ?? token.AccessToken) is not { } revoked)
-            return new RevocationResponse(true, "");
+        {
+            return token.RefreshToken is null
+                ? new RevocationResponse(true, "")
+                : new RevocationResponse(false, $"provider {name} revokes grants by their access token, and the account has none: revoke the grant at the provider");
+        }
+
         if (rules.EndpointFor(client) is not { } endpoint)
         {
             return new RevocationResponse(

@@ -89,6 +89,9 @@ internal sealed record TokenEndpointReply
     /// <summary>The error code.</summary>
     public string? Error { get; init; }
 
+    /// <summary>True if the member <c>error</c> is a text. Servers that answer every request with 200 mark failures in this way.</summary>
+    public bool HasErrorText { get; init; }
+
     /// <summary>The error's text, as the server wrote it.</summary>
     public string? ErrorDescription { get; init; }
 
@@ -147,6 +150,7 @@ internal sealed record TokenEndpointReply
             ExpiresAt = Moment(Find(root, rules.ExpiresAt)),
             RefreshTokenExpiresIn = Number(Find(root, rules.RefreshTokenExpiresIn)),
             Error = First(json, errors.CodePaths, Code),
+            HasErrorText = String(Find(json, "error")) is not null,
             ErrorDescription = First(json, errors.TextPaths, String),
             ErrorSubtype = json.Text("error_subtype"),
             ErrorNumbers = errors.NumbersPath is { } numbers ? Numbers(Find(json, numbers)) : [],

@@ -19,8 +19,6 @@ internal static class TokenResponseClassifier
 
     private const int MaxSeconds = 10 * 365 * 86400;
 
-    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(1);
-
     /// <summary>Classifies the call of a token endpoint. No text of the result contains part of a token or of <paramref name="secrets"/>.</summary>
     /// <param name="provider">The rules.</param>
     /// <param name="result">What came of the call.</param>
@@ -38,10 +36,10 @@ internal static class TokenResponseClassifier
     public static TokenResponse Classify(ProviderDocument provider, TokenEndpointReply reply, DateTimeOffset sentAt, params IEnumerable<SecretValue?> secrets) => reply switch
     {
         { IsMarkedAsFailure: true } => Fail(provider, reply, secrets),
-        { Status: >= 200 and < 300, AccessToken: not null } => Grant(provider, reply, sentAt, secrets),
+        { Status: >= 200 and < 300, AccessToken: not null, HasErrorText: false } => Grant(provider, reply, sentAt, secrets),
         { Status: >= 200 and < 300, Body: ReplyBody.Fields, Error: null } when FindRule(provider, reply) is null => Grant(provider, reply, sentAt, secrets),
         { Status: >= 300 and < 400 } => Fail(reply, FailureKind.InvalidResponse,
-            "a redirect, which is not followed because it would send secrets elsewhere; check the setting TokenEndpoint", secrets),
+            "a redirect, which is not followed because it would send secrets elsewhere; check the address in the provider's document or settings", secrets),
         _ => Fail(provider, reply, secrets),
     };
 
@@ -166,8 +164,7 @@ internal static class TokenResponseClassifier
     private static TokenResponse.Failed Fail(TokenEndpointReply reply, FailureKind kind, string what, IEnumerable<SecretValue?> secrets)
     {
         var rotated = reply.Status is >= 200 and < 300 ? Rotated(reply) : null;
-        var wait = reply.RetryAfter > MaxRetryAfter ? MaxRetryAfter : reply.RetryAfter;
-        return new TokenResponse.Failed(kind, Detail(reply, what, secrets), wait, rotated);
+        return new TokenResponse.Failed(kind, Detail(reply, what, secrets), TokenResponse.Believable(reply.RetryAfter), rotated);
     }
 
     /// <summary>Each part of the reply is checked on its own, so that an echo in the description does not hide the code.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
@@ -73,7 +74,15 @@ public sealed class ProviderFolder(string path)
     private static string ReadText(string file)
     {
         using var reader = new StreamReader(file, Encoding.UTF8);
-        var buffer = new char[YamlInput.MaxLength + 1];
-        return new string(buffer, 0, reader.ReadBlock(buffer));
+        // The folder is read every few seconds.
+        var buffer = ArrayPool<char>.Shared.Rent(YamlInput.MaxLength + 1);
+        try
+        {
+            return new string(buffer, 0, reader.ReadBlock(buffer.AsSpan(0, YamlInput.MaxLength + 1)));
+        }
+        finally
+        {
+            ArrayPool<char>.Shared.Return(buffer);
+        }
     }
 }

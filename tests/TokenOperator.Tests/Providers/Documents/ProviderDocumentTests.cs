@@ -79,6 +79,54 @@ public sealed class ProviderDocumentTests
         ProviderResolver.Resolve([Source("a", "extends: b"), Source("b", "extends: a")])["a"].Errors.Should().ContainSingle(error => error.Contains("a extends b extends a"));
 
     [Fact]
+    public void A_chain_that_is_too_long_is_not_called_a_cycle() =>
+        ProviderResolver.Resolve([.. Enumerable.Range(0, 9).Select(i => Source($"p{i}", $"extends: p{i + 1}")), Source("p9", Minimal)])["p0"]
+            .Errors.Should().ContainSingle(error => error.Contains("at most 8", StringComparison.Ordinal) && !error.Contains("itself", StringComparison.Ordinal));
+
+    /// <summary>The API server refuses a Secret with such a key (IsConfigMapKey in apimachinery).</summary>
+    [Theory]
+    [InlineData(".")]
+    [InlineData("..")]
+    [InlineData("..data")]
+    [InlineData("a/b")]
+    [InlineData("access_token")]
+    public void A_value_is_not_exported_under_a_key_that_a_Secret_cannot_have(string key) =>
+        Resolve(Minimal + $"export: {{\"{key}\": response.x}}").Errors.Should().ContainSingle(error => error.StartsWith($"export.{key} is not a key", StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("Authorization", "Bearer x")]
+    [InlineData("HOST", "evil.example")]
+    [InlineData("Content-Length", "0")]
+    [InlineData("Accept-Encoding", "gzip")]
+    [InlineData("Proxy-Authorization", "x")]
+    [InlineData("X-Team", "a\\r\\nHost: evil.example")]
+    [InlineData("X-Team\\r\\nHost", "evil.example")]
+    public void A_document_sets_no_header_of_the_connection_or_of_the_authentication(string name, string value) =>
+        Resolve(Minimal + $"request: {{headers: {{\"{name}\": \"{value}\"}}}}").Errors.Should().ContainSingle(error => error.StartsWith("request.headers", StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("https://user@idp.example.com/token")]
+    [InlineData("https://user:secret@idp.example.com/token")]
+    [InlineData("https://idp.example.com/token#x")]
+    [InlineData("https://idp.example.com\\\\@evil.example/token")]
+    [InlineData("ftp://idp.example.com/token")]
+    [InlineData("//idp.example.com/token")]
+    [InlineData("https:///token")]
+    [InlineData("http://192.0.2.1/token")]
+    [InlineData("http://localhost.evil.example/token")]
+    [InlineData("https://idp.example.com/token\\r\\nHost: evil.example")]
+    [InlineData("https://idp.example.com/{unknown}/token")]
+    [InlineData("https://idp.example.com/{/token")]
+    public void An_address_that_could_mislead_or_is_not_encrypted_is_refused(string address) =>
+        Resolve($"tokenEndpoint: \"{address}\"").Errors.Should().ContainSingle(error => error.StartsWith("tokenEndpoint ", StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("{status: 302, class: transient}")]
+    [InlineData("{status: 307, code: a, class: reauthorize}")]
+    public void A_rule_about_a_redirect_can_never_match(string rule) =>
+        Resolve(Minimal + $"errors: {{rules: [{rule}]}}").Errors.Should().ContainSingle(error => error.StartsWith("errors.rules[0] can never match", StringComparison.Ordinal));
+
+    [Fact]
     public void Every_document_of_the_catalogue_is_valid_once_its_parameters_are_given()
     {
         foreach (var (name, resolved) in ProviderResolver.Resolve(ProviderCatalogue.Read()))

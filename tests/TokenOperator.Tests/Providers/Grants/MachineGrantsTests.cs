@@ -268,6 +268,37 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
         failed.Detail.Should().NotContain("eyJ").And.NotContain("ghs_");
     }
 
+    /// <summary>Answers of a server that is broken or hostile.</summary>
+    [Theory]
+    [InlineData(404, """{"message":"\ud800"}""", FailureKind.InstallationMissing)]
+    [InlineData(404, """{"\udc00":1,"message":"Not Found"}""", FailureKind.InstallationMissing)]
+    [InlineData(400, """{"error":{"message":"\ud800"}}""", FailureKind.GrantRejected)]
+    [InlineData(200, """{"id":1e28}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"id":-1}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"id":"x"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"id":7,"token":"\ud800","expires_at":"2026-05-01T13:00:00Z"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"id":7,"token":"ghs_1","expires_at":"9999-12-31T23:59:59Z"}""", FailureKind.InvalidResponse)]
+    [InlineData(200, """{"id":7,"token":"ghs_1","expires_at":"2026-05-01T13:00:00Z","permissions":{"\ud800":"read"}}""", FailureKind.InvalidResponse)]
+    [InlineData(401, """{"message":"'Issuer' claim ('iss') must be an Integer"}""", FailureKind.KeyRejected)]
+    [InlineData(401, """{"message":"'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"}""", FailureKind.ClockSkewed)]
+    public async Task An_answer_that_cannot_be_used_is_a_failure(int status, string body, FailureKind kind)
+    {
+        var transport = new FixedTransport(new GrantReply(status, TimeSpan.FromDays(30), Encoding.UTF8.GetBytes(body), ""));
+        var grants = new MachineGrants(Document("github-app"), transport, new WorkloadIdentityFile(null), _time);
+
+        var failed = Failed(await grants.RequestAsync(new GrantRequest(null, new TokenSet()) { Grant = App with { InstallationId = null, Owner = "example" }, Key = GitHubKey }), kind);
+
+        (failed.RetryAfter ?? TimeSpan.Zero).Should().BeLessThanOrEqualTo(TimeSpan.FromHours(1));
+    }
+
+    private sealed class FixedTransport(GrantReply reply) : IGrantTransport
+    {
+        public Task<TokenResponse> PostAsync(ProviderDocument document, Uri endpoint, OAuthClient? client, IEnumerable<SecretValue?> secrets, IEnumerable<(string Name, string? Value)> parameters) =>
+            throw new NotSupportedException();
+
+        public Task<GrantReply> SendAsync(HttpRequestMessage message, TimeSpan timeout) => Task.FromResult(reply);
+    }
+
     [Fact]
     public async Task An_installation_token_is_revoked_at_GitHub()
     {

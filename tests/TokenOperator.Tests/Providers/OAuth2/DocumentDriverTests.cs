@@ -190,6 +190,56 @@ public sealed class DocumentDriverTests
         failed.MinDelay.HasValue.Should().Be(delay is not null);
     }
 
+    [Theory]
+    [InlineData("application/json", """{"access_token":"access-1","expires_in":3600,"error":"invalid_grant","refresh_token":"refresh-2"}""", FailureKind.ReauthorizationRequired)]
+    [InlineData("application/json", """{"access_token":"access-1","expires_in":3600,"error":"something_new","refresh_token":"refresh-2"}""", FailureKind.InvalidResponse)]
+    [InlineData("application/x-www-form-urlencoded", "access_token=access-1&expires_in=3600&error=bad_refresh_token&refresh_token=refresh-2", FailureKind.ReauthorizationRequired)]
+    public async Task A_response_with_a_token_and_an_error_is_a_failure_whose_refresh_token_is_kept(string type, string body, FailureKind kind)
+    {
+        var failed = (TokenResponse.Failed)await RefreshAsync(TestDocuments.Read(Token), _ => body, 200, type);
+
+        (failed.Kind, failed.RefreshToken?.Reveal()).Should().Be((kind, "refresh-2"));
+    }
+
+    [Theory]
+    [InlineData("null")]
+    [InlineData("0")]
+    [InlineData("false")]
+    [InlineData("{}")]
+    [InlineData("\"\"")]
+    public async Task An_error_that_is_no_text_does_not_spoil_a_token(string error) =>
+        (await RefreshAsync(Token, $$"""{"access_token":"access-1","expires_in":3600,"error":{{error}}}""")).Should().BeOfType<TokenResponse.Granted>();
+
+    [Theory]
+    [InlineData("access_token=%ud800&expires_in=3600")]
+    [InlineData("error=%ud800")]
+    public async Task A_form_that_is_not_text_is_an_invalid_response(string body) =>
+        (await RefreshAsync(TestDocuments.Read(Token), _ => body, 200, "application/x-www-form-urlencoded"))
+            .Should().BeOfType<TokenResponse.Failed>().Which.Kind.Should().Be(FailureKind.InvalidResponse);
+
+    [Fact]
+    public async Task A_token_that_never_expires_is_worth_nothing_where_tokens_expire()
+    {
+        using var driver = new Driver(this, TestDocuments.Read(Token), _ => Good, 200, "application/json");
+
+        var response = await driver.Provider.RefreshAsync(new GrantRequest(Client, new TokenSet { AccessToken = new("access-1"), NeverExpires = true }), CancellationToken.None);
+
+        response.Should().BeOfType<TokenResponse.Failed>().Which.Kind.Should().Be(FailureKind.ReauthorizationRequired, "the row would be refreshed without end");
+        _sent.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_grant_is_not_revoked_by_an_access_token_that_is_not_there()
+    {
+        using var driver = new Driver(this, TestDocuments.Read(Token + "revocation: {endpoint: https://idp.example.com/revoke, token: accessToken}"), _ => "", 200, "application/json");
+
+        var response = await driver.Provider.RevokeAsync(Client, new TokenSet { RefreshToken = new("refresh-1") }, CancellationToken.None);
+
+        (response.Revoked, _sent.Count).Should().Be((false, 0));
+        response.Detail.Should().Contain("access token");
+        (await driver.Provider.RevokeAsync(Client, new TokenSet(), CancellationToken.None)).Revoked.Should().BeTrue("there is no grant");
+    }
+
     [Fact]
     public async Task An_unknown_code_is_marked_as_such()
     {

@@ -110,7 +110,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         var failed = (TokenResponse.Failed)await RefreshAsync("1//marked-refresh-token");
 
         failed.Kind.Should().Be(FailureKind.InvalidResponse);
-        failed.Detail.Should().Contain("redirect").And.Contain("TokenEndpoint");
+        failed.Detail.Should().Contain("redirect").And.Contain("check the address");
         elsewhere.Requests.Should().BeEmpty();
         _server.Requests.Should().ContainSingle();
     }
