@@ -31,10 +31,10 @@ public sealed record TokenStatus
     private static readonly TimeSpan RefreshGrace = TimeSpan.FromMinutes(5);
 
     /// <summary>The version of the fields of <c>-o json</c>. No API server serves it.</summary>
-    public string ApiVersion => "plugin.tokenoperator.dev/v1alpha1";
+    public string ApiVersion { get; } = "plugin.tokenoperator.dev/v1alpha1";
 
     /// <summary>The kind of the document.</summary>
-    public string Kind => "OAuthTokenStatus";
+    public string Kind { get; } = "OAuthTokenStatus";
 
     /// <summary>The name and the namespace of the object, where Kubernetes tools look for them.</summary>
     public required TokenStatusMetadata Metadata { get; init; }
@@ -172,9 +172,9 @@ public sealed record TokenStatusList(IReadOnlyList<TokenStatus> Items)
 {
     /// <summary>As in the lists of kubectl.</summary>
     [JsonPropertyOrder(-2)]
-    public string ApiVersion => "v1";
+    public string ApiVersion { get; } = "v1";
 
     /// <summary>As in the lists of kubectl.</summary>
     [JsonPropertyOrder(-1)]
-    public string Kind => "List";
+    public string Kind { get; } = "List";
 }
