@@ -22,7 +22,8 @@ public static class ConditionMessages
     /// <param name="parameters">The parameters that need a value.</param>
     public static string ProviderNotConfigured(string provider, string origin, IReadOnlyList<string> parameters) =>
         $"The provider {Shown(provider)} ({origin}) needs values for {DisplayText.List(parameters)}. An administrator gives them in a ClusterOAuthProvider of this name: "
-        + $"spec: {{extends: {Shown(provider)}, parameters: {{{string.Join(", ", parameters.Take(10).Select(parameter => $"{parameter}: ..."))}}}}}";
+        + $"spec: {{extends: {Shown(provider)}, parameters: {{{string.Join(", ", parameters.Take(10).Select(parameter => $"{parameter}: ..."))}}}}}, "
+        + $"or in the operator's settings: {string.Join(", ", parameters.Take(10).Select(parameter => $"Providers__{Shown(provider)}__Parameters__{parameter}"))}";
 
     /// <summary>The document of the provider is not valid.</summary>
     /// <param name="origin">Where it comes from, such as <c>ClusterOAuthProvider acme</c>.</param>
@@ -119,8 +120,10 @@ public static class ConditionMessages
         $"The refresh of {request.ShownAccount} is waiting for its provider, or for its turn: the operator sends a provider at most Concurrency requests at once.";
 
     /// <summary>The refresh waits for the operator's rate limit.</summary>
-    public static string WaitsForRateLimit(TokenRequest request) =>
-        $"The refresh of {request.ShownAccount} waits because many accounts are due and Providers__{request.Key.Provider}__RequestsPerSecond limits the requests.";
+    /// <param name="request">What the object asks for.</param>
+    /// <param name="limit">Where an administrator finds the limit.</param>
+    public static string WaitsForRateLimit(TokenRequest request, string limit) =>
+        $"The refresh of {request.ShownAccount} waits because many accounts are due and {limit} limits the requests.";
 
     /// <summary>A Secret of that name exists, and nothing says that the operator wrote it.</summary>
     public static string SecretOfOthers(NamespacedName secret) =>

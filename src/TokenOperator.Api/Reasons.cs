@@ -168,7 +168,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Create it."),
         new(Reasons.ClientSecretInvalid, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "The client Secret cannot be read.",
-            "Replace its content with the credentials.json from the Google console."),
+            "Replace its content with what the message asks for."),
         new(Reasons.PrivateKeyMissing, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "The Secret with the private key, or its key, does not exist.",
             "Create it."),
@@ -248,7 +248,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         {
             FailureMessage = (request, failure) =>
                 $"The session length that the organization allows for {request.ShownAccount} has ended ({failure.Detail}). Someone must sign in again. {ConditionMessages.NewToken(request)}. "
-                + "To prevent this, ask the administrator to exempt the application from Google Cloud session control.",
+                + "To prevent this, ask the administrator to exempt the application from this policy (at Google: Google Cloud session control).",
             SeedHelps = true,
         },
         new(Reasons.AdminPolicyBlocked, ReasonSeverity.Stalled, ReasonActor.ProviderAdministrator, ReasonRemedy.FixThenRefresh,
@@ -257,7 +257,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         {
             FailureMessage = (request, failure) =>
                 $"An administrator of the organization of {request.ShownAccount} blocks the application ({failure.Detail}). "
-                + "Ask the administrator to allow the client under API controls in the admin console, then retry: " + ConditionMessages.Retry(request),
+                + "Ask the administrator to allow the client (at Google: in the Admin console, under Security, API controls), then retry: " + ConditionMessages.Retry(request),
         },
         new(Reasons.ScopesMissing, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
             "The account granted fewer scopes than `spec.scopes` requests. The operator publishes the token that it has.",

@@ -32,8 +32,11 @@ public static class ConsentValidator
         "The response does not belong to this request (its state is another), so it was not used. It can come from an older browser tab, or from someone else. Start again";
 
     /// <summary>The response is from another provider (RFC 9207).</summary>
-    public const string IssuerMismatch =
-        "The response is from another provider than the one that was asked (its iss is another), so it was not used. Start again. If this happens again, check the provider's setting Issuer";
+    public static string IssuerMismatch(ProviderDocument provider)
+    {
+        ArgumentNullException.ThrowIfNull(provider);
+        return $"The response is from another provider than the one that was asked (its iss is another), so it was not used. Start again. If this happens again, check {provider.PlaceOf("identity.issuers")}";
+    }
 
     /// <summary>Why the authorization response cannot be used, or null if it can.</summary>
     public static string? FindError(AuthorizationResponse response) => response switch
@@ -58,7 +61,11 @@ public static class ConsentValidator
         if (expected.IsKnown && !expected.Matches(granted.Identity!))
             return "The consent is for another account than the expected one, so nothing was changed. Choose the expected account in the browser, or sign in to it first";
         if (granted.Token is { RefreshToken: null, ExpiresIn: not null })
-            return "The provider issued no refresh token, so nothing was changed: without one, access ends within the hour. Remove the application from the account (at Google: myaccount.google.com/connections), and start again";
+        {
+            return "The provider issued no refresh token, so nothing was changed: without one, access ends within the hour. Remove the application from the account at the provider, and start again. "
+                + $"If this happens again, check what a consent requests: {provider.PlaceOf("scopes.consent")}, and {provider.PlaceOf("authorization.parameters")}";
+        }
+
         return granted.Token.Scopes is { } got && provider.Scopes.Missing(scopes, got) is { Count: > 0 } missing
             ? $"The consent leaves out {DisplayText.List(missing)}, so nothing was changed. Start again, and select every checkbox"
             : null;

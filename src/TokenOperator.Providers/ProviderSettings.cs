@@ -12,6 +12,7 @@ public static class ProviderSettings
 {
     private const string Prefix = "Providers__";
     private const string Google = "google";
+    private const string ParameterPlaceholder = "PARAMETER";
 
     /// <summary>
     /// To learn who consents (OpenID Connect Core section 5.4), and what a provider requires before it issues a refresh token (section 11).
@@ -39,6 +40,10 @@ public static class ProviderSettings
     private static readonly Setting<string?> Issuer = Setting.Text(
         Prefix + "NAME__Issuer", "The value that `iss` of an id_token must have after a consent. If it is not set, `iss` is not checked.",
         defaultText: "google's at Google's token endpoint");
+
+    private static readonly Setting<string?> Parameter = Setting.Text(
+        Prefix + "NAME__Parameters__" + ParameterPlaceholder,
+        "Value of a parameter that the provider's document declares, such as `tenant` of `microsoft`: [providers/README.md](providers/README.md). Write the name of the parameter as the document does.");
 
     private static readonly Setting<int> TimeoutSeconds = Setting.Number(
         Prefix + "NAME__TimeoutSeconds",
@@ -68,7 +73,7 @@ public static class ProviderSettings
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
     [
-        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, DeviceAuthorizationEndpoint, ConsentScopes, Issuer, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
+        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, DeviceAuthorizationEndpoint, ConsentScopes, Issuer, Parameter, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
     ];
 
     /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>
@@ -149,6 +154,8 @@ public static class ProviderSettings
             json["timeout"] = DurationText.Format(TimeSpan.FromSeconds(reader.Get(TimeoutSeconds, name)));
         if (!reader.IsAbsent(RotatesRefreshTokens, name))
             json["rotation"] = new JsonObject { ["mode"] = reader.Get(RotatesRefreshTokens, name) ? "sometimes" : "never" };
+        if (ReadParameters(reader, name) is { Count: > 0 } parameters)
+            json["parameters"] = parameters;
         var limits = new JsonObject();
         if (!reader.IsAbsent(RequestsPerSecond, name))
             limits["requestsPerSecond"] = reader.Get(RequestsPerSecond, name);
@@ -157,6 +164,33 @@ public static class ProviderSettings
         json["limits"] = limits;
         return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json);
     }
+
+    private static JsonObject ReadParameters(SettingsReader reader, string name)
+    {
+        var prefix = Parameter.NameFor(name)[..^ParameterPlaceholder.Length];
+        var parameters = new JsonObject();
+        foreach (var parameter in reader.NamesUnder(prefix))
+        {
+            if (reader.Get(Parameter with { Name = prefix + parameter }) is { } value)
+                parameters[parameter] = value;
+        }
+
+        return parameters;
+    }
+
+    /// <summary>The setting that writes a field of a document, or null.</summary>
+    internal static string? SettingFor(string provider, string field) => field switch
+    {
+        "tokenEndpoint" => TokenEndpoint.NameFor(provider),
+        "authorizationEndpoint" => AuthorizationEndpoint.NameFor(provider),
+        "deviceAuthorizationEndpoint" => DeviceAuthorizationEndpoint.NameFor(provider),
+        "revocation.endpoint" => RevocationEndpoint.NameFor(provider),
+        "scopes.consent" => ConsentScopes.NameFor(provider),
+        "identity.issuers" => Issuer.NameFor(provider),
+        "rotation.mode" => RotatesRefreshTokens.NameFor(provider),
+        "limits.requestsPerSecond" => RequestsPerSecond.NameFor(provider),
+        _ => null,
+    };
 
     /// <summary>What is assumed of a provider that the catalogue does not have.</summary>
     private static JsonObject Generic() => new()

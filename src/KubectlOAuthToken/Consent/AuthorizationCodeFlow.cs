@@ -114,7 +114,7 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? re
         if ((response.State is not null || response.Code is not null) && !response.MatchesState(request.State))
             throw ConsentAcceptance.Refused(ConsentValidator.StateMismatch);
         if (!provider.IsFrom(response))
-            throw ConsentAcceptance.Refused(ConsentValidator.IssuerMismatch);
+            throw ConsentAcceptance.Refused(ConsentValidator.IssuerMismatch(provider.Document));
         if (ConsentValidator.FindError(response) is { } useless)
             throw ConsentAcceptance.Refused(useless);
         var askedAt = time.GetUtcNow();

@@ -93,6 +93,25 @@ internal static class OperatorChecks
             : [CheckResult.Warning($"The Secret {context.Install.Namespace}/{name} does not exist. Without it the operator does not start, unless Encryption=None is set or the keys come from another source. If tokens are already stored, restore the old key (docs/encryption.md). Otherwise run: make new-key")];
     }
 
+    /// <summary>Whether OAuthTokens with the grant WorkloadIdentity have an identity to use.</summary>
+    internal static CheckResult WorkloadIdentity(IEnumerable<V1Alpha1OAuthToken> tokens, string ns, OperatorInstall install)
+    {
+        const string Remedy = "Mount a projected ServiceAccount token for the audience of the provider, and name its file: docs/grants.md, \"Workload identity\"";
+        var users = tokens.Where(token => token.Spec?.Grant == nameof(Grant.WorkloadIdentity)).Select(token => token.Metadata.Name).Order(StringComparer.Ordinal).ToList();
+        var deployment = $"Deployment {install.Namespace}/{install.Deployment}";
+        return install.WorkloadIdentity switch
+        {
+            { TokenFile: { } file, Tokens: var mounted } when mounted.FirstOrDefault(token => token.Path == file) is not { Audience: not null } => CheckResult.Warning(
+                $"The operator's setting WorkloadIdentityTokenFile is {file}, and the {deployment} mounts no projected ServiceAccount token with an audience there; it mounts {DisplayText.List(mounted.Select(token => token.Path))}. Unless a webhook adds one to the pods: {char.ToLowerInvariant(Remedy[0])}{Remedy[1..]}"),
+            { TokenFile: not null, Namespaces: var allowed } when users.Count > 0 && !allowed.Contains(ns) => CheckResult.Fail(
+                $"The OAuthTokens {DisplayText.List(users)} use the operator's identity, and its setting WorkloadIdentityNamespaces is {DisplayText.List(allowed, none: "empty")}. An administrator adds {ns} to it, or the OAuthTokens get another grant."),
+            { TokenFile: { } file, Tokens: var mounted } => CheckResult.Ok($"The {deployment} mounts a ServiceAccount token for {mounted.First(token => token.Path == file).Audience} as {file}."),
+            _ when users.Count == 0 => CheckResult.Ok("No OAuthToken uses the operator's own identity."),
+            null => CheckResult.Warning($"The OAuthTokens {DisplayText.List(users)} use the operator's identity, and you cannot read the {deployment}, so its token was not checked."),
+            _ => CheckResult.Fail($"The OAuthTokens {DisplayText.List(users)} use the operator's identity, and its setting WorkloadIdentityTokenFile is not set. {Remedy}"),
+        };
+    }
+
     private static bool IsReady(V1Pod pod) => pod.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true;
 
     /// <summary>The command that shows why a pod is not ready. A container that never ran has no log, and only one that ran before has a previous log.</summary>

@@ -32,6 +32,9 @@ internal sealed record OperatorInstall(string Namespace)
     /// <summary>The namespaces that the operator serves; empty for all.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
 
+    /// <summary>What the Deployment says about the operator's own identity; null if the user cannot read it.</summary>
+    public WorkloadIdentityInstall? WorkloadIdentity { get; init; }
+
     /// <summary>Whether the operator serves the namespace <paramref name="ns"/>.</summary>
     public bool Serves(string ns) => Namespaces.Count == 0 || Namespaces.Contains(ns);
 
@@ -64,10 +67,22 @@ internal sealed record OperatorInstall(string Namespace)
             ServiceAccount = pod.ServiceAccountName ?? "default",
             Lease = string.Equals(Setting("LeaderElection__Enabled"), "false", StringComparison.OrdinalIgnoreCase) ? null
                 : new(Setting("LeaderElection__LeaseNamespace") ?? ns, Setting("LeaderElection__LeaseName") ?? DefaultName),
-            Namespaces = Setting("Namespaces")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
+            Namespaces = List(Setting("Namespaces")),
+            WorkloadIdentity = new WorkloadIdentityInstall(Setting("WorkloadIdentityTokenFile"), List(Setting("WorkloadIdentityNamespaces")), [.. ProjectedTokens(pod)]),
             KeySecret = (pod.Volumes ?? []).FirstOrDefault(one => one.Name == volume)?.Secret?.SecretName,
         };
     }
+
+    private static string[] List(string? setting) => setting?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
+    /// <summary>The files of the first container that hold a projected token of the ServiceAccount.</summary>
+    private static IEnumerable<ProjectedToken> ProjectedTokens(V1PodSpec pod) =>
+        from mount in pod.Containers[0].VolumeMounts ?? []
+        from volume in pod.Volumes ?? []
+        where volume.Name == mount.Name
+        from source in volume.Projected?.Sources ?? []
+        where source.ServiceAccountToken is not null
+        select new ProjectedToken($"{mount.MountPath.TrimEnd('/')}/{source.ServiceAccountToken.Path}", source.ServiceAccountToken.Audience);
 
     private static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(Cluster cluster, V1Deployment deployment, CancellationToken cancellationToken)
     {
@@ -82,3 +97,14 @@ internal sealed record OperatorInstall(string Namespace)
         return settings;
     }
 }
+
+/// <summary>What a Deployment says about the operator's own identity.</summary>
+/// <param name="TokenFile">The setting WorkloadIdentityTokenFile, or null.</param>
+/// <param name="Namespaces">The setting WorkloadIdentityNamespaces.</param>
+/// <param name="Tokens">The projected tokens that the pods mount.</param>
+internal sealed record WorkloadIdentityInstall(string? TokenFile, IReadOnlyList<string> Namespaces, IReadOnlyList<ProjectedToken> Tokens);
+
+/// <summary>A projected token of a ServiceAccount.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Audience">For whom it is; null: for the API server.</param>
+internal sealed record ProjectedToken(string Path, string? Audience);

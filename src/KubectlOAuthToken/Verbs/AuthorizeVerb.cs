@@ -132,10 +132,10 @@ internal static class AuthorizeVerb
         try
         {
             var secret = await cluster.Api.GetAsync<V1Secret>(Secrets, where.Secret, cancellationToken)
-                ?? throw new PluginException($"The Secret {where.Secret} does not exist. Create it, with the OAuth client (credentials.json from the Google console) in the key {where.Key}.", ExitCodes.NotFound);
+                ?? throw new PluginException($"The Secret {where.Secret} does not exist. Create it with {SecretDataReader.ExpectedClient(credential, where.Key)}.", ExitCodes.NotFound);
             return secret.Data is { } data && SecretDataReader.FindClient(data, where.Key, key => (where with { Key = key }).ToString(), credential) is { } client
                 ? client
-                : throw new PluginException($"Secret {where.Secret} has no key {where.Key}. It has {DisplayText.List(secret.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys")}.", ExitCodes.NotFound);
+                : throw new PluginException($"Secret {where.Secret} has no key {where.Key}. It has {DisplayText.List(secret.Data?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), none: "no keys")}. Add {SecretDataReader.ExpectedClient(credential, where.Key)}.", ExitCodes.NotFound);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {

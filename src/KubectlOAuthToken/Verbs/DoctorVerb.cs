@@ -22,6 +22,7 @@ internal static class DoctorVerb
         ("operator", OperatorChecks.PodsAsync),
         ("leader", OperatorChecks.LeaderAsync),
         ("key", OperatorChecks.KeyAsync),
+        ("workload identity", (context, _) => Task.FromResult<IReadOnlyList<CheckResult>>([OperatorChecks.WorkloadIdentity(context.Tokens, context.Cluster.Namespace, context.Install)])),
         ("Postgres", (context, _) => Task.FromResult<IReadOnlyList<CheckResult>>([TokenChecks.Postgres(context)])),
         ("provider", TokenChecks.ProviderAsync),
         ("mounts", TokenChecks.MountsAsync),

@@ -46,7 +46,7 @@ internal sealed class ProviderSourceOptions
         var resolved = ProviderResolver.Resolve(described.Concat(settings)).GetValueOrDefault(name)
             ?? throw new PluginException(
                 $"The provider \"{shown}\" is not known: the environment has no Providers__{shown}__TokenEndpoint, the built-in catalogue has no such provider, and {inCluster.Note}. "
-                + "Set --authorization-endpoint and --token-endpoint to the values of the operator's settings.",
+                + "Set --authorization-endpoint and --token-endpoint to the addresses that the operator uses.",
                 ExitCodes.BadInput);
         if (resolved.Provider is not { } provider)
         {

@@ -13,6 +13,9 @@ internal static class ProviderVerb
         name.CompletionSources.Add(_ => ProviderCatalogue.Read().Select(document => document.Name));
         var client = new Option<string?>("--client-file") { Description = ProviderCheckInput.Descriptions.Client };
         var token = new Option<string?>("--token-file") { Description = ProviderCheckInput.Descriptions.Token };
+        var key = new Option<string?>("--key-file") { Description = ProviderCheckInput.Descriptions.Key };
+        var certificate = new Option<string?>("--certificate-file") { Description = ProviderCheckInput.Descriptions.Certificate };
+        var keyId = new Option<string?>("--key-id") { Description = ProviderCheckInput.Descriptions.KeyId };
         var yes = new Option<bool>("--yes") { Description = ProviderCheckInput.Descriptions.Yes };
         var sources = new ProviderSourceOptions();
         var check = new Verb(
@@ -21,13 +24,18 @@ internal static class ProviderVerb
             "provider check google",
             "provider check example --client-file credentials.json --token-file token.json")
         {
-            name, client, token, yes,
+            name, client, token, key, certificate, keyId, yes,
         };
         sources.AddTo(check);
         options.Bind(check, async (context, parsed, cancellationToken) =>
         {
             var (provider, origin) = await sources.FindWithOriginAsync(context.Cluster, parsed.GetRequiredValue(name), parsed, cancellationToken);
-            var input = new ProviderCheckInput(parsed.GetValue(client), parsed.GetValue(token), parsed.GetValue(yes));
+            var input = new ProviderCheckInput(parsed.GetValue(client), parsed.GetValue(token), parsed.GetValue(yes))
+            {
+                KeyFile = parsed.GetValue(key),
+                CertificateFile = parsed.GetValue(certificate),
+                KeyId = parsed.GetValue(keyId),
+            };
             return await ProviderCheckRun.ExecuteAsync(provider, origin, input, context.Time, cancellationToken);
         });
         return new Verb("provider", "Find out what a provider of OAuth tokens does.", "provider check google") { check };

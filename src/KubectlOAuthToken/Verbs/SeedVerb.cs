@@ -1,9 +1,12 @@
 using System.CommandLine;
+using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Catalogue;
+using TokenOperator.Providers.Documents;
 
 namespace KubectlOAuthToken.Verbs;
 
@@ -30,12 +33,20 @@ internal static class SeedVerb
 
     private static async Task<int> ExecuteAsync(VerbContext context, string name, string file, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        // The operator uses the same reader, so a file that it would reject is rejected before anything is written.
         var content = await TokenFile.ReadAsync(file, cancellationToken);
-        SeedFileReader.Read(content.Span, TokenFile.Shown(file));
         var token = await context.Cluster.GetAsync(name, cancellationToken);
         if (token.Spec?.Grant is { } grant && grant != Grant.RefreshToken.Instance.Name)
             throw new PluginException($"{context.Cluster.Namespace}/{name} needs no token file, so nothing was written: spec.grant is {DisplayText.Of(grant, 60)}.", ExitCodes.Refused);
+        // The operator uses the same reader, so a file that it would reject is rejected before anything is written.
+        var takesAccessToken = await TakesAccessTokenAsync(context.Cluster, token.Spec?.Provider ?? "", cancellationToken);
+        SeedFileReader.Read(content.Span, TokenFile.Shown(file), takesAccessToken);
         return await SeedSecret.PutAndWaitAsync(context, token, content, timeout, cancellationToken);
+    }
+
+    /// <summary>True at a provider with access tokens that never expire.</summary>
+    private static async Task<bool> TakesAccessTokenAsync(Cluster cluster, string provider, CancellationToken cancellationToken)
+    {
+        var inCluster = await ClusterProviders.ReadAsync(cluster, provider, cancellationToken);
+        return ProviderResolver.Resolve(ProviderCatalogue.Read().Concat(inCluster.Documents)).GetValueOrDefault(provider)?.Provider?.Expiry.Never == true;
     }
 }

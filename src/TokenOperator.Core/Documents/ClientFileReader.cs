@@ -10,7 +10,7 @@ namespace TokenOperator.Core.Documents;
 /// </summary>
 public static class ClientFileReader
 {
-    private const string Expected = "an OAuth client file from the Google console (with installed or web), or a document with client_id and client_secret,";
+    private const string Expected = "an OAuth client file (credentials.json, with installed or web), or a document with client_id and client_secret,";
 
     /// <summary>Reads <paramref name="content"/>. Messages call it <paramref name="source"/>.</summary>
     /// <param name="content">The file.</param>
@@ -31,7 +31,7 @@ public static class ClientFileReader
         if (id is null)
             throw client.Wrong("client_id", "the client's identifier, but it is missing or empty");
         return secret is null && needsSecret
-            ? throw client.Wrong("client_secret", "the client's secret, but it is missing or empty; create one for this client in the Google console")
+            ? throw client.Wrong("client_secret", "the client's secret, but it is missing or empty; create one for this client in the provider's console")
             : new OAuthClient(id, secret);
     }
 

@@ -22,6 +22,17 @@ public static class SecretDataReader
 
     private static readonly string[] ClientParts = [ClientId, ClientSecret, KeyId, .. PrivateKey, .. Certificate];
 
+    /// <summary>What a Secret with a client must have, for messages.</summary>
+    /// <param name="credential">What the provider expects beside the identifier.</param>
+    /// <param name="key">The key that the spec names.</param>
+    public static string ExpectedClient(ClientCredential credential, string key) => credential switch
+    {
+        ClientCredential.Secret => $"the keys client-id and client-secret, or a client file (credentials.json) as the key {key}",
+        ClientCredential.None => $"the key client-id, or a client file (credentials.json) as the key {key}",
+        ClientCredential.RsaKey or ClientCredential.EllipticCurveKey => "the keys client-id and private-key",
+        _ => "the keys client-id, private-key and certificate",
+    };
+
     /// <summary>Reads the OAuth client.</summary>
     /// <param name="data">The keys of the Secret with their content.</param>
     /// <param name="key">The key that the spec names.</param>
@@ -68,7 +79,7 @@ public static class SecretDataReader
         var keyId = FindKey(data, KeyId, place);
         return ClientKeyReader.Read(
             (data[privateKey], place(privateKey)), needsCertificate ? (data[certificate!], place(certificate!)) : null, keyId is null ? null : Value(data[keyId], place(keyId)),
-            credential is ClientCredential.EllipticCurveKey or ClientCredential.EllipticCurveCertificate);
+            credential is ClientCredential.EllipticCurveKey or ClientCredential.EllipticCurveCertificate ? PrivateKeyKind.EllipticCurve : PrivateKeyKind.Rsa);
     }
 
     /// <summary>Reads the seed. A key such as <c>refresh-token</c> serves if the key that the spec names does not exist.</summary>

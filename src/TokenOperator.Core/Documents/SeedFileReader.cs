@@ -60,9 +60,11 @@ public static class SeedFileReader
         token = token with { NeverExpires = takesAccessToken && (token.NeverExpires || token is { RefreshToken: null, AccessToken: not null, ExpiresAt: null }) };
         if (token.GrantToken is null)
         {
-            throw document.Wrong("refresh_token",
-                "a refresh token, but it is missing or empty: without one, the access token cannot be renewed when it expires. "
-                + "Ask the user for consent again with access_type=offline and prompt=consent, and use the resulting file");
+            throw token.AccessToken is null
+                ? document.Wrong("refresh_token", "a refresh token, but it is missing or empty, and so is access_token. Use the file that the application wrote after the consent")
+                : document.Wrong("refresh_token",
+                    $"a refresh token, but only an access token {(token.ExpiresAt is null ? "" : "that expires ")}was found: nothing can renew it when it expires. "
+                    + "Consent again so that the provider issues a refresh token (docs/authorize.md), and use the resulting file");
         }
 
         CheckLength(document, "refresh_token", token.RefreshToken, MaxRefreshTokenLength);

@@ -9,15 +9,13 @@ public sealed record OAuthClient(string ClientId, SecretValue? ClientSecret, Cli
     /// <summary>Changes with the identifier and with each credential.</summary>
     public string Fingerprint { get; } = Key is null
         ? Tokens.Fingerprint.Of(ClientId, ClientSecret?.Reveal())
-        : Tokens.Fingerprint.Of(ClientId, ClientSecret?.Reveal(), Key.PrivateKey.Reveal(), Key.CertificateHash, Key.KeyId);
+        : Tokens.Fingerprint.Of(ClientId, ClientSecret?.Reveal(), Key.PrivateKey.Pem.Reveal(), Key.CertificateHash, Key.PrivateKey.KeyId);
 }
 
 /// <summary>The key of a client that authenticates with signed assertions (RFC 7523 section 2.2).</summary>
-/// <param name="PrivateKey">In PEM.</param>
-/// <param name="IsEllipticCurve">True for an EC key, false for an RSA key.</param>
+/// <param name="PrivateKey">The key.</param>
 /// <param name="CertificateHash">The SHA-256 of its certificate in base64url, or null.</param>
-/// <param name="KeyId">The <c>kid</c> of the assertions, or null.</param>
-public sealed record ClientKey(SecretValue PrivateKey, bool IsEllipticCurve, string? CertificateHash, string? KeyId);
+public sealed record ClientKey(PrivateKey PrivateKey, string? CertificateHash);
 
 /// <summary>What a client must have beside its identifier.</summary>
 public enum ClientCredential

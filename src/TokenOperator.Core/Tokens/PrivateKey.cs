@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace TokenOperator.Core.Tokens;
 
 /// <summary>The kinds of keys that sign assertions.</summary>
@@ -23,6 +25,14 @@ public sealed record PrivateKey(SecretValue Pem, PrivateKeyKind Kind)
 
     /// <summary>The ID of the key; or null.</summary>
     public string? KeyId { get; init; }
+
+    /// <summary>The key, to sign with. Dispose of it.</summary>
+    public AsymmetricAlgorithm Open()
+    {
+        AsymmetricAlgorithm key = Kind == PrivateKeyKind.Rsa ? RSA.Create() : ECDsa.Create();
+        key.ImportFromPem(Pem.Reveal());
+        return key;
+    }
 
     /// <summary>Changes with the key.</summary>
     public string Fingerprint { get; } = Tokens.Fingerprint.Of(Pem.Reveal());

@@ -14,10 +14,22 @@ namespace TokenOperator.Providers.Checks;
 /// <param name="Yes">True to allow every step that cannot end the grant.</param>
 public sealed record ProviderCheckInput(string? ClientFile, string? TokenFile, bool Yes)
 {
+    /// <summary>A private key in PEM, for a client that signs assertions; or null.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>The certificate of the key in PEM, or null.</summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>The <c>kid</c> of the assertions, or null.</summary>
+    public string? KeyId { get; init; }
+
     /// <summary>The descriptions of the options, which two programs have.</summary>
-    public static (string Client, string Token, string Yes) Descriptions { get; } = (
+    public static (string Client, string Token, string Key, string Certificate, string KeyId, string Yes) Descriptions { get; } = (
         "A client file (credentials.json) to check with. Without it, nothing but documents is read.",
         "A token file with a refresh token to check with. A new refresh token is written to it.",
+        "The private key of the client in PEM, for a provider whose clients sign assertions.",
+        "The certificate of this key in PEM, for a provider that knows the client by it.",
+        "The ID of this key (kid), if the provider expects one.",
         "Allow every request that cannot end the grant. The other one is asked for nevertheless.");
 }
 
@@ -76,7 +88,9 @@ public static class ProviderCheckRun
         }
     }
 
-    private static async Task<OAuthClient?> ReadClientAsync(ProviderDocument provider, ProviderCheckInput input, CancellationToken cancellationToken)
+    /// <summary>The client of the files; null if none is offered.</summary>
+    /// <exception cref="InvalidDocumentException">A file is missing, of no use, or not what is expected.</exception>
+    internal static async Task<OAuthClient?> ReadClientAsync(ProviderDocument provider, ProviderCheckInput input, CancellationToken cancellationToken)
     {
         if (input.ClientFile is not { } file)
         {
@@ -86,9 +100,19 @@ public static class ProviderCheckRun
         }
 
         var credential = provider.ClientAuthentication.Credential;
-        if (credential is not (ClientCredential.Secret or ClientCredential.None))
-            throw new InvalidDocumentException($"file {file}: a client of {provider.Name} authenticates with a private key, and a check uses clients with a secret only. Run it without --client-file.");
-        return ClientFileReader.Read((await TokenFile.ReadAsync(file, cancellationToken)).Span, TokenFile.Shown(file), needsSecret: credential == ClientCredential.Secret);
+        var signs = credential is not (ClientCredential.Secret or ClientCredential.None);
+        if (signs && input.KeyFile is null)
+            throw new InvalidDocumentException($"a client of {provider.Name} signs assertions with its private key: name the file with the key in PEM with --key-file. --client-file has only the client_id then.");
+        if (!signs && input.KeyFile is not null)
+            throw new InvalidDocumentException($"--key-file cannot be used: a client of {provider.Name} authenticates with {CheckReport.NameOf(provider.ClientAuthentication)}.");
+        // As a Secret would have them.
+        var files = new Dictionary<string, string?> { ["client"] = file, ["private-key"] = input.KeyFile, ["certificate"] = input.CertificateFile };
+        var data = new Dictionary<string, byte[]>();
+        foreach (var (key, path) in files.Where(named => named.Value is not null))
+            data[key] = (await TokenFile.ReadAsync(path!, cancellationToken)).ToArray();
+        if (input.KeyId is { } keyId)
+            data["key-id"] = Encoding.UTF8.GetBytes(keyId);
+        return SecretDataReader.FindClient(data, "client", key => files.GetValueOrDefault(key) is { } path ? TokenFile.Shown(path) : "--key-id", credential);
     }
 
     private static async Task<byte[]?> ReadTokenAsync(ProviderCheckInput input, CancellationToken cancellationToken)

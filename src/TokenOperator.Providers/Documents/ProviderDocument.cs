@@ -106,6 +106,13 @@ public sealed record ProviderDocument
         return merged;
     }
 
+    /// <summary>Where the fields come from.</summary>
+    internal DocumentSources? Sources { get; init; }
+
+    /// <summary>Where an administrator finds a field, such as <c>spec.identity.issuers of ClusterOAuthProvider acme</c>.</summary>
+    /// <param name="field">The path of the field.</param>
+    public string PlaceOf(string field) => Sources?.PlaceOf(field) ?? $"{field} of the document of provider {Name}";
+
     /// <summary>All addresses that a secret can be sent to.</summary>
     public IEnumerable<Uri> SecretEndpoints => new[] { TokenEndpoint, Refresh.Endpoint, Revocation?.Endpoint, DeviceAuthorizationEndpoint, Expiry.CheckEndpoint, WorkloadIdentity.ExchangeEndpoint, WorkloadIdentity.CredentialsEndpoint }.OfType<Uri>();
 }

@@ -83,12 +83,13 @@ public static class ProviderResolver
     {
         var document = candidates[0];
         var hidden = candidates[1..];
-        if (Merge(document, all, [], out var error) is not { } merged)
+        var chain = new List<SourceDocument>();
+        if (Merge(document, all, chain, out var error) is not { } merged)
             return new ResolvedDocument(document, null, [error!], hidden);
         var provider = ProviderDocumentReader.Read(document.Name, merged, document.Source == DocumentSource.Cluster ? "spec." : "", out var errors, out var missing);
         // Nothing that an account does depends on it.
         merged.Remove("documentation");
-        return new ResolvedDocument(document, provider, errors, hidden) { MissingParameters = missing, Fingerprint = Fingerprint.Of(merged.ToJsonString()) };
+        return new ResolvedDocument(document, provider is null ? null : provider with { Sources = new DocumentSources(chain) }, errors, hidden) { MissingParameters = missing, Fingerprint = Fingerprint.Of(merged.ToJsonString()) };
     }
 
     private static JsonObject? Merge(SourceDocument document, Dictionary<string, List<SourceDocument>> all, List<SourceDocument> chain, out string? error)

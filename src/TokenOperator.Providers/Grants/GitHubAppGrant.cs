@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
+using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.Grants;
 
@@ -26,7 +27,7 @@ internal static class GitHubAppGrant
         if (request.Key!.Kind != PrivateKeyKind.Rsa)
             return new TokenResponse.Failed(FailureKind.KeyRejected, "nothing was sent: GitHub generates RSA keys, and this is another one");
         var assertion = JwtAssertion.Create(
-            request.Key, "RS256", null, ("iat", (context.Now - Backdating).ToUnixTimeSeconds()), ("exp", (context.Now + Lifetime).ToUnixTimeSeconds()), ("iss", grant.AppId));
+            request.Key with { KeyId = null }, "RS256", ClientAuthentication.DefaultTyp, null, ("iat", (context.Now - Backdating).ToUnixTimeSeconds()), ("exp", (context.Now + Lifetime).ToUnixTimeSeconds()), ("iss", grant.AppId));
         SecretValue?[] secrets = [request.Key.Pem, assertion];
 
         var installation = grant.InstallationId;

@@ -14,33 +14,31 @@ namespace TokenOperator.Providers.Grants;
 /// </summary>
 internal static class JwtAssertion
 {
-    /// <summary>Signs the claims.</summary>
+    /// <summary>The value of <c>client_assertion_type</c> (RFC 7523 section 2.2).</summary>
+    public const string ClientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+    /// <summary>Signs the claims. The header names the key by its ID, if it has one.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="algorithm">RS256 or ES256. It must fit the key.</param>
-    /// <param name="keyId">The <c>kid</c>, or null.</param>
+    /// <param name="algorithm">RS256, PS256 or ES256. It must fit the key.</param>
+    /// <param name="typ">The <c>typ</c>.</param>
+    /// <param name="certificateHash">The <c>x5t#S256</c>, or null.</param>
     /// <param name="claims">The claims in their order: texts and numbers. A claim that is null is left out.</param>
-    public static SecretValue Create(PrivateKey key, string algorithm, string? keyId, params IEnumerable<(string Name, object? Value)> claims)
+    public static SecretValue Create(PrivateKey key, string algorithm, string typ, string? certificateHash, params IEnumerable<(string Name, object? Value)> claims)
     {
-        var signed = $"{Encode([("alg", algorithm), ("typ", "JWT"), ("kid", keyId)])}.{Encode(claims)}";
-        return new SecretValue($"{signed}.{Base64Url.EncodeToString(Sign(key, Encoding.ASCII.GetBytes(signed)))}");
+        var signed = $"{Encode([("alg", algorithm), ("typ", typ), ("kid", key.KeyId), ("x5t#S256", certificateHash)])}.{Encode(claims)}";
+        return new SecretValue($"{signed}.{Base64Url.EncodeToString(Sign(key, algorithm, Encoding.ASCII.GetBytes(signed)))}");
     }
 
     /// <summary>True if the algorithm works with a key of this kind.</summary>
-    public static bool Fits(PrivateKeyKind kind, string algorithm) => algorithm == (kind == PrivateKeyKind.Rsa ? "RS256" : "ES256");
+    public static bool Fits(PrivateKeyKind kind, string algorithm) => (algorithm == "ES256") == (kind == PrivateKeyKind.EllipticCurve);
 
-    private static byte[] Sign(PrivateKey key, byte[] data)
+    private static byte[] Sign(PrivateKey key, string algorithm, byte[] data)
     {
-        if (key.Kind == PrivateKeyKind.EllipticCurve)
-        {
-            using var curve = ECDsa.Create();
-            curve.ImportFromPem(key.Pem.Reveal());
-            // RFC 7518 section 3.4: R and S, without ASN.1.
-            return curve.SignData(data, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
-        }
-
-        using var rsa = RSA.Create();
-        rsa.ImportFromPem(key.Pem.Reveal());
-        return rsa.SignData(data, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var opened = key.Open();
+        // RFC 7518 section 3.4: R and S, without ASN.1.
+        return opened is ECDsa curve
+            ? curve.SignData(data, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation)
+            : ((RSA)opened).SignData(data, HashAlgorithmName.SHA256, algorithm == "PS256" ? RSASignaturePadding.Pss : RSASignaturePadding.Pkcs1);
     }
 
     private static string Encode(IEnumerable<(string Name, object? Value)> fields) => Base64Url.EncodeToString(Json(fields));

@@ -13,9 +13,6 @@ namespace TokenOperator.Providers.Grants;
 /// </summary>
 internal static class WorkloadIdentityGrant
 {
-    /// <summary>The value of <c>client_assertion_type</c> (RFC 7523 section 2.2).</summary>
-    public const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
     private const string CloudPlatform = "https://www.googleapis.com/auth/cloud-platform";
     private const string Acting = "acting as the service account";
     private const string Signing = "signing for the service account";
@@ -39,7 +36,7 @@ internal static class WorkloadIdentityGrant
         ("grant_type", "client_credentials"),
         ("client_id", clientId),
         (context.Document.Scopes.Parameter, context.Document.Scopes.Join(scopes)),
-        ("client_assertion_type", AssertionType),
+        ("client_assertion_type", JwtAssertion.ClientAssertionType),
         ("client_assertion", own.Reveal()));
 
     private static async Task<TokenResponse> ExchangeAsync(GrantContext context, SecretValue own, Grant.WorkloadIdentity grant, IReadOnlyList<string> scopes)

@@ -1,10 +1,8 @@
-using System.Buffers.Text;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Documents;
+using TokenOperator.Providers.Grants;
 
 namespace TokenOperator.Providers.OAuth2;
 
@@ -17,8 +15,6 @@ internal sealed record ClientProof(IReadOnlyList<(string Name, string? Value)> P
 /// <summary>Authenticates a client as the document says. It never tries a second method, because a second request can use up a refresh token.</summary>
 internal static class ClientAuthenticator
 {
-    private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
     private static readonly TimeSpan AssertionLifetime = TimeSpan.FromMinutes(5);
 
     /// <summary>How far in the past an assertion begins, because clocks differ.</summary>
@@ -37,7 +33,7 @@ internal static class ClientAuthenticator
             return new ClientProof([("client_id", client.ClientId)], null, null);
         if (rules.Method is ClientAuthenticationMethod.PrivateKeyJwt or ClientAuthenticationMethod.Certificate)
             return Sign(provider, client, now, out error) is { } assertion
-                ? new ClientProof([("client_id", client.ClientId), ("client_assertion_type", AssertionType), ("client_assertion", assertion.Reveal())], null, assertion)
+                ? new ClientProof([("client_id", client.ClientId), ("client_assertion_type", JwtAssertion.ClientAssertionType), ("client_assertion", assertion.Reveal())], null, assertion)
                 : null;
         if (client.ClientSecret is not { } secret)
         {
@@ -65,7 +61,7 @@ internal static class ClientAuthenticator
     {
         var rules = provider.ClientAuthentication;
         error = "the client has no private key that fits, and this provider expects one. Add it to the client Secret";
-        if (client.Key is not { } key || key.IsEllipticCurve != (rules.Algorithm == "ES256"))
+        if (client.Key is not { } key || !JwtAssertion.Fits(key.PrivateKey.Kind, rules.Algorithm))
             return null;
         if (rules.Method == ClientAuthenticationMethod.Certificate && key.CertificateHash is null)
         {
@@ -73,63 +69,19 @@ internal static class ClientAuthenticator
             return null;
         }
 
-        var header = Encode(writer =>
-        {
-            writer.WriteString("alg", rules.Algorithm);
-            writer.WriteString("typ", rules.Typ);
-            if (key.KeyId is not null)
-                writer.WriteString("kid", key.KeyId);
-            if (rules.Method == ClientAuthenticationMethod.Certificate)
-                writer.WriteString("x5t#S256", key.CertificateHash);
-        });
-        var claims = Encode(writer =>
-        {
-            writer.WriteString("iss", client.ClientId);
-            writer.WriteString("sub", client.ClientId);
-            writer.WriteString("aud", rules.Audience ?? provider.TokenEndpoint.OriginalString);
-            writer.WriteNumber("iat", (now - ClockSkew).ToUnixTimeSeconds());
-            writer.WriteNumber("nbf", (now - ClockSkew).ToUnixTimeSeconds());
-            writer.WriteNumber("exp", (now + AssertionLifetime).ToUnixTimeSeconds());
-            writer.WriteString("jti", Guid.NewGuid());
-        });
-        try
-        {
-            var signature = Sign(key, rules.Algorithm, Encoding.ASCII.GetBytes($"{header}.{claims}"));
-            error = null;
-            return new SecretValue($"{header}.{claims}.{Base64Url.EncodeToString(signature)}");
-        }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
-        {
-            // Their messages can quote the key.
-            error = "the private key of the client cannot be used. Check it in the client Secret";
-            return null;
-        }
-    }
-
-    private static byte[] Sign(ClientKey key, string algorithm, byte[] data)
-    {
-        if (key.IsEllipticCurve)
-        {
-            using var curve = ECDsa.Create();
-            curve.ImportFromPem(key.PrivateKey.Reveal());
-            return curve.SignData(data, HashAlgorithmName.SHA256);
-        }
-
-        using var rsa = RSA.Create();
-        rsa.ImportFromPem(key.PrivateKey.Reveal());
-        return rsa.SignData(data, HashAlgorithmName.SHA256, algorithm == "PS256" ? RSASignaturePadding.Pss : RSASignaturePadding.Pkcs1);
-    }
-
-    private static string Encode(Action<Utf8JsonWriter> write)
-    {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            write(writer);
-            writer.WriteEndObject();
-        }
-
-        return Base64Url.EncodeToString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
+        error = null;
+        var start = (now - ClockSkew).ToUnixTimeSeconds();
+        return JwtAssertion.Create(
+            key.PrivateKey,
+            rules.Algorithm,
+            rules.Typ,
+            rules.Method == ClientAuthenticationMethod.Certificate ? key.CertificateHash : null,
+            ("iss", client.ClientId),
+            ("sub", client.ClientId),
+            ("aud", rules.Audience ?? provider.TokenEndpoint.OriginalString),
+            ("iat", start),
+            ("nbf", start),
+            ("exp", (now + AssertionLifetime).ToUnixTimeSeconds()),
+            ("jti", Guid.NewGuid().ToString()));
     }
 }

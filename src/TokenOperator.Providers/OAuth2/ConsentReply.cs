@@ -25,11 +25,11 @@ internal static class ConsentReply
         ProviderDocument document, TokenEndpointReply reply, OAuthClient client, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets, out string? error)
     {
         if (document.Identity.ResponsePath is null || reply.IdToken is not null)
-            return IdToken.Read(reply.IdToken, client.ClientId, document.Identity, now, secrets, out error);
+            return IdToken.Read(reply.IdToken, client.ClientId, document, now, secrets, out error);
         error = null;
         if (reply.Person is { } person && Identity.IsValid(person) && !Redactor.Holds(person, secrets))
             return new Identity(person, person.Contains('@', StringComparison.Ordinal) ? person : null);
-        error = $"the response has no {document.Identity.ResponsePath}";
+        error = $"the response has no {document.Identity.ResponsePath}. Check {document.PlaceOf("identity.responsePath")}";
         return null;
     }
 

@@ -18,14 +18,15 @@ internal static class IdToken
     /// <summary>Who consented; null if there is no valid id_token, and <paramref name="error"/> then says why.</summary>
     /// <param name="idToken">The id_token, or null.</param>
     /// <param name="clientId">The audience that it must have.</param>
-    /// <param name="rules">The issuers that it may have, and the claim that names the person.</param>
+    /// <param name="provider">The issuers that it may have, and the claim that names the person.</param>
     /// <param name="now">Compared with its expiry.</param>
     /// <param name="secrets">What the provider knows and must not be shown: a claim that repeats part of it does not count.</param>
     /// <param name="error">Safe to show, with what to do.</param>
-    public static Identity? Read(SecretValue? idToken, string clientId, IdentityRules rules, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets, out string? error)
+    public static Identity? Read(SecretValue? idToken, string clientId, ProviderDocument provider, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets, out string? error)
     {
+        var rules = provider.Identity;
         error = idToken is null
-            ? "the response has no id_token. Request one with the scopes openid and email: see the provider's setting ConsentScopes"
+            ? $"the response has no id_token. Request one with the scopes openid and email: see {provider.PlaceOf("scopes.consent")}"
             : "its id_token cannot be read";
         if (idToken?.Reveal().Split('.') is not [_, { Length: > 0 } payload, _])
             return null;
@@ -35,7 +36,7 @@ internal static class IdToken
             var claims = document.RootElement;
             if (claims.ValueKind != JsonValueKind.Object || Name(claims, "sub", secrets) is not { } subject)
                 return null;
-            error = FindError(claims, clientId, rules.Issuers, now, secrets);
+            error = FindError(claims, clientId, provider, now, secrets);
             return error is null ? new Identity(subject, rules.TrustsUnverified || IsVerified(claims) ? Name(claims, rules.Claim, secrets) : null) : null;
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
@@ -45,14 +46,15 @@ internal static class IdToken
         }
     }
 
-    private static string? FindError(JsonElement claims, string clientId, IReadOnlyList<string> issuers, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets)
+    private static string? FindError(JsonElement claims, string clientId, ProviderDocument provider, DateTimeOffset now, ReadOnlySpan<SecretValue?> secrets)
     {
+        var issuers = provider.Identity.Issuers;
         if (!IsFor(claims, clientId))
             return "its id_token is for another client";
         if (Name(claims, "iss", []) is not { } issuer)
             return "its id_token does not name its issuer (iss)";
         if (issuers.Count > 0 && !issuers.Contains(issuer, StringComparer.Ordinal))
-            return $"its id_token is from {Redactor.Of(issuer, secrets)}, expected {issuers[0]}. Check the provider's setting Issuer";
+            return $"its id_token is from {Redactor.Of(issuer, secrets)}, expected {issuers[0]}. Check {provider.PlaceOf("identity.issuers")}";
         // Compared as numbers, because not every number is a valid DateTimeOffset.
         if (!claims.TryGetProperty("exp", out var expiry) || expiry.ValueKind != JsonValueKind.Number)
             return "its id_token does not say when it expires (exp)";

@@ -5,27 +5,13 @@ using TokenOperator.Providers.Documents;
 namespace TokenOperator.Providers.OAuth2;
 
 /// <summary>The authorization code grant, and an id_token or a field of the response that says who consented.</summary>
-public sealed class OAuth2AuthorizationProvider : IAuthorizationProvider
+/// <param name="document">With an authorization endpoint.</param>
+/// <param name="endpoints">Calls the endpoints.</param>
+/// <param name="time">Compared with the expiry of the id_token.</param>
+public sealed class OAuth2AuthorizationProvider(ProviderDocument document, TokenEndpointClient endpoints, TimeProvider time)
+    : OAuth2ConsentProvider(document, endpoints, time), IAuthorizationProvider
 {
-    private readonly TokenEndpointCaller _caller;
-    private readonly TimeProvider _time;
-    private readonly Uri _authorizationEndpoint;
-
-    /// <summary>Creates the provider.</summary>
-    /// <param name="document">With an authorization endpoint.</param>
-    /// <param name="endpoints">Calls the token endpoint.</param>
-    /// <param name="time">Compared with the expiry of the id_token.</param>
-    public OAuth2AuthorizationProvider(ProviderDocument document, TokenEndpointClient endpoints, TimeProvider time)
-    {
-        ArgumentNullException.ThrowIfNull(document);
-        Document = document;
-        _authorizationEndpoint = document.AuthorizationEndpoint ?? throw new ArgumentException($"Provider {document.Name} has no authorization endpoint.", nameof(document));
-        _caller = new TokenEndpointCaller(document, endpoints, time);
-        _time = time;
-    }
-
-    /// <inheritdoc/>
-    public ProviderDocument Document { get; }
+    private readonly Uri _authorizationEndpoint = document.AuthorizationEndpoint ?? throw new ArgumentException($"Provider {document.Name} has no authorization endpoint.", nameof(document));
 
     /// <inheritdoc/>
     public Uri AuthorizationUri(AuthorizationRequest request)
@@ -53,22 +39,18 @@ public sealed class OAuth2AuthorizationProvider : IAuthorizationProvider
         var code = response.Code ?? throw new ArgumentException("There is no code.", nameof(response));
         // RFC 6749 section 4.1.3, RFC 7636 section 4.5.
         var verifier = Document.Authorization.Pkce == PkceUse.Off ? null : pkce.Verifier;
-        var call = await _caller.SendAsync(
+        var call = await Caller.SendAsync(
             Document.TokenEndpoint, client, Document.CodeExchange,
             [("grant_type", "authorization_code"), ("code", code.Reveal()), ("code_verifier", verifier?.Reveal()), ("redirect_uri", redirectUri.AbsoluteUri)],
             [code, pkce.Verifier], cancellationToken, isCodeExchange: true);
         switch (call.Classify(Document))
         {
             case TokenResponse.Granted granted:
-                return ConsentReply.Read(Document, call, granted, client, response.Kept, _time.GetUtcNow());
+                return Read(call, granted, client, response.Kept);
             case TokenResponse.Failed failed:
                 return new CodeExchangeResponse.Failed(failed.Kind, failed.Detail);
             case var other:
                 throw new InvalidOperationException($"{other.GetType().Name} has no meaning here.");
         }
     }
-
-    /// <inheritdoc/>
-    public Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken) =>
-        OAuth2TokenProvider.RevokeAsync(_caller, client, token, cancellationToken);
 }

@@ -5,29 +5,15 @@ using TokenOperator.Providers.Documents;
 namespace TokenOperator.Providers.OAuth2;
 
 /// <summary>The device authorization grant (RFC 8628).</summary>
-public sealed class OAuth2DeviceAuthorizationProvider : IDeviceAuthorizationProvider
+/// <param name="document">With a device authorization endpoint.</param>
+/// <param name="endpoints">Calls the endpoints.</param>
+/// <param name="time">Compared with the expiry of the id_token.</param>
+public sealed class OAuth2DeviceAuthorizationProvider(ProviderDocument document, TokenEndpointClient endpoints, TimeProvider time)
+    : OAuth2ConsentProvider(document, endpoints, time), IDeviceAuthorizationProvider
 {
     private const string GrantType = "urn:ietf:params:oauth:grant-type:device_code";
 
-    private readonly TokenEndpointCaller _caller;
-    private readonly TimeProvider _time;
-    private readonly Uri _endpoint;
-
-    /// <summary>Creates the provider.</summary>
-    /// <param name="document">With a device authorization endpoint.</param>
-    /// <param name="endpoints">Calls the endpoints.</param>
-    /// <param name="time">Compared with the expiry of the id_token.</param>
-    public OAuth2DeviceAuthorizationProvider(ProviderDocument document, TokenEndpointClient endpoints, TimeProvider time)
-    {
-        ArgumentNullException.ThrowIfNull(document);
-        Document = document;
-        _endpoint = document.DeviceAuthorizationEndpoint ?? throw new ArgumentException($"Provider {document.Name} has no device authorization endpoint.", nameof(document));
-        _caller = new TokenEndpointCaller(document, endpoints, time);
-        _time = time;
-    }
-
-    /// <inheritdoc/>
-    public ProviderDocument Document { get; }
+    private readonly Uri _endpoint = document.DeviceAuthorizationEndpoint ?? throw new ArgumentException($"Provider {document.Name} has no device authorization endpoint.", nameof(document));
 
     /// <inheritdoc/>
     public async Task<DeviceAuthorizationResponse> BeginAsync(OAuthClient client, IReadOnlyList<string> scopes, CancellationToken cancellationToken)
@@ -37,7 +23,7 @@ public sealed class OAuth2DeviceAuthorizationProvider : IDeviceAuthorizationProv
         // RFC 8628 section 3.1: the client is named in the body, also where Basic authenticates it.
         var all = string.Join(Document.Scopes.Separator, scopes.Concat(Document.Scopes.Consent).Distinct(StringComparer.Ordinal));
         var id = Document.ClientAuthentication.Method is ClientAuthenticationMethod.Basic ? client.ClientId : null;
-        var call = await _caller.SendAsync(
+        var call = await Caller.SendAsync(
             _endpoint, client, RequestParameters.None, [("client_id", id), (Document.Scopes.Parameter, all.Length > 0 ? all : null)], [], cancellationToken);
         var isReply = call.Reply is { Status: >= 200 and < 300, Error: null, IsMarkedAsFailure: false };
         if (isReply && call.Reply!.Device is { } authorization)
@@ -53,7 +39,7 @@ public sealed class OAuth2DeviceAuthorizationProvider : IDeviceAuthorizationProv
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(deviceCode);
         var id = Document.ClientAuthentication.Method is ClientAuthenticationMethod.Basic ? client.ClientId : null;
-        var call = await _caller.SendAsync(
+        var call = await Caller.SendAsync(
             Document.TokenEndpoint, client, RequestParameters.None, [("client_id", id), ("grant_type", GrantType), ("device_code", deviceCode.Reveal())],
             [deviceCode], cancellationToken, isCodeExchange: true);
         // RFC 8628 section 3.5. GitHub sends these codes with the status 200.
@@ -71,15 +57,11 @@ public sealed class OAuth2DeviceAuthorizationProvider : IDeviceAuthorizationProv
 
         return call.Classify(Document) switch
         {
-            TokenResponse.Granted granted => new DevicePollResponse.Granted(ConsentReply.Read(Document, call, granted, client, TokenSet.NoExports, _time.GetUtcNow())),
+            TokenResponse.Granted granted => new DevicePollResponse.Granted(Read(call, granted, client, TokenSet.NoExports)),
             // RFC 8628 section 3.5: after a timeout, the client polls more slowly.
             TokenResponse.Failed { Kind: FailureKind.ProviderUnavailable or FailureKind.RateLimited } => new DevicePollResponse.Pending(SlowDown: true),
             TokenResponse.Failed failed => new DevicePollResponse.Failed(failed.Detail),
             var other => throw new InvalidOperationException($"{other.GetType().Name} has no meaning here."),
         };
     }
-
-    /// <inheritdoc/>
-    public Task<RevocationResponse> RevokeAsync(OAuthClient? client, TokenSet token, CancellationToken cancellationToken) =>
-        OAuth2TokenProvider.RevokeAsync(_caller, client, token, cancellationToken);
 }

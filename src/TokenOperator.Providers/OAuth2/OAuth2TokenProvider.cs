@@ -77,7 +77,7 @@ public sealed partial class OAuth2TokenProvider : ITokenProvider
     {
         var name = caller.Provider.Name;
         if (caller.Provider.Revocation is not { } rules)
-            return new RevocationResponse(false, $"provider {name} has no revocation endpoint: set Providers:{name}:RevocationEndpoint, or revoke the grant at the provider");
+            return new RevocationResponse(false, $"provider {name} has no revocation endpoint: set {caller.Provider.PlaceOf("revocation.endpoint")}, or revoke the grant at the provider");
         if (rules.NeedsClient && client is null)
             return new RevocationResponse(false, $"provider {name} revokes grants only for their OAuth client, and the client Secret cannot be read: restore it, or revoke the grant at the provider");
         if ((rules.SendsAccessToken ? token.AccessToken : token.RefreshToken ?? token.AccessToken) is not { } revoked)

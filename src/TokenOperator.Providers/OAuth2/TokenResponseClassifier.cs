@@ -39,7 +39,7 @@ internal static class TokenResponseClassifier
         { Status: >= 200 and < 300, AccessToken: not null, HasErrorText: false } => Grant(provider, reply, sentAt, secrets),
         { Status: >= 200 and < 300, Body: ReplyBody.Fields, Error: null } when FindRule(provider, reply) is null => Grant(provider, reply, sentAt, secrets),
         { Status: >= 300 and < 400 } => Fail(reply, FailureKind.InvalidResponse,
-            "a redirect, which is not followed because it would send secrets elsewhere; check the address in the provider's document or settings", secrets),
+            $"a redirect, which is not followed because it would send secrets elsewhere; check {provider.PlaceOf("tokenEndpoint")}", secrets),
         _ => Fail(provider, reply, secrets),
     };
 

@@ -149,15 +149,27 @@ public static class CommandLine
         var name = new Argument<string>("NAME") { Description = "The name of the provider, such as google." };
         var client = new Option<string?>("--client-file") { Description = ProviderCheckInput.Descriptions.Client };
         var token = new Option<string?>("--token-file") { Description = ProviderCheckInput.Descriptions.Token };
+        var key = new Option<string?>("--key-file") { Description = ProviderCheckInput.Descriptions.Key };
+        var certificate = new Option<string?>("--certificate-file") { Description = ProviderCheckInput.Descriptions.Certificate };
+        var keyId = new Option<string?>("--key-id") { Description = ProviderCheckInput.Descriptions.KeyId };
         var yes = new Option<bool>("--yes") { Description = ProviderCheckInput.Descriptions.Yes };
         var check = new Command(
             "check",
             "Compare the document of a provider with its discovery document and, with a client and an account that you offer, with what it does. Every request is shown before it is sent.\n\nExample: token-operator provider check google --client-file credentials.json --token-file token.json")
         {
-            name, client, token, yes,
+            name, client, token, key, certificate, keyId, yes,
         };
-        check.SetAction((parsed, cancellationToken) => GuardAsync(() => ProviderCommand.CheckAsync(
-            parsed.GetRequiredValue(name), new ProviderCheckInput(parsed.GetValue(client), parsed.GetValue(token), parsed.GetValue(yes)), cancellationToken), cancellationToken));
+        check.SetAction((parsed, cancellationToken) => GuardAsync(
+            () => ProviderCommand.CheckAsync(
+                parsed.GetRequiredValue(name),
+                new ProviderCheckInput(parsed.GetValue(client), parsed.GetValue(token), parsed.GetValue(yes))
+                {
+                    KeyFile = parsed.GetValue(key),
+                    CertificateFile = parsed.GetValue(certificate),
+                    KeyId = parsed.GetValue(keyId),
+                },
+                cancellationToken),
+            cancellationToken));
         return new Command("provider", "Find out what a provider of OAuth tokens does: docs/provider-check.md.") { check };
     }
 

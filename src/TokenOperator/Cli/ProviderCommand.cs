@@ -19,7 +19,7 @@ public static class ProviderCommand
     {
         var configuration = new ConfigurationBuilder().AddEnvironmentVariables().Build();
         HttpClient.DefaultProxy = EnvironmentProxy.Read(configuration);
-        var all = ProviderResolver.Resolve(SettingsReader.Read(configuration, ReadAll));
+        var all = ReadAll(configuration);
         if (!all.TryGetValue(name, out var resolved))
         {
             await Console.Error.WriteLineAsync(
@@ -31,6 +31,10 @@ public static class ProviderCommand
             ? await ProviderCheckRun.ExecuteAsync(provider, resolved.Source.Origin, input, TimeProvider.System, cancellationToken)
             : throw new InvalidSettingException([.. resolved.Errors.Select(error => $"{resolved.Source.Origin}: {error}")]);
     }
+
+    /// <summary>The providers that the settings, the folder and the catalogue describe, by name.</summary>
+    /// <exception cref="InvalidSettingException">A setting is not valid.</exception>
+    internal static IReadOnlyDictionary<string, ResolvedDocument> ReadAll(IConfiguration configuration) => ProviderResolver.Resolve(SettingsReader.Read(configuration, ReadAll));
 
     private static IReadOnlyList<SourceDocument> ReadAll(SettingsReader reader)
     {

@@ -7,7 +7,6 @@ using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
-using TokenOperator.Providers;
 
 namespace TokenOperator.Cli;
 
@@ -21,18 +20,20 @@ public static class SeedCommand
             throw new InvalidSettingException($"--account must have 1 to {TokenRequest.MaxAccountLength} printable characters.");
 
         NamespaceName.Check(ns);
-        var seed = SeedFileReader.Read((await TokenFile.ReadAsync(file, cancellationToken)).Span, TokenFile.Shown(file));
+        var providers = ProviderCommand.ReadAll(new ConfigurationBuilder().AddEnvironmentVariables().Build());
+        var takesAccessToken = providers.GetValueOrDefault(key.Provider)?.Provider?.Expiry.Never == true;
+        var seed = SeedFileReader.Read((await TokenFile.ReadAsync(file, cancellationToken)).Span, TokenFile.Shown(file), takesAccessToken);
         await using var services = StoreServices.Create();
         await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);
         var store = services.GetRequiredService<ITokenStore>();
 
         var there = await store.FindAsync(key, cancellationToken);
-        if (there is { Failure: null } && !replace && there.Token.RefreshToken is { } old)
+        if (there is { Failure: null } && !replace && there.Token.GrantToken is { } old)
         {
-            if (old.Equals(seed.Token.RefreshToken))
+            if (old.Equals(seed.Token.GrantToken))
                 return await AllowAsync(store, there, ns, cancellationToken);
             await Console.Error.WriteLineAsync(
-                $"token-operator: {key} is already stored with another refresh token, and its last refresh did not fail. Add --replace to replace it with this file.");
+                $"token-operator: {key} is already stored with another token, and its last refresh did not fail. Add --replace to replace it with this file.");
             return ExitCodes.Refused;
         }
 
@@ -43,25 +44,24 @@ public static class SeedCommand
         }
 
         Console.Out.WriteLine($"Imported {key}. {Use(imported)}");
-        await WarnOfUnknownProviderAsync(key);
+        await WarnOfUnknownProviderAsync(key, providers.Keys);
         return ExitCodes.Ok;
     }
 
     private static async Task<int> AllowAsync(ITokenStore store, AccountRecord there, string? ns, CancellationToken cancellationToken)
     {
         var allowed = ns is null ? there : await store.AllowAsync(there.Key, ns, cancellationToken) ?? there;
-        Console.Out.WriteLine($"{there.Key} already holds this refresh token. {Use(allowed)}");
+        Console.Out.WriteLine($"{there.Key} already holds this token. {Use(allowed)}");
         return ExitCodes.Ok;
     }
 
     /// <summary>Prints a note only, because the operator can run with other settings than this command.</summary>
-    private static async Task WarnOfUnknownProviderAsync(AccountKey key)
+    private static async Task WarnOfUnknownProviderAsync(AccountKey key, IEnumerable<string> known)
     {
-        var known = ProviderSettings.Read(new ConfigurationBuilder().AddEnvironmentVariables().Build()).Select(provider => provider.Name).ToList();
         if (!known.Contains(key.Provider))
         {
             await Console.Error.WriteLineAsync(
-                $"token-operator: note that the settings of this command name no provider \"{key.Provider}\", only {DisplayText.List(known)}. The operator uses the account only if its own settings do.");
+                $"token-operator: note that this command knows no provider \"{DisplayText.Of(key.Provider, 63)}\" from its settings or the catalogue. The operator uses the account only if it knows the provider, for example from a ClusterOAuthProvider.");
         }
     }
 

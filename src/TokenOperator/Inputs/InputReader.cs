@@ -32,7 +32,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
         if (secrets.Get(where.Secret) is { } known)
             return await _clients.GetAsync((where, credential), known.ResourceVersion, BeginClient).WaitAsync(cancellationToken);
         _clients.Remove((where, credential));
-        return NoSecret<OAuthClient>(where, "the OAuth client (credentials.json from the Google console)");
+        return new Lookup<OAuthClient>.Absent($"Secret {where.Secret} does not exist. Create it with {SecretDataReader.ExpectedClient(credential, where.Key)}.");
     }
 
     /// <summary>Reads the private key.</summary>
@@ -57,14 +57,7 @@ public sealed class InputReader(ResourceClient api, IResourceCache<SecretInfo> s
     private Task<Lookup<OAuthClient>> BeginClient((SecretKey Where, ClientCredential Credential) key) =>
         ReadAsync(
             key.Where, Reasons.ClientSecretMissing, Reasons.ClientSecretInvalid, (data, name, place) => SecretDataReader.FindClient(data, name, place, key.Credential),
-            key.Credential switch
-            {
-                ClientCredential.Secret => "the client's credentials.json as this key, or the keys client-id and client-secret",
-                ClientCredential.None => "the key client-id",
-                ClientCredential.RsaKey or ClientCredential.EllipticCurveKey => "the keys client-id and private-key",
-                _ => "the keys client-id, private-key and certificate",
-            },
-            CancellationToken.None);
+            SecretDataReader.ExpectedClient(key.Credential, key.Where.Key), CancellationToken.None);
 
     private Task<Lookup<PrivateKey>> BeginKey(SecretKey where) =>
         ReadAsync(where, Reasons.PrivateKeyMissing, Reasons.PrivateKeyInvalid, FindKey, "the private key as this key", CancellationToken.None);

@@ -49,7 +49,9 @@ public sealed class ReconcileActor(
         var key = new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? "");
         refreshes.Forget(key, entity.Key());
         accounts.Forget(key);
-        rejected.Forget(key);
+        // Another object of the account can still be rejected.
+        if (!accounts.IsNeeded(key))
+            rejected.Forget(key);
     }
 
     private static TimeSpan Again(bool isWritten) => isWritten ? TimeSpan.Zero : ReconcilePolicy.RetryBusy;

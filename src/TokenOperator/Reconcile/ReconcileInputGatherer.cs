@@ -92,7 +92,7 @@ public sealed class ReconcileInputGatherer(
         if (kind == InputKind.Key)
             return input with { Key = await inputs.ReadKeyAsync(input.Request.SigningKey!.Value, cancellationToken) };
         var client = await inputs.ReadClientAsync(input.Request.Client!.Value, input.Provider?.ClientAuthentication.Credential ?? ClientCredential.Secret, cancellationToken);
-        var known = input.Request.Grant.NeedsConsent && client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
+        var known = client is Lookup<OAuthClient>.Found { Value: var found } ? rejected.Look(input.Request.Key.Provider, found, input.Request.Owner) : default;
         return input with { Client = client, ClientRejectedUntil = input.Now + known.HeldFor, ClientAcceptedAt = input.Now - known.AcceptedAgo };
     }
 }

@@ -394,11 +394,11 @@ public static class ReconcilePolicy
     }
 
     /// <summary>
-    /// True if the account waits while the provider rejects its client for others: its refresh token has worked with the client, and nothing
+    /// True if the account waits while the provider rejects its client for others: its last request with the client succeeded, and nothing
     /// has changed. Any other, such as a new seed, is tried whatever the others say.
     /// </summary>
     public static bool YieldsToRejection(ReconcileInput now, AccountRecord account) =>
-        now is { RefreshRequested: false, SpecChanged: false, Request.Grant.NeedsConsent: true }
+        now is { RefreshRequested: false, SpecChanged: false }
         && account is { HasWorked: true, Failure: null or { Kind: not FailureKind.ClientRejected } };
 
     private static Problem RejectedElsewhere(ReconcileInput now, AccountRecord account, DateTimeOffset until) =>
@@ -445,7 +445,7 @@ public static class ReconcilePolicy
         : account.Token.IsValidAt(now.Now) ? null
         : new Problem(
             Reasons.Pending,
-            running?.WaitsForRate is null ? ConditionMessages.WaitsForProvider(now.Request) : ConditionMessages.WaitsForRateLimit(now.Request));
+            running?.WaitsForRate is null ? ConditionMessages.WaitsForProvider(now.Request) : ConditionMessages.WaitsForRateLimit(now.Request, now.Provider?.PlaceOf("limits.requestsPerSecond") ?? "limits.requestsPerSecond"));
 
     /// <summary>
     /// A process ended in the middle of a refresh: the old refresh token is tried while it may still work, whatever else was planned. Where

@@ -121,8 +121,8 @@ public sealed partial class AccountRefresher(
         if (isClaimed && response is TokenResponse.Failed { Kind: FailureKind.ReauthorizationRequired } && await IsReplacedAsync(row, attempt.Claim))
             return new RefreshOutcome.Superseded(await accounts.ReadAsync(row.Key, CancellationToken.None)) { IsAsked = true };
         var failure = response is TokenResponse.Failed failed ? Count(row, attempt, failed, askedAt) : null;
-        if (response is TokenResponse.Granted && attempt.IsConsented)
-            rejected.Accept(row.Key.Provider, attempt.Client!);
+        if (response is TokenResponse.Granted && attempt.Client is { } accepted)
+            rejected.Accept(row.Key.Provider, accepted);
         var token = response switch
         {
             TokenResponse.Granted granted => Merge(row.Token, granted, attempt, sentAt),
@@ -134,7 +134,7 @@ public sealed partial class AccountRefresher(
         var kept = (token, isClaimed) switch
         {
             ({ }, true) => await CommitAsync(row, attempt.Claim, token, failure?.At ?? sentAt),
-            ({ }, false) => HoldUncommitted(row, attempt.Claim, token, sentAt),
+            ({ }, false) => HoldUncommitted(row, attempt, token, sentAt),
             (null, true) => await RecordFailureAsync(row, attempt.Claim, failure!),
             _ => row,
         };
@@ -192,13 +192,14 @@ public sealed partial class AccountRefresher(
         }
     }
 
-    private AccountRecord HoldUncommitted(AccountRecord row, Claim claim, TokenSet token, DateTimeOffset at)
+    private AccountRecord HoldUncommitted(AccountRecord row, RefreshAttempt attempt, TokenSet token, DateTimeOffset at)
     {
+        var claim = attempt.Claim;
         var held = accounts.FindPending(row.Key);
         var id = held?.ClaimId ?? claim.Id;
         var commit = new PendingCommit(held?.Claimed ?? row, id, token, at) { Unwritten = claim with { Id = id }, Generation = row.Generation + 1 };
         if (commit.HoldsNewRefreshToken)
-            LogRotatedUnexpectedly(row.Key.Provider, row.Key.Account);
+            LogRotatedUnexpectedly(row.Key.Provider, row.Key.Account, attempt.Provider.Document.PlaceOf("rotation.mode"));
         else
             LogRefreshedUnclaimed(row.Key.Provider, row.Key.Account);
         accounts.AddPending(commit);
@@ -239,9 +240,8 @@ public sealed partial class AccountRefresher(
         if (attempt.IsConsented && failed.IsUnanswered && !attempt.Provider.Document.Rotation.MayReplay(retryAt - since) && before.Token.ExpiresAt > retryAt)
             retryAt = before.Token.ExpiresAt.Value;
         LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
-        // The word of a refresh token counts. Another grant's client is asked by each of its accounts.
-        if (failed.Kind == FailureKind.ClientRejected && attempt.IsConsented)
-            rejected.Reject(before, attempt.Client!);
+        if (failed.Kind == FailureKind.ClientRejected && attempt.Client is { } client)
+            rejected.Reject(before, client);
         return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, attempt.Request.Inputs) { Since = since };
     }
 
@@ -312,8 +312,8 @@ public sealed partial class AccountRefresher(
     [LoggerMessage(106, LogLevel.Warning, "Refreshed {Provider}/{Account} without a claim. The token is in memory only. The operator publishes it, and commits it as soon as Postgres can be used")]
     private partial void LogRefreshedUnclaimed(string provider, string account);
 
-    [LoggerMessage(107, LogLevel.Critical, "The provider of {Provider}/{Account} sent a new refresh token, which is in memory only. Do not stop the operator before Postgres can be used, and set Providers__{Provider}__RotatesRefreshTokens to true")]
-    private partial void LogRotatedUnexpectedly(string provider, string account);
+    [LoggerMessage(107, LogLevel.Critical, "The provider of {Provider}/{Account} sent a new refresh token, which is in memory only. Do not stop the operator before Postgres can be used, and correct {RotationMode}: this provider can replace a refresh token")]
+    private partial void LogRotatedUnexpectedly(string provider, string account, string rotationMode);
 
     [LoggerMessage(108, LogLevel.Information, "Refreshed {Provider}/{Account} again after {Count} failures, the last of them {Kind}")]
     private partial void LogRecovered(string provider, string account, int count, FailureKind kind);

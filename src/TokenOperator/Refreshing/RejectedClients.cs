@@ -11,7 +11,8 @@ public readonly record struct ClientReputation(TimeSpan? HeldFor, TimeSpan? Acce
 /// <summary>
 /// The clients that a provider rejects. A deleted client breaks all of its accounts, so they need not all ask. But one account proves
 /// nothing: <c>invalid_client</c> can be true of one refresh token only. The other accounts wait only after the provider has rejected the client
-/// for two different refresh tokens that it had accepted before: anyone can bring refresh tokens that never worked with it. One success ends the wait. An account that waits may ask every few minutes, because only such an account
+/// for two different refresh tokens that it had accepted before: anyone can bring refresh tokens that never worked with it. For a grant without a refresh
+/// token, what it asks for takes that place. A client with another secret or key is another client. One success ends the wait. An account that waits may ask every few minutes, because only such an account
 /// can succeed. It uses the monotonic clock.
 /// </summary>
 public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
@@ -57,7 +58,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
             var isHeld = HeldFor(verdict) is not null;
             if (!account.HasWorked)
                 return;
-            verdict.Rejections[account.Key] = Fingerprint.Of(account.Token.GrantToken?.Reveal());
+            verdict.Rejections[account.Key] = account.Token.GrantInputs ?? Fingerprint.Of(account.Token.GrantToken?.Reveal());
             // Otherwise, accounts that are rejected again and again would keep the others from asking.
             if (!isHeld)
                 verdict.At = time.GetTimestamp();
@@ -81,7 +82,7 @@ public sealed class RejectedClients(IAccountQueue queue, TimeProvider time)
             queue.Enqueue(owner);
     }
 
-    /// <summary>Forgets the rejection of an account whose object is gone.</summary>
+    /// <summary>Forgets the rejection of an account that no object names any more.</summary>
     public void Forget(AccountKey account)
     {
         var waiting = new HashSet<NamespacedName>();

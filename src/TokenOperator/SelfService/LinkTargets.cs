@@ -48,8 +48,10 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
     public async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
-        if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false, Grant.NeedsConsent: true, Client: { } where } request)
+        if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)
             return (null, Unknown);
+        if (!request.Grant.NeedsConsent || request.Client is not { } where)
+            return (null, new Step(410, "Nothing to do", $"{request.Owner} needs no consent: its spec.grant is {request.Grant.Name}, which works without a person."));
         // An account of another namespace gets the same answer as a missing one.
         var user = await namespaces.UserAsync(request.Owner.Namespace, cancellationToken);
         if (await store.FindAsync(request.Key, cancellationToken) is not { } row || !row.IsOpenTo(user))

@@ -104,7 +104,7 @@ public sealed partial class SelfServiceFlow(
         if (found.Row.Generation != consent.RowGeneration)
             return Changed(owner);
         if (found.Request.Key.Provider != provider || found.Provider?.IsFrom(response) != true)
-            return NotDone(owner, ConsentValidator.IssuerMismatch);
+            return NotDone(owner, ConsentValidator.IssuerMismatch(found.Document));
         if (ConsentValidator.FindError(response) is { } useless)
             return NotDone(owner, useless);
 

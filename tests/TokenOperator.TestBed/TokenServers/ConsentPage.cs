@@ -1,12 +1,9 @@
 using System.Net;
-using System.Security.Claims;
 using System.Text;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using OpenIddict.Abstractions;
-using OpenIddict.Server.AspNetCore;
-using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace TokenOperator.TestBed.TokenServers;
 
@@ -18,26 +15,18 @@ internal static class ConsentPage
 {
     public const string Path = "/authorize";
 
-    private const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
-
     public static void Map(WebApplication app)
     {
         app.MapGet(Path, IResult (HttpContext context) => Results.Content(Render(context.GetOpenIddictServerRequest()!), "text/html", Encoding.UTF8));
         app.MapPost(Path, async Task<IResult> (HttpContext context) =>
         {
             var form = await context.Request.ReadFormAsync(context.RequestAborted);
-            return form.ContainsKey("allow") ? SignIn(context.GetOpenIddictServerRequest()!, form["login"].ToString(), form["grant"]) : Results.Forbid(authenticationSchemes: [Scheme]);
+            return form.ContainsKey("allow") ? SignIn(context.GetOpenIddictServerRequest()!, form["login"].ToString(), form["grant"]) : Results.Forbid(authenticationSchemes: [ConsentingPerson.Scheme]);
         });
     }
 
-    private static IResult SignIn(OpenIddictRequest request, string login, IEnumerable<string?> granted)
-    {
-        var identity = new ClaimsIdentity(Scheme, Claims.Name, Claims.Role);
-        identity.SetClaim(Claims.Subject, login).SetClaim(Claims.Email, $"{login}@example.com").SetClaim(Claims.EmailVerified, true);
-        identity.SetScopes(request.GetScopes().Intersect(granted.OfType<string>()));
-        identity.SetDestinations(_ => [Destinations.IdentityToken]);
-        return Results.SignIn(new ClaimsPrincipal(identity), null, Scheme);
-    }
+    private static IResult SignIn(OpenIddictRequest request, string login, IEnumerable<string?> granted) =>
+        Results.SignIn(ConsentingPerson.Of(login, request.GetScopes().Intersect(granted.OfType<string>())), null, ConsentingPerson.Scheme);
 
     private static string Render(OpenIddictRequest request)
     {

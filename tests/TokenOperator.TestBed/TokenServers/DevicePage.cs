@@ -1,11 +1,8 @@
-using System.Security.Claims;
 using System.Text;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using OpenIddict.Abstractions;
-using OpenIddict.Server.AspNetCore;
-using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace TokenOperator.TestBed.TokenServers;
 
@@ -13,8 +10,6 @@ namespace TokenOperator.TestBed.TokenServers;
 internal static class DevicePage
 {
     public const string Path = "/verify";
-
-    private const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
 
     public static void Map(WebApplication app)
     {
@@ -32,15 +27,11 @@ internal static class DevicePage
     private static async Task<IResult> SignInAsync(HttpContext context)
     {
         var form = await context.Request.ReadFormAsync(context.RequestAborted);
-        if (await context.AuthenticateAsync(Scheme) is not { Succeeded: true, Principal: { } device })
+        if (await context.AuthenticateAsync(ConsentingPerson.Scheme) is not { Succeeded: true, Principal: { } device })
             return Results.BadRequest("The code is not valid.");
         if (!form.ContainsKey("allow"))
-            return Results.Forbid(new AuthenticationProperties { RedirectUri = "/" }, [Scheme]);
-        var login = form["login"].ToString();
-        var identity = new ClaimsIdentity(Scheme, Claims.Name, Claims.Role);
-        identity.SetClaim(Claims.Subject, login).SetClaim(Claims.Email, $"{login}@example.com").SetClaim(Claims.EmailVerified, true);
-        identity.SetScopes(device.GetScopes());
-        identity.SetDestinations(_ => [Destinations.IdentityToken]);
-        return Results.SignIn(new ClaimsPrincipal(identity), new AuthenticationProperties { RedirectUri = "/" }, Scheme);
+            return Results.Forbid(new AuthenticationProperties { RedirectUri = "/" }, [ConsentingPerson.Scheme]);
+        var person = ConsentingPerson.Of(form["login"].ToString(), device.GetScopes());
+        return Results.SignIn(person, new AuthenticationProperties { RedirectUri = "/" }, ConsentingPerson.Scheme);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using TokenOperator.Api;
 
 namespace TokenOperator.Tests.Config;
 
@@ -32,6 +33,14 @@ public sealed partial class TroubleshootingDocumentTests
     {
         string[] pages = [Repository.File("docs/conditions.md"), .. Directory.GetFiles(Repository.File("docs/runbooks"), "*.md")];
         pages.Where(page => !File.ReadAllText(page).Contains("troubleshooting.md", StringComparison.Ordinal)).Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Each_reason_that_needs_someone_has_an_entry_here_or_in_a_runbook()
+    {
+        var entries = string.Concat(Directory.GetFiles(Repository.File("docs/runbooks"), "*.md").Select(File.ReadAllText).Prepend(Text));
+        ReasonInfo.All.Where(reason => reason.Severity == ReasonSeverity.Stalled && !entries.Contains($"`{reason.Name}`", StringComparison.Ordinal))
+            .Select(reason => reason.Name).Should().BeEmpty();
     }
 
     /// <summary>The anchor that GitHub gives to a heading.</summary>

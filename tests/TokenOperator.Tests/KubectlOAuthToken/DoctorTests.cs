@@ -182,12 +182,12 @@ public sealed class DoctorTests
     {
         var deployment = Repository.Manifest<V1Deployment>("config/manager/deployment.yaml");
         OperatorPods.AreOf(deployment).Should().BeTrue();
-        OperatorInstall.From(deployment, new Dictionary<string, string>()).Should().Be(new OperatorInstall("token-operator-system"));
+        (OperatorInstall.From(deployment, new Dictionary<string, string>()) with { WorkloadIdentity = null }).Should().Be(new OperatorInstall("token-operator-system"));
 
         deployment.Metadata.Name = "mine-token-operator";
         deployment.Spec.Template.Spec.ServiceAccountName = "mine";
         deployment.Spec.Template.Spec.Volumes.Single(volume => volume.Name == "keys").Secret.SecretName = "mine-keys";
-        OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__LeaseName"] = "mine-lease" }).Should().Be(new OperatorInstall("token-operator-system")
+        (OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__LeaseName"] = "mine-lease" }) with { WorkloadIdentity = null }).Should().Be(new OperatorInstall("token-operator-system")
         {
             Deployment = "mine-token-operator",
             ServiceAccount = "mine",
@@ -198,6 +198,31 @@ public sealed class DoctorTests
         deployment.Spec.Template.Spec.Volumes.Clear();
         OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__Enabled"] = "false" })
             .Should().Match<OperatorInstall>(install => install.KeySecret == null && install.Lease == null);
+    }
+
+    [Theory]
+    [InlineData(null, null, false, Health.Ok, "No OAuthToken uses")]
+    [InlineData(null, null, true, Health.Critical, "WorkloadIdentityTokenFile is not set")]
+    [InlineData("/tokens/token", "jobs", true, Health.Critical, "WorkloadIdentityNamespaces is jobs")]
+    [InlineData("/tokens/token", "jobs,mail", true, Health.Ok, "for api://AzureADTokenExchange as /tokens/token")]
+    [InlineData("/tokens/token", null, false, Health.Ok, "for api://AzureADTokenExchange as /tokens/token")]
+    [InlineData("/elsewhere/token", "mail", true, Health.Warning, "mounts no projected ServiceAccount token with an audience there; it mounts /tokens/token")]
+    public void The_identity_of_the_operator_is_checked_if_someone_uses_it(string? file, string? namespaces, bool isUsed, Health health, string text)
+    {
+        var deployment = Repository.Manifest<V1Deployment>("config/manager/deployment.yaml");
+        var pod = deployment.Spec.Template.Spec;
+        var source = new V1VolumeProjection { ServiceAccountToken = new V1ServiceAccountTokenProjection { Path = "token", Audience = "api://AzureADTokenExchange" } };
+        pod.Volumes.Add(new V1Volume { Name = "workload-identity", Projected = new V1ProjectedVolumeSource { Sources = [source] } });
+        pod.Containers[0].VolumeMounts.Add(new V1VolumeMount { Name = "workload-identity", MountPath = "/tokens" });
+        var settings = new Dictionary<string, string> { ["WorkloadIdentityTokenFile"] = file ?? "", ["WorkloadIdentityNamespaces"] = namespaces ?? "" };
+        var token = TokenStatusTests.Token();
+        V1Alpha1OAuthToken[] tokens = isUsed ? [new() { Metadata = token.Metadata, Spec = token.Spec with { Grant = "WorkloadIdentity" } }] : Tokens;
+
+        var result = OperatorChecks.WorkloadIdentity(tokens, "mail", OperatorInstall.From(deployment, settings));
+
+        result.Health.Should().Be(health);
+        result.Text.Should().Contain(text);
+        OperatorChecks.WorkloadIdentity(tokens, "mail", new OperatorInstall("system")).Health.Should().Be(isUsed ? Health.Warning : Health.Ok, "who cannot read the Deployment does not know");
     }
 
     private static CheckResult Leader(V1Lease? lease) => OperatorChecks.Leader(lease, new("system", "token-operator"), Now);

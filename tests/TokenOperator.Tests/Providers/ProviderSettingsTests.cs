@@ -64,6 +64,23 @@ public sealed class ProviderSettingsTests
         ]);
     }
 
+    [Fact]
+    public void Settings_give_the_parameters_of_a_catalogue_entry() =>
+        ProviderSettings.Read(Configuration(("Providers:microsoft:Parameters:tenant", "contoso.example"))).Single(provider => provider.Name == "microsoft")
+            .TokenEndpoint.Should().Be(new Uri("https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"));
+
+    [Theory]
+    [InlineData("microsoft", "tennant", "contoso.example", "*Providers__microsoft__*parameters.tennant is not a parameter of this provider; it has tenant*")]
+    [InlineData("microsoft", "tenant", "evil.example/x", "*parameters.tenant is \"evil.example/x\"*")]
+    [InlineData("microsoft", "tenant", "common", "*parameters.tenant is \"common\"*")]
+    [InlineData("google", "tenant", "contoso.example", "*parameters.tenant is not a parameter of this provider*")]
+    public void A_parameter_of_a_setting_is_validated_as_that_of_a_document(string provider, string parameter, string value, string message)
+    {
+        var read = () => ProviderSettings.Read(Configuration(($"Providers:{provider}:Parameters:{parameter}", value)));
+
+        read.Should().Throw<InvalidSettingException>().WithMessage(message);
+    }
+
     [Theory]
     [InlineData("TokenEndpoint", "login.acme.example/token", "*expected an absolute address*")]
     [InlineData("TokenEndpoint", "/token", "*expected an absolute address*")]

@@ -61,6 +61,20 @@ public sealed class GrantPolicyTests
     private static DesiredState Published(ReconcileInput input) => ReconcilePolicy.Decide(input).Should().BeOfType<Decision.Publish>().Subject.DesiredState;
 
     [Fact]
+    public void An_account_that_has_worked_waits_while_the_provider_rejects_its_client_for_others()
+    {
+        var row = Row(Machine, TimeSpan.FromMinutes(5));
+        var waits = Input(Machine, row with { LastRefreshAt = row.Token.IssuedAt }) with { ClientRejectedUntil = Now.AddMinutes(1) };
+
+        var desired = Published(waits);
+
+        (desired.Problem!.Reason, desired.NextRefresh).Should().Be((Reasons.ClientRejected, Now.AddMinutes(1)));
+        ReconcilePolicy.Decide(waits with { ClientRejectedUntil = null }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(waits with { SpecChanged = true }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(Input(Machine, row) with { ClientRejectedUntil = Now.AddMinutes(1) }).Should().BeOfType<Decision.Refresh>("it has not asked yet");
+    }
+
+    [Fact]
     public void A_row_is_created_without_a_seed_once_the_credentials_can_be_read()
     {
         ReconcilePolicy.Missing(Input(Machine) with { Client = new Lookup<OAuthClient>.NotRead() }).Should().Be(InputKind.Client);

@@ -171,13 +171,17 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Runtime.Time.Advance(TimeSpan.FromMinutes(46));
         var client = new OAuthClient("client-1", new SecretValue("secret"));
         foreach (var name in new[] { "alice", "bob" })
-            Refreshing.Rejected.Reject(Row with { Key = new AccountKey("google", name), Token = new TokenSet { RefreshToken = new SecretValue(name) } }, client);
+            Refreshing.Rejected.Reject(Row with { Key = new AccountKey("google", name), LastRefreshAt = now, Token = new TokenSet { RefreshToken = new SecretValue(name), IssuedAt = now } }, client);
 
         (await ReconcileAsync(Entity())).Should().Be(TimeSpan.FromMinutes(1));
         Refreshing.Provider.Asked.Should().BeEmpty();
         Ready().Should().Match<V1Alpha1OAuthToken.Condition>(ready => ready.Status == "True" && ready.Reason == Reasons.ClientRejected);
 
-        Actor().Forget(AddObject(new V1Alpha1OAuthToken.EntitySpec { Provider = "google", Account = "bob" }, "bob"));
+        var bob = AddObject(new V1Alpha1OAuthToken.EntitySpec { Provider = "google", Account = "bob" }, "bob");
+        Actor().Forget(bob);
+        Refreshing.Queue.Owners.Should().BeEmpty("another object still names the account");
+        Refreshing.Queue.Unnamed.Add(new AccountKey("google", "bob"));
+        Actor().Forget(bob);
         Refreshing.Queue.Owners.Should().Equal(new NamespacedName("mail", "marcus-gmail"));
         await ReconcileAsync(Entity());
         Refreshing.Provider.Asked.Should().HaveCount(1);
@@ -198,7 +202,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         foreach (var name in new[] { "alice", "bob" })
         {
             Refreshing.Rejected.Reject(
-                Row with { Key = new AccountKey("google", name), Token = new TokenSet { RefreshToken = new SecretValue(name) } }, new OAuthClient("client-1", new SecretValue("secret")));
+                Row with { Key = new AccountKey("google", name), LastRefreshAt = now, Token = new TokenSet { RefreshToken = new SecretValue(name), IssuedAt = now } }, new OAuthClient("client-1", new SecretValue("secret")));
         }
 
         first.SetResult();

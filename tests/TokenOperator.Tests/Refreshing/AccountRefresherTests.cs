@@ -1,3 +1,4 @@
+using KubeRuntime;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
@@ -198,6 +199,23 @@ public sealed class AccountRefresherTests : IDisposable
         _fixture.Provider.Answer = Granted();
         await RefreshAsync(failed);
         _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task A_client_is_held_and_accepted_by_the_accounts_of_a_grant_without_a_consent_too()
+    {
+        _fixture.Provider.Answer = Granted();
+        var works = (await AskAsync(Row))!;
+        _fixture.Rejected.Reject(works with { Key = new AccountKey("google", "other"), Token = works.Token with { GrantInputs = "inputs-2" } }, Client);
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ClientRejected, "invalid_client");
+        var failed = (await AskAsync(works))!;
+        _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeTrue();
+        _fixture.Provider.Answer = Granted();
+        await AskAsync(failed);
+        _fixture.Rejected.IsHeld("google", Client.Fingerprint).Should().BeFalse();
+
+        async Task<AccountRecord?> AskAsync(AccountRecord seen) => (await _fixture.Refresher.RefreshAsync(
+            _fixture.Provider, new RefreshRequest(new NamespacedName("mail", "marcus"), seen, Client, "inputs", default) { Grant = new Grant.ClientCredentials(), GrantInputs = "inputs-1" }, CancellationToken.None)).Record();
     }
 
     [Theory]

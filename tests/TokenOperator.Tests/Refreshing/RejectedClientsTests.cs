@@ -114,6 +114,35 @@ public sealed class RejectedClientsTests
         IsHeld().Should().BeTrue();
     }
 
+    [Fact]
+    public void Whoever_has_the_identifier_of_a_client_without_its_secret_or_key_stops_nobody()
+    {
+        var signing = new OAuthClient("client-1", null, new ClientKey(new PrivateKey(new SecretValue("key-of-the-owner"), PrivateKeyKind.Rsa), null));
+        OAuthClient[] forged = [new("client-1", new SecretValue("guess")), new("client-1", null, new ClientKey(new PrivateKey(new SecretValue("key-of-mallory"), PrivateKeyKind.Rsa), null)), new("client-1", null)];
+        foreach (var client in forged)
+        {
+            for (var number = 0; number < 10; number++)
+                _rejected.Reject(Account($"mallory-{number}", $"token-{number}"), client);
+            _rejected.IsHeld("google", client.Fingerprint).Should().BeTrue();
+        }
+
+        IsHeld().Should().BeFalse();
+        _rejected.IsHeld("google", signing.Fingerprint).Should().BeFalse();
+    }
+
+    [Fact]
+    public void Two_accounts_of_a_grant_without_a_refresh_token_count_if_they_ask_for_different_things()
+    {
+        Reject("alice", "inputs-1");
+        Reject("bob", "inputs-1");
+        IsHeld().Should().BeFalse("one request was rejected, under two names");
+        Reject("carol", "inputs-2");
+        IsHeld().Should().BeTrue();
+
+        void Reject(string name, string inputs) =>
+            _rejected.Reject(Account(name, "") with { Token = new TokenSet { AccessToken = new SecretValue("access"), GrantInputs = inputs, IssuedAt = Issued } }, Client);
+    }
+
     private static AccountRecord Account(string name, string token) =>
         new() { Key = new AccountKey("google", name), Generation = 1, Token = new TokenSet { RefreshToken = new SecretValue(token), IssuedAt = Issued }, LastRefreshAt = Issued };
 

@@ -52,6 +52,15 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_link_of_an_object_whose_grant_needs_no_consent_says_so()
+    {
+        Fixture.Put(spec => spec with { Grant = "ClientCredentials", Identity = null });
+
+        (await Fixture.ShowAsync()).Should().Match<Step>(step => step.Status == 410 && step.Title == "Nothing to do" && step.Text.Contains("mail/marcus needs no consent: its spec.grant is ClientCredentials"));
+        (await Fixture.ShowAsync("1893499200.another-ticket")).Title.Should().Be("This link is not valid", "whoever has no link learns nothing");
+    }
+
+    [Fact]
     public async Task Without_scopes_in_the_spec_those_of_the_row_are_requested() =>
         HttpUtility.ParseQueryString((await Fixture.BeginAsync()).Redirect!.Query)["scope"].Should().Be("mail");
 

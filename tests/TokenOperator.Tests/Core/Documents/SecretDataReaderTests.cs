@@ -108,15 +108,15 @@ public sealed class SecretDataReaderTests
         var encrypted = rsa.ExportEncryptedPkcs8PrivateKeyPem("canary", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1));
         (string Pem, ClientCredential Credential, string Expected)[] cases =
         [
-            (encrypted, ClientCredential.RsaKey, "encrypted with a password"),
-            ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\ncanary\n-----END RSA PRIVATE KEY-----", ClientCredential.RsaKey, "encrypted with a password"),
-            ("-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n-----END OPENSSH PRIVATE KEY-----", ClientCredential.RsaKey, "OpenSSH"),
+            (encrypted, ClientCredential.RsaKey, "the private key is encrypted"),
+            ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\ncanary\n-----END RSA PRIVATE KEY-----", ClientCredential.RsaKey, "the private key is encrypted"),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n-----END OPENSSH PRIVATE KEY-----", ClientCredential.RsaKey, "OpenSSH"),
             (rsa.ExportSubjectPublicKeyInfoPem(), ClientCredential.RsaKey, "a public key"),
             (certificate.ExportCertificatePem(), ClientCredential.EllipticCurveKey, "a certificate"),
             ("{\"private_key\": \"canary\"}", ClientCredential.RsaKey, "a JSON file"),
-            ("canary", ClientCredential.RsaKey, "not in PEM"),
-            ("", ClientCredential.RsaKey, "nothing"),
-            ("-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----", ClientCredential.RsaKey, "damaged"),
+            ("canary", ClientCredential.RsaKey, "no PEM was found"),
+            ("", ClientCredential.RsaKey, "no PEM was found"),
+            ("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----", ClientCredential.RsaKey, "damaged"),
             (curve.ExportECPrivateKeyPem(), ClientCredential.RsaKey, "an EC key was found"),
             (rsa.ExportRSAPrivateKeyPem(), ClientCredential.EllipticCurveKey, "an RSA key"),
             (small.ExportRSAPrivateKeyPem(), ClientCredential.RsaKey, "1024 bits"),

@@ -110,9 +110,11 @@ public sealed class SeedFileReaderTests
     }
 
     [Theory]
-    [InlineData("""{"access_token": "marked-secret"}""", "*refresh_token*access_type=offline*prompt=consent*")]
-    [InlineData("""{"access_token": "marked-secret", "refresh_token": ""}""", "*refresh_token*missing or empty*")]
-    [InlineData("""{"access_token": "marked-secret", "refresh_token": null}""", "*refresh_token*missing or empty*")]
+    [InlineData("""{"access_token": "marked-secret"}""", "*field refresh_token: expected a refresh token, but only an access token was found*docs/authorize.md*")]
+    [InlineData("""{"access_token": "marked-secret", "expires_at": 1769860800}""", "*only an access token that expires was found*")]
+    [InlineData("{}", "*refresh_token*missing or empty, and so is access_token*")]
+    [InlineData("""{"access_token": "marked-secret", "refresh_token": ""}""", "*refresh_token*only an access token*")]
+    [InlineData("""{"access_token": "marked-secret", "refresh_token": null}""", "*refresh_token*only an access token*")]
     [InlineData("""{"refresh_token": 5}""", "*field refresh_token: expected a string.")]
     [InlineData("""{"refresh_token": "marked-secret\r\n"}""", "*field refresh_token*line break*")]
     [InlineData("""{"refresh_token": "\ud800"}""", "*line 1, column 19: this escape is not text.")]

@@ -119,7 +119,7 @@ public sealed class DocumentDriverTests
     public async Task An_assertion_that_the_server_echoes_is_not_shown()
     {
         using var rsa = RSA.Create(2048);
-        var client = new OAuthClient("client-1", null, new ClientKey(new SecretValue(rsa.ExportPkcs8PrivateKeyPem()), false, null, null));
+        var client = new OAuthClient("client-1", null, new ClientKey(new PrivateKey(new SecretValue(rsa.ExportPkcs8PrivateKeyPem()), PrivateKeyKind.Rsa), null));
         var failed = (TokenResponse.Failed)await RefreshAsync(
             TestDocuments.Read(Token + "clientAuthentication: {method: privateKeyJWT}"),
             sent => $$"""{"error":"invalid_client","error_description":"bad {{HttpUtility.ParseQueryString(sent.Body)["client_assertion"]}}"}""", 401, client: client);

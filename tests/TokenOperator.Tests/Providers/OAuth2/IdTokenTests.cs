@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Providers.OAuth2;
 public sealed class IdTokenTests
 {
     private const string Issuer = "https://login.example";
-    private static readonly IdentityRules Rules = new() { Issuers = [Issuer] };
+    private static readonly ProviderDocument Provider = TestDocuments.Google with { Identity = new IdentityRules { Issuers = [Issuer] } };
     private static readonly DateTimeOffset Now = DateTimeOffset.FromUnixTimeSeconds(1_777_636_800);
 
     [Theory]
@@ -60,10 +60,10 @@ public sealed class IdTokenTests
     public void A_claim_that_repeats_part_of_a_secret_is_neither_used_nor_shown()
     {
         var secret = new SecretValue("GOCSPX-marked-secret");
-        IdToken.Read(Jwt("""{"iss": "https://evil.example/GOCSPX-marked", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", Rules, Now, [secret], out var error).Should().BeNull();
+        IdToken.Read(Jwt("""{"iss": "https://evil.example/GOCSPX-marked", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", Provider, Now, [secret], out var error).Should().BeNull();
         error.Should().Contain("expected").And.NotContain("marked");
-        IdToken.Read(Jwt($$"""{"iss": "{{Issuer}}", "exp": 1777640400, "aud": "c", "sub": "terces-dekram"}"""), "c", Rules, Now, [secret], out _).Should().BeNull();
-        IdToken.Read(Jwt($$"""{"iss": "{{Issuer}}", "exp": 1777640400, "aud": "c", "sub": "1", "email": "marked-secret@example.com", "email_verified": true}"""), "c", Rules, Now, [secret], out _)!
+        IdToken.Read(Jwt($$"""{"iss": "{{Issuer}}", "exp": 1777640400, "aud": "c", "sub": "terces-dekram"}"""), "c", Provider, Now, [secret], out _).Should().BeNull();
+        IdToken.Read(Jwt($$"""{"iss": "{{Issuer}}", "exp": 1777640400, "aud": "c", "sub": "1", "email": "marked-secret@example.com", "email_verified": true}"""), "c", Provider, Now, [secret], out _)!
             .Email.Should().BeNull();
     }
 
@@ -71,7 +71,7 @@ public sealed class IdTokenTests
     public void Clocks_may_differ_by_five_minutes_and_without_known_issuers_any_is_accepted()
     {
         Read(Jwt("""{"iss": "https://login.example", "exp": 1777636501, "aud": "c", "sub": "1"}"""), out _).Should().NotBeNull();
-        IdToken.Read(Jwt("""{"iss": "https://evil.example", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", new IdentityRules(), Now, [], out _).Should().NotBeNull();
+        IdToken.Read(Jwt("""{"iss": "https://evil.example", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", TestDocuments.Google with { Identity = new IdentityRules() }, Now, [], out _).Should().NotBeNull();
     }
 
     [Theory]
@@ -79,7 +79,7 @@ public sealed class IdTokenTests
     [InlineData("accounts.google.com", true)]
     [InlineData("http://accounts.google.com", false)]
     public void Google_has_two_issuers(string issuer, bool good) =>
-        (IdToken.Read(Jwt($$"""{"iss": "{{issuer}}", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", TestDocuments.Google.Identity, Now, [], out _) is not null).Should().Be(good);
+        (IdToken.Read(Jwt($$"""{"iss": "{{issuer}}", "exp": 1777640400, "aud": "c", "sub": "1"}"""), "c", TestDocuments.Google, Now, [], out _) is not null).Should().Be(good);
 
     [Theory]
     [InlineData("a")]
@@ -93,10 +93,10 @@ public sealed class IdTokenTests
     public void A_missing_id_token_names_nobody()
     {
         Read(null, out var error).Should().BeNull();
-        error.Should().Contain("ConsentScopes");
+        error.Should().Contain("scopes.consent of the catalogue entry google");
     }
 
-    private static Identity? Read(SecretValue? idToken, out string? error) => IdToken.Read(idToken, "c", Rules, Now, [], out error);
+    private static Identity? Read(SecretValue? idToken, out string? error) => IdToken.Read(idToken, "c", Provider, Now, [], out error);
 
     /// <summary>With a valid issuer and expiry.</summary>
     private static SecretValue Valid(string claims) => Jwt(claims.StartsWith("{\"", StringComparison.Ordinal) ? $$"""{"iss": "{{Issuer}}", "exp": 1777640400, {{claims[1..]}}""" : claims);

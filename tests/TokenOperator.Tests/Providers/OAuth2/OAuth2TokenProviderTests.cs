@@ -110,7 +110,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         var failed = (TokenResponse.Failed)await RefreshAsync("1//marked-refresh-token");
 
         failed.Kind.Should().Be(FailureKind.InvalidResponse);
-        failed.Detail.Should().Contain("redirect").And.Contain("check the address");
+        failed.Detail.Should().Contain("redirect").And.Contain("check tokenEndpoint of the catalogue entry google");
         elsewhere.Requests.Should().BeEmpty();
         _server.Requests.Should().ContainSingle();
     }
@@ -274,7 +274,7 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
     {
         using var test = ProviderFor(_server.TokenEndpoint);
 
-        (await test.Provider.RevokeAsync(null, Token("1//any"), CancellationToken.None)).Detail.Should().Contain("Providers:google:RevocationEndpoint");
+        (await test.Provider.RevokeAsync(null, Token("1//any"), CancellationToken.None)).Detail.Should().Contain("revocation.endpoint of the catalogue entry google");
     }
 
     private Task<TokenResponse> RefreshAsync(string refreshToken) => _test.Provider.RefreshAsync(Request(refreshToken), CancellationToken.None);
