@@ -145,6 +145,47 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task The_provider_is_learned_from_the_cluster_by_those_who_may_read_it_and_others_learn_what_they_may_not()
+    {
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.StartOperatorAsync(("ClusterProviders", "true"));
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        var (ns, provider) = (fixture.Operators.Namespace, $"consents-{fixture.Operators.Namespace}");
+        await fixture.Operators.ApplyProviderAsync(provider, new JsonObject
+        {
+            ["tokenEndpoint"] = fixture.Server.TokenEndpoint.ToString(),
+            ["authorizationEndpoint"] = fixture.Server.AuthorizationEndpoint.ToString(),
+            ["scopes"] = new JsonObject { ["consent"] = new JsonArray("openid", "email", "offline_access") },
+        });
+        await fixture.Operators.ApplyAsync("marcus", spec =>
+        {
+            spec["provider"] = provider;
+            spec["scopes"] = new JsonArray("mail");
+        });
+        await fixture.Operators.SeesAsync("marcus", "Stalled", "True", "SeedMissing");
+
+        await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
+        {
+            (await run.EndAsync()).Should().Be(2, run.Output);
+            run.Output.Should().Contain($"The provider \"{provider}\" is not known").And.Contain("you have no right to get clusteroauthproviders in this cluster")
+                .And.Contain("--authorization-endpoint").And.NotContain("http://127.0.0.1");
+        }
+
+        await fixture.Operators.Kubectl.RunAsync(["create", "clusterrolebinding", provider, "--clusterrole=token-operator-provider-reader", $"--serviceaccount={ns}:person"]);
+        await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
+        {
+            using var browser = new PlainBrowser();
+            var page = await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "marcus"));
+            (await run.EndAsync()).Should().Be(0, run.Output);
+            page.Text.Should().Contain("was saved");
+            run.Output.Should().Contain($"The ClusterOAuthProvider {provider} describes the provider. Secrets are sent to {fixture.Server.Address.Authority}.");
+        }
+
+        await fixture.Operators.ReadyAsync("marcus");
+        await fixture.Operators.Kubectl.RunAsync(["delete", "clusterrolebinding", provider]);
+    }
+
+    [Fact]
     public async Task A_code_that_is_entered_on_another_device_brings_a_consent()
     {
         await using var fixture = await ConsentFixture.CreateAsync(cluster);

@@ -178,11 +178,76 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
             await Eventually.SeesAsync(() => _fixture.GetAsync(name), view => view["lastRefreshTime"] is not null || view.Reason("Ready") == "ScopesMissing");
         }
 
+        // A value that the provider sends is for the app, also if it names a place that the document could mean.
+        var evilValue = new JsonObject { ["access_token"] = "access-token-1", ["expires_in"] = 3600, ["token_endpoint"] = evil.TokenEndpoint.ToString() };
+        _fixture.Tokens.Next("bent-0", ScriptedAnswer.Json(evilValue.ToJsonString()));
+        await _fixture.RefreshAsync("bent-0", "with-a-value");
+        var secret = (await _fixture.SecretAsync("bent-0"))!;
+        (secret["next"], secret["part"]).Should().Be((evil.TokenEndpoint.ToString(), "token"));
+        await _fixture.RefreshAsync("bent-0", "after-the-value");
+
+        // Parameters of the spec are parameters of the request, and none of the document.
+        await _fixture.ApplyAsync("bent-machine", spec =>
+        {
+            spec.Remove("seedSecretRef");
+            spec["provider"] = _name;
+            spec["grant"] = "ClientCredentials";
+            spec["clientCredentials"] = new JsonObject
+            {
+                ["audience"] = evil.TokenEndpoint.ToString(),
+                ["resource"] = evil.TokenEndpoint.ToString(),
+                ["parameters"] = new JsonObject { ["part"] = "../evil", ["tokenEndpoint"] = evil.TokenEndpoint.ToString() },
+            };
+        });
+        await _fixture.SeesAsync("bent-machine", "Refreshed", "False");
+        _fixture.Tokens.Requests[^1].Form["part"].Should().Be("../evil");
+
         // A name of a provider that is part of an address does not exist.
         var apply = () => _fixture.ApplyAsync("elsewhere", spec => spec["provider"] = $"{_name}/../evil");
         await apply.Should().ThrowAsync<InvalidOperationException>().WithMessage("*422*spec.provider*");
         _fixture.Tokens.Requests.Should().HaveCountGreaterThanOrEqualTo(n).And.OnlyContain(request => request.Path == "/token");
         evil.Requests.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Of_several_documents_of_one_name_the_source_decides_and_each_loser_is_named()
+    {
+        await using var inFolder = await ScriptedTokenServer.StartAsync();
+        var folder = Directory.CreateTempSubdirectory("token-operator-providers-").FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{_name}.yaml"), $"tokenEndpoint: {inFolder.TokenEndpoint}\n");
+        (string, string)[] sources = [("ClusterProviders", "true"), ("ProviderFolder", folder)];
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint);
+        await _fixture.StartOperatorAsync(sources);
+        await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
+        await _fixture.ReadyAsync("marcus");
+        (await AcceptedAsync("True", "Valid")).Message.Should().Contain($"It takes precedence over the file {_name}.yaml.");
+        inFolder.Requests.Should().BeEmpty();
+        _fixture.Operator.Log.Should().Contain($"The provider {_name} has several documents: the file {_name}.yaml is not used, because ClusterOAuthProvider {_name} takes precedence");
+
+        await _fixture.Operator.StopAsync();
+        await _fixture.StartOperatorAsync([.. sources, ($"Providers__{_name}__TokenEndpoint", $"{_fixture.Tokens.TokenEndpoint}")]);
+        (await AcceptedAsync("False", "Overridden")).Message.Should().Contain($"the settings Providers__{_name}__*").And.Contain("take precedence");
+        _fixture.Operator.Log.Should().Contain($"ClusterOAuthProvider {_name} is not used");
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_cycle_of_extends_is_named_serves_nobody_and_ends_with_the_document_that_closes_it()
+    {
+        await StartAsync();
+        var other = $"{_name}-b";
+        await ApplyAsync(new JsonObject { ["extends"] = other });
+        await _fixture.ApplyProviderAsync(other, new JsonObject { ["extends"] = _name, ["tokenEndpoint"] = _fixture.Tokens.TokenEndpoint.ToString() });
+        await _fixture.AddAccountAsync("marcus", spec => spec["provider"] = _name);
+
+        (await AcceptedAsync("False", "Invalid")).Message.Should().Contain($"{_name} extends {other} extends {_name}");
+        (await _fixture.ProviderSeesAsync(other, "False", "Invalid")).Message.Should().Contain($"{other} extends {_name} extends {other}");
+        (await _fixture.SeesAsync("marcus", "Ready", "False", "ProviderInvalid")).Message("Ready").Should().Contain("extends");
+        _fixture.Tokens.Requests.Should().BeEmpty();
+
+        await _fixture.ApplyProviderAsync(other, new JsonObject { ["tokenEndpoint"] = _fixture.Tokens.TokenEndpoint.ToString() });
+        await AcceptedAsync("True", "Valid");
+        await _fixture.ReadyAsync("marcus");
     }
 
     [Fact]

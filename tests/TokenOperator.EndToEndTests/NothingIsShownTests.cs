@@ -30,6 +30,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
     private readonly Canaries _canaries = new();
     private readonly StringBuilder _said = new();
+    private readonly int _publicPort = Ports.Free();
 
     [Fact]
     public async Task Tokens_secrets_keys_and_passwords_are_written_only_where_they_belong()
@@ -45,13 +46,15 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await using var grants = await GrantServer.StartAsync();
         await fixture.WriteSecretAsync("mailer", "private-key", grants.ServiceAccountKey);
         AddPrivateKey(grants.ServiceAccountKey);
-        await fixture.StartOperatorAsync([.. Talking(telemetry), ("Providers__google__TimeoutSeconds", "3"), ("Providers__assertions__TokenEndpoint", $"{grants.GoogleEndpoint}")]);
+        await fixture.StartOperatorAsync([.. Talking(telemetry), ("Providers__google__TimeoutSeconds", "3"), ("Providers__assertions__TokenEndpoint", $"{grants.GoogleEndpoint}"),
+            ("ClusterProviders", "true"), ("SelfService__PublicUrl", $"http://127.0.0.1:{_publicPort}/"), ("SelfService__Port", $"{_publicPort}")]);
         _canaries.Add("the operator's own token", (await File.ReadAllTextAsync(cluster.OperatorKubeconfig)).Split("token: ")[1].Split('\n')[0]);
 
         await fixture.AddAccountAsync("good", spec => spec["secretName"] = "output");
         await fixture.ReadyAsync("good");
         var cmdline = await File.ReadAllTextAsync($"/proc/{fixture.Operator.Id}/cmdline");
-        await Task.WhenAll(ProviderFailuresAsync(fixture, secret), InputFailuresAsync(fixture), VerbsAsync(fixture), AssertionsAsync(fixture));
+        var authorized = DeviceCodesAsync(fixture);
+        await Task.WhenAll(ProviderFailuresAsync(fixture, secret), InputFailuresAsync(fixture), VerbsAsync(fixture), AssertionsAsync(fixture), authorized);
         AddKey(keyring, "2026-02-02");
         await SayAsync(fixture.RunVerbAsync("keys", "rotate"));
         await SayAsync(fixture.RunVerbAsync("keys", "status"));
@@ -75,6 +78,17 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         written.Add(("the API server's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "kube-apiserver.log"))));
         written.Add(("etcd's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "etcd.log"))));
         written.Add(("what the verbs said", _said.ToString()));
+        // The code that a person enters is for whoever started the consent. Postgres has it until the consent ends.
+        var userCodes = new Canaries();
+        foreach (var (device, user) in fixture.Tokens.DeviceCodes)
+        {
+            _canaries.Add("device code", device);
+            userCodes.Add("user code", user);
+        }
+
+        written.SelectMany(text => userCodes.FoundIn(text.Place, text.Text)).Should().BeEmpty();
+        written.Add(("what authorize said", await authorized));
+        userCodes.FoundIn(written[^1].Place, written[^1].Text).Should().ContainSingle("the person enters it");
         await postgres.ExecuteAsync("checkpoint", fixture.Database.Name);
         await postgres.StopAsync();
 
@@ -158,6 +172,80 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
         await fixture.ReadyAsync("mailbox");
         await fixture.SeesAsync("nobody", "Refreshed", "False");
+    }
+
+    /// <summary>A value beside the token, and two consents by a code for another device: on the operator's page, and with the plugin.</summary>
+    /// <returns>What the plugin said.</returns>
+    private async Task<string> DeviceCodesAsync(OperatorFixture fixture)
+    {
+        var provider = $"devices-{fixture.Namespace}";
+        await fixture.ApplyProviderAsync(provider, new JsonObject
+        {
+            ["tokenEndpoint"] = fixture.Tokens.TokenEndpoint.ToString(),
+            ["deviceAuthorizationEndpoint"] = fixture.Tokens.DeviceAuthorizationEndpoint.ToString(),
+            ["export"] = new JsonObject { ["instance_url"] = "response.instance_url" },
+            ["identity"] = new JsonObject { ["responsePath"] = "user" },
+        });
+        var first = fixture.Tokens.AddAccount("device");
+        fixture.Tokens.Next("device", Consent(fixture, out var value));
+        await fixture.WriteSeedAsync("device", first.RefreshToken);
+        await fixture.ApplyAsync("device", spec => (spec["provider"], spec["identity"], spec["scopes"]) = (provider, "marcus", new JsonArray("mail")));
+        await IsPublishedAsync();
+
+        var link = await EndAsync("for-the-page");
+        using var browser = new PlainBrowser();
+        var begun = await browser.PostAsync(new Uri(link + "/code"));
+        var waiting = await browser.OpenAsync(begun.Redirect!);
+        var (device, user) = fixture.Tokens.DeviceCodes[^1];
+        waiting.Text.Should().Contain(user).And.NotContain(device);
+        await Eventually.IsTrueAsync(
+            async () =>
+            {
+                await browser.OpenAsync(begun.Redirect!);
+                return IsPolled(device);
+            },
+            "the page polls");
+        fixture.Tokens.Next(device, Consent(fixture, out value));
+        (await Eventually.SeesAsync(() => browser.OpenAsync(begun.Redirect!), page => !page.Text.Contains("http-equiv", StringComparison.Ordinal))).Text.Should().Contain("has your consent");
+        await IsPublishedAsync();
+
+        await EndAsync("for-the-plugin");
+        var authorize = PluginFixture.RunAsAsync(cluster.Plane.AdminKubeconfig, "authorize", "device", "-n", fixture.Namespace, "--device");
+        (device, _) = (await Eventually.SeesAsync(() => fixture.Tokens.DeviceCodes, codes => codes.Count == 2))[^1];
+        await Eventually.IsTrueAsync(() => IsPolled(device), "the plugin polls");
+        fixture.Tokens.Next(device, Consent(fixture, out value));
+        var result = await authorize;
+        result.ExitCode.Should().Be(0, result.Errors);
+        await IsPublishedAsync();
+        return result.Output + result.Errors;
+
+        bool IsPolled(string code) => fixture.Tokens.Requests.Any(request => request.Form.GetValueOrDefault("device_code") == code);
+
+        Task IsPublishedAsync() => Eventually.SeesAsync(() => fixture.SecretAsync("device"), secret => secret?["instance_url"] == value);
+
+        // The owner ends the consent at the provider.
+        async Task<string> EndAsync(string request)
+        {
+            fixture.Tokens.Next("device", ScriptedAnswer.Error(400, "invalid_grant", "Token has been revoked."));
+            await fixture.RequestRefreshAsync("device", request);
+            return (await Eventually.SeesAsync(() => fixture.GetAsync("device"), view => view.Reason("Stalled") == "ReauthorizationRequired" && view["authorizationURL"] is not null))["authorizationURL"]!;
+        }
+    }
+
+    /// <summary>The response to a consent, with new tokens and a new value.</summary>
+    private ScriptedAnswer Consent(OperatorFixture fixture, out string value)
+    {
+        var refreshToken = _canaries.New("refresh-token");
+        fixture.Tokens.AddAccount("device", refreshToken);
+        value = $"https://{_canaries.New("exported")}.example/";
+        return ScriptedAnswer.Json(new JsonObject
+        {
+            ["access_token"] = _canaries.New("access-token"),
+            ["expires_in"] = 3600,
+            ["refresh_token"] = refreshToken,
+            ["instance_url"] = value,
+            ["user"] = "marcus",
+        }.ToJsonString());
     }
 
     private void AddPrivateKey(string serviceAccount)
@@ -284,6 +372,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
     {
         var output = (await fixture.SecretAsync("output"))!;
         fixture.Tokens.IsValid(output["access_token"]!).Should().BeTrue();
+        (await fixture.SecretAsync("device"))!["instance_url"].Should().NotBeNull("the value is in the Secret");
         var rest = (JsonObject)output.Json["data"]!.DeepClone();
         rest.Remove("access_token");
         _canaries.FoundIn("the rest of the written Secret", rest.ToJsonString() + output.Json["metadata"]!.ToJsonString()).Should().BeEmpty();

@@ -135,9 +135,9 @@ public sealed class OperatorFixture : IAsyncDisposable
     }
 
     /// <summary>The decrypted document in the account's row; null if there is no row.</summary>
-    public async Task<string?> StoredDocumentAsync(string account) =>
+    public async Task<string?> StoredDocumentAsync(string account, string provider = "google") =>
         await QueryAsync($"select token_data::text from oauth_tokens where account = '{account}'") is { Length: > 0 } stored
-            ? Cipher.Open(new AccountKey("google", account), stored)
+            ? Cipher.Open(new AccountKey(provider, account), stored)
             : null;
 
     /// <summary>The tokens in the account's row; null if there is no row.</summary>

@@ -115,7 +115,8 @@ public static class ProviderResolver
 
         if (found is null || chain.Contains(found))
         {
-            error = $"extends leads back to itself: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. Remove one of these extends.";
+            var problem = found is null || chain.Contains(found) ? "leads back to itself" : $"leads through more than {MaxDepth} documents";
+            error = $"extends {problem}: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. Remove one of these extends.";
             return null;
         }
 

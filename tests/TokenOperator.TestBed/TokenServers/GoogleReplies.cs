@@ -15,6 +15,16 @@ internal static class GoogleReplies
         return reply.ToJsonString();
     }
 
+    /// <summary>RFC 8628 section 3.2, with the shortest interval that clients respect.</summary>
+    public static string Device(string deviceCode, string userCode, Uri page) => new JsonObject
+    {
+        ["device_code"] = deviceCode,
+        ["user_code"] = userCode,
+        ["verification_url"] = page.AbsoluteUri,
+        ["expires_in"] = 1800,
+        ["interval"] = 1,
+    }.ToJsonString();
+
     public static string Token(string accessToken, TimeSpan lifetime, string scope, string? refreshToken, TimeSpan? refreshTokenLifetime)
     {
         var reply = new JsonObject

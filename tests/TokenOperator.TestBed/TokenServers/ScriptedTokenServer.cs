@@ -57,6 +57,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
     private readonly ConcurrentQueue<RecordedRequest> _requests = new();
     private readonly ConcurrentDictionary<string, ConcurrentQueue<ScriptedAnswer>> _next = new();
     private readonly ConcurrentDictionary<string, ScriptedAnswer> _always = new();
+    private readonly ConcurrentQueue<(string DeviceCode, string UserCode)> _deviceCodes = new();
 
     private int _connectionCount;
     private int _doubleAsks;
@@ -96,6 +97,15 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
     /// <summary>For <c>Providers:google:RevocationEndpoint</c>.</summary>
     public Uri RevocationEndpoint => new(Address, "/revoke");
 
+    /// <summary>For <c>expiry.checkEndpoint</c> of a document: says whether the access token in the header is valid.</summary>
+    public Uri CheckEndpoint => new(Address, "/userinfo");
+
+    /// <summary>For <c>Providers:google:DeviceAuthorizationEndpoint</c>. A poll is answered with authorization_pending, unless there is a script for its device code.</summary>
+    public Uri DeviceAuthorizationEndpoint => new(Address, "/device");
+
+    /// <summary>The codes that it has issued (RFC 8628 section 3.2), oldest first.</summary>
+    public IReadOnlyList<(string DeviceCode, string UserCode)> DeviceCodes => [.. _deviceCodes];
+
     /// <summary>Every request so far, oldest first.</summary>
     public IReadOnlyList<RecordedRequest> Requests => [.. _requests];
 
@@ -119,6 +129,9 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
 
     /// <summary>Adds an account that has consented, with a new refresh token or the given one.</summary>
     public TokenGrant AddAccount(string account, string? refreshToken = null) => _grants.Add(account, refreshToken);
+
+    /// <summary>Issues an access token that never expires, as after a consent at a provider without refresh tokens.</summary>
+    public string IssueEndlessToken(TokenGrant grant) => _grants.IssueAccessToken(grant, DateTimeOffset.MaxValue);
 
     /// <summary>Sets the answers to the next requests of <paramref name="name"/>, one each.</summary>
     public void Next(string name, params ReadOnlySpan<ScriptedAnswer> answers)
@@ -165,7 +178,7 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         var form = context.Request.HasFormContentType
             ? (await context.Request.ReadFormAsync(context.RequestAborted)).ToDictionary(field => field.Key, field => field.Value.ToString())
             : [];
-        var token = form.GetValueOrDefault(path == "/revoke" ? "token" : "refresh_token", "");
+        var token = form.GetValueOrDefault(path == "/revoke" ? "token" : "refresh_token") ?? form.GetValueOrDefault("device_code", "");
         _requests.Enqueue(new RecordedRequest(_time.GetUtcNow(), path, form));
         await WorkAsync(_grants.Find(token), context.RequestAborted);
         var script = Script(token);
@@ -173,6 +186,8 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         {
             "/token" => Refresh(form),
             "/revoke" => Revoke(token),
+            "/userinfo" => IsValid(context.Request.Headers.Authorization.ToString().Split(' ')[^1]) ? (200, "{}") : (401, GoogleReplies.Error("invalid_token")),
+            "/device" => IssueDeviceCode(),
             _ => (404, "{}"),
         };
         await SendAsync(context, script ?? new ScriptedAnswer(), status, body);
@@ -241,8 +256,17 @@ public sealed class ScriptedTokenServer : IAsyncDisposable
         return null;
     }
 
+    private (int Status, string Body) IssueDeviceCode()
+    {
+        var (device, user) = ($"device-{TokenGrants.RandomText()}", $"USER-{TokenGrants.RandomText()[..40]}");
+        _deviceCodes.Enqueue((device, user));
+        return (200, GoogleReplies.Device(device, user, new Uri(Address, "/verify")));
+    }
+
     private (int Status, string Body) Refresh(Dictionary<string, string> form)
     {
+        if (form.GetValueOrDefault("device_code") is { } device && _deviceCodes.Any(code => code.DeviceCode == device))
+            return (400, GoogleReplies.Error("authorization_pending"));
         if (form.GetValueOrDefault("grant_type") != "refresh_token")
             return (400, GoogleReplies.Error("unsupported_grant_type", "Invalid grant_type: " + form.GetValueOrDefault("grant_type")));
         if (Behaviour.Client is { } client && form.GetValueOrDefault("client_id") != client.Id)

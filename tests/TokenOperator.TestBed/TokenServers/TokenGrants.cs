@@ -64,5 +64,7 @@ internal sealed class TokenGrants
 
     // Unique because of its number, and as long and as random as Google's tokens.
     private string NewToken(string prefix) =>
-        $"{prefix}{Interlocked.Increment(ref _count):x8}{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(40))}";
+        $"{prefix}{Interlocked.Increment(ref _count):x8}{RandomText()}";
+
+    public static string RandomText() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(40));
 }

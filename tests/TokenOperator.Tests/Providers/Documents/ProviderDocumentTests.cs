@@ -158,6 +158,15 @@ public sealed class ProviderDocumentTests
     public void No_other_address_has_the_client_ID_in_it(string field) =>
         Resolve($"{(field == "tokenEndpoint" ? "" : "tokenEndpoint: https://idp.example.com/token\n")}{field}: \"https://idp.example.com/{{client_id}}\"\n").Errors.Should().ContainSingle(error => error.StartsWith($"{field} has braces", StringComparison.Ordinal));
 
+    [Fact]
+    public void A_chain_of_extends_that_is_too_long_is_no_cycle()
+    {
+        var resolved = ProviderResolver.Resolve(Enumerable.Range(1, 9).Select(link => Source($"p{link}", link == 9 ? Minimal : $"extends: p{link + 1}")));
+
+        resolved["p2"].Errors.Should().BeEmpty();
+        resolved["p1"].Errors.Should().ContainSingle(error => error.Contains("extends leads through more than 8 documents: p1 extends p2 extends"));
+    }
+
     private static ResolvedDocument Resolve(string yaml, string name = "test") =>
         ProviderResolver.Resolve(ProviderCatalogue.Read().Append(Source(name, yaml)))[name];
 
