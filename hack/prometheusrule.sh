@@ -11,6 +11,7 @@ metadata:
   namespace: token-operator-system
   labels:
     app.kubernetes.io/name: token-operator
+    app.kubernetes.io/component: monitoring
 spec:
 HEAD
 sed -e '/^#/d' -e 's/^\(.\)/  \1/' "$(dirname "${BASH_SOURCE[0]}")/../config/monitoring/rules.yaml"

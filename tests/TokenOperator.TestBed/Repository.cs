@@ -1,8 +1,5 @@
 using System.Text.Json.Nodes;
 using k8s;
-using YamlDotNet.Core;
-using YamlDotNet.Core.Events;
-using YamlDotNet.Serialization;
 
 namespace TokenOperator.TestBed;
 
@@ -19,24 +16,11 @@ public static class Repository
 
     /// <summary>Reads a manifest as an object of the Kubernetes API.</summary>
     /// <param name="path">Relative to the root, such as <c>config/manager/deployment.yaml</c>.</param>
-    public static T Manifest<T>(string path)
-    {
-        var yaml = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build().Deserialize<object>(System.IO.File.ReadAllText(File(path)));
-        return KubernetesJson.Deserialize<T>(new SerializerBuilder().JsonCompatible().Build().Serialize(yaml));
-    }
+    public static T Manifest<T>(string path) => KubernetesJson.Deserialize<T>(Documents(path).Single().ToJsonString());
 
     /// <summary>Reads all documents of a YAML file.</summary>
     /// <param name="path">Relative to the root, such as <c>config/rbac/role.yaml</c>.</param>
-    public static IReadOnlyList<JsonObject> Documents(string path)
-    {
-        var parser = new Parser(new StringReader(System.IO.File.ReadAllText(File(path))));
-        var deserializer = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build();
-        var documents = new List<JsonObject>();
-        parser.Consume<StreamStart>();
-        while (parser.Accept<DocumentStart>(out _))
-            documents.Add(JsonNode.Parse(new SerializerBuilder().JsonCompatible().Build().Serialize(deserializer.Deserialize<object>(parser)))!.AsObject());
-        return documents;
-    }
+    public static IReadOnlyList<JsonObject> Documents(string path) => YamlStream.Parse(System.IO.File.ReadAllText(File(path)));
 
     private static string FindRoot()
     {
