@@ -30,8 +30,10 @@ overlay=$(mktemp -d)
 trap 'rm -rf "$overlay"' EXIT
 config=$(realpath --relative-to="$overlay" "$repository/config")
 resources=("$config/default")
+deployment="{group: apps, version: v1, kind: Deployment, name: token-operator, namespace: $system}"
+patches=()
 
-# restrict NAMESPACES: builds the overlay on config/namespaced, with these namespaces instead of its example.
+# restrict NAMESPACES: builds the overlay like config/namespaced, with these namespaces instead of its example.
 restrict() {
   local namespace
   resources=("$config/crds" "$config/rbac/own" "$config/manager" "$config/network-policy")
@@ -43,50 +45,49 @@ restrict() {
     resources+=("$namespace")
   done
   [[ -n ${namespace:-} ]] || die "NAMESPACES is \"$1\": expected a comma-separated list of namespaces"
-}
-
-# set_namespaces NAMESPACES: sets the key Namespaces of the ConfigMap with the settings. The other keys are the administrator's:
-# one of them can say to which address refresh tokens are sent.
-set_namespaces() {
-  kubectl get configmap "$settings" --namespace "$system" >/dev/null 2>&1 || kubectl create configmap "$settings" --namespace "$system"
-  kubectl patch configmap "$settings" --namespace "$system" --type merge --patch \
-    "{\"metadata\":{\"labels\":{\"app.kubernetes.io/name\":\"token-operator\"}},\"data\":{\"Namespaces\":\"$1\"}}"
+  sed "s/\"mail\"/\"$1\"/" "$repository/config/namespaced/namespaces.yaml" >"$overlay/namespaces.yaml"
+  patches+=("path: namespaces.yaml" "target: $deployment")
 }
 
 namespaces=${2:-}
 namespaces=${namespaces// /,}
 [[ -z $namespaces ]] || restrict "$namespaces"
+versions=$'\n'$(kubectl api-versions)$'\n'
 # OpenShift assigns user and group IDs itself, and rejects pods that name others.
-openshift=
-[[ $'\n'$(kubectl api-versions) != *$'\nsecurity.openshift.io/'* ]] || openshift=yes
+if [[ $versions == *$'\nsecurity.openshift.io/'* ]]; then
+  cp "$repository/config/openshift/assigned-ids.yaml" "$overlay"
+  patches+=("path: assigned-ids.yaml" "target: $deployment")
+fi
+if [[ $versions != *$'\npolicy/v1\n'* ]]; then
+  cp "$repository/config/kubernetes-1.20/no-pod-disruption-budget.yaml" "$overlay"
+  patches+=("path: no-pod-disruption-budget.yaml" "target: {kind: PodDisruptionBudget}")
+fi
 {
   printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n'
   printf '  - %s\n' "${resources[@]}"
-  if [[ -n $openshift ]]; then
-    cp "$repository/config/openshift/assigned-ids.yaml" "$overlay"
-    printf 'patches:\n  - path: assigned-ids.yaml\n    target: {group: apps, version: v1, kind: Deployment, name: token-operator, namespace: %s}\n' "$system"
-  fi
+  printf 'components:\n  - %s\n' "$config/common"
+  ((${#patches[@]} == 0)) || printf 'patches:\n'
+  ((${#patches[@]} == 0)) || printf '  - %s\n    %s\n' "${patches[@]}"
   printf 'images:\n  - name: token-operator\n    newName: %s\n    %s\n' "$name" "$reference"
 } >"$overlay/kustomization.yaml"
-kubectl kustomize "$overlay" >"$overlay/all.yaml" || die "nothing was changed: see above; kubectl 1.21 or later is needed"
-kubectl apply --filename "$repository/config/manager/namespace.yaml"
-"$repository/hack/new-key.sh" --if-none
+kubectl kustomize "$overlay" >"$overlay/all.yaml" || die "nothing was changed: see above; kubectl 1.22 or later is needed"
 
 # lookup KIND NAME [OUTPUT]: prints the name of an object, or what OUTPUT selects; nothing if the object does not exist.
 lookup() {
   kubectl get "$1" "$2" --namespace "$system" --ignore-not-found --output "${3:-name}"
 }
 
-served=$(lookup configmap "$settings" 'jsonpath={.data.Namespaces}') running=$(lookup deployment token-operator)
-# Before the Deployment, whose pods read the settings only at startup.
-[[ -z $namespaces ]] || set_namespaces "$namespaces"
+[[ -n $(lookup namespace "$system") ]] || kubectl apply --filename "$repository/config/manager/namespace.yaml"
+"$repository/hack/new-key.sh" --if-none
+if [[ -n $(lookup deployment token-operator) && -z $(lookup deployment token-operator 'jsonpath={.spec.selector.matchLabels.app\.kubernetes\.io/instance}') ]]; then
+  say "the Deployment selects its pods without the label app.kubernetes.io/instance. This cannot be changed, so the Deployment is created anew."
+  kubectl delete deployment token-operator --namespace "$system"
+fi
 kubectl apply --filename "$overlay/all.yaml"
 
-restart="kubectl rollout restart deployment/token-operator -n $system"
+served=$(lookup configmap "$settings" 'jsonpath={.data.Namespaces}')
 if [[ -z $namespaces && -n $served ]]; then
-  say "the operator still serves only $served; to serve all namespaces: kubectl patch configmap $settings -n $system --type merge -p '{\"data\":{\"Namespaces\":null}}' && $restart"
-elif [[ -n $running && $namespaces != "$served" ]]; then
-  say "the list of namespaces has changed, and pods read it only at startup: $restart"
+  say "the operator serves only $served, because the ConfigMap $settings says so; to serve all namespaces: kubectl patch configmap $settings -n $system --type merge -p '{\"data\":{\"Namespaces\":null}}' && kubectl rollout restart deployment/token-operator -n $system"
 fi
 if [[ -n $namespaces && -n $(lookup clusterrolebinding token-operator) ]]; then
   say "the cluster still has the permissions of an install for all namespaces; to remove them: kubectl delete clusterrolebinding,clusterrole token-operator"

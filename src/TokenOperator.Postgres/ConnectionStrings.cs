@@ -27,12 +27,12 @@ public static class ConnectionStrings
 
     private static readonly Setting<string?> FileSetting = Setting.Text(
         "DATABASE_URL_FILE",
-        "File that contains the same, such as a key of a mounted Secret. Used when neither of the above is set. The operator reads it again when Postgres refuses the password: [A new password](#a-new-password).",
+        "File that contains the same, such as a key of a mounted Secret. Used when neither of the above is set. The operator reads it again when Postgres refuses the password or cannot be reached: [A new password](#a-new-password).",
         expected: "a file");
 
     private static readonly Setting<string?> PasswordFileSetting = Setting.Text(
         "DATABASE_PASSWORD_FILE",
-        "File that contains only the password. It takes precedence over a password in the connection string. The operator reads it again when Postgres refuses the password.",
+        "File that contains only the password. It takes precedence over a password in the connection string. The operator reads it again when Postgres refuses the password or cannot be reached.",
         expected: "a file");
 
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>

@@ -39,17 +39,17 @@ internal sealed class StatementRunner(ConnectionPool pool, PostgresSettings sett
         var started = metrics.Begin();
         for (var isFirst = true; ; isFirst = false)
         {
-            var source = pool.Current;
+            using var lease = pool.Rent();
             try
             {
-                var result = await work(source);
+                var result = await work(lease.Source);
                 metrics.Succeeded(started);
                 return result;
             }
             catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
             {
                 // A refused password means that no statement ran, so the work can start again.
-                if (PostgresErrors.IsPasswordRefused(e) && pool.TryReplace(source) && isFirst)
+                if (pool.TryReplace(lease) && PostgresErrors.IsPasswordRefused(e) && isFirst)
                     continue;
                 metrics.Failed(started);
                 throw PostgresErrors.Translate(e, settings);

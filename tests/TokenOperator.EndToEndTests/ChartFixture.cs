@@ -27,13 +27,8 @@ public sealed class ChartFixture : IAsyncLifetime
             await _plane.DisposeAsync();
     }
 
-    /// <summary>A file for one test.</summary>
-    public string NewFile(string content)
-    {
-        var file = Path.Combine(_folder.FullName, Path.GetRandomFileName() + ".yaml");
-        File.WriteAllText(file, content);
-        return file;
-    }
+    /// <summary>An empty folder for one test.</summary>
+    public string NewFolder() => _folder.CreateSubdirectory(Path.GetRandomFileName()).FullName;
 
     /// <summary>The objects that kustomize builds from a folder of config/.</summary>
     public async Task<IReadOnlyList<JsonObject>> BuildAsync(string folder) => YamlStream.Parse(await Plane.Kubectl.RunAsync(["kustomize", Repository.File($"config/{folder}")]));
@@ -41,9 +36,9 @@ public sealed class ChartFixture : IAsyncLifetime
     /// <summary>The objects of the chart, written by kustomize like those of config/.</summary>
     public async Task<IReadOnlyList<JsonObject>> RenderAsync(params IEnumerable<string> arguments)
     {
-        var folder = _folder.CreateSubdirectory(Path.GetRandomFileName());
-        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "rendered.yaml"), await Helm.RenderAsync(arguments));
-        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "kustomization.yaml"), "resources: [rendered.yaml]\n");
-        return YamlStream.Parse(await Plane.Kubectl.RunAsync(["kustomize", folder.FullName]));
+        var folder = NewFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder, "rendered.yaml"), await Helm.RenderAsync(arguments));
+        await File.WriteAllTextAsync(Path.Combine(folder, "kustomization.yaml"), "resources: [rendered.yaml]\n");
+        return YamlStream.Parse(await Plane.Kubectl.RunAsync(["kustomize", folder]));
     }
 }

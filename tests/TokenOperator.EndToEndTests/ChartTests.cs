@@ -7,6 +7,8 @@ namespace TokenOperator.EndToEndTests;
 /// <summary>charts/token-operator, rendered by a real Helm and compared with config/.</summary>
 public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixture>
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
     /// <summary>Values that make the chart create a kind of object, and what config/ has of it.</summary>
     public static TheoryData<string, string> Installations => new()
     {
@@ -14,6 +16,7 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         { "--set namespaces={mail}", "namespaced" },
         { "--api-versions security.openshift.io/v1", "openshift" },
         { "--set platformAssignsIds=true", "openshift" },
+        { "--api-versions admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy", "default+validation" },
         { "--set metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,dashboard.enabled=true", "default+monitoring" },
     };
 
@@ -41,9 +44,10 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
     {
         var rendered = ByName(await fixture.RenderAsync("--set", "metrics.podMonitor.enabled=true"));
         var monitor = YamlStream.Parse(await File.ReadAllTextAsync(Repository.File("config/monitoring/podmonitor.yaml"))).Single();
-        foreach (var label in new[] { "instance", "part-of" })
-            monitor["metadata"]!["labels"]![$"app.kubernetes.io/{label}"] = "token-operator";
-        monitor["metadata"]!["labels"]!["app.kubernetes.io/version"] = "0.1.0";
+        // The labels of config/common, which no kustomization adds to this file.
+        var common = YamlStream.Parse(await File.ReadAllTextAsync(Repository.File("config/common/kustomization.yaml"))).Single()["labels"]![0]!["pairs"]!;
+        foreach (var (label, value) in common.AsObject())
+            monitor["metadata"]!["labels"]![label] = value!.DeepClone();
 
         rendered.Should().Contain(ByName([monitor]));
     }
@@ -52,13 +56,166 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
     [InlineData("default")]
     [InlineData("namespaced")]
     [InlineData("monitoring")]
+    [InlineData("validation")]
     public async Task Every_object_has_the_labels_that_Kubernetes_recommends(string folder)
     {
         string[] names = ["name", "instance", "version", "component", "part-of", "managed-by"];
         var objects = await fixture.BuildAsync(folder);
-        objects.Should().HaveCountGreaterThan(2);
+        objects.Should().HaveCountGreaterThan(1);
         foreach (var one in objects)
             one["metadata"]!["labels"]!.AsObject().Select(label => label.Key).Should().Contain(names.Select(name => $"app.kubernetes.io/{name}"), NameOf(one));
+    }
+
+    /// <summary>A value, another content for it, and what it needs to matter.</summary>
+    public static TheoryData<string, string, string> Effects => new()
+    {
+        { "fullnameOverride", "\"tokens\"", "" },
+        { "commonLabels", """{"team": "mail"}""", "" },
+        { "replicaCount", "3", "" },
+        { "image.repository", "\"registry.example.com/token-operator\"", "" },
+        { "image.tag", "\"1.2.3\"", "" },
+        { "image.digest", "\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"", "" },
+        { "image.pullPolicy", "\"Always\"", "" },
+        { "imagePullSecrets", """[{"name": "registry"}]""", "" },
+        { "postgres.existingSecret", "\"app-db\"", "" },
+        { "postgres.key", "\"url\"", "" },
+        { "postgres.ca.existingSecret", "\"db-ca\"", "" },
+        { "postgres.ca.existingConfigMap", "\"rds-ca\"", "" },
+        { "postgres.ca.key", "\"root.crt\"", "postgres.ca.existingSecret=db-ca" },
+        { "encryption.existingSecret", "\"keys\"", "" },
+        { "namespaces", """["mail"]""", "" },
+        { "providers", """{"acme": {"tokenEndpoint": "https://idp.acme.example/token"}}""", "" },
+        { "selfService.publicUrl", "\"https://tokens.example.com\"", "" },
+        { "selfService.port", "9000", "selfService.publicUrl=https://tokens.example.com" },
+        { "selfService.linkLifetime", "\"2h\"", "selfService.publicUrl=https://tokens.example.com" },
+        { "selfService.ingress.enabled", "true", "selfService.publicUrl=https://tokens.example.com" },
+        { "selfService.ingress.className", "\"nginx\"", Ingress },
+        { "selfService.ingress.annotations", """{"cert-manager.io/cluster-issuer": "acme"}""", Ingress },
+        { "selfService.ingress.tlsSecret", "\"tokens-tls\"", Ingress },
+        { "settings", """{"Concurrency": 4}""", "" },
+        { "caBundle.pem", "\"-----BEGIN CERTIFICATE-----\"", "" },
+        { "caBundle.configMap", "\"corporate-ca\"", "" },
+        { "proxy.https", "\"http://proxy.example.com:3128\"", "" },
+        { "proxy.http", "\"http://proxy.example.com:3128\"", "" },
+        { "proxy.noProxy", "\"10.96.0.0/12\"", "" },
+        { "proxy.existingSecret", "\"proxy\"", "" },
+        { "crds.install", "false", "" },
+        { "crds.keep", "false", "" },
+        { "validation.enabled", "true", "" },
+        { "rbac.create", "false", "" },
+        { "serviceAccount.create", "false", "" },
+        { "serviceAccount.name", "\"tokens\"", "" },
+        { "serviceAccount.annotations", """{"iam.gke.io/gcp-service-account": "tokens@example.iam.gserviceaccount.com"}""", "" },
+        { "podLabels", """{"team": "mail"}""", "" },
+        { "podAnnotations", """{"note": "mail"}""", "" },
+        { "podSecurityContext", """{"runAsUser": 2000}""", "" },
+        { "securityContext", """{"runAsUser": 2000}""", "" },
+        { "platformAssignsIds", "true", "" },
+        { "resources", """{"limits": {"memory": "512Mi"}}""", "" },
+        { "nodeSelector", """{"pool": "system"}""", "" },
+        { "tolerations", """[{"operator": "Exists"}]""", "" },
+        { "affinity", """{"nodeAffinity": {}}""", "" },
+        { "topologySpreadConstraints", "[]", "" },
+        { "priorityClassName", "\"system-cluster-critical\"", "" },
+        { "terminationGracePeriodSeconds", "60", "" },
+        { "podDisruptionBudget.enabled", "false", "" },
+        { "podDisruptionBudget.maxUnavailable", "\"50%\"", "" },
+        { "podDisruptionBudget.minAvailable", "1", "" },
+        { "networkPolicy.enabled", "false", "" },
+        { "networkPolicy.ingress", """[{"ports": [{"port": 9000}]}]""", "" },
+        { "networkPolicy.egress", """[{"ports": [{"port": 6432}]}]""", "" },
+        { "metrics.secure.enabled", "true", "metrics.serviceMonitor.enabled=true" },
+        { "metrics.secure.port", "9443", "metrics.secure.enabled=true" },
+        { "metrics.secure.certificateSecret", "\"metrics-tls\"", "metrics.secure.enabled=true,metrics.serviceMonitor.enabled=true" },
+        { "metrics.serviceMonitor.enabled", "true", "" },
+        { "metrics.serviceMonitor.labels", """{"release": "prometheus"}""", "metrics.serviceMonitor.enabled=true" },
+        { "metrics.serviceMonitor.interval", "\"15s\"", "metrics.serviceMonitor.enabled=true" },
+        { "metrics.podMonitor.enabled", "true", "" },
+        { "metrics.podMonitor.labels", """{"release": "prometheus"}""", "metrics.podMonitor.enabled=true" },
+        { "metrics.podMonitor.interval", "\"15s\"", "metrics.podMonitor.enabled=true" },
+        { "metrics.prometheusRule.enabled", "true", "" },
+        { "metrics.prometheusRule.labels", """{"release": "prometheus"}""", "metrics.prometheusRule.enabled=true" },
+        { "dashboard.enabled", "true", "" },
+        { "dashboard.labels", """{"dashboards": "yes"}""", "dashboard.enabled=true" },
+        { "dashboard.annotations", """{"folder": "Tokens"}""", "dashboard.enabled=true" },
+        { "extraEnv", """[{"name": "TZ", "value": "UTC"}]""", "" },
+        { "extraEnvFrom", """[{"secretRef": {"name": "more"}}]""", "" },
+        { "extraVolumes", """[{"name": "more", "emptyDir": {}}]""", "" },
+        { "extraVolumeMounts", """[{"name": "more", "mountPath": "/more"}]""", "" },
+        { "extraContainers", """[{"name": "cloud-sql-proxy", "image": "proxy"}]""", "" },
+        { "extraInitContainers", """[{"name": "wait", "image": "wait"}]""", "" },
+        { "extraObjects", """[{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-more"}}]""", "" },
+    };
+
+    private const string Ingress = "selfService.publicUrl=https://tokens.example.com,selfService.ingress.enabled=true";
+
+    [Theory]
+    [MemberData(nameof(Effects))]
+    public async Task Each_value_changes_what_is_installed(string value, string other, string needs)
+    {
+        string[] first = needs.Length == 0 ? [] : ["--set", needs];
+        var without = await fixture.Helm.RenderAsync(first);
+        var with = await fixture.Helm.RenderAsync([.. first, "--set-json", $"{value}={other}"]);
+
+        with.Should().NotBe(without);
+        YamlStream.Parse(with).Should().OnlyContain(one => one["metadata"]!["name"] != null);
+    }
+
+    [Fact]
+    public void Every_value_of_the_chart_is_tested() =>
+        Effects.Select(row => (string)((object[])row)[0]).Append("encryption.create").Should().BeEquivalentTo(ChartValue.ReadAll().Select(value => value.Path));
+
+    [Theory]
+    [InlineData("image.tagg=1", "/image")]
+    [InlineData("namespaces={Mail}", "/namespaces/0")]
+    [InlineData("settings.DATABASE_URL=postgresql://tokens:secret@db/tokens", "DATABASE_URL")]
+    [InlineData("proxy.https=http://user:secret@proxy.example.com", "/proxy/https")]
+    [InlineData("terminationGracePeriodSeconds=10", "/terminationGracePeriodSeconds")]
+    [InlineData("selfService.publicUrl=http://tokens.example.com", "/selfService/publicUrl")]
+    [InlineData("settings.Namespaces=mail,namespaces={mail}", "settings.Namespaces is also set by another value")]
+    [InlineData("encryption.create=true", "encryption.create needs a cluster")]
+    [InlineData("metrics.secure.enabled=true,metrics.podMonitor.enabled=true", "use metrics.serviceMonitor")]
+    [InlineData("selfService.ingress.enabled=true", "selfService.ingress needs selfService.publicUrl")]
+    public async Task A_value_that_cannot_be_meant_is_refused(string value, string problem)
+    {
+        var result = await fixture.Helm.TryRunAsync(["template", "token-operator", Helm.Chart, "--set", value]);
+        result.ExitCode.Should().NotBe(0);
+        result.Errors.Should().Contain(problem);
+    }
+
+    [Fact]
+    public async Task A_proxy_on_a_port_of_its_own_is_reachable()
+    {
+        var policy = (await fixture.RenderAsync("--set", "proxy.https=http://proxy.example.com:3128,settings.ALL_PROXY=socks5://proxy.example.com"))
+            .Single(one => (string)one["kind"]! == "NetworkPolicy");
+        policy["spec"]!["egress"]!.AsArray().SelectMany(rule => rule!["ports"]!.AsArray()).Select(port => (int)port!["port"]!).Should().Contain([3128, 1080]);
+    }
+
+    /// <summary>A policy that demands IDs of the range that the platform assigns, as OpenShift's security context constraints do.</summary>
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("--api-versions security.openshift.io/v1", true)]
+    [InlineData("--set platformAssignsIds=true", true)]
+    [InlineData("--set podSecurityContext.runAsUser=1000680001,podSecurityContext.runAsGroup=1000680001,podSecurityContext.fsGroup=1000680001", true)]
+    public async Task A_platform_that_assigns_IDs_accepts_pods_that_name_none(string arguments, bool isAccepted)
+    {
+        var deployment = DeploymentOf(await fixture.RenderAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+        var policy = new AdmissionPolicy("tests/TokenOperator.EndToEndTests/Policies/assigned-ids.yaml");
+        var failures = (await policy.EvaluateAsync([new JsonObject { ["object"] = deployment }])).Single();
+        (failures.Count == 0).Should().Be(isAccepted, string.Join(", ", failures));
+    }
+
+    [Fact]
+    public async Task Two_releases_in_one_namespace_do_not_take_each_others_pods()
+    {
+        var other = YamlStream.Parse(await fixture.Helm.RunAsync(["template", "second", Helm.Chart, "--namespace", "token-operator-system", "--set", "crds.install=false,namespaces={mail}"]));
+        var first = await fixture.RenderAsync();
+        var pods = DeploymentOf(other)["spec"]!["template"]!;
+
+        other.Select(NameOf).Should().NotIntersectWith(first.Select(NameOf));
+        pods["spec"]!["containers"]![0]!["env"]!.AsArray().Should().Contain(variable => (string)variable!["name"]! == "LeaderElection__LeaseName" && (string)variable["value"]! == "second-token-operator");
+        foreach (var selector in new[] { DeploymentOf(first)["spec"]!["selector"]!["matchLabels"]!, first.Single(one => (string)one["kind"]! == "Service")["spec"]!["selector"]! })
+            selector.AsObject().Should().Contain(label => (string?)pods["metadata"]!["labels"]![label.Key] != (string)label.Value!);
     }
 
     [Fact]
@@ -67,6 +224,8 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         var output = await fixture.Helm.RunAsync(["lint", "--strict", Helm.Chart]);
         output.Should().Contain("0 chart(s) failed").And.NotContain("WARNING");
     }
+
+    private static JsonObject DeploymentOf(IEnumerable<JsonObject> objects) => objects.Single(one => (string)one["kind"]! == "Deployment");
 
     private static Dictionary<string, string> ByName(IEnumerable<JsonObject> objects) => objects.ToDictionary(NameOf, Comparable);
 
@@ -79,12 +238,8 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         var metadata = copy["metadata"]!.AsObject();
         Drop(metadata, "labels", name => name is "app.kubernetes.io/managed-by" or "helm.sh/chart");
         Drop(metadata, "annotations", name => name == "helm.sh/resource-policy");
-        if (copy["spec"]?["template"]?["metadata"] is JsonObject template)
-            Drop(template, "annotations", name => name == "checksum/settings");
         return JsonSerializer.Serialize(Sorted(copy), Indented);
     }
-
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private static void Drop(JsonObject metadata, string field, Predicate<string> isOfHelm)
     {

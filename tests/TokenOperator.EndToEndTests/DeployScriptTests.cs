@@ -9,6 +9,7 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
 {
     private const string Image = "registry.example.com:5000/team/token-operator";
     private const string Settings = "token-operator-settings";
+    private const string DeploymentPath = $"/apis/apps/v1/namespaces/{ClusterFixture.OperatorNamespace}/deployments/token-operator";
     private const string Digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     [Fact]
@@ -58,33 +59,57 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     {
         var some = await DeployAsync(Image, "default");
         some.Errors.Should().Contain("kubectl delete clusterrolebinding,clusterrole token-operator");
-        var all = await DeployAsync(Image);
-        all.Errors.Should().Contain("the operator still serves only default");
-        await cluster.Plane.Kubectl.RunAsync(["patch", "configmap", Settings, "-n", ClusterFixture.OperatorNamespace, "--type", "merge", "-p", """{"data":{"Namespaces":null}}"""]);
-        (await DeployAsync(Image)).Errors.Should().NotContain("still");
+        (await NamespacesAsync()).Should().Be("default");
+        (await DeployAsync(Image)).Errors.Should().NotContain("serves only");
+        (await NamespacesAsync()).Should().BeEmpty();
+
+        // An earlier version wrote the list into this ConfigMap.
+        await cluster.Plane.Kubectl.RunAsync($"create configmap {Settings} -n {ClusterFixture.OperatorNamespace} --from-literal=Namespaces=default");
+        (await DeployAsync(Image)).Errors.Should().Contain("the operator serves only default, because the ConfigMap token-operator-settings says so");
         await DeleteSettingsAsync();
     }
 
     [Theory]
     [InlineData("create")]
     [InlineData("apply")]
-    public async Task Naming_the_namespaces_changes_no_other_setting(string verb)
+    public async Task The_settings_of_the_administrators_stay_as_they_are(string verb)
     {
         await DeleteSettingsAsync();
         const string settings = $$"""
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{Settings}}", "namespace": "{{ClusterFixture.OperatorNamespace}}"},
-             "data": {"Providers__google__TokenEndpoint": "https://tokens.example.com/token", "Namespaces": "mail"} }
+             "data": {"Providers__google__TokenEndpoint": "https://tokens.example.com/token"} }
             """;
         await cluster.Plane.Kubectl.RunAsync([verb, "-f", "-"], settings);
+        var before = await SettingsAsync();
 
-        var first = await DeployAsync(Image, "default");
-        await DeployAsync(Image, "default,kube-public");
+        foreach (var namespaces in new[] { "default", "default,kube-public", "" })
+        {
+            await DeployAsync(Image, namespaces);
+            (await NamespacesAsync()).Should().Be(namespaces);
+        }
 
-        var data = await cluster.Plane.Kubectl.RunAsync($"get configmap {Settings} -n {ClusterFixture.OperatorNamespace} -o jsonpath={{.data}}");
-        JsonNode.DeepEquals(JsonNode.Parse(data), JsonNode.Parse("""{"Providers__google__TokenEndpoint": "https://tokens.example.com/token", "Namespaces": "default,kube-public"}"""))
-            .Should().BeTrue($"refresh tokens go where the administrator says; found {data}");
-        first.Errors.Should().Contain("kubectl rollout restart");
+        JsonNode.DeepEquals(await SettingsAsync(), before).Should().BeTrue("refresh tokens go where the administrator says");
         await DeleteSettingsAsync();
+    }
+
+    [Fact]
+    public async Task A_Deployment_whose_selector_cannot_change_is_created_anew()
+    {
+        await DeployAsync(Image);
+        var deployment = (await cluster.Plane.GetAsync(DeploymentPath))!.AsObject();
+        var before = (string)deployment["metadata"]!["uid"]!;
+        await cluster.Plane.DeleteAsync(DeploymentPath);
+        foreach (var labels in new[] { deployment["spec"]!["selector"]!["matchLabels"]!, deployment["spec"]!["template"]!["metadata"]!["labels"]! })
+            labels.AsObject().Remove("app.kubernetes.io/instance");
+        deployment["metadata"]!.AsObject().Remove("resourceVersion");
+        await cluster.Plane.Kubectl.RunAsync(["create", "-f", "-"], deployment.ToJsonString());
+
+        (await DeployAsync(Image)).Errors.Should().Contain("the Deployment is created anew");
+        (await DeployAsync(Image)).Errors.Should().NotContain("anew");
+
+        var after = (await cluster.Plane.GetAsync(DeploymentPath))!;
+        ((string)after["spec"]!["selector"]!["matchLabels"]!["app.kubernetes.io/instance"]!).Should().Be("token-operator");
+        ((string)after["metadata"]!["uid"]!).Should().NotBe(before);
     }
 
     [Fact]
@@ -109,6 +134,12 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
             await cluster.Plane.Kubectl.RunAsync("delete crd securitycontextconstraints.security.openshift.io");
         }
     }
+
+    private Task<JsonNode?> SettingsAsync() => cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/configmaps/{Settings}");
+
+    /// <summary>The variable Namespaces of the Deployment.</summary>
+    private Task<string> NamespacesAsync() => cluster.Plane.Kubectl.RunAsync(
+        ["get", "deployment", "token-operator", "-n", ClusterFixture.OperatorNamespace, "-o", "jsonpath={.spec.template.spec.containers[0].env[?(@.name==\"Namespaces\")].value}"]);
 
     private Task<string> PodSecurityAsync() => cluster.Plane.Kubectl.RunAsync(
         $"get deployment token-operator -n {ClusterFixture.OperatorNamespace} -o jsonpath={{.spec.template.spec.securityContext}}");

@@ -88,8 +88,11 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
     }
 
     /// <summary>The value of the setting Namespaces in the Deployment.</summary>
-    private async Task<string> SettingAsync() =>
-        (string)(await _cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/configmaps/token-operator-settings"))!["data"]!["Namespaces"]!;
+    private async Task<string> SettingAsync()
+    {
+        var deployment = (await _cluster.Plane.GetAsync($"/apis/apps/v1/namespaces/{ClusterFixture.OperatorNamespace}/deployments/token-operator"))!;
+        return (string)deployment["spec"]!["template"]!["spec"]!["containers"]![0]!["env"]!.AsArray().Single(variable => (string)variable!["name"]! == "Namespaces")!["value"]!;
+    }
 
     private static async Task<bool> MayAsync(Kubectl kubectl, string verb, string resource, string ns) =>
         (await kubectl.TryRunAsync(["auth", "can-i", verb, resource, "-n", ns])).ExitCode == 0;

@@ -58,7 +58,7 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
   namespace: {{ .Release.Namespace }}
 {{- end }}
 
-{{/* The settings of the ConfigMap as YAML; empty if there are none. */}}
+{{/* The settings as YAML, by name. They are variables of the pods, which a change restarts. */}}
 {{- define "token-operator.settings" -}}
 {{- $settings := dict -}}
 {{- with .Values.namespaces }}{{ $_ := set $settings "Namespaces" (join "," .) }}{{ end -}}
@@ -70,6 +70,10 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- with .linkLifetime }}{{ $_ := set $settings "SelfService__LinkLifetime" . }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.metrics.secure -}}
+{{- if .enabled }}{{ $_ := set $settings "Metrics__Port" (toString .port) }}{{ end -}}
+{{- if and .enabled .certificateSecret }}{{ $_ := set $settings "Metrics__CertificateFolder" "/etc/token-operator/metrics-certificate" }}{{ end -}}
+{{- end -}}
 {{- with .Values.proxy.https }}{{ $_ := set $settings "HTTPS_PROXY" . }}{{ end -}}
 {{- with .Values.proxy.http }}{{ $_ := set $settings "HTTP_PROXY" . }}{{ end -}}
 {{- with .Values.proxy.noProxy }}{{ $_ := set $settings "NO_PROXY" . }}{{ end -}}
@@ -77,7 +81,7 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- if hasKey $settings $name }}{{ fail (printf "settings.%s is also set by another value of the chart: remove it from settings" $name) }}{{ end -}}
 {{- $_ := set $settings $name (kindIs "float64" $value | ternary (printf "%v" (int64 $value)) (toString $value)) -}}
 {{- end -}}
-{{- if $settings }}{{ toYaml $settings }}{{ end -}}
+{{- toYaml $settings -}}
 {{- end }}
 
 {{/* "true" if the operator has rights for ClusterOAuthProviders. */}}

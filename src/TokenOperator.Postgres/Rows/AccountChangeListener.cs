@@ -77,8 +77,7 @@ internal sealed partial class AccountChangeListener(PostgresSettings settings, s
             catch (Exception e) when (PostgresErrors.IsOfDatabase(e))
             {
                 await DisconnectAsync();
-                if (PostgresErrors.IsPasswordRefused(e))
-                    settings.ReadFilesAgain();
+                settings.ReadFilesAgain();
                 metrics.Listening(good: false);
                 LogFailed(_delay, PostgresErrors.Translate(e, settings).Message);
                 await Task.Delay(_delay, time, cancellationToken);

@@ -111,6 +111,7 @@ public static class RunCommand
             .AddSingleton<ReconcileActor>()
             .AddSingleton<Watchdog>()
             .AddSingleton<MemoryHealth>()
+            .AddSingleton<MetricsAuthorizer>()
             .AddSingleton<SecretPublisher>()
             .AddSingleton<StatusPublisher>()
             .AddSingleton(provider => ActivatorUtilities.CreateInstance<DeletionReporter>(provider, settings.GiveUpDeletionAfter));
@@ -125,6 +126,7 @@ public static class RunCommand
                 options.Json.Add(OAuthTokenJson.Default);
                 options.Json.Add(ClusterOAuthProviderJson.Default);
                 options.Json.Add(SecretJson.Default);
+                options.Json.Add(ReviewJson.Default);
                 options.Concurrency = settings.Concurrency;
                 foreach (var ns in settings.Namespaces)
                     options.Namespaces.Add(ns);

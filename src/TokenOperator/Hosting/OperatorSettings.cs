@@ -92,6 +92,9 @@ public sealed record OperatorSettings
     /// <summary>The port that serves probes and metrics; 0 for a free one.</summary>
     public int HttpPort { get; init; } = HttpPortSetting.Default;
 
+    /// <summary>The port for metrics, off by default.</summary>
+    public MetricsSettings Metrics { get; init; } = new();
+
     /// <summary>The self-service pages, off by default.</summary>
     public SelfServiceSettings SelfService { get; init; } = new();
 
@@ -114,6 +117,7 @@ public sealed record OperatorSettings
         LeaseNamespace = reader.Get(LeaseNamespaceSetting),
         HttpAddress = reader.Get(HttpAddressSetting)!,
         HttpPort = reader.Get(HttpPortSetting),
+        Metrics = MetricsSettings.Read(reader),
         SelfService = SelfServiceSettings.Read(reader),
     };
 }

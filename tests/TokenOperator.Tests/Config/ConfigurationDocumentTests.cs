@@ -15,6 +15,7 @@ public sealed class ConfigurationDocumentTests
         ["## Postgres and encryption"] = [.. ConnectionStrings.All, .. EncryptionSettings.All],
         ["## Providers"] = [.. ProviderSettings.All],
         ["## The operator"] = [.. OperatorSettings.All],
+        ["## Metrics"] = [.. MetricsSettings.All],
         ["## Self-service pages"] = [.. SelfServiceSettings.All],
         ["## Proxies"] = [.. EnvironmentProxy.All],
         ["## Logs and traces"] = [.. Telemetry.All, .. Logs.All],
@@ -24,6 +25,7 @@ public sealed class ConfigurationDocumentTests
     [InlineData("## Postgres and encryption")]
     [InlineData("## Providers")]
     [InlineData("## The operator")]
+    [InlineData("## Metrics")]
     [InlineData("## Self-service pages")]
     [InlineData("## Proxies")]
     [InlineData("## Logs and traces")]

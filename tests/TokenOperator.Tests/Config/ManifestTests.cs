@@ -33,10 +33,18 @@ public sealed class ManifestTests
     [Fact]
     public void No_role_that_is_added_to_the_built_in_ones_contains_ClusterOAuthProviders()
     {
-        var roles = Directory.GetFiles(Repository.File("config"), "*.yaml", SearchOption.AllDirectories).SelectMany(Documents)
-            .Where(document => document.Contains("rbac.authorization.k8s.io/aggregate-to-", StringComparison.Ordinal)).ToList();
+        var roles = Aggregated("aggregate-to-(view|edit|admin):");
 
         roles.Should().HaveCountGreaterThanOrEqualTo(2).And.NotContain(document => document.Contains("clusteroauthproviders", StringComparison.Ordinal) || document.Contains('*', StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Whoever_may_read_the_whole_cluster_reads_the_objects_of_the_operator_and_changes_none()
+    {
+        var roles = Aggregated("aggregate-to-cluster-reader:");
+
+        roles.Should().HaveCount(2).And.OnlyContain(role => Verbs(role).SequenceEqual(new[] { "get", "list", "watch" }));
+        string.Concat(roles).Should().Contain("[oauthtokens]").And.Contain("[clusteroauthproviders]");
     }
 
     [Theory]
@@ -98,6 +106,10 @@ public sealed class ManifestTests
         last.Should().ContainSingle(line => line.StartsWith("ENTRYPOINT", StringComparison.Ordinal)).Which.Should().StartWith("ENTRYPOINT [\"", "a shell is not needed then");
         last.Should().NotContain(line => line.StartsWith("RUN ", StringComparison.Ordinal));
     }
+
+    /// <summary>The roles of config/ with a label that matches.</summary>
+    private static List<string> Aggregated(string label) =>
+        [.. Directory.GetFiles(Repository.File("config"), "*.yaml", SearchOption.AllDirectories).SelectMany(Documents).Where(document => Regex.IsMatch(document, label))];
 
     private static string[] Documents(string file) => File.ReadAllText(Repository.File(file)).Split("\n---\n");
 

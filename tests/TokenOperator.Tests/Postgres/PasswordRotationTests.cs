@@ -4,6 +4,7 @@ using TokenOperator.Core.Settings;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Migrations;
 using TokenOperator.Postgres.Rows;
+using TokenOperator.TestBed;
 using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
@@ -87,6 +88,44 @@ public sealed class PasswordRotationTests(PostgresFixture fixture) : IAsyncLifet
         // Each connection of the old pool that the server has ended costs one statement.
         await Eventually.IsTrueAsync(() => operation.CanListAsync());
         await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => operation.Store.ListAsync(default)));
+    }
+
+    [Fact]
+    public async Task A_new_address_in_the_file_is_used_after_the_old_one_stopped_answering()
+    {
+        await File.WriteAllTextAsync(UrlFile, $"postgresql://{Role}@127.0.0.1:{Ports.Free()}/{Database.Database.Name}?connect_timeout=1");
+        await using var operation = new Operation(Read(("DATABASE_URL_FILE", UrlFile)), _log);
+        (await operation.RefusalAsync()).Should().NotBeEmpty();
+
+        await File.WriteAllTextAsync(UrlFile, Uri(Role, OldPassword));
+
+        await operation.RefusalAsync();
+        await operation.Store.ListAsync(default);
+    }
+
+    [Fact]
+    public async Task A_replaced_pool_ends_with_its_last_statement_and_not_before()
+    {
+        await File.WriteAllTextAsync(UrlFile, Uri(Role, OldPassword));
+        await using var pool = new ConnectionPool(Read(("DATABASE_URL_FILE", UrlFile)), NullLogger<ConnectionPool>.Instance);
+        var first = pool.Rent();
+        var second = pool.Rent();
+        pool.TryReplace(first).Should().BeFalse("the file is as before");
+
+        await File.WriteAllTextAsync(UrlFile, Uri(Role, NewPassword));
+        pool.TryReplace(first).Should().BeTrue();
+        pool.TryReplace(second).Should().BeTrue("another statement has replaced it");
+        using (var current = pool.Rent())
+            current.Source.Should().NotBeSameAs(first.Source);
+
+        second.Dispose();
+        await using (await first.Source.OpenConnectionAsync())
+        {
+            // A statement that has started still has its pool.
+        }
+
+        first.Dispose();
+        await first.Source.Invoking(source => source.OpenConnectionAsync().AsTask()).Should().ThrowAsync<ObjectDisposedException>();
     }
 
     [Fact]

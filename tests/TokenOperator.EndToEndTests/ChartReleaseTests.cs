@@ -1,0 +1,132 @@
+using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
+
+namespace TokenOperator.EndToEndTests;
+
+/// <summary>Releases of charts/token-operator on a real API server, from the first install to the end.</summary>
+public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<ChartFixture>, IAsyncLifetime
+{
+    private const string System = ClusterFixture.OperatorNamespace;
+    private const string Keys = "token-operator-keys";
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    /// <summary>Removes what a release leaves.</summary>
+    public async Task DisposeAsync()
+    {
+        await fixture.Helm.TryRunAsync(["uninstall", "token-operator", "--namespace", System]);
+        await fixture.Plane.Kubectl.RunAsync($"delete secret,configmap,crd {Keys} token-operator-settings oauthtokens.tokenoperator.dev clusteroauthproviders.tokenoperator.dev -n {System} --ignore-not-found");
+    }
+
+    [Fact]
+    public async Task A_release_is_upgraded_rolled_back_and_removed_while_CRDs_objects_keys_and_settings_stay()
+    {
+        await RunAsync("install", "token-operator", PreviousChart(), "--create-namespace", "--set", "encryption.create=true,replicaCount=1");
+        (await CrdAsync())["spec"]!["names"]!["shortNames"]![0]!.ToString().Should().Be("old");
+        var keys = await KeysAsync();
+        keys.Should().HaveCount(1);
+        Convert.FromBase64String((string)keys.Single().Value!).Should().HaveCount(32);
+        await fixture.Plane.ApplyAsync(Manifests.OAuthToken("default", "kept"));
+        await fixture.Plane.Kubectl.RunAsync($"create configmap token-operator-settings -n {System} --from-literal=Providers__google__TokenEndpoint=https://tokens.example.com/token");
+        var settings = await SettingsAsync();
+
+        var notes = await RunAsync("upgrade", "token-operator", Helm.Chart, "--set", "encryption.create=true,replicaCount=3,namespaces={default}");
+        notes.Should().Contain("The pods wait for the Secret token-operator-postgres").And.NotContain($"The pods wait for the Secret {Keys}");
+        (await DeploymentAsync())!["spec"]!["replicas"]!.GetValue<int>().Should().Be(3);
+        (await CrdAsync())["spec"]!["names"]!["shortNames"]![0]!.ToString().Should().Be("oat", "an upgrade of the chart upgrades the CRDs");
+        (await RoleAsync("default")).Should().NotBeNull();
+        (await ClusterRoleAsync()).Should().BeNull("the operator serves only one namespace now");
+
+        await RunAsync("rollback", "token-operator", "1");
+        (await DeploymentAsync())!["spec"]!["replicas"]!.GetValue<int>().Should().Be(1);
+        (await RoleAsync("default")).Should().BeNull();
+        (await ClusterRoleAsync()).Should().NotBeNull();
+
+        await RunAsync("uninstall", "token-operator");
+        (await DeploymentAsync()).Should().BeNull();
+        (await fixture.Plane.GetAsync("/apis/tokenoperator.dev/v1alpha1/namespaces/default/oauthtokens/kept")).Should().NotBeNull();
+
+        await RunAsync("install", "token-operator", Helm.Chart, "--set", "encryption.create=true");
+        JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue("without the keys, the rows in Postgres cannot be read");
+        JsonNode.DeepEquals(await SettingsAsync(), settings).Should().BeTrue("they decide where refresh tokens are sent");
+    }
+
+    [Fact]
+    public async Task A_key_that_was_added_later_stays_in_an_upgrade_and_in_a_rollback()
+    {
+        await RunAsync("install", "token-operator", Helm.Chart, "--create-namespace", "--set", "encryption.create=true");
+        var added = await Command.RunAsync(Repository.File("hack/new-key.sh"), [], environment: new Dictionary<string, string?>
+        {
+            ["KUBECONFIG"] = fixture.Plane.AdminKubeconfig,
+            ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{(await TestAssets.FindAsync()).Folder}",
+        });
+        added.ExitCode.Should().Be(0, added.Errors);
+        var keys = await KeysAsync();
+        keys.Should().HaveCountGreaterThan(1);
+
+        await RunAsync("upgrade", "token-operator", Helm.Chart, "--set", "encryption.create=true,replicaCount=1");
+        JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue();
+        await RunAsync("rollback", "token-operator", "1");
+        JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_release_takes_over_what_make_deploy_has_installed()
+    {
+        var deployed = await Command.RunAsync(Repository.File("hack/deploy.sh"), ["registry.example.com/token-operator:0.1.0"], environment: new Dictionary<string, string?>
+        {
+            ["KUBECONFIG"] = fixture.Plane.AdminKubeconfig,
+            ["LABELS"] = "",
+            ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{(await TestAssets.FindAsync()).Folder}",
+        });
+        deployed.ExitCode.Should().Be(0, deployed.Errors);
+        var before = (await DeploymentAsync())!;
+        var keys = await KeysAsync();
+
+        await RunAsync("upgrade", "token-operator", Helm.Chart, "--install", "--take-ownership", "--force-conflicts", "--set", "replicaCount=3");
+
+        var after = (await DeploymentAsync())!;
+        ((string)after["metadata"]!["uid"]!).Should().Be((string)before["metadata"]!["uid"]!, "the pods are replaced one after the other");
+        after["spec"]!["replicas"]!.GetValue<int>().Should().Be(3);
+        ((string)after["metadata"]!["labels"]!["app.kubernetes.io/managed-by"]!).Should().Be("Helm");
+        JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task CRDs_are_removed_with_the_release_only_if_a_value_says_so()
+    {
+        await RunAsync("install", "token-operator", Helm.Chart, "--create-namespace", "--set", "crds.keep=false");
+        await RunAsync("uninstall", "token-operator");
+        await Eventually.SeesAsync(() => fixture.Plane.GetAsync("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/oauthtokens.tokenoperator.dev"), crd => crd is null);
+    }
+
+    private Task<string> RunAsync(params string[] arguments) => fixture.Helm.RunAsync([.. arguments, "--namespace", System]);
+
+    /// <summary>This chart under an earlier version, with CRDs that differ.</summary>
+    private string PreviousChart()
+    {
+        var folder = fixture.NewFolder();
+        foreach (var file in Directory.GetFiles(Helm.Chart, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(folder, Path.GetRelativePath(Helm.Chart, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.WriteAllText(copy, File.ReadAllText(file).Replace("shortNames: [oat]", "shortNames: [old]", StringComparison.Ordinal));
+        }
+
+        var chart = Path.Combine(folder, "Chart.yaml");
+        File.WriteAllLines(chart, File.ReadAllLines(chart).Select(line => line.StartsWith("version:", StringComparison.Ordinal) ? "version: 0.0.9" : line));
+        return folder;
+    }
+
+    private async Task<JsonNode> CrdAsync() => (await fixture.Plane.GetAsync("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/oauthtokens.tokenoperator.dev"))!;
+
+    private Task<JsonNode?> DeploymentAsync() => fixture.Plane.GetAsync($"/apis/apps/v1/namespaces/{System}/deployments/token-operator");
+
+    private Task<JsonNode?> RoleAsync(string ns) => fixture.Plane.GetAsync($"/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles/token-operator");
+
+    private Task<JsonNode?> ClusterRoleAsync() => fixture.Plane.GetAsync("/apis/rbac.authorization.k8s.io/v1/clusterroles/token-operator");
+
+    private async Task<JsonObject> KeysAsync() => (await fixture.Plane.GetAsync($"/api/v1/namespaces/{System}/secrets/{Keys}"))!["data"]!.AsObject();
+
+    private async Task<JsonNode> SettingsAsync() => (await fixture.Plane.GetAsync($"/api/v1/namespaces/{System}/configmaps/token-operator-settings"))!;
+}
