@@ -16,9 +16,10 @@ TOKEN_OPERATOR_PGBOUNCER=$(hack/pgbouncer.sh) || give_up "pgbouncer is not avail
 TOKEN_OPERATOR_PROMTOOL=$(hack/promtool.sh) || give_up "promtool is not available: see above"
 TOKEN_OPERATOR_OIDC_PROVIDER=$(hack/oidc-provider.sh) || give_up "oidc-provider is not available: see above"
 TOKEN_OPERATOR_CEL=$(hack/cel.sh) || give_up "the evaluator of admission policies is not available: see above"
+TOKEN_OPERATOR_HELM=$(hack/helm.sh) || give_up "Helm is not available: see above"
 # Without a browser the tests that need one fail in CI and are skipped elsewhere.
 hack/chromium.sh >/dev/null || say "the tests that need a browser are skipped: see above"
-export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_OPERATOR_PROMTOOL TOKEN_OPERATOR_OIDC_PROVIDER TOKEN_OPERATOR_CEL
+export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_OPERATOR_PROMTOOL TOKEN_OPERATOR_HELM TOKEN_OPERATOR_OIDC_PROVIDER TOKEN_OPERATOR_CEL
 
 rm -rf "$results"
 mkdir -p "$results"

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
 using TokenOperator.TestBed;
+using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests;
 
@@ -40,6 +42,37 @@ public sealed class PrivateAuthorityTests(ClusterFixture cluster) : IDisposable
         await fixture.ReadyAsync("inspected");
     }
 
+    [Fact]
+    public async Task A_provider_that_only_a_proxy_reaches_is_used_with_the_values_of_the_chart()
+    {
+        const string Host = "tokens.corp.example";
+        using var certificate = SelfSigned();
+        await using var fixture = await OperatorFixture.CreateAsync(cluster);
+        await using var provider = await StartProxyAsync(certificate, fixture.Tokens.Address);
+        await using var proxy = ConnectProxy.Start(localName: Host);
+        var values = new JsonObject
+        {
+            ["caBundle"] = new JsonObject { ["pem"] = certificate.ExportCertificatePem() },
+            ["proxy"] = new JsonObject { ["https"] = $"{proxy.Address}", ["noProxy"] = "10.96.0.0/12" },
+        };
+        var file = Path.Combine(_folder.FullName, "values.json");
+        await File.WriteAllTextAsync(file, values.ToJsonString());
+        var helm = await Helm.FindAsync(cluster.Plane.AdminKubeconfig, Path.Combine(cluster.Plane.Folder, "helm"));
+        var objects = YamlStream.Parse(await helm.RenderAsync("--values", file));
+        foreach (var (name, content) in objects.Single(one => (string)one["metadata"]!["name"]! == "token-operator-ca")["data"]!.AsObject())
+            await File.WriteAllTextAsync(Path.Combine(_folder.FullName, name), (string)content!);
+        var settings = objects.Single(one => (string)one["kind"]! == "Deployment")["spec"]!["template"]!["spec"]!["containers"]![0]!["env"]!.AsArray()
+            .Where(variable => (string)variable!["name"]! is "SSL_CERT_DIR" or "HTTPS_PROXY" or "NO_PROXY")
+            .Select(variable => ((string)variable!["name"]!, ((string)variable["value"]!).Replace("/etc/token-operator/ca", _folder.FullName, StringComparison.Ordinal))).ToArray();
+        settings.Should().HaveCount(3);
+
+        await fixture.StartOperatorAsync([.. settings, ("Providers__google__TokenEndpoint", $"https://{Host}:{new Uri(provider.Urls.Single()).Port}/token")]);
+        await fixture.AddAccountAsync("behind-the-proxy");
+        await fixture.ReadyAsync("behind-the-proxy");
+
+        proxy.Targets.Should().NotBeEmpty().And.OnlyContain(target => target.StartsWith(Host + ":", StringComparison.Ordinal), "the API server is reached directly");
+    }
+
     private static X509Certificate2 SelfSigned()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -47,6 +80,7 @@ public sealed class PrivateAuthorityTests(ClusterFixture cluster) : IDisposable
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
+        names.AddDnsName("tokens.corp.example");
         request.CertificateExtensions.Add(names.Build());
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
     }

@@ -15,8 +15,11 @@ public sealed class ConnectProxy : IAsyncDisposable
     private readonly string? _credentials;
     private readonly Task _accepting;
 
-    private ConnectProxy(string? credentials)
+    private readonly string? _localName;
+
+    private ConnectProxy(string? credentials, string? localName)
     {
+        _localName = localName;
         _credentials = credentials is null ? null : Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials));
         _listener.Start();
         _accepting = AcceptAsync();
@@ -28,8 +31,11 @@ public sealed class ConnectProxy : IAsyncDisposable
     /// <summary>The host and port of each tunnel that it opened.</summary>
     public IReadOnlyCollection<string> Targets => _targets;
 
-    /// <summary>Starts it. <paramref name="credentials"/> are <c>user:password</c>; null for a proxy that anyone may use.</summary>
-    public static ConnectProxy Start(string? credentials = null) => new(credentials);
+    /// <summary>
+    /// Starts it. <paramref name="credentials"/> are <c>user:password</c>; null for a proxy that anyone may use. <paramref name="localName"/> is a
+    /// host name that only this proxy knows, for 127.0.0.1.
+    /// </summary>
+    public static ConnectProxy Start(string? credentials = null, string? localName = null) => new(credentials, localName);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -65,7 +71,7 @@ public sealed class ConnectProxy : IAsyncDisposable
 
         using var server = new TcpClient();
         var to = new Uri($"http://{target}");
-        await server.ConnectAsync(to.Host, to.Port, _stop.Token);
+        await server.ConnectAsync(to.Host == _localName ? "127.0.0.1" : to.Host, to.Port, _stop.Token);
         await using var far = server.GetStream();
         _targets.Enqueue(target);
         await near.WriteAsync("HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray(), _stop.Token);
