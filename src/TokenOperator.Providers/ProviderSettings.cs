@@ -162,7 +162,7 @@ public static class ProviderSettings
         if (!reader.IsAbsent(Burst, name))
             limits["burst"] = reader.Get(Burst, name);
         json["limits"] = limits;
-        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json);
+        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json) { SettingOf = field => SettingOf(name, field) };
     }
 
     private static JsonObject ReadParameters(SettingsReader reader, string name)
@@ -179,7 +179,7 @@ public static class ProviderSettings
     }
 
     /// <summary>The setting that writes a field of a document, or null.</summary>
-    internal static string? SettingFor(string provider, string field) => field switch
+    private static string? SettingOf(string provider, string field) => field switch
     {
         "tokenEndpoint" => TokenEndpoint.NameFor(provider),
         "authorizationEndpoint" => AuthorizationEndpoint.NameFor(provider),

@@ -13,13 +13,12 @@ public sealed class DocumentSources(IReadOnlyList<SourceDocument> chain)
     {
         ArgumentNullException.ThrowIfNull(field);
         var document = chain.FirstOrDefault(document => Has(document.Json, field)) ?? chain[0];
-        var name = DisplayText.Of(document.Name, 63);
         return document.Source switch
         {
-            DocumentSource.Settings => ProviderSettings.SettingFor(name, field) is { } setting ? $"the setting {setting}" : $"{field}, which {document.Origin} do not set",
+            DocumentSource.Settings => document.SettingOf?.Invoke(field) is { } setting ? $"the setting {setting}" : $"{field}, which {document.Origin} cannot set",
             DocumentSource.Cluster => $"spec.{field} of {document.Origin}",
             DocumentSource.Folder => $"{field} in {document.Origin}",
-            _ => $"{field} of the catalogue entry {name}",
+            _ => $"{field} of the catalogue entry {DisplayText.Of(document.Name, 63)}",
         };
     }
 

@@ -34,6 +34,9 @@ public sealed record SourceDocument(string Name, DocumentSource Source, string O
     /// <summary>The host from which the document may move accounts in use to its own token endpoint; null if it may not move any.</summary>
     public string? MovesFrom { get; init; }
 
+    /// <summary>The setting that writes a field, by the path of the field; null if the document does not come from settings.</summary>
+    public Func<string, string?>? SettingOf { get; init; }
+
     /// <summary>The host of the token endpoint that was in use when this program ended last; null if it is not known.</summary>
     public string? LastHost { get; init; }
 }

@@ -140,7 +140,7 @@ public sealed class RejectedClientsTests
         IsHeld().Should().BeTrue();
 
         void Reject(string name, string inputs) =>
-            _rejected.Reject(Account(name, "") with { Token = new TokenSet { AccessToken = new SecretValue("access"), GrantInputs = inputs, IssuedAt = Issued } }, Client);
+            _rejected.Reject(Account(name, "none") with { Token = new TokenSet { AccessToken = new SecretValue("access"), GrantInputs = inputs, IssuedAt = Issued } }, Client);
     }
 
     private static AccountRecord Account(string name, string token) =>

@@ -27,7 +27,7 @@ public sealed class SeedFileReaderTests
     public void A_file_does_not_decide_that_its_access_token_never_expires(string content)
     {
         var read = () => SeedFileReader.Read(Encoding.UTF8.GetBytes(content), Source);
-        read.Should().Throw<InvalidDocumentException>().WithMessage("*refresh_token*missing*");
+        read.Should().Throw<InvalidDocumentException>().WithMessage("*refresh_token*only an access token was found*");
         var both = content.Replace("{", """{"refresh_token": "refresh", """, StringComparison.Ordinal);
         SeedFileReader.Read(both, Source).Token.NeverExpires.Should().BeFalse();
         SeedFileReader.Read(Encoding.UTF8.GetBytes(content), Source, takesAccessToken: true).Token.NeverExpires.Should().BeTrue();

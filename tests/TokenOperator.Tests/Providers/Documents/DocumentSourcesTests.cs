@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Configuration;
+using TokenOperator.Core.Settings;
+using TokenOperator.Providers;
 using TokenOperator.Providers.Catalogue;
 using TokenOperator.Providers.Documents;
 
@@ -17,15 +20,19 @@ public sealed class DocumentSourcesTests
     [InlineData("mine", "tokenEndpoint", "the setting Providers__mine__TokenEndpoint")]
     [InlineData("mine", "rotation.mode", "the setting Providers__mine__RotatesRefreshTokens")]
     [InlineData("mine", "limits.requestsPerSecond", "the setting Providers__mine__RequestsPerSecond")]
-    [InlineData("mine", "authorization.parameters", "authorization.parameters, which the settings Providers__mine__* do not set")]
+    [InlineData("mine", "authorization.parameters", "authorization.parameters, which the settings Providers__mine__* cannot set")]
     public void A_field_is_named_where_an_administrator_finds_it(string provider, string field, string place) =>
         ProviderResolver.Resolve(
         [
             .. ProviderCatalogue.Read(),
             Source("acme", DocumentSource.Folder, "the file acme.yaml", "extends: google\ntokenEndpoint: https://idp.acme.example/token"),
             Source("corp", DocumentSource.Cluster, "ClusterOAuthProvider corp", "extends: acme\nidentity: {issuers: [\"https://corp.example\"]}\nrevocation: null"),
-            Source("mine", DocumentSource.Settings, "the settings Providers__mine__*", "tokenEndpoint: https://idp.mine.example/token"),
+            .. Settings(("Providers:mine:TokenEndpoint", "https://idp.mine.example/token"), ("Providers:mine:RotatesRefreshTokens", "true"), ("Providers:mine:RequestsPerSecond", "5")),
         ])[provider].Provider!.PlaceOf(field).Should().Be(place);
+
+    private static IReadOnlyList<SourceDocument> Settings(params (string Key, string Value)[] settings) => SettingsReader.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build(),
+        reader => ProviderSettings.ReadDocuments(reader, ProviderCatalogue.Read()));
 
     private static SourceDocument Source(string name, DocumentSource source, string origin, string yaml) => new(name, source, origin, YamlInput.Read(yaml, out _)!);
 }
