@@ -43,34 +43,38 @@ public sealed class PrivateAuthorityTests(ClusterFixture cluster) : IDisposable
     }
 
     [Fact]
-    public async Task A_provider_that_only_a_proxy_reaches_is_used_with_the_values_of_the_chart()
+    public async Task The_values_of_the_chart_give_the_operator_a_provider_its_authority_a_proxy_and_ports()
     {
         const string Host = "tokens.corp.example";
         using var certificate = SelfSigned();
         await using var fixture = await OperatorFixture.CreateAsync(cluster);
         await using var provider = await StartProxyAsync(certificate, fixture.Tokens.Address);
         await using var proxy = ConnectProxy.Start(localName: Host);
+        var (pages, metrics) = (Ports.Free(), Ports.Free());
         var values = new JsonObject
         {
+            ["providers"] = new JsonObject { ["corp"] = new JsonObject { ["tokenEndpoint"] = $"https://{Host}:{new Uri(provider.Urls.Single()).Port}/token" } },
             ["caBundle"] = new JsonObject { ["pem"] = certificate.ExportCertificatePem() },
             ["proxy"] = new JsonObject { ["https"] = $"{proxy.Address}", ["noProxy"] = "10.96.0.0/12" },
+            ["selfService"] = new JsonObject { ["publicUrl"] = "https://tokens.example.com", ["port"] = pages, ["linkLifetime"] = "2h" },
+            ["metrics"] = new JsonObject { ["secure"] = new JsonObject { ["enabled"] = true, ["port"] = metrics } },
+            ["settings"] = new JsonObject { ["Concurrency"] = 4, ["ClusterProviders"] = false },
         };
         var file = Path.Combine(_folder.FullName, "values.json");
         await File.WriteAllTextAsync(file, values.ToJsonString());
         var helm = await Helm.FindAsync(cluster.Plane.AdminKubeconfig, Path.Combine(cluster.Plane.Folder, "helm"));
-        var objects = YamlStream.Parse(await helm.RenderAsync("--values", file));
-        foreach (var (name, content) in objects.Single(one => (string)one["metadata"]!["name"]! == "token-operator-ca")["data"]!.AsObject())
-            await File.WriteAllTextAsync(Path.Combine(_folder.FullName, name), (string)content!);
-        var settings = objects.Single(one => (string)one["kind"]! == "Deployment")["spec"]!["template"]!["spec"]!["containers"]![0]!["env"]!.AsArray()
-            .Where(variable => (string)variable!["name"]! is "SSL_CERT_DIR" or "HTTPS_PROXY" or "NO_PROXY")
-            .Select(variable => ((string)variable!["name"]!, ((string)variable["value"]!).Replace("/etc/token-operator/ca", _folder.FullName, StringComparison.Ordinal))).ToArray();
-        settings.Should().HaveCount(3);
+        var settings = await RenderedPod.MountAsync(YamlStream.Parse(await helm.RenderAsync("--values", file)), _folder.FullName);
 
-        await fixture.StartOperatorAsync([.. settings, ("Providers__google__TokenEndpoint", $"https://{Host}:{new Uri(provider.Urls.Single()).Port}/token")]);
-        await fixture.AddAccountAsync("behind-the-proxy");
+        await fixture.StartOperatorAsync(settings);
+        await fixture.AddAccountAsync("behind-the-proxy", spec => spec["provider"] = "corp");
         await fixture.ReadyAsync("behind-the-proxy");
 
         proxy.Targets.Should().NotBeEmpty().And.OnlyContain(target => target.StartsWith(Host + ":", StringComparison.Ordinal), "the API server is reached directly");
+        using var http = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true });
+        using var page = await http.GetAsync(new Uri($"http://127.0.0.1:{pages}/"));
+        page.StatusCode.Should().Be(HttpStatusCode.NotFound);
+        using var metric = await http.GetAsync(new Uri($"https://127.0.0.1:{metrics}/metrics"));
+        metric.StatusCode.Should().Be(HttpStatusCode.Unauthorized);
     }
 
     private static X509Certificate2 SelfSigned()
