@@ -6,6 +6,7 @@ using System.CommandLine.Parsing;
 using KubectlOAuthToken.Output;
 using KubectlOAuthToken.Verbs;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken;
 

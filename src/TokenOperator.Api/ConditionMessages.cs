@@ -13,8 +13,8 @@ public static class ConditionMessages
 
     /// <summary>The provider does not exist.</summary>
     public static string UnknownProvider(TokenRequest request, IEnumerable<string> known) =>
-        $"spec.provider is \"{Shown(request.Key.Provider)}\"; the providers of this operator are {DisplayText.List(known.Order(StringComparer.Ordinal))}. "
-        + "Correct it, or have an administrator add the provider (docs/providers.md).";
+        $"spec.provider is \"{Shown(request.Key.Provider)}\", and no provider has this name.{DidYouMean.Suggest(request.Key.Provider, known)} "
+        + $"Correct it (docs/providers/README.md lists the built-in providers), or have an administrator add the provider (docs/providers.md). Known are {DisplayText.List(known.Order(StringComparer.Ordinal))}.";
 
     /// <summary>The provider needs values that nobody has given.</summary>
     /// <param name="provider">The name of the provider.</param>
@@ -50,7 +50,7 @@ public static class ConditionMessages
     /// <summary>No row that the namespace may use, and no seedSecretRef. The message is the same whether other namespaces have a row or there is none.</summary>
     public static string NoSeed(TokenRequest request) =>
         $"There is no stored refresh token for {request.ShownAccount} that namespace {request.Owner.Namespace} may use, and spec.seedSecretRef is not set. "
-        + $"Set it to a Secret with a token file, or {SeedCommand(request)}";
+        + $"To consent, {Authorize(request)}. If you have a refresh token already, set spec.seedSecretRef to a Secret with it in the key refresh-token, or {SeedCommand(request)}";
 
     /// <summary>The row has no refresh token.</summary>
     public static string NoRefreshToken(TokenRequest request) =>
@@ -108,12 +108,12 @@ public static class ConditionMessages
 
     /// <summary>The seed names another client than <c>spec.clientSecretRef</c>.</summary>
     public static string SeedOfAnotherClient(TokenRequest request, string seedClient, string client) =>
-        $"{request.Seed} was obtained with the client {Shown(seedClient)}, but {request.Client} contains the client {Shown(client)}. "
+        $"{request.Seed} was obtained with the client {Shown(seedClient)}, but {request.ShownClient} contains the client {Shown(client)}. "
         + "A refresh token works only with the client that obtained it. Use files that belong together.";
 
     /// <summary>The provider rejected another account of the same client because of the client.</summary>
     public static string ClientRejectedElsewhere(TokenRequest request) =>
-        $"The provider rejects the OAuth client in {request.Client} for several accounts, so this one waits for a few minutes. {NewClient(request)}";
+        $"The provider rejects the OAuth client in {request.ShownClient} for several accounts, so this one waits for a few minutes. {NewClient(request)}";
 
     /// <summary>The provider has not answered yet.</summary>
     public static string WaitsForProvider(TokenRequest request) =>
@@ -190,7 +190,7 @@ public static class ConditionMessages
         if (needsHuman && !failure.Kind.NeedsHuman())
         {
             return $"The provider has rejected the refresh of {request.ShownAccount} {failure.Count} times with an answer that the operator does not know ({failure.Detail}). Look it up in the provider's documentation. "
-                + (request.Grant.NeedsConsent ? $"If the consent has ended: {NewToken(request)}." : AfterThat(request));
+                + (request.Grant.NeedsConsent ? $"If the consent has ended, this helps. {NewToken(request)}." : AfterThat(request));
         }
 
         return ReasonInfo.Of(failure.Kind.ToString()).FailureMessage is { } message
@@ -204,19 +204,19 @@ public static class ConditionMessages
     /// <summary>How to obtain and provide another refresh token.</summary>
     internal static string NewToken(TokenRequest request) =>
         request.Seed is { } seed
-            ? $"{Authorize(request)}, or put a new token file in {seed}"
-            : $"{Authorize(request)}, or, to import a new token file, {SeedCommand(request)}";
+            ? $"To consent again, {Authorize(request)}, or put a new token file in {seed}"
+            : $"To consent again, {Authorize(request)}, or, to import a new token file, {SeedCommand(request)}";
 
     private static string Authorize(TokenRequest request) =>
-        $"Run: kubectl oauthtoken authorize {Word(request.Owner.Name)} -n {request.Owner.Namespace}";
+        $"run: kubectl oauthtoken authorize {Word(request.Owner.Name)} -n {request.Owner.Namespace}";
 
     private static string SeedCommand(TokenRequest request) =>
         $"run: token-operator seed FILE --provider {Word(request.Key.Provider)} --account {Word(request.Key.Account)} --namespace {request.Owner.Namespace}";
 
     /// <summary>How to correct the client.</summary>
     internal static string NewClient(TokenRequest request) =>
-        !request.Grant.NeedsConsent ? $"Compare it with the provider's console and correct it. {AfterThat(request)}"
-        : $"Compare it with the provider's console and correct it. If other accounts of this client work, the refresh token of this one belongs to another client: {NewToken(request)}. To retry without a change: {Retry(request)}";
+        !request.Grant.NeedsConsent ? $"Compare it with the provider's console, and clientAuthentication in the provider's document with what the provider expects. {AfterThat(request)}"
+        : $"Compare it with the provider's console, and clientAuthentication in the provider's document with what the provider expects. If other accounts of this client work, the refresh token of this one belongs to another client. {NewToken(request)}. To retry without a change: {Retry(request)}";
 
     /// <summary>The fields of the spec that decide what a grant without a consent asks for.</summary>
     internal static string GrantFields(TokenRequest request) => request.Grant switch

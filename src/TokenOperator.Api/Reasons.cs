@@ -153,7 +153,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         },
         new(Reasons.SeedMissing, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Seed,
             "No refresh token is stored that the namespace may use, and there is nowhere to import one from.",
-            "Create the Secret and key that the message names, or run `token-operator seed`.")
+            "Consent with `kubectl oauthtoken authorize`. If you have a refresh token already, create the Secret and key that the message names, or run `token-operator seed`.")
         {
             SeedHelps = true,
         },
@@ -188,7 +188,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             "Check that the client and the token file belong together, or authorize the account again.")
         {
             FailureMessage = (request, failure) =>
-                $"The provider rejects the request for {request.ShownAccount} ({failure.Detail}). Check that {request.Client} and the token file belong together. {ConditionMessages.NewToken(request)}. To retry without a change: {ConditionMessages.Retry(request)}",
+                $"The provider rejects the request for {request.ShownAccount} ({failure.Detail}). Check spec.scopes, and that {request.ShownClient} and the token file belong together. {ConditionMessages.NewToken(request)}. To retry without a change: {ConditionMessages.Retry(request)}",
             SeedHelps = true,
         },
         new(Reasons.GrantRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,

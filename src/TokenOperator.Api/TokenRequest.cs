@@ -41,11 +41,17 @@ public sealed partial record TokenRequest
     /// <summary>The key with the OAuth client; null for a grant without one.</summary>
     public SecretKey? Client { get; init; }
 
+    /// <summary>True if the spec names the key of <see cref="Client"/>.</summary>
+    public bool NamesClientKey { get; init; }
+
     /// <summary>The key with the private key that signs assertions; null for a grant without one.</summary>
     public SecretKey? SigningKey { get; init; }
 
+    /// <summary>Where the OAuth client is, for messages: the key only if the spec names it, because the Secret can have a key for each value instead.</summary>
+    public string ShownClient => NamesClientKey ? $"{Client}" : $"Secret {Client?.Secret}";
+
     /// <summary>What proves who asks, for messages.</summary>
-    public string Credentials => (SigningKey ?? Client)?.ToString() ?? "the operator's ServiceAccount";
+    public string Credentials => SigningKey?.ToString() ?? (Client is null ? "the operator's ServiceAccount" : ShownClient);
 
     /// <summary>Identifies what the token must have been issued for. Null if any token of the account will do: see <see cref="Core.Tokens.Grant.InputsFingerprint"/>.</summary>
     public string? GrantInputs => Grant.InputsFingerprint(Scopes, Client?.Name, Client?.Key, SigningKey?.Name, SigningKey?.Key);
@@ -85,7 +91,7 @@ public sealed partial record TokenRequest
     public static TokenRequest? From(V1Alpha1OAuthToken entity, out string error)
     {
         var spec = entity.Spec;
-        error = Check(spec) ?? "";
+        error = Check(spec, SecretNameOf(entity)) ?? "";
         if (error.Length > 0 || GrantReader.Read(spec, out error) is not { } grant)
             return null;
 
@@ -96,6 +102,7 @@ public sealed partial record TokenRequest
             Key = new AccountKey(spec.Provider!, spec.Account!),
             Grant = grant,
             Client = At(ns, spec.ClientSecretRef, "credentials.json"),
+            NamesClientKey = spec.ClientSecretRef?.Key is not null,
             SigningKey = At(ns, GrantReader.KeyOf(spec), "private-key"),
             Seed = At(ns, spec.SeedSecretRef, "token.json"),
             Scopes = spec.Scopes ?? [],
@@ -167,7 +174,7 @@ public sealed partial record TokenRequest
     private static SecretKey? At(string ns, V1Alpha1OAuthToken.SecretKeyRef? named, string defaultKey) =>
         named is null ? null : new SecretKey(ns, named.Name!, named.Key ?? defaultKey);
 
-    private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec) =>
+    private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec, string secretName) =>
         spec is null ? "spec is missing."
         : string.IsNullOrEmpty(spec.Provider) ? "spec.provider is empty; expected the name of a provider, such as google."
         : !DisplayText.IsPrintable(spec.Provider) || spec.Provider.Length > MaxProviderLength ? $"spec.provider is \"{Shown(spec.Provider)}\"; expected the name of a provider, such as google."
@@ -179,13 +186,23 @@ public sealed partial record TokenRequest
             ? $"spec.identity is \"{Shown(identity)}\"; expected an email address, or a subject as in the provider's id_token."
         : spec.Scopes?.FirstOrDefault(scope => !ScopeToken().IsMatch(scope ?? "")) is { } scope
             ? $"spec.scopes has \"{Shown(scope)}\"; expected the name of one scope, without spaces, quotation marks, backslashes and control characters."
-        : CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
+        : CheckSecretName(spec, secretName) ?? CheckDuration(spec.RefreshBefore) ?? CheckTemplate(spec.SecretTemplate)
         ?? (spec.DeletionPolicy is null or "Retain" or "Delete" or "Revoke"
             ? null
             : $"spec.deletionPolicy is \"{Shown(spec.DeletionPolicy)}\"; expected Retain, Delete or Revoke.")
         ?? (spec.SecretDeletionPolicy is null or "Delete" or "Orphan"
             ? null
             : $"spec.secretDeletionPolicy is \"{Shown(spec.SecretDeletionPolicy)}\"; expected Delete or Orphan.");
+
+    /// <summary>The operator would refuse to write such a Secret, and the message about that suggests to delete it.</summary>
+    private static string? CheckSecretName(V1Alpha1OAuthToken.EntitySpec spec, string secretName) =>
+        (spec.ClientSecretRef?.Name == secretName ? "spec.clientSecretRef"
+            : spec.SeedSecretRef?.Name == secretName ? "spec.seedSecretRef"
+            : GrantReader.KeyOf(spec)?.Name == secretName ? "the grant"
+            : null) is { } field
+            ? $"spec.secretName is \"{Shown(secretName)}\"{(string.IsNullOrEmpty(spec.SecretName) ? ", the name of this object, because it is not set" : "")}, and {field} names the same Secret. "
+                + "The operator writes the token to a Secret of its own: set spec.secretName to another name."
+            : null;
 
     private static string? CheckDuration(string? text) =>
         text is null ? null

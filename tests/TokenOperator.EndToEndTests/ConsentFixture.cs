@@ -69,8 +69,6 @@ public sealed partial class ConsentFixture : IAsyncDisposable
     /// <summary>Starts <c>kubectl oauthtoken authorize</c> as the person of <paramref name="kubeconfig"/>; words go after the name.</summary>
     public AuthorizeRun Authorize(string kubeconfig, string name, string browser = "/bin/true", params string[] words)
     {
-        var log = Path.Combine(_cluster.Plane.Folder, $"authorize-{Guid.NewGuid():N}.log");
-        var input = Path.ChangeExtension(log, ".in");
         var environment = new Dictionary<string, string?>
         {
             ["KUBECONFIG"] = kubeconfig,
@@ -82,16 +80,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             ["Providers__google__AuthorizationEndpoint"] = Server.AuthorizationEndpoint.ToString(),
             ["Providers__google__ConsentScopes"] = "openid email offline_access",
         };
-        // A pipe that stays open, so that something can be pasted later.
-        var process = ChildProcess.Start(new ChildProcessOptions(
-            "/bin/sh",
-            ["-c", "mkfifo \"$1\"; exec 3<>\"$1\"; shift; exec \"$@\" <&3", "sh", input, PluginProgram.Starter, PluginProgram.Path,
-                "authorize", name, "-n", Operators.Namespace, .. words])
-        {
-            LogFile = log,
-            Environment = environment,
-        });
-        return new AuthorizeRun(process, input);
+        return AuthorizeRun.Start(_cluster.Plane.Folder, ["authorize", name, "-n", Operators.Namespace, .. words], environment);
     }
 
     /// <summary>Enters the code of a device on the provider's page, as <paramref name="login"/>.</summary>
@@ -111,6 +100,24 @@ public sealed partial class ConsentFixture : IAsyncDisposable
     /// <summary>A verb that waits for a person.</summary>
     public sealed partial class AuthorizeRun(ChildProcess process, string input) : IAsyncDisposable
     {
+        /// <summary>Starts the verb.</summary>
+        /// <param name="folder">The folder for its output.</param>
+        /// <param name="words">The verb, and its arguments.</param>
+        /// <param name="environment">Variables added to those of this process.</param>
+        public static AuthorizeRun Start(string folder, IEnumerable<string> words, IReadOnlyDictionary<string, string?> environment)
+        {
+            var log = Path.Combine(folder, $"authorize-{Guid.NewGuid():N}.log");
+            var input = Path.ChangeExtension(log, ".in");
+            // A pipe that stays open, so that something can be pasted later.
+            var process = ChildProcess.Start(new ChildProcessOptions(
+                "/bin/sh", ["-c", "mkfifo \"$1\"; exec 3<>\"$1\"; shift; exec \"$@\" <&3", "sh", input, PluginProgram.Starter, PluginProgram.Path, .. words])
+            {
+                LogFile = log,
+                Environment = environment,
+            });
+            return new AuthorizeRun(process, input);
+        }
+
         /// <summary>All that it printed.</summary>
         public string Output => File.Exists(process.LogFile) ? File.ReadAllText(process.LogFile) : "";
 

@@ -9,6 +9,7 @@ using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken.Kubernetes;
 

@@ -39,7 +39,7 @@ internal static class ClusterProviders
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.Forbidden)
         {
-            return new ClusterDocuments(documents, "you have no right to get clusteroauthproviders in this cluster, so those of its administrators were not read");
+            return new ClusterDocuments(documents, "you have no right to get clusteroauthproviders in this cluster, so those of its administrators were not read. Ask an administrator to bind the ClusterRole token-operator-provider-reader to you, or to run this command");
         }
     }
 }

@@ -87,11 +87,14 @@ internal static class AuthorizeVerb
         await target.CheckRightsAsync(cancellationToken);
         await target.RehearseAsync(cancellationToken);
         var expected = new ExpectedIdentity(request.Identity, await target.RecordedIdentityAsync(cancellationToken));
-        // A provider such as Notion has no scopes.
-        var scopes = request.Scopes.Count > 0 ? request.Scopes
-            : entity.Status?.Scopes is { Count: > 0 } granted ? granted
-            : provider.Scopes.AreNotComparable ? []
-            : throw new PluginException($"spec.scopes of {request.Owner} is empty, so it is unknown which scopes to ask for. Set it, for example to [https://mail.google.com/] for Gmail.", ExitCodes.BadInput);
+        var scopes = request.Scopes.Count > 0 ? request.Scopes : entity.Status?.Scopes ?? [];
+        if (scopes.Count == 0 && !provider.Scopes.AreNotComparable)
+        {
+            // RFC 6749 section 3.3: without the parameter, the provider decides. Many take the scopes that are registered for the client.
+            await Console.Error.WriteLineAsync(
+                $"spec.scopes of {request.Owner} is empty, so the consent requests {DisplayText.List(provider.Scopes.Consent, none: "no scopes, and the provider decides")}. If the app needs others, set spec.scopes, and start again.");
+        }
+
         return new ConsentRequest(entity, provider, client, expected, scopes, target);
     }
 

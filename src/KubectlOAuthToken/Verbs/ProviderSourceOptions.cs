@@ -2,6 +2,7 @@ using System.CommandLine;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using Microsoft.Extensions.Configuration;
+using TokenOperator.Api;
 using TokenOperator.Core.Cli;
 using TokenOperator.Core.Settings;
 using TokenOperator.Core.Text;
@@ -48,6 +49,13 @@ internal sealed class ProviderSourceOptions
                 $"The provider \"{shown}\" is not known: the environment has no Providers__{shown}__TokenEndpoint, the built-in catalogue has no such provider, and {inCluster.Note}. "
                 + "Set --authorization-endpoint and --token-endpoint to the addresses that the operator uses.",
                 ExitCodes.BadInput);
+        if (resolved.MissingParameters is { Count: > 0 } missing)
+        {
+            throw new PluginException(
+                $"{ConditionMessages.ProviderNotConfigured(shown, resolved.Source.Origin, missing)}. This command knows no such values: {inCluster.Note ?? "the ClusterOAuthProvider does not have them"}.",
+                ExitCodes.BadInput);
+        }
+
         if (resolved.Provider is not { } provider)
         {
             throw new PluginException(

@@ -118,6 +118,12 @@ public static class SecretDataReader
         var text = Encoding.UTF8.GetString(content).TrimEnd('\r', '\n');
         return CredentialSyntax.IsValid(text)
             ? text
-            : throw new InvalidDocumentException($"{source}: one line of printable ASCII characters was expected: the value itself, without quotation marks or spaces around it.");
+            : throw new InvalidDocumentException(
+                $"{source}: {Found(text)}, and one line of printable ASCII characters was expected: the value itself, without quotation marks or spaces around it.");
     }
+
+    private static string Found(string text) =>
+        text.Length == 0 ? "it is empty"
+        : text.AsSpan().IndexOfAny('\r', '\n') >= 0 ? $"it has {text.AsSpan().Count('\n') + 1} lines"
+        : "it has a character that is not allowed";
 }

@@ -47,6 +47,13 @@ public static class SeedFileReader
                 : new Seed(new TokenSet { RefreshToken = new SecretValue(bare) }, ClientId: null);
         }
 
+        if (IsLine(content))
+        {
+            throw new InvalidDocumentException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{source}: a line of {content.TrimEnd("\r\n"u8).Length} characters was found, {Expected} or a refresh token alone was expected: {MinTokenLength} to {MaxRefreshTokenLength} printable ASCII characters without spaces."));
+        }
+
         var document = new JsonFields(JsonInput.ReadObject(content, source), source);
         DocumentKind.RejectOtherCredentials(document, source, Expected);
         if (!document.Has("refresh_token") && DocumentKind.ConsoleClient(document) is not null)
@@ -80,6 +87,13 @@ public static class SeedFileReader
             && !content.ContainsAnyExceptInRange((byte)'!', (byte)'~')
             ? Encoding.UTF8.GetString(content)
             : null;
+    }
+
+    /// <summary>True for one line of printable ASCII that does not begin as JSON does.</summary>
+    private static bool IsLine(ReadOnlySpan<byte> content)
+    {
+        content = content.Trim(" \t\r\n"u8);
+        return content.Length > 0 && content[0] is not ((byte)'{' or (byte)'[' or (byte)'"') && !content.ContainsAnyExceptInRange((byte)' ', (byte)'~');
     }
 
     private static void CheckLength(JsonFields document, string name, SecretValue? token, int max)

@@ -18,6 +18,7 @@ internal sealed partial class ProviderDocumentReader
     private readonly List<string> _errors = [];
     private readonly Dictionary<string, string?> _parameters = new(StringComparer.Ordinal);
     private readonly HashSet<string> _addresses = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _invalid = new(StringComparer.Ordinal);
     private readonly bool _allowsHttp;
     private readonly SortedSet<string> _missing = new(StringComparer.Ordinal);
     private int _missingErrors;
@@ -59,7 +60,7 @@ internal sealed partial class ProviderDocumentReader
         var given = _root.Map("parameters");
         foreach (var (name, declaration) in _root.Objects("parameterDeclarations"))
         {
-            declaration.Text("description");
+            var description = declaration.Text("description");
             var isAddress = declaration.Choice("type", false, ("name", false), ("address", true));
             var byDefault = declaration.Text("default");
             var value = given.GetValueOrDefault(name) ?? byDefault;
@@ -68,19 +69,27 @@ internal sealed partial class ProviderDocumentReader
                 declaration.Reject("is not a name for a parameter; expected a lowercase letter, and then letters and digits");
             if (isAddress)
                 _addresses.Add(name);
-            _parameters[name] = value is null || IsValid(name, value, isAddress, pattern) ? value : "invalid.invalid";
+            _parameters[name] = value;
+            if (value is not null && !IsValid(name, value, isAddress, pattern, description))
+                _invalid.Add(name);
         }
 
         foreach (var name in given.Keys.Where(name => !_parameters.ContainsKey(name)))
             _root.Reject($"parameters.{name}", $"is not a parameter of this provider; it has {DisplayText.List(_parameters.Keys.Order(StringComparer.Ordinal))}");
     }
 
-    private bool IsValid(string name, string value, bool isAddress, string? pattern)
+    private bool IsValid(string name, string value, bool isAddress, string? pattern, string? description)
     {
         var shown = DisplayText.Of(value, 60);
         if (isAddress && FindAddressError(value) is { } error)
         {
             _root.Reject($"parameters.{name}", $"is \"{shown}\", which {error}");
+            return false;
+        }
+
+        if (isAddress && value.EndsWith('/'))
+        {
+            _root.Reject($"parameters.{name}", $"is \"{shown}\"; expected an address without a slash at its end, because a path follows");
             return false;
         }
 
@@ -94,7 +103,7 @@ internal sealed partial class ProviderDocumentReader
         {
             if (pattern is null || Regex.IsMatch(value, $@"\A(?:{pattern})\z", RegexOptions.CultureInvariant, PatternTimeout))
                 return true;
-            _root.Reject($"parameters.{name}", $"is \"{shown}\"; expected a value that matches {pattern}");
+            _root.Reject($"parameters.{name}", $"is \"{shown}\"; expected a value that matches {pattern}{(description is null ? "" : $". It is described so: {description.TrimEnd('.')}")}");
         }
         catch (Exception e) when (e is ArgumentException or RegexMatchTimeoutException)
         {
@@ -472,6 +481,9 @@ internal sealed partial class ProviderDocumentReader
 
     private string? Resolved(DocumentFields fields, string name, string template)
     {
+        // The value itself has been rejected. What it makes of this field says nothing more.
+        if (_invalid.Any(parameter => template.Contains($"{{{parameter}}}", StringComparison.Ordinal)))
+            return null;
         if (DocumentTemplate.Resolve(template, _parameters, out var error) is { } text)
             return text;
         var missing = _parameters.Where(parameter => parameter.Value is null && template.Contains($"{{{parameter.Key}}}", StringComparison.Ordinal)).Select(parameter => parameter.Key).ToList();

@@ -105,7 +105,7 @@ public static class ProviderResolver
             return (JsonObject)document.Json.DeepClone();
         if (extends is not JsonValue value || !value.TryGetValue<string>(out var baseName) || !all.TryGetValue(baseName, out var candidates))
         {
-            error = $"extends is \"{DisplayText.Of(extends.ToString(), 63)}\", and no provider has this name; known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}.";
+            error = $"extends is \"{DisplayText.Of(extends.ToString(), 63)}\", and no provider has this name.{DidYouMean.Suggest(extends.ToString(), all.Keys)} Known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}.";
             return null;
         }
 

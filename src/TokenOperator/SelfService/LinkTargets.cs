@@ -21,7 +21,7 @@ namespace TokenOperator.SelfService;
 /// <param name="Device">Asks for the consent by a code; null if the provider cannot.</param>
 /// <param name="Document">What is known about the provider.</param>
 /// <param name="Expected">Who must consent.</param>
-/// <param name="Scopes">The scopes to ask for; at least one.</param>
+/// <param name="Scopes">The scopes to ask for beside those that every consent requests; none if the provider decides.</param>
 public sealed record LinkTarget(
     V1Alpha1OAuthToken Entity, TokenRequest Request, AccountUser User, AccountRecord Row, OAuthClient Client, IAuthorizationProvider? Provider, IDeviceAuthorizationProvider? Device,
     ProviderDocument Document, ExpectedIdentity Expected, IReadOnlyList<string> Scopes)
@@ -62,9 +62,6 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         if (!expected.IsKnown)
             return (null, new Step(403, "Not possible", $"The operator does not know whose consent it needs, so anyone's account could be connected. The owner of {request.Owner} must set spec.identity."));
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
-        // A provider such as Notion has no scopes.
-        if (scopes.Count == 0 && providers.Find(request.Key.Provider)?.Document.Scopes.AreNotComparable != true)
-            return (null, new Step(403, "Not possible", $"No scope is known to ask consent for. The owner of {request.Owner} must set spec.scopes."));
         var credential = providers.Find(request.Key.Provider)?.Document.ClientAuthentication.Credential ?? ClientCredential.Secret;
         if (await inputs.ReadClientAsync(where, credential, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));

@@ -115,6 +115,15 @@ public sealed class GrantServer : IAsyncDisposable
     /// <summary>GitHub's REST API.</summary>
     public Uri GitHubApi => new(Address, "/github");
 
+    /// <summary>The client of <see cref="ClientCredentialsEndpoint"/>.</summary>
+    public (string Id, string Secret) Client { get; set; } = (ClientId, ClientSecret);
+
+    /// <summary>The audience of an assertion for Google, if <see cref="GoogleEndpoint"/> stands in for another address.</summary>
+    public string? GoogleAssertionAudience { get; set; }
+
+    /// <summary>The repositories of the installation.</summary>
+    public IReadOnlyCollection<string> Repositories { get; set; } = ["one", "two", "three"];
+
     /// <summary>Lifetime of the tokens of OAuth endpoints.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
@@ -179,8 +188,10 @@ public sealed class GrantServer : IAsyncDisposable
 
     private DateTime Now => _time.GetUtcNow().UtcDateTime;
 
-    private async Task AnswerAsync(HttpContext context)
+    /// <summary>Answers a request whose path begins as those of the endpoints above.</summary>
+    public async Task AnswerAsync(HttpContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
         using var reader = new StreamReader(context.Request.Body);
         var body = await reader.ReadToEndAsync(context.RequestAborted);
         var form = context.Request.ContentType?.StartsWith("application/x-www-form-urlencoded", StringComparison.Ordinal) == true
@@ -211,7 +222,7 @@ public sealed class GrantServer : IAsyncDisposable
 
     private (int, string) AnswerPlain(Dictionary<string, string> form) =>
         form.GetValueOrDefault("grant_type") is not ("client_credentials" or "account_credentials") ? Error(400, "unsupported_grant_type", "")
-        : form.GetValueOrDefault("client_id") != ClientId || form.GetValueOrDefault("client_secret") != ClientSecret ? Error(401, "invalid_client", "Invalid client or Invalid client credentials")
+        : form.GetValueOrDefault("client_id") != Client.Id || form.GetValueOrDefault("client_secret") != Client.Secret ? Error(401, "invalid_client", "Invalid client or Invalid client credentials")
         : form.GetValueOrDefault("audience") is { } audience && audience != "https://api.example" ? Error(403, "access_denied", "Client is not authorized to access this audience")
         : form.GetValueOrDefault("scope", "").Split(' ').Contains("forbidden") ? Error(400, "invalid_scope", "Invalid scopes")
         : Token("machine", form.GetValueOrDefault("scope"));
@@ -220,7 +231,7 @@ public sealed class GrantServer : IAsyncDisposable
     {
         if (form.GetValueOrDefault("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer")
             return Error(400, "unsupported_grant_type", "Invalid grant_type");
-        var token = await VerifyAsync(form.GetValueOrDefault("assertion", ""), _google, GoogleEndpoint.AbsoluteUri, ServiceAccount, TimeSpan.FromMinutes(65));
+        var token = await VerifyAsync(form.GetValueOrDefault("assertion", ""), _google, GoogleAssertionAudience ?? GoogleEndpoint.AbsoluteUri, ServiceAccount, TimeSpan.FromMinutes(65));
         if (token.Error is { } error)
         {
             return error == "time"
@@ -295,7 +306,7 @@ public sealed class GrantServer : IAsyncDisposable
         if (IsSuspended)
             return (403, """{"message":"This installation has been suspended"}""");
         var body = request.Body.Length > 0 ? JsonNode.Parse(request.Body)! : new JsonObject();
-        if (body["repositories"]?.AsArray().Any(name => (string?)name is not ("one" or "two" or "three")) == true)
+        if (body["repositories"]?.AsArray().Any(name => !Repositories.Contains((string?)name)) == true)
             return (422, """{"message":"There is at least one repository that does not exist or is not accessible to the parent installation."}""");
         var permissions = body["permissions"]?.DeepClone() ?? new JsonObject { ["contents"] = "write", ["metadata"] = "read" };
         return (201, new JsonObject

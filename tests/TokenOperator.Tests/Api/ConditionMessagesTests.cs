@@ -25,6 +25,18 @@ public sealed class ConditionMessagesTests
     }
 
     [Fact]
+    public void A_mistyped_provider_gets_the_name_that_was_meant_however_many_there_are()
+    {
+        var message = ConditionMessages.UnknownProvider(Request with { Key = new AccountKey("microsfot", "marcus") }, [.. Enumerable.Range(0, 50).Select(i => $"a-provider-{i}"), "microsoft"]);
+
+        message.Should().Contain("spec.provider is \"microsfot\"").And.Contain("Did you mean microsoft?").And.Contain("docs/providers/README.md").And.Contain("and 41 more");
+    }
+
+    [Fact]
+    public void Who_has_no_refresh_token_yet_is_told_to_consent_first() =>
+        ConditionMessages.NoSeed(Request).Should().MatchRegex("run: kubectl oauthtoken authorize marcus-gmail -n mail.*refresh-token.*token-operator seed FILE");
+
+    [Fact]
     public void A_message_shows_at_most_100_characters_of_an_account_and_its_commands_show_all_of_it()
     {
         var request = Request with { Key = new AccountKey("google", new string('a', TokenRequest.MaxAccountLength)) };

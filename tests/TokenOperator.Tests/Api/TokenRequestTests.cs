@@ -26,6 +26,12 @@ public sealed class TokenRequestTests
         request.Suspended.Should().BeFalse();
     }
 
+    [Theory]
+    [InlineData(null, "Secret mail/client")]
+    [InlineData("web.json", "Secret mail/client, key web.json")]
+    public void Messages_name_the_key_of_the_client_only_if_the_spec_does(string? key, string shown) =>
+        TokenRequest.From(Entity(s => s with { ClientSecretRef = new SecretKeyRef { Name = "client", Key = key } }), out _)!.Credentials.Should().Be(shown);
+
     public static TheoryData<string, Func<EntitySpec, EntitySpec>> Mistakes => new()
     {
         { "spec.provider is empty*google*", s => s with { Provider = "" } },
@@ -40,6 +46,9 @@ public sealed class TokenRequestTests
         { "spec.scopes has \"openid email\"; *", s => s with { Scopes = ["openid email"] } },
         { "spec.scopes has \"\"; *", s => s with { Scopes = [""] } },
         { "spec.scopes has \"xxx*...\"; *", s => s with { Scopes = [new string('x', 50_000)] } },
+        { "spec.secretName is \"marcus-gmail\", the name of this object, because it is not set, and spec.clientSecretRef names the same Secret.*another name.", s => s with { ClientSecretRef = new SecretKeyRef { Name = "marcus-gmail" } } },
+        { "spec.secretName is \"seed\", and spec.seedSecretRef names the same Secret.*", s => s with { SecretName = "seed", SeedSecretRef = new SecretKeyRef { Name = "seed" } } },
+        { "spec.secretName is \"key\", and the grant names the same Secret.*", s => s with { SecretName = "key", ClientSecretRef = null, Grant = "JWTBearer", JwtBearer = new() { KeySecretRef = new SecretKeyRef { Name = "key" } } } },
         { "spec.refreshBefore is \"0\"; expected a duration such as 15m*", s => s with { RefreshBefore = "0" } },
         { "spec.refreshBefore is \"-1m\"; expected a duration*", s => s with { RefreshBefore = "-1m" } },
         { "spec.refreshBefore is \"banana\"; expected a duration*", s => s with { RefreshBefore = "banana" } },

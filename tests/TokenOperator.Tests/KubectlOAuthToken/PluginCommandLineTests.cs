@@ -7,13 +7,6 @@ namespace TokenOperator.Tests.KubectlOAuthToken;
 public sealed class PluginCommandLineTests
 {
     [Theory]
-    [InlineData("marcus-gmial", "marcus-gmail")]
-    [InlineData("marcus", "marcus-gmail")]
-    [InlineData("completely-different", "")]
-    public void A_mistyped_name_gets_similar_names_as_suggestions(string typed, string near) =>
-        DidYouMean.Near(typed, ["marcus-gmail", "billing", "reports"]).Should().Equal(near.Length == 0 ? [] : [near]);
-
-    [Theory]
     [InlineData("staus", "The verb staus does not exist. Did you mean status?")]
     [InlineData("fly", "The verb fly does not exist.")]
     [InlineData("status --wacth", "The option --wacth does not exist. Did you mean --watch?")]

@@ -65,7 +65,7 @@ public sealed class ProviderSourceOptionsTests : IAsyncLifetime
     [Theory]
     [InlineData("nobody", 0, "this cluster has no ClusterOAuthProvider of this name")]
     [InlineData("nobody", 403, "you have no right to get clusteroauthproviders")]
-    [InlineData("microsoft", 403, "set parameters.tenant*you have no right to get clusteroauthproviders")]
+    [InlineData("microsoft", 403, "needs values for tenant*extends: microsoft*you have no right to get clusteroauthproviders*bind the ClusterRole token-operator-provider-reader")]
     public async Task What_is_missing_is_named(string name, int refusal, string text)
     {
         _refusal = refusal;

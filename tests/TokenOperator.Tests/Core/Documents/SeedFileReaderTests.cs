@@ -126,7 +126,7 @@ public sealed class SeedFileReaderTests
     [InlineData("""{"refresh_token": "marked-secret",""", "*line 1, column 35*cut off*whole file*")]
     [InlineData("""{"refresh_token": "marked-secret", "expires_in": 35""", "*cut off*")]
     [InlineData("""["marked-secret"]""", "*a list was found, a JSON object was expected.")]
-    [InlineData("marked-secret", "*line 1, column 1*not valid JSON*")]
+    [InlineData("marked-secret", "*a line of 13 characters was found*refresh token alone was expected: 16 to 8192*")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": "soon"}""", "*field expires_at: expected a number.")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": 1e300}""", "*field expires_at: expected a number.")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": -5}""", "*field expires_at: expected unix time in seconds.")]

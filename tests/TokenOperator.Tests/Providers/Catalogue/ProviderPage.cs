@@ -80,7 +80,8 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         yield return $"   | `kubectl oauthtoken authorize --port {Port}` | `http://{(_provider.Authorization.NeedsLocalhost ? "localhost" : "127.0.0.1")}:{Port}/` |";
         yield return $"   | [a link](../authorize.md#by-a-link) for the owner | `https://tokens.example.com/authorize/callback/{Name}` |";
         yield return "";
-        yield return "   If the console accepts only addresses that start with https, use the second one.";
+        yield return "   If the console accepts only addresses that start with https, use the second one. A link needs an account that has had a token:";
+        yield return "   put the first one in a [seed Secret](../move-from-a-token-file.md).";
     }
 
     private IEnumerable<string> Apply()
@@ -136,6 +137,13 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         yield return "```";
         yield return $"kubectl oauthtoken authorize marcus-{Name} -n apps --port {Port}";
         yield return "```";
+        if (required)
+        {
+            yield return "";
+            yield return "For that, you need the right to read the ClusterOAuthProvider"
+                + " ([who has it](../providers.md#who-may-read-and-write-them)).";
+        }
+
         if (!required && _declarations.Count > 0)
         {
             yield return "";

@@ -1,5 +1,3 @@
-using System.Buffers.Text;
-using System.Text;
 using System.Text.Json.Nodes;
 using System.Web;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -9,6 +7,7 @@ using TokenOperator.Providers;
 using TokenOperator.Providers.Authorization;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.OAuth2;
+using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.Tests.Providers.Catalogue;
 
@@ -17,7 +16,6 @@ public sealed class RecordedExchangeTests
 {
     private const string RefreshToken = "rt-0";
     private const string AccessToken = "at-0";
-    private const string Code = "code-1";
     private const string State = "state-1";
 
     private static readonly string[] Methods = ["post", "basic", "none", "secretAsUser"];
@@ -35,7 +33,7 @@ public sealed class RecordedExchangeTests
     {
         await using var test = await Conversation.StartAsync(name);
 
-        var steps = test.Entry.Exchange["exchanges"]!.AsArray().Select(step => step!.AsObject()).ToList();
+        var steps = test.Server.Steps.ToList();
         steps.Exists(step => (string?)step["call"] == "revoke" && (bool)step["revoked"]!).Should().Be(test.Provider.Document.Revocation is not null, $"{name} has a recorded revocation exactly if it can revoke");
         foreach (var step in steps)
             await test.RunAsync(step);
@@ -51,7 +49,7 @@ public sealed class RecordedExchangeTests
         var address = test.Provider.Authorization!.AuthorizationUri(request);
 
         var query = HttpUtility.ParseQueryString(address.Query);
-        query.AllKeys.ToDictionary(key => key!, key => query[key]!).Should().BeEquivalentTo(test.ConsentParameters());
+        query.AllKeys.ToDictionary(key => key!, key => query[key]!).Should().BeEquivalentTo(test.Server.ConsentParameters(["scope-a", "scope-b"], RedirectUri.AbsoluteUri, State, Pkce.Challenge));
     }
 
     [Theory]
@@ -68,7 +66,7 @@ public sealed class RecordedExchangeTests
         {
             await using var test = await Conversation.StartAsync(name, changes);
 
-            await test.SendAsync("code", new RecordedProvider.Answer(200, """{"access_token":"at-1","expires_in":3600}""", "application/json"));
+            await test.SendAsync("code", new RecordedAnswer(200, """{"access_token":"at-1","expires_in":3600}""", "application/json"));
 
             test.Server.Refusals.Should().ContainSingle($"{name} refuses {changes.ToJsonString()}");
         }
@@ -91,7 +89,7 @@ public sealed class RecordedExchangeTests
         {
             await using var test = await Conversation.StartAsync(name, new JsonObject { ["revocation"] = new JsonObject { [field] = value } });
 
-            var revoked = (RevocationResponse)await test.SendAsync("revoke", new RecordedProvider.Answer(200, "{}", "application/json"));
+            var revoked = (RevocationResponse)await test.SendAsync("revoke", new RecordedAnswer(200, "{}", "application/json"));
 
             test.Server.Refusals.Should().ContainSingle($"{name} refuses a revocation with {field} {value}");
             revoked.Revoked.Should().BeFalse();
@@ -104,8 +102,8 @@ public sealed class RecordedExchangeTests
     {
         await using var test = await Conversation.StartAsync(name);
 
-        var throttled = await test.SendAsync("refresh", new RecordedProvider.Answer(429, "Too many requests", "text/html", RetryAfter: 17));
-        var down = await test.SendAsync("refresh", new RecordedProvider.Answer(503, "<html>Down</html>", "text/html"));
+        var throttled = await test.SendAsync("refresh", new RecordedAnswer(429, "Too many requests", "text/html", RetryAfter: 17));
+        var down = await test.SendAsync("refresh", new RecordedAnswer(503, "<html>Down</html>", "text/html"));
 
         throttled.Should().BeOfType<TokenResponse.Failed>().Which.Should().BeEquivalentTo(new { Kind = FailureKind.RateLimited, RetryAfter = TimeSpan.FromSeconds(17) });
         down.Should().BeOfType<TokenResponse.Failed>().Which.Kind.Should().Be(FailureKind.ProviderUnavailable);
@@ -146,30 +144,13 @@ public sealed class RecordedExchangeTests
             await Server.DisposeAsync();
         }
 
-        public Dictionary<string, string> ConsentParameters()
-        {
-            var parameters = new Dictionary<string, string>
-            {
-                ["response_type"] = "code",
-                ["client_id"] = RecordedProvider.ClientId,
-                ["redirect_uri"] = RedirectUri.AbsoluteUri,
-                ["state"] = State,
-            };
-            if (Text("noScope") != "true")
-                parameters[Text("scopeParameter") ?? "scope"] = string.Join(Text("separator") ?? " ", ["scope-a", "scope-b", .. Entry.Exchange["consentScopes"]?.AsArray().Select(scope => (string)scope!) ?? []]);
-            if (Text("pkce") != "false")
-                (parameters["code_challenge"], parameters["code_challenge_method"]) = (Pkce.Challenge, "S256");
-            return With(parameters, "authorize");
-        }
-
         /// <summary>Runs one step of the recorded exchange.</summary>
         public async Task RunAsync(JsonObject step)
         {
             var call = (string)step["call"]!;
             var because = $"{Entry.Name}, {step.ToJsonString()}";
-            var answer = new RecordedProvider.Answer((int)((long?)step["status"] ?? 200), Body(step), step["text"] is null ? "application/json; charset=utf-8" : "text/html");
 
-            var outcome = await SendAsync(call, answer);
+            var outcome = await SendAsync(call, RecordedProvider.AnswerOf(step, Time.GetUtcNow()));
 
             Server.Refusals.Should().BeEmpty(because);
             switch (outcome)
@@ -200,9 +181,9 @@ public sealed class RecordedExchangeTests
         }
 
         /// <summary>Makes one call, which the server expects to be as the recorded exchange says.</summary>
-        public async Task<object> SendAsync(string call, RecordedProvider.Answer answer)
+        public async Task<object> SendAsync(string call, RecordedAnswer answer)
         {
-            Server.Expect(call, Parameters(call), AccessToken, answer);
+            Server.Expect(call, Parameters(call), answer, AccessToken);
             var token = new TokenSet { AccessToken = new(AccessToken), RefreshToken = new(RefreshToken) };
             return call switch
             {
@@ -213,53 +194,16 @@ public sealed class RecordedExchangeTests
             };
         }
 
-        private Dictionary<string, string> Parameters(string call)
+        private Dictionary<string, string?> Parameters(string call) => call switch
         {
-            switch (call)
-            {
-                case "revoke":
-                    return With(Text("revokeClient") == "token" ? [] : new() { [Text("revokeTokenParameter") ?? "token"] = Text("revokeToken") == "accessToken" ? AccessToken : RefreshToken }, "revokeParameters");
-                case "check":
-                    return [];
-                case "refresh":
-                    return With(new() { ["grant_type"] = "refresh_token", ["refresh_token"] = RefreshToken }, "refresh");
-                default:
-                    var parameters = new Dictionary<string, string> { ["grant_type"] = "authorization_code", ["code"] = Code, ["redirect_uri"] = RedirectUri.AbsoluteUri };
-                    if (Text("pkce") != "false")
-                        parameters["code_verifier"] = Pkce.Verifier.Reveal();
-                    return With(parameters, "code");
-            }
-        }
+            "revoke" => Server.RevocationParameters(AccessToken, RefreshToken),
+            "check" => [],
+            "refresh" => Server.RefreshParameters(RefreshToken),
+            _ => Server.CodeParameters(RedirectUri.AbsoluteUri, Pkce.Verifier.Reveal()),
+        };
 
         /// <summary>What the browser brings back.</summary>
-        private AuthorizationResponse Callback()
-        {
-            var query = $"?{Text("codeParameter") ?? "code"}={Code}&state={State}"
-                + string.Concat((Entry.Exchange["callback"]?.AsObject() ?? []).Select(kept => $"&{kept.Key}={Uri.EscapeDataString((string)kept.Value!)}"));
-            return AuthorizationResponse.Read(query, Provider.Document.Authorization);
-        }
-
-        private Dictionary<string, string> With(Dictionary<string, string> parameters, string section)
-        {
-            foreach (var (name, value) in Entry.Exchange[section]?.AsObject() ?? [])
-                parameters[name] = (string)value!;
-            return parameters;
-        }
-
-        private string? Text(string name) => Entry.Exchange[name]?.ToString();
-
-        private static string Body(JsonObject step)
-        {
-            if (step["body"]?.DeepClone() is not JsonObject body)
-                return (string?)step["text"] ?? "";
-            if (step["idToken"]?.DeepClone() is JsonObject claims)
-            {
-                (claims["aud"], claims["exp"]) = (RecordedProvider.ClientId, Time.GetUtcNow().AddHours(1).ToUnixTimeSeconds());
-                body["id_token"] = $"e30.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims.ToJsonString()))}.e30";
-            }
-
-            return body.ToJsonString();
-        }
+        private AuthorizationResponse Callback() => AuthorizationResponse.Read(Server.Callback(State), Provider.Document.Authorization);
 
         private void Check(TokenResponse.Granted granted, JsonObject step, string because)
         {

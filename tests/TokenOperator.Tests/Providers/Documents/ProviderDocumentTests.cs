@@ -57,6 +57,21 @@ public sealed class ProviderDocumentTests
             tokenEndpoint: "https://idp.example.com/\x7btenant\x7d/token"
             """).Errors.Should().ContainSingle(error => error.StartsWith("parameters.tenant is", StringComparison.Ordinal));
 
+    [Theory]
+    [InlineData("http://sso.example.com", "is plain http")]
+    [InlineData("sso.example.com", "is not an address")]
+    [InlineData("https://sso.example.com/", "expected an address without a slash at its end")]
+    public void AWrongValueOfAParameterIsOneErrorAndNotOneForEachAddressWithIt(string value, string error) =>
+        Resolve($"extends: keycloak\nparameters: {{baseUrl: \"{value}\", realm: staff}}\n").Errors.Should().ContainSingle().Which.Should().StartWith("parameters.baseUrl is").And.Contain(error);
+
+    [Fact]
+    public void AValueThatDoesNotMatchItsPatternIsExplainedByTheDescription() =>
+        Resolve("extends: microsoft\nparameters: {tenant: common}\n").Errors.Should().ContainSingle().Which.Should().Contain("For accounts of any tenant, extend microsoft-multitenant");
+
+    [Fact]
+    public void AMistypedBaseGetsTheNameThatWasMeant() =>
+        Resolve("extends: microsfot\n").Errors.Should().ContainSingle().Which.Should().Contain("Did you mean microsoft?");
+
     [Fact]
     public void A_parameter_can_have_another_value_than_its_default() =>
         Resolve("extends: gitlab\nparameters: {baseUrl: \"https://git.example.com\"}\n").Provider!.TokenEndpoint.Should().Be("https://git.example.com/oauth/token");

@@ -1,7 +1,7 @@
-namespace KubectlOAuthToken.Output;
+namespace TokenOperator.Core.Text;
 
 /// <summary>Suggests names for a mistyped one.</summary>
-internal static class DidYouMean
+public static class DidYouMean
 {
     private const int MaxSuggestions = 3;
 

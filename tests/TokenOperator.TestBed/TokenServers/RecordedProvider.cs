@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -7,16 +8,19 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
-namespace TokenOperator.Tests.Providers.Catalogue;
+namespace TokenOperator.TestBed.TokenServers;
 
 /// <summary>
 /// A server on loopback that answers as a recorded exchange says, and refuses what that provider refuses: another address, another
-/// client authentication, another form, a missing header field, and every parameter that is not expected. It knows no provider document.
+/// client authentication, another form, a missing header field, and every parameter that is not expected. It knows no provider document. A test sets what it expects before each request.
 /// </summary>
-internal sealed class RecordedProvider : IAsyncDisposable
+public sealed class RecordedProvider : IAsyncDisposable
 {
     /// <summary>The client that it knows.</summary>
     public const string ClientId = "client-1";
+
+    /// <summary>The code of its consents.</summary>
+    public const string Code = "code-1";
 
     private readonly WebApplication _app;
     private readonly JsonObject _exchange;
@@ -40,7 +44,11 @@ internal sealed class RecordedProvider : IAsyncDisposable
     /// <summary>Why requests were refused, oldest first.</summary>
     public IReadOnlyList<string> Refusals => _refusals;
 
+    /// <summary>The parameters of the last request, without those that authenticate the client.</summary>
+    public IReadOnlyDictionary<string, string> LastParameters { get; private set; } = new Dictionary<string, string>();
+
     /// <summary>Starts it on a free port.</summary>
+    /// <param name="exchange">The recorded exchange: a file of tests/TokenOperator.Tests/Providers/Exchanges.</param>
     public static async Task<RecordedProvider> StartAsync(JsonObject exchange)
     {
         var server = new RecordedProvider(exchange);
@@ -53,10 +61,66 @@ internal sealed class RecordedProvider : IAsyncDisposable
 
     /// <summary>Sets what the next requests must be, and what is answered.</summary>
     /// <param name="call"><c>code</c>, <c>refresh</c>, <c>revoke</c> or <c>check</c>.</param>
-    /// <param name="parameters">The parameters without those that authenticate the client.</param>
-    /// <param name="bearer">The token in the header field Authorization, for a call that has one there.</param>
+    /// <param name="parameters">The parameters without those that authenticate the client. A parameter with null can have any value.</param>
     /// <param name="answer">The recorded answer.</param>
-    public void Expect(string call, IReadOnlyDictionary<string, string> parameters, string bearer, Answer answer) => _expectation = new Expectation(call, parameters, bearer, answer);
+    /// <param name="bearer">The token in the header field Authorization, for a call that has one there.</param>
+    public void Expect(string call, IReadOnlyDictionary<string, string?> parameters, RecordedAnswer answer, string bearer = "") =>
+        _expectation = new Expectation(call, parameters, answer, bearer);
+
+    /// <summary>The parameters of a request for consent.</summary>
+    /// <param name="scopes">The scopes of the OAuthToken.</param>
+    /// <param name="redirectUri">The redirect address.</param>
+    /// <param name="state">The state.</param>
+    /// <param name="challenge">The code challenge of PKCE.</param>
+    public Dictionary<string, string?> ConsentParameters(IEnumerable<string> scopes, string redirectUri, string state, string challenge)
+    {
+        var parameters = new Dictionary<string, string?> { ["response_type"] = "code", ["client_id"] = ClientId, ["redirect_uri"] = redirectUri, ["state"] = state };
+        if (Text("noScope") != "true")
+            parameters[Text("scopeParameter") ?? "scope"] = string.Join(Text("separator") ?? " ", scopes.Concat(_exchange["consentScopes"]?.AsArray().Select(scope => (string)scope!) ?? []));
+        if (HasPkce)
+            (parameters["code_challenge"], parameters["code_challenge_method"]) = (challenge, "S256");
+        return With(parameters, "authorize");
+    }
+
+    /// <summary>What the browser brings back to the redirect address.</summary>
+    public string Callback(string state) => $"?{Text("codeParameter") ?? "code"}={Code}&state={Uri.EscapeDataString(state)}"
+        + string.Concat((_exchange["callback"]?.AsObject() ?? []).Select(kept => $"&{kept.Key}={Uri.EscapeDataString((string)kept.Value!)}"));
+
+    /// <summary>The parameters of the exchange of <see cref="Code"/>.</summary>
+    /// <param name="redirectUri">The redirect address.</param>
+    /// <param name="verifier">The code verifier of PKCE; null for any.</param>
+    public Dictionary<string, string?> CodeParameters(string redirectUri, string? verifier)
+    {
+        var parameters = new Dictionary<string, string?> { ["grant_type"] = "authorization_code", ["code"] = Code, ["redirect_uri"] = redirectUri };
+        if (HasPkce)
+            parameters["code_verifier"] = verifier;
+        return With(parameters, "code");
+    }
+
+    /// <summary>The parameters of a refresh.</summary>
+    public Dictionary<string, string?> RefreshParameters(string refreshToken) => With(new() { ["grant_type"] = "refresh_token", ["refresh_token"] = refreshToken }, "refresh");
+
+    /// <summary>The parameters of a revocation.</summary>
+    public Dictionary<string, string?> RevocationParameters(string accessToken, string refreshToken) => With(
+        Text("revokeClient") == "token" ? [] : new() { [Text("revokeTokenParameter") ?? "token"] = Text("revokeToken") == "accessToken" ? accessToken : refreshToken },
+        "revokeParameters");
+
+    /// <summary>The steps of the recorded exchange.</summary>
+    public IEnumerable<JsonObject> Steps => _exchange["exchanges"]!.AsArray().Select(step => step!.AsObject());
+
+    /// <summary>The answer of a step of the recorded exchange, whose id_token is valid for an hour.</summary>
+    public static RecordedAnswer AnswerOf(JsonObject step, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        var body = step["body"]?.DeepClone() as JsonObject;
+        if (body is not null && step["idToken"]?.DeepClone() is JsonObject claims)
+        {
+            (claims["aud"], claims["exp"]) = (ClientId, now.AddHours(1).ToUnixTimeSeconds());
+            body["id_token"] = $"e30.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims.ToJsonString()))}.e30";
+        }
+
+        return new RecordedAnswer((int)((long?)step["status"] ?? 200), body?.ToJsonString() ?? (string?)step["text"] ?? "", step["text"] is null ? "application/json; charset=utf-8" : "text/html");
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -66,22 +130,30 @@ internal sealed class RecordedProvider : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    private async Task AnswerAsync(HttpContext context)
+    /// <summary>Answers a request that came here in another way than by <see cref="Transport"/>.</summary>
+    public async Task AnswerAsync(HttpContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
         using var reader = new StreamReader(context.Request.Body);
         var body = await reader.ReadToEndAsync(context.RequestAborted);
         if (_expectation is not { } expectation || FindRefusal(context.Request, body, expectation) is not { } refusal)
         {
-            await SendAsync(context, _expectation?.Answer ?? new Answer(500, "", "text/plain"));
+            await SendAsync(context, _expectation?.Answer ?? new RecordedAnswer(500, "", "text/plain"));
             return;
         }
 
         _refusals.Add(refusal);
-        await SendAsync(context, new Answer(400, """{"error":"refused_by_the_recorded_provider"}""", "application/json"));
+        await SendAsync(context, new RecordedAnswer(400, """{"error":"refused_by_the_recorded_provider"}""", "application/json"));
     }
 
-    private static async Task SendAsync(HttpContext context, Answer answer)
+    private static async Task SendAsync(HttpContext context, RecordedAnswer answer)
     {
+        if (answer.IsLost)
+        {
+            context.Abort();
+            return;
+        }
+
         context.Response.StatusCode = answer.Status;
         context.Response.ContentType = answer.ContentType;
         if (answer.RetryAfter is { } seconds)
@@ -115,7 +187,10 @@ internal sealed class RecordedProvider : IAsyncDisposable
         if (request.ContentType?.Split(';')[0] != type || (type is null && body.Length > 0))
             return $"the content type is {request.ContentType}, and not {type}";
         var parameters = (format switch { "json" => Json(body), "query" => Form(request.QueryString.ToString().TrimStart('?')), _ => Form(body) }).ToList();
-        return FindClientRefusal(request, parameters, expected) ?? FindParameterRefusal(parameters, expected);
+        if (FindClientRefusal(request, parameters, expected) is { } refusal)
+            return refusal;
+        LastParameters = parameters.ToDictionary();
+        return FindParameterRefusal(parameters, expected);
     }
 
     /// <summary>Removes the parameters that authenticate the client.</summary>
@@ -152,14 +227,23 @@ internal sealed class RecordedProvider : IAsyncDisposable
     {
         foreach (var (name, value) in expected.Parameters)
         {
-            if (!parameters.Remove(KeyValuePair.Create(name, value)))
+            if (value is null ? parameters.RemoveAll(parameter => parameter.Key == name) != 1 : !parameters.Remove(KeyValuePair.Create(name, value)))
                 return $"the parameter {name} is missing or not \"{value}\"";
         }
 
         return parameters.Count > 0 ? $"the parameter {parameters[0].Key} is forbidden" : null;
     }
 
-    private string? Text(string name) => (string?)_exchange[name];
+    private bool HasPkce => Text("pkce") != "false";
+
+    private string? Text(string name) => _exchange[name]?.ToString();
+
+    private Dictionary<string, string?> With(Dictionary<string, string?> parameters, string section)
+    {
+        foreach (var (name, value) in _exchange[section]?.AsObject() ?? [])
+            parameters[name] = (string)value!;
+        return parameters;
+    }
 
     private static IEnumerable<KeyValuePair<string, string>> Json(string body) =>
         JsonNode.Parse(body)!.AsObject().Select(field => KeyValuePair.Create(field.Key, field.Value!.GetValueKind() == JsonValueKind.String ? (string)field.Value! : field.Value!.ToJsonString()));
@@ -167,10 +251,7 @@ internal sealed class RecordedProvider : IAsyncDisposable
     private static IEnumerable<KeyValuePair<string, string>> Form(string body) => body.Split('&', StringSplitOptions.RemoveEmptyEntries)
         .Select(field => field.Split('=')).Select(field => KeyValuePair.Create(WebUtility.UrlDecode(field[0]), WebUtility.UrlDecode(field[1])));
 
-    /// <summary>What is answered.</summary>
-    public sealed record Answer(int Status, string Body, string ContentType, int? RetryAfter = null);
-
-    private sealed record Expectation(string Call, IReadOnlyDictionary<string, string> Parameters, string Bearer, Answer Answer);
+    private sealed record Expectation(string Call, IReadOnlyDictionary<string, string?> Parameters, RecordedAnswer Answer, string Bearer);
 
     private sealed class Redirection(Uri server) : DelegatingHandler(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
     {
@@ -182,4 +263,15 @@ internal sealed class RecordedProvider : IAsyncDisposable
             return base.SendAsync(request, cancellationToken);
         }
     }
+}
+
+/// <summary>What a <see cref="RecordedProvider"/> answers.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Body">The body.</param>
+/// <param name="ContentType">Its type.</param>
+/// <param name="RetryAfter">The header field Retry-After, in seconds.</param>
+public sealed record RecordedAnswer(int Status, string Body, string ContentType, int? RetryAfter = null)
+{
+    /// <summary>Cuts the connection in place of the answer.</summary>
+    public bool IsLost { get; init; }
 }
