@@ -162,7 +162,7 @@ public sealed partial class SelfServiceFlow(
         new("Account, as the namespace calls it", target.Request.Key.Account),
         new("Provider", target.Request.Key.Provider),
         new("OAuth client", target.Client.ClientId),
-        new("Scopes", string.Join(' ', target.Scopes)),
+        new("Scopes", target.Scopes.Count > 0 ? string.Join(' ', target.Scopes) : "chosen by the provider"),
     ];
 
     /// <summary>

@@ -243,14 +243,14 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_any_scope_there_is_nothing_to_request()
+    public async Task Without_any_scope_the_provider_decides()
     {
         Fixture.Store.Row = Fixture.Row with { Token = Fixture.Row.Token with { Scopes = [] } };
 
         var step = await Fixture.ShowAsync();
 
-        step.Status.Should().Be(403);
-        step.Text.Should().Contain("spec.scopes");
+        step.Status.Should().Be(200);
+        step.Details.Should().ContainSingle(detail => detail.Label == "Scopes").Which.Value.Should().Be("chosen by the provider");
     }
 
     [Fact]
