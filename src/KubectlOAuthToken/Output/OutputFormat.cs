@@ -1,4 +1,5 @@
 using TokenOperator.Core.Cli;
+using TokenOperator.Core.Text;
 
 namespace KubectlOAuthToken.Output;
 
