@@ -74,6 +74,6 @@ public sealed class ValidationPolicyTests
     private static JsonObject Update(EntitySpec before, EntitySpec after) => new() { ["object"] = Entity(after), ["oldObject"] = Entity(before) };
 
     private static JsonNode Entity(EntitySpec spec) => JsonSerializer.SerializeToNode(
-        new V1Alpha1OAuthToken { ApiVersion = "tokenoperator.dev/v1alpha1", Kind = KindName, Metadata = new V1ObjectMeta { Name = "o", NamespaceProperty = "mail" }, Spec = spec },
+        new V1Alpha1OAuthToken { ApiVersion = "tokenoperator.dev/v1alpha1", Kind = KindName, Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail" }, Spec = spec },
         OAuthTokenJson.Default.V1Alpha1OAuthToken)!;
 }
