@@ -5,8 +5,11 @@ public static class DidYouMean
 {
     private const int MaxSuggestions = 3;
 
+    /// <summary>What is longer is no mistyped name, and a comparison would take long.</summary>
+    private const int MaxTyped = 100;
+
     /// <summary>Up to three names that contain <paramref name="typed"/> or are a few keystrokes away from it, nearest first.</summary>
-    public static IReadOnlyList<string> Near(string typed, IEnumerable<string> names) =>
+    public static IReadOnlyList<string> Near(string typed, IEnumerable<string> names) => typed.Length > MaxTyped ? [] :
     [
         .. names
             .Select(name => (Name: name, Distance: name.Contains(typed, StringComparison.Ordinal) ? 1 : Distance(typed, name)))

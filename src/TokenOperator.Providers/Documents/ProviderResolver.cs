@@ -110,13 +110,7 @@ public static class ProviderResolver
         }
 
         var found = baseName == document.Name ? candidates.Find(candidate => candidate.Source < document.Source) : candidates[0];
-        if (found is not null && !chain.Contains(found) && chain.Count >= MaxDepth)
-        {
-            error = $"extends makes a chain that is too long: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}; expected at most {MaxDepth} documents. Let this document extend one that is nearer to the end.";
-            return null;
-        }
-
-        if (found is null || chain.Contains(found))
+        if (found is null || chain.Contains(found) || chain.Count >= MaxDepth)
         {
             var problem = found is null || chain.Contains(found) ? "leads back to itself" : $"leads through more than {MaxDepth} documents";
             error = $"extends {problem}: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. Remove one of these extends.";

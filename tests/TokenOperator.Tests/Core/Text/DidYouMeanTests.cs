@@ -10,4 +10,8 @@ public sealed class DidYouMeanTests
     [InlineData("completely-different", "")]
     public void A_mistyped_name_gets_similar_names_as_suggestions(string typed, string near) =>
         DidYouMean.Near(typed, ["marcus-gmail", "billing", "reports"]).Should().Equal(near.Length == 0 ? [] : [near]);
+
+    [Fact]
+    public void A_text_that_is_too_long_for_a_name_is_compared_with_none() =>
+        DidYouMean.Suggest(new string('a', 101), [new string('a', 101)]).Should().BeEmpty();
 }
