@@ -1,4 +1,4 @@
-// kubectl oauthtoken: the command line. Below it: Verbs, then Doctor, then Kubernetes and Consent, then Output.
+// kubectl oauthtoken: the command line. Below it: Verbs, then Report, then Doctor, then Kubernetes and Consent, then Output.
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
@@ -63,6 +63,7 @@ public static class PluginCommandLine
             SuspendVerb.BuildResume(options),
             LogsVerb.Build(options),
             DoctorVerb.Build(options),
+            ReportVerb.Build(options),
             ProviderVerb.Build(options),
             CompletionVerb.Build(),
             CompletionVerb.BuildComplete(() => Build(time)),

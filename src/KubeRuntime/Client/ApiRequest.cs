@@ -14,6 +14,9 @@ public sealed record ApiRequest(string Verb, HttpMethod Method, ResourceKind Kin
     /// <summary>The subresource, such as <c>status</c>; null for the object itself.</summary>
     public string? Subresource { get; init; }
 
+    /// <summary>A path that is not that of a resource, such as <c>version</c>; null for that of <see cref="Kind"/>.</summary>
+    public string? Path { get; init; }
+
     /// <summary>The percent-encoded query string without the question mark; null for none.</summary>
     public string? Query { get; init; }
 
@@ -34,6 +37,8 @@ public sealed record ApiRequest(string Verb, HttpMethod Method, ResourceKind Kin
     /// <summary>The URI relative to the server's address, which can have a path in front of the API.</summary>
     public string RelativeUri()
     {
+        if (Path is not null)
+            return Path;
         var uri = new StringBuilder(128);
         if (Kind.Group.Length == 0)
             uri.Append("api/").Append(Kind.Version);
@@ -54,6 +59,8 @@ public sealed record ApiRequest(string Verb, HttpMethod Method, ResourceKind Kin
     /// <summary>Verb, kind and object, for messages.</summary>
     public override string ToString()
     {
+        if (Path is not null)
+            return $"{Verb} {Path}";
         var resource = Subresource is null ? Kind.ToString() : $"{Kind}/{Subresource}";
         return string.IsNullOrEmpty(Name.Name) ? $"{Verb} {resource}{(Name.Namespace is "" ? "" : $" in {Name.Namespace}")}" : $"{Verb} {resource} {Name}";
     }

@@ -13,8 +13,7 @@ internal sealed record OperatorPods(IReadOnlyList<V1Pod> Pods, V1Lease? Lease)
     /// <summary>The labels of the pods in config/manager.</summary>
     public const string Selector = "app.kubernetes.io/name=token-operator,app.kubernetes.io/component=manager";
 
-    /// <summary>The container in config/manager.</summary>
-    public const string Container = "manager";
+    private const string Container = "manager";
 
     private static readonly ResourceKind PodKind = ResourceKind.Of<V1Pod>();
     private static readonly ResourceKind LeaseKind = ResourceKind.Of<V1Lease>();
@@ -22,6 +21,9 @@ internal sealed record OperatorPods(IReadOnlyList<V1Pod> Pods, V1Lease? Lease)
     /// <summary>Whether <paramref name="deployment"/> creates the operator's pods.</summary>
     public static bool AreOf(V1Deployment deployment) => deployment.Spec.Template.Metadata?.Labels is { } labels
         && Selector.Split(',').All(pair => labels.TryGetValue(pair.Split('=')[0], out var value) && value == pair.Split('=')[1]);
+
+    /// <summary>The operator's container. A service mesh adds its own containers, some of them before the operator's.</summary>
+    public static V1Container ContainerOf(V1PodSpec pod) => pod.Containers.FirstOrDefault(one => one.Name == Container) ?? pod.Containers[0];
 
     /// <summary>Lists the pods and reads the lease.</summary>
     /// <exception cref="ApiException">The user cannot list pods there.</exception>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using k8s.Models;
 using KubeRuntime;
@@ -14,14 +15,13 @@ internal static class PodLog
     /// <param name="api">The client.</param>
     /// <param name="pod">The pod.</param>
     /// <param name="container">The container.</param>
-    /// <param name="follow">True to continue until the log ends.</param>
-    /// <param name="since">Return lines from this second on (RFC 3339), or null for all lines.</param>
+    /// <param name="options">Which lines.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     /// <exception cref="ApiUnavailableException">The connection broke.</exception>
     public static async IAsyncEnumerable<string> ReadAsync(
-        ResourceClient api, NamespacedName pod, string container, bool follow, string? since, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ResourceClient api, NamespacedName pod, string container, PodLogOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var query = $"container={container}&timestamps=true&follow={(follow ? "true" : "false")}{(since is null ? "" : $"&sinceTime={Uri.EscapeDataString(since)}")}";
+        var query = $"container={container}&timestamps=true&{options.Query}";
         using var response = await api.OpenAsync(new ApiRequest("get", HttpMethod.Get, Pods, pod) { Subresource = "log", Query = query, Accept = "*/*" }, cancellationToken);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
         while (await ReadLineAsync(reader, cancellationToken) is { } line)
@@ -39,4 +39,26 @@ internal static class PodLog
             throw new ApiUnavailableException($"the connection broke: {e.InnerException?.Message ?? e.Message}", e);
         }
     }
+}
+
+/// <summary>The lines of a log that are read.</summary>
+internal sealed record PodLogOptions
+{
+    /// <summary>True to continue until the log ends.</summary>
+    public bool Follow { get; init; }
+
+    /// <summary>True for the container before its last restart.</summary>
+    public bool Previous { get; init; }
+
+    /// <summary>Lines from this second on (RFC 3339), or null for all lines.</summary>
+    public string? Since { get; init; }
+
+    /// <summary>At most so many lines from the end, or null for all lines.</summary>
+    public int? TailLines { get; init; }
+
+    /// <summary>As the API server wants them.</summary>
+    internal string Query =>
+        $"follow={(Follow ? "true" : "false")}&previous={(Previous ? "true" : "false")}"
+        + (Since is null ? "" : $"&sinceTime={Uri.EscapeDataString(Since)}")
+        + (TailLines is null ? "" : string.Create(CultureInfo.InvariantCulture, $"&tailLines={TailLines}"));
 }

@@ -83,11 +83,10 @@ internal sealed class OperatorLog(VerbContext context, OperatorInstall install, 
     {
         var uid = pod.Metadata.Uid;
         var since = Last(uid);
-        // A service mesh adds its own containers, some of them before the operator's.
-        var container = (pod.Spec.Containers.FirstOrDefault(one => one.Name == OperatorPods.Container) ?? pod.Spec.Containers[0]).Name;
+        var container = OperatorPods.ContainerOf(pod.Spec).Name;
         try
         {
-            await foreach (var text in PodLog.ReadAsync(context.Cluster.Api, pod.Key(), container, follow, since, cancellationToken))
+            await foreach (var text in PodLog.ReadAsync(context.Cluster.Api, pod.Key(), container, new() { Follow = follow, Since = since }, cancellationToken))
             {
                 // The API server truncates sinceTime to whole seconds, so it returns lines again.
                 if (LogLine.Read(text) is not { } line || string.CompareOrdinal(line.Time, since) <= 0)

@@ -182,12 +182,14 @@ public sealed class DoctorTests
     {
         var deployment = Repository.Manifest<V1Deployment>("config/manager/deployment.yaml");
         OperatorPods.AreOf(deployment).Should().BeTrue();
-        (OperatorInstall.From(deployment, new Dictionary<string, string>()) with { WorkloadIdentity = null }).Should().Be(new OperatorInstall("token-operator-system"));
+        var unchanged = OperatorInstall.From(deployment, new Dictionary<string, string> { ["Namespaces"] = "mail" });
+        (unchanged with { Namespaces = [], Settings = null, WorkloadIdentity = null }).Should().Be(new OperatorInstall("token-operator-system") with { Namespaces = [] });
+        unchanged.Settings!.Select(setting => (setting.Name, setting.Origin)).Should().Contain([("Encryption__KeyringPath", "the Deployment"), ("Namespaces", "a ConfigMap")]);
 
         deployment.Metadata.Name = "mine-token-operator";
         deployment.Spec.Template.Spec.ServiceAccountName = "mine";
         deployment.Spec.Template.Spec.Volumes.Single(volume => volume.Name == "keys").Secret.SecretName = "mine-keys";
-        (OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__LeaseName"] = "mine-lease" }) with { WorkloadIdentity = null }).Should().Be(new OperatorInstall("token-operator-system")
+        (OperatorInstall.From(deployment, new Dictionary<string, string> { ["LeaderElection__LeaseName"] = "mine-lease" }) with { Settings = null, WorkloadIdentity = null }).Should().Be(new OperatorInstall("token-operator-system")
         {
             Deployment = "mine-token-operator",
             ServiceAccount = "mine",
