@@ -112,8 +112,10 @@ public static class ProviderResolver
         var found = baseName == document.Name ? candidates.Find(candidate => candidate.Source < document.Source) : candidates[0];
         if (found is null || chain.Contains(found) || chain.Count >= MaxDepth)
         {
-            var problem = found is null || chain.Contains(found) ? "leads back to itself" : $"leads through more than {MaxDepth} documents";
-            error = $"extends {problem}: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. Remove one of these extends.";
+            var (problem, remedy) = found is null || chain.Contains(found)
+                ? ("leads back to itself", "Remove one of these extends")
+                : ($"leads through more than {MaxDepth} documents", "Let this document extend one that is nearer to the end");
+            error = $"extends {problem}: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. {remedy}.";
             return null;
         }
 

@@ -93,11 +93,6 @@ public sealed class ProviderDocumentTests
     public void A_cycle_is_reported() =>
         ProviderResolver.Resolve([Source("a", "extends: b"), Source("b", "extends: a")])["a"].Errors.Should().ContainSingle(error => error.Contains("a extends b extends a"));
 
-    [Fact]
-    public void A_chain_that_is_too_long_is_not_called_a_cycle() =>
-        ProviderResolver.Resolve([.. Enumerable.Range(0, 9).Select(i => Source($"p{i}", $"extends: p{i + 1}")), Source("p9", Minimal)])["p0"]
-            .Errors.Should().ContainSingle(error => error.Contains("at most 8", StringComparison.Ordinal) && !error.Contains("itself", StringComparison.Ordinal));
-
     /// <summary>The API server refuses a Secret with such a key (IsConfigMapKey in apimachinery).</summary>
     [Theory]
     [InlineData(".")]
