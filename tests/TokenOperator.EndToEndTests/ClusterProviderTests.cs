@@ -8,6 +8,7 @@ namespace TokenOperator.EndToEndTests;
 [Collection(LinkGroup.Name)]
 public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetime
 {
+    private const string Aggregates = "rbac.authorization.k8s.io/aggregate-to-";
     private const string Providers = "/apis/tokenoperator.dev/v1alpha1/clusteroauthproviders";
 
     private readonly string _name = $"acme-{Guid.NewGuid():N}"[..12];
@@ -280,7 +281,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         var person = await cluster.Plane.ServiceAccountKubeconfigAsync(_fixture.Namespace, "person");
         // No controller aggregates roles here, so the rules of all roles that admin would have are put together.
         var roles = (await cluster.Plane.GetAsync("/apis/rbac.authorization.k8s.io/v1/clusterroles"))!["items"]!.AsArray()
-            .Where(role => role!["metadata"]!["labels"]?.AsObject().Any(label => label.Key.StartsWith("rbac.authorization.k8s.io/aggregate-to-", StringComparison.Ordinal)) == true).ToList();
+            .Where(role => role!["metadata"]!["labels"]?.AsObject().Any(label => label.Key is $"{Aggregates}view" or $"{Aggregates}edit" or $"{Aggregates}admin") == true).ToList();
         roles.Select(role => (string)role!["metadata"]!["name"]!).Should().Contain(["token-operator-edit", "token-operator-view", "system:aggregate-to-admin"]);
         var rules = new JsonArray([.. roles.SelectMany(role => role!["rules"]?.AsArray() ?? []).Select(rule => rule!.DeepClone())]);
         var role = new JsonObject
