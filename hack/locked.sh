@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Downloads the Debian packages that hack/image/base.lock names. Source it after lib.sh, in the root of the repository.
+
+lock_file=hack/image/base.lock
+
+# archives: prints the addresses of Debian archives to try, those of this machine's apt first.
+archives() {
+  local snapshot
+  { apt-get update --print-uris 2>/dev/null || true; } | sed -n "s|^'\(.*\)/dists/.*|\1|p" | sort --unique
+  printf '%s\n' http://deb.debian.org/debian http://deb.debian.org/debian-security
+  snapshot=$(sed -n 's/^snapshot //p' "$lock_file")
+  printf 'http://snapshot.debian.org/archive/%s/%s\n' debian "$snapshot" debian-security "$snapshot"
+}
+
+# locked_packages USE ARCHITECTURE: downloads the packages of these lines into the cache, checks them, and prints their paths.
+locked_packages() {
+  local use architecture package version checksum path file address
+  mkdir -p "$cache/debian"
+  while read -r use architecture package version checksum path; do
+    file="$cache/debian/$checksum.deb"
+    if [[ ! -e $file ]]; then
+      say "downloading $package $version ($architecture)"
+      while read -r address; do
+        # It uses the proxies and certificates of apt, and checks the sum.
+        if (cd "$cache/debian" && /usr/lib/apt/apt-helper --option Acquire::Retries=2 --option APT::Sandbox::User=root \
+          download-file "$address/$path" "$checksum.$$" "SHA256:$checksum") >/dev/null 2>&1; then
+          mv -f "$cache/debian/$checksum.$$" "$file"
+          break
+        fi
+      done < <(archives | awk '!seen[$0]++')
+      [[ -e $file ]] ||
+        die "$package $version ($architecture) cannot be downloaded from the Debian archives of this machine's apt, deb.debian.org or snapshot.debian.org. If Debian has replaced this version, run make update-base; if you are offline, connect and run this again"
+    fi
+    printf '%s\n' "$file"
+  done < <(grep "^$1 $2 " "$lock_file")
+}
