@@ -246,3 +246,13 @@ npm_script() {
   fi
   printf '%s\n' "$ready/$script"
 }
+
+# revision: prints the commit that is built: REVISION, or the checkout's. In a folder that is not a clone it prints nothing.
+revision() {
+  printf '%s\n' "${REVISION-$(git rev-parse HEAD 2>/dev/null || true)}"
+}
+
+# commit_time: prints the time of the commit that is built, in seconds since 1970: SOURCE_DATE_EPOCH, or the checkout's.
+commit_time() {
+  printf '%s\n' "${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}"
+}
