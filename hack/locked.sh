@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Downloads the Debian packages that hack/image/base.lock names. Source it after lib.sh, in the root of the repository.
+# What hack/image/base.lock and hack/image/dotnet.lock name. Source it after lib.sh, in the root of the repository.
 
 lock_file=hack/image/base.lock
 
@@ -33,4 +33,21 @@ locked_packages() {
     fi
     printf '%s\n' "$file"
   done < <(grep "^$1 $2 " "$lock_file")
+}
+
+# nuget_packages: prints the folder of the NuGet packages of this machine.
+nuget_packages() {
+  dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//; s|/$||'
+}
+
+# check_dotnet PLATFORM: fails unless the packages of .NET itself that a program for PLATFORM was built with are the locked ones.
+check_dotnet() {
+  local packages package version checksum file
+  packages=$(nuget_packages)
+  while read -r package version checksum; do
+    [[ $package != *.linux-* || $package == *."$1" ]] || continue
+    file="$packages/${package,,}/$version/${package,,}.$version.nupkg.sha512"
+    [[ -e $file && $(<"$file") == "$checksum" ]] ||
+      die "the NuGet package $package $version is not the one of hack/image/dotnet.lock. If you have raised a version in Directory.Packages.props, run make update-base; else delete $(dirname "$file") and run this again"
+  done < <(grep --invert-match '^#' hack/image/dotnet.lock)
 }

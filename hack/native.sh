@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=hack/lib.sh
 . hack/lib.sh
+# shellcheck source=hack/locked.sh
+. hack/locked.sh
 
 case $(uname -sm) in
   "Linux x86_64") host=linux-x64 ;;
@@ -44,4 +46,5 @@ say "compiling the native program $name for $platform; this takes some minutes"
 # Separate folders let it run at the same time as a build of the solution. That build runs the analyzers.
 compile publish "$project" --configuration Release --runtime "$platform" "${options[@]}" \
   --artifacts-path artifacts/native-build --output "artifacts/native/$platform/$name" --property:RunAnalyzers=false --verbosity quiet >&2
+[[ $platform != linux-* ]] || check_dotnet "$platform"
 printf '%s\n' "$PWD/artifacts/native/$platform/$name/$name"

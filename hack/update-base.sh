@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Renews hack/image/base.lock: the Debian packages of the image, and the linker and C libraries that its programs are linked
-# with. Each line has the use, architecture, package, version, SHA-256 and path in Debian's archive. Run it for security
-# updates of these packages, and commit the file. apt checks the signatures of Debian's package lists.
+# with. Run it for security updates of these packages, and commit the file. apt checks the signatures of Debian's package lists.
+# It also renews hack/image/dotnet.lock: the NuGet packages of .NET itself, which are in no packages.lock.json. Run it after
+# you raise NativeCompilerVersion or LoggingGeneratorVersion in Directory.Packages.props.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=hack/lib.sh
 . hack/lib.sh
+# shellcheck source=hack/locked.sh
+. hack/locked.sh
 
 release=bookworm
-lock_file=hack/image/base.lock
 # The image: the libraries of the program, certificate authorities, and /etc/os-release, by which scanners know Debian.
 image=(base-files ca-certificates libc6 libssl3)
 # The linker with the libraries that it needs. It runs on the machine that builds.
@@ -43,6 +45,16 @@ write_lines() {
   printf '%s\n' "$lines"
 }
 
+# property NAME: a property of Directory.Packages.props.
+property() {
+  sed -n "s|.*<$1>\(.*\)</$1>.*|\1|p" Directory.Packages.props
+}
+
+# write_dotnet_line PACKAGE VERSION
+write_dotnet_line() {
+  printf '%s %s %s\n' "$1" "$2" "$(<"$packages/${1,,}/$2/${1,,}.$2.nupkg.sha512")"
+}
+
 {
   echo "# Written by make update-base. Use, architecture, package, version, SHA-256, path in Debian's archive."
   # By this time, snapshot.debian.org has these versions.
@@ -60,3 +72,16 @@ else
   cp "$work/base.lock" "$lock_file"
   say "$lock_file has changed: run make image and the tests, and commit it"
 fi
+
+packages=$(nuget_packages)
+{
+  echo "# Written by make update-base. NuGet package, version, SHA-512."
+  for platform in linux-x64 linux-arm64; do
+    dotnet restore src/TokenOperator --property:RuntimeIdentifier="$platform" --artifacts-path "$work/dotnet" --verbosity quiet >&2
+    for package in Microsoft.AspNetCore.App.Runtime Microsoft.NETCore.App.Runtime.NativeAOT; do
+      write_dotnet_line "$package.$platform" "$(property NativeCompilerVersion)"
+    done
+  done
+  write_dotnet_line Microsoft.Extensions.Logging.Abstractions "$(property LoggingGeneratorVersion)"
+} >"$work/dotnet.lock"
+cmp --silent "$work/dotnet.lock" hack/image/dotnet.lock || { cp "$work/dotnet.lock" hack/image/dotnet.lock; say "hack/image/dotnet.lock has changed: commit it"; }
