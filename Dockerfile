@@ -1,27 +1,29 @@
-# The image of the operator. It has no shell and no package manager, and does not run as root.
+# The image of the operator, for machines with a container engine. It has the same files, labels and user as the image of
+# `make image`, because the same script collects the files:
+#   docker build --build-arg REVISION=$(git rev-parse HEAD) --build-arg CREATED=$(git log -1 --format=%cI) .
 FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0 AS build
-ARG BUILDARCH
 ARG TARGETARCH
-# The native compiler can target both platforms, but must link with the C library of the image's platform.
-RUN apt-get update && apt-get install --yes --no-install-recommends clang llvm libc6-dev \
-    $(case $BUILDARCH-$TARGETARCH in \
-        amd64-arm64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;; \
-        arm64-amd64) echo gcc-x86-64-linux-gnu libc6-dev-amd64-cross ;; \
-      esac)
+ARG REVISION=
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props .editorconfig ./
+COPY hack hack
 COPY src src
-# Publish a single native program.
-SHELL ["/bin/bash", "-c"]
-RUN dotnet publish src/TokenOperator --configuration Release --arch $TARGETARCH -p:RestoreLockedMode=true --output /app
-COPY hack/sbom.cs hack/
-RUN dotnet run --file hack/sbom.cs -- "src/TokenOperator/packages.linux-${TARGETARCH/amd64/x64}.lock.json" /app/sbom.cdx.json \
-    "$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)"
+RUN REVISION=$REVISION hack/image.sh --rootfs $TARGETARCH /rootfs
 
-FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
+FROM scratch
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG CREATED=
+COPY --from=build /rootfs /
 WORKDIR /app
-COPY --from=build /app .
 # No diagnostics socket and no crash dump, wherever the image runs, because both could expose the memory.
 ENV DOTNET_EnableDiagnostics=0 DOTNET_DbgEnableMiniDump=0
+LABEL org.opencontainers.image.created=$CREATED \
+    org.opencontainers.image.description="A Kubernetes operator that keeps OAuth access tokens fresh" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.revision=$REVISION \
+    org.opencontainers.image.title="token-operator" \
+    org.opencontainers.image.vendor="The TokenOperator authors" \
+    org.opencontainers.image.version=$VERSION
 USER 1654:1654
-ENTRYPOINT ["./token-operator"]
+ENTRYPOINT ["/app/token-operator"]

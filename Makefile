@@ -4,7 +4,7 @@ SOLUTION := TokenOperator.sln
 CONFIGURATION ?= Release
 # The version in Directory.Build.props.
 VERSION = $(shell sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
-# The image for the Deployment of `make deploy`.
+# The image for `make push` and for the Deployment of `make deploy`.
 IMG ?=
 # A comma-separated list of namespaces for the operator of `make deploy`. If empty, it serves all namespaces.
 NAMESPACES ?=
@@ -13,7 +13,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test test-one alerts prometheusrule soak demo run deploy new-key format audit sbom bench sizes test-assets dotnet install-plugin
+.PHONY: help build unit test test-one alerts prometheusrule soak demo run image push update-base deploy new-key format audit sbom bench sizes test-assets dotnet install-plugin
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,15 @@ soak: dotnet ## Run two native replicas under random faults (MINUTES=20, SEED=N 
 run: dotnet ## Run the operator against the current kubeconfig
 	dotnet run --configuration $(CONFIGURATION) --project src/TokenOperator -- run
 
+image: dotnet ## Build the image for amd64 and arm64 into artifacts/image, without a container engine (OCI layout; needs Debian or Ubuntu)
+	@hack/image.sh
+
+push: image ## Build the image and push it to a registry: make push IMG=registry/name:tag
+	@hack/push.sh "$(IMG)"
+
+update-base: dotnet ## Lock the newest Debian packages of the image and its linker (needs Debian 12)
+	@hack/update-base.sh
+
 deploy: ## Install into the current cluster (NAMESPACES=a,b for some namespaces only): make deploy IMG=registry/name:tag
 	@hack/deploy.sh "$(IMG)" "$(NAMESPACES)"
 
@@ -67,6 +76,7 @@ audit: dotnet ## Check all packages for known vulnerabilities
 	@hack/audit.sh
 
 sbom: dotnet ## Write the software bill of materials to artifacts/sbom.cdx.json (CycloneDX 1.6)
+	@dotnet restore src/TokenOperator --property:RuntimeIdentifier=linux-x64 --artifacts-path artifacts/native-build --verbosity quiet
 	@mkdir -p artifacts && dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.linux-x64.lock.json artifacts/sbom.cdx.json $(VERSION)
 	@echo artifacts/sbom.cdx.json
 

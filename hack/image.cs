@@ -28,7 +28,6 @@ var created = time.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCul
 // The Dockerfile has the same values; a test compares them.
 var labels = new JsonObject
 {
-    ["org.opencontainers.image.base.name"] = "scratch",
     ["org.opencontainers.image.created"] = created,
     ["org.opencontainers.image.description"] = "A Kubernetes operator that keeps OAuth access tokens fresh",
     ["org.opencontainers.image.licenses"] = "Apache-2.0",

@@ -23,11 +23,16 @@ export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_O
 
 rm -rf "$results"
 mkdir -p "$results"
-# compile_native: compiles both native programs, and writes the path of each to a file.
+# compile_native: compiles both native programs, and writes the path of each to a file. On Debian and Ubuntu it also builds the
+# image, and then builds it once more in another folder, for the test that compares them.
 compile_native() {
   local status=0
   hack/native.sh token-operator >"$results/native-operator" || status=1
   hack/native.sh kubectl-oauthtoken >"$results/native-plugin" || status=1
+  if command -v apt-get >/dev/null; then
+    hack/image.sh >"$results/image" || status=1
+    hack/rebuild-image.sh >"$results/image-again" || status=1
+  fi
   return "$status"
 }
 
@@ -49,16 +54,33 @@ use_native() {
   trap - EXIT
   TOKEN_OPERATOR_PROGRAM=$(<"$results/native-operator")
   TOKEN_OPERATOR_PLUGIN=$(<"$results/native-plugin")
-  export TOKEN_OPERATOR_PROGRAM TOKEN_OPERATOR_PLUGIN
+  TOKEN_OPERATOR_IMAGE=$(cat "$results/image" 2>/dev/null)
+  TOKEN_OPERATOR_IMAGE_AGAIN=$(cat "$results/image-again" 2>/dev/null)
+  export TOKEN_OPERATOR_PROGRAM TOKEN_OPERATOR_PLUGIN TOKEN_OPERATOR_IMAGE TOKEN_OPERATOR_IMAGE_AGAIN
   ((status != 0)) || return 0
   [[ -z ${CI:-} ]] || give_up "a native program could not be built: see above"
   say "the end-to-end tests run a program of this build instead of the native one: see above"
+}
+
+# choose_container_tests: leaves out the tests of the image and of containers on a machine that cannot run them, and says so. In CI
+# nothing is left out: they fail there, with the reason.
+choose_container_tests() {
+  end_to_end=()
+  [[ -z ${CI:-} ]] || return 0
+  if [[ -z $TOKEN_OPERATOR_IMAGE ]]; then
+    say "the tests of the image are SKIPPED: there is no image (see above, or use Debian or Ubuntu)"
+    end_to_end=(--filter "Category!=Container&Category!=Image")
+  elif ((EUID != 0)); then
+    say "the tests in containers are SKIPPED: runc needs root to run them as the Deployment does"
+    end_to_end=(--filter "Category!=Container")
+  fi
 }
 
 run_with=(nice)
 run_tests tests/TokenOperator.Tests
 use_native
 run_with=()
-run_tests tests/TokenOperator.EndToEndTests
+choose_container_tests
+run_tests tests/TokenOperator.EndToEndTests "${end_to_end[@]}"
 name_failures
 finish

@@ -1,9 +1,10 @@
 using TokenOperator.TestBed;
+using TokenOperator.TestBed.Containers;
 
 namespace TokenOperator.EndToEndTests;
 
 /// <summary>A control plane and a Postgres for all tests of a group. Each test has its own namespace and database.</summary>
-public sealed class ClusterFixture : IAsyncLifetime
+public class ClusterFixture : IAsyncLifetime
 {
     /// <summary>The operator's namespace.</summary>
     public const string OperatorNamespace = "token-operator-system";
@@ -16,6 +17,9 @@ public sealed class ClusterFixture : IAsyncLifetime
     private OperatorFixture? _shared;
     private Func<ControlPlane, Task<string>> _install = InstallAsync;
     private int _namespaces;
+
+    /// <summary>The image that the operators run from, each in a container; null for the program.</summary>
+    public virtual OperatorImage? Image => null;
 
     public ControlPlane Plane => _plane ?? throw new InvalidOperationException("Not started.");
 
@@ -61,7 +65,7 @@ public sealed class ClusterFixture : IAsyncLifetime
             ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{(await TestAssets.FindAsync()).Folder}",
         });
 
-    public async Task InitializeAsync()
+    public virtual async Task InitializeAsync()
     {
         var postgres = PostgresServer.StartAsync();
         _plane = await ControlPlane.StartAsync(new ControlPlaneOptions
@@ -74,7 +78,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         OperatorKubeconfig = await _install(_plane);
     }
 
-    public async Task DisposeAsync()
+    public virtual async Task DisposeAsync()
     {
         if (_shared is not null)
             await _shared.DisposeAsync();

@@ -4,11 +4,15 @@ namespace TokenOperator.EndToEndTests;
 
 /// <summary>Keys that are added and removed while the operator runs, and rows that cannot be decrypted.</summary>
 [Collection(ClusterGroup.Name)]
-public sealed class EncryptionTests(ClusterFixture cluster) : IDisposable
+public class EncryptionTests(ClusterFixture cluster) : IDisposable
 {
     private readonly TestKeyring _keys = new();
 
-    public void Dispose() => _keys.Dispose();
+    public void Dispose()
+    {
+        _keys.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task The_key_is_replaced_while_the_operator_runs_and_the_old_one_is_removed()

@@ -4,7 +4,7 @@ namespace TokenOperator.EndToEndTests;
 
 /// <summary>Two replicas, of which one is active.</summary>
 [Collection(LinkGroup.Name)]
-public sealed class LeaderElectionTests(ClusterFixture cluster)
+public class LeaderElectionTests(ClusterFixture cluster)
 {
     [Fact]
     public async Task Two_replicas_that_start_together_both_come_up_and_one_takes_over_when_the_other_is_stopped()

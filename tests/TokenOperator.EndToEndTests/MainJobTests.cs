@@ -5,7 +5,7 @@ namespace TokenOperator.EndToEndTests;
 
 /// <summary>The main use cases.</summary>
 [Collection(ClusterGroup.Name)]
-public sealed class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
+public class MainJobTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private OperatorFixture _fixture = null!;
 

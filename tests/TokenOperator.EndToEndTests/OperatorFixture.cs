@@ -109,7 +109,8 @@ public sealed class OperatorFixture : IAsyncDisposable
             all[name] = value;
         var process = OperatorProcess.Start(new OperatorProcessOptions
         {
-            Program = OperatorProgram.Path,
+            Program = _cluster.Image is null ? OperatorProgram.Path : "",
+            Image = _cluster.Image,
             Kubeconfig = _cluster.OperatorKubeconfig,
             DatabaseUrl = Database.Uri,
             KeyringPath = Keyring.Folder,
@@ -126,12 +127,14 @@ public sealed class OperatorFixture : IAsyncDisposable
     public Task<CommandResult> RunVerbAsync(params string[] arguments) => RunVerbAsync([], arguments);
 
     /// <summary>As <see cref="RunVerbAsync(string[])"/>, with further settings.</summary>
-    public Task<CommandResult> RunVerbAsync(IReadOnlyList<(string Name, string Value)> settings, params string[] arguments)
+    public async Task<CommandResult> RunVerbAsync(IReadOnlyList<(string Name, string Value)> settings, params string[] arguments)
     {
+        if (_operators is [.., var last] && await last.ExecAsync(settings.ToDictionary(setting => setting.Name, setting => setting.Value), arguments) is { } inContainer)
+            return inContainer;
         var environment = new Dictionary<string, string?> { ["DATABASE_URL"] = Database.Uri, [TestKeyring.Setting] = Keyring.Folder };
         foreach (var (name, value) in settings)
             environment[name] = value;
-        return OperatorProgram.RunAsync(environment, arguments);
+        return await OperatorProgram.RunAsync(environment, arguments);
     }
 
     /// <summary>The decrypted document in the account's row; null if there is no row.</summary>

@@ -6,7 +6,7 @@ namespace TokenOperator.EndToEndTests;
 
 /// <summary>The time without a leader, measured by the Lease itself, so that the load of this machine does not count.</summary>
 [Collection(LinkGroup.Name)]
-public sealed class TakeoverTests(ClusterFixture cluster)
+public class TakeoverTests(ClusterFixture cluster)
 {
     private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(15);
 

@@ -16,6 +16,9 @@ public sealed record ChildProcessOptions(string File, IReadOnlyList<string> Argu
 
     /// <summary>A folder to delete if this process dies before it disposes of the child; null for none.</summary>
     public string? FolderToRemoveWhenOrphaned { get; init; }
+
+    /// <summary>A shell command to run if this process dies before it disposes of the child; empty for none.</summary>
+    public string CommandWhenOrphaned { get; init; } = "";
 }
 
 /// <summary>
@@ -28,14 +31,15 @@ public sealed class ChildProcess : IAsyncDisposable
     // is a child of the program, so that it never kills another process that was given the same id. (PR_SET_PDEATHSIG does not
     // work here: it fires when the thread that started the child ends, and thread pool threads end.)
     private const string Guarded = """
-        log=$1 orphaned=$2
-        shift 2
+        log=$1 orphaned=$2 cleanup=$3
+        shift 3
         exec 3<&0
         (
           trap '' INT TERM HUP
           if read -r _ <&3; then exit; fi
           read -r _ _ _ parent _ </proc/self/stat
           if [ "$parent" = $$ ]; then kill -KILL $$; fi
+          eval "$cleanup"
           if [ -n "$orphaned" ]; then rm -rf "$orphaned"; fi
         ) >/dev/null 2>&1 &
         exec "$@" </dev/null >>"$log" 2>&1 3<&-
@@ -75,7 +79,7 @@ public sealed class ChildProcess : IAsyncDisposable
         if (!File.Exists(options.File))
             throw new FileNotFoundException($"There is no program {options.File}.", options.File);
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
-        foreach (var argument in (string[])["-c", Guarded, "sh", options.LogFile, options.FolderToRemoveWhenOrphaned ?? "", options.File])
+        foreach (var argument in (string[])["-c", Guarded, "sh", options.LogFile, options.FolderToRemoveWhenOrphaned ?? "", options.CommandWhenOrphaned, options.File])
             start.ArgumentList.Add(argument);
         foreach (var argument in options.Arguments)
             start.ArgumentList.Add(argument);
@@ -123,9 +127,14 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Sends a signal by its name without SIG, such as <c>STOP</c> or <c>CONT</c>. Does nothing if the program has ended.</summary>
     public async Task SignalAsync(string signal, CancellationToken ct = default)
     {
-        if (HasExited)
-            return;
-        using var kill = Process.Start("/bin/sh", ["-c", "kill -\"$1\" \"$2\" 2>/dev/null", "sh", signal, Id.ToString(CultureInfo.InvariantCulture)]);
+        if (!HasExited)
+            await SignalAsync(Id, signal, ct);
+    }
+
+    /// <summary>Sends a signal to any process by its id. Does nothing if the process has ended.</summary>
+    public static async Task SignalAsync(int id, string signal, CancellationToken ct = default)
+    {
+        using var kill = Process.Start("/bin/sh", ["-c", "kill -\"$1\" \"$2\" 2>/dev/null", "sh", signal, id.ToString(CultureInfo.InvariantCulture)]);
         await kill.WaitForExitAsync(ct);
     }
 

@@ -1,3 +1,7 @@
+using k8s;
+using TokenOperator.TestBed.Containers;
+using TokenOperator.TestBed.Faults;
+
 namespace TokenOperator.TestBed;
 
 /// <summary>The options of an <see cref="OperatorProcess"/>.</summary>
@@ -5,6 +9,9 @@ public sealed record OperatorProcessOptions
 {
     /// <summary>The program: <c>token-operator.dll</c>, or an executable.</summary>
     public required string Program { get; init; }
+
+    /// <summary>The image to run in a container instead of <see cref="Program"/>, as the Deployment does; null for none. The caller disposes of it.</summary>
+    public OperatorImage? Image { get; init; }
 
     /// <summary>The kubeconfig.</summary>
     public required string Kubeconfig { get; init; }
@@ -28,22 +35,24 @@ public sealed record OperatorProcessOptions
     public IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
 }
 
-/// <summary>The operator in its own process, as in a pod.</summary>
+/// <summary>The operator in its own process, or in a container as in a pod.</summary>
 public sealed class OperatorProcess : IAsyncDisposable
 {
     private readonly ChildProcess _process;
+    private readonly OperatorContainer? _container;
 
-    private OperatorProcess(ChildProcess process, Uri address)
+    private OperatorProcess(ChildProcess process, Uri address, OperatorContainer? container = null)
     {
         _process = process;
+        _container = container;
         Address = address;
     }
 
     /// <summary>The address of probes and metrics.</summary>
     public Uri Address { get; }
 
-    /// <summary>Its process id.</summary>
-    public int Id => _process.Id;
+    /// <summary>Its process id on this machine.</summary>
+    public int Id => _container is null ? _process.Id : _container.ProcessId ?? throw new InvalidOperationException("The container has not started.");
 
     /// <summary>True once it has ended.</summary>
     public bool HasExited => _process.HasExited;
@@ -57,6 +66,8 @@ public sealed class OperatorProcess : IAsyncDisposable
     /// <summary>Starts the operator, and does not wait until it is ready.</summary>
     public static OperatorProcess Start(OperatorProcessOptions options)
     {
+        if (options.Image is { } image)
+            return StartContainer(image, options);
         var port = Ports.Free();
         var environment = new Dictionary<string, string?>
         {
@@ -85,6 +96,40 @@ public sealed class OperatorProcess : IAsyncDisposable
         return new OperatorProcess(process, new Uri($"http://127.0.0.1:{port}"));
     }
 
+    /// <summary>Starts the operator as config/default does: the database and the keys in mounted Secrets, and the ServiceAccount of a pod.</summary>
+    private static OperatorProcess StartContainer(OperatorImage image, OperatorProcessOptions options)
+    {
+        var port = Ports.Free();
+        var folder = Directory.CreateTempSubdirectory("to-volumes-").FullName;
+        var client = KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig);
+        var (postgres, account) = (Directory.CreateDirectory(Path.Combine(folder, "postgres")).FullName, Directory.CreateDirectory(Path.Combine(folder, "account")).FullName);
+        File.WriteAllText(Path.Combine(postgres, "uri"), options.DatabaseUrl);
+        File.WriteAllText(Path.Combine(account, "token"), client.AccessToken);
+        File.WriteAllText(Path.Combine(account, "ca.crt"), KubeconfigFile.Authority(options.Kubeconfig));
+        File.WriteAllText(Path.Combine(account, "namespace"), "token-operator-system");
+        var settings = new Dictionary<string, string>
+        {
+            ["Providers__google__TokenEndpoint"] = options.TokenEndpoint.ToString(),
+            ["Providers__google__RevocationEndpoint"] = options.RevocationEndpoint.ToString(),
+            // The container shares the network of this machine, where each operator needs its own port.
+            ["Http__Address"] = "127.0.0.1",
+            ["Http__Port"] = $"{port}",
+        };
+        foreach (var (name, value) in options.Settings)
+            settings[name] = value ?? throw new NotSupportedException($"A container inherits no variable that could be removed: {name}.");
+        var container = OperatorContainer.Create(image, new ContainerOptions
+        {
+            Settings = settings,
+            Volumes = new Dictionary<string, string> { ["postgres"] = postgres, ["keys"] = options.KeyringPath },
+            ServiceAccountFolder = account,
+            ApiServer = new Uri(client.Host),
+            FolderToDelete = folder,
+        });
+        var (program, arguments) = container.RunCommand;
+        var process = ChildProcess.Start(new ChildProcessOptions(program, arguments) { LogFile = options.LogFile, CommandWhenOrphaned = container.DeleteCommand });
+        return new OperatorProcess(process, new Uri($"http://127.0.0.1:{port}"), container);
+    }
+
     /// <summary>Waits until its caches are synchronized.</summary>
     public async Task<OperatorProcess> ReadyAsync(CancellationToken ct = default)
     {
@@ -101,18 +146,59 @@ public sealed class OperatorProcess : IAsyncDisposable
         return this;
     }
 
-    /// <summary>Sends SIGTERM, as a kubelet does, and returns the exit code.</summary>
-    public Task<int> StopAsync(CancellationToken ct = default) => _process.StopAsync(ct);
+    /// <summary>Sends SIGTERM, and SIGKILL after the grace period of the pod, as a kubelet does, and returns the exit code.</summary>
+    public async Task<int> StopAsync(CancellationToken ct = default)
+    {
+        if (_container is null)
+            return await _process.StopAsync(ct);
+        await SignalAsync("TERM", ct);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(_container.TerminationGracePeriod);
+        try
+        {
+            return await _process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return await KillAsync(ct);
+        }
+    }
 
     /// <summary>Sends SIGKILL, to simulate a crash.</summary>
-    public Task<int> KillAsync(CancellationToken ct = default) => _process.KillAsync(ct);
+    public async Task<int> KillAsync(CancellationToken ct = default)
+    {
+        if (_container is null)
+            return await _process.KillAsync(ct);
+        await SignalAsync("KILL", ct);
+        return await _process.WaitForExitAsync(ct);
+    }
 
     /// <summary>Sends a signal, such as STOP or CONT.</summary>
-    public Task SignalAsync(string signal, CancellationToken ct = default) => _process.SignalAsync(signal, ct);
+    public async Task SignalAsync(string signal, CancellationToken ct = default)
+    {
+        if (!HasExited)
+            await ChildProcess.SignalAsync(Id, signal, ct);
+    }
+
+    /// <summary>Runs a verb of token-operator in the container of this one, as <c>kubectl exec</c> does.</summary>
+    /// <param name="settings">Further variables.</param>
+    /// <param name="arguments">The verb and its arguments.</param>
+    /// <returns>Null if it does not run, or not in a container.</returns>
+    public async Task<CommandResult?> ExecAsync(IReadOnlyDictionary<string, string> settings, params IEnumerable<string> arguments)
+    {
+        if (_container is null || HasExited)
+            return null;
+        var (program, all) = _container.ExecCommand(settings, ["/app/token-operator", .. arguments]);
+        return await Command.RunAsync(program, all);
+    }
 
     /// <summary>Waits until it has ended.</summary>
     public Task<int> WaitForExitAsync(CancellationToken ct = default) => _process.WaitForExitAsync(ct);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _process.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        _container?.Dispose();
+        await _process.DisposeAsync();
+    }
 }

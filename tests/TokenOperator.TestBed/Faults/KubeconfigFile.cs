@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace TokenOperator.TestBed.Faults;
 
-/// <summary>Kubeconfigs that point to a proxy.</summary>
+/// <summary>Kubeconfigs as the test bed writes them.</summary>
 public static partial class KubeconfigFile
 {
     /// <summary>Writes a copy with another server and, unless it is null, another certificate authority (PEM).</summary>
@@ -17,6 +17,10 @@ public static partial class KubeconfigFile
         await File.WriteAllTextAsync(copy, text, ct);
         return copy;
     }
+
+    /// <summary>The certificate authorities of a kubeconfig as PEM. (The Kubernetes client reads only the first one.)</summary>
+    public static string Authority(string kubeconfig) =>
+        Encoding.ASCII.GetString(Convert.FromBase64String(AuthorityLine().Match(File.ReadAllText(kubeconfig)).Value["certificate-authority-data: ".Length..].Trim()));
 
     [GeneratedRegex("server: .*")]
     private static partial Regex ServerLine();
