@@ -102,7 +102,8 @@ public sealed class ManifestTests
         user.Should().MatchRegex("^[1-9][0-9]*:[1-9][0-9]*$");
         var pod = Path.Combine("config", "manager", "deployment.yaml");
         File.ReadAllText(Repository.File(pod)).Should().Contain($"runAsUser: {user.Split(':')[0]}").And.Contain("runAsNonRoot: true");
-        last[0].Should().EndWith("-chiseled", "that has neither a shell nor a package manager");
+        last[0].Should().Be("FROM scratch", "that has neither a shell nor a package manager");
+        last.Should().Contain("COPY --from=build /rootfs /", "hack/image.sh writes it");
         last.Should().ContainSingle(line => line.StartsWith("ENTRYPOINT", StringComparison.Ordinal)).Which.Should().StartWith("ENTRYPOINT [\"", "a shell is not needed then");
         last.Should().NotContain(line => line.StartsWith("RUN ", StringComparison.Ordinal));
     }
