@@ -14,6 +14,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Exactly the locked packages.
 export RestoreLockedMode=true
 version=$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
+# Everything in the image has one commit, even if another one is made during the build.
+REVISION=$(revision)
+SOURCE_DATE_EPOCH=$(commit_time)
+export REVISION SOURCE_DATE_EPOCH
 architectures=(amd64 arm64)
 if [[ ${1:-} == --rootfs ]]; then
   [[ $# -eq 3 ]] || die "run: image.sh --rootfs ARCHITECTURE FOLDER"
@@ -44,7 +48,7 @@ for architecture in "${architectures[@]}"; do
   platforms+=("$architecture=$work/$architecture")
 done
 output=$work/token-operator-$version.oci.tar
-digest=$(dotnet run --file hack/image.cs -- "$output" "$version" "$(revision)" "$(commit_time)" "${platforms[@]}")
+digest=$(dotnet run --file hack/image.cs -- "$output" "$version" "$REVISION" "$SOURCE_DATE_EPOCH" "${platforms[@]}")
 if [[ ${1:-} == --rootfs ]]; then
   mkdir -p "$3" "$work/layout"
   tar --extract --file "$output" --directory "$work/layout"
