@@ -99,15 +99,26 @@ public sealed class ImageTests : IDisposable
             """);
         environment["KUBECONFIG"] = Path.Combine(_folder, "kubeconfig");
         environment["Http__Address"] = "127.0.0.1";
-        environment["Http__Port"] = $"{Ports.Free()}";
+        var port = Ports.Free();
+        environment["Http__Port"] = $"{port}";
         await using var running = ChildProcess.Start(new ChildProcessOptions(qemu, ["-L", root, Path.Combine(root, "app", "token-operator"), "run"]) { LogFile = log, Environment = environment });
-        await Eventually.SeesAsync(
-            () => Task.FromResult(File.Exists(log) ? File.ReadAllText(log) : ""),
-            // It has created its table, and has begun to work.
-            text => text.Contains("is at version", StringComparison.Ordinal) && text.Contains("token-operator started", StringComparison.Ordinal),
-            TimeSpan.FromSeconds(90));
-        running.ThrowIfExited();
+        using var http = new HttpClient();
+        await Eventually.IsTrueAsync(async () => { running.ThrowIfExited(); return await AnswersAsync(http, new Uri($"http://127.0.0.1:{port}/healthz")); }, TimeSpan.FromSeconds(90));
+        (await File.ReadAllTextAsync(log)).Should().Contain("is at version", "it created its table");
         (await running.StopAsync()).Should().Be(0, running.LastLines());
+    }
+
+    internal static async Task<bool> AnswersAsync(HttpClient http, Uri address)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(address);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
     }
 
     private async Task<string> UnpackAsync(string architecture)
@@ -158,19 +169,7 @@ internal sealed class Registry : IAsyncDisposable
             """);
         var process = ChildProcess.Start(new ChildProcessOptions(await ContainerTools.FindAsync("docker-registry"), ["serve", configuration]) { LogFile = Path.Combine(folder, "registry.log") });
         var registry = new Registry(process, host);
-        await Eventually.IsTrueAsync(async () =>
-        {
-            process.ThrowIfExited();
-            try
-            {
-                using var answer = await registry._http.GetAsync(new Uri("/v2/", UriKind.Relative));
-                return answer.IsSuccessStatusCode;
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        });
+        await Eventually.IsTrueAsync(async () => { process.ThrowIfExited(); return await ImageTests.AnswersAsync(registry._http, new Uri("/v2/", UriKind.Relative)); });
         return registry;
     }
 
