@@ -103,7 +103,7 @@ public sealed class ImageTests : IDisposable
         environment["Http__Port"] = $"{port}";
         await using var running = ChildProcess.Start(new ChildProcessOptions(qemu, ["-L", root, Path.Combine(root, "app", "token-operator"), "run"]) { LogFile = log, Environment = environment });
         using var http = new HttpClient();
-        await Eventually.IsTrueAsync(async () => { running.ThrowIfExited(); return await AnswersAsync(http, new Uri($"http://127.0.0.1:{port}/healthz")); }, TimeSpan.FromSeconds(90));
+        await Eventually.SeesAsync(async () => { running.ThrowIfExited(); return await AnswersAsync(http, new Uri($"http://127.0.0.1:{port}/healthz")); }, answers => answers, TimeSpan.FromSeconds(90));
         (await File.ReadAllTextAsync(log)).Should().Contain("is at version", "it created its table");
         (await running.StopAsync()).Should().Be(0, running.LastLines());
     }
