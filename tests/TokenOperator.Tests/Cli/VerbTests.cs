@@ -273,6 +273,22 @@ public sealed class VerbTests(PostgresFixture fixture) : IAsyncLifetime, IDispos
 
     private Task<CommandResult> RunAsync(TestDatabase database, params string[] arguments) => OperatorProgram.RunAsync(Settings(database.Database.Uri), arguments);
 
+    [Theory]
+    [InlineData("github", ExitCodes.Ok, "")]
+    [InlineData("google", ExitCodes.BadInput, "field refresh_token: expected a refresh token, but only an access token was found")]
+    public async Task Seed_takes_an_access_token_alone_at_a_provider_whose_access_tokens_never_expire(string provider, int exitCode, string error)
+    {
+        var result = await Command.RunAsync(
+            OperatorProgram.Starter,
+            [OperatorProgram.Path, "seed", "-", "--account", "marcus", "--provider", provider],
+            $$"""{"access_token": "{{Canary}}-access"}""",
+            Settings(Database.Database.Uri));
+
+        result.ExitCode.Should().Be(exitCode, result.Errors);
+        (result.Errors.Length == 0 || result.Errors.Contains(error, StringComparison.Ordinal)).Should().BeTrue(result.Errors);
+        result.Errors.Should().NotContain(Canary);
+    }
+
     private Task<CommandResult> SeedAsync(string account, params string[] options) => SeedAsync(account, other: false, options);
 
     private Task<CommandResult> SeedAsync(string account, bool other, params string[] options) => Command.RunAsync(
