@@ -21,7 +21,7 @@ internal sealed class ReportObjects(Cluster cluster)
     {
         var items = new JsonArray();
         await foreach (var item in ListAsync(kind, ns, "", cancellationToken))
-            items.Add(new JsonObject { ["metadata"] = MetadataOf(item), ["spec"] = item["spec"]?.DeepClone(), ["status"] = item["status"]?.DeepClone() });
+            items.Add((JsonNode)new JsonObject { ["metadata"] = MetadataOf(item), ["spec"] = item["spec"]?.DeepClone(), ["status"] = item["status"]?.DeepClone() });
         return Text(items);
     }
 
@@ -33,7 +33,7 @@ internal sealed class ReportObjects(Cluster cluster)
         {
             var containers = (item["spec"]?["containers"] as JsonArray ?? []).Select(container =>
                 (JsonNode)new JsonObject { ["name"] = container?["name"]?.DeepClone(), ["image"] = container?["image"]?.DeepClone(), ["resources"] = container?["resources"]?.DeepClone() });
-            items.Add(new JsonObject
+            items.Add((JsonNode)new JsonObject
             {
                 ["metadata"] = MetadataOf(item),
                 ["nodeName"] = item["spec"]?["nodeName"]?.DeepClone(),
