@@ -37,15 +37,27 @@ public static class ConditionMessages
 
     /// <summary>The document of the provider moves accounts to another host.</summary>
     /// <param name="origin">Where it comes from.</param>
-    /// <param name="from">The host that the accounts are at.</param>
+    /// <param name="from">The host that the accounts were last refreshed at.</param>
     /// <param name="to">The host of the document.</param>
-    /// <param name="permission">What allows the move: the end of a sentence that starts with "To allow that, ".</param>
+    /// <param name="permission">What allows the move: the end of a sentence that starts with "To allow it, ".</param>
     public static string ProviderMoved(string origin, string from, string to, string permission) =>
-        $"{Capital(origin)} moves the token endpoint from {Shown(from)} to {Shown(to)}, so that the refresh tokens of accounts in use would be sent there. To allow that, {permission}";
+        $"{Capital(origin)}: the token endpoint moves from {Shown(from)} to {Shown(to)}, so that the tokens and client secrets of accounts in use would be sent there. "
+        + $"If that is not intended, restore the address. To allow it, {permission}";
 
     /// <summary>The command that allows a ClusterOAuthProvider to move.</summary>
     public static string AllowMoveCommand(string provider, string from) =>
         $"run: kubectl annotate clusteroauthprovider {Word(provider)} {V1Alpha1ClusterOAuthProvider.MovesFromAnnotation}={Word(from)} --overwrite";
+
+    /// <summary>The line that allows a file to move accounts.</summary>
+    public static string AllowMoveLine(string origin, string field, string from) => $"add this line to {origin}: {field}: {Word(from)}";
+
+    /// <summary>The setting that allows settings or the built-in catalogue to move accounts.</summary>
+    public static string AllowMoveSetting(string setting, string from) => $"give the operator the setting {setting}={Word(from)}";
+
+    /// <summary>A grant cannot be revoked, because its refresh token would be sent to another host.</summary>
+    public static string NotRevokedAfterMove(TokenRequest request, string from, string to) =>
+        $"The grant of {request.ShownAccount} is not revoked: it was last refreshed at {Shown(from)}, the token endpoint of the provider is now at {Shown(to)}, "
+        + "and no administrator has allowed that move. Revoke it at the provider, or see docs/providers.md, Move a provider to another host.";
 
     /// <summary>No row that the namespace may use, and no seedSecretRef. The message is the same whether other namespaces have a row or there is none.</summary>
     public static string NoSeed(TokenRequest request) =>

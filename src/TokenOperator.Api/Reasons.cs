@@ -342,8 +342,8 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             IsAboutRefresh = false,
         },
         new(Reasons.ProviderMoved, ReasonSeverity.Stalled, ReasonActor.OperatorAdministrator, ReasonRemedy.Fix,
-            "The document that describes the provider names another host for the token endpoint than before, and no administrator has allowed the move. The token in the Secret stays.",
-            "If the move is right, allow it as the message says. Otherwise, restore the address.")
+            "The token endpoint of the provider is at another host than the one that last issued a token for the account, and no administrator has allowed the move. Nothing is sent to the new host. The token in the Secret stays.",
+            "If the move is right, allow it as the message says. Otherwise, restore the address ([providers.md](providers.md#move-a-provider-to-another-host)).")
         {
             IsAboutRefresh = false,
         },

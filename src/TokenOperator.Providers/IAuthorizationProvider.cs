@@ -66,6 +66,7 @@ public abstract record CodeExchangeResponse
                 ?? RefreshPolicy.ConsentEnd(requestedAt, requestedAt, provider.RefreshToken.Idle, provider.RefreshToken.Absolute),
             Identity = Identity,
             Exports = Token.Exports,
+            TokenHost = provider.TokenHost,
         };
     }
 

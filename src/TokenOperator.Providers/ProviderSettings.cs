@@ -66,6 +66,11 @@ public static class ProviderSettings
     private static readonly Setting<bool> AllowInsecureHttp = Setting.Flag(
         Prefix + "NAME__AllowInsecureHttp", "`true` allows an `http://` address that is not on the same machine.", false);
 
+    private static readonly Setting<string?> AllowEndpointMoveFrom = Setting.Text(
+        Prefix + "NAME__AllowEndpointMoveFrom",
+        "Hosts of earlier token endpoints, each with its port unless that is the usual one. The operator sends what an account last sent to one of them to the current token endpoint: [providers.md](providers.md#move-a-provider-to-another-host).",
+        expected: "hosts, separated by spaces", defaultText: "none");
+
     /// <summary>Not about one provider: the folder with documents.</summary>
     public static Setting<string?> Folder { get; } = Setting.Text(
         "ProviderFolder", "Folder with a document for each provider, such as a mounted ConfigMap. The operator reads it again when a file changes: [providers.md](providers.md).", expected: "a folder");
@@ -74,6 +79,7 @@ public static class ProviderSettings
     public static IReadOnlyList<SettingInfo> All { get; } =
     [
         Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, DeviceAuthorizationEndpoint, ConsentScopes, Issuer, Parameter, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
+        AllowEndpointMoveFrom,
     ];
 
     /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>
@@ -87,7 +93,7 @@ public static class ProviderSettings
         var settings = ReadValidDocuments(reader, catalogue);
         var resolved = ProviderResolver.Resolve(catalogue.Concat(settings));
         var names = settings.Select(document => document.Name).Order(StringComparer.Ordinal).Where(name => name != Google).Prepend(Google);
-        return [.. names.Select(name => resolved[name].Provider).OfType<ProviderDocument>()];
+        return [.. names.Select(name => resolved[name].ReadProvider()).OfType<ProviderDocument>()];
     }
 
     /// <summary>As <see cref="ReadDocuments"/>; also records what is wrong with the documents, except parameters that a ClusterOAuthProvider can still give.</summary>
@@ -162,7 +168,7 @@ public static class ProviderSettings
         if (!reader.IsAbsent(Burst, name))
             limits["burst"] = reader.Get(Burst, name);
         json["limits"] = limits;
-        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json) { SettingOf = field => SettingOf(name, field) };
+        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json) { SettingOf = field => SettingOf(name, field), MovesFrom = reader.Get(AllowEndpointMoveFrom, name) };
     }
 
     private static JsonObject ReadParameters(SettingsReader reader, string name)
@@ -191,6 +197,9 @@ public static class ProviderSettings
         "limits.requestsPerSecond" => RequestsPerSecond.NameFor(provider),
         _ => null,
     };
+
+    /// <summary>The setting that allows the move of accounts from a host to the provider <paramref name="name"/>.</summary>
+    public static string AllowEndpointMoveName(string name) => AllowEndpointMoveFrom.NameFor(name);
 
     /// <summary>What is assumed of a provider that the catalogue does not have.</summary>
     private static JsonObject Generic() => new()

@@ -81,7 +81,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await StartAsync();
         await AcceptedAsync("False", "EndpointMoved");
         var view = await _fixture.SeesAsync("marcus", "Stalled", "True", "ProviderMoved");
-        view.Message("Stalled").Should().Contain($"ClusterOAuthProvider {_name} moves the token endpoint from {_fixture.Tokens.TokenEndpoint.Authority} to {moved.TokenEndpoint.Authority}");
+        view.Message("Stalled").Should().Contain($"ClusterOAuthProvider {_name}: the token endpoint moves from {_fixture.Tokens.TokenEndpoint.Authority} to {moved.TokenEndpoint.Authority}");
         view.Status("Ready").Should().Be("True", "the Secret still holds a token that is valid");
         moved.Requests.Should().BeEmpty();
 
@@ -89,6 +89,51 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await _fixture.SeesAsync("marcus", "Stalled", "False");
         await _fixture.RefreshAsync("marcus", "moved");
         moved.AskedFor(grant.RefreshToken).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_refresh_token_does_not_follow_settings_that_lose_or_change_an_address_until_another_setting_allows_it()
+    {
+        const string Address = "Providers__google__TokenEndpoint";
+        await _fixture.StartOperatorAsync();
+        var grant = await _fixture.AddAccountAsync("marcus");
+        await _fixture.ReadyAsync("marcus");
+        await using var moved = await ScriptedTokenServer.StartAsync();
+        moved.AddAccount("marcus", grant.RefreshToken);
+
+        // Without the setting, the name means the entry of the built-in catalogue.
+        var view = await RestartAsync((Address, null), ("Providers__google__RevocationEndpoint", null));
+        view.Message("Stalled").Should().StartWith($"The built-in catalogue (google.yaml): the token endpoint moves from {_fixture.Tokens.TokenEndpoint.Authority} to oauth2.googleapis.com, ");
+        view.Status("Ready").Should().Be("True", "the Secret still holds a token that is valid");
+
+        view = await RestartAsync((Address, moved.TokenEndpoint.ToString()));
+        view.Message("Stalled").Should().Contain($" to {moved.TokenEndpoint.Authority}, ");
+        await _fixture.RequestRefreshAsync("marcus", "before-the-move");
+        await Eventually.SeesAsync(() => _fixture.GetAsync("marcus"), seen => seen["lastHandledRefreshRequest"] == "before-the-move");
+        moved.Requests.Should().BeEmpty("nobody has allowed that");
+        var asked = _fixture.Tokens.Requests.Count;
+
+        var permission = view.Message("Stalled")!.Split("give the operator the setting ")[1].Split('=');
+        await _fixture.Operator.StopAsync();
+        await _fixture.StartOperatorAsync((Address, moved.TokenEndpoint.ToString()), (permission[0], permission[1]));
+        await _fixture.SeesAsync("marcus", "Stalled", "False");
+        await RefreshAsync("marcus", "moved");
+        moved.AskedFor(grant.RefreshToken).Should().Be(1);
+
+        // The account belongs to the new host now.
+        await _fixture.Operator.StopAsync();
+        await _fixture.StartOperatorAsync((Address, moved.TokenEndpoint.ToString()));
+        await RefreshAsync("marcus", "after-the-move");
+        moved.AskedFor(grant.RefreshToken).Should().Be(2);
+        _fixture.Tokens.Requests.Should().HaveCount(asked);
+
+        async Task<TokenView> RestartAsync(params (string Name, string? Value)[] settings)
+        {
+            await _fixture.Operator.StopAsync();
+            await _fixture.StartOperatorAsync(settings);
+            var to = settings[0].Value is { } address ? new Uri(address).Authority : "oauth2.googleapis.com";
+            return await Eventually.SeesAsync(() => _fixture.GetAsync("marcus"), seen => seen.Reason("Stalled") == "ProviderMoved" && seen.Message("Stalled")?.Contains($" to {to}, ", StringComparison.Ordinal) == true);
+        }
     }
 
     [Fact]

@@ -56,7 +56,7 @@ internal sealed class ProviderSourceOptions
                 ExitCodes.BadInput);
         }
 
-        if (resolved.Provider is not { } provider)
+        if (resolved.ReadProvider() is not { } provider)
         {
             throw new PluginException(
                 $"The provider \"{shown}\" of {resolved.Source.Origin} cannot be used: {string.Join(" ", resolved.Errors)}{(inCluster.Note is { } note ? $" Also, {note}." : "")}",

@@ -47,6 +47,6 @@ internal static class SeedVerb
     private static async Task<bool> TakesAccessTokenAsync(Cluster cluster, string provider, CancellationToken cancellationToken)
     {
         var inCluster = await ClusterProviders.ReadAsync(cluster, provider, cancellationToken);
-        return ProviderResolver.Resolve(ProviderCatalogue.Read().Concat(inCluster.Documents)).GetValueOrDefault(provider)?.Provider?.Expiry.Never == true;
+        return ProviderResolver.Resolve(ProviderCatalogue.Read().Concat(inCluster.Documents)).GetValueOrDefault(provider)?.ReadProvider()?.Expiry.Never == true;
     }
 }

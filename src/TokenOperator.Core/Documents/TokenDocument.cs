@@ -23,7 +23,8 @@ public static class TokenDocument
     /// <summary>
     /// Writes <paramref name="token"/>. Unknown members of <paramref name="previousDocument"/> are kept, and members of other formats with the
     /// same meaning (such as <c>token</c> and <c>expiry</c>) are updated. A token without a refresh token keeps the previous one: only a
-    /// newer refresh token replaces a refresh token.
+    /// newer refresh token replaces a refresh token. A token of an unknown host keeps the previous host: only what came from another host may go
+    /// there.
     /// </summary>
     /// <param name="token">The tokens.</param>
     /// <param name="previousDocument">The document that is replaced, or null.</param>
@@ -58,6 +59,7 @@ public static class TokenDocument
         WriteText(writer, "account", token.Identity?.Email);
         WriteText(writer, "subject", token.Identity?.Subject);
         WriteText(writer, TokenFields.GrantInputs, token.GrantInputs);
+        WriteText(writer, TokenFields.TokenHost, token.TokenHost);
         WriteMoment(writer, "issued_at", token.IssuedAt);
         WriteMoment(writer, "expires_at", token.ExpiresAt);
         WriteMoment(writer, "refresh_token_expires_at", token.RefreshTokenExpiresAt);
@@ -85,6 +87,7 @@ public static class TokenDocument
                 // Counted from the response that brought it; refresh_token_expires_at has the same information.
                 case "refresh_token_expires_in":
                     break;
+                case TokenFields.TokenHost when token.TokenHost is not null:
                 case "account" when token.Identity?.Email is not null:
                 case "subject" when token.Identity?.Subject is not null:
                 case "subject" or "id_token" when isNewGrant:

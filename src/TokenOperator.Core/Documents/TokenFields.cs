@@ -11,6 +11,9 @@ internal static class TokenFields
     /// <summary>The name of the field with the values that the Secret has beside the token.</summary>
     public const string ExportsName = "exported_values";
 
+    /// <summary>The operator's own field for <see cref="TokenSet.TokenHost"/>.</summary>
+    public const string TokenHost = "token_endpoint_host";
+
     private const int MaxExports = 200;
     private const int MaxExportLength = 1024;
 
@@ -34,6 +37,7 @@ internal static class TokenFields
             Exports = fields.Map(ExportsName, MaxExports, MaxExportLength) ?? TokenSet.NoExports,
             Identity = ReadIdentity(fields),
             GrantInputs = fields.Credential(GrantInputs),
+            TokenHost = fields.Credential(TokenHost),
             RefreshTokenExpiresAt = fields.UnixTime("refresh_token_expires_at") ?? issuedAt + fields.Seconds("refresh_token_expires_in"),
         };
     }

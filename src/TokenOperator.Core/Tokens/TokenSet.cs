@@ -50,6 +50,12 @@ public sealed record TokenSet
     /// <summary>What the access token was issued for: see <see cref="Grant.InputsFingerprint"/>. Null for one that a refresh token brought.</summary>
     public string? GrantInputs { get; init; }
 
+    /// <summary>
+    /// The host of the token endpoint that the tokens came from, with its port unless that is the usual one; null if it is not known. It is
+    /// encrypted together with the refresh token, so nobody without the keys can change where that may be sent.
+    /// </summary>
+    public string? TokenHost { get; init; }
+
     /// <summary>True when there is an access token that is valid at <paramref name="now"/>.</summary>
     public bool IsValidAt(DateTimeOffset now) => AccessToken is not null && (NeverExpires || ExpiresAt > now);
 }

@@ -87,6 +87,14 @@ public sealed record ProviderDocument
     /// <summary>The host that refresh tokens are sent to, with its port unless that is the usual one.</summary>
     public string TokenHost => (Refresh.Endpoint ?? TokenEndpoint).Authority;
 
+    /// <summary>The hosts from which an administrator allows to move accounts to <see cref="TokenHost"/>, separated by spaces or commas; null: none.</summary>
+    public string? MovesFrom { get; init; }
+
+    /// <summary>True if what was last sent to <paramref name="host"/> may be sent to this provider. Anything may if no host is known.</summary>
+    public bool TakesAccountsFrom(string? host) =>
+        host is null || Same(host, TokenHost)
+        || MovesFrom?.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries).Any(allowed => Same(host, allowed)) == true;
+
     /// <summary>The values to export: those of <paramref name="later"/>, and of <paramref name="earlier"/> what is not there any more. Only what this document exports.</summary>
     public IReadOnlyDictionary<string, string> MergeExports(IReadOnlyDictionary<string, string> earlier, IReadOnlyDictionary<string, string> later)
     {
@@ -112,6 +120,8 @@ public sealed record ProviderDocument
     /// <summary>Where an administrator finds a field, such as <c>spec.identity.issuers of ClusterOAuthProvider acme</c>.</summary>
     /// <param name="field">The path of the field.</param>
     public string PlaceOf(string field) => Sources?.PlaceOf(field) ?? $"{field} of the document of provider {Name}";
+
+    private static bool Same(string host, string other) => string.Equals(host, other, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>All addresses that a secret can be sent to.</summary>
     public IEnumerable<Uri> SecretEndpoints => new[] { TokenEndpoint, Refresh.Endpoint, Revocation?.Endpoint, DeviceAuthorizationEndpoint, Expiry.CheckEndpoint, WorkloadIdentity.ExchangeEndpoint, WorkloadIdentity.CredentialsEndpoint }.OfType<Uri>();

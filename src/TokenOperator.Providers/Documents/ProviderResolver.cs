@@ -31,7 +31,7 @@ public sealed record SourceDocument(string Name, DocumentSource Source, string O
     /// <summary>The name of the document that this one builds on, or null.</summary>
     internal string? Base { get; } = Json["extends"] is JsonValue value && value.TryGetValue<string>(out var name) ? name : null;
 
-    /// <summary>The host from which the document may move accounts in use to its own token endpoint; null if it may not move any.</summary>
+    /// <summary>See <see cref="ProviderDocument.MovesFrom"/>.</summary>
     public string? MovesFrom { get; init; }
 
     /// <summary>The setting that writes a field, by the path of the field; null if the document does not come from settings.</summary>
@@ -41,18 +41,29 @@ public sealed record SourceDocument(string Name, DocumentSource Source, string O
     public string? LastHost { get; init; }
 }
 
-/// <summary>What became of a document.</summary>
+/// <summary>What became of a document. It does not hold what the document says in full, because most providers of a large cluster are not used.</summary>
 /// <param name="Source">The document.</param>
-/// <param name="Provider">The provider; null if there are errors.</param>
 /// <param name="Errors">All errors, as sentences.</param>
 /// <param name="Hidden">Documents of the same name from other sources, which are not used.</param>
-public sealed record ResolvedDocument(SourceDocument Source, ProviderDocument? Provider, IReadOnlyList<string> Errors, IReadOnlyList<SourceDocument> Hidden)
+public sealed record ResolvedDocument(SourceDocument Source, IReadOnlyList<string> Errors, IReadOnlyList<SourceDocument> Hidden)
 {
+    /// <summary>True if there is a provider.</summary>
+    public bool IsValid => TokenHost is not null;
+
+    /// <summary>See <see cref="ProviderDocument.TokenHost"/>; null if there are errors.</summary>
+    public string? TokenHost { get; init; }
+
     /// <summary>The parameters that need a value, sorted, if nothing else is wrong.</summary>
     public IReadOnlyList<string> MissingParameters { get; init; } = [];
 
     /// <summary>Identifies what the document says, with its base.</summary>
     public string Fingerprint { get; init; } = "";
+
+    /// <summary>The document, what it builds on, and so on.</summary>
+    internal IReadOnlyList<SourceDocument> Chain { get; init; } = [];
+
+    /// <summary>Reads the document again. Returns the provider; null if there are errors.</summary>
+    public ProviderDocument? ReadProvider() => IsValid ? ProviderResolver.Read(Chain, ProviderResolver.Merge(Chain), out _, out _) : null;
 
     /// <summary>True if nothing that anyone can notice has changed.</summary>
     public bool SaysTheSameAs(ResolvedDocument other)
@@ -85,56 +96,71 @@ public static class ProviderResolver
     internal static ResolvedDocument Resolve(List<SourceDocument> candidates, Dictionary<string, List<SourceDocument>> all)
     {
         var document = candidates[0];
-        var hidden = candidates[1..];
+        IReadOnlyList<SourceDocument> hidden = candidates.Count > 1 ? candidates[1..] : [];
         var chain = new List<SourceDocument>();
-        if (Merge(document, all, chain, out var error) is not { } merged)
-            return new ResolvedDocument(document, null, [error!], hidden);
-        var provider = ProviderDocumentReader.Read(document.Name, merged, document.Source == DocumentSource.Cluster ? "spec." : "", out var errors, out var missing);
+        if (FindChain(document, all, chain) is { } error)
+            return new ResolvedDocument(document, [error], hidden);
+        var merged = Merge(chain);
+        var provider = Read(chain, merged, out var errors, out var missing);
         // Nothing that an account does depends on it.
         merged.Remove("documentation");
-        return new ResolvedDocument(document, provider is null ? null : provider with { Sources = new DocumentSources(chain) }, errors, hidden) { MissingParameters = missing, Fingerprint = Fingerprint.Of(merged.ToJsonString()) };
+        return new ResolvedDocument(document, errors, hidden)
+        {
+            TokenHost = provider?.TokenHost,
+            MissingParameters = missing,
+            Fingerprint = Fingerprint.Of(merged.ToJsonString()),
+            Chain = [.. chain],
+        };
     }
 
-    private static JsonObject? Merge(SourceDocument document, Dictionary<string, List<SourceDocument>> all, List<SourceDocument> chain, out string? error)
+    /// <summary>The provider that a chain of documents describes; null if there are errors.</summary>
+    internal static ProviderDocument? Read(IReadOnlyList<SourceDocument> chain, JsonObject merged, out IReadOnlyList<string> errors, out IReadOnlyList<string> missing)
     {
-        error = document.Error;
-        if (error is not null)
-            return null;
+        var document = chain[0];
+        var provider = ProviderDocumentReader.Read(document.Name, merged, document.Source == DocumentSource.Cluster ? "spec." : "", out errors, out missing);
+        return provider is null ? null : provider with { MovesFrom = document.MovesFrom, Sources = new DocumentSources(chain) };
+    }
+
+    /// <summary>The first document, merged into the one that it builds on, and so on.</summary>
+    internal static JsonObject Merge(IReadOnlyList<SourceDocument> chain)
+    {
+        if (chain.Count == 1)
+            return (JsonObject)chain[0].Json.DeepClone();
+        var merged = new JsonObject();
+        for (var i = chain.Count - 1; i >= 0; i--)
+            Apply(merged, chain[i].Json, isBase: i > 0);
+        return merged;
+    }
+
+    /// <summary>Adds the document, what it builds on, and so on to <paramref name="chain"/>. Returns why that cannot be found, or null.</summary>
+    private static string? FindChain(SourceDocument document, Dictionary<string, List<SourceDocument>> all, List<SourceDocument> chain)
+    {
+        if (document.Error is not null)
+            return document.Error;
         chain.Add(document);
         if (document.Json["extends"] is not { } extends)
-            return (JsonObject)document.Json.DeepClone();
-        if (extends is not JsonValue value || !value.TryGetValue<string>(out var baseName) || !all.TryGetValue(baseName, out var candidates))
-        {
-            error = $"extends is \"{DisplayText.Of(extends.ToString(), 63)}\", and no provider has this name.{DidYouMean.Suggest(extends.ToString(), all.Keys)} Known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}.";
             return null;
-        }
-
+        if (extends is not JsonValue value || !value.TryGetValue<string>(out var baseName) || !all.TryGetValue(baseName, out var candidates))
+            return $"extends is \"{DisplayText.Of(extends.ToString(), 63)}\", and no provider has this name.{DidYouMean.Suggest(extends.ToString(), all.Keys)} Known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}.";
         var found = baseName == document.Name ? candidates.Find(candidate => candidate.Source < document.Source) : candidates[0];
         if (found is null || chain.Contains(found) || chain.Count >= MaxDepth)
         {
             var (problem, remedy) = found is null || chain.Contains(found)
                 ? ("leads back to itself", "Remove one of these extends")
                 : ($"leads through more than {MaxDepth} documents", "Let this document extend one that is nearer to the end");
-            error = $"extends {problem}: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. {remedy}.";
-            return null;
+            return $"extends {problem}: {string.Join(" extends ", chain.Select(link => link.Name).Append(baseName))}. {remedy}.";
         }
 
-        if (Merge(found, all, chain, out error) is not { } merged)
-        {
-            error = $"extends {baseName}, which is not valid: {error}";
-            return null;
-        }
-
-        // What is written about the base is not about this provider.
-        merged.Remove("documentation");
-        Apply(merged, document.Json);
-        return merged;
+        return FindChain(found, all, chain) is { } error ? $"extends {baseName}, which is not valid: {error}" : null;
     }
 
-    private static void Apply(JsonObject target, JsonObject patch)
+    private static void Apply(JsonObject target, JsonObject patch, bool isBase = false)
     {
         foreach (var (name, value) in patch)
         {
+            // What is written about the base is not about this provider.
+            if (isBase && name == "documentation")
+                continue;
             if (value is null)
                 target.Remove(name);
             else if (value is JsonObject fields && target[name] is JsonObject existing)

@@ -12,7 +12,7 @@ namespace TokenOperator.Providers.Registry;
 /// </summary>
 public sealed class ProviderFolder(string path)
 {
-    /// <summary>The field of a file that names the host from which its document may move accounts in use.</summary>
+    /// <summary>The field of a file that becomes <see cref="ProviderDocument.MovesFrom"/>.</summary>
     public const string MovesFrom = "allowEndpointMoveFrom";
 
     private static readonly string[] Extensions = [".yaml", ".yml", ".json"];

@@ -58,7 +58,7 @@ public sealed class ProviderRegistry
             if (!_users.AreKnown || !_providers.TryGetValue(name, out var known))
                 return null;
             Settle(name, known);
-            return known.Active is { Provider: { } document } ? known.Provider ??= _factory.Create(document) : null;
+            return known.Document is { } document ? known.Provider ??= _factory.Create(document) : null;
         }
     }
 
@@ -70,7 +70,7 @@ public sealed class ProviderRegistry
             if (!_providers.TryGetValue(name, out var known) || known.Latest is not { } latest)
                 return new ProviderState.Unknown([.. _providers.Where(named => named.Value.Latest is not null).Select(named => named.Key).Order(StringComparer.Ordinal)]);
             var move = Settle(name, known);
-            return known.Active is { Provider: { } document } active ? new ProviderState.Usable(document, active.Fingerprint)
+            return known is { Active: { } active, Document: { } document } ? new ProviderState.Usable(active.Source, document, active.Fingerprint)
                 : move is not null ? new ProviderState.Moved(latest.Source, move)
                 : latest.MissingParameters.Count > 0 ? new ProviderState.NeedsParameters(latest.Source, latest.MissingParameters)
                 : new ProviderState.Invalid(latest.Source, latest.Errors);
@@ -85,7 +85,7 @@ public sealed class ProviderRegistry
             if (!_providers.TryGetValue(name, out var known) || known.Latest is not { } latest)
                 return null;
             var move = Settle(name, known);
-            return new ProviderReport(latest, move, known.Active?.Provider?.TokenHost, ReferenceEquals(known.Active, latest));
+            return new ProviderReport(latest, move, known.Active?.TokenHost, ReferenceEquals(known.Active, latest));
         }
     }
 
@@ -183,8 +183,8 @@ public sealed class ProviderRegistry
         known.Latest = latest;
         if (latest is null)
         {
-            known.LastHost = HasUsers(name) ? known.Active?.Provider?.TokenHost ?? known.LastHost : null;
-            (known.Active, known.Provider) = (null, null);
+            known.LastHost = HasUsers(name) ? known.Active?.TokenHost ?? known.LastHost : null;
+            known.Use(null);
         }
         else if (_users.AreKnown)
         {
@@ -198,16 +198,14 @@ public sealed class ProviderRegistry
     /// <returns>The move that stands against it, or null.</returns>
     private EndpointMove? Settle(string name, KnownProvider known)
     {
-        if (ReferenceEquals(known.Active, known.Latest) || known.Latest is not { Provider: { } document } latest)
+        if (ReferenceEquals(known.Active, known.Latest) || known.Latest is not { IsValid: true } latest)
             return null;
-        var from = known.Active?.Provider?.TokenHost ?? known.LastHost ?? latest.Source.LastHost;
+        var from = known.Active?.TokenHost ?? known.LastHost ?? latest.Source.LastHost;
         // The leader has recorded the host that its accounts are at. A standby may have missed why.
-        var isAllowed = from is null || from == document.TokenHost || from == latest.Source.MovesFrom || latest.Source.LastHost == document.TokenHost;
+        var isAllowed = from is null || from == latest.TokenHost || latest.Source.LastHost == latest.TokenHost || latest.ReadProvider()!.TakesAccountsFrom(from);
         if (!isAllowed && HasUsers(name))
-            return new EndpointMove(from!, document.TokenHost);
-        if (known.Active?.Fingerprint != latest.Fingerprint)
-            known.Provider = null;
-        known.Active = latest;
+            return new EndpointMove(from!, latest.TokenHost!);
+        known.Use(latest);
         return null;
     }
 
@@ -220,12 +218,27 @@ public sealed class ProviderRegistry
         public ResolvedDocument? Latest { get; set; }
 
         /// <summary>What is in use, which is valid; null if nothing is.</summary>
-        public ResolvedDocument? Active { get; set; }
+        public ResolvedDocument? Active { get; private set; }
+
+        /// <summary>What <see cref="Active"/> says. It is read when someone asks for it, and then kept.</summary>
+        public ProviderDocument? Document
+        {
+            get => field ??= Active?.ReadProvider();
+            private set;
+        }
 
         /// <summary>The provider of <see cref="Active"/>, once someone has used it.</summary>
         public ITokenProvider? Provider { get; set; }
 
         /// <summary>The host of a document that was removed.</summary>
         public string? LastHost { get; set; }
+
+        /// <summary>Takes a document into use. What was made of the previous one stays if both say the same.</summary>
+        public void Use(ResolvedDocument? document)
+        {
+            if (document is null || Active?.Fingerprint != document.Fingerprint || Active.Source.MovesFrom != document.Source.MovesFrom)
+                (Document, Provider) = (null, null);
+            Active = document;
+        }
     }
 }

@@ -15,9 +15,14 @@ public abstract record ProviderState
     }
 
     /// <summary>The provider can be used.</summary>
-    /// <param name="Document">The document in use.</param>
+    /// <param name="Source">The document in use, as its author wrote it.</param>
+    /// <param name="Document">The same with its base and its parameters resolved.</param>
     /// <param name="Fingerprint">Identifies what it says.</param>
-    public sealed record Usable(ProviderDocument Document, string Fingerprint) : ProviderState;
+    public sealed record Usable(SourceDocument Source, ProviderDocument Document, string Fingerprint) : ProviderState
+    {
+        /// <summary>The move that keeps tokens of <paramref name="host"/> from being sent to this provider; null if they may be sent.</summary>
+        public EndpointMove? MoveFrom(string? host) => Document.TakesAccountsFrom(host) ? null : new EndpointMove(host!, Document.TokenHost);
+    }
 
     /// <summary>No provider has this name.</summary>
     /// <param name="Known">The names that exist, sorted.</param>

@@ -27,7 +27,7 @@ public static class ProviderCommand
             return ExitCodes.NotFound;
         }
 
-        return resolved.Provider is { } provider
+        return resolved.ReadProvider() is { } provider
             ? await ProviderCheckRun.ExecuteAsync(provider, resolved.Source.Origin, input, TimeProvider.System, cancellationToken)
             : throw new InvalidSettingException([.. resolved.Errors.Select(error => $"{resolved.Source.Origin}: {error}")]);
     }

@@ -35,16 +35,17 @@ public sealed class ClusterOAuthProviderController(
     {
         ArgumentNullException.ThrowIfNull(entity);
         var name = entity.Metadata.Name;
+        var isUsed = users.Count(name) > 0 || entity.Status?.UsedBy > 0;
+        var isWritten = true;
         if (registry.Report(name) is { } report)
         {
             var input = new ProviderStatusInput(entity.Metadata.Generation, report, users.Count(name), metrics.FindHealth(name));
             var status = ProviderStatusBuilder.Build(entity.Status, input, time.GetUtcNow());
-            if (IsDue(name, entity.Status, status) && await statuses.PublishAsync(entity, status, cancellationToken))
-                _writtenAt[name] = time.GetTimestamp();
+            isWritten = IsSame(entity.Status, status) || (MayWrite(name, entity.Status, status) && await statuses.PublishAsync(entity, status, cancellationToken));
         }
 
-        // The users and the answers of the provider are counted then. Without a change, that costs no request.
-        return ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity, ProviderStatusBuilder.MinBetweenCounts);
+        // The users and the answers of the provider are counted then. Without a change, that costs no request. A provider that nobody uses has neither.
+        return ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity, isUsed || !isWritten ? ProviderStatusBuilder.MinBetweenCounts : null);
     }
 
     /// <inheritdoc/>
@@ -56,12 +57,17 @@ public sealed class ClusterOAuthProviderController(
         return Task.FromResult(ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity));
     }
 
-    private bool IsDue(string name, EntityStatus? before, EntityStatus after)
-    {
-        if (ProviderStatusBuilder.IsAboutDocument(before, after))
-            return _writes.GetOrAdd(name, _ => new TokenBucket(1 / ProviderStatusBuilder.MinBetweenCounts.TotalSeconds, Burst, time)).TryTake();
-        var isSame = JsonSerializer.SerializeToUtf8Bytes(before, ClusterOAuthProviderJson.Default.EntityStatus).AsSpan()
+    private static bool IsSame(EntityStatus? before, EntityStatus after) =>
+        JsonSerializer.SerializeToUtf8Bytes(before, ClusterOAuthProviderJson.Default.EntityStatus).AsSpan()
             .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(after, ClusterOAuthProviderJson.Default.EntityStatus));
-        return !isSame && !(_writtenAt.TryGetValue(name, out var at) && time.GetElapsedTime(at) < ProviderStatusBuilder.MinBetweenCounts);
+
+    private bool MayWrite(string name, EntityStatus? before, EntityStatus after)
+    {
+        var may = ProviderStatusBuilder.IsAboutDocument(before, after)
+            ? _writes.GetOrAdd(name, _ => new TokenBucket(1 / ProviderStatusBuilder.MinBetweenCounts.TotalSeconds, Burst, time)).TryTake()
+            : !(_writtenAt.TryGetValue(name, out var at) && time.GetElapsedTime(at) < ProviderStatusBuilder.MinBetweenCounts);
+        if (may)
+            _writtenAt[name] = time.GetTimestamp();
+        return may;
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using KubeRuntime;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Providers.Documents;
@@ -7,19 +8,25 @@ using TokenOperator.Providers.Registry;
 
 namespace TokenOperator.ProviderSources;
 
-/// <summary>Tells the registry of the ClusterOAuthProviders, from the first list on and on every replica.</summary>
+/// <summary>
+/// Tells the registry of the ClusterOAuthProviders, from the first list on and on every replica. Queues a ClusterOAuthProvider when an OAuthToken is the
+/// first to use it.
+/// </summary>
 public sealed class ClusterProviderSource
 {
     private const int MaxLength = 256 * 1024;
 
+    private readonly IResourceCache<V1Alpha1ClusterOAuthProvider> _objects;
     private readonly ProviderRegistry _registry;
     private readonly ProviderChanges _changes;
 
-    /// <summary>Subscribes to the cache.</summary>
-    public ClusterProviderSource(IResourceCache<V1Alpha1ClusterOAuthProvider> objects, ProviderRegistry registry, ProviderChanges changes)
+    /// <summary>Subscribes to the caches.</summary>
+    public ClusterProviderSource(
+        IResourceCache<V1Alpha1ClusterOAuthProvider> objects, IResourceCache<V1Alpha1OAuthToken> tokens, ProviderRegistry registry, ProviderChanges changes)
     {
-        (_registry, _changes) = (registry, changes);
+        (_objects, _registry, _changes) = (objects, registry, changes);
         objects.Subscribe(OnChange);
+        tokens.Subscribe(OnUse);
     }
 
     /// <summary>The document of an object.</summary>
@@ -39,6 +46,23 @@ public sealed class ClusterProviderSource
         };
     }
 
-    private void OnChange(V1Alpha1ClusterOAuthProvider? old, V1Alpha1ClusterOAuthProvider? now) =>
-        _changes.Announce(now is null ? _registry.Remove(DocumentSource.Cluster, old!.Metadata.Name) : _registry.Set(ToDocument(now)));
+    private void OnChange(V1Alpha1ClusterOAuthProvider? old, V1Alpha1ClusterOAuthProvider? now)
+    {
+        if (now is null)
+            _changes.Announce(_registry.Remove(DocumentSource.Cluster, old!.Metadata.Name));
+        else if (old is null || !IsSameDocument(old, now))
+            _changes.Announce(_registry.Set(ToDocument(now)));
+    }
+
+    /// <summary>A write of the status does not change the generation. To read a document again costs much more than to look.</summary>
+    private static bool IsSameDocument(V1Alpha1ClusterOAuthProvider old, V1Alpha1ClusterOAuthProvider now) =>
+        (old.Metadata.Uid, old.Metadata.Generation, old.MovesFrom, old.Status?.TokenEndpointHost)
+        == (now.Metadata.Uid, now.Metadata.Generation, now.MovesFrom, now.Status?.TokenEndpointHost);
+
+    /// <summary>The users of a provider that has some are counted again and again.</summary>
+    private void OnUse(V1Alpha1OAuthToken? old, V1Alpha1OAuthToken? now)
+    {
+        if (now?.Spec?.Provider is { } provider && provider != old?.Spec?.Provider && _objects.Get(new NamespacedName("", provider)) is { Status: not { UsedBy: > 0 } })
+            _changes.AnnounceUse(provider);
+    }
 }

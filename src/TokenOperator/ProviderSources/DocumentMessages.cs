@@ -1,4 +1,5 @@
 using TokenOperator.Api;
+using TokenOperator.Providers;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.Registry;
 
@@ -12,9 +13,12 @@ public static class DocumentMessages
     {
         ArgumentNullException.ThrowIfNull(document);
         ArgumentNullException.ThrowIfNull(move);
-        var permission = document.Source == DocumentSource.Cluster
-            ? ConditionMessages.AllowMoveCommand(document.Name, move.From)
-            : $"add this line to {document.Origin}: {ProviderFolder.MovesFrom}: {move.From}";
+        var permission = document.Source switch
+        {
+            DocumentSource.Cluster => ConditionMessages.AllowMoveCommand(document.Name, move.From),
+            DocumentSource.Folder => ConditionMessages.AllowMoveLine(document.Origin, ProviderFolder.MovesFrom, move.From),
+            _ => ConditionMessages.AllowMoveSetting(ProviderSettings.AllowEndpointMoveName(document.Name), move.From),
+        };
         return ConditionMessages.ProviderMoved(document.Origin, move.From, move.To, permission);
     }
 }

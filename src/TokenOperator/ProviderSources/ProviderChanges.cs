@@ -27,6 +27,9 @@ public sealed partial class ProviderChanges(
         }
     }
 
+    /// <summary>Queues the ClusterOAuthProvider of this name, because it has a user now.</summary>
+    public void AnnounceUse(string provider) => objects?.Enqueue(new NamespacedName("", provider));
+
     /// <summary>Logs what nobody would learn otherwise: only a ClusterOAuthProvider has a status.</summary>
     private void Log(string provider)
     {

@@ -70,7 +70,7 @@ public static class ProviderStatusBuilder
         var (document, source) = (report.Document, report.Document.Source);
         if (source.Source != DocumentSource.Cluster)
             return (AcceptedReason.Overridden, $"Not used: {source.Origin} describe a provider of the same name and take precedence.");
-        if (document.Provider is null)
+        if (!document.IsValid)
         {
             return document.MissingParameters.Count > 0
                 ? (AcceptedReason.ParametersMissing, string.Join(" ", document.Errors))

@@ -149,6 +149,8 @@ public sealed class OAuthTokenFinalizer(
             return null;
         if (providers.Find(request.Key.Provider) is not { } provider)
             return $"The document that describes the provider {request.Key.Provider} cannot be used, so the grant of {request.ShownAccount} is not revoked.";
+        if (!provider.Document.TakesAccountsFrom(record.Token.TokenHost))
+            return ConditionMessages.NotRevokedAfterMove(request, record.Token.TokenHost!, provider.Document.TokenHost);
         var client = provider.Document.Revocation is { NeedsClient: true } && request.Client is { } where
             ? await inputs.ReadClientAsync(where, provider.Document.ClientAuthentication.Credential, CancellationToken.None)
             : null;

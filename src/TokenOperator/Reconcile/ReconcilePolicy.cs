@@ -201,6 +201,7 @@ public static class ReconcilePolicy
         CheckNamespace(now, account)
         ?? CheckSuspended(now, account)
         ?? CheckConflict(now, account)
+        ?? CheckHost(now, account)
         ?? CheckFresh(now, account)
         ?? CheckDeadToken(now, account)
         ?? CheckCredentials(now, account)
@@ -279,6 +280,19 @@ public static class ReconcilePolicy
     private static Problem Suspended { get; } = new(Reasons.Suspended, ConditionMessages.Suspended);
 
     private static Decision.Publish? CheckSuspended(ReconcileInput now, AccountRecord account) => now.Request.Suspended ? Publish(now, account, Suspended) : null;
+
+    /// <summary>
+    /// What an account last sent to one host is sent to another only if an administrator allows it. A seed that came from the other host needs
+    /// no permission.
+    /// </summary>
+    private static Decision? CheckHost(ReconcileInput now, AccountRecord account)
+    {
+        if (now.ProviderState is not ProviderState.Usable { Source: var source } provider || provider.MoveFrom(account.Token.TokenHost) is not { } move)
+            return null;
+        var isOfOtherHost = now.Seed is Lookup<Seed>.Found { Value.Token.TokenHost: var host } && host != move.To;
+        return (isOfOtherHost ? null : NewSeed(now, account, next: null))
+            ?? Publish(now, account, new Problem(Reasons.ProviderMoved, DocumentMessages.Move(source, move)));
+    }
 
     private static Decision? CheckFresh(ReconcileInput now, AccountRecord account)
     {

@@ -115,6 +115,15 @@ public sealed partial class AccountRefresher(
             return new RefreshOutcome.LeadershipLost();
         }
 
+        // The policy decided this, too, but the row and the document can have changed since.
+        if (!attempt.Provider.Document.TakesAccountsFrom(row.Token.TokenHost))
+        {
+            if (!isClaimed)
+                return new RefreshOutcome.Withdrawn();
+            await store.ReleaseAsync(row.Key, attempt.Claim.Id, cancellationToken);
+            return new RefreshOutcome.Superseded(accounts.Set(row));
+        }
+
         var (sentAt, askedAt) = (time.GetUtcNow(), accounts.Now(row.Key));
         var response = await attempt.Provider.RefreshAsync(attempt.ToGrantRequest(row.Token), cancellationToken);
         // The response belongs to this process now: nothing may cancel storing it.
@@ -128,7 +137,7 @@ public sealed partial class AccountRefresher(
             TokenResponse.Granted granted => Merge(row.Token, granted, attempt, sentAt),
             TokenResponse.StillValid => row.Token with { CheckedAt = sentAt },
             // Useful only for its refresh token. The old one can be dead from now on.
-            TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated },
+            TokenResponse.Failed { RefreshToken: { } rotated } => row.Token with { RefreshToken = rotated, TokenHost = attempt.Provider.Document.TokenHost },
             _ => null,
         };
         var kept = (token, isClaimed) switch
@@ -268,6 +277,7 @@ public sealed partial class AccountRefresher(
                 : RefreshPolicy.ConsentEnd(old.ConsentedAt, sentAt, attempt.Provider.Document.RefreshToken.Idle, attempt.Provider.Document.RefreshToken.Absolute)
                     ?? (granted.RefreshToken is null ? old.RefreshTokenExpiresAt : null),
             Exports = attempt.Provider.Document.MergeExports(old.Exports, granted.Exports),
+            TokenHost = attempt.Provider.Document.TokenHost,
         };
     }
 

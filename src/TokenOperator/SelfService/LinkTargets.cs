@@ -62,6 +62,9 @@ public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, Inp
         if (!expected.IsKnown)
             return (null, new Step(403, "Not possible", $"The operator does not know whose consent it needs, so anyone's account could be connected. The owner of {request.Owner} must set spec.identity."));
         var scopes = request.Scopes.Count > 0 ? request.Scopes : row.Token.Scopes;
+        // The client's secret would be sent to the other host, too.
+        if (providers.Find(request.Key.Provider)?.Document.TakesAccountsFrom(row.Token.TokenHost) == false)
+            return (null, new Step(403, "Not possible", $"The provider of {request.Owner} has another address than before, and no administrator has allowed that yet. The status of the object says how."));
         var credential = providers.Find(request.Key.Provider)?.Document.ClientAuthentication.Credential ?? ClientCredential.Secret;
         if (await inputs.ReadClientAsync(where, credential, cancellationToken) is not Lookup<OAuthClient>.Found { Value: var client })
             return (null, new Step(503, "Not now", $"The OAuth client of {request.Owner} cannot be read. Its status shows the reason. Nothing was changed."));

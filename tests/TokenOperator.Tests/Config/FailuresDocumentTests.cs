@@ -26,7 +26,7 @@ public sealed class FailuresDocumentTests
     private static IReadOnlyList<ErrorRule> RulesOf(SourceDocument document)
     {
         var json = new System.Text.Json.Nodes.JsonObject { ["tokenEndpoint"] = "https://provider.example/token", ["errors"] = document.Json["errors"]?.DeepClone() };
-        return ProviderResolver.Resolve([document with { Json = json }])[document.Name].Provider?.Errors.Rules ?? [];
+        return ProviderResolver.Resolve([document with { Json = json }])[document.Name].ReadProvider()?.Errors.Rules ?? [];
     }
 
     private static string Criteria(ErrorRule rule) => string.Join(", ", new[]

@@ -56,7 +56,7 @@ public sealed partial class SamplesTests
             var name = (string)json["metadata"]!["name"]!;
             var resolved = ProviderResolver.Resolve([.. ProviderCatalogue.Read(), new SourceDocument(name, DocumentSource.Cluster, "the page", (JsonObject)json["spec"]!.DeepClone())])[name];
             resolved.Errors.Should().BeEmpty(name);
-            resolved.Provider!.ClientAuthentication.Credential.Should().NotBe(ClientCredential.Secret, name);
+            resolved.ReadProvider()!.ClientAuthentication.Credential.Should().NotBe(ClientCredential.Secret, name);
         }
     }
 

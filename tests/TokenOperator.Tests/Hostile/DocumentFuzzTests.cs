@@ -122,7 +122,7 @@ public sealed class DocumentFuzzTests
             var resolved = ProviderResolver.Resolve([based, new SourceDocument("test", DocumentSource.Folder, "test.yaml", json)])["test"];
             foreach (var problem in resolved.Errors)
                 Fuzz.RequireShowable(problem, 4000);
-            if (resolved.Provider is not { } provider)
+            if (resolved.ReadProvider() is not { } provider)
                 return;
             foreach (var endpoint in provider.SecretEndpoints)
             {

@@ -75,7 +75,7 @@ public sealed class PropertyTests
                 ["parameters"] = new JsonObject { ["tenant"] = value },
                 ["tokenEndpoint"] = "https://{tenant}.idp.example/oauth/{tenant}/token",
             };
-            var provider = ProviderResolver.Resolve([new SourceDocument("test", DocumentSource.Folder, "test.yaml", json)])["test"].Provider;
+            var provider = ProviderResolver.Resolve([new SourceDocument("test", DocumentSource.Folder, "test.yaml", json)])["test"].ReadProvider();
 
             if (provider is null)
                 return;

@@ -35,6 +35,26 @@ public sealed class EncryptedRowTests(PostgresFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_host_of_a_row_is_sealed_with_its_tokens_and_only_tokens_of_another_host_replace_it()
+    {
+        var store = Database.Store();
+        await store.ImportAsync(Marcus, Token("t", "refresh-1"), "mail", "seed", null, default);
+        (await HostAsync()).Should().BeNull("no host has issued a token yet");
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        await store.CommitAsync(Marcus, claim.Id, 0, Token("t", "refresh-2") with { TokenHost = "old.example" }, At(1), default);
+        (await HostAsync()).Should().Be("old.example");
+        (await StoredAsync()).Should().NotContain("old.example");
+
+        await store.ImportAsync(Marcus, Token("t", "refresh-3"), "mail", "seed", 1, default);
+        (await HostAsync()).Should().Be("old.example", "a file does not say where its tokens came from");
+        await store.ImportAsync(Marcus, Token("t", "refresh-4") with { TokenHost = "new.example" }, "mail", "seed", 2, default);
+        (await HostAsync()).Should().Be("new.example");
+
+        async Task<string?> HostAsync() => (await store.FindAsync(Marcus, default))!.Token.TokenHost;
+    }
+
+    [Fact]
     public async Task A_row_in_plain_text_is_encrypted_at_its_next_write_with_the_applications_own_data()
     {
         await Database.ExpectPlainRowsAsync();

@@ -18,6 +18,7 @@ public sealed class ProviderMemoryTests
 {
     private const int Count = 1000;
     private const int Limit = 20 * 1024 * 1024;
+    private const int UnusedLimit = 5 * 1024 * 1024;
 
     [Fact]
     public void A_thousand_ClusterOAuthProviders_take_less_than_20_MiB()
@@ -32,6 +33,23 @@ public sealed class ProviderMemoryTests
             registry.Find($"tenant-{i}").Should().NotBeNull();
 
         (GC.GetTotalMemory(forceFullCollection: true) - before).Should().BeLessThan(Limit);
+        GC.KeepAlive(cache);
+    }
+
+    [Fact]
+    public void A_thousand_ClusterOAuthProviders_that_nobody_uses_take_less_than_5_MiB()
+    {
+        var users = new CountedUsers();
+        var registry = new ProviderRegistry(ProviderCatalogue.Read(), new DocumentOnlyProviders(), users);
+        var cache = new ResourceCache<V1Alpha1ClusterOAuthProvider>([""], new CacheOptions<V1Alpha1ClusterOAuthProvider>().KeepOnly(V1Alpha1ClusterOAuthProvider.Shrink));
+        cache.Subscribe((_, now) => registry.Set(ClusterProviderSource.ToDocument(now!)));
+        Fill(cache, Count, 1);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        Fill(cache, 2 * Count, Count + 1);
+        for (var i = 1; i <= 2 * Count; i++)
+            registry.Report($"tenant-{i}")!.IsLatestInUse.Should().BeTrue();
+
+        (GC.GetTotalMemory(forceFullCollection: true) - before).Should().BeLessThan(UnusedLimit);
         GC.KeepAlive(cache);
     }
 

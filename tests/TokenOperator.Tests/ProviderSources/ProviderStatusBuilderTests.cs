@@ -50,7 +50,7 @@ public sealed class ProviderStatusBuilderTests
         {
             Status = "False",
             Reason = "EndpointMoved",
-            Message = "ClusterOAuthProvider acme moves the token endpoint from old.example to new.example, so that the refresh tokens of accounts in use would be sent there. To allow that, "
+            Message = "ClusterOAuthProvider acme: the token endpoint moves from old.example to new.example, so that the tokens and client secrets of accounts in use would be sent there. If that is not intended, restore the address. To allow it, "
                 + "run: kubectl annotate clusteroauthprovider acme tokenoperator.dev/allow-endpoint-move-from=old.example --overwrite Until then, the previous document stays in use.",
         });
     }
@@ -116,7 +116,7 @@ public sealed class ProviderStatusBuilderTests
     private static ProviderReport Report(string json, params SourceDocument[] hidden)
     {
         var resolved = Resolve(json, DocumentSource.Cluster, "ClusterOAuthProvider acme") with { Hidden = hidden };
-        return new ProviderReport(resolved, null, resolved.Provider?.TokenHost, resolved.Provider is not null);
+        return new ProviderReport(resolved, null, resolved.TokenHost, resolved.IsValid);
     }
 
     private static ResolvedDocument Resolve(string json, DocumentSource source, string origin) =>

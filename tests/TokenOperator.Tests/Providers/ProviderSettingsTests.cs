@@ -27,6 +27,15 @@ public sealed class ProviderSettingsTests
     }
 
     [Fact]
+    public void A_setting_allows_a_provider_to_take_accounts_from_other_hosts_whether_it_has_an_address_of_its_own_or_not()
+    {
+        ProviderSettings.Read(Configuration(("Providers:google:AllowEndpointMoveFrom", "one.example:8443 two.example"))).Should().ContainSingle().Which
+            .Should().BeEquivalentTo(TestDocuments.Google with { MovesFrom = "one.example:8443 two.example" });
+        ProviderSettings.Read(Configuration(("Providers:acme:AllowEndpointMoveFrom", "one.example"), ("Providers:acme:TokenEndpoint", "https://idp.example/token"))).Single(provider => provider.Name == "acme")
+            .TakesAccountsFrom("one.example").Should().BeTrue();
+    }
+
+    [Fact]
     public void Settings_change_the_addresses_of_Google_and_add_providers()
     {
         var all = ProviderSettings.Read(Configuration(

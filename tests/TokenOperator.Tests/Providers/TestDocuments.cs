@@ -7,7 +7,7 @@ namespace TokenOperator.Tests.Providers;
 internal static class TestDocuments
 {
     /// <summary>Google, as in the catalogue.</summary>
-    public static ProviderDocument Google { get; } = ProviderResolver.Resolve(ProviderCatalogue.Read())["google"].Provider!;
+    public static ProviderDocument Google { get; } = ProviderResolver.Resolve(ProviderCatalogue.Read())["google"].ReadProvider()!;
 
     /// <summary>A document of the given YAML, on top of the catalogue.</summary>
     public static ProviderDocument Read(string yaml, string name = "test")
@@ -16,6 +16,6 @@ internal static class TestDocuments
         error.Should().BeNull();
         var resolved = ProviderResolver.Resolve(ProviderCatalogue.Read().Append(new SourceDocument(name, DocumentSource.Folder, $"{name}.yaml", json!)))[name];
         resolved.Errors.Should().BeEmpty();
-        return resolved.Provider!;
+        return resolved.ReadProvider()!;
     }
 }

@@ -12,7 +12,11 @@ internal static class TestRegistry
     public static ProviderDocument Document { get; } = new() { Name = "google", DisplayName = "Google", TokenEndpoint = new Uri("https://provider.example/token") };
 
     /// <summary>The state of a provider that can be used.</summary>
-    public static ProviderState Usable { get; } = new ProviderState.Usable(Document, "document-1");
+    public static ProviderState Usable { get; } = UsableWith(Document);
+
+    /// <summary>The state of the provider with this document.</summary>
+    public static ProviderState UsableWith(ProviderDocument document, string fingerprint = "document-1") =>
+        new ProviderState.Usable(new SourceDocument(document.Name, DocumentSource.Catalogue, $"the built-in catalogue ({document.Name}.yaml)", []), document, fingerprint);
 
     /// <summary>A registry with exactly these providers.</summary>
     public static ProviderRegistry Of(params ITokenProvider[] providers) => new(

@@ -36,7 +36,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
 
     private readonly RefreshingFixture _refreshing = new(Row, TimeProvider.System);
     private readonly ResourceCache<V1Alpha1OAuthToken> _entities = NewCache();
-    private readonly CalledObjects _queue = new();
+    private readonly CalledObjects<V1Alpha1OAuthToken> _queue = new();
     private readonly ListLogger _log = new();
     private RuntimeFixture? _runtime;
     private OAuthTokenFinalizer? _finalizer;
@@ -73,6 +73,26 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
         _refreshing.Store.Calls.Should().Equal("find", "claim", "delete");
         _refreshing.Provider.Revoked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_refresh_token_is_not_revoked_at_a_host_to_which_nobody_allowed_to_move_the_account()
+    {
+        _refreshing.Store.Row = Row with { Token = Row.Token with { TokenHost = "old.example" } };
+        await FinalizeAsync(Object("Revoke"));
+        await Eventually.IsTrueAsync(() => _queue.Queued.Count == 1, "the object is queued again");
+        var result = await FinalizeAsync(Object("Revoke"));
+
+        result.IsSuccess.Should().BeFalse();
+        result.ErrorMessage.Should().Contain("last refreshed at old.example").And.Contain("now at provider.example");
+        _refreshing.Provider.Revoked.Should().BeEmpty();
+        _refreshing.Store.Row.Should().NotBeNull();
+
+        _refreshing.Provider.Document = _refreshing.Provider.Document with { MovesFrom = "old.example" };
+        await FinalizeAsync(Object("Revoke"));
+        await Eventually.IsTrueAsync(() => _queue.Queued.Count == 2, "the object is queued again");
+        Done(await FinalizeAsync(Object("Revoke"))).Should().BeTrue();
+        _refreshing.Provider.Revoked.Should().Equal("refresh-1");
     }
 
     [Fact]
@@ -405,12 +425,4 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     private static bool Done(ReconciliationResult<V1Alpha1OAuthToken> result) => result is { IsSuccess: true, RequeueAfter: null };
 
     private Task<ReconciliationResult<V1Alpha1OAuthToken>> FinalizeAsync(V1Alpha1OAuthToken entity) => Finalizer.FinalizeAsync(entity, CancellationToken.None);
-
-    /// <summary>Records the objects that were queued.</summary>
-    private sealed class CalledObjects : IReconcileQueue<V1Alpha1OAuthToken>
-    {
-        public List<NamespacedName> Queued { get; } = [];
-
-        public void Enqueue(NamespacedName key) => Queued.Add(key);
-    }
 }

@@ -5,6 +5,7 @@ using TokenOperator.Providers.Registry;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;
+using TokenOperator.Tests.Providers;
 using static TokenOperator.Tests.Reconcile.PolicyInputs;
 
 namespace TokenOperator.Tests.Reconcile;
@@ -133,10 +134,10 @@ public sealed class RefreshDecisionTests
         var never = Provider(new ExpiryRules { Never = true });
         var checkedDaily = Provider(new ExpiryRules { Never = true, CheckEndpoint = new Uri("https://provider.example/me") });
 
-        Published(With(row) with { ProviderState = new ProviderState.Usable(never, "document-1") }).Should().BeEquivalentTo(new { Problem = (Problem?)null, NextRefresh = (DateTimeOffset?)null, Secret = SecretAction.Write });
-        Published(With(row) with { ProviderState = new ProviderState.Usable(checkedDaily, "document-1") }).NextRefresh.Should().BeAfter(Now.AddHours(20)).And.BeBefore(Now.AddHours(24));
-        ReconcilePolicy.Decide(With(row with { Token = endless with { CheckedAt = Now.AddDays(-2) } }, Client) with { ProviderState = new ProviderState.Usable(checkedDaily, "document-1") }).Should().BeOfType<Decision.Refresh>();
-        ReconcilePolicy.Decide(With(row with { Token = endless with { RefreshToken = new SecretValue("r") } }, Client) with { ProviderState = new ProviderState.Usable(Provider(new ExpiryRules()), "document-1") })
+        Published(With(row) with { ProviderState = TestRegistry.UsableWith(never) }).Should().BeEquivalentTo(new { Problem = (Problem?)null, NextRefresh = (DateTimeOffset?)null, Secret = SecretAction.Write });
+        Published(With(row) with { ProviderState = TestRegistry.UsableWith(checkedDaily) }).NextRefresh.Should().BeAfter(Now.AddHours(20)).And.BeBefore(Now.AddHours(24));
+        ReconcilePolicy.Decide(With(row with { Token = endless with { CheckedAt = Now.AddDays(-2) } }, Client) with { ProviderState = TestRegistry.UsableWith(checkedDaily) }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(With(row with { Token = endless with { RefreshToken = new SecretValue("r") } }, Client) with { ProviderState = TestRegistry.UsableWith(Provider(new ExpiryRules())) })
             .Should().BeOfType<Decision.Refresh>("a row can claim to hold such a token of any provider");
     }
 
@@ -144,7 +145,7 @@ public sealed class RefreshDecisionTests
     public void A_refresh_on_request_waits_for_the_least_interval_of_the_provider()
     {
         var provider = Provider(new ExpiryRules()) with { Limits = new RequestLimits { MinInterval = TimeSpan.FromMinutes(10) } };
-        var requested = With(Row(TimeSpan.FromMinutes(40)) with { LastRefreshAt = Now.AddMinutes(-4) }, Client) with { ProviderState = new ProviderState.Usable(provider, "document-1"), RefreshRequested = true };
+        var requested = With(Row(TimeSpan.FromMinutes(40)) with { LastRefreshAt = Now.AddMinutes(-4) }, Client) with { ProviderState = TestRegistry.UsableWith(provider), RefreshRequested = true };
 
         Published(requested).PostponedUntil.Should().Be(Now.AddMinutes(6));
         ReconcilePolicy.Decide(requested with { Now = Now.AddMinutes(6) }).Should().BeOfType<Decision.Refresh>();
@@ -156,8 +157,8 @@ public sealed class RefreshDecisionTests
         var abandoned = Row(TimeSpan.FromMinutes(40)) with { OpenClaim = new OpenClaim("scope", "dead process", IsOver: true) };
         var harmful = Provider(new ExpiryRules()) with { Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = ReplayEffect.RevokesGrant } };
 
-        ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = new ProviderState.Usable(Provider(new ExpiryRules()), "document-1") }).Should().BeOfType<Decision.Refresh>();
-        ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = new ProviderState.Usable(harmful with { Rotation = harmful.Rotation with { Grace = TimeSpan.FromMinutes(10) } }, "document-1") }).Should().BeOfType<Decision.Refresh>();
-        Published(With(abandoned, Client) with { ProviderState = new ProviderState.Usable(harmful, "document-1") }).NextRefresh.Should().BeAfter(Now);
+        ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(Provider(new ExpiryRules())) }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful with { Rotation = harmful.Rotation with { Grace = TimeSpan.FromMinutes(10) } }) }).Should().BeOfType<Decision.Refresh>();
+        Published(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful) }).NextRefresh.Should().BeAfter(Now);
     }
 }

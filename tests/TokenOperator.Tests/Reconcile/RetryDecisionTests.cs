@@ -19,7 +19,7 @@ public sealed class RetryDecisionTests
         var waiting = Empty with { Account = Found(Row(failure: Failed(FailureKind.ProviderUnavailable, TimeSpan.FromHours(1)))), Client = Found(Client) };
         ReconcilePolicy.Decide(waiting).Should().BeOfType<Decision.Publish>();
 
-        ReconcilePolicy.Decide(waiting with { ProviderState = new ProviderState.Usable(TestRegistry.Document, "document-2") }).Should().BeOfType<Decision.Refresh>();
+        ReconcilePolicy.Decide(waiting with { ProviderState = TestRegistry.UsableWith(TestRegistry.Document, "document-2") }).Should().BeOfType<Decision.Refresh>();
     }
 
     [Fact]

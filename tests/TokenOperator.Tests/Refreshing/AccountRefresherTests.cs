@@ -88,6 +88,58 @@ public sealed class AccountRefresherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_refresh_records_the_host_that_answered_and_from_then_on_no_other_host_is_asked_without_permission()
+    {
+        var refreshed = (await RefreshAsync())!;
+        refreshed.Token.TokenHost.Should().Be("provider.example");
+
+        var moved = _fixture.Provider.Document with { TokenEndpoint = new Uri("https://moved.example:8443/token") };
+        _fixture.Provider.Document = moved;
+        _fixture.Store.Calls.Clear();
+        (await AttemptAsync(refreshed)).Should().BeOfType<RefreshOutcome.Superseded>().Which.IsSent.Should().BeFalse();
+        _fixture.Provider.Asked.Should().ContainSingle();
+        _fixture.Store.Calls.Should().Equal("claim", "release");
+
+        _fixture.Provider.Document = moved with { MovesFrom = "provider.example" };
+        (await RefreshAsync(refreshed))!.Token.TokenHost.Should().Be("moved.example:8443");
+        _fixture.Provider.Asked.Should().HaveCount(2);
+        _fixture.Provider.Document = moved;
+        (await RefreshAsync(_fixture.Store.Row)).Should().NotBeNull();
+        _fixture.Provider.Asked.Should().HaveCount(3, "the account is at the new host now");
+    }
+
+    [Fact]
+    public async Task The_host_in_the_claimed_row_decides_and_not_the_one_that_was_seen_before()
+    {
+        _fixture.Store.Row = Row with { Token = Row.Token with { TokenHost = "elsewhere.example" } };
+
+        (await AttemptAsync(Row)).Should().BeOfType<RefreshOutcome.Superseded>().Which.Record!.Token.TokenHost.Should().Be("elsewhere.example");
+
+        _fixture.Provider.Asked.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_refresh_without_a_claim_stays_with_the_recorded_host_too()
+    {
+        _fixture.Provider.RotatesRefreshTokens = false;
+        _fixture.Store.IsAway = true;
+
+        (await AttemptAsync(Row with { Token = Row.Token with { TokenHost = "elsewhere.example" } })).Should().BeOfType<RefreshOutcome.Withdrawn>();
+        _fixture.Provider.Asked.Should().BeEmpty();
+        (await RefreshAsync())!.Token.TokenHost.Should().Be("provider.example");
+    }
+
+    [Fact]
+    public async Task A_failure_that_brings_a_new_refresh_token_records_the_host_and_any_other_failure_keeps_it()
+    {
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "busy");
+        (await RefreshAsync())!.Token.TokenHost.Should().BeNull();
+
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "busy") { RefreshToken = new SecretValue("refresh-2") };
+        (await RefreshAsync(_fixture.Store.Row))!.Token.TokenHost.Should().Be("provider.example");
+    }
+
+    [Fact]
     public async Task An_open_claim_of_another_process_is_respected()
     {
         _fixture.Store.IsClaimedElsewhere = true;

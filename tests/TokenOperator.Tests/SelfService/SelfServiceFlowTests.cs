@@ -31,6 +31,23 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_consent_brings_the_host_of_the_provider_and_needs_permission_if_the_account_is_at_another()
+    {
+        Fixture.Provider.Exchange = FlowFixture.Granted("marcus@example.com");
+        var (browser, state) = await Fixture.BegunAsync();
+        var row = Fixture.Row;
+        Fixture.Store.Row = row with { Token = row.Token with { TokenHost = "old.example" } };
+
+        (await Fixture.BeginAsync()).Should().Match<Step>(step => step.Status == 403 && step.Text.Contains("no administrator has allowed that"));
+        (await Fixture.EndAsync(state, browser)).Status.Should().Be(403);
+        Fixture.Provider.ExchangedCodes.Should().BeEmpty();
+
+        Fixture.Store.Row = row;
+        (await Fixture.ConsentAsync()).Status.Should().Be(200);
+        Fixture.Row.Token.TokenHost.Should().Be("provider.example");
+    }
+
+    [Fact]
     public async Task Starting_sends_the_browser_to_the_provider_and_stores_only_hashes()
     {
         Fixture.Put(spec => spec with { Scopes = ["mail", "calendar"] });

@@ -43,6 +43,20 @@ public sealed class TokenDocumentTests
         TokenDocument.Read(TokenDocument.Write(Token, null)).Should().BeEquivalentTo(Token);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_host_of_the_tokens_stays_until_tokens_of_a_known_host_replace_it(bool isNewGrant)
+    {
+        var first = TokenDocument.Write(Token with { TokenHost = "old.example:8443" }, null);
+
+        TokenDocument.Read(first).TokenHost.Should().Be("old.example:8443");
+        TokenDocument.Read(TokenDocument.Write(new TokenSet { RefreshToken = new("of a file") }, first, isNewGrant)).TokenHost.Should().Be("old.example:8443");
+        var replaced = TokenDocument.Write(Token with { TokenHost = "new.example" }, first, isNewGrant);
+        TokenDocument.Read(replaced).TokenHost.Should().Be("new.example");
+        replaced.Should().NotContain("old.example");
+    }
+
     [Fact]
     public void A_document_is_the_token_response_with_expires_at_in_unix_seconds()
     {

@@ -75,7 +75,7 @@ internal sealed record CatalogueEntry(string Name, JsonObject Json, JsonObject E
         json["parameters"] = Parameters.DeepClone();
         var resolved = ProviderResolver.Resolve([.. Sources, new SourceDocument(Name, DocumentSource.Cluster, "a test", json)])[Name];
         resolved.Errors.Should().BeEmpty(Name);
-        return resolved.Provider!;
+        return resolved.ReadProvider()!;
     }
 
     /// <summary>The declarations of its parameters, with those of its base.</summary>

@@ -74,12 +74,12 @@ public sealed class ProviderDocumentTests
 
     [Fact]
     public void A_parameter_can_have_another_value_than_its_default() =>
-        Resolve("extends: gitlab\nparameters: {baseUrl: \"https://git.example.com\"}\n").Provider!.TokenEndpoint.Should().Be("https://git.example.com/oauth/token");
+        Resolve("extends: gitlab\nparameters: {baseUrl: \"https://git.example.com\"}\n").ReadProvider()!.TokenEndpoint.Should().Be("https://git.example.com/oauth/token");
 
     [Fact]
     public void A_document_builds_on_its_base()
     {
-        var provider = Resolve("extends: microsoft\nparameters: {tenant: contoso.example}\ntimeout: 10s\n").Provider!;
+        var provider = Resolve("extends: microsoft\nparameters: {tenant: contoso.example}\ntimeout: 10s\n").ReadProvider()!;
 
         provider.TokenEndpoint.Should().Be("https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token");
         provider.Timeout.Should().Be(TimeSpan.FromSeconds(10));
@@ -87,7 +87,7 @@ public sealed class ProviderDocumentTests
 
     [Fact]
     public void A_document_can_extend_the_catalogue_entry_of_its_own_name() =>
-        Resolve("extends: google\ntimeout: 10s\n", "google").Provider!.TokenEndpoint.Host.Should().Be("oauth2.googleapis.com");
+        Resolve("extends: google\ntimeout: 10s\n", "google").ReadProvider()!.TokenEndpoint.Host.Should().Be("oauth2.googleapis.com");
 
     [Fact]
     public void A_cycle_is_reported() =>
@@ -158,7 +158,7 @@ public sealed class ProviderDocumentTests
         var resolved = Resolve($"tokenEndpoint: https://idp.example.com/token\nrevocation: {{endpoint: \"{address}\"}}\n");
 
         resolved.Errors.Select(found => found.Contains(error ?? "no error", StringComparison.Ordinal)).Should().Equal(error is null ? [] : [true]);
-        resolved.Provider?.Revocation!.EndpointFor(new OAuthClient("id-1", null))!.AbsoluteUri.Should().Be(address.Replace("{client_id}", "id-1", StringComparison.Ordinal));
+        resolved.ReadProvider()?.Revocation!.EndpointFor(new OAuthClient("id-1", null))!.AbsoluteUri.Should().Be(address.Replace("{client_id}", "id-1", StringComparison.Ordinal));
     }
 
     [Theory]

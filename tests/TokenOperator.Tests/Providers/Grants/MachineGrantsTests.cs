@@ -69,7 +69,7 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
             ["github-app"] = new() { ["extends"] = "github-app", ["parameters"] = new JsonObject { ["api"] = $"{_server.GitHubApi}" } },
         };
         var resolved = ProviderResolver.Resolve([.. ProviderCatalogue.Read(), new SourceDocument(name, DocumentSource.Folder, "test", changes[name])])[name];
-        return resolved.Provider ?? throw new InvalidOperationException(string.Join(' ', resolved.Errors));
+        return resolved.ReadProvider() ?? throw new InvalidOperationException(string.Join(' ', resolved.Errors));
     }
 
     private MachineGrants At(string provider) => new(Document(provider), new GrantTransport(_http, TimeProvider.System), new WorkloadIdentityFile(_file), _time);

@@ -45,7 +45,7 @@ public sealed class ProviderRegistryTests
 
         registry.Set(Document("base", """{"tokenEndpoint": "https://idp.example/token", "timeout": "7s"}""")).Should().BeEquivalentTo("base", "middle", "top");
 
-        registry.Report("top")!.Document.Provider!.Timeout.Should().Be(TimeSpan.FromSeconds(7));
+        registry.Report("top")!.Document.ReadProvider()!.Timeout.Should().Be(TimeSpan.FromSeconds(7));
         registry.Find("other").Should().BeSameAs(other);
     }
 
@@ -116,6 +116,23 @@ public sealed class ProviderRegistryTests
         registry.Set(moved with { MovesFrom = "old.example" }).Should().Equal("acme");
         registry.Find("acme").Should().NotBeSameAs(first);
         registry.Report("acme").Should().Match<ProviderReport>(report => report.Move == null && report.Host == "new.example:8443" && report.IsLatestInUse);
+    }
+
+    [Fact]
+    public void A_permission_applies_to_accounts_that_were_refreshed_before_this_process_started()
+    {
+        _users.Default = 1;
+        var document = Document("acme", """{"tokenEndpoint": "https://new.example/token"}""", DocumentSource.Settings);
+        var registry = Registry(document);
+        registry.Find("acme");
+        _factory.Made[^1].TakesAccountsFrom("old.example").Should().BeFalse();
+        registry.Look("acme").Should().BeOfType<ProviderState.Usable>().Which.MoveFrom("old.example").Should().Be(new EndpointMove("old.example", "new.example"));
+
+        registry.Set(document with { MovesFrom = "older.example old.example" }).Should().Equal("acme");
+
+        registry.Find("acme");
+        _factory.Made[^1].TakesAccountsFrom("old.example").Should().BeTrue();
+        registry.Look("acme").Should().BeOfType<ProviderState.Usable>().Which.MoveFrom("old.example").Should().BeNull();
     }
 
     [Fact]
