@@ -69,8 +69,12 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     /// <summary>The path of a process's log file.</summary>
     public string LogFile(string name) => Path.Combine(_folder, name + ".log");
 
-    /// <summary>Creates a namespace and a migrated database with a row for each account that belongs to the namespace.</summary>
-    public async Task<Stage> PrepareAsync(string ns, string operatorProgram, IReadOnlyList<string> accounts, CancellationToken ct)
+    /// <summary>Creates a namespace and a migrated database with a row for each account of Google that belongs to the namespace.</summary>
+    public Task<Stage> PrepareAsync(string ns, string operatorProgram, IReadOnlyList<string> accounts, CancellationToken ct) =>
+        PrepareAsync(ns, operatorProgram, [("google", accounts)], ct);
+
+    /// <summary>The same with the accounts of several providers.</summary>
+    public async Task<Stage> PrepareAsync(string ns, string operatorProgram, IReadOnlyList<(string Provider, IReadOnlyList<string> Accounts)> rows, CancellationToken ct)
     {
         var uid = await _plane.CreateNamespaceAsync(ns, ct) ?? throw new InvalidOperationException($"The namespace {ns} exists.");
         await _plane.ApplyAsync(Manifests.ClientSecret(ns, Stage.ClientSecretName, ClientId, ClientSecret), ct);
@@ -79,7 +83,8 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
             operatorProgram, ["migrate", "up"], environment: new Dictionary<string, string?> { ["DATABASE_URL"] = database.Uri }, ct: ct);
         if (migration.ExitCode != 0)
             throw new InvalidOperationException($"token-operator migrate up failed: {migration.Errors}");
-        await SeedAsync(database, ns, uid, accounts, ct);
+        foreach (var (provider, accounts) in rows)
+            await SeedAsync(database, ns, uid, provider, accounts, ct);
         return new Stage(ns, database);
     }
 
@@ -128,7 +133,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
         return (server, new Uri(address));
     }
 
-    private static async Task SeedAsync(PostgresDatabase database, string ns, string uid, IReadOnlyList<string> accounts, CancellationToken ct)
+    private static async Task SeedAsync(PostgresDatabase database, string ns, string uid, string provider, IReadOnlyList<string> accounts, CancellationToken ct)
     {
         await using var connection = new NpgsqlConnection(database.ConnectionString + ";Pooling=false");
         await connection.OpenAsync(ct);
@@ -136,13 +141,14 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
             """
             with expects_plain_rows as (delete from token_operator_made where part = 'encrypted')
             insert into oauth_tokens (provider, account, token_data, namespaces, namespace_uids)
-            select 'google', account, jsonb_build_object('refresh_token', '1//' || account || repeat('-0123456789', 8)), array[$2], array[$2 || '/' || $3]
+            select $4, account, jsonb_build_object('refresh_token', '1//' || account || repeat('-0123456789', 8)), array[$2], array[$2 || '/' || $3]
             from unnest($1) as account
             """,
             connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. accounts] });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = ns });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = uid });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = provider });
         await command.ExecuteNonQueryAsync(ct);
         await using var analyze = new NpgsqlCommand("vacuum analyze oauth_tokens", connection);
         await analyze.ExecuteNonQueryAsync(ct);

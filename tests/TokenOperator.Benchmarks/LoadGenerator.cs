@@ -42,11 +42,11 @@ internal sealed class LoadGenerator : IAsyncDisposable
     }
 
     /// <summary>Creates all objects, 16 at once, and waits until all are Ready.</summary>
-    public async Task<Load> CreateAsync(IReadOnlyList<string> names, CancellationToken ct)
+    public async Task<Load> CreateAsync(IReadOnlyList<string> names, CancellationToken ct, string provider = "google")
     {
         var started = Stopwatch.GetTimestamp();
         await Parallel.ForEachAsync(
-            names, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = ct }, async (name, token) => await CreateAsync(name, token));
+            names, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = ct }, async (name, token) => await CreateAsync(name, provider, token));
         var ends = await WaitAsync(Task.WhenAll(names.Select(name => _objects[name].Ready.Task)), ct);
         return new Load(Stopwatch.GetElapsedTime(started, ends.Max()), await ToSecretsAsync(names, ct));
     }
@@ -57,11 +57,28 @@ internal sealed class LoadGenerator : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         foreach (var name in names)
         {
-            await CreateAsync(name, ct);
+            await CreateAsync(name, "google", ct);
             await WaitAsync(_objects[name].Ready.Task, ct);
         }
 
         return new Load(Stopwatch.GetElapsedTime(started), await ToSecretsAsync(names, ct));
+    }
+
+    /// <summary>Requests a refresh of all objects, 16 at once, and waits until all requests were handled.</summary>
+    /// <param name="names">The objects.</param>
+    /// <param name="request">The value of the annotation: another one each time.</param>
+    /// <param name="ct">Gives up.</param>
+    public async Task RefreshAsync(IReadOnlyList<string> names, string request, CancellationToken ct)
+    {
+        var patch = JsonSerializer.SerializeToUtf8Bytes(new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["tokenoperator.dev/refresh-requested-at"] = request } },
+        });
+        var refreshes = names.Select(name => _objects[name].Request(request)).ToList();
+        await Parallel.ForEachAsync(
+            names, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = ct },
+            async (name, token) => await _api.SendAsync(HttpMethod.Patch, $"{_path}/{name}", patch, "application/merge-patch+json", token));
+        await WaitAsync(Task.WhenAll(refreshes), ct);
     }
 
     /// <inheritdoc/>
@@ -72,7 +89,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task CreateAsync(string name, CancellationToken ct)
+    private async Task CreateAsync(string name, string provider, CancellationToken ct)
     {
         var manifest = new JsonObject
         {
@@ -81,7 +98,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
             ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = _namespace },
             ["spec"] = new JsonObject
             {
-                ["provider"] = "google",
+                ["provider"] = provider,
                 ["account"] = name,
                 ["clientSecretRef"] = new JsonObject { ["name"] = Stage.ClientSecretName },
             },
@@ -117,6 +134,8 @@ internal sealed class LoadGenerator : IAsyncDisposable
                 var item = change.GetProperty("object");
                 if (Find(item) is { } traced && IsReady(item))
                     traced.Ready.TrySetResult(Stopwatch.GetTimestamp());
+                if (item.TryGetProperty("status", out var status) && status.TryGetProperty("lastHandledRefreshRequest", out var handled))
+                    Find(item)?.Handle(handled.GetString());
             }
         }
     }
@@ -142,5 +161,21 @@ internal sealed class LoadGenerator : IAsyncDisposable
         public TaskCompletionSource<long> Secret { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public TaskCompletionSource<long> Ready { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        private (string Request, TaskCompletionSource<long> Handled)? _refresh;
+
+        /// <summary>Begins to wait for a refresh. The result is the time at which it was handled.</summary>
+        public Task<long> Request(string request)
+        {
+            var handled = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _refresh = (request, handled);
+            return handled.Task;
+        }
+
+        public void Handle(string? request)
+        {
+            if (_refresh is var (wanted, handled) && wanted == request)
+                handled.TrySetResult(Stopwatch.GetTimestamp());
+        }
     }
 }

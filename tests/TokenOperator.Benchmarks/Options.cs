@@ -8,7 +8,7 @@ namespace TokenOperator.Benchmarks;
 /// <param name="Reuse">True reuses the programs of an earlier publish.</param>
 internal sealed record Options(int N, int Rounds, bool Reuse)
 {
-    public const string Usage = "Usage: TokenOperator.Benchmarks [providers] [--n OBJECTS (1000, or N of the environment)] [--rounds ROUNDS (3)] [--reuse]";
+    public const string Usage = "Usage: TokenOperator.Benchmarks [providers | refreshes] [--n OBJECTS (1000, or N of the environment)] [--rounds ROUNDS (3)] [--reuse]";
 
     /// <summary>Reads the arguments; null if one is not valid.</summary>
     public static Options? Parse(string[] args)

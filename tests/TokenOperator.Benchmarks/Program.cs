@@ -27,6 +27,15 @@ try
         return 0;
     }
 
+    if (args is ["refreshes", .. var others] && Options.Parse(others) is { } refreshes)
+    {
+        var programs = await Programs.PublishAsync(refreshes.Reuse, stop.Token);
+        await using var fixture = await BenchmarkFixture.StartAsync(stop.Token);
+        var comparison = await RefreshComparison.MeasureAsync(fixture, programs, refreshes, stop.Token);
+        Console.WriteLine(comparison.ToJson().ToJsonString());
+        return comparison.IsEqual ? 0 : 1;
+    }
+
     if (Options.Parse(args) is not { } options)
     {
         await Console.Error.WriteLineAsync(Options.Usage);
