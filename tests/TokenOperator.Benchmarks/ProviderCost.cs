@@ -16,7 +16,7 @@ internal static class ProviderCost
     /// <summary>Measures an operator without providers, and one with <paramref name="count"/> of them.</summary>
     public static async Task<JsonObject> MeasureAsync(BenchmarkFixture fixture, Programs programs, int count, CancellationToken ct)
     {
-        var stage = await fixture.PrepareAsync("providers", programs.Operator, [], ct);
+        var stage = await fixture.PrepareAsync("providers", programs.Operator, Array.Empty<string>(), ct);
         var without = await RunAsync(fixture, programs, stage, 0, ct);
         for (var i = 0; i < count; i++)
             await fixture.Admin.SendAsync(HttpMethod.Post, Path, Encoding.UTF8.GetBytes(Provider(i)), "application/json", ct);

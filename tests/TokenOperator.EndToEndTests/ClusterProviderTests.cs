@@ -102,7 +102,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         moved.AddAccount("marcus", grant.RefreshToken);
 
         // Without the setting, the name means the entry of the built-in catalogue.
-        var view = await RestartAsync((Address, null), ("Providers__google__RevocationEndpoint", null));
+        var view = await RestartAsync((Address, null!), ("Providers__google__RevocationEndpoint", null!));
         view.Message("Stalled").Should().StartWith($"The built-in catalogue (google.yaml): the token endpoint moves from {_fixture.Tokens.TokenEndpoint.Authority} to oauth2.googleapis.com, ");
         view.Status("Ready").Should().Be("True", "the Secret still holds a token that is valid");
 
@@ -117,17 +117,17 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await _fixture.Operator.StopAsync();
         await _fixture.StartOperatorAsync((Address, moved.TokenEndpoint.ToString()), (permission[0], permission[1]));
         await _fixture.SeesAsync("marcus", "Stalled", "False");
-        await RefreshAsync("marcus", "moved");
+        await _fixture.RefreshAsync("marcus", "moved");
         moved.AskedFor(grant.RefreshToken).Should().Be(1);
 
         // The account belongs to the new host now.
         await _fixture.Operator.StopAsync();
         await _fixture.StartOperatorAsync((Address, moved.TokenEndpoint.ToString()));
-        await RefreshAsync("marcus", "after-the-move");
+        await _fixture.RefreshAsync("marcus", "after-the-move");
         moved.AskedFor(grant.RefreshToken).Should().Be(2);
         _fixture.Tokens.Requests.Should().HaveCount(asked);
 
-        async Task<TokenView> RestartAsync(params (string Name, string? Value)[] settings)
+        async Task<TokenView> RestartAsync(params (string Name, string Value)[] settings)
         {
             await _fixture.Operator.StopAsync();
             await _fixture.StartOperatorAsync(settings);

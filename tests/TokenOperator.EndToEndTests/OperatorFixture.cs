@@ -94,8 +94,8 @@ public sealed class OperatorFixture : IAsyncDisposable
         return fixture;
     }
 
-    /// <summary>Starts one more operator on the same lease. A setting without a value is not given to it.</summary>
-    public async Task<OperatorProcess> StartOperatorAsync(params (string Name, string? Value)[] settings)
+    /// <summary>Starts one more operator on the same lease.</summary>
+    public async Task<OperatorProcess> StartOperatorAsync(params (string Name, string Value)[] settings)
     {
         var all = new Dictionary<string, string?>
         {

@@ -21,7 +21,7 @@ public static class SeedCommand
 
         NamespaceName.Check(ns);
         var providers = ProviderCommand.ReadAll(new ConfigurationBuilder().AddEnvironmentVariables().Build());
-        var takesAccessToken = providers.GetValueOrDefault(key.Provider)?.Provider?.Expiry.Never == true;
+        var takesAccessToken = providers.GetValueOrDefault(key.Provider)?.ReadProvider()?.Expiry.Never == true;
         var seed = SeedFileReader.Read((await TokenFile.ReadAsync(file, cancellationToken)).Span, TokenFile.Shown(file), takesAccessToken);
         await using var services = StoreServices.Create();
         await services.GetRequiredService<IMigrator>().UpAsync(cancellationToken);

@@ -40,7 +40,7 @@ public sealed partial class SamplesTests
             error.Should().BeEmpty(token.Metadata.Name);
             var provider = Providers[request!.Key.Provider];
             provider.Errors.Should().BeEmpty(token.Metadata.Name);
-            using var test = new TestProvider(provider.Provider!);
+            using var test = new TestProvider(provider.ReadProvider()!);
             test.Provider.FindUnsupported(request.Grant).Should().BeNull(token.Metadata.Name);
         }
     }

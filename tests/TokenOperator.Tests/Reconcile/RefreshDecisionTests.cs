@@ -1,7 +1,6 @@
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Providers.Documents;
-using TokenOperator.Providers.Registry;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Refreshing;

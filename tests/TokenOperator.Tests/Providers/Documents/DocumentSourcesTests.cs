@@ -28,7 +28,7 @@ public sealed class DocumentSourcesTests
             Source("acme", DocumentSource.Folder, "the file acme.yaml", "extends: google\ntokenEndpoint: https://idp.acme.example/token"),
             Source("corp", DocumentSource.Cluster, "ClusterOAuthProvider corp", "extends: acme\nidentity: {issuers: [\"https://corp.example\"]}\nrevocation: null"),
             .. Settings(("Providers:mine:TokenEndpoint", "https://idp.mine.example/token"), ("Providers:mine:RotatesRefreshTokens", "true"), ("Providers:mine:RequestsPerSecond", "5")),
-        ])[provider].Provider!.PlaceOf(field).Should().Be(place);
+        ])[provider].ReadProvider()!.PlaceOf(field).Should().Be(place);
 
     private static IReadOnlyList<SourceDocument> Settings(params (string Key, string Value)[] settings) => SettingsReader.Read(
         new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build(),
