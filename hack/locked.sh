@@ -40,14 +40,14 @@ nuget_packages() {
   dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//; s|/$||'
 }
 
-# check_dotnet PLATFORM: fails unless the packages of .NET itself that a program for PLATFORM was built with are the locked ones.
+# check_dotnet PLATFORM [FILE]: fails unless the packages of .NET itself that a program for PLATFORM was built with are those of FILE.
 check_dotnet() {
-  local packages package version checksum file
+  local packages package version checksum file lock=${2:-hack/image/dotnet.lock}
   packages=$(nuget_packages)
   while read -r package version checksum; do
-    [[ $package != *.linux-* || $package == *."$1" ]] || continue
+    [[ ! $package =~ \.(linux|osx|win)-[a-z0-9]+$ || $package == *."$1" ]] || continue
     file="$packages/${package,,}/$version/${package,,}.$version.nupkg.sha512"
     [[ -e $file && $(<"$file") == "$checksum" ]] ||
-      die "the NuGet package $package $version is not the one of hack/image/dotnet.lock. If you have raised a version in Directory.Packages.props, run make update-base; else delete $(dirname "$file") and run this again"
-  done < <(grep --invert-match '^#' hack/image/dotnet.lock)
+      die "the NuGet package $package $version is not the one of $lock. If you have raised a version in Directory.Packages.props, run make update-base; else delete $(dirname "$file") and run this again"
+  done < <(grep --invert-match '^#' "$lock")
 }

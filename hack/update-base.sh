@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Renews hack/image/base.lock: the Debian packages of the image, and the linker and C libraries that its programs are linked
 # with. Run it for security updates of these packages, and commit the file. apt checks the signatures of Debian's package lists.
-# It also renews hack/image/dotnet.lock: the NuGet packages of .NET itself, which are in no packages.lock.json. Run it after
-# you raise NativeCompilerVersion or LoggingGeneratorVersion in Directory.Packages.props.
+# It also renews hack/image/dotnet.lock and hack/plugin.lock: the NuGet packages of .NET itself, which are in no
+# packages.lock.json. Run it after you raise NativeCompilerVersion or LoggingGeneratorVersion in Directory.Packages.props.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -85,3 +85,13 @@ packages=$(nuget_packages)
   write_dotnet_line Microsoft.Extensions.Logging.Abstractions "$(property LoggingGeneratorVersion)"
 } >"$work/dotnet.lock"
 cmp --silent "$work/dotnet.lock" hack/image/dotnet.lock || { cp "$work/dotnet.lock" hack/image/dotnet.lock; say "hack/image/dotnet.lock has changed: commit it"; }
+{
+  echo "# Written by make update-base. NuGet package, version, SHA-512."
+  for platform in osx-x64 osx-arm64 win-x64; do
+    dotnet restore src/KubectlOAuthToken --property:RuntimeIdentifier="$platform" --property:Managed=true --artifacts-path "$work/dotnet" --verbosity quiet >&2
+    for package in Microsoft.NETCore.App.Runtime Microsoft.NETCore.App.Host; do
+      write_dotnet_line "$package.$platform" "$(property NativeCompilerVersion)"
+    done
+  done
+} >"$work/plugin.lock"
+cmp --silent "$work/plugin.lock" hack/plugin.lock || { cp "$work/plugin.lock" hack/plugin.lock; say "hack/plugin.lock has changed: commit it"; }

@@ -66,7 +66,9 @@ public static class PluginCommandLine
             ReportVerb.Build(options),
             ProviderVerb.Build(options),
             CompletionVerb.Build(),
+            VersionVerb.Build(),
             CompletionVerb.BuildComplete(() => Build(time)),
+            ReleaseFilesVerb.Build(() => Build(time)),
         };
         options.AddTo(root);
         root.SetAction(parsed => new PluginHelp().Invoke(parsed));

@@ -48,6 +48,15 @@ internal static class CompletionVerb
             """,
     };
 
+    /// <summary>The file of the completion script of each shell, as the shell or its packages name it, and the script.</summary>
+    public static IEnumerable<(string File, string Text)> Files =>
+    [
+        ("kubectl-oauthtoken.bash", Scripts["bash"]),
+        ("_kubectl-oauthtoken", $"#compdef kubectl-oauthtoken\n{Scripts["zsh"]}"),
+        ("kubectl-oauthtoken.fish", Scripts["fish"]),
+        ("kubectl-oauthtoken.ps1", Scripts["powershell"]),
+    ];
+
     public static Command Build()
     {
         var shell = new Argument<string>("SHELL") { Description = "bash, zsh, fish or powershell." };
