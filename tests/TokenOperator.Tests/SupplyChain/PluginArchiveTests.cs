@@ -47,7 +47,7 @@ public sealed partial class PluginArchiveTests : IAsyncLifetime
     [Fact]
     public async Task The_same_program_always_has_the_same_archive()
     {
-        var again = await ArchiveAsync("linux-amd64", "again");
+        var again = await ArchiveAsync("linux-amd64", "again", new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc));
 
         Checksum(again).Should().Be(Checksum(_archives["linux-amd64"]));
     }
@@ -113,13 +113,16 @@ public sealed partial class PluginArchiveTests : IAsyncLifetime
 
     private string Output(string name) => Path.Combine(_folder, name);
 
-    private async Task<string> ArchiveAsync(string platform, string output)
+    private async Task<string> ArchiveAsync(string platform, string output, DateTime? built = null)
     {
-        var built = Directory.CreateDirectory(Path.Combine(_folder, $"{output}-{platform}")).FullName;
+        var folder = Directory.CreateDirectory(Path.Combine(_folder, $"{output}-{platform}")).FullName;
+        var program = Path.Combine(folder, platform.StartsWith("windows", StringComparison.Ordinal) ? "kubectl-oauthtoken.exe" : "kubectl-oauthtoken");
         ExecutableFile.Write(
-            Path.Combine(built, platform.StartsWith("windows", StringComparison.Ordinal) ? "kubectl-oauthtoken.exe" : "kubectl-oauthtoken"),
+            program,
             "#!/bin/sh\n[ \"$1\" = __release-files ] || exit 1\nmkdir -p \"$2/completions\" \"$2/man/man1\"\necho a >\"$2/completions/a\"\necho b >\"$2/man/man1/b.1\"\n");
-        var result = await RunAsync(("OUTPUT", Output(output)), "plugin-archive.sh", platform, built);
+        if (built is { } time)
+            File.SetLastWriteTimeUtc(program, time);
+        var result = await RunAsync(("OUTPUT", Output(output)), "plugin-archive.sh", platform, folder);
         result.ExitCode.Should().Be(0, result.Errors);
         return result.Output.Trim();
     }
