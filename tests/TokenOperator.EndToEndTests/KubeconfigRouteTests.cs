@@ -1,4 +1,3 @@
-using TokenOperator.TestBed;
 using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests;

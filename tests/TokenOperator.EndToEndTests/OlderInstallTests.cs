@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
-using TokenOperator.TestBed.TokenServers;
 
 namespace TokenOperator.EndToEndTests;
 

@@ -134,8 +134,8 @@ public sealed class ReportTests(ClusterFixture cluster) : IAsyncLifetime
             $"""{at} {new JsonObject { ["LogLevel"] = "Error", ["Message"] = $"failed with {_canaries.New("logged")}" }.ToJsonString()}""",
             $"{at} Unhandled exception: refresh_token={_canaries.New("thrown")}",
             $"{at} postgresql://op:{_canaries.New("connection")}@db/x",
-            $"{at} Authorization: Bearer {_fixture.Tokens.IssuedTokens.First()}",
-            $"{at} {_fixture.Tokens.IssuedTokens.Last()}",
+            $"{at} Authorization: Bearer {_fixture.Tokens.IssuedTokens[0]}",
+            $"{at} {_fixture.Tokens.IssuedTokens[^1]}",
         ];
         _kubelet.Logs["operator-a"] = string.Join('\n', own.Select(line => $"{at} {line}").Concat(mistakes)) + "\n";
     }

@@ -1,5 +1,4 @@
 using TokenOperator.Core.Tokens;
-using TokenOperator.Providers.Authorization;
 using TokenOperator.Providers.Documents;
 
 namespace TokenOperator.Providers.OAuth2;

@@ -54,7 +54,11 @@ public sealed class OperatorImage : IDisposable
         {
             // umoci makes the folder private to root, and the operator runs as another user.
             foreach (var path in (string[])[folder, Path.Combine(folder, "bundle"), image.Root])
-                File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
+            {
+                if (!OperatingSystem.IsWindows())
+                    File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
+            }
+
             await image.TryRuncAsync(ct);
             return image;
         }

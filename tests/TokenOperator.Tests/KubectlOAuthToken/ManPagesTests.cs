@@ -1,6 +1,5 @@
 using KubectlOAuthToken;
 using KubectlOAuthToken.Verbs;
-using TokenOperator.TestBed;
 using Command = System.CommandLine.Command;
 using Process = TokenOperator.TestBed.Command;
 

@@ -1,5 +1,4 @@
 using KubectlOAuthToken;
-using KubectlOAuthToken.Output;
 using KubectlOAuthToken.Verbs;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;

@@ -4,7 +4,6 @@ using k8s.Models;
 using KubeRuntime;
 using KubeRuntime.Controllers;
 using KubeRuntime.Events;
-using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenOperator.Api;

@@ -4,7 +4,6 @@ using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Inputs;
 using TokenOperator.Providers.Documents;
-using TokenOperator.Providers.Registry;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Tests.Providers;

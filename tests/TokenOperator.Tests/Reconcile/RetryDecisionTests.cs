@@ -1,5 +1,4 @@
 using TokenOperator.Api;
-using TokenOperator.Core.Documents;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
