@@ -16,6 +16,9 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     /// <summary>True when the document is stored in plain text.</summary>
     public bool IsPlainText { get; private init; }
 
+    /// <summary>The seal of the access list, as it is stored; null if there is none.</summary>
+    public string? Seal { get; private init; }
+
     /// <summary>More than the operator ever counts to. From here, a generation cannot overflow.</summary>
     private const long MaxGeneration = 1L << 53;
 
@@ -111,7 +114,8 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
         var stored = Text(reader, TokenData) ?? throw new UnreadableRowException(key, "token_data is null, expected a JSON object with tokens.");
         var isNewDatabase = reader.GetBoolean(IsNewDatabase);
         var document = cipher.OpenRow(key, stored, plain.Generation, isNewDatabase);
-        var version = cipher.CheckAccess(key, AccountAccess.Of(plain), Text(reader, AccessSeal), document, plain.Generation, isNewDatabase);
+        var seal = Text(reader, AccessSeal);
+        var version = cipher.CheckAccess(key, AccountAccess.Of(plain), seal, document, plain.Generation, isNewDatabase);
         return new AccountRow(
             plain with
             {
@@ -123,6 +127,7 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
             document.Text)
         {
             IsPlainText = document.IsPlainText,
+            Seal = seal,
         };
     }
 

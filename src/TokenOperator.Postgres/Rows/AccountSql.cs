@@ -51,22 +51,25 @@ internal static class AccountSql
         returning {Columns}
         """;
 
-    /// <summary>$3 token_data, $4 expires_at, $5 claim, $6 generation, $7 refreshed at. Idempotent.</summary>
+    /// <summary>
+    /// $3 token_data, $4 expires_at, $5 claim, $6 generation, $7 refreshed at, $8 the seal that token_data is bound to: it is written again if someone
+    /// decrypted the row in the meantime. Idempotent.
+    /// </summary>
     public static readonly string Commit = $"""
         update oauth_tokens
-        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $6 + 1, last_refresh_at = $7, {ClearFailure}, {EndClaim}
+        set token_data = $3, access_seal = coalesce(access_seal, $8), expires_at = {Expiry}, updated_at = now(), generation = $6 + 1, last_refresh_at = $7, {ClearFailure}, {EndClaim}
         where provider = $1 and account = $2 and claim_id = $5
           and (generation = $6 and claim_expires_at is not null or generation = $6 + 1 and claim_expires_at is null)
         returning {Columns}
         """;
 
     /// <summary>
-    /// $3 token_data, $4 expires_at, $5 id, $6 base generation, $7 refreshed at, $8 scope, $9 new generation, $10 term. A
+    /// $3 token_data, $4 expires_at, $5 id, $6 base generation, $7 refreshed at, $8 scope, $9 new generation, $10 term, $11 seal. A
     /// statement that arrives late finds a higher generation than its own and does nothing.
     /// </summary>
     public static readonly string CommitUnclaimed = $"""
         update oauth_tokens
-        set token_data = $3, expires_at = {Expiry}, updated_at = now(), generation = $9, last_refresh_at = $7, {ClearFailure}, claim_id = $5, {EndClaim}
+        set token_data = $3, access_seal = coalesce(access_seal, $11), expires_at = {Expiry}, updated_at = now(), generation = $9, last_refresh_at = $7, {ClearFailure}, claim_id = $5, {EndClaim}
         where provider = $1 and account = $2
           and (generation = $6 and (claim_expires_at is null or claim_expires_at <= now() or claim_scope = $8 and coalesce(claim_term, 0) <= $10)
             or generation > $6 and generation <= $9 and claim_id = $5 and claim_expires_at is null)

@@ -87,7 +87,7 @@ internal sealed partial class PostgresTokenStore(
             : PreviousRow.Of(await RowAsync(AccountSql.Find, key, cancellationToken));
         var row = await RowAsync(
             AccountSql.Commit, key, cancellationToken,
-            Document(key, token, previous, claimedGeneration + 1), Expiry(token), Of(claimId), Of(claimedGeneration), Of(refreshedAt));
+            Document(key, token, previous, claimedGeneration + 1), Expiry(token), Of(claimId), Of(claimedGeneration), Of(refreshedAt), Of(previous.Seal));
         ForgetDocument(key, claimId);
         return row?.Record;
     }
@@ -99,7 +99,7 @@ internal sealed partial class PostgresTokenStore(
         var previous = PreviousRow.Of(await RowAsync(AccountSql.Find, key, cancellationToken));
         var row = await RowAsync(
             AccountSql.CommitUnclaimed, key, cancellationToken,
-            Document(key, token, previous, generation), Expiry(token), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term));
+            Document(key, token, previous, generation), Expiry(token), Of(claim.Id), Of(baseGeneration), Of(refreshedAt), Of(claim.Scope), Of(generation), Of(claim.Term), Of(previous.Seal));
         ForgetDocument(key, claim.Id);
         return row?.Record;
     }
@@ -235,7 +235,11 @@ internal sealed partial class PostgresTokenStore(
     /// <param name="AccessVersion">The version of the access; null if it is not sealed.</param>
     private readonly record struct PreviousRow(string? Document, long? AccessVersion)
     {
-        public static PreviousRow Of(AccountRow? row) => row is null ? default : new(row.Document, row.Record.AccessVersion);
+        /// <summary>The seal of that access.</summary>
+        public string? Seal { get; private init; }
+
+        public static PreviousRow Of(AccountRow? row) =>
+            row is null ? default : new(row.Document, row.Record.AccessVersion) { Seal = row.Record.AccessVersion is null ? null : row.Seal };
     }
 
     [LoggerMessage(6005, LogLevel.Warning, "Row {Account} of table oauth_tokens is in plain text, and its next write encrypts it. Anyone who can write to the table could have written it. To refuse such rows, set Encryption=Required")]

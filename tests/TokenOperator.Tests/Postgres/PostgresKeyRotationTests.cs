@@ -144,6 +144,20 @@ public sealed class PostgresKeyRotationTests(PostgresFixture fixture) : IAsyncLi
             record => record.Generation == refreshes && record.Token.RefreshToken!.Reveal() == $"r{refreshes}");
     }
 
+    [Fact]
+    public async Task A_row_that_is_decrypted_during_a_refresh_can_be_read_after_it()
+    {
+        var store = Database.Store(cipher: Cipher());
+        await store.ImportAsync(Marcus, Token("t0"), "mail", "seed", null, default);
+        var claim = NewClaim("lease");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+
+        (await Rotation(Cipher(writesPlainText: true)).RewriteAsync(RowSelection.Encrypted, default)).Count.Should().Be(1);
+        (await store.CommitAsync(Marcus, claim.Id, 0, Token("t1"), At(0), default)).Should().NotBeNull();
+
+        (await store.FindAsync(Marcus, default))!.Token.AccessToken!.Reveal().Should().Be("t1");
+    }
+
     private Task PlainRowAsync(string account) => Database.ExecuteAsync(
         $$$"""insert into oauth_tokens (provider, account, token_data, created_at, updated_at) values ('google', '{{{account}}}', '{"refresh_token": "r", "mine": {"a": 1}}', now(), now())""");
 
