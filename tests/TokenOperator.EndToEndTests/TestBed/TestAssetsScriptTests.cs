@@ -76,7 +76,7 @@ public sealed class TestAssetsScriptTests : IDisposable
         const string old = """echo '{"clientVersion": {"major": "1", "minor": "20"}}'""";
         WriteTool("kubectl", old);
         var given = WritePrograms("given", "etcd", "kube-apiserver");
-        WritePrograms("cache/kubectl", "kubectl");
+        WritePrograms("cache/kubernetes-clients", "kubectl");
         _environment["KUBEBUILDER_ASSETS"] = given;
 
         var folder = (await SucceedAsync()).Output.Trim();
