@@ -3,13 +3,10 @@
 
 lock_file=hack/image/base.lock
 
-# archives: prints the addresses of Debian archives to try, those of this machine's apt first.
+# archives: prints the addresses of Debian archives to try: those of this machine's apt, then those of DEBIAN_ARCHIVES.
 archives() {
-  local snapshot
   { apt-get update --print-uris 2>/dev/null || true; } | sed -n "s|^'\(.*\)/dists/.*|\1|p" | sort --unique
-  printf '%s\n' http://deb.debian.org/debian http://deb.debian.org/debian-security
-  snapshot=$(sed -n 's/^snapshot //p' "$lock_file")
-  printf 'http://snapshot.debian.org/archive/%s/%s\n' debian "$snapshot" debian-security "$snapshot"
+  tr -s ' ' '\n' <<<"${DEBIAN_ARCHIVES:-}" | grep . || true
 }
 
 # locked_packages USE ARCHITECTURE: downloads the packages of these lines into the cache, checks them, and prints their paths.
@@ -29,7 +26,7 @@ locked_packages() {
         fi
       done < <(archives | awk '!seen[$0]++')
       [[ -e $file ]] ||
-        die "$package $version ($architecture) cannot be downloaded from the Debian archives of this machine's apt, deb.debian.org or snapshot.debian.org. If Debian has replaced this version, run make update-base; if you are offline, connect and run this again"
+        die "$package $version ($architecture) cannot be downloaded from the Debian archives of this machine's apt. If you are offline, connect and run this again. If Debian has replaced this version, run make update-base, or set DEBIAN_ARCHIVES to the addresses of archives that have the state of $(sed -n 's/^snapshot //p' "$lock_file")"
     fi
     printf '%s\n' "$file"
   done < <(grep "^$1 $2 " "$lock_file")

@@ -57,7 +57,7 @@ write_dotnet_line() {
 
 {
   echo "# Written by make update-base. Use, architecture, package, version, SHA-256, path in Debian's archive."
-  # By this time, snapshot.debian.org has these versions.
+  # An archive that keeps every state of Debian has these versions under this time.
   echo "snapshot $(date --utc +%Y%m%dT%H%M%SZ)"
   for architecture in amd64 arm64; do
     write_lines image "$architecture" "${image[@]}"

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using TokenOperator.TestBed;
 
@@ -29,15 +30,34 @@ public sealed class BaseLockTests : IDisposable
     {
         var result = await LoadAsync($"image amd64 libssl3 3.0.0-gone {new string('0', 64)} pool/gone/libssl3_3.0.0-gone_amd64.deb");
         result.ExitCode.Should().Be(1);
-        result.Errors.Should().Contain("libssl3 3.0.0-gone (amd64) cannot be downloaded").And.Contain("make update-base").And.Contain("snapshot.debian.org");
+        result.Errors.Should().Contain("libssl3 3.0.0-gone (amd64) cannot be downloaded").And.Contain("make update-base").And.Contain("DEBIAN_ARCHIVES").And.Contain("20260101T000000Z");
     }
 
-    /// <summary>Runs locked_packages on a lock file with one package, in a cache of its own, with an apt that reaches no archive.</summary>
-    private async Task<CommandResult> LoadAsync(string line)
+    [Theory]
+    [InlineData(false, 0)]
+    [InlineData(true, 1)]
+    public async Task A_version_comes_from_an_archive_that_the_environment_names_and_only_with_the_right_sum(bool isForged, int exitCode)
+    {
+        var package = Path.Combine(_folder, "archive/pool/libssl3.deb");
+        Directory.CreateDirectory(Path.GetDirectoryName(package)!);
+        await File.WriteAllTextAsync(package, "the package");
+        var sum = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(package)));
+        if (isForged)
+            await File.AppendAllTextAsync(package, "!");
+
+        var result = await LoadAsync($"image amd64 libssl3 3.0.0 {sum} pool/libssl3.deb", $"copy:{_folder}/empty copy:{_folder}/archive");
+
+        result.ExitCode.Should().Be(exitCode, result.Errors);
+        if (!isForged)
+            (await File.ReadAllTextAsync(result.Output.Trim())).Should().Be("the package");
+    }
+
+    /// <summary>Runs locked_packages on a lock file with one package, in a cache of its own, with an apt that has no archive.</summary>
+    private async Task<CommandResult> LoadAsync(string line, string archives = "")
     {
         var lockFile = Path.Combine(_folder, "base.lock");
         await File.WriteAllTextAsync(lockFile, $"snapshot 20260101T000000Z\n{line}\n");
-        var script = $"cd '{Repository.Root}' && . hack/lib.sh && . hack/locked.sh && lock_file='{lockFile}' && archives() {{ echo 'file://{_folder}'; }} && locked_packages image amd64";
-        return await Command.RunAsync("/bin/bash", ["-euc", script], environment: new Dictionary<string, string?> { ["TOKEN_OPERATOR_CACHE"] = Path.Combine(_folder, "cache") });
+        var script = $"cd '{Repository.Root}' && . hack/lib.sh && . hack/locked.sh && lock_file='{lockFile}' && apt-get() {{ :; }} && locked_packages image amd64";
+        return await Command.RunAsync("/bin/bash", ["-euc", script], environment: new Dictionary<string, string?> { ["TOKEN_OPERATOR_CACHE"] = Path.Combine(_folder, "cache"), ["DEBIAN_ARCHIVES"] = archives });
     }
 }
