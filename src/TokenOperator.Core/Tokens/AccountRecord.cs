@@ -24,7 +24,7 @@ public sealed record AccountRecord
     /// <summary>The UIDs of namespaces that may use the account, each as <c>namespace/uid</c>. That of a namespace without one is recorded at its next use.</summary>
     public IReadOnlyList<string> NamespaceUids { get; init; } = [];
 
-    /// <summary>Increases with every change of the access list. Null if who may use it is not authenticated, as in a row that is not encrypted.</summary>
+    /// <summary>Increases with every change of the access list. Null if the list is not authenticated, as in a row that is not encrypted.</summary>
     public long? AccessVersion { get; init; }
 
     /// <summary>When the provider last handed out a token; null before the operator's first refresh.</summary>
