@@ -55,7 +55,7 @@ public sealed class JsonPathTests : IAsyncLifetime
     [InlineData("{.statuses[0:3:2].name}{.statuses[1:1].name}")]
     [InlineData("{.statuses[0,2].name}{.statuses[0]['name','ready']}")]
     [InlineData("{.statuses[0].tags.*}")]
-    [InlineData("{..name}{.metadata..name}{.statuses[*]..tags[*]}{.statuses[0].more..b}")]
+    [InlineData("{..namespace}{.statuses..name}{.metadata..name}{.statuses[*]..tags[*]}{.statuses[0].more..b}")]
     [InlineData("{.statuses[?(@.failures>2)].name}{.statuses[?(@.failures<=3)].name}{.statuses[?(@.failures>=3)].name}{.statuses[?(@.failures<3)].name}")]
     [InlineData("{.statuses[?(@.ready)].name}{.statuses[?(@.ready==true)].name}{.statuses[?(@.ready!=true)].name}")]
     [InlineData("{.statuses[?( @.name == \"b\" )].failures}{.statuses[?(@.name!='a')].name}{.statuses[?(@.name==@.name)].name}")]
@@ -92,7 +92,7 @@ public sealed class JsonPathTests : IAsyncLifetime
     [InlineData("{....name}")]
     public async Task A_template_prints_what_kubectl_prints_and_fails_where_kubectl_fails(string template)
     {
-        var expected = await Command.RunAsync(_kubectl, ["annotate", "--local", "--overwrite", "-f", _file, "x=y", "-o", $"jsonpath={template}"]);
+        var expected = await KubectlAsync(template);
 
         try
         {
@@ -106,4 +106,18 @@ public sealed class JsonPathTests : IAsyncLifetime
             e.Message.Should().StartWith($"The jsonpath template {template} ");
         }
     }
+
+    /// <summary>kubectl visits the fields of an object in a random order.</summary>
+    [Fact]
+    public async Task A_search_in_all_fields_finds_what_kubectl_finds()
+    {
+        const string template = "{..name}";
+
+        var printed = JsonPathTemplate.Parse(template).Evaluate(JsonNode.Parse(Document));
+
+        printed.Split(' ').Should().BeEquivalentTo((await KubectlAsync(template)).Output.Split(' '));
+    }
+
+    private Task<CommandResult> KubectlAsync(string template) =>
+        Command.RunAsync(_kubectl, ["annotate", "--local", "--overwrite", "-f", _file, "x=y", "-o", $"jsonpath={template}"]);
 }
