@@ -194,6 +194,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
         var link = await EndAsync("for-the-page");
         using var browser = new PlainBrowser();
+        await browser.OpenLinkAsync(new Uri(link));
         var begun = await browser.PostAsync(new Uri(link + "/code"));
         var waiting = await browser.OpenAsync(begun.Redirect!);
         var (device, user) = fixture.Tokens.DeviceCodes[^1];

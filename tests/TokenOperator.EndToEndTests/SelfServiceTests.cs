@@ -220,12 +220,17 @@ public sealed class SelfServiceFixture : IAsyncDisposable
     /// <summary>The same address at the other replica, where a Service may route a browser.</summary>
     public Uri AtReplica(Uri address) => new UriBuilder(address) { Port = _replicaPort }.Uri;
 
-    /// <summary>Creates an account that needs a new consent, and returns its link.</summary>
+    /// <summary>Creates an account that needs a new consent, and returns its link when every replica serves it.</summary>
     public async Task<Uri> LinkAsync(string name, string? identity)
     {
         await _fixture.AddDeadAccountAsync(name, identity);
         _generations[name] = await GenerationAsync(name);
-        return new Uri((await Eventually.SeesAsync(async () => (await Operators.GetAsync(name))["authorizationURL"], link => link is not null))!);
+        var link = new Uri((await Eventually.SeesAsync(async () => (await Operators.GetAsync(name))["authorizationURL"], link => link is not null))!);
+        using var browser = new PlainBrowser();
+        await browser.OpenLinkAsync(link);
+        if (_replicaPort > 0)
+            await browser.OpenLinkAsync(AtReplica(link));
+        return link;
     }
 
     /// <summary>Opens the redirect from the provider, and returns the page with the outcome.</summary>

@@ -18,6 +18,9 @@ public sealed partial class PlainBrowser : IDisposable
     /// <summary>Opens a page.</summary>
     public Task<BrowserPage> OpenAsync(Uri address, CancellationToken ct = default) => SendAsync(new HttpRequestMessage(HttpMethod.Get, address), ct);
 
+    /// <summary>Opens a link from a status as soon as the replica at its address has seen that status.</summary>
+    public Task<BrowserPage> OpenLinkAsync(Uri link, CancellationToken ct = default) => Eventually.SeesAsync(() => OpenAsync(link, ct), page => page.Status != 410, ct: ct);
+
     /// <summary>Posts an empty form, as a button does.</summary>
     public Task<BrowserPage> PostAsync(Uri address, CancellationToken ct = default) => SendAsync(new HttpRequestMessage(HttpMethod.Post, address), ct);
 

@@ -101,14 +101,17 @@ internal sealed partial class LeaseElector : IElection, IDisposable
 
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
-        var held = IsLeading ? _known : null;
+        var wasLeading = IsLeading;
         EndTerm();
-        if (held is null)
+        if (!wasLeading)
             return;
         using var limit = new CancellationTokenSource(ReleaseTimeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
+            // The lease is read again: the stop may have cancelled a renewal that the API server had already stored.
+            if (await _client.GetAsync<V1Lease>(Leases, _lease, either.Token) is not { } held || held.Spec?.HolderIdentity != Identity)
+                return;
             // One second, because the server rejects zero.
             (held.Spec.HolderIdentity, held.Spec.LeaseDurationSeconds) = ("", 1);
             held.Spec.RenewTime = held.Spec.AcquireTime = MicroTime.From(_time.GetUtcNow());

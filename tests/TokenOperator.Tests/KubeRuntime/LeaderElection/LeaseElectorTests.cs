@@ -192,6 +192,31 @@ public sealed class LeaseElectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_lease_is_released_although_the_stop_cancelled_a_renewal_that_was_stored()
+    {
+        var elector = Elector("me");
+        using var stop = new CancellationTokenSource();
+        var run = elector.RunAsync(stop.Token);
+        await elector.Acquired;
+        var stored = new TaskCompletionSource();
+        _fixture.Server.Intercept = async (context, seen) =>
+        {
+            if (seen.Method != "PUT" || stored.Task.IsCompleted)
+                return false;
+            Store.Update("leases", "operators", "demo", lease => lease["spec"]!["renewTime"] = JsonNode.Parse(seen.Body)!["spec"]!["renewTime"]!.DeepClone());
+            stored.SetResult();
+            return await HangAsync(context, seen);
+        };
+        await Eventually.IsTrueAsync(() => stored.Task.IsCompleted, "a renewal is stored and not answered", _fixture.Time, Second / 50);
+        await stop.CancelAsync();
+        await run;
+
+        await elector.ReleaseAsync(_fixture.Stop);
+
+        ((string?)Spec!["holderIdentity"]).Should().BeEmpty();
+    }
+
+    [Fact]
     public void Durations_that_cannot_work_are_rejected()
     {
         var make = () => Elector("me", Times with { RenewDeadline = 20 * Second });
