@@ -46,7 +46,7 @@ public static class ConditionMessages
 
     /// <summary>The command that allows a ClusterOAuthProvider to move.</summary>
     public static string AllowMoveCommand(string provider, string from) =>
-        $"run: kubectl annotate clusteroauthprovider {Word(provider)} {V1Alpha1ClusterOAuthProvider.MovesFromAnnotation}={Word(from)} --overwrite";
+        $"run: kubectl annotate clusteroauthprovider {Word(provider)} {V1Beta1ClusterOAuthProvider.MovesFromAnnotation}={Word(from)} --overwrite";
 
     /// <summary>The line that allows a file to move accounts.</summary>
     public static string AllowMoveLine(string origin, string field, string from) => $"add this line to {origin}: {field}: {Word(from)}";

@@ -7,5 +7,5 @@ namespace TokenOperator.Api;
     GenerationMode = JsonSourceGenerationMode.Metadata,
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(V1Alpha1OAuthToken))]
+[JsonSerializable(typeof(V1Beta1OAuthToken))]
 public sealed partial class OAuthTokenJson : JsonSerializerContext;

@@ -88,7 +88,7 @@ public sealed partial record TokenRequest
     /// <summary>Reads the spec of <paramref name="entity"/>. The CRD already rejects most errors, but not on every server and not for objects that are older than it.</summary>
     /// <param name="entity">The object.</param>
     /// <param name="error">When the result is null: which field, what was found and what was expected.</param>
-    public static TokenRequest? From(V1Alpha1OAuthToken entity, out string error)
+    public static TokenRequest? From(V1Beta1OAuthToken entity, out string error)
     {
         var spec = entity.Spec;
         error = Check(spec, SecretNameOf(entity)) ?? "";
@@ -117,7 +117,7 @@ public sealed partial record TokenRequest
     }
 
     /// <summary>Stands for a spec that is not valid: it names the object and its Secret, and asks for nothing.</summary>
-    public static TokenRequest Invalid(V1Alpha1OAuthToken entity) => new()
+    public static TokenRequest Invalid(V1Beta1OAuthToken entity) => new()
     {
         Owner = entity.Key(),
         Key = new AccountKey("", ""),
@@ -126,20 +126,20 @@ public sealed partial record TokenRequest
     };
 
     /// <summary>The name of the Secret, also for a spec that is otherwise not valid.</summary>
-    public static string SecretNameOf(V1Alpha1OAuthToken entity) =>
+    public static string SecretNameOf(V1Beta1OAuthToken entity) =>
         string.IsNullOrEmpty(entity.Spec?.SecretName) ? entity.Metadata.Name : entity.Spec.SecretName;
 
     /// <summary>
     /// Removes from an object what the operator does not read, and cuts what is longer than it may be, so that it is still recognized as too long. An
     /// object can have more than a megabyte, and memory holds all of them. An object that is older than the limits of the CRD can exceed them.
     /// </summary>
-    public static V1Alpha1OAuthToken Shrink(V1Alpha1OAuthToken entity)
+    public static V1Beta1OAuthToken Shrink(V1Beta1OAuthToken entity)
     {
         ArgumentNullException.ThrowIfNull(entity);
         if (entity.Metadata is { } metadata)
         {
-            var requested = metadata.Annotations is { } annotations && annotations.TryGetValue(V1Alpha1OAuthToken.RefreshRequestedAnnotation, out var value) ? value : null;
-            metadata.Annotations = requested is null ? null : new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = Cut(requested, MaxRequestLength) };
+            var requested = metadata.Annotations is { } annotations && annotations.TryGetValue(V1Beta1OAuthToken.RefreshRequestedAnnotation, out var value) ? value : null;
+            metadata.Annotations = requested is null ? null : new Dictionary<string, string> { [V1Beta1OAuthToken.RefreshRequestedAnnotation] = Cut(requested, MaxRequestLength) };
             metadata.Labels = null;
             metadata.OwnerReferences = null;
             metadata.ManagedFields = null;
@@ -149,7 +149,7 @@ public sealed partial record TokenRequest
         {
             entity.Spec = entity.Spec with
             {
-                SecretTemplate = new V1Alpha1OAuthToken.Template { Labels = Cut(template.Labels, MaxLabelLength), Annotations = Cut(template.Annotations, MaxAnnotationLength) },
+                SecretTemplate = new V1Beta1OAuthToken.Template { Labels = Cut(template.Labels, MaxLabelLength), Annotations = Cut(template.Annotations, MaxAnnotationLength) },
             };
         }
 
@@ -169,12 +169,12 @@ public sealed partial record TokenRequest
         return kept;
     }
 
-    private static bool Orphans(V1Alpha1OAuthToken entity) => entity.Spec?.SecretDeletionPolicy == "Orphan";
+    private static bool Orphans(V1Beta1OAuthToken entity) => entity.Spec?.SecretDeletionPolicy == "Orphan";
 
-    private static SecretKey? At(string ns, V1Alpha1OAuthToken.SecretKeyRef? named, string defaultKey) =>
+    private static SecretKey? At(string ns, V1Beta1OAuthToken.SecretKeyRef? named, string defaultKey) =>
         named is null ? null : new SecretKey(ns, named.Name!, named.Key ?? defaultKey);
 
-    private static string? Check(V1Alpha1OAuthToken.EntitySpec? spec, string secretName) =>
+    private static string? Check(V1Beta1OAuthToken.EntitySpec? spec, string secretName) =>
         spec is null ? "spec is missing."
         : string.IsNullOrEmpty(spec.Provider) ? "spec.provider is empty; expected the name of a provider, such as google."
         : !DisplayText.IsPrintable(spec.Provider) || spec.Provider.Length > MaxProviderLength ? $"spec.provider is \"{Shown(spec.Provider)}\"; expected the name of a provider, such as google."
@@ -195,7 +195,7 @@ public sealed partial record TokenRequest
             : $"spec.secretDeletionPolicy is \"{Shown(spec.SecretDeletionPolicy)}\"; expected Delete or Orphan.");
 
     /// <summary>The operator would refuse to write such a Secret, and the message about that suggests to delete it.</summary>
-    private static string? CheckSecretName(V1Alpha1OAuthToken.EntitySpec spec, string secretName) =>
+    private static string? CheckSecretName(V1Beta1OAuthToken.EntitySpec spec, string secretName) =>
         (spec.ClientSecretRef?.Name == secretName ? "spec.clientSecretRef"
             : spec.SeedSecretRef?.Name == secretName ? "spec.seedSecretRef"
             : GrantReader.KeyOf(spec)?.Name == secretName ? "the grant"
@@ -210,7 +210,7 @@ public sealed partial record TokenRequest
         : duration < RefreshPolicy.MinRefreshBefore ? $"spec.refreshBefore is \"{Shown(text)}\"; expected at least 1m."
         : null;
 
-    private static string? CheckTemplate(V1Alpha1OAuthToken.Template? template)
+    private static string? CheckTemplate(V1Beta1OAuthToken.Template? template)
     {
         foreach (var (field, entries) in new[] { ("labels", template?.Labels), ("annotations", template?.Annotations) })
         {
@@ -218,7 +218,7 @@ public sealed partial record TokenRequest
                 return $"spec.secretTemplate.{field} has more than {MaxTemplateEntries} entries; expected at most {MaxTemplateEntries}.";
             foreach (var (name, value) in entries ?? None)
             {
-                if (name.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal) || name == "app.kubernetes.io/managed-by")
+                if (name.StartsWith(V1Beta1OAuthToken.GroupName + "/", StringComparison.Ordinal) || name == "app.kubernetes.io/managed-by")
                     return $"spec.secretTemplate.{field} sets \"{Shown(name)}\", which the operator sets itself; remove it.";
                 if (!QualifiedName().IsMatch(name))
                     return $"spec.secretTemplate.{field} has the name \"{Shown(name)}\"; expected a Kubernetes name such as example.com/team.";

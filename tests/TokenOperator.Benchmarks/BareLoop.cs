@@ -42,7 +42,7 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
 
     public async Task RunAsync(CancellationToken ct)
     {
-        using var watch = await _api.WatchAsync("/apis/tokenoperator.dev/v1alpha1/oauthtokens", "application/json", ct);
+        using var watch = await _api.WatchAsync("/apis/tokenoperator.dev/v1beta1/oauthtokens", "application/json", ct);
         var all = Enumerable.Range(0, settings.Concurrency).Select(_ => Task.Run(() => WorkAsync(ct), ct)).Append(ReadAsync(watch, ct)).ToList();
         Console.WriteLine(Ready);
         // Each of them ends only by a failure, which then ends the process.
@@ -78,7 +78,7 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
                 HttpMethod.Patch, $"/api/v1/namespaces/{work.Namespace}/secrets/{work.Name}?fieldManager=token-operator&force=true",
                 Secret(work, token), "application/apply-patch+yaml", ct);
             await _api.SendAsync(
-                HttpMethod.Patch, $"/apis/tokenoperator.dev/v1alpha1/namespaces/{work.Namespace}/oauthtokens/{work.Name}/status?fieldManager=token-operator",
+                HttpMethod.Patch, $"/apis/tokenoperator.dev/v1beta1/namespaces/{work.Namespace}/oauthtokens/{work.Name}/status?fieldManager=token-operator",
                 Status(work, token), "application/merge-patch+json", ct);
         }
     }
@@ -157,7 +157,7 @@ internal sealed class BareLoop(BareLoopSettings settings) : IDisposable
         json.WriteEndObject();
         json.WriteStartArray("ownerReferences");
         json.WriteStartObject();
-        json.WriteString("apiVersion", "tokenoperator.dev/v1alpha1");
+        json.WriteString("apiVersion", "tokenoperator.dev/v1beta1");
         json.WriteString("kind", "OAuthToken");
         json.WriteString("name", work.Name);
         json.WriteString("uid", work.Uid);

@@ -91,7 +91,7 @@ internal sealed class BenchmarkFixture : IAsyncDisposable
     /// <summary>Deletes all OAuthTokens and Secrets of the namespace, because there is no garbage collector.</summary>
     public async Task ClearAsync(Stage stage, CancellationToken ct)
     {
-        foreach (var path in new[] { $"/apis/tokenoperator.dev/v1alpha1/namespaces/{stage.Namespace}/oauthtokens", $"/api/v1/namespaces/{stage.Namespace}/secrets" })
+        foreach (var path in new[] { $"/apis/tokenoperator.dev/v1beta1/namespaces/{stage.Namespace}/oauthtokens", $"/api/v1/namespaces/{stage.Namespace}/secrets" })
             await _admin.SendAsync(HttpMethod.Delete, path, null, "", ct);
     }
 

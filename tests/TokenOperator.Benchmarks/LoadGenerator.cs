@@ -28,7 +28,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
     {
         _api = api;
         _namespace = ns;
-        _path = $"/apis/tokenoperator.dev/v1alpha1/namespaces/{ns}/oauthtokens";
+        _path = $"/apis/tokenoperator.dev/v1beta1/namespaces/{ns}/oauthtokens";
     }
 
     /// <summary>Opens the watches.</summary>
@@ -93,7 +93,7 @@ internal sealed class LoadGenerator : IAsyncDisposable
     {
         var manifest = new JsonObject
         {
-            ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+            ["apiVersion"] = "tokenoperator.dev/v1beta1",
             ["kind"] = "OAuthToken",
             ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = _namespace },
             ["spec"] = new JsonObject

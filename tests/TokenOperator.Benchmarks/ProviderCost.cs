@@ -8,7 +8,7 @@ namespace TokenOperator.Benchmarks;
 /// <summary>What the ClusterOAuthProviders of a cluster cost an operator that does not use them: memory, and requests at idle.</summary>
 internal static class ProviderCost
 {
-    private const string Path = "/apis/tokenoperator.dev/v1alpha1/clusteroauthproviders";
+    private const string Path = "/apis/tokenoperator.dev/v1beta1/clusteroauthproviders";
 
     /// <summary>Longer than the interval at which the operator counts the users of a provider.</summary>
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(90);
@@ -64,7 +64,7 @@ internal static class ProviderCost
 
     private static string Provider(int i) => new JsonObject
     {
-        ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+        ["apiVersion"] = "tokenoperator.dev/v1beta1",
         ["kind"] = "ClusterOAuthProvider",
         ["metadata"] = new JsonObject { ["name"] = string.Create(CultureInfo.InvariantCulture, $"tenant-{i}") },
         ["spec"] = new JsonObject

@@ -22,7 +22,7 @@ internal sealed record RefreshCost(TimeSpan Cpu, int ProviderCalls, int Requests
 internal sealed record RefreshComparison(int N, IReadOnlyList<RefreshCost> Setting, IReadOnlyList<RefreshCost> Cluster)
 {
     private const string ClusterProvider = "benchmark";
-    private const string Path = "/apis/tokenoperator.dev/v1alpha1/clusteroauthproviders";
+    private const string Path = "/apis/tokenoperator.dev/v1beta1/clusteroauthproviders";
     private const double MaxRatio = 1.03;
 
     /// <summary>Longer than the operator postpones a further refresh that someone requests for the same object.</summary>
@@ -119,7 +119,7 @@ internal sealed record RefreshComparison(int N, IReadOnlyList<RefreshCost> Setti
 
     private static string Provider(Uri tokenEndpoint) => new JsonObject
     {
-        ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+        ["apiVersion"] = "tokenoperator.dev/v1beta1",
         ["kind"] = "ClusterOAuthProvider",
         ["metadata"] = new JsonObject { ["name"] = ClusterProvider },
         ["spec"] = new JsonObject

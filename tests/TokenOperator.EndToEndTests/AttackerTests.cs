@@ -91,7 +91,7 @@ public sealed class AttackerTests(ClusterFixture cluster) : IAsyncLifetime
         await _attacker.Kubectl.ApplyTextAsync($$"""
             {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "forged", "namespace": "{{_attacker.Namespace}}",
              "labels": {"app.kubernetes.io/managed-by": "token-operator"},
-             "ownerReferences": [{"apiVersion": "tokenoperator.dev/v1alpha1", "kind": "OAuthToken", "name": "marcus", "controller": true, "uid": "{{(await _victim.GetAsync("marcus")).Json["metadata"]!["uid"]}}"}]} }
+             "ownerReferences": [{"apiVersion": "tokenoperator.dev/v1beta1", "kind": "OAuthToken", "name": "marcus", "controller": true, "uid": "{{(await _victim.GetAsync("marcus")).Json["metadata"]!["uid"]}}"}]} }
             """);
 
         foreach (var name in new[] { "own", "stolen", "taker" })

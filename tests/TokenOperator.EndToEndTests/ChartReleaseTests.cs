@@ -44,7 +44,7 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
 
         await RunAsync("uninstall", "token-operator");
         (await DeploymentAsync()).Should().BeNull();
-        (await fixture.Plane.GetAsync("/apis/tokenoperator.dev/v1alpha1/namespaces/default/oauthtokens/kept")).Should().NotBeNull();
+        (await fixture.Plane.GetAsync("/apis/tokenoperator.dev/v1beta1/namespaces/default/oauthtokens/kept")).Should().NotBeNull();
 
         await RunAsync("install", "token-operator", Helm.Chart, "--set", "encryption.create=true");
         JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue("without the keys, the rows in Postgres cannot be read");

@@ -9,7 +9,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetime
 {
     private const string Aggregates = "rbac.authorization.k8s.io/aggregate-to-";
-    private const string Providers = "/apis/tokenoperator.dev/v1alpha1/clusteroauthproviders";
+    private const string Providers = "/apis/tokenoperator.dev/v1beta1/clusteroauthproviders";
 
     private readonly string _name = $"acme-{Guid.NewGuid():N}"[..12];
     private OperatorFixture _fixture = null!;

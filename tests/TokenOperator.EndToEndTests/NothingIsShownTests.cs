@@ -67,7 +67,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
             ("readyz", await GetAsync(fixture, "/readyz")),
             ("an address that is not there", await GetAsync(fixture, "/nothing")),
             ("the process arguments", cmdline),
-            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", fixture, "oauthtokens")),
+            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1beta1", fixture, "oauthtokens")),
             ("the events", await JsonAsync("/apis/events.k8s.io/v1", fixture, "events")),
         };
         await fixture.Operator.StopAsync();
@@ -131,7 +131,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         await SayAsync(fixture.RunVerbAsync([plain], "accounts", "allow", "google", "good", "--namespace", fixture.Namespace));
         var seen = new List<(string Place, string Text)>
         {
-            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1alpha1", fixture, "oauthtokens")),
+            ("the OAuthTokens", await JsonAsync("/apis/tokenoperator.dev/v1beta1", fixture, "oauthtokens")),
             ("the events", await JsonAsync("/apis/events.k8s.io/v1", fixture, "events")),
         };
         await fixture.Operator.StopAsync();

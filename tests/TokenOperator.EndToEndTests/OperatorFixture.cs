@@ -181,7 +181,7 @@ public sealed class OperatorFixture : IAsyncDisposable
     public async Task<(JsonNode Status, string Message)> ProviderSeesAsync(string name, string status, string reason)
     {
         var seen = await Eventually.SeesAsync(
-            async () => (await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/clusteroauthproviders/{name}"))!,
+            async () => (await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1beta1/clusteroauthproviders/{name}"))!,
             view => view["status"]?["conditions"]?[0] is { } condition && (string?)condition["status"] == status && (string?)condition["reason"] == reason
                 && (long?)view["status"]!["observedGeneration"] == (long?)view["metadata"]!["generation"],
             condition: $"Accepted={status} {reason} of {name}");
@@ -269,7 +269,7 @@ public sealed class OperatorFixture : IAsyncDisposable
     public async Task<IReadOnlyList<AuditedRequest>> RequestsAsync() =>
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 
-    private string AddressOf(string name) => $"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens/{name}";
+    private string AddressOf(string name) => $"/apis/tokenoperator.dev/v1beta1/namespaces/{Namespace}/oauthtokens/{name}";
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

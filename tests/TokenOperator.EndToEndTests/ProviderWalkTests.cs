@@ -232,7 +232,7 @@ public sealed partial class ProviderWalkTests(ClusterFixture cluster) : IAsyncLi
     {
         var step = provider.Steps.First(step => (string?)step["call"] == "code");
         var command = blocks.Single(block => block.Text.StartsWith("kubectl oauthtoken authorize", StringComparison.Ordinal)).Text.Trim().Replace("8765", $"{_port}", StringComparison.Ordinal);
-        var entity = (await cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/apps/oauthtokens/{name}"))!;
+        var entity = (await cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1beta1/namespaces/apps/oauthtokens/{name}"))!;
         await using var run = ConsentFixture.AuthorizeRun.Start(_folder.FullName, command.Split(' ')[2..], PluginEnvironment());
 
         var address = await run.AddressAsync();
@@ -275,7 +275,7 @@ public sealed partial class ProviderWalkTests(ClusterFixture cluster) : IAsyncLi
     };
 
     private Task<TokenView> SeesAsync(string name, string ns, Func<TokenView, bool> until) => Eventually.SeesAsync(
-        async () => new TokenView((await cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{ns}/oauthtokens/{name}"))!), until);
+        async () => new TokenView((await cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1beta1/namespaces/{ns}/oauthtokens/{name}"))!), until);
 
     private async Task<SecretView> SecretAsync(string name, string ns) => new((await cluster.Plane.GetAsync($"/api/v1/namespaces/{ns}/secrets/{name}"))!);
 }

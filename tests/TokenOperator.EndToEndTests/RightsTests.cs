@@ -25,7 +25,7 @@ public sealed class RightsTests(ClusterFixture cluster)
         await fixture.StartOperatorAsync(("LeaderElection__LeaseName", lease), ("ClusterProviders", "true"));
         // Writes the status of a provider.
         await cluster.Plane.ApplyJsonAsync("""
-            {"apiVersion": "tokenoperator.dev/v1alpha1", "kind": "ClusterOAuthProvider", "metadata": {"name": "rights"}, "spec": {"tokenEndpoint": "https://idp.example/token"}}
+            {"apiVersion": "tokenoperator.dev/v1beta1", "kind": "ClusterOAuthProvider", "metadata": {"name": "rights"}, "spec": {"tokenEndpoint": "https://idp.example/token"}}
             """);
 
         // Adds the finalizer, reads the client and the seed, and writes Secret, status and event.

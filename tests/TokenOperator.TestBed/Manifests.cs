@@ -55,7 +55,7 @@ public static class Manifests
         change?.Invoke(spec);
         return new JsonObject
         {
-            ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+            ["apiVersion"] = "tokenoperator.dev/v1beta1",
             ["kind"] = "OAuthToken",
             ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = ns },
             ["spec"] = spec,
@@ -65,7 +65,7 @@ public static class Manifests
     /// <summary>A ClusterOAuthProvider.</summary>
     public static JsonObject ClusterOAuthProvider(string name, JsonObject spec) => new()
     {
-        ["apiVersion"] = "tokenoperator.dev/v1alpha1",
+        ["apiVersion"] = "tokenoperator.dev/v1beta1",
         ["kind"] = "ClusterOAuthProvider",
         ["metadata"] = new JsonObject { ["name"] = name },
         ["spec"] = spec,

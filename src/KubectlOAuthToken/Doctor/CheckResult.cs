@@ -24,4 +24,4 @@ internal sealed record CheckResult(Health Health, string Text)
 /// <param name="Now">This machine's clock at the same time.</param>
 /// <param name="Tokens">The OAuthTokens of the namespace.</param>
 internal sealed record DoctorContext(
-    Cluster Cluster, OperatorInstall Install, DateTimeOffset? ServerTime, DateTimeOffset Now, IReadOnlyList<V1Alpha1OAuthToken> Tokens);
+    Cluster Cluster, OperatorInstall Install, DateTimeOffset? ServerTime, DateTimeOffset Now, IReadOnlyList<V1Beta1OAuthToken> Tokens);

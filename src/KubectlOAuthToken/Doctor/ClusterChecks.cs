@@ -10,7 +10,7 @@ namespace KubectlOAuthToken.Doctor;
 /// <summary>Checks the API server, the CRD and the rights of the user.</summary>
 internal static class ClusterChecks
 {
-    private const string Name = "oauthtokens." + V1Alpha1OAuthToken.GroupName;
+    private const string Name = "oauthtokens." + V1Beta1OAuthToken.GroupName;
 
     /// <summary>More than the network delay and the rounding to whole seconds can cause.</summary>
     internal static readonly TimeSpan MaxClockSkew = TimeSpan.FromSeconds(30);
@@ -18,8 +18,8 @@ internal static class ClusterChecks
     /// <summary>The rights that the verbs need.</summary>
     private static readonly (AccessRight Right, string Verbs)[] Needed =
     [
-        (new("watch", V1Alpha1OAuthToken.GroupName, "oauthtokens"), "status --watch"),
-        (new("patch", V1Alpha1OAuthToken.GroupName, "oauthtokens"), "refresh, suspend and resume"),
+        (new("watch", V1Beta1OAuthToken.GroupName, "oauthtokens"), "status --watch"),
+        (new("patch", V1Beta1OAuthToken.GroupName, "oauthtokens"), "refresh, suspend and resume"),
         (new("create", "", "secrets"), "seed"),
         (new("patch", "", "secrets"), "seed"),
     ];
@@ -41,9 +41,9 @@ internal static class ClusterChecks
     /// <summary>Checks that the CRD has all fields: the API server drops fields that it does not know without an error.</summary>
     internal static CheckResult Definition(V1CustomResourceDefinition? definition)
     {
-        var served = definition?.Spec.Versions.FirstOrDefault(version => version.Name == "v1alpha1" && version.Served);
+        var served = definition?.Spec.Versions.FirstOrDefault(version => version.Name == "v1beta1" && version.Served);
         if (served?.Schema?.OpenAPIV3Schema?.Properties is not { } properties)
-            return CheckResult.Fail($"The CRD {Name} does not serve v1alpha1. Run: kubectl apply -k config/crds");
+            return CheckResult.Fail($"The CRD {Name} does not serve v1beta1. Run: kubectl apply -k config/crds");
 
         var missing = MissingFields(properties, "spec", OAuthTokenJson.Default.EntitySpec).Concat(MissingFields(properties, "status", OAuthTokenJson.Default.EntityStatus)).ToList();
         return missing.Count == 0

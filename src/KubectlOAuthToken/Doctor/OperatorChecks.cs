@@ -14,9 +14,9 @@ internal static class OperatorChecks
     /// <summary>The rights in config/rbac/role.yaml without which the operator does not work.</summary>
     private static readonly AccessRight[] Needed =
     [
-        new("list", V1Alpha1OAuthToken.GroupName, "oauthtokens"),
-        new("watch", V1Alpha1OAuthToken.GroupName, "oauthtokens"),
-        new("patch", V1Alpha1OAuthToken.GroupName, "oauthtokens") { Subresource = "status" },
+        new("list", V1Beta1OAuthToken.GroupName, "oauthtokens"),
+        new("watch", V1Beta1OAuthToken.GroupName, "oauthtokens"),
+        new("patch", V1Beta1OAuthToken.GroupName, "oauthtokens") { Subresource = "status" },
         new("get", "", "secrets"),
         new("list", "", "secrets"),
         new("watch", "", "secrets"),
@@ -94,7 +94,7 @@ internal static class OperatorChecks
     }
 
     /// <summary>Whether OAuthTokens with the grant WorkloadIdentity have an identity to use.</summary>
-    internal static CheckResult WorkloadIdentity(IEnumerable<V1Alpha1OAuthToken> tokens, string ns, OperatorInstall install)
+    internal static CheckResult WorkloadIdentity(IEnumerable<V1Beta1OAuthToken> tokens, string ns, OperatorInstall install)
     {
         const string Remedy = "Mount a projected ServiceAccount token for the audience of the provider, and name its file: docs/grants.md, \"Workload identity\"";
         var users = tokens.Where(token => token.Spec?.Grant == nameof(Grant.WorkloadIdentity)).Select(token => token.Metadata.Name).Order(StringComparer.Ordinal).ToList();

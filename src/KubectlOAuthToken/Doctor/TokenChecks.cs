@@ -40,7 +40,7 @@ internal static class TokenChecks
         Mounts(context.Tokens, await context.Cluster.Api.ListAsync<V1Pod>(ResourceKind.Of<V1Pod>(), context.Cluster.Namespace, null, cancellationToken));
 
     /// <summary>Which pods read which Secret. Some ways of reading never show a new token (Kubernetes documentation, "Mounted Secrets are updated automatically").</summary>
-    internal static IReadOnlyList<CheckResult> Mounts(IEnumerable<V1Alpha1OAuthToken> tokens, IReadOnlyList<V1Pod> pods)
+    internal static IReadOnlyList<CheckResult> Mounts(IEnumerable<V1Beta1OAuthToken> tokens, IReadOnlyList<V1Pod> pods)
     {
         var results = new List<CheckResult>();
         foreach (var secret in tokens.Select(TokenRequest.SecretNameOf).Distinct().Order(StringComparer.Ordinal))
@@ -70,7 +70,7 @@ internal static class TokenChecks
     }
 
     /// <summary>The output of <c>status</c> in one line.</summary>
-    internal static CheckResult Tokens(IReadOnlyList<V1Alpha1OAuthToken> tokens, string ns, DateTimeOffset now)
+    internal static CheckResult Tokens(IReadOnlyList<V1Beta1OAuthToken> tokens, string ns, DateTimeOffset now)
     {
         if (tokens.Count == 0)
             return CheckResult.Warning($"The namespace {ns} has none. To list those of all namespaces, run: kubectl oauthtoken status -A");

@@ -17,7 +17,7 @@ namespace KubectlOAuthToken.Kubernetes;
 internal sealed class Cluster : IDisposable
 {
     private const string FieldManager = "kubectl-oauthtoken";
-    private static readonly ResourceKind Tokens = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private static readonly ResourceKind Tokens = ResourceKind.Of<V1Beta1OAuthToken>();
     private static readonly ResourceKind Namespaces = ResourceKind.Of<V1Namespace>();
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
     private readonly ApiConnection _connection;
@@ -54,28 +54,28 @@ internal sealed class Cluster : IDisposable
     }
 
     /// <summary>All OAuthTokens of a namespace; an empty name means all namespaces.</summary>
-    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, CancellationToken cancellationToken) => ListAsync(ns, selector: null, cancellationToken);
+    public Task<IReadOnlyList<V1Beta1OAuthToken>> ListAsync(string ns, CancellationToken cancellationToken) => ListAsync(ns, selector: null, cancellationToken);
 
     /// <summary>The OAuthTokens of a namespace with the labels of <paramref name="selector"/>; an empty name means all namespaces.</summary>
-    public Task<IReadOnlyList<V1Alpha1OAuthToken>> ListAsync(string ns, string? selector, CancellationToken cancellationToken) =>
-        RequireCrdAsync(() => Api.ListAsync<V1Alpha1OAuthToken>(Tokens, ns, selector, cancellationToken));
+    public Task<IReadOnlyList<V1Beta1OAuthToken>> ListAsync(string ns, string? selector, CancellationToken cancellationToken) =>
+        RequireCrdAsync(() => Api.ListAsync<V1Beta1OAuthToken>(Tokens, ns, selector, cancellationToken));
 
     /// <summary>The OAuthToken of this name in <see cref="Namespace"/>.</summary>
     /// <exception cref="PluginException">It does not exist. The message suggests similar names.</exception>
-    public async Task<V1Alpha1OAuthToken> GetAsync(string name, CancellationToken cancellationToken) =>
-        await Api.GetAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), cancellationToken) ?? throw await MissingAsync(name, cancellationToken);
+    public async Task<V1Beta1OAuthToken> GetAsync(string name, CancellationToken cancellationToken) =>
+        await Api.GetAsync<V1Beta1OAuthToken>(Tokens, new(Namespace, name), cancellationToken) ?? throw await MissingAsync(name, cancellationToken);
 
     /// <summary>Changes fields of an OAuthToken with a merge patch.</summary>
     /// <exception cref="PluginException">It does not exist.</exception>
-    public Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken cancellationToken) => PatchAsync(name, patch, dryRun: false, cancellationToken);
+    public Task<V1Beta1OAuthToken> PatchAsync(string name, JsonObject patch, CancellationToken cancellationToken) => PatchAsync(name, patch, dryRun: false, cancellationToken);
 
     /// <summary>Changes fields of an OAuthToken, or with <paramref name="dryRun"/> only asks the server whether it would accept the change.</summary>
     /// <exception cref="PluginException">It does not exist.</exception>
-    public async Task<V1Alpha1OAuthToken> PatchAsync(string name, JsonObject patch, bool dryRun, CancellationToken cancellationToken)
+    public async Task<V1Beta1OAuthToken> PatchAsync(string name, JsonObject patch, bool dryRun, CancellationToken cancellationToken)
     {
         try
         {
-            return await Api.MergePatchAsync<V1Alpha1OAuthToken>(Tokens, new(Namespace, name), patch, dryRun, cancellationToken);
+            return await Api.MergePatchAsync<V1Beta1OAuthToken>(Tokens, new(Namespace, name), patch, dryRun, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
@@ -85,7 +85,7 @@ internal sealed class Cluster : IDisposable
 
     /// <summary>Polls an OAuthToken until <paramref name="until"/> is true of it.</summary>
     /// <returns>The last version of the object, and whether the condition came true within <paramref name="timeout"/>.</returns>
-    public async Task<(V1Alpha1OAuthToken Token, bool InTime)> WaitAsync(string name, Func<V1Alpha1OAuthToken, bool> until, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<(V1Beta1OAuthToken Token, bool InTime)> WaitAsync(string name, Func<V1Beta1OAuthToken, bool> until, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
         while (true)
@@ -163,5 +163,5 @@ internal sealed class Cluster : IDisposable
 [JsonSerializable(typeof(V1Pod))]
 [JsonSerializable(typeof(V1SelfSubjectAccessReview))]
 [JsonSerializable(typeof(V1SubjectAccessReview))]
-[JsonSerializable(typeof(V1Alpha1ClusterOAuthProvider))]
+[JsonSerializable(typeof(V1Beta1ClusterOAuthProvider))]
 internal sealed partial class PluginJson : JsonSerializerContext;

@@ -16,9 +16,9 @@ internal sealed record ClusterDocuments(IReadOnlyList<SourceDocument> Documents,
 /// <summary>Reads ClusterOAuthProviders, which only administrators write.</summary>
 internal static class ClusterProviders
 {
-    private const string KindName = V1Alpha1ClusterOAuthProvider.KindName;
+    private const string KindName = V1Beta1ClusterOAuthProvider.KindName;
     private const int MaxDepth = 8;
-    private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1ClusterOAuthProvider>();
+    private static readonly ResourceKind Kind = ResourceKind.Of<V1Beta1ClusterOAuthProvider>();
 
     /// <summary>The documents for a provider. A user who cannot read them, and a cluster without the resource, have none.</summary>
     public static async Task<ClusterDocuments> ReadAsync(Cluster cluster, string name, CancellationToken cancellationToken)
@@ -28,7 +28,7 @@ internal static class ClusterProviders
         {
             for (string? next = name; next is not null && documents.Count < MaxDepth && documents.TrueForAll(known => known.Name != next);)
             {
-                if (await cluster.Api.GetAsync<V1Alpha1ClusterOAuthProvider>(Kind, new("", next), cancellationToken) is not { } entity)
+                if (await cluster.Api.GetAsync<V1Beta1ClusterOAuthProvider>(Kind, new("", next), cancellationToken) is not { } entity)
                     break;
                 var json = entity.Spec.ValueKind == JsonValueKind.Object ? JsonObject.Create(entity.Spec)! : [];
                 documents.Add(new SourceDocument(next, DocumentSource.Cluster, $"{KindName} {next}", json));

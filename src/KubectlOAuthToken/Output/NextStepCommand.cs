@@ -9,7 +9,7 @@ namespace KubectlOAuthToken.Output;
 internal static class NextStepCommand
 {
     /// <summary>The next step, or null if no action is needed.</summary>
-    public static string? For(string reason, V1Alpha1OAuthToken token, bool needsHuman)
+    public static string? For(string reason, V1Beta1OAuthToken token, bool needsHuman)
     {
         var where = $"{DisplayText.ShellWord(token.Metadata.Name)} -n {token.Metadata.NamespaceProperty}";
         // The table has neither the plugin's own reasons nor those of a later version of the operator.

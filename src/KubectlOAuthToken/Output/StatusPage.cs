@@ -16,7 +16,7 @@ namespace KubectlOAuthToken.Output;
 /// <param name="style">The colors.</param>
 internal sealed partial class StatusPage(OutputFormat format, bool isOne, bool withNamespace, AnsiStyle style)
 {
-    private const string ResourceName = "oauthtoken." + V1Alpha1OAuthToken.GroupName;
+    private const string ResourceName = "oauthtoken." + V1Beta1OAuthToken.GroupName;
 
     private static readonly StatusJson Indented = new(new JsonSerializerOptions(StatusJson.Default.Options)
     {

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace KubectlOAuthToken.Output;
 
@@ -31,7 +31,7 @@ public sealed record TokenStatus
     private static readonly TimeSpan RefreshGrace = TimeSpan.FromMinutes(5);
 
     /// <summary>The version of the fields of <c>-o json</c>. No API server serves it.</summary>
-    public string ApiVersion { get; } = "plugin.tokenoperator.dev/v1alpha1";
+    public string ApiVersion { get; } = "plugin.tokenoperator.dev/v1beta1";
 
     /// <summary>The kind of the document.</summary>
     public string Kind { get; } = "OAuthTokenStatus";
@@ -90,7 +90,7 @@ public sealed record TokenStatus
     public required string SecretName { get; init; }
 
     /// <summary>The status of <paramref name="token"/> at the time <paramref name="now"/>.</summary>
-    public static TokenStatus From(V1Alpha1OAuthToken token, DateTimeOffset now)
+    public static TokenStatus From(V1Beta1OAuthToken token, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(token);
         var (spec, status) = (token.Spec ?? new EntitySpec(), token.Status ?? new EntityStatus());
@@ -124,14 +124,14 @@ public sealed record TokenStatus
     private static string? Time(string? time) => time is null ? null : DisplayText.Of(time, MaxTimeLength);
 
     /// <summary>The statuses of <paramref name="tokens"/>, sorted by namespace and name.</summary>
-    internal static IReadOnlyList<TokenStatus> Sorted(IEnumerable<V1Alpha1OAuthToken> tokens, DateTimeOffset now) =>
+    internal static IReadOnlyList<TokenStatus> Sorted(IEnumerable<V1Beta1OAuthToken> tokens, DateTimeOffset now) =>
     [
         .. tokens.Select(token => From(token, now))
             .OrderBy(item => item.Namespace, StringComparer.Ordinal).ThenBy(item => item.Name, StringComparer.Ordinal),
     ];
 
     /// <summary>The worst problem: one that the operator reports, or one that it would report if it were running.</summary>
-    private static (string Reason, string Message) Worst(V1Alpha1OAuthToken token, EntityStatus status, bool saysReady, bool expired, DateTimeOffset now)
+    private static (string Reason, string Message) Worst(V1Beta1OAuthToken token, EntityStatus status, bool saysReady, bool expired, DateTimeOffset now)
     {
         var suspended = token.Spec?.Suspend == true;
         if (token.Metadata.DeletionTimestamp is { } deleted)
@@ -155,7 +155,7 @@ public sealed record TokenStatus
         return (ready.Reason, ready.Message);
     }
 
-    private static (string Reason, string Message) Deletion(V1Alpha1OAuthToken token, EntityStatus status, DateTime deleted) =>
+    private static (string Reason, string Message) Deletion(V1Beta1OAuthToken token, EntityStatus status, DateTime deleted) =>
         status.Find(ConditionTypes.Ready) is { Reason: Reasons.Deleting or Reasons.CleanupFailed } reported
             ? (reported.Reason, reported.Message)
             : (BeingDeleted, $"The object was marked for deletion at {Timestamps.Format(new DateTimeOffset(deleted.ToUniversalTime()))}. It waits for its finalizers: {DisplayText.List(token.Metadata.Finalizers ?? [])}.");

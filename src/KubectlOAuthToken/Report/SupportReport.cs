@@ -45,9 +45,9 @@ internal sealed class SupportReport(Cluster cluster, string ns, string operatorN
         await AddAsync(bundle, "settings.txt", async token => SettingsPage.Render((install = await OperatorInstall.FindAsync(cluster, operatorNamespace, token)).Settings
             ?? throw new PluginException($"the namespace {operatorNamespace} has no Deployment of the operator, or you have no right to read it")), cancellationToken);
         await AddAsync(bundle, "status.txt", StatusAsync, cancellationToken);
-        await AddAsync(bundle, "oauthtokens.json", token => _objects.WholeAsync(ResourceKind.Of<V1Alpha1OAuthToken>(), ns, token), cancellationToken);
-        await AddAsync(bundle, "clusteroauthproviders.json", token => _objects.WholeAsync(ResourceKind.Of<V1Alpha1ClusterOAuthProvider>(), "", token), cancellationToken);
-        await AddAsync(bundle, "events.txt", token => _objects.EventsAsync(ns, $"involvedObject.kind={V1Alpha1OAuthToken.KindName}", _ => true, token), cancellationToken);
+        await AddAsync(bundle, "oauthtokens.json", token => _objects.WholeAsync(ResourceKind.Of<V1Beta1OAuthToken>(), ns, token), cancellationToken);
+        await AddAsync(bundle, "clusteroauthproviders.json", token => _objects.WholeAsync(ResourceKind.Of<V1Beta1ClusterOAuthProvider>(), "", token), cancellationToken);
+        await AddAsync(bundle, "events.txt", token => _objects.EventsAsync(ns, $"involvedObject.kind={V1Beta1OAuthToken.KindName}", _ => true, token), cancellationToken);
         await AddAsync(bundle, "doctor.txt", token => DoctorAsync(install, token), cancellationToken);
         await AddAsync(bundle, "versions.txt", VersionsAsync, cancellationToken);
         await AddAsync(bundle, "operator/events.txt", token => _objects.EventsAsync(operatorNamespace, "", name => name.StartsWith(install.Deployment, StringComparison.Ordinal), token), cancellationToken);
@@ -90,10 +90,10 @@ internal sealed class SupportReport(Cluster cluster, string ns, string operatorN
     private async Task<string> VersionsAsync(CancellationToken cancellationToken)
     {
         var server = await _objects.TextAsync(new ApiRequest("get", HttpMethod.Get, Pods, new("", "")) { Path = "version" }, cancellationToken);
-        var groups = await _objects.TextAsync(new ApiRequest("get", HttpMethod.Get, Pods, new("", "")) { Path = $"apis/{V1Alpha1OAuthToken.GroupName}" }, cancellationToken);
+        var groups = await _objects.TextAsync(new ApiRequest("get", HttpMethod.Get, Pods, new("", "")) { Path = $"apis/{V1Beta1OAuthToken.GroupName}" }, cancellationToken);
         using var group = JsonDocument.Parse(groups);
         var served = group.RootElement.GetProperty("versions").EnumerateArray().Select(version => version.GetProperty("version").GetString());
-        return $"kubectl oauthtoken: {BuildInfo.Version}\n{V1Alpha1OAuthToken.GroupName}: {string.Join(", ", served)}\nAPI server: {server}\n";
+        return $"kubectl oauthtoken: {BuildInfo.Version}\n{V1Beta1OAuthToken.GroupName}: {string.Join(", ", served)}\nAPI server: {server}\n";
     }
 
     private async Task<string> LogAsync(V1Pod pod, V1Container container, bool previous, CancellationToken cancellationToken)

@@ -113,7 +113,7 @@ internal static class AuthorizeVerb
                 ExitCodes.BadInput);
 
     /// <summary>Refuses a consent that would change nothing: the operator imports a seed only if it needs one.</summary>
-    private static void CheckThatConsentHelps(V1Alpha1OAuthToken entity, TokenRequest request, DateTimeOffset now)
+    private static void CheckThatConsentHelps(V1Beta1OAuthToken entity, TokenRequest request, DateTimeOffset now)
     {
         if (!request.Grant.NeedsConsent)
             throw new PluginException($"{request.Owner} needs no consent, so there is nothing to authorize: spec.grant is {request.Grant.Name}. To see its state, run: kubectl oauthtoken status {request.Owner.Name} -n {request.Owner.Namespace}", ExitCodes.Refused);
@@ -150,7 +150,7 @@ internal static class AuthorizeVerb
 
     /// <summary>A consent that can be asked for.</summary>
     private sealed record ConsentRequest(
-        V1Alpha1OAuthToken Entity, ProviderDocument Provider, OAuthClient Client, ExpectedIdentity Expected, IReadOnlyList<string> Scopes, ConsentTarget Target)
+        V1Beta1OAuthToken Entity, ProviderDocument Provider, OAuthClient Client, ExpectedIdentity Expected, IReadOnlyList<string> Scopes, ConsentTarget Target)
     {
         public Func<TokenSet, Task<SecretKey>> Save(CancellationToken cancellationToken) => tokens => Target.WriteAsync(tokens, Client.ClientId, cancellationToken);
     }

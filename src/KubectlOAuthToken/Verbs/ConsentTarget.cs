@@ -13,7 +13,7 @@ using TokenOperator.Core.Tokens;
 namespace KubectlOAuthToken.Verbs;
 
 /// <summary>The seed Secret of an OAuthToken, which receives the tokens of a consent.</summary>
-internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, TokenRequest request)
+internal sealed class ConsentTarget(Cluster cluster, V1Beta1OAuthToken entity, TokenRequest request)
 {
     private static readonly ResourceKind Secrets = ResourceKind.Of<V1Secret>();
 
@@ -41,7 +41,7 @@ internal sealed class ConsentTarget(Cluster cluster, V1Alpha1OAuthToken entity, 
         [
             request.Seed is { } named
                 ? new("patch", "", "secrets") { Name = named.Name }
-                : new("patch", V1Alpha1OAuthToken.GroupName, "oauthtokens") { Name = request.Owner.Name },
+                : new("patch", V1Beta1OAuthToken.GroupName, "oauthtokens") { Name = request.Owner.Name },
             new("create", "", "secrets"),
         ];
         var missing = await AccessReview.MissingAsync(cluster, request.Owner.Namespace, needed, cancellationToken);

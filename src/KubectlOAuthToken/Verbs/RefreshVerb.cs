@@ -38,7 +38,7 @@ internal static class RefreshVerb
         if ((await cluster.GetAsync(name, cancellationToken)).Spec?.Suspend == true)
             throw new PluginException($"{cluster.Namespace}/{name} is suspended, so the operator does not refresh it. To resume it, run: kubectl oauthtoken resume {name} -n {cluster.Namespace}", ExitCodes.Refused);
         var request = context.Now.ToString("O", CultureInfo.InvariantCulture);
-        var annotations = new JsonObject { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = request };
+        var annotations = new JsonObject { [V1Beta1OAuthToken.RefreshRequestedAnnotation] = request };
         await cluster.PatchAsync(name, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations } }, cancellationToken);
         if (!wait)
         {

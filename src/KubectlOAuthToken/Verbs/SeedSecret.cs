@@ -23,7 +23,7 @@ internal static class SeedSecret
     /// </summary>
     /// <returns>The exit code.</returns>
     /// <exception cref="PluginException">The Secret is not a seed Secret, or the token was not Ready in time.</exception>
-    public static async Task<int> PutAndWaitAsync(VerbContext context, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, TimeSpan timeout, CancellationToken cancellationToken)
+    public static async Task<int> PutAndWaitAsync(VerbContext context, V1Beta1OAuthToken token, ReadOnlyMemory<byte> content, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var (name, ns) = (token.Metadata.Name, context.Cluster.Namespace);
         var healthy = TokenStatus.From(token, context.Now) is { Ready: true, NeedsHuman: false } && token.Status?.Find(ConditionTypes.Refreshed)?.IsTrue == true
@@ -49,7 +49,7 @@ internal static class SeedSecret
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="PluginException">The token was not Ready in time.</exception>
-    public static async Task<int> WaitAsync(VerbContext context, V1Alpha1OAuthToken token, SecretKey secret, TimeSpan timeout, CancellationToken cancellationToken)
+    public static async Task<int> WaitAsync(VerbContext context, V1Beta1OAuthToken token, SecretKey secret, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var (name, ns) = (token.Metadata.Name, context.Cluster.Namespace);
         var before = TokenStatus.From(token, context.Now);
@@ -61,11 +61,11 @@ internal static class SeedSecret
     }
 
     /// <summary>Whether the token works, or needs someone to act for another cause than before.</summary>
-    private static bool IsDecided(TokenStatus status, V1Alpha1OAuthToken seen, (string, string) before) =>
+    private static bool IsDecided(TokenStatus status, V1Beta1OAuthToken seen, (string, string) before) =>
         (status.Ready && IsGood(seen))
         || (status.NeedsHuman && seen.Status?.ObservedGeneration >= seen.Metadata.Generation && (status.Reason, status.Message) != before);
 
-    private static bool IsGood(V1Alpha1OAuthToken token) =>
+    private static bool IsGood(V1Beta1OAuthToken token) =>
         token.Status is { } status && status.Find(ConditionTypes.Refreshed)?.IsTrue == true && status.Find(ConditionTypes.Stalled)?.IsTrue == false;
 
     /// <summary>
@@ -79,7 +79,7 @@ internal static class SeedSecret
     /// <param name="cancellationToken">Cancels the requests.</param>
     /// <exception cref="PluginException">The Secret is not a seed Secret.</exception>
     /// <exception cref="ApiException">The API server rejects the Secret.</exception>
-    public static async Task<SecretKey> PutAsync(Cluster cluster, V1Alpha1OAuthToken token, ReadOnlyMemory<byte> content, bool dryRun, CancellationToken cancellationToken)
+    public static async Task<SecretKey> PutAsync(Cluster cluster, V1Beta1OAuthToken token, ReadOnlyMemory<byte> content, bool dryRun, CancellationToken cancellationToken)
     {
         var named = token.Spec?.SeedSecretRef;
         var where = new SecretKey(cluster.Namespace, named?.Name ?? $"{token.Metadata.Name}-seed", named?.Key ?? DefaultKey);

@@ -73,7 +73,7 @@ internal static class StatusVerb
             return ExitCodes.Ok;
         }
 
-        IReadOnlyList<V1Alpha1OAuthToken> tokens = name is null ? await cluster.ListAsync(ns, selector, cancellationToken) : [await cluster.GetAsync(name, cancellationToken)];
+        IReadOnlyList<V1Beta1OAuthToken> tokens = name is null ? await cluster.ListAsync(ns, selector, cancellationToken) : [await cluster.GetAsync(name, cancellationToken)];
         var now = context.Now;
         var items = TokenStatus.Sorted(tokens, now);
         if (items.Count == 0 && !all)

@@ -18,7 +18,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxWatch = TimeSpan.FromMinutes(5);
-    private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private static readonly ResourceKind Kind = ResourceKind.Of<V1Beta1OAuthToken>();
 
     /// <summary>How often the page is computed again without a change in the cluster: a token can expire while the operator is not running.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(5);
@@ -27,7 +27,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
     private readonly StatusPage _page = new(format, isOne: name is not null, withNamespace: ns.Length == 0, context.Style);
     private readonly Dictionary<NamespacedName, TokenStatus> _shown = [];
     private readonly Lock _lock = new();
-    private Dictionary<NamespacedName, V1Alpha1OAuthToken> _seen = [];
+    private Dictionary<NamespacedName, V1Beta1OAuthToken> _seen = [];
     private bool _begun;
 
     /// <summary>Runs until it is canceled.</summary>
@@ -63,8 +63,8 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
     {
         while (true)
         {
-            var all = new List<V1Alpha1OAuthToken>();
-            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Alpha1OAuthToken>(_scope, all.Add, skip: null, cancellationToken));
+            var all = new List<V1Beta1OAuthToken>();
+            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Beta1OAuthToken>(_scope, all.Add, skip: null, cancellationToken));
             lock (_lock)
             {
                 _seen = all.Where(IsWanted).ToDictionary(token => token.Key());
@@ -73,7 +73,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
 
             try
             {
-                await foreach (var change in context.Cluster.Api.WatchAsync<V1Alpha1OAuthToken>(_scope, version, MaxWatch, cancellationToken))
+                await foreach (var change in context.Cluster.Api.WatchAsync<V1Beta1OAuthToken>(_scope, version, MaxWatch, cancellationToken))
                 {
                     if (change.Type == WatchEventKind.Error)
                         break;
@@ -98,7 +98,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
         }
     }
 
-    private bool IsWanted(V1Alpha1OAuthToken token) => name is null || token.Metadata.Name == name;
+    private bool IsWanted(V1Beta1OAuthToken token) => name is null || token.Metadata.Name == name;
 
     private void Show()
     {

@@ -31,7 +31,7 @@ internal sealed record VerbContext(Cluster Cluster, TimeProvider Time, AnsiStyle
     /// <param name="done">The word for success.</param>
     /// <param name="succeeded">Whether the operator did what was asked.</param>
     /// <returns>The exit code.</returns>
-    public int Report(V1Alpha1OAuthToken token, string done, bool succeeded)
+    public int Report(V1Beta1OAuthToken token, string done, bool succeeded)
     {
         var status = TokenStatus.From(token, Now);
         if (succeeded && status.Ready)

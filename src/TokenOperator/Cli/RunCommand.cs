@@ -121,7 +121,7 @@ public static class RunCommand
             {
                 options.Name = SecretInfo.Manager;
                 options.FieldManager = SecretInfo.Manager;
-                options.ReportingController = $"{V1Alpha1OAuthToken.GroupName}/{SecretInfo.Manager}";
+                options.ReportingController = $"{V1Beta1OAuthToken.GroupName}/{SecretInfo.Manager}";
                 options.MetricPrefix = "tokenoperator_";
                 options.Json.Add(OAuthTokenJson.Default);
                 options.Json.Add(ClusterOAuthProviderJson.Default);
@@ -134,14 +134,14 @@ public static class RunCommand
                 options.LeaderElection.LeaseName = settings.LeaseName;
                 options.LeaderElection.LeaseNamespace = settings.LeaseNamespace;
             })
-            .AddController<OAuthTokenController, V1Alpha1OAuthToken>(EntityIndexes.Configure)
-            .AddFinalizer<OAuthTokenFinalizer, V1Alpha1OAuthToken>(OAuthTokenFinalizer.Identifier)
-            .AddWatch<PartialObjectMetadata, SecretInfo, V1Alpha1OAuthToken>(
+            .AddController<OAuthTokenController, V1Beta1OAuthToken>(EntityIndexes.Configure)
+            .AddFinalizer<OAuthTokenFinalizer, V1Beta1OAuthToken>(OAuthTokenFinalizer.Identifier)
+            .AddWatch<PartialObjectMetadata, SecretInfo, V1Beta1OAuthToken>(
                 ResourceKind.Of<k8s.Models.V1Secret>(), SecretInfo.From, EntityIndexes.MapSecret);
         if (settings.ClusterProviders)
         {
-            kubernetes.AddController<ClusterOAuthProviderController, V1Alpha1ClusterOAuthProvider>(
-                cache => cache.ClusterScoped().Optional().KeepOnly(V1Alpha1ClusterOAuthProvider.Shrink));
+            kubernetes.AddController<ClusterOAuthProviderController, V1Beta1ClusterOAuthProvider>(
+                cache => cache.ClusterScoped().Optional().KeepOnly(V1Beta1ClusterOAuthProvider.Shrink));
         }
     }
 

@@ -17,7 +17,7 @@ public sealed record NamespaceUid(string Value);
 /// Reads the UID of each namespace once for as long as it holds OAuthTokens without a break. A namespace cannot be deleted before its
 /// OAuthTokens are, so an OAuthToken in a namespace that was created again never gets the UID of the earlier one.
 /// </summary>
-public sealed partial class NamespaceReader(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, TimeProvider time, ILogger<NamespaceReader> logger)
+public sealed partial class NamespaceReader(ResourceClient api, IResourceCache<V1Beta1OAuthToken> entities, TimeProvider time, ILogger<NamespaceReader> logger)
 {
     /// <summary>After this time, a namespace that could not be read is read again.</summary>
     public static readonly TimeSpan RetryDenied = TimeSpan.FromMinutes(1);

@@ -4,7 +4,7 @@ using KubeRuntime;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Monitoring;
 
@@ -20,7 +20,7 @@ public sealed class OAuthTokenMetrics : IDisposable
 
     private const int MinCardinalityLimit = 2000;
 
-    private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
+    private readonly IResourceCache<V1Beta1OAuthToken> _entities;
     private readonly TimeProvider _time;
     private readonly Lock _sync = new();
     private readonly HashSet<(NamespacedName, string?, string?)> _seen = [];
@@ -29,7 +29,7 @@ public sealed class OAuthTokenMetrics : IDisposable
     private bool _isDisposed;
 
     /// <summary>Creates the gauges.</summary>
-    public OAuthTokenMetrics(IResourceCache<V1Alpha1OAuthToken> entities, TimeProvider time)
+    public OAuthTokenMetrics(IResourceCache<V1Beta1OAuthToken> entities, TimeProvider time)
     {
         (_entities, _time) = (entities, time);
         _meter = CreateMeter();
@@ -96,12 +96,12 @@ public sealed class OAuthTokenMetrics : IDisposable
     }
 
     /// <summary>The objects that are not being deleted: no alert needs the others.</summary>
-    private IEnumerable<V1Alpha1OAuthToken> Active() => _entities.List().Where(entity => entity.Metadata.DeletionTimestamp is null);
+    private IEnumerable<V1Beta1OAuthToken> Active() => _entities.List().Where(entity => entity.Metadata.DeletionTimestamp is null);
 
-    private static KeyValuePair<string, object?>[] Labels(V1Alpha1OAuthToken entity) =>
+    private static KeyValuePair<string, object?>[] Labels(V1Beta1OAuthToken entity) =>
         [new("namespace", entity.Metadata.NamespaceProperty), new("name", entity.Metadata.Name), new("provider", entity.Spec.Provider ?? "")];
 
-    private static string? ProblemOf(V1Alpha1OAuthToken entity) =>
+    private static string? ProblemOf(V1Beta1OAuthToken entity) =>
         entity.Status?.Find(ConditionTypes.Stalled) is { IsTrue: true } stalled ? stalled.Reason
         : entity.Status?.Find(ConditionTypes.Reconciling) is { IsTrue: true } reconciling ? reconciling.Reason
         : null;

@@ -5,7 +5,7 @@ using KubeRuntime.RateLimiting;
 using TokenOperator.Api;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Registry;
-using static TokenOperator.Api.V1Alpha1ClusterOAuthProvider;
+using static TokenOperator.Api.V1Beta1ClusterOAuthProvider;
 
 namespace TokenOperator.ProviderSources;
 
@@ -21,7 +21,7 @@ namespace TokenOperator.ProviderSources;
 /// <param name="time">Limits the writes.</param>
 public sealed class ClusterOAuthProviderController(
     ClusterProviderSource source, ProviderRegistry registry, IProviderUsers users, ProviderMetrics metrics, ProviderStatusPublisher statuses, TimeProvider time)
-    : IEntityController<V1Alpha1ClusterOAuthProvider>
+    : IEntityController<V1Beta1ClusterOAuthProvider>
 {
     /// <summary>More writes than a person who changes a document again and again needs within a minute.</summary>
     private const int Burst = 10;
@@ -31,7 +31,7 @@ public sealed class ClusterOAuthProviderController(
     private readonly ConcurrentDictionary<string, long> _writtenAt = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public async Task<ReconciliationResult<V1Alpha1ClusterOAuthProvider>> ReconcileAsync(V1Alpha1ClusterOAuthProvider entity, CancellationToken cancellationToken)
+    public async Task<ReconciliationResult<V1Beta1ClusterOAuthProvider>> ReconcileAsync(V1Beta1ClusterOAuthProvider entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
         var name = entity.Metadata.Name;
@@ -45,16 +45,16 @@ public sealed class ClusterOAuthProviderController(
         }
 
         // The users and the answers of the provider are counted then. Without a change, that costs no request. A provider that nobody uses has neither.
-        return ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity, isUsed || !isWritten ? ProviderStatusBuilder.MinBetweenCounts : null);
+        return ReconciliationResult<V1Beta1ClusterOAuthProvider>.Success(entity, isUsed || !isWritten ? ProviderStatusBuilder.MinBetweenCounts : null);
     }
 
     /// <inheritdoc/>
-    public Task<ReconciliationResult<V1Alpha1ClusterOAuthProvider>> DeletedAsync(V1Alpha1ClusterOAuthProvider entity, CancellationToken cancellationToken)
+    public Task<ReconciliationResult<V1Beta1ClusterOAuthProvider>> DeletedAsync(V1Beta1ClusterOAuthProvider entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
         _writtenAt.TryRemove(entity.Metadata.Name, out _);
         _writes.TryRemove(entity.Metadata.Name, out _);
-        return Task.FromResult(ReconciliationResult<V1Alpha1ClusterOAuthProvider>.Success(entity));
+        return Task.FromResult(ReconciliationResult<V1Beta1ClusterOAuthProvider>.Success(entity));
     }
 
     private static bool IsSame(EntityStatus? before, EntityStatus after) =>

@@ -16,13 +16,13 @@ public sealed class ClusterProviderSource
 {
     private const int MaxLength = 256 * 1024;
 
-    private readonly IResourceCache<V1Alpha1ClusterOAuthProvider> _objects;
+    private readonly IResourceCache<V1Beta1ClusterOAuthProvider> _objects;
     private readonly ProviderRegistry _registry;
     private readonly ProviderChanges _changes;
 
     /// <summary>Subscribes to the caches.</summary>
     public ClusterProviderSource(
-        IResourceCache<V1Alpha1ClusterOAuthProvider> objects, IResourceCache<V1Alpha1OAuthToken> tokens, ProviderRegistry registry, ProviderChanges changes)
+        IResourceCache<V1Beta1ClusterOAuthProvider> objects, IResourceCache<V1Beta1OAuthToken> tokens, ProviderRegistry registry, ProviderChanges changes)
     {
         (_objects, _registry, _changes) = (objects, registry, changes);
         objects.Subscribe(OnChange);
@@ -30,7 +30,7 @@ public sealed class ClusterProviderSource
     }
 
     /// <summary>The document of an object.</summary>
-    public static SourceDocument ToDocument(V1Alpha1ClusterOAuthProvider entity)
+    public static SourceDocument ToDocument(V1Beta1ClusterOAuthProvider entity)
     {
         ArgumentNullException.ThrowIfNull(entity);
         var name = entity.Metadata.Name;
@@ -39,14 +39,14 @@ public sealed class ClusterProviderSource
             : length > MaxLength ? $"spec has {length} characters; expected at most {MaxLength}."
             : null;
         var json = error is null && length > 0 ? JsonObject.Create(entity.Spec)! : [];
-        return new SourceDocument(name, DocumentSource.Cluster, $"{V1Alpha1ClusterOAuthProvider.KindName} {name}", json, error)
+        return new SourceDocument(name, DocumentSource.Cluster, $"{V1Beta1ClusterOAuthProvider.KindName} {name}", json, error)
         {
             MovesFrom = entity.MovesFrom,
             LastHost = entity.Status?.TokenEndpointHost,
         };
     }
 
-    private void OnChange(V1Alpha1ClusterOAuthProvider? old, V1Alpha1ClusterOAuthProvider? now)
+    private void OnChange(V1Beta1ClusterOAuthProvider? old, V1Beta1ClusterOAuthProvider? now)
     {
         if (now is null)
             _changes.Announce(_registry.Remove(DocumentSource.Cluster, old!.Metadata.Name));
@@ -55,12 +55,12 @@ public sealed class ClusterProviderSource
     }
 
     /// <summary>A write of the status does not change the generation. To read a document again costs much more than to look.</summary>
-    private static bool IsSameDocument(V1Alpha1ClusterOAuthProvider old, V1Alpha1ClusterOAuthProvider now) =>
+    private static bool IsSameDocument(V1Beta1ClusterOAuthProvider old, V1Beta1ClusterOAuthProvider now) =>
         (old.Metadata.Uid, old.Metadata.Generation, old.MovesFrom, old.Status?.TokenEndpointHost)
         == (now.Metadata.Uid, now.Metadata.Generation, now.MovesFrom, now.Status?.TokenEndpointHost);
 
     /// <summary>The users of a provider that has some are counted again and again.</summary>
-    private void OnUse(V1Alpha1OAuthToken? old, V1Alpha1OAuthToken? now)
+    private void OnUse(V1Beta1OAuthToken? old, V1Beta1OAuthToken? now)
     {
         if (now?.Spec?.Provider is { } provider && provider != old?.Spec?.Provider && _objects.Get(new NamespacedName("", provider)) is { Status: not { UsedBy: > 0 } })
             _changes.AnnounceUse(provider);

@@ -11,8 +11,8 @@ namespace TokenOperator.ProviderSources;
 
 /// <summary>Queues everything that a change of documents concerns, and logs documents that are not used.</summary>
 public sealed partial class ProviderChanges(
-    ProviderRegistry registry, IResourceCache<V1Alpha1OAuthToken> entities, IReconcileQueue<V1Alpha1OAuthToken> queue, ILogger<ProviderChanges> logger,
-    IReconcileQueue<V1Alpha1ClusterOAuthProvider>? objects = null)
+    ProviderRegistry registry, IResourceCache<V1Beta1OAuthToken> entities, IReconcileQueue<V1Beta1OAuthToken> queue, ILogger<ProviderChanges> logger,
+    IReconcileQueue<V1Beta1ClusterOAuthProvider>? objects = null)
 {
     /// <summary>Queues the OAuthTokens that name one of the providers, and the ClusterOAuthProviders of these names.</summary>
     public void Announce(IReadOnlyList<string> providers)

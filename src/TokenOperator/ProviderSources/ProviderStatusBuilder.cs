@@ -5,7 +5,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.Registry;
-using static TokenOperator.Api.V1Alpha1ClusterOAuthProvider;
+using static TokenOperator.Api.V1Beta1ClusterOAuthProvider;
 
 namespace TokenOperator.ProviderSources;
 
@@ -44,7 +44,7 @@ public static class ProviderStatusBuilder
             LastFailureReason = input.Health?.Failure?.ToString() ?? before?.LastFailureReason,
             Conditions =
             [
-                new V1Alpha1OAuthToken.Condition
+                new V1Beta1OAuthToken.Condition
                 {
                     Type = ConditionTypes.Accepted,
                     Status = status,

@@ -9,7 +9,7 @@ namespace TokenOperator.ProviderSources;
 /// <summary>Counts the OAuthTokens that name a provider.</summary>
 /// <param name="entities">The OAuthTokens.</param>
 /// <param name="objects">The ClusterOAuthProviders; null if the operator does not use any.</param>
-public sealed class ProviderUsers(IResourceCache<V1Alpha1OAuthToken> entities, IResourceCache<V1Alpha1ClusterOAuthProvider>? objects = null) : IProviderUsers
+public sealed class ProviderUsers(IResourceCache<V1Beta1OAuthToken> entities, IResourceCache<V1Beta1ClusterOAuthProvider>? objects = null) : IProviderUsers
 {
     /// <summary>The index of OAuthTokens by provider.</summary>
     public const string Index = "provider";

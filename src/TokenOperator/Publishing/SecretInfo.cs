@@ -40,13 +40,13 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
     public const string Manager = "token-operator";
 
     /// <summary>Annotation with the fingerprint of what was written.</summary>
-    public const string ContentHashAnnotation = V1Alpha1OAuthToken.GroupName + "/content-hash";
+    public const string ContentHashAnnotation = V1Beta1OAuthToken.GroupName + "/content-hash";
 
     /// <summary>
     /// Annotation that says for which OAuthToken and as which Secret it was written: <c>namespace/oauthtoken/secret</c>. It survives a backup.
     /// It does not make a copy of the Secret the operator's, because a copy has another namespace or name.
     /// </summary>
-    public const string WrittenForAnnotation = V1Alpha1OAuthToken.GroupName + "/written-for";
+    public const string WrittenForAnnotation = V1Beta1OAuthToken.GroupName + "/written-for";
 
     /// <summary>Names that the Secret's data must have.</summary>
     public static readonly IReadOnlyList<string> DataKeys = ["access_token", "token_type", "expires_at", "scope", "provider", "account"];
@@ -71,7 +71,7 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
 
     /// <summary>True for an owner reference to an OAuthToken.</summary>
     public static bool IsOAuthToken(V1OwnerReference owner) =>
-        owner.Kind == V1Alpha1OAuthToken.KindName && owner.ApiVersion?.StartsWith(V1Alpha1OAuthToken.GroupName + "/", StringComparison.Ordinal) == true;
+        owner.Kind == V1Beta1OAuthToken.KindName && owner.ApiVersion?.StartsWith(V1Beta1OAuthToken.GroupName + "/", StringComparison.Ordinal) == true;
 
     /// <summary>
     /// Each of three marks suffices: the annotation that names this Secret, the field manager of the data, or, for a Secret that an older

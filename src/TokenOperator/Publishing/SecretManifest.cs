@@ -10,7 +10,7 @@ namespace TokenOperator.Publishing;
 public sealed class SecretManifest
 {
     private readonly TokenRequest _request;
-    private readonly V1Alpha1OAuthToken _owner;
+    private readonly V1Beta1OAuthToken _owner;
     private readonly (string Key, string Value)[] _data;
 
     /// <summary>Creates the manifest.</summary>
@@ -18,7 +18,7 @@ public sealed class SecretManifest
     /// <param name="request">What its spec asks for.</param>
     /// <param name="token">With an access token, which has a known expiry time or never expires.</param>
     /// <param name="exports">Values to write beside the token, by their key; null for none.</param>
-    public SecretManifest(V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, IReadOnlyDictionary<string, string>? exports = null)
+    public SecretManifest(V1Beta1OAuthToken owner, TokenRequest request, TokenSet token, IReadOnlyDictionary<string, string>? exports = null)
     {
         if (token.AccessToken is null || (token.ExpiresAt is null && !token.NeverExpires))
             throw new ArgumentException("There is no access token to publish.", nameof(token));
@@ -89,7 +89,7 @@ public sealed class SecretManifest
             metadata["ownerReferences"] = new JsonArray(new JsonObject
             {
                 ["apiVersion"] = _owner.ApiVersion,
-                ["kind"] = V1Alpha1OAuthToken.KindName,
+                ["kind"] = V1Beta1OAuthToken.KindName,
                 ["name"] = _owner.Metadata.Name,
                 ["uid"] = OwnerUid,
                 ["controller"] = true,

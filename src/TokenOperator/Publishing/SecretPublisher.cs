@@ -16,7 +16,7 @@ namespace TokenOperator.Publishing;
 /// Brings one Secret to its desired state, with one request if it differs and none if it does not. Each write names the version that was
 /// seen before this process verified that it still leads, so a leader that was paused overwrites nothing of its successor.
 /// </summary>
-public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Alpha1OAuthToken> entities, ILeadershipGuard guard)
+public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInfo> secrets, IResourceCache<V1Beta1OAuthToken> entities, ILeadershipGuard guard)
 {
     /// <summary>
     /// The version of the empty store, which no object ever has. An apply that names it creates a Secret that does not exist, and fails
@@ -28,7 +28,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Secret>();
 
     /// <summary>Does to the Secret what <paramref name="desired"/> says, and deletes the one that an earlier spec named.</summary>
-    public async Task<SecretResult> PublishAsync(V1Alpha1OAuthToken owner, TokenRequest request, DesiredState desired, CancellationToken cancellationToken)
+    public async Task<SecretResult> PublishAsync(V1Beta1OAuthToken owner, TokenRequest request, DesiredState desired, CancellationToken cancellationToken)
     {
         var name = request.SecretName;
         var old = owner.Status?.SecretName;
@@ -47,7 +47,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
 
     /// <summary>Writes the token unless the Secret holds it already.</summary>
     private async Task<SecretResult> WriteAsync(
-        V1Alpha1OAuthToken owner, TokenRequest request, TokenSet token, IReadOnlyDictionary<string, string> exports, CancellationToken cancellationToken)
+        V1Beta1OAuthToken owner, TokenRequest request, TokenSet token, IReadOnlyDictionary<string, string> exports, CancellationToken cancellationToken)
     {
         var manifest = new SecretManifest(owner, request, token, exports);
         var known = secrets.Get(manifest.Key);
@@ -74,7 +74,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     /// Says whether the Secret exists, and does not change its content. With secretDeletionPolicy Orphan, the Secret still loses its owner: the
     /// object is likely to be deleted next, perhaps because no token can be written.
     /// </summary>
-    private async Task<SecretResult> KeepAsync(V1Alpha1OAuthToken owner, TokenRequest request, CancellationToken cancellationToken)
+    private async Task<SecretResult> KeepAsync(V1Beta1OAuthToken owner, TokenRequest request, CancellationToken cancellationToken)
     {
         var key = new NamespacedName(owner.Metadata.NamespaceProperty, request.SecretName);
         if (secrets.Get(key) is not { Mark: { } mark } known || OtherOwner(key, mark, owner) is not null)
@@ -95,7 +95,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     }
 
     /// <summary>Deletes this object's Secrets of these names: their token may no longer be used.</summary>
-    private async Task<SecretResult> WithdrawAsync(V1Alpha1OAuthToken owner, IEnumerable<string?> names, CancellationToken cancellationToken)
+    private async Task<SecretResult> WithdrawAsync(V1Beta1OAuthToken owner, IEnumerable<string?> names, CancellationToken cancellationToken)
     {
         foreach (var name in names.OfType<string>().Distinct())
         {
@@ -108,7 +108,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
 
     /// <summary>Deletes the Secret of this name if it is this object's.</summary>
     /// <returns>Null, or why it was not deleted.</returns>
-    private async Task<SecretResult?> DeleteOwnAsync(V1Alpha1OAuthToken owner, string name, CancellationToken cancellationToken)
+    private async Task<SecretResult?> DeleteOwnAsync(V1Beta1OAuthToken owner, string name, CancellationToken cancellationToken)
     {
         var key = new NamespacedName(owner.Metadata.NamespaceProperty, name);
         if (secrets.Get(key)?.Mark is not { } mark || !IsWrittenFor(mark, owner))
@@ -132,7 +132,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     }
 
     /// <summary>The watch was behind: reads once whose the Secret is, and acts on that.</summary>
-    private async Task<SecretResult> WriteAgainAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, TokenSet token, CancellationToken cancellationToken)
+    private async Task<SecretResult> WriteAgainAsync(SecretManifest manifest, V1Beta1OAuthToken owner, TokenSet token, CancellationToken cancellationToken)
     {
         try
         {
@@ -146,7 +146,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
     }
 
-    private async Task<SecretResult> ApplyAsync(SecretManifest manifest, V1Alpha1OAuthToken owner, SecretInfo? known, CancellationToken cancellationToken)
+    private async Task<SecretResult> ApplyAsync(SecretManifest manifest, V1Beta1OAuthToken owner, SecretInfo? known, CancellationToken cancellationToken)
     {
         if (!guard.IsLeader)
             return LeadershipLost;
@@ -162,7 +162,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     /// Removes the references to OAuthTokens other than the one with the uid <paramref name="keep"/>. An apply removes only references that no one
     /// else has written, and a backup tool writes all of them. The API server always refuses a second controller (422).
     /// </summary>
-    private async Task<SecretInfo> RemoveOwnersAsync(NamespacedName key, V1Alpha1OAuthToken owner, string seen, string? keep, CancellationToken cancellationToken)
+    private async Task<SecretInfo> RemoveOwnersAsync(NamespacedName key, V1Beta1OAuthToken owner, string seen, string? keep, CancellationToken cancellationToken)
     {
         // The list is replaced as a whole, so the references of others are read first. The version is the one on which the decision rests.
         var there = await api.GetAsync<PartialObjectMetadata>(Kind, key, cancellationToken);
@@ -195,12 +195,12 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         !mark.HasOtherOwners(manifest.OwnerUid) && (manifest.OwnerUid is null || mark.IsControlledBy(manifest.OwnerUid));
 
     /// <summary>True if the Secret was written for this very object, so that this object may delete it.</summary>
-    private static bool IsWrittenFor(SecretInfo.OperatorMark mark, V1Alpha1OAuthToken owner) =>
+    private static bool IsWrittenFor(SecretInfo.OperatorMark mark, V1Beta1OAuthToken owner) =>
         mark.IsControlledBy(owner.Metadata.Uid)
         || (!mark.Owners.Any(other => other.IsController) && mark.WrittenFor == owner.Metadata.Name);
 
     /// <summary>Why the Secret must not be changed for <paramref name="owner"/>, or null.</summary>
-    private SecretResult? Refusal(NamespacedName key, SecretInfo? known, V1Alpha1OAuthToken owner) =>
+    private SecretResult? Refusal(NamespacedName key, SecretInfo? known, V1Beta1OAuthToken owner) =>
         known is null ? null
         : known.Mark is not { } mark ? new SecretResult(SecretOutcome.Conflict, ConditionMessages.SecretOfOthers(key))
         : OtherOwner(key, mark, owner) is not { } other ? null
@@ -213,7 +213,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     /// or for one that is gone. If two objects name the same Secret, it belongs to the one for which it was written, as long as that one
     /// exists. A Secret that lost its owner in a restore belongs to the object that its annotation names, as long as that one wants it.
     /// </summary>
-    private SecretOwner? OtherOwner(NamespacedName key, SecretInfo.OperatorMark mark, V1Alpha1OAuthToken owner)
+    private SecretOwner? OtherOwner(NamespacedName key, SecretInfo.OperatorMark mark, V1Beta1OAuthToken owner)
     {
         if (mark.Owners.FirstOrDefault(other => other.IsController) is { } controller)
         {
@@ -223,11 +223,11 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
 
         return mark.WrittenFor is { } name && name != owner.Metadata.Name && Find(key.Namespace, name) is { } other && TokenRequest.SecretNameOf(other) == key.Name
-            ? new SecretOwner(V1Alpha1OAuthToken.KindName, name, other.Metadata.Uid, IsController: false, IsOAuthToken: true)
+            ? new SecretOwner(V1Beta1OAuthToken.KindName, name, other.Metadata.Uid, IsController: false, IsOAuthToken: true)
             : null;
     }
 
-    private V1Alpha1OAuthToken? Find(string ns, string name) => entities.Get(new NamespacedName(ns, name));
+    private V1Beta1OAuthToken? Find(string ns, string name) => entities.Get(new NamespacedName(ns, name));
 
     /// <summary>
     /// True if the same request would be denied again: the Secret is immutable, or a policy, a quota or missing rights prevent the write. A

@@ -2,7 +2,7 @@
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
 using TokenOperator.Core.Tokens;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Publishing;
 

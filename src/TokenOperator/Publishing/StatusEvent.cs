@@ -1,7 +1,7 @@
 using KubeRuntime.Events;
 using TokenOperator.Api;
 using TokenOperator.Core.Text;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Publishing;
 
@@ -37,7 +37,7 @@ public sealed record StatusEvent(string Reason, string Note)
 public static class OAuthTokenEvents
 {
     /// <summary>Publishes an event with the type and the action of <paramref name="reason"/>.</summary>
-    public static void Publish(this EventPublisher events, V1Alpha1OAuthToken entity, string reason, string note)
+    public static void Publish(this EventPublisher events, V1Beta1OAuthToken entity, string reason, string note)
     {
         ArgumentNullException.ThrowIfNull(events);
         var info = ReasonInfo.Of(reason);

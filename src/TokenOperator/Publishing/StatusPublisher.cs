@@ -8,7 +8,7 @@ using KubeRuntime.Events;
 using KubeRuntime.Watching;
 using TokenOperator.Api;
 using TokenOperator.Refreshing;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Publishing;
 
@@ -26,15 +26,15 @@ public enum StatusWrite
 }
 
 /// <summary>Writes a status if it says something new, with one request, and publishes the events that go with the change.</summary>
-public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1OAuthToken> entities, EventPublisher events, ILeadershipGuard guard)
+public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Beta1OAuthToken> entities, EventPublisher events, ILeadershipGuard guard)
 {
-    private static readonly ResourceKind Kind = ResourceKind.Of<V1Alpha1OAuthToken>();
+    private static readonly ResourceKind Kind = ResourceKind.Of<V1Beta1OAuthToken>();
 
     /// <summary>
     /// Writes <paramref name="status"/> unless the object has it already. The write is fenced as that of the Secret is, see
     /// <see cref="SecretPublisher"/>.
     /// </summary>
-    public async Task<StatusWrite> PublishAsync(V1Alpha1OAuthToken entity, EntityStatus status, CancellationToken cancellationToken)
+    public async Task<StatusWrite> PublishAsync(V1Beta1OAuthToken entity, EntityStatus status, CancellationToken cancellationToken)
     {
         var before = JsonSerializer.SerializeToUtf8Bytes(entity.Status, OAuthTokenJson.Default.EntityStatus);
         var after = JsonSerializer.SerializeToUtf8Bytes(status, OAuthTokenJson.Default.EntityStatus);
@@ -60,7 +60,7 @@ public sealed class StatusPublisher(ResourceClient api, IResourceCache<V1Alpha1O
                 },
                 ["status"] = JsonSerializer.SerializeToNode(status, OAuthTokenJson.Default.EntityStatus),
             };
-            var written = await api.ApplyAsync<V1Alpha1OAuthToken>(
+            var written = await api.ApplyAsync<V1Beta1OAuthToken>(
                 Kind, entity.Key(), body, force: true, subresource: "status", cancellationToken);
             entities.Observe(written, entity.Key());
         }

@@ -8,7 +8,7 @@ using TokenOperator.Refreshing;
 namespace TokenOperator.Reconcile;
 
 /// <summary>Queues the OAuthTokens that name an account.</summary>
-public sealed class AccountQueue(IResourceCache<V1Alpha1OAuthToken> entities, IReconcileQueue<V1Alpha1OAuthToken> queue) : IAccountQueue
+public sealed class AccountQueue(IResourceCache<V1Beta1OAuthToken> entities, IReconcileQueue<V1Beta1OAuthToken> queue) : IAccountQueue
 {
     /// <inheritdoc/>
     public void Enqueue(AccountKey key)

@@ -17,7 +17,7 @@ public static class EntityIndexes
     public const string Secret = "secret";
 
     /// <summary>Adds the indexes, and keeps of each object only what the operator reads.</summary>
-    public static void Configure(CacheOptions<V1Alpha1OAuthToken> options)
+    public static void Configure(CacheOptions<V1Beta1OAuthToken> options)
     {
         options.KeepOnly(TokenRequest.Shrink);
         options.AddIndex(Account, entity => [AccountValue(new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? ""))]);
@@ -29,10 +29,10 @@ public static class EntityIndexes
     public static string AccountValue(AccountKey key) => $"{key.Provider}\n{key.Account}";
 
     /// <summary>The objects that a change of a Secret concerns.</summary>
-    public static IEnumerable<NamespacedName> MapSecret(SecretInfo? old, SecretInfo? now, IResourceCache<V1Alpha1OAuthToken> entities) =>
+    public static IEnumerable<NamespacedName> MapSecret(SecretInfo? old, SecretInfo? now, IResourceCache<V1Beta1OAuthToken> entities) =>
         entities.ByIndex(Secret, (now ?? old)!.Key.ToString()).Select(entity => entity.Key());
 
-    private static IEnumerable<string> SecretsOf(V1Alpha1OAuthToken entity) =>
+    private static IEnumerable<string> SecretsOf(V1Beta1OAuthToken entity) =>
         new[] { entity.Spec?.ClientSecretRef?.Name, entity.Spec?.SeedSecretRef?.Name, entity.Spec?.JwtBearer?.KeySecretRef?.Name, entity.Spec?.GithubApp?.PrivateKeySecretRef?.Name, TokenRequest.SecretNameOf(entity) }
             .Where(name => !string.IsNullOrEmpty(name))
             .Distinct(StringComparer.Ordinal)

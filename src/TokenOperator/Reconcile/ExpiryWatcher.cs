@@ -15,7 +15,7 @@ namespace TokenOperator.Reconcile;
 /// moment. This service does it a second later if no worker was free.
 /// </summary>
 public sealed partial class ExpiryWatcher(
-    IResourceCache<V1Alpha1OAuthToken> entities, AccountRepository accounts, StatusPublisher statuses, ILeadershipGuard guard, TimeProvider time,
+    IResourceCache<V1Beta1OAuthToken> entities, AccountRepository accounts, StatusPublisher statuses, ILeadershipGuard guard, TimeProvider time,
     ILogger<ExpiryWatcher> logger) : BackgroundService
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
@@ -64,12 +64,12 @@ public sealed partial class ExpiryWatcher(
         }
     }
 
-    private static bool IsReady(V1Alpha1OAuthToken entity) =>
+    private static bool IsReady(V1Beta1OAuthToken entity) =>
         entity.Metadata.DeletionTimestamp is null && entity.Status is { ExpiresAt: not null } status && status.Find(ConditionTypes.Ready)?.IsTrue == true;
 
     /// <summary>Writes the status of one object.</summary>
     /// <returns>Null, or why it could not be written.</returns>
-    private async Task<Exception?> ExpireAsync(V1Alpha1OAuthToken entity, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<Exception?> ExpireAsync(V1Beta1OAuthToken entity, DateTimeOffset now, CancellationToken cancellationToken)
     {
         try
         {

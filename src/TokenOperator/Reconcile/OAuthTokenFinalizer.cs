@@ -18,10 +18,10 @@ namespace TokenOperator.Reconcile;
 /// </summary>
 public sealed class OAuthTokenFinalizer(
     AccountDeleter accounts, RefreshScheduler scheduler, ProviderRegistry providers, InputReader inputs, NamespaceReader namespaces,
-    IResourceCache<V1Alpha1OAuthToken> entities, IReconcileQueue<V1Alpha1OAuthToken> queue, DeletionReporter reporter) : IEntityFinalizer<V1Alpha1OAuthToken>
+    IResourceCache<V1Beta1OAuthToken> entities, IReconcileQueue<V1Beta1OAuthToken> queue, DeletionReporter reporter) : IEntityFinalizer<V1Beta1OAuthToken>
 {
     /// <summary>The name in <c>metadata.finalizers</c>.</summary>
-    public const string Identifier = V1Alpha1OAuthToken.GroupName + "/account";
+    public const string Identifier = V1Beta1OAuthToken.GroupName + "/account";
 
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RetryBusy = TimeSpan.FromSeconds(2);
@@ -32,17 +32,17 @@ public sealed class OAuthTokenFinalizer(
     private readonly ConcurrentDictionary<string, (Task<DeletionOutcome> Outcome, long StartedAt)> _revocations = new();
 
     /// <inheritdoc/>
-    public bool IsWanted(V1Alpha1OAuthToken entity) => entity.Spec?.DeletionPolicy is "Delete" or "Revoke";
+    public bool IsWanted(V1Beta1OAuthToken entity) => entity.Spec?.DeletionPolicy is "Delete" or "Revoke";
 
     /// <inheritdoc/>
-    public async Task<ReconciliationResult<V1Alpha1OAuthToken>> FinalizeAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    public async Task<ReconciliationResult<V1Beta1OAuthToken>> FinalizeAsync(V1Beta1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
         // A spec that was never valid has no row, and must not block the deletion of its object. A policy that was changed to Retain keeps the row.
         if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request)
         {
             _revocations.TryRemove(entity.Metadata.Uid, out _);
-            return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+            return ReconciliationResult<V1Beta1OAuthToken>.Success(entity);
         }
 
         if (_revocations.TryGetValue(entity.Metadata.Uid, out var running))
@@ -53,7 +53,7 @@ public sealed class OAuthTokenFinalizer(
             : await ConcludeAsync(entity, request, await DeleteAsync(entity, request, cancellationToken), cancellationToken);
     }
 
-    private ReconciliationResult<V1Alpha1OAuthToken> BeginRevocation(V1Alpha1OAuthToken entity, TokenRequest request)
+    private ReconciliationResult<V1Beta1OAuthToken> BeginRevocation(V1Beta1OAuthToken entity, TokenRequest request)
     {
         var outcome = new TaskCompletionSource<DeletionOutcome>(TaskCreationOptions.RunContinuationsAsynchronously);
         _revocations[entity.Metadata.Uid] = (outcome.Task, reporter.Begin());
@@ -73,11 +73,11 @@ public sealed class OAuthTokenFinalizer(
 
             queue.Enqueue(entity.Key());
         });
-        return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity, QuickRevocation);
+        return ReconciliationResult<V1Beta1OAuthToken>.Success(entity, QuickRevocation);
     }
 
-    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeRevocationAsync(
-        V1Alpha1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running, long startedAt, CancellationToken cancellationToken)
+    private async Task<ReconciliationResult<V1Beta1OAuthToken>> ConcludeRevocationAsync(
+        V1Beta1OAuthToken entity, TokenRequest request, Task<DeletionOutcome> running, long startedAt, CancellationToken cancellationToken)
     {
         var isOver = reporter.IsOver(entity, startedAt);
         if (!running.IsCompleted && !isOver)
@@ -90,7 +90,7 @@ public sealed class OAuthTokenFinalizer(
             : await ConcludeAsync(entity, request, await running, cancellationToken);
     }
 
-    private async Task<DeletionOutcome> DeleteAsync(V1Alpha1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken)
+    private async Task<DeletionOutcome> DeleteAsync(V1Beta1OAuthToken entity, TokenRequest request, CancellationToken cancellationToken)
     {
         var users = new Dictionary<string, Lookup<NamespaceUid>>(StringComparer.Ordinal);
         foreach (var ns in Naming(request.Key).Select(other => other.Metadata.NamespaceProperty).Append(request.Owner.Namespace).Distinct(StringComparer.Ordinal))
@@ -111,20 +111,20 @@ public sealed class OAuthTokenFinalizer(
             : outcome;
     }
 
-    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> ConcludeAsync(
-        V1Alpha1OAuthToken entity, TokenRequest request, DeletionOutcome outcome, CancellationToken cancellationToken)
+    private async Task<ReconciliationResult<V1Beta1OAuthToken>> ConcludeAsync(
+        V1Beta1OAuthToken entity, TokenRequest request, DeletionOutcome outcome, CancellationToken cancellationToken)
     {
         switch (outcome)
         {
             case DeletionOutcome.Done:
             // As with a row that can be read: this namespace may neither delete it nor learn of it.
             case DeletionOutcome.Failed { Rest: { } rest } when !rest.IsOpenTo(await namespaces.UserAsync(request.Owner.Namespace, cancellationToken)):
-                return ReconciliationResult<V1Alpha1OAuthToken>.Success(entity);
+                return ReconciliationResult<V1Beta1OAuthToken>.Success(entity);
             case DeletionOutcome.Busy:
                 return await reporter.FailAsync(
                     entity, request, "The row is being refreshed, or someone else changed it. The operator deletes it afterwards.", RetryBusy, cancellationToken);
             case DeletionOutcome.LeadershipLost:
-                return ReconciliationResult<V1Alpha1OAuthToken>.Failure(entity, $"This process no longer leads. The leader deletes the row of {request.ShownAccount}.", requeueAfter: Retry);
+                return ReconciliationResult<V1Beta1OAuthToken>.Failure(entity, $"This process no longer leads. The leader deletes the row of {request.ShownAccount}.", requeueAfter: Retry);
             case DeletionOutcome.Failed failed:
                 return await reporter.FailAsync(entity, request, failed.Message, Retry, cancellationToken);
             default:
@@ -132,7 +132,7 @@ public sealed class OAuthTokenFinalizer(
         }
     }
 
-    private bool ShouldDelete(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record, Dictionary<string, Lookup<NamespaceUid>> users)
+    private bool ShouldDelete(V1Beta1OAuthToken entity, TokenRequest request, AccountRecord record, Dictionary<string, Lookup<NamespaceUid>> users)
     {
         if (!record.IsOpenTo(UserOf(request.Owner.Namespace, users)) || !IsWanted(Current(entity)))
             return false;
@@ -143,7 +143,7 @@ public sealed class OAuthTokenFinalizer(
     }
 
     /// <summary>Revokes the grant if the policy says so. Returns null, or why it could not.</summary>
-    private async Task<string?> RevokeAsync(V1Alpha1OAuthToken entity, TokenRequest request, AccountRecord record)
+    private async Task<string?> RevokeAsync(V1Beta1OAuthToken entity, TokenRequest request, AccountRecord record)
     {
         if (Current(entity).Spec.DeletionPolicy != "Revoke" || (record.Token.RefreshToken ?? record.Token.AccessToken) is null)
             return null;
@@ -162,14 +162,14 @@ public sealed class OAuthTokenFinalizer(
     }
 
     /// <summary>The current object: its policy can change while a revocation waits for the provider's share.</summary>
-    private V1Alpha1OAuthToken Current(V1Alpha1OAuthToken entity) =>
+    private V1Beta1OAuthToken Current(V1Beta1OAuthToken entity) =>
         entities.Get(entity.Key()) is { } current && current.Metadata.Uid == entity.Metadata.Uid ? current : entity;
 
-    private IEnumerable<V1Alpha1OAuthToken> Naming(AccountKey key) => entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key));
+    private IEnumerable<V1Beta1OAuthToken> Naming(AccountKey key) => entities.ByIndex(EntityIndexes.Account, EntityIndexes.AccountValue(key));
 
     // An object in a namespace that may not use the account only names it: it neither keeps the row nor appears in a message. One in a
     // namespace that cannot be read keeps the row.
-    private NamespacedName? OtherUser(V1Alpha1OAuthToken entity, AccountKey key, AccountRecord record, Dictionary<string, Lookup<NamespaceUid>> users) => Naming(key)
+    private NamespacedName? OtherUser(V1Beta1OAuthToken entity, AccountKey key, AccountRecord record, Dictionary<string, Lookup<NamespaceUid>> users) => Naming(key)
         .FirstOrDefault(o => o.Metadata.DeletionTimestamp is null && o.Metadata.Uid != entity.Metadata.Uid
             && (users.GetValueOrDefault(o.Metadata.NamespaceProperty) is Lookup<NamespaceUid>.Found
                 ? record.IsOpenTo(UserOf(o.Metadata.NamespaceProperty, users))

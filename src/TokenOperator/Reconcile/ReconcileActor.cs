@@ -12,10 +12,10 @@ namespace TokenOperator.Reconcile;
 /// <summary>Carries out a decision. It decides nothing: what it publishes and when it looks again comes from <see cref="ReconcilePolicy"/>.</summary>
 public sealed class ReconcileActor(
     AccountRepository accounts, RefreshScheduler refreshes, RejectedClients rejected, SecretPublisher secrets, StatusPublisher statuses, AuthorizationLinks links,
-    IResourceCache<V1Alpha1OAuthToken> entities)
+    IResourceCache<V1Beta1OAuthToken> entities)
 {
     /// <summary>Carries out <paramref name="decision"/> and returns after what time to reconcile again; null means only after a change.</summary>
-    public async Task<TimeSpan?> ActAsync(V1Alpha1OAuthToken entity, ReconcileInput input, Decision decision, CancellationToken cancellationToken)
+    public async Task<TimeSpan?> ActAsync(V1Beta1OAuthToken entity, ReconcileInput input, Decision decision, CancellationToken cancellationToken)
     {
         var request = input.Request;
         switch (decision)
@@ -43,7 +43,7 @@ public sealed class ReconcileActor(
     }
 
     /// <summary>Forgets what is remembered of an object that is gone.</summary>
-    public void Forget(V1Alpha1OAuthToken entity)
+    public void Forget(V1Beta1OAuthToken entity)
     {
         ArgumentNullException.ThrowIfNull(entity);
         var key = new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? "");
@@ -56,7 +56,7 @@ public sealed class ReconcileActor(
 
     private static TimeSpan Again(bool isWritten) => isWritten ? TimeSpan.Zero : ReconcilePolicy.RetryBusy;
 
-    private RefreshRequest RequestFor(V1Alpha1OAuthToken entity, ReconcileInput input, Decision.Refresh refresh)
+    private RefreshRequest RequestFor(V1Beta1OAuthToken entity, ReconcileInput input, Decision.Refresh refresh)
     {
         // Captures no token and no client: the scheduler keeps the request after the refresh has ended.
         var (owner, uid, key, scopes) = (input.Request.Owner, entity.Metadata.Uid, input.Request.Key, input.Request.Scopes);
@@ -79,7 +79,7 @@ public sealed class ReconcileActor(
         };
     }
 
-    private async Task<TimeSpan?> PublishAsync(V1Alpha1OAuthToken entity, ReconcileInput input, DesiredState desired, CancellationToken cancellationToken)
+    private async Task<TimeSpan?> PublishAsync(V1Beta1OAuthToken entity, ReconcileInput input, DesiredState desired, CancellationToken cancellationToken)
     {
         if (entities.Get(entity.Key())?.Metadata is not { DeletionTimestamp: null } current || current.Uid != entity.Metadata.Uid)
             return null;

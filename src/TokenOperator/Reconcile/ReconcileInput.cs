@@ -23,7 +23,7 @@ public sealed record ReconcileInput
     public string? SpecError { get; init; }
 
     /// <summary>The current status, or null.</summary>
-    public V1Alpha1OAuthToken.EntityStatus? Status { get; init; }
+    public V1Beta1OAuthToken.EntityStatus? Status { get; init; }
 
     /// <summary>What the name of the provider means.</summary>
     public required ProviderState ProviderState { get; init; }

@@ -12,7 +12,7 @@ public sealed class ReconcileInputGatherer(
     NamespaceReader namespaces, GrantPreconditions grants)
 {
     /// <summary>Gathers the input for <paramref name="entity"/>.</summary>
-    public async Task<ReconcileInput> GatherAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    public async Task<ReconcileInput> GatherAsync(V1Beta1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
         var request = TokenRequest.From(entity, out var error) ?? TokenRequest.Invalid(entity);
@@ -25,12 +25,12 @@ public sealed class ReconcileInputGatherer(
     }
 
     /// <summary>The value of the annotation that requests a refresh, or null.</summary>
-    internal static string? RefreshRequestOf(V1Alpha1OAuthToken entity) =>
-        entity.Metadata.Annotations is { } annotations && annotations.TryGetValue(V1Alpha1OAuthToken.RefreshRequestedAnnotation, out var value)
+    internal static string? RefreshRequestOf(V1Beta1OAuthToken entity) =>
+        entity.Metadata.Annotations is { } annotations && annotations.TryGetValue(V1Beta1OAuthToken.RefreshRequestedAnnotation, out var value)
             ? value
             : null;
 
-    private ReconcileInput Begin(V1Alpha1OAuthToken entity, TokenRequest request)
+    private ReconcileInput Begin(V1Beta1OAuthToken entity, TokenRequest request)
     {
         var refresh = refreshes.Find(request.Key, request.Owner);
         // An earlier object of the same name had causes of its own.

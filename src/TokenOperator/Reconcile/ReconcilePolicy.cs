@@ -71,7 +71,7 @@ public static class ReconcilePolicy
     /// <param name="key">The account of the decision.</param>
     /// <param name="user">The namespace of the object.</param>
     /// <param name="account">The row as it is now; null if it is not known.</param>
-    public static bool MayRefresh(V1Alpha1OAuthToken entity, AccountKey key, AccountUser user, AccountRecord? account) =>
+    public static bool MayRefresh(V1Beta1OAuthToken entity, AccountKey key, AccountUser user, AccountRecord? account) =>
         entity.Metadata.DeletionTimestamp is null
         && TokenRequest.From(entity, out _) is { Suspended: false } request && request.Key == key
         && account?.IsOpenTo(user) != false;
@@ -100,7 +100,7 @@ public static class ReconcilePolicy
 
     /// <summary>The time until the earliest moment at which something can change by time alone; null if nothing can.</summary>
     public static TimeSpan? RequeueAfter(
-        DesiredState desired, SecretResult secret, V1Alpha1OAuthToken.EntityStatus status, DateTimeOffset? newLinkAt, DateTimeOffset now)
+        DesiredState desired, SecretResult secret, V1Beta1OAuthToken.EntityStatus status, DateTimeOffset? newLinkAt, DateTimeOffset now)
     {
         DateTimeOffset?[] moments =
         [

@@ -26,8 +26,8 @@ public sealed partial class Watchdog : BackgroundService
     /// <summary>Longer than a reconcile may take. While reconciles start or end within this time, the workers are alive.</summary>
     private static readonly TimeSpan MaxStandstill = TimeSpan.FromMinutes(5);
 
-    private readonly IResourceCache<V1Alpha1OAuthToken> _entities;
-    private readonly IReconcileQueue<V1Alpha1OAuthToken> _queue;
+    private readonly IResourceCache<V1Beta1OAuthToken> _entities;
+    private readonly IReconcileQueue<V1Beta1OAuthToken> _queue;
     private readonly ReconcileSchedule _schedule;
     private readonly ILeadershipGuard _guard;
     private readonly TimeProvider _time;
@@ -41,8 +41,8 @@ public sealed partial class Watchdog : BackgroundService
 
     /// <summary>Creates the watchdog. It is healthy for a minute before its first round.</summary>
     public Watchdog(
-        IResourceCache<V1Alpha1OAuthToken> entities,
-        IReconcileQueue<V1Alpha1OAuthToken> queue,
+        IResourceCache<V1Beta1OAuthToken> entities,
+        IReconcileQueue<V1Beta1OAuthToken> queue,
         ReconcileSchedule schedule,
         ILeadershipGuard guard,
         TimeProvider time,

@@ -28,7 +28,7 @@ public sealed class AuthorizationLinks(SelfServiceSettings settings)
     public DateTimeOffset? RenewAt(string? link) => link is not null && EndOf(link[(link.LastIndexOf('/') + 1)..]) is { } end ? end - (settings.LinkLifetime / 2) : null;
 
     /// <summary>True if <paramref name="ticket"/>, the link's last part, matches the object's status and has not expired.</summary>
-    public bool IsValid(V1Alpha1OAuthToken entity, string ticket, DateTimeOffset now)
+    public bool IsValid(V1Beta1OAuthToken entity, string ticket, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(entity);
         return settings.PublicUrl is not null

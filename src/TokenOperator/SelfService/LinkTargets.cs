@@ -23,7 +23,7 @@ namespace TokenOperator.SelfService;
 /// <param name="Expected">Who must consent.</param>
 /// <param name="Scopes">The scopes to ask for beside those that every consent requests; none if the provider decides.</param>
 public sealed record LinkTarget(
-    V1Alpha1OAuthToken Entity, TokenRequest Request, AccountUser User, AccountRecord Row, OAuthClient Client, IAuthorizationProvider? Provider, IDeviceAuthorizationProvider? Device,
+    V1Beta1OAuthToken Entity, TokenRequest Request, AccountUser User, AccountRecord Row, OAuthClient Client, IAuthorizationProvider? Provider, IDeviceAuthorizationProvider? Device,
     ProviderDocument Document, ExpectedIdentity Expected, IReadOnlyList<string> Scopes)
 {
     /// <summary>Ends a grant that is not used.</summary>
@@ -32,20 +32,20 @@ public sealed record LinkTarget(
 }
 
 /// <summary>Finds out whether a consent for an OAuthToken is possible and of use.</summary>
-public sealed class LinkTargets(IResourceCache<V1Alpha1OAuthToken> entities, InputReader inputs, NamespaceReader namespaces, ProviderRegistry providers, ITokenStore store)
+public sealed class LinkTargets(IResourceCache<V1Beta1OAuthToken> entities, InputReader inputs, NamespaceReader namespaces, ProviderRegistry providers, ITokenStore store)
 {
     /// <summary>The page for every link that is not valid. It tells nothing about the object.</summary>
     internal static readonly Step Unknown = new(410, "This link is not valid", "It has expired, was used, or never existed. The status of the OAuthToken shows the current link: status.authorizationURL.");
 
     /// <summary>The object, or null if there is none.</summary>
-    public V1Alpha1OAuthToken? Find(NamespacedName owner) => entities.Get(owner);
+    public V1Beta1OAuthToken? Find(NamespacedName owner) => entities.Get(owner);
 
     /// <summary>How the responses of a provider are read; null if there is no such provider.</summary>
     internal AuthorizationRules? RulesOf(string provider) => providers.Find(provider)?.Document.Authorization;
 
     /// <summary>What a consent needs, or the page that says why none is possible. The row decides, because the link can be older than it.</summary>
     /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
-    public async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Alpha1OAuthToken entity, CancellationToken cancellationToken)
+    public async Task<(LinkTarget? Found, Step? Refusal)> CheckAsync(V1Beta1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
         if (entity.Metadata.DeletionTimestamp is not null || TokenRequest.From(entity, out _) is not { Suspended: false } request)

@@ -183,7 +183,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
 
     private async Task<IReadOnlyDictionary<string, TokenView>> ViewsAsync()
     {
-        var list = await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{_fixture.Namespace}/oauthtokens");
+        var list = await _cluster.Plane.GetAsync($"/apis/tokenoperator.dev/v1beta1/namespaces/{_fixture.Namespace}/oauthtokens");
         return list!["items"]!.AsArray().ToDictionary(item => (string)item!["metadata"]!["name"]!, item => new TokenView(item!.DeepClone()));
     }
 

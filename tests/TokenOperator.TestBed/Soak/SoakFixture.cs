@@ -112,7 +112,7 @@ internal sealed class SoakFixture : IAsyncDisposable
 
     /// <summary>The OAuthTokens of the providers that answer.</summary>
     public async Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken ct) =>
-        [.. (await ListAsync($"/apis/tokenoperator.dev/v1alpha1/namespaces/{Namespace}/oauthtokens", ct))
+        [.. (await ListAsync($"/apis/tokenoperator.dev/v1beta1/namespaces/{Namespace}/oauthtokens", ct))
             .Where(json => (string?)json["spec"]!["provider"] != SilentProvider).Select(json => new TokenView(json))];
 
     public async Task<IReadOnlyList<SecretView>> ListSecretsAsync(CancellationToken ct) =>

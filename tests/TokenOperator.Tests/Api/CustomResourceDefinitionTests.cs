@@ -20,7 +20,7 @@ public sealed class CustomResourceDefinitionTests
     [Fact]
     public void The_definition_has_the_names_of_the_entity()
     {
-        var attribute = typeof(V1Alpha1OAuthToken).GetCustomAttribute<KubernetesEntityAttribute>()!;
+        var attribute = typeof(V1Beta1OAuthToken).GetCustomAttribute<KubernetesEntityAttribute>()!;
         var names = At(Crd, "spec", "names");
         At(Crd, "spec")["group"].Should().Be(attribute.Group);
         Version["name"].Should().Be(attribute.ApiVersion);
@@ -30,8 +30,8 @@ public sealed class CustomResourceDefinitionTests
     }
 
     [Theory]
-    [InlineData("spec", typeof(V1Alpha1OAuthToken.EntitySpec))]
-    [InlineData("status", typeof(V1Alpha1OAuthToken.EntityStatus))]
+    [InlineData("spec", typeof(V1Beta1OAuthToken.EntitySpec))]
+    [InlineData("status", typeof(V1Beta1OAuthToken.EntityStatus))]
     public void The_definition_and_the_entity_have_the_same_fields_with_the_same_types(string section, Type type) =>
         Compare(At(Schema, "properties", section), type, section);
 
@@ -126,7 +126,7 @@ public sealed class CustomResourceDefinitionTests
             if (member == typeof(long))
                 field["format"].Should().Be("int64", "of {0}.{1}", path, name);
             var inner = IsList(member) ? member.GetGenericArguments()[0] : member;
-            if (inner.DeclaringType == typeof(V1Alpha1OAuthToken))
+            if (inner.DeclaringType == typeof(V1Beta1OAuthToken))
                 Compare(IsList(member) ? At(field, "items") : field, inner, $"{path}.{name}");
         }
     }

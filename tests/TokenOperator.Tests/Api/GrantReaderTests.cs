@@ -1,7 +1,7 @@
 using k8s.Models;
 using TokenOperator.Api;
 using TokenOperator.Core.Tokens;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.Api;
 
@@ -25,7 +25,7 @@ public sealed class GrantReaderTests
     public static IReadOnlyList<EntitySpec> Examples { get; } = [Bare with { ClientSecretRef = Client }, Machine, Assertion, Assertion with { ClientSecretRef = Client }, App, Entra, Google];
 
     private static TokenRequest? Read(EntitySpec spec, out string error) =>
-        TokenRequest.From(new V1Alpha1OAuthToken { Metadata = new V1ObjectMeta { Name = "o", NamespaceProperty = "ns" }, Spec = spec }, out error);
+        TokenRequest.From(new V1Beta1OAuthToken { Metadata = new V1ObjectMeta { Name = "o", NamespaceProperty = "ns" }, Spec = spec }, out error);
 
     private static TokenRequest Valid(EntitySpec spec) => Read(spec, out var error) ?? throw new InvalidOperationException(error);
 

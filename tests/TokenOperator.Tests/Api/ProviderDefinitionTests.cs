@@ -26,7 +26,7 @@ public sealed partial class ProviderDefinitionTests
     [Fact]
     public void The_definition_has_the_names_of_the_entity()
     {
-        var attribute = typeof(V1Alpha1ClusterOAuthProvider).GetCustomAttribute<KubernetesEntityAttribute>()!;
+        var attribute = typeof(V1Beta1ClusterOAuthProvider).GetCustomAttribute<KubernetesEntityAttribute>()!;
         var (spec, names) = (Map(Crd["spec"]), Map(Map(Crd["spec"])["names"]));
         spec["group"].Should().Be(attribute.Group);
         spec["scope"].Should().Be("Cluster");
@@ -72,7 +72,7 @@ public sealed partial class ProviderDefinitionTests
     {
         var status = Map(Map(Schema["properties"])["status"]);
         Map(status["properties"]).Keys.Cast<string>().Should().BeEquivalentTo(
-            typeof(V1Alpha1ClusterOAuthProvider.EntityStatus).GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)));
+            typeof(V1Beta1ClusterOAuthProvider.EntityStatus).GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)));
         var condition = Map(Map(Map(Map(status["properties"])["conditions"])["items"])["properties"]);
         condition.Keys.Cast<string>().Should().BeEquivalentTo("type", "status", "reason", "message", "lastTransitionTime", "observedGeneration");
         AcceptedReason.All.Should().OnlyContain(reason => Regex.IsMatch(reason.Name, (string)Map(condition["reason"])["pattern"]));
@@ -91,9 +91,9 @@ public sealed partial class ProviderDefinitionTests
     [Fact]
     public void An_object_is_read_with_all_fields_of_its_spec_known_or_not()
     {
-        const string json = """{"apiVersion":"tokenoperator.dev/v1alpha1","kind":"ClusterOAuthProvider","metadata":{"name":"acme"},"spec":{"colour":"red","errors":{"rules":[{"a":1}]}}}""";
+        const string json = """{"apiVersion":"tokenoperator.dev/v1beta1","kind":"ClusterOAuthProvider","metadata":{"name":"acme"},"spec":{"colour":"red","errors":{"rules":[{"a":1}]}}}""";
 
-        var entity = JsonSerializer.Deserialize(json, ClusterOAuthProviderJson.Default.V1Alpha1ClusterOAuthProvider)!;
+        var entity = JsonSerializer.Deserialize(json, ClusterOAuthProviderJson.Default.V1Beta1ClusterOAuthProvider)!;
 
         entity.Spec.GetRawText().Should().Be("""{"colour":"red","errors":{"rules":[{"a":1}]}}""");
     }

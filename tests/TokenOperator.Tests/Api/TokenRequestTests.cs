@@ -1,13 +1,13 @@
 using System.Text.Json;
 using k8s.Models;
 using TokenOperator.Api;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.Api;
 
 public sealed class TokenRequestTests
 {
-    private static V1Alpha1OAuthToken Entity(Func<EntitySpec, EntitySpec>? change = null) => new()
+    private static V1Beta1OAuthToken Entity(Func<EntitySpec, EntitySpec>? change = null) => new()
     {
         Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail", Uid = "u1", Generation = 1 },
         Spec = (change ?? (s => s))(new EntitySpec { Provider = "google", Account = "marcus", ClientSecretRef = new SecretKeyRef { Name = "client" } }),
@@ -73,7 +73,7 @@ public sealed class TokenRequestTests
     public void A_refreshBefore_longer_than_any_token_lives_is_valid() =>
         TokenRequest.From(Entity(s => s with { RefreshBefore = "100h" }), out _)!.RefreshBefore.Should().Be(TimeSpan.FromHours(100));
 
-    public static TheoryData<string, Action<V1Alpha1OAuthToken>> Weapons => new()
+    public static TheoryData<string, Action<V1Beta1OAuthToken>> Weapons => new()
     {
         { "has more than 1024 characters; expected at most 1024.", e => Template(e, annotations: new() { ["a"] = new string('x', 1_300_000) }) },
         { "spec.secretTemplate.annotations has the name", e => Template(e, annotations: new() { [new string('x', 1_300_000)] = "" }) },
@@ -88,14 +88,14 @@ public sealed class TokenRequestTests
 
     [Theory]
     [MemberData(nameof(Weapons))]
-    public void An_object_of_any_size_takes_little_memory_and_what_is_too_large_is_still_an_error(string error, Action<V1Alpha1OAuthToken> enlarge)
+    public void An_object_of_any_size_takes_little_memory_and_what_is_too_large_is_still_an_error(string error, Action<V1Beta1OAuthToken> enlarge)
     {
         var entity = Entity();
         enlarge(entity);
 
         var kept = TokenRequest.Shrink(entity);
 
-        JsonSerializer.SerializeToUtf8Bytes(kept, OAuthTokenJson.Default.V1Alpha1OAuthToken).Length.Should().BeLessThan(64 * 1024);
+        JsonSerializer.SerializeToUtf8Bytes(kept, OAuthTokenJson.Default.V1Beta1OAuthToken).Length.Should().BeLessThan(64 * 1024);
         TokenRequest.From(kept, out var found);
         (error.Length == 0 ? found : found.Contains(error, StringComparison.Ordinal) ? error : found).Should().Be(error);
     }
@@ -116,7 +116,7 @@ public sealed class TokenRequestTests
         kept.Metadata.Finalizers.Should().Equal("tokenoperator.dev/account");
     }
 
-    private static void Template(V1Alpha1OAuthToken entity, Dictionary<string, string>? labels = null, Dictionary<string, string>? annotations = null) =>
+    private static void Template(V1Beta1OAuthToken entity, Dictionary<string, string>? labels = null, Dictionary<string, string>? annotations = null) =>
         entity.Spec = entity.Spec with { SecretTemplate = new Template { Labels = labels, Annotations = annotations } };
 
     private static EntitySpec Labelled(EntitySpec spec, string name, string value) =>

@@ -16,7 +16,7 @@ public sealed class DependencyTests
     /// <summary>The assembly of each project, by its name.</summary>
     internal static readonly Dictionary<string, Assembly> Projects = new Type[]
     {
-        typeof(NamespacedName), typeof(AccountKey), typeof(V1Alpha1OAuthToken), typeof(ProviderRegistry), typeof(ITokenStore), typeof(OAuthTokenController), typeof(PluginCommandLine),
+        typeof(NamespacedName), typeof(AccountKey), typeof(V1Beta1OAuthToken), typeof(ProviderRegistry), typeof(ITokenStore), typeof(OAuthTokenController), typeof(PluginCommandLine),
     }.Select(type => type.Assembly).ToDictionary(assembly => assembly.GetName().Name!);
 
     /// <summary>The assemblies of other projects that each assembly may reference.</summary>

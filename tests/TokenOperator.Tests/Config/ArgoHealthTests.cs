@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using NLua;
 using TokenOperator.Api;
 using YamlDotNet.Serialization;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.Config;
 
@@ -51,7 +51,7 @@ public sealed class ArgoHealthTests
 
     private static (string Status, string Message) Health(EntityStatus? status, bool suspend = false, long generation = 3)
     {
-        var entity = new V1Alpha1OAuthToken
+        var entity = new V1Beta1OAuthToken
         {
             Metadata = new() { Name = "marcus-gmail", NamespaceProperty = "mail", Generation = generation },
             Spec = new EntitySpec { Provider = "google", Account = "marcus", ClientSecretRef = new SecretKeyRef { Name = "client" }, Suspend = suspend },
@@ -59,7 +59,7 @@ public sealed class ArgoHealthTests
         };
         var file = new DeserializerBuilder().Build().Deserialize<Dictionary<string, Dictionary<string, string>>>(File.ReadAllText(Repository.File("config/argocd/argocd-cm.yaml")));
         using var lua = new Lua();
-        lua.DoString($"obj = {Literal(JsonSerializer.SerializeToNode(entity, OAuthTokenJson.Default.V1Alpha1OAuthToken))}");
+        lua.DoString($"obj = {Literal(JsonSerializer.SerializeToNode(entity, OAuthTokenJson.Default.V1Beta1OAuthToken))}");
         using var result = (LuaTable)lua.DoString(file["data"][Key])[0];
         return ((string)result["status"], (string)result["message"]);
     }

@@ -17,7 +17,7 @@ public sealed partial class SamplesTests
     private static readonly IReadOnlyDictionary<string, ResolvedDocument> Providers = ProviderResolver.Resolve(
     [
         .. ProviderCatalogue.Read(),
-        .. Files.Select(Json).Where(json => (string?)json["kind"] == V1Alpha1ClusterOAuthProvider.KindName)
+        .. Files.Select(Json).Where(json => (string?)json["kind"] == V1Beta1ClusterOAuthProvider.KindName)
             .Select(json => new SourceDocument((string)json["metadata"]!["name"]!, DocumentSource.Cluster, "a sample", (JsonObject)json["spec"]!.DeepClone())),
     ]);
 
@@ -49,7 +49,7 @@ public sealed partial class SamplesTests
     public void The_providers_on_the_page_about_private_keys_are_valid()
     {
         var documents = Yaml().Matches(File.ReadAllText(Repository.File("docs/private-key-clients.md"))).Select(match => YamlInput.Read(match.Groups[1].Value, out _)!)
-            .Where(json => (string?)json["kind"] == V1Alpha1ClusterOAuthProvider.KindName).ToList();
+            .Where(json => (string?)json["kind"] == V1Beta1ClusterOAuthProvider.KindName).ToList();
         documents.Should().HaveCount(2);
         foreach (var json in documents)
         {
@@ -63,8 +63,8 @@ public sealed partial class SamplesTests
     [GeneratedRegex(@"```yaml\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Yaml();
 
-    private static IEnumerable<V1Alpha1OAuthToken> Tokens() =>
-        Files.Where(file => (string?)Json(file)["kind"] == "OAuthToken").Select(file => JsonSerializer.Deserialize(Json(file).ToJsonString(), OAuthTokenJson.Default.V1Alpha1OAuthToken)!);
+    private static IEnumerable<V1Beta1OAuthToken> Tokens() =>
+        Files.Where(file => (string?)Json(file)["kind"] == "OAuthToken").Select(file => JsonSerializer.Deserialize(Json(file).ToJsonString(), OAuthTokenJson.Default.V1Beta1OAuthToken)!);
 
     private static JsonObject Json(string file) => YamlInput.Read(File.ReadAllText(file), out var error) ?? throw new InvalidOperationException($"{file}: {error}");
 }

@@ -5,7 +5,7 @@ using k8s.Models;
 using TokenOperator.Api;
 using TokenOperator.TestBed;
 using TokenOperator.Tests.Api;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.Config;
 
@@ -74,6 +74,6 @@ public sealed class ValidationPolicyTests
     private static JsonObject Update(EntitySpec before, EntitySpec after) => new() { ["object"] = Entity(after), ["oldObject"] = Entity(before) };
 
     private static JsonNode Entity(EntitySpec spec) => JsonSerializer.SerializeToNode(
-        new V1Alpha1OAuthToken { ApiVersion = "tokenoperator.dev/v1alpha1", Kind = KindName, Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail" }, Spec = spec },
-        OAuthTokenJson.Default.V1Alpha1OAuthToken)!;
+        new V1Beta1OAuthToken { ApiVersion = "tokenoperator.dev/v1beta1", Kind = KindName, Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail" }, Spec = spec },
+        OAuthTokenJson.Default.V1Beta1OAuthToken)!;
 }

@@ -44,7 +44,7 @@ public sealed class DocumentFuzzTests
     private static readonly string[] Specs =
     [
         """
-        {"apiVersion":"tokenoperator.dev/v1alpha1","kind":"OAuthToken","metadata":{"name":"m","namespace":"mail","uid":"u","resourceVersion":"5"},
+        {"apiVersion":"tokenoperator.dev/v1beta1","kind":"OAuthToken","metadata":{"name":"m","namespace":"mail","uid":"u","resourceVersion":"5"},
          "spec":{"provider":"google","account":"marcus","clientSecretRef":{"name":"client","key":"k"},"seedSecretRef":{"name":"seed"},"scopes":["a"],
          "refreshBefore":"1h30m","secretName":"s","secretTemplate":{"labels":{"example.com/team":"mail"},"annotations":{"a":"b"}},"deletionPolicy":"Delete","suspend":false}}
         """,
@@ -175,10 +175,10 @@ public sealed class DocumentFuzzTests
     public Task A_damaged_spec_is_read_or_refused_in_one_short_line() =>
         Fuzz.RunAsync(Specs, content =>
         {
-            V1Alpha1OAuthToken? entity;
+            V1Beta1OAuthToken? entity;
             try
             {
-                entity = JsonSerializer.Deserialize(content, Json.Info<V1Alpha1OAuthToken>());
+                entity = JsonSerializer.Deserialize(content, Json.Info<V1Beta1OAuthToken>());
             }
             catch (JsonException)
             {

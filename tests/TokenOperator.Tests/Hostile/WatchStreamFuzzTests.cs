@@ -12,8 +12,8 @@ public sealed class WatchStreamFuzzTests
     private static readonly string[] Streams =
     [
         """
-        {"type":"ADDED","object":{"apiVersion":"tokenoperator.dev/v1alpha1","kind":"OAuthToken","metadata":{"name":"m","namespace":"mail","uid":"u","resourceVersion":"5","creationTimestamp":"2026-01-31T12:00:00Z","generation":1,"annotations":{"a":"MARKED"}},"spec":{"provider":"google","account":"marcus","clientSecretRef":{"name":"client"},"suspend":false},"status":{"failures":1}}}
-        {"type":"BOOKMARK","object":{"kind":"OAuthToken","apiVersion":"tokenoperator.dev/v1alpha1","metadata":{"resourceVersion":"12746","creationTimestamp":null}}}
+        {"type":"ADDED","object":{"apiVersion":"tokenoperator.dev/v1beta1","kind":"OAuthToken","metadata":{"name":"m","namespace":"mail","uid":"u","resourceVersion":"5","creationTimestamp":"2026-01-31T12:00:00Z","generation":1,"annotations":{"a":"MARKED"}},"spec":{"provider":"google","account":"marcus","clientSecretRef":{"name":"client"},"suspend":false},"status":{"failures":1}}}
+        {"type":"BOOKMARK","object":{"kind":"OAuthToken","apiVersion":"tokenoperator.dev/v1beta1","metadata":{"resourceVersion":"12746","creationTimestamp":null}}}
         {"type":"DELETED","object":{"metadata":{"name":"m","namespace":"mail","resourceVersion":"6","ownerReferences":[{"apiVersion":"v1","kind":"K","name":"n","uid":"u","controller":true}],"managedFields":[{"manager":"m","operation":"Apply","time":"2026-01-31T12:00:00Z","fieldsV1":{"f:data":{"f:access_token":{}}}}]}}}
 
         """,
@@ -27,7 +27,7 @@ public sealed class WatchStreamFuzzTests
     public Task A_damaged_watch_is_read_or_ends_with_an_exception_that_the_reflector_handles() =>
         Fuzz.RunAsync(Streams, content =>
         {
-            Read<V1Alpha1OAuthToken>(content);
+            Read<V1Beta1OAuthToken>(content);
             Read<PartialObjectMetadata>(content);
         });
 
@@ -51,7 +51,7 @@ public sealed class WatchStreamFuzzTests
 
             """;
 
-        var read = await WatchStream.ReadAsync<V1Alpha1OAuthToken>(new MemoryStream(Encoding.UTF8.GetBytes(stream)), Json, CancellationToken.None).ToListAsync();
+        var read = await WatchStream.ReadAsync<V1Beta1OAuthToken>(new MemoryStream(Encoding.UTF8.GetBytes(stream)), Json, CancellationToken.None).ToListAsync();
 
         read.Select(e => (e.Type, (e.Resource?.Metadata ?? e.Metadata)!.Name)).Should().Equal((WatchEventKind.Unreadable, "bad"), (WatchEventKind.Added, "good"));
     }

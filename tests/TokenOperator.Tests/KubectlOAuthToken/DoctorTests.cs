@@ -12,7 +12,7 @@ namespace TokenOperator.Tests.KubectlOAuthToken;
 public sealed class DoctorTests
 {
     private static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
-    private static readonly V1Alpha1OAuthToken[] Tokens = [TokenStatusTests.Token()];
+    private static readonly V1Beta1OAuthToken[] Tokens = [TokenStatusTests.Token()];
 
     [Fact]
     public void A_role_without_the_right_to_read_namespaces_is_a_warning_and_one_without_another_a_failure()
@@ -95,10 +95,10 @@ public sealed class DoctorTests
     public void A_CRD_that_is_missing_unserved_or_old_fails_and_names_what_to_apply()
     {
         ClusterChecks.Definition(Definition()).Health.Should().Be(Health.Ok);
-        ClusterChecks.Definition(null).Should().Be(CheckResult.Fail("The CRD oauthtokens.tokenoperator.dev does not serve v1alpha1. Run: kubectl apply -k config/crds"));
+        ClusterChecks.Definition(null).Should().Be(CheckResult.Fail("The CRD oauthtokens.tokenoperator.dev does not serve v1beta1. Run: kubectl apply -k config/crds"));
         var unserved = Definition();
         unserved.Spec.Versions[0].Served = false;
-        ClusterChecks.Definition(unserved).Text.Should().Contain("does not serve v1alpha1");
+        ClusterChecks.Definition(unserved).Text.Should().Contain("does not serve v1beta1");
         var older = Definition();
         older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties.Remove("identity");
         older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"].Properties.Remove("authorizationURL");
@@ -218,7 +218,7 @@ public sealed class DoctorTests
         pod.Containers[0].VolumeMounts.Add(new V1VolumeMount { Name = "workload-identity", MountPath = "/tokens" });
         var settings = new Dictionary<string, string> { ["WorkloadIdentityTokenFile"] = file ?? "", ["WorkloadIdentityNamespaces"] = namespaces ?? "" };
         var token = TokenStatusTests.Token();
-        V1Alpha1OAuthToken[] tokens = isUsed ? [new() { Metadata = token.Metadata, Spec = token.Spec with { Grant = "WorkloadIdentity" } }] : Tokens;
+        V1Beta1OAuthToken[] tokens = isUsed ? [new() { Metadata = token.Metadata, Spec = token.Spec with { Grant = "WorkloadIdentity" } }] : Tokens;
 
         var result = OperatorChecks.WorkloadIdentity(tokens, "mail", OperatorInstall.From(deployment, settings));
 
@@ -233,7 +233,7 @@ public sealed class DoctorTests
         Repository.Manifest<V1CustomResourceDefinition>("config/crds/tokenoperator.dev_oauthtokens.yaml");
 
     /// <summary>With a provider that this machine does not know, so that the check calls no endpoint.</summary>
-    private static V1Alpha1OAuthToken Elsewhere(V1Alpha1OAuthToken token) => new() { Metadata = token.Metadata, Spec = token.Spec with { Provider = "elsewhere" }, Status = token.Status };
+    private static V1Beta1OAuthToken Elsewhere(V1Beta1OAuthToken token) => new() { Metadata = token.Metadata, Spec = token.Spec with { Provider = "elsewhere" }, Status = token.Status };
 
     private static V1Pod OperatorPod(string name, string? waiting) => new()
     {

@@ -10,7 +10,7 @@ public sealed class ProviderSourceOptionsTests : IAsyncLifetime
 {
     private const string InCluster =
         """
-        {"apiVersion": "tokenoperator.dev/v1alpha1", "kind": "ClusterOAuthProvider", "metadata": {"name": "NAME"}, "spec": SPEC}
+        {"apiVersion": "tokenoperator.dev/v1beta1", "kind": "ClusterOAuthProvider", "metadata": {"name": "NAME"}, "spec": SPEC}
         """;
 
     private readonly Dictionary<string, string> _specs = [];

@@ -1,7 +1,7 @@
 using k8s.Models;
 using KubectlOAuthToken.Output;
 using TokenOperator.Api;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.KubectlOAuthToken;
 
@@ -130,7 +130,7 @@ public sealed class TokenStatusTests
         status.NextStep.Should().NotContain("\e").And.Contain("'");
     }
 
-    internal static V1Alpha1OAuthToken Token(params (string Type, string Status, string Reason)[] changed)
+    internal static V1Beta1OAuthToken Token(params (string Type, string Status, string Reason)[] changed)
     {
         var conditions = new List<(string Type, string Status, string Reason)>
         {
@@ -139,7 +139,7 @@ public sealed class TokenStatusTests
         };
         foreach (var change in changed)
             conditions[conditions.FindIndex(condition => condition.Type == change.Type)] = change;
-        return new V1Alpha1OAuthToken
+        return new V1Beta1OAuthToken
         {
             Metadata = new V1ObjectMeta { Name = "marcus", NamespaceProperty = "mail", Generation = 1, ResourceVersion = "1" },
             Spec = new EntitySpec { Provider = "google", Account = "marcus@example.com", SecretName = "marcus-token" },

@@ -17,7 +17,7 @@ using TokenOperator.Providers;
 using TokenOperator.Providers.OAuth2;
 using TokenOperator.Refreshing;
 using TokenOperator.Tests.KubeRuntime.Fakes;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;
 
@@ -112,8 +112,8 @@ public sealed class MonitoringDocumentTests : IAsyncLifetime
         {
         }
 
-        var cache = (ResourceCache<V1Alpha1OAuthToken>)_host.Services.GetRequiredService<IResourceCache<V1Alpha1OAuthToken>>();
-        cache.Observe(new V1Alpha1OAuthToken
+        var cache = (ResourceCache<V1Beta1OAuthToken>)_host.Services.GetRequiredService<IResourceCache<V1Beta1OAuthToken>>();
+        cache.Observe(new V1Beta1OAuthToken
         {
             Metadata = new V1ObjectMeta { Name = "marcus", NamespaceProperty = "mail", ResourceVersion = "1", Uid = "1" },
             Spec = new EntitySpec { Provider = "google" },

@@ -1,6 +1,6 @@
 using k8s.Models;
 using TokenOperator.Api;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.Monitoring;
 
@@ -87,7 +87,7 @@ public sealed class OAuthTokenMetricsTests : IAsyncLifetime
         static int Ready(IReadOnlyList<string> samples) => samples.Count(sample => sample.StartsWith("tokenoperator_oauthtoken_ready{name=\"token-", StringComparison.Ordinal));
     }
 
-    private static V1Alpha1OAuthToken Entity(string name = "marcus-gmail", EntityStatus? status = null) => new()
+    private static V1Beta1OAuthToken Entity(string name = "marcus-gmail", EntityStatus? status = null) => new()
     {
         Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "mail", Uid = name },
         Spec = new EntitySpec { Provider = "google", Account = "the-account" },

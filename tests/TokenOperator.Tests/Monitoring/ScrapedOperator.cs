@@ -26,7 +26,7 @@ internal sealed class ScrapedOperator : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly HttpClient _http = new();
-    private readonly ResourceCache<V1Alpha1OAuthToken> _cache = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private readonly ResourceCache<V1Beta1OAuthToken> _cache = new([""], new CacheOptions<V1Beta1OAuthToken>());
     private int _version;
 
     private ScrapedOperator()
@@ -34,7 +34,7 @@ internal sealed class ScrapedOperator : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(o => o.ListenLocalhostFreePort(null));
-        builder.Services.AddSingleton<TimeProvider>(Time).AddSingleton<IResourceCache<V1Alpha1OAuthToken>>(_cache);
+        builder.Services.AddSingleton<TimeProvider>(Time).AddSingleton<IResourceCache<V1Beta1OAuthToken>>(_cache);
         Telemetry.Add(builder.Services, new SettingsReader(builder.Configuration));
         _app = builder.Build();
         _app.MapPrometheusScrapingEndpoint("/metrics");
@@ -50,7 +50,7 @@ internal sealed class ScrapedOperator : IAsyncDisposable
     }
 
     /// <summary>Replaces all objects of the cache.</summary>
-    public void Set(params V1Alpha1OAuthToken[] entities)
+    public void Set(params V1Beta1OAuthToken[] entities)
     {
         var version = $"{++_version}";
         foreach (var entity in entities)

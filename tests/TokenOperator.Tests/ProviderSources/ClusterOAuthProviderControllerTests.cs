@@ -17,9 +17,9 @@ namespace TokenOperator.Tests.ProviderSources;
 
 public sealed class ClusterOAuthProviderControllerTests : IAsyncLifetime, IDisposable
 {
-    private readonly ResourceCache<V1Alpha1ClusterOAuthProvider> _objects = new([""], new CacheOptions<V1Alpha1ClusterOAuthProvider>());
-    private readonly ResourceCache<V1Alpha1OAuthToken> _tokens = new([""], new CacheOptions<V1Alpha1OAuthToken>().AddIndex(ProviderUsers.Index, token => [token.Spec.Provider!]));
-    private readonly CalledObjects<V1Alpha1ClusterOAuthProvider> _queue = new();
+    private readonly ResourceCache<V1Beta1ClusterOAuthProvider> _objects = new([""], new CacheOptions<V1Beta1ClusterOAuthProvider>());
+    private readonly ResourceCache<V1Beta1OAuthToken> _tokens = new([""], new CacheOptions<V1Beta1OAuthToken>().AddIndex(ProviderUsers.Index, token => [token.Spec.Provider!]));
+    private readonly CalledObjects<V1Beta1ClusterOAuthProvider> _queue = new();
     private readonly CountingFactory _factory = new();
     private readonly SwitchableLeadership _leadership = new();
     private readonly ProviderMetrics _metrics = new(new Meters(), TimeProvider.System);
@@ -27,7 +27,7 @@ public sealed class ClusterOAuthProviderControllerTests : IAsyncLifetime, IDispo
     private RuntimeFixture? _runtime;
     private ClusterOAuthProviderController? _controller;
     private ApiConnection? _connection;
-    private V1Alpha1ClusterOAuthProvider? _last;
+    private V1Beta1ClusterOAuthProvider? _last;
     private int _version;
 
     public async Task InitializeAsync()
@@ -35,12 +35,12 @@ public sealed class ClusterOAuthProviderControllerTests : IAsyncLifetime, IDispo
         _runtime = await RuntimeFixture.StartAsync();
         var users = new ProviderUsers(_tokens);
         _registry = new ProviderRegistry([], _factory, new CountedUsers());
-        var changes = new ProviderChanges(_registry, _tokens, new CalledObjects<V1Alpha1OAuthToken>(), NullLogger<ProviderChanges>.Instance, _queue);
+        var changes = new ProviderChanges(_registry, _tokens, new CalledObjects<V1Beta1OAuthToken>(), NullLogger<ProviderChanges>.Instance, _queue);
         _runtime.Server.Intercept = async (context, seen) =>
         {
             if (seen.Method != "PATCH")
                 return false;
-            await FakeApiServer.AnswerAsync(context, 200, JsonSerializer.Serialize(_last ?? Object(), ClusterOAuthProviderJson.Default.V1Alpha1ClusterOAuthProvider));
+            await FakeApiServer.AnswerAsync(context, 200, JsonSerializer.Serialize(_last ?? Object(), ClusterOAuthProviderJson.Default.V1Beta1ClusterOAuthProvider));
             return true;
         };
         _connection = KubernetesClientFactory.Create(_runtime.Server.Configuration());
@@ -119,38 +119,38 @@ public sealed class ClusterOAuthProviderControllerTests : IAsyncLifetime, IDispo
         (await ReconcileAsync(Object())).Should().Be(ProviderStatusBuilder.MinBetweenCounts, "the status is still to be written");
     }
 
-    private async Task<TimeSpan?> ReconcileAsync(V1Alpha1ClusterOAuthProvider entity) =>
+    private async Task<TimeSpan?> ReconcileAsync(V1Beta1ClusterOAuthProvider entity) =>
         (await _controller!.ReconcileAsync(entity, CancellationToken.None)).RequeueAfter;
 
-    private V1Alpha1ClusterOAuthProvider Put(string name, int? usedBy = null, string? host = null, long generation = 1, string timeout = "20s")
+    private V1Beta1ClusterOAuthProvider Put(string name, int? usedBy = null, string? host = null, long generation = 1, string timeout = "20s")
     {
-        var entity = new V1Alpha1ClusterOAuthProvider
+        var entity = new V1Beta1ClusterOAuthProvider
         {
             Metadata = new V1ObjectMeta { Name = name, Uid = "uid-1", Generation = generation, ResourceVersion = $"{++_version}" },
             Spec = JsonSerializer.Deserialize($$"""{"tokenEndpoint": "https://idp.example/token", "timeout": "{{timeout}}"}""", ClusterOAuthProviderJson.Default.JsonElement),
-            Status = new V1Alpha1ClusterOAuthProvider.EntityStatus { UsedBy = usedBy, TokenEndpointHost = host },
+            Status = new V1Beta1ClusterOAuthProvider.EntityStatus { UsedBy = usedBy, TokenEndpointHost = host },
         };
         _objects.Observe(entity);
         _last = entity;
         return entity;
     }
 
-    private void Use(string provider, string name) => _tokens.Observe(new V1Alpha1OAuthToken
+    private void Use(string provider, string name) => _tokens.Observe(new V1Beta1OAuthToken
     {
         Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "mail", ResourceVersion = $"{++_version}" },
-        Spec = new V1Alpha1OAuthToken.EntitySpec { Provider = provider, Account = name },
+        Spec = new V1Beta1OAuthToken.EntitySpec { Provider = provider, Account = name },
     });
 
     /// <summary>An object whose status is that of the other operator.</summary>
-    private static V1Alpha1ClusterOAuthProvider Object() => new()
+    private static V1Beta1ClusterOAuthProvider Object() => new()
     {
         Metadata = new V1ObjectMeta { Name = "acme", Uid = "uid-1", ResourceVersion = "1", Generation = 1 },
         Spec = JsonDocument.Parse("""{"tokenEndpoint":"https://idp.example/token"}""").RootElement,
-        Status = new V1Alpha1ClusterOAuthProvider.EntityStatus
+        Status = new V1Beta1ClusterOAuthProvider.EntityStatus
         {
             ObservedGeneration = 1,
             TokenEndpointHost = "idp.example",
-            Conditions = [new V1Alpha1OAuthToken.Condition { Type = ConditionTypes.Accepted, Status = "False", Reason = AcceptedReason.Overridden.Name, Message = "Not used.", LastTransitionTime = "2026-05-01T12:00:00Z" }],
+            Conditions = [new V1Beta1OAuthToken.Condition { Type = ConditionTypes.Accepted, Status = "False", Reason = AcceptedReason.Overridden.Name, Message = "Not used.", LastTransitionTime = "2026-05-01T12:00:00Z" }],
         },
     };
 

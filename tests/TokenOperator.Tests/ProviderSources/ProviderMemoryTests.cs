@@ -24,7 +24,7 @@ public sealed class ProviderMemoryTests
     public void A_thousand_ClusterOAuthProviders_take_less_than_20_MiB()
     {
         var registry = new ProviderRegistry(ProviderCatalogue.Read(), new DocumentOnlyProviders(), new CountedUsers { Default = 1 });
-        var cache = new ResourceCache<V1Alpha1ClusterOAuthProvider>([""], new CacheOptions<V1Alpha1ClusterOAuthProvider>().KeepOnly(V1Alpha1ClusterOAuthProvider.Shrink));
+        var cache = new ResourceCache<V1Beta1ClusterOAuthProvider>([""], new CacheOptions<V1Beta1ClusterOAuthProvider>().KeepOnly(V1Beta1ClusterOAuthProvider.Shrink));
         cache.Subscribe((_, now) => registry.Set(ClusterProviderSource.ToDocument(now!)));
         Fill(cache, Count, 1);
         var before = GC.GetTotalMemory(forceFullCollection: true);
@@ -41,7 +41,7 @@ public sealed class ProviderMemoryTests
     {
         var users = new CountedUsers();
         var registry = new ProviderRegistry(ProviderCatalogue.Read(), new DocumentOnlyProviders(), users);
-        var cache = new ResourceCache<V1Alpha1ClusterOAuthProvider>([""], new CacheOptions<V1Alpha1ClusterOAuthProvider>().KeepOnly(V1Alpha1ClusterOAuthProvider.Shrink));
+        var cache = new ResourceCache<V1Beta1ClusterOAuthProvider>([""], new CacheOptions<V1Beta1ClusterOAuthProvider>().KeepOnly(V1Beta1ClusterOAuthProvider.Shrink));
         cache.Subscribe((_, now) => registry.Set(ClusterProviderSource.ToDocument(now!)));
         Fill(cache, Count, 1);
         var before = GC.GetTotalMemory(forceFullCollection: true);
@@ -53,13 +53,13 @@ public sealed class ProviderMemoryTests
         GC.KeepAlive(cache);
     }
 
-    private static void Fill(ResourceCache<V1Alpha1ClusterOAuthProvider> cache, int last, int first)
+    private static void Fill(ResourceCache<V1Beta1ClusterOAuthProvider> cache, int last, int first)
     {
         for (var i = first; i <= last; i++)
         {
             cache.Observe(JsonSerializer.Deserialize(
                 $$$"""
-                {"apiVersion":"tokenoperator.dev/v1alpha1","kind":"ClusterOAuthProvider",
+                {"apiVersion":"tokenoperator.dev/v1beta1","kind":"ClusterOAuthProvider",
                  "metadata":{"name":"tenant-{{{i}}}","uid":"8f9a3f0e-0000-4000-8000-{{{i:000000000000}}}","resourceVersion":"{{{i}}}","generation":1,
                   "annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{{{new string('x', 500)}}}"}},
                  "spec":{"extends":"microsoft","parameters":{"tenant":"tenant-{{{i}}}.example"},"timeout":"20s","limits":{"requestsPerSecond":5,"burst":20},
@@ -67,7 +67,7 @@ public sealed class ProviderMemoryTests
                  "status":{"observedGeneration":1,"tokenEndpointHost":"login.microsoftonline.com","usedBy":1,"conditions":[
                   {"type":"Accepted","status":"True","reason":"Valid","message":"The document is in use.","lastTransitionTime":"2026-05-01T12:00:00Z"}]}}
                 """,
-                ClusterOAuthProviderJson.Default.V1Alpha1ClusterOAuthProvider)!);
+                ClusterOAuthProviderJson.Default.V1Beta1ClusterOAuthProvider)!);
         }
     }
 

@@ -5,7 +5,7 @@ using TokenOperator.Providers;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.Registry;
 using TokenOperator.ProviderSources;
-using static TokenOperator.Api.V1Alpha1ClusterOAuthProvider;
+using static TokenOperator.Api.V1Beta1ClusterOAuthProvider;
 
 namespace TokenOperator.Tests.ProviderSources;
 

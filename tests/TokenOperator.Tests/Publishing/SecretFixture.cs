@@ -19,7 +19,7 @@ internal sealed class SecretFixture : IAsyncDisposable
 
     private readonly RuntimeFixture _runtime;
     private readonly ResourceCache<SecretInfo> _secrets = new([""], new CacheOptions<SecretInfo>());
-    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private readonly ResourceCache<V1Beta1OAuthToken> _entities = new([""], new CacheOptions<V1Beta1OAuthToken>());
 
     private SecretFixture(RuntimeFixture runtime)
     {
@@ -44,7 +44,7 @@ internal sealed class SecretFixture : IAsyncDisposable
     public static async Task<SecretFixture> StartAsync() => new(await RuntimeFixture.StartAsync());
 
     /// <summary>An OAuthToken that the cache knows.</summary>
-    public V1Alpha1OAuthToken AddOwner(string name, string uid)
+    public V1Beta1OAuthToken AddOwner(string name, string uid)
     {
         var owner = Owner(name, uid);
         _entities.Observe(owner);
@@ -52,20 +52,20 @@ internal sealed class SecretFixture : IAsyncDisposable
     }
 
     /// <summary>An OAuthToken that the cache does not know.</summary>
-    public static V1Alpha1OAuthToken Owner(string name, string uid) => new()
+    public static V1Beta1OAuthToken Owner(string name, string uid) => new()
     {
-        ApiVersion = $"{V1Alpha1OAuthToken.GroupName}/v1alpha1",
-        Kind = V1Alpha1OAuthToken.KindName,
+        ApiVersion = $"{V1Beta1OAuthToken.GroupName}/v1beta1",
+        Kind = V1Beta1OAuthToken.KindName,
         Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = Namespace, Uid = uid, ResourceVersion = "1" },
-        Spec = new V1Alpha1OAuthToken.EntitySpec
+        Spec = new V1Beta1OAuthToken.EntitySpec
         {
             Provider = "google",
             Account = "marcus",
-            ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+            ClientSecretRef = new V1Beta1OAuthToken.SecretKeyRef { Name = "client" },
         },
     };
 
-    public static TokenRequest Request(V1Alpha1OAuthToken owner) =>
+    public static TokenRequest Request(V1Beta1OAuthToken owner) =>
         TokenRequest.From(owner, out var error) ?? throw new InvalidOperationException(error);
 
     public static TokenSet Token(string accessToken) => new()
@@ -97,14 +97,14 @@ internal sealed class SecretFixture : IAsyncDisposable
     /// <param name="owner">The object.</param>
     /// <param name="token">What it holds.</param>
     /// <param name="change">What others, such as a backup tool, have done to it since.</param>
-    public void AddPublished(V1Alpha1OAuthToken owner, TokenSet token, Action<JsonObject>? change = null)
+    public void AddPublished(V1Beta1OAuthToken owner, TokenSet token, Action<JsonObject>? change = null)
     {
         AddPublishedToServer(owner, token, change);
         Report(Request(owner).SecretName);
     }
 
     /// <summary>A Secret as the operator has written it, which the watch has not reported yet.</summary>
-    public void AddPublishedToServer(V1Alpha1OAuthToken owner, TokenSet token, Action<JsonObject>? change = null)
+    public void AddPublishedToServer(V1Beta1OAuthToken owner, TokenSet token, Action<JsonObject>? change = null)
     {
         var body = new SecretManifest(owner, Request(owner), token).ToApply(uid: null, resourceVersion: null);
         // What a real API server notes about an apply: the field manager owns each data key.
@@ -129,7 +129,7 @@ internal sealed class SecretFixture : IAsyncDisposable
     ];
 
     /// <summary>An owner reference.</summary>
-    public static JsonObject OwnerReference(string name, string uid, string kind = V1Alpha1OAuthToken.KindName, string apiVersion = "tokenoperator.dev/v1alpha1", bool controller = true) =>
+    public static JsonObject OwnerReference(string name, string uid, string kind = V1Beta1OAuthToken.KindName, string apiVersion = "tokenoperator.dev/v1beta1", bool controller = true) =>
         new() { ["apiVersion"] = apiVersion, ["kind"] = kind, ["name"] = name, ["uid"] = uid, ["controller"] = controller };
 
     /// <summary>The decoded data of a Secret on the server; null if there is no such Secret.</summary>

@@ -7,7 +7,7 @@ namespace TokenOperator.Tests.Publishing;
 
 public sealed class SecretInfoTests
 {
-    private const string Owner = """{"apiVersion":"tokenoperator.dev/v1alpha1","kind":"OAuthToken","name":"marcus","uid":"u1","controller":true}""";
+    private const string Owner = """{"apiVersion":"tokenoperator.dev/v1beta1","kind":"OAuthToken","name":"marcus","uid":"u1","controller":true}""";
     private const string AllKeys = """{"f:access_token":{},"f:token_type":{},"f:expires_at":{},"f:scope":{},"f:provider":{},"f:account":{}}""";
 
     private static SecretInfo Info(string managedFields, string label = "token-operator", string owner = Owner, string annotations = """{"tokenoperator.dev/content-hash":"h"}""") =>

@@ -9,7 +9,7 @@ namespace TokenOperator.Tests.Publishing;
 
 public sealed class SecretManifestTests
 {
-    private static readonly V1Alpha1OAuthToken Owner = new() { Metadata = new V1ObjectMeta { Name = "marcus", NamespaceProperty = "mail", Uid = "uid-1" } };
+    private static readonly V1Beta1OAuthToken Owner = new() { Metadata = new V1ObjectMeta { Name = "marcus", NamespaceProperty = "mail", Uid = "uid-1" } };
 
     private static readonly TokenRequest Request = new()
     {

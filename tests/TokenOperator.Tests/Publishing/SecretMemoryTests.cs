@@ -64,7 +64,7 @@ public sealed partial class SecretMemoryTests
     {
         var text = new string('x', 200_000);
         var owners = string.Join(',', Enumerable.Range(0, 100).Select(i =>
-            $$"""{"apiVersion":"tokenoperator.dev/v1alpha1","kind":"OAuthToken","name":"{{text}}","uid":"{{i}}{{text}}","controller":{{(i == 0 ? "true" : "false")}}}"""));
+            $$"""{"apiVersion":"tokenoperator.dev/v1beta1","kind":"OAuthToken","name":"{{text}}","uid":"{{i}}{{text}}","controller":{{(i == 0 ? "true" : "false")}}}"""));
         var references = more.Length > 0 ? $"\"{more}\":[{owners}]," : "";
         var json = $$"""{"metadata":{"name":"s","namespace":"mail","uid":"u","resourceVersion":"1",{{references}}"annotations":{{annotations.Replace("TEXT", text)}} } }""";
 

@@ -339,7 +339,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
-        owner.Status = new V1Alpha1OAuthToken.EntityStatus { SecretName = "marcus" };
+        owner.Status = new V1Beta1OAuthToken.EntityStatus { SecretName = "marcus" };
         owner.Spec = owner.Spec with { SecretName = "renamed" };
         Fixture.AddPublished(owner, SecretFixture.Token("access-0"));
 
@@ -355,7 +355,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublished(owner, SecretFixture.Token("access-1"));
-        owner.Status = new V1Alpha1OAuthToken.EntityStatus { SecretName = "marcus" };
+        owner.Status = new V1Beta1OAuthToken.EntityStatus { SecretName = "marcus" };
         owner.Spec = owner.Spec with { SecretName = "renamed" };
 
         (await PublishAsync(owner, "access-1")).Outcome.Should().Be(SecretOutcome.UpToDate);
@@ -373,7 +373,7 @@ public sealed class SecretPublisherTests : IAsyncLifetime
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddSecret("foreign", ("password", "p"));
         Fixture.AddPublished(Fixture.AddOwner("other", "uid-2"), SecretFixture.Token("access-2"));
-        owner.Status = new V1Alpha1OAuthToken.EntityStatus { SecretName = name };
+        owner.Status = new V1Beta1OAuthToken.EntityStatus { SecretName = name };
 
         await PublishAsync(owner, "access-1", SecretAction.Withdraw);
 
@@ -452,14 +452,14 @@ public sealed class SecretPublisherTests : IAsyncLifetime
         Fixture.Published("shared").Should().Be("access-1");
     }
 
-    private V1Alpha1OAuthToken Orphaning(string name, string uid)
+    private V1Beta1OAuthToken Orphaning(string name, string uid)
     {
         var owner = Fixture.AddOwner(name, uid);
         owner.Spec = owner.Spec with { SecretDeletionPolicy = "Orphan" };
         return owner;
     }
 
-    private Task<SecretResult> PublishAsync(V1Alpha1OAuthToken owner, string accessToken, SecretAction action = SecretAction.Write)
+    private Task<SecretResult> PublishAsync(V1Beta1OAuthToken owner, string accessToken, SecretAction action = SecretAction.Write)
     {
         var account = new AccountRecord { Key = new AccountKey("google", "marcus"), Generation = 1, Token = SecretFixture.Token(accessToken) };
         return Fixture.Publisher.PublishAsync(owner, SecretFixture.Request(owner), new DesiredState(account, Problem: null, NextRefresh: null) { Secret = action }, CancellationToken.None);

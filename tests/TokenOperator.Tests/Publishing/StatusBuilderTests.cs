@@ -5,7 +5,7 @@ using TokenOperator.Core.Tokens;
 using TokenOperator.Publishing;
 using TokenOperator.Reconcile;
 using TokenOperator.Tests.Providers;
-using static TokenOperator.Api.V1Alpha1OAuthToken;
+using static TokenOperator.Api.V1Beta1OAuthToken;
 
 namespace TokenOperator.Tests.Publishing;
 

@@ -8,7 +8,7 @@ namespace TokenOperator.Tests.Reconcile;
 
 public sealed class NamespaceReaderTests : IAsyncLifetime
 {
-    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private readonly ResourceCache<V1Beta1OAuthToken> _entities = new([""], new CacheOptions<V1Beta1OAuthToken>());
     private readonly ListLogger _log = new();
     private RuntimeFixture? _runtime;
     private NamespaceReader? _reader;
@@ -88,9 +88,9 @@ public sealed class NamespaceReaderTests : IAsyncLifetime
 
     private async Task<string?> UidAsync() => (await Reader.UserAsync("mail", default)).Uid;
 
-    private V1Alpha1OAuthToken Add(string name, int version)
+    private V1Beta1OAuthToken Add(string name, int version)
     {
-        var entity = new V1Alpha1OAuthToken { Metadata = new() { Name = name, NamespaceProperty = "mail", Uid = name, ResourceVersion = $"{version}" } };
+        var entity = new V1Beta1OAuthToken { Metadata = new() { Name = name, NamespaceProperty = "mail", Uid = name, ResourceVersion = $"{version}" } };
         _entities.Observe(entity);
         return entity;
     }

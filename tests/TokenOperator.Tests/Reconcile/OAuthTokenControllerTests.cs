@@ -34,21 +34,21 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     private readonly ResourceCache<SecretInfo> _secrets = new([""], new CacheOptions<SecretInfo>());
     private RuntimeFixture? _runtime;
     private RefreshingFixture? _refreshing;
-    private ResourceCache<V1Alpha1OAuthToken>? _entities;
+    private ResourceCache<V1Beta1OAuthToken>? _entities;
 
     private RuntimeFixture Runtime => _runtime ?? throw new InvalidOperationException("Not started.");
 
     private RefreshingFixture Refreshing => _refreshing ?? throw new InvalidOperationException("Not started.");
 
-    private ResourceCache<V1Alpha1OAuthToken> Entities => _entities ?? throw new InvalidOperationException("Not started.");
+    private ResourceCache<V1Beta1OAuthToken> Entities => _entities ?? throw new InvalidOperationException("Not started.");
 
     public async Task InitializeAsync()
     {
         _runtime = await RuntimeFixture.StartAsync();
         _refreshing = new RefreshingFixture(Row, _runtime.Time);
-        var options = new CacheOptions<V1Alpha1OAuthToken>();
+        var options = new CacheOptions<V1Beta1OAuthToken>();
         EntityIndexes.Configure(options);
-        _entities = new ResourceCache<V1Alpha1OAuthToken>([""], options);
+        _entities = new ResourceCache<V1Beta1OAuthToken>([""], options);
         await _refreshing.Synchronizer.LoadAsync(CancellationToken.None);
     }
 
@@ -61,7 +61,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     {
         Refreshing.Leadership.IsLeader = false;
 
-        var requeueAfter = await ReconcileAsync(AddObject(spec: new V1Alpha1OAuthToken.EntitySpec()));
+        var requeueAfter = await ReconcileAsync(AddObject(spec: new V1Beta1OAuthToken.EntitySpec()));
 
         requeueAfter.Should().Be(ReconcilePolicy.RetryLeadership, "losing the lease to another process is not a failure");
         Runtime.Server.Requests.Should().BeEmpty();
@@ -109,7 +109,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Refreshing.Provider.Asked.Should().HaveCount(1);
 
         var asked = Entity();
-        asked.Metadata.Annotations = new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = "now" };
+        asked.Metadata.Annotations = new Dictionary<string, string> { [V1Beta1OAuthToken.RefreshRequestedAnnotation] = "now" };
         await ReconcileAsync(asked);
         await ReconcileAsync(asked);
 
@@ -132,7 +132,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         var retry = await ReconcileAsync(Entity());
         retry.Should().BeGreaterThan(TimeSpan.FromMinutes(1)).And.BeLessThan(TimeSpan.FromMinutes(3));
         Entity().Status.Find(ConditionTypes.Stalled)!.Status.Should().Be("False");
-        Entity().Status.Find(ConditionTypes.Refreshed)!.Should().Match<V1Alpha1OAuthToken.Condition>(refreshed => refreshed.Status == "False" && refreshed.Message.Contains("HTTP 400: invalid_grant"));
+        Entity().Status.Find(ConditionTypes.Refreshed)!.Should().Match<V1Beta1OAuthToken.Condition>(refreshed => refreshed.Status == "False" && refreshed.Message.Contains("HTTP 400: invalid_grant"));
         Ready().Status.Should().Be("True");
 
         Refreshing.Provider.Answer = ScriptedProvider.Granted();
@@ -151,7 +151,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         for (var tenth = 0; tenth < 300; tenth++)
         {
             var poked = Entity();
-            poked.Metadata.Annotations = new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = $"poke-{tenth}" };
+            poked.Metadata.Annotations = new Dictionary<string, string> { [V1Beta1OAuthToken.RefreshRequestedAnnotation] = $"poke-{tenth}" };
             await ReconcileAsync(poked);
             Runtime.Time.Advance(TimeSpan.FromSeconds(0.1));
         }
@@ -175,9 +175,9 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
 
         (await ReconcileAsync(Entity())).Should().Be(TimeSpan.FromMinutes(1));
         Refreshing.Provider.Asked.Should().BeEmpty();
-        Ready().Should().Match<V1Alpha1OAuthToken.Condition>(ready => ready.Status == "True" && ready.Reason == Reasons.ClientRejected);
+        Ready().Should().Match<V1Beta1OAuthToken.Condition>(ready => ready.Status == "True" && ready.Reason == Reasons.ClientRejected);
 
-        var bob = AddObject(new V1Alpha1OAuthToken.EntitySpec { Provider = "google", Account = "bob" }, "bob");
+        var bob = AddObject(new V1Beta1OAuthToken.EntitySpec { Provider = "google", Account = "bob" }, "bob");
         Actor().Forget(bob);
         Refreshing.Queue.Owners.Should().BeEmpty("another object still names the account");
         Refreshing.Queue.Unnamed.Add(new AccountKey("google", "bob"));
@@ -229,7 +229,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Runtime.Time.Advance(TimeSpan.FromSeconds(1));
         await watcher.CheckAsync(CancellationToken.None);
 
-        Ready().Should().Match<V1Alpha1OAuthToken.Condition>(ready => ready.Status == "False" && ready.Reason == Reasons.TokenExpired);
+        Ready().Should().Match<V1Beta1OAuthToken.Condition>(ready => ready.Status == "False" && ready.Reason == Reasons.TokenExpired);
     }
 
     [Fact]
@@ -254,10 +254,10 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
 
         void AddExpiring(string name)
         {
-            AddObject(name: name, status: new V1Alpha1OAuthToken.EntityStatus
+            AddObject(name: name, status: new V1Beta1OAuthToken.EntityStatus
             {
                 ExpiresAt = Timestamps.Format(Runtime.Time.GetUtcNow().AddMinutes(1)),
-                Conditions = [new V1Alpha1OAuthToken.Condition { Type = ConditionTypes.Ready, Status = "True", Reason = Reasons.Refreshed, Message = "", LastTransitionTime = Timestamps.Format(Runtime.Time.GetUtcNow()) }],
+                Conditions = [new V1Beta1OAuthToken.Condition { Type = ConditionTypes.Ready, Status = "True", Reason = Reasons.Refreshed, Message = "", LastTransitionTime = Timestamps.Format(Runtime.Time.GetUtcNow()) }],
             });
         }
     }
@@ -266,9 +266,9 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     public async Task A_status_based_on_an_older_version_of_the_object_is_not_written()
     {
         var seen = AddObject();
-        await Statuses().PublishAsync(seen, new V1Alpha1OAuthToken.EntityStatus { SecretName = "newer" }, CancellationToken.None);
+        await Statuses().PublishAsync(seen, new V1Beta1OAuthToken.EntityStatus { SecretName = "newer" }, CancellationToken.None);
 
-        var write = await Statuses().PublishAsync(seen, new V1Alpha1OAuthToken.EntityStatus { SecretName = "older" }, CancellationToken.None);
+        var write = await Statuses().PublishAsync(seen, new V1Beta1OAuthToken.EntityStatus { SecretName = "older" }, CancellationToken.None);
 
         write.Should().Be(StatusWrite.Stale);
         Entity().Status.SecretName.Should().Be("newer");
@@ -279,7 +279,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
     {
         AddClientSecret();
         var entity = AddObject();
-        entity.Metadata.Annotations = new Dictionary<string, string> { [V1Alpha1OAuthToken.RefreshRequestedAnnotation] = "now" };
+        entity.Metadata.Annotations = new Dictionary<string, string> { [V1Beta1OAuthToken.RefreshRequestedAnnotation] = "now" };
         await ReconcileAsync(entity);
         Refreshing.Provider.Asked.Should().HaveCount(1);
 
@@ -303,7 +303,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         await ReconcileAsync(entity);
 
         Runtime.Server.Store.Update("oauthtokens", "mail", "marcus-gmail", stored => stored["spec"]!["suspend"] = true);
-        Entities.Observe(Runtime.Server.Store.Get("oauthtokens", "mail", "marcus-gmail").Deserialize(OAuthTokenJson.Default.V1Alpha1OAuthToken)!);
+        Entities.Observe(Runtime.Server.Store.Get("oauthtokens", "mail", "marcus-gmail").Deserialize(OAuthTokenJson.Default.V1Beta1OAuthToken)!);
         first.SetResult();
 
         Refreshing.Provider.Asked.Should().BeEmpty();
@@ -325,23 +325,23 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Ready().Message.Should().Contain("is waiting for its provider");
     }
 
-    private V1Alpha1OAuthToken AddObject(V1Alpha1OAuthToken.EntitySpec? spec = null, string name = "marcus-gmail", V1Alpha1OAuthToken.EntityStatus? status = null)
+    private V1Beta1OAuthToken AddObject(V1Beta1OAuthToken.EntitySpec? spec = null, string name = "marcus-gmail", V1Beta1OAuthToken.EntityStatus? status = null)
     {
-        var entity = new V1Alpha1OAuthToken
+        var entity = new V1Beta1OAuthToken
         {
-            ApiVersion = $"{V1Alpha1OAuthToken.GroupName}/v1alpha1",
-            Kind = V1Alpha1OAuthToken.KindName,
+            ApiVersion = $"{V1Beta1OAuthToken.GroupName}/v1beta1",
+            Kind = V1Beta1OAuthToken.KindName,
             Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "mail" },
             Status = status!,
-            Spec = spec ?? new V1Alpha1OAuthToken.EntitySpec
+            Spec = spec ?? new V1Beta1OAuthToken.EntitySpec
             {
                 Provider = "google",
                 Account = "marcus",
-                ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+                ClientSecretRef = new V1Beta1OAuthToken.SecretKeyRef { Name = "client" },
             },
         };
-        var created = Runtime.Server.Store.Create("oauthtokens", JsonSerializer.SerializeToNode(entity, OAuthTokenJson.Default.V1Alpha1OAuthToken)!.AsObject());
-        Entities.Observe(created.Deserialize(OAuthTokenJson.Default.V1Alpha1OAuthToken)!);
+        var created = Runtime.Server.Store.Create("oauthtokens", JsonSerializer.SerializeToNode(entity, OAuthTokenJson.Default.V1Beta1OAuthToken)!.AsObject());
+        Entities.Observe(created.Deserialize(OAuthTokenJson.Default.V1Beta1OAuthToken)!);
         return Entity(name);
     }
 
@@ -358,9 +358,9 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         _secrets.Observe(SecretInfo.From(RuntimeFixture.Metadata(secret)));
     }
 
-    private V1Alpha1OAuthToken Entity(string name = "marcus-gmail") => Entities.Get(new NamespacedName("mail", name)) ?? throw new InvalidOperationException("There is no such object.");
+    private V1Beta1OAuthToken Entity(string name = "marcus-gmail") => Entities.Get(new NamespacedName("mail", name)) ?? throw new InvalidOperationException("There is no such object.");
 
-    private V1Alpha1OAuthToken.Condition Ready(string name = "marcus-gmail") => Entity(name).Status.Find(ConditionTypes.Ready) ?? throw new InvalidOperationException("The condition was not written.");
+    private V1Beta1OAuthToken.Condition Ready(string name = "marcus-gmail") => Entity(name).Status.Find(ConditionTypes.Ready) ?? throw new InvalidOperationException("The condition was not written.");
 
     private IEnumerable<string> Writes() => Runtime.Server.Requests.Where(request => request.Method != "GET")
         .Select(request => $"{request.Method} {request.Path[(request.Path.IndexOf("/mail/", StringComparison.Ordinal) + 6)..]}");
@@ -372,7 +372,7 @@ public sealed class OAuthTokenControllerTests : IAsyncLifetime, IDisposable
         Refreshing.Accounts, Refreshing.Scheduler, Refreshing.Rejected, new SecretPublisher(Runtime.Client, _secrets, Entities, Refreshing.Leadership), Statuses(),
         new AuthorizationLinks(new SelfServiceSettings()), Entities);
 
-    private async Task<TimeSpan?> ReconcileAsync(V1Alpha1OAuthToken entity)
+    private async Task<TimeSpan?> ReconcileAsync(V1Beta1OAuthToken entity)
     {
         var controller = new OAuthTokenController(
             new ReconcileInputGatherer(

@@ -34,8 +34,8 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     };
 
     private readonly RefreshingFixture _refreshing = new(Row, TimeProvider.System);
-    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = NewCache();
-    private readonly CalledObjects<V1Alpha1OAuthToken> _queue = new();
+    private readonly ResourceCache<V1Beta1OAuthToken> _entities = NewCache();
+    private readonly CalledObjects<V1Beta1OAuthToken> _queue = new();
     private readonly ListLogger _log = new();
     private RuntimeFixture? _runtime;
     private OAuthTokenFinalizer? _finalizer;
@@ -169,7 +169,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     public async Task A_row_that_is_being_refreshed_is_deleted_after_the_refresh()
     {
         using (await _refreshing.Accounts.LockAsync(Row.Key, CancellationToken.None))
-            (await FinalizeAsync(Object("Delete"))).Should().Match<ReconciliationResult<V1Alpha1OAuthToken>>(result => !result.IsSuccess && result.RequeueAfter < TimeSpan.FromSeconds(5));
+            (await FinalizeAsync(Object("Delete"))).Should().Match<ReconciliationResult<V1Beta1OAuthToken>>(result => !result.IsSuccess && result.RequeueAfter < TimeSpan.FromSeconds(5));
         Done(await FinalizeAsync(Object("Delete"))).Should().BeTrue();
     }
 
@@ -361,7 +361,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         _refreshing.Provider.Revocation = new RevocationResponse(false, "HTTP 503");
     }
 
-    private async Task<ReconciliationResult<V1Alpha1OAuthToken>> TryAsync(V1Alpha1OAuthToken entity)
+    private async Task<ReconciliationResult<V1Beta1OAuthToken>> TryAsync(V1Beta1OAuthToken entity)
     {
         var result = await FinalizeAsync(entity);
         if (entity.Spec.DeletionPolicy != "Revoke")
@@ -371,7 +371,7 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     }
 
     /// <summary>An object that is being deleted, on the server and in the cache.</summary>
-    private V1Alpha1OAuthToken Add(string policy)
+    private V1Beta1OAuthToken Add(string policy)
     {
         var body = new JsonObject
         {
@@ -399,29 +399,29 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
         return entity;
     }
 
-    private V1Alpha1OAuthToken.EntityStatus Written() =>
+    private V1Beta1OAuthToken.EntityStatus Written() =>
         Runtime.Server.Store.Get("oauthtokens", "mail", "marcus-gmail")!["status"].Deserialize(OAuthTokenJson.Default.EntityStatus)!;
 
-    private static ResourceCache<V1Alpha1OAuthToken> NewCache()
+    private static ResourceCache<V1Beta1OAuthToken> NewCache()
     {
-        var options = new CacheOptions<V1Alpha1OAuthToken>();
+        var options = new CacheOptions<V1Beta1OAuthToken>();
         EntityIndexes.Configure(options);
-        return new ResourceCache<V1Alpha1OAuthToken>([""], options);
+        return new ResourceCache<V1Beta1OAuthToken>([""], options);
     }
 
-    private static V1Alpha1OAuthToken Object(string? policy, string name = "marcus-gmail", string ns = "mail", string provider = "google", string account = "marcus") => new()
+    private static V1Beta1OAuthToken Object(string? policy, string name = "marcus-gmail", string ns = "mail", string provider = "google", string account = "marcus") => new()
     {
         Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = ns, Uid = $"uid of {ns}/{name}", ResourceVersion = "1" },
-        Spec = new V1Alpha1OAuthToken.EntitySpec
+        Spec = new V1Beta1OAuthToken.EntitySpec
         {
             Provider = provider,
             Account = account,
-            ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+            ClientSecretRef = new V1Beta1OAuthToken.SecretKeyRef { Name = "client" },
             DeletionPolicy = policy,
         },
     };
 
-    private static bool Done(ReconciliationResult<V1Alpha1OAuthToken> result) => result is { IsSuccess: true, RequeueAfter: null };
+    private static bool Done(ReconciliationResult<V1Beta1OAuthToken> result) => result is { IsSuccess: true, RequeueAfter: null };
 
-    private Task<ReconciliationResult<V1Alpha1OAuthToken>> FinalizeAsync(V1Alpha1OAuthToken entity) => Finalizer.FinalizeAsync(entity, CancellationToken.None);
+    private Task<ReconciliationResult<V1Beta1OAuthToken>> FinalizeAsync(V1Beta1OAuthToken entity) => Finalizer.FinalizeAsync(entity, CancellationToken.None);
 }

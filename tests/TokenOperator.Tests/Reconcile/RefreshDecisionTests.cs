@@ -22,14 +22,14 @@ public sealed class RefreshDecisionTests
     [InlineData("row unknown", true)]
     public void A_queued_refresh_is_done_only_if_the_object_and_the_row_still_require_it(string what, bool may)
     {
-        var entity = new V1Alpha1OAuthToken
+        var entity = new V1Beta1OAuthToken
         {
             Metadata = new() { Name = "marcus-gmail", NamespaceProperty = "mail", DeletionTimestamp = what == "deleted" ? Now.UtcDateTime : null },
-            Spec = new V1Alpha1OAuthToken.EntitySpec
+            Spec = new V1Beta1OAuthToken.EntitySpec
             {
                 Provider = "google",
                 Account = what == "other account" ? "bob" : "marcus",
-                ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+                ClientSecretRef = new V1Beta1OAuthToken.SecretKeyRef { Name = "client" },
                 Suspend = what == "suspended",
             },
         };
@@ -99,10 +99,10 @@ public sealed class RefreshDecisionTests
     [Fact]
     public void A_token_that_expires_during_a_refresh_is_reported_even_if_the_refresh_is_quick()
     {
-        var ready = new V1Alpha1OAuthToken.EntityStatus
+        var ready = new V1Beta1OAuthToken.EntityStatus
         {
             ExpiresAt = Timestamps.Format(Now),
-            Conditions = [new V1Alpha1OAuthToken.Condition { Type = ConditionTypes.Ready, Status = "True", Reason = Reasons.Refreshed, Message = "", LastTransitionTime = "" }],
+            Conditions = [new V1Beta1OAuthToken.Condition { Type = ConditionTypes.Ready, Status = "True", Reason = Reasons.Refreshed, Message = "", LastTransitionTime = "" }],
         };
         var expired = With(Row(TimeSpan.Zero), Client) with { Status = ready };
         Meanwhile(expired)!.IsWaiting.Should().BeTrue();

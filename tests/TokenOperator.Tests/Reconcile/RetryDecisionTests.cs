@@ -91,14 +91,14 @@ public sealed class RetryDecisionTests
         var poked = With(Row(TimeSpan.FromMinutes(50))) with
         {
             RefreshRequested = true,
-            Status = new V1Alpha1OAuthToken.EntityStatus { ObservedGeneration = 1, LastHandledRefreshRequest = "earlier" },
+            Status = new V1Beta1OAuthToken.EntityStatus { ObservedGeneration = 1, LastHandledRefreshRequest = "earlier" },
             Refresh = new RefreshState.Ended(new RefreshOutcome.Asked(null), TimeSpan.FromSeconds(4), new RefreshCause("uid", "earlier", 1, IsPoked: true)),
         };
         var desired = Published(poked);
         desired.Should().BeEquivalentTo(new { Problem = (Problem?)null, Secret = SecretAction.Write, PostponedUntil = Now.AddSeconds(6) });
         var secret = new SecretResult(SecretOutcome.UpToDate, "");
         ReconcilePolicy.StatusInputFor(poked, desired, secret, 1, "later").HandledRequest.Should().Be("earlier");
-        ReconcilePolicy.RequeueAfter(desired, secret, new V1Alpha1OAuthToken.EntityStatus(), null, Now).Should().Be(TimeSpan.FromSeconds(6));
+        ReconcilePolicy.RequeueAfter(desired, secret, new V1Beta1OAuthToken.EntityStatus(), null, Now).Should().Be(TimeSpan.FromSeconds(6));
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public sealed class WatchdogTests : IDisposable
     private static readonly NamespacedName Key = new("mail", "marcus-gmail");
 
     private readonly WallClock _time = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
-    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private readonly ResourceCache<V1Beta1OAuthToken> _entities = new([""], new CacheOptions<V1Beta1OAuthToken>());
     private readonly ForgetfulQueue _queue = new();
     private readonly SwitchableLeadership _leadership = new();
     private readonly ReconcileSchedule _schedule;
@@ -24,7 +24,7 @@ public sealed class WatchdogTests : IDisposable
     {
         _schedule = new ReconcileSchedule(_time);
         _watchdog = new Watchdog(_entities, _queue, _schedule, _leadership, _time, new Meters(), NullLogger<Watchdog>.Instance);
-        _entities.Observe(new V1Alpha1OAuthToken
+        _entities.Observe(new V1Beta1OAuthToken
         {
             Metadata = new V1ObjectMeta { Name = Key.Name, NamespaceProperty = Key.Namespace, ResourceVersion = "1", Uid = "1" },
         });
@@ -130,7 +130,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     /// <summary>Records what is enqueued and nothing else.</summary>
-    private sealed class ForgetfulQueue : IReconcileQueue<V1Alpha1OAuthToken>
+    private sealed class ForgetfulQueue : IReconcileQueue<V1Beta1OAuthToken>
     {
         public List<NamespacedName> Queued { get; } = [];
 

@@ -76,10 +76,10 @@ public sealed class AuthorizationLinksTests
 
     private static string Ticket(string link) => link[(link.LastIndexOf('/') + 1)..];
 
-    private static V1Alpha1OAuthToken Object(string name, string? link) => new()
+    private static V1Beta1OAuthToken Object(string name, string? link) => new()
     {
         Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "mail" },
-        Status = new V1Alpha1OAuthToken.EntityStatus { AuthorizationURL = link },
+        Status = new V1Beta1OAuthToken.EntityStatus { AuthorizationURL = link },
     };
 
     private static IConfigurationRoot Settings(string key, string value) =>

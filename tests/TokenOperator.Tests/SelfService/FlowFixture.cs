@@ -23,7 +23,7 @@ internal sealed class FlowFixture : IAsyncDisposable
     private static readonly AccountKey Key = new("google", "marcus");
 
     private readonly SecretFixture _secrets;
-    private readonly ResourceCache<V1Alpha1OAuthToken> _entities = new([""], new CacheOptions<V1Alpha1OAuthToken>());
+    private readonly ResourceCache<V1Beta1OAuthToken> _entities = new([""], new CacheOptions<V1Beta1OAuthToken>());
     private int _version;
 
     private FlowFixture(SecretFixture secrets)
@@ -81,17 +81,17 @@ internal sealed class FlowFixture : IAsyncDisposable
         new CodeExchangeResponse.Granted(ScriptedProvider.Granted(refreshToken, scopes ?? ["mail"]), new Identity("subject", email));
 
     /// <summary>Replaces the OAuthToken by one whose spec is changed by <paramref name="change"/>. The link stands in its status.</summary>
-    public void Put(Func<V1Alpha1OAuthToken.EntitySpec, V1Alpha1OAuthToken.EntitySpec>? change = null, string uid = "uid-1", DateTime? deletedAt = null)
+    public void Put(Func<V1Beta1OAuthToken.EntitySpec, V1Beta1OAuthToken.EntitySpec>? change = null, string uid = "uid-1", DateTime? deletedAt = null)
     {
         _version++;
-        var spec = new V1Alpha1OAuthToken.EntitySpec
+        var spec = new V1Beta1OAuthToken.EntitySpec
         {
             Provider = Key.Provider,
             Account = Key.Account,
             Identity = "marcus@example.com",
-            ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "client" },
+            ClientSecretRef = new V1Beta1OAuthToken.SecretKeyRef { Name = "client" },
         };
-        _entities.Observe(new V1Alpha1OAuthToken
+        _entities.Observe(new V1Beta1OAuthToken
         {
             Metadata = new V1ObjectMeta
             {
@@ -103,15 +103,15 @@ internal sealed class FlowFixture : IAsyncDisposable
                 DeletionTimestamp = deletedAt,
             },
             Spec = change?.Invoke(spec) ?? spec,
-            Status = new V1Alpha1OAuthToken.EntityStatus { AuthorizationURL = Link },
+            Status = new V1Beta1OAuthToken.EntityStatus { AuthorizationURL = Link },
         });
     }
 
     /// <summary>Adds another OAuthToken of the provider, for the account of <paramref name="identity"/>.</summary>
-    public void PutOther(string identity) => _entities.Observe(new V1Alpha1OAuthToken
+    public void PutOther(string identity) => _entities.Observe(new V1Beta1OAuthToken
     {
         Metadata = new V1ObjectMeta { Name = "other", NamespaceProperty = "other", Uid = "uid-other", ResourceVersion = "1" },
-        Spec = new V1Alpha1OAuthToken.EntitySpec { Provider = Key.Provider, Account = "other", Identity = identity },
+        Spec = new V1Beta1OAuthToken.EntitySpec { Provider = Key.Provider, Account = "other", Identity = identity },
     });
 
     public Task<Step> ShowAsync(string? ticket = null) => Flow.ShowAsync(Owner, ticket ?? Ticket, CancellationToken.None);

@@ -273,7 +273,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
     [Fact]
     public async Task An_unreadable_client_and_a_provider_without_an_endpoint_end_the_flow()
     {
-        Fixture.Put(spec => spec with { ClientSecretRef = new V1Alpha1OAuthToken.SecretKeyRef { Name = "absent" } });
+        Fixture.Put(spec => spec with { ClientSecretRef = new V1Beta1OAuthToken.SecretKeyRef { Name = "absent" } });
         (await Fixture.BeginAsync()).Status.Should().Be(503);
 
         Fixture.Put();

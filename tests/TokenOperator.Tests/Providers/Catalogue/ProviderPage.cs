@@ -118,7 +118,7 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         if (_provider.ClientAuthentication.Method != ClientAuthenticationMethod.None)
             yield return "  client-secret: YOUR-CLIENT-SECRET";
         yield return "---";
-        yield return "apiVersion: tokenoperator.dev/v1alpha1";
+        yield return "apiVersion: tokenoperator.dev/v1beta1";
         yield return "kind: OAuthToken";
         yield return $"metadata: {{name: marcus-{Name}, namespace: apps}}";
         yield return "spec:";
@@ -157,7 +157,7 @@ internal sealed class ProviderPage(CatalogueEntry entry)
     private IEnumerable<string> Provider(IReadOnlyDictionary<string, string> parameters)
     {
         yield return "```yaml";
-        yield return "apiVersion: tokenoperator.dev/v1alpha1";
+        yield return "apiVersion: tokenoperator.dev/v1beta1";
         yield return "kind: ClusterOAuthProvider";
         yield return $"metadata: {{name: {Name}}}";
         yield return "spec:";

@@ -11,8 +11,8 @@ namespace TokenOperator.Api;
 /// kept as it is, so that the operator can name fields that it does not know, such as those of a newer definition. The descriptions for users are in
 /// <c>config/crds/tokenoperator.dev_clusteroauthproviders.yaml</c>; a test checks that both have the same fields.
 /// </summary>
-[KubernetesEntity(Group = V1Alpha1OAuthToken.GroupName, ApiVersion = "v1alpha1", Kind = KindName, PluralName = "clusteroauthproviders")]
-public sealed class V1Alpha1ClusterOAuthProvider : CustomKubernetesEntity<JsonElement, V1Alpha1ClusterOAuthProvider.EntityStatus>
+[KubernetesEntity(Group = V1Beta1OAuthToken.GroupName, ApiVersion = "v1beta1", Kind = KindName, PluralName = "clusteroauthproviders")]
+public sealed class V1Beta1ClusterOAuthProvider : CustomKubernetesEntity<JsonElement, V1Beta1ClusterOAuthProvider.EntityStatus>
 {
     /// <summary>The kind.</summary>
     public const string KindName = "ClusterOAuthProvider";
@@ -25,7 +25,7 @@ public sealed class V1Alpha1ClusterOAuthProvider : CustomKubernetesEntity<JsonEl
     public string? MovesFrom => Metadata.Annotations is { } annotations && annotations.TryGetValue(MovesFromAnnotation, out var host) ? host : null;
 
     /// <summary>Removes from the metadata what the operator does not read. Memory holds all objects.</summary>
-    public static V1Alpha1ClusterOAuthProvider Shrink(V1Alpha1ClusterOAuthProvider entity)
+    public static V1Beta1ClusterOAuthProvider Shrink(V1Beta1ClusterOAuthProvider entity)
     {
         ArgumentNullException.ThrowIfNull(entity);
         if (entity.Metadata is { } metadata)
@@ -61,10 +61,10 @@ public sealed class V1Alpha1ClusterOAuthProvider : CustomKubernetesEntity<JsonEl
         public string? LastFailureReason { get; init; }
 
         /// <summary>Accepted.</summary>
-        public IReadOnlyList<V1Alpha1OAuthToken.Condition>? Conditions { get; init; }
+        public IReadOnlyList<V1Beta1OAuthToken.Condition>? Conditions { get; init; }
 
         /// <summary>The condition of this type, or null.</summary>
-        public V1Alpha1OAuthToken.Condition? Find(string type) => Conditions?.FirstOrDefault(condition => condition.Type == type);
+        public V1Beta1OAuthToken.Condition? Find(string type) => Conditions?.FirstOrDefault(condition => condition.Type == type);
     }
 }
 
@@ -73,5 +73,5 @@ public sealed class V1Alpha1ClusterOAuthProvider : CustomKubernetesEntity<JsonEl
     GenerationMode = JsonSourceGenerationMode.Metadata,
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(V1Alpha1ClusterOAuthProvider))]
+[JsonSerializable(typeof(V1Beta1ClusterOAuthProvider))]
 public sealed partial class ClusterOAuthProviderJson : JsonSerializerContext;

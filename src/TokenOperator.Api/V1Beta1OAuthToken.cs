@@ -9,8 +9,8 @@ namespace TokenOperator.Api;
 /// Requests one Secret with an OAuth access token that is always valid. The descriptions for users are in
 /// <c>config/crds/tokenoperator.dev_oauthtokens.yaml</c>; a test checks that both have the same fields.
 /// </summary>
-[KubernetesEntity(Group = GroupName, ApiVersion = "v1alpha1", Kind = KindName, PluralName = "oauthtokens")]
-public sealed class V1Alpha1OAuthToken : CustomKubernetesEntity<V1Alpha1OAuthToken.EntitySpec, V1Alpha1OAuthToken.EntityStatus>
+[KubernetesEntity(Group = GroupName, ApiVersion = "v1beta1", Kind = KindName, PluralName = "oauthtokens")]
+public sealed class V1Beta1OAuthToken : CustomKubernetesEntity<V1Beta1OAuthToken.EntitySpec, V1Beta1OAuthToken.EntityStatus>
 {
     /// <summary>The API group.</summary>
     public const string GroupName = "tokenoperator.dev";
