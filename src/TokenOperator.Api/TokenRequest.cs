@@ -91,7 +91,7 @@ public sealed partial record TokenRequest
     public static TokenRequest? From(V1Beta1OAuthToken entity, out string error)
     {
         var spec = entity.Spec;
-        error = Check(spec, SecretNameOf(entity)) ?? "";
+        error = Check(spec, SecretNameOf(entity)) ?? CheckUnchanged("provider", spec.Provider, entity.Status?.Provider) ?? CheckUnchanged("account", spec.Account, entity.Status?.Account) ?? "";
         if (error.Length > 0 || GrantReader.Read(spec, out error) is not { } grant)
             return null;
 
@@ -114,6 +114,20 @@ public sealed partial record TokenRequest
             OrphansSecret = Orphans(entity),
             Suspended = spec.Suspend ?? false,
         };
+    }
+
+    /// <summary>The object with the account that it has used, whatever its spec names now.</summary>
+    public static V1Beta1OAuthToken WithUsedAccount(V1Beta1OAuthToken entity)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        return entity is { Spec: { } spec, Status: { Provider: { } provider, Account: { } account } } && (spec.Provider != provider || spec.Account != account)
+            ? new V1Beta1OAuthToken
+            {
+                ApiVersion = entity.ApiVersion, Kind = entity.Kind, Metadata = entity.Metadata,
+                Spec = spec with { Provider = provider, Account = account },
+                Status = entity.Status,
+            }
+            : entity;
     }
 
     /// <summary>Stands for a spec that is not valid: it names the object and its Secret, and asks for nothing.</summary>
@@ -193,6 +207,12 @@ public sealed partial record TokenRequest
         ?? (spec.SecretDeletionPolicy is null or "Delete" or "Orphan"
             ? null
             : $"spec.secretDeletionPolicy is \"{Shown(spec.SecretDeletionPolicy)}\"; expected Delete or Orphan.");
+
+    /// <summary>An object that changed its account would leave the row of the old one behind, and its Secret would go to apps that expect the old one.</summary>
+    private static string? CheckUnchanged(string field, string? now, string? used) =>
+        used is null || used == now
+            ? null
+            : $"spec.{field} was {DisplayText.Of(used, MaxShownLength)} and cannot change. Change it back, or delete this OAuthToken and create another one.";
 
     /// <summary>The operator would refuse to write such a Secret, and the message about that suggests to delete it.</summary>
     private static string? CheckSecretName(V1Beta1OAuthToken.EntitySpec spec, string secretName) =>

@@ -184,6 +184,12 @@ public sealed class V1Beta1OAuthToken : CustomKubernetesEntity<V1Beta1OAuthToken
         /// <summary>Generation of the spec that this status describes.</summary>
         public long? ObservedGeneration { get; init; }
 
+        /// <summary>The provider of <see cref="Account"/>.</summary>
+        public string? Provider { get; init; }
+
+        /// <summary>The account that this object has used. The spec cannot name another one afterwards.</summary>
+        public string? Account { get; init; }
+
         /// <summary>When the access token in the Secret expires.</summary>
         public string? ExpiresAt { get; init; }
 

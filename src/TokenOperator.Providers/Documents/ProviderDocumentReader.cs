@@ -288,7 +288,7 @@ internal sealed partial class ProviderDocumentReader
         {
             Mode = fields.Choice("mode", RotationMode.Sometimes, ("never", RotationMode.Never), ("sometimes", RotationMode.Sometimes), ("always", RotationMode.Always)),
             Grace = untilUsed ? TimeSpan.MaxValue : fields.Duration("grace", TimeSpan.Zero, MaxLifetime) ?? TimeSpan.Zero,
-            OnReplay = fields.Choice("onReplay", ReplayEffect.Error, ("error", ReplayEffect.Error), ("same", ReplayEffect.Same), ("revokesGrant", ReplayEffect.RevokesGrant)),
+            OnReplay = fields.Choice<ReplayEffect?>("onReplay", null, ("error", ReplayEffect.Error), ("same", ReplayEffect.Same), ("revokesGrant", ReplayEffect.RevokesGrant)),
         };
     }
 

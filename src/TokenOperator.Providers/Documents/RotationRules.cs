@@ -35,17 +35,23 @@ public sealed record RotationRules
     /// <summary>How long the old one still works; <see cref="TimeSpan.MaxValue"/> if it does until the new one is used.</summary>
     public TimeSpan Grace { get; init; }
 
-    /// <summary>What the use of an old one does after that.</summary>
-    public ReplayEffect OnReplay { get; init; } = ReplayEffect.Error;
+    /// <summary>What the use of an old one does after that; null if the document does not say.</summary>
+    public ReplayEffect? OnReplay { get; init; }
 
     /// <summary>True if the response can replace the refresh token, so that losing it can lose the grant.</summary>
     public bool CanRotate => Mode != RotationMode.Never;
 
     /// <summary>
+    /// True if the use of an old one can end the grant. A provider that always rotates counts as one that does unless its document says
+    /// otherwise: many end the grant then, because a token that is used twice may be stolen (RFC 9700 section 4.14.2).
+    /// </summary>
+    public bool ReplayEndsGrant => OnReplay == ReplayEffect.RevokesGrant || (OnReplay is null && Mode == RotationMode.Always);
+
+    /// <summary>
     /// True if a refresh token may be sent again whose answer was lost: the provider accepts it once more, or at worst rejects it.
     /// </summary>
     /// <param name="age">How long ago it was used.</param>
-    public bool MayReplay(TimeSpan age) => !CanRotate || OnReplay != ReplayEffect.RevokesGrant || age < Grace;
+    public bool MayReplay(TimeSpan age) => !CanRotate || !ReplayEndsGrant || age < Grace;
 }
 
 /// <summary>How long a refresh token works.</summary>

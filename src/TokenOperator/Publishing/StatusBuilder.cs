@@ -59,6 +59,8 @@ public static class StatusBuilder
         return new EntityStatus
         {
             ObservedGeneration = input.Generation,
+            Provider = before?.Provider ?? account?.Key.Provider,
+            Account = before?.Account ?? account?.Key.Account,
             ExpiresAt = expiresAt,
             LastRefreshTime = Timestamps.Format(account?.LastRefreshAt) ?? before?.LastRefreshTime,
             NextRefreshTime = Timestamps.Format(input.Desired.NextRefresh),

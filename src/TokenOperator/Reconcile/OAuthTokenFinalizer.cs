@@ -38,6 +38,7 @@ public sealed class OAuthTokenFinalizer(
     public async Task<ReconciliationResult<V1Beta1OAuthToken>> FinalizeAsync(V1Beta1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
+        entity = TokenRequest.WithUsedAccount(entity);
         // A spec that was never valid has no row, and must not block the deletion of its object. A policy that was changed to Retain keeps the row.
         if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request)
         {

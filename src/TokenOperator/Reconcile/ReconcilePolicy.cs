@@ -467,7 +467,7 @@ public static class ReconcilePolicy
     /// </summary>
     private static bool IsAbandoned(ReconcileInput now, AccountRecord account) =>
         account.OpenClaim?.IsAbandoned(now.Leader.Scope, now.Leader.Holder) == true
-        && now.Provider?.Rotation is not { CanRotate: true, OnReplay: ReplayEffect.RevokesGrant, Grace.Ticks: 0 };
+        && now.Provider?.Rotation is not { CanRotate: true, ReplayEndsGrant: true, Grace.Ticks: 0 };
 
     private static OAuthClient? ClientOf(ReconcileInput now) => (now.Client as Lookup<OAuthClient>.Found)?.Value;
 

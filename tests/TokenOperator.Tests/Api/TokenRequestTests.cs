@@ -116,6 +116,22 @@ public sealed class TokenRequestTests
         kept.Metadata.Finalizers.Should().Equal("tokenoperator.dev/account");
     }
 
+    [Theory]
+    [InlineData("google", "anna", "spec.account was marcus and cannot change. Change it back, or delete this OAuthToken and create another one.")]
+    [InlineData("microsoft", "marcus", "spec.provider was google and cannot change. Change it back, or delete this OAuthToken and create another one.")]
+    [InlineData("google", "marcus", "")]
+    public void An_object_keeps_the_account_that_it_has_used(string provider, string account, string error)
+    {
+        var entity = Entity(s => s with { Provider = provider, Account = account });
+        TokenRequest.From(entity, out _).Should().NotBeNull("it has used none yet");
+        entity.Status = new EntityStatus { Provider = "google", Account = "marcus" };
+
+        TokenRequest.From(entity, out var found);
+
+        found.Should().Be(error);
+        TokenRequest.From(TokenRequest.WithUsedAccount(entity), out _)!.Key.ToString().Should().Be("google/marcus");
+    }
+
     private static void Template(V1Beta1OAuthToken entity, Dictionary<string, string>? labels = null, Dictionary<string, string>? annotations = null) =>
         entity.Spec = entity.Spec with { SecretTemplate = new Template { Labels = labels, Annotations = annotations } };
 

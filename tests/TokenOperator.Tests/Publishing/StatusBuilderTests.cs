@@ -64,6 +64,18 @@ public sealed class StatusBuilderTests
     }
 
     [Fact]
+    public void The_account_that_the_object_used_first_is_recorded_and_stays()
+    {
+        var other = Account() with { Key = new AccountKey("microsoft", "anna") };
+
+        StatusBuilder.Build(null, StatusInput(null, Dead), Now).Account.Should().BeNull();
+        var used = StatusBuilder.Build(null, StatusInput(Account()), Now);
+        var kept = StatusBuilder.Build(StatusBuilder.Build(used, StatusInput(null, Dead), Now), StatusInput(other), Now);
+
+        (used.Provider, used.Account, kept.Provider, kept.Account).Should().Be(("google", "marcus", "google", "marcus"));
+    }
+
+    [Fact]
     public void The_end_of_the_consent_is_shown_if_the_provider_has_named_it()
     {
         StatusBuilder.Build(null, StatusInput(Account()), Now).ConsentExpiresAt.Should().BeNull();

@@ -75,6 +75,17 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Delete_deletes_the_row_of_the_account_that_the_object_used_although_its_spec_names_another_one()
+    {
+        var changed = Object("Delete", account: "anna");
+        changed.Status = new V1Beta1OAuthToken.EntityStatus { Provider = "google", Account = "marcus" };
+
+        Done(await FinalizeAsync(changed)).Should().BeTrue();
+
+        _refreshing.Store.Calls.Should().Equal("find", "claim", "delete");
+    }
+
+    [Fact]
     public async Task A_refresh_token_is_not_revoked_at_a_host_to_which_nobody_allowed_to_move_the_account()
     {
         _refreshing.Store.Row = Row with { Token = Row.Token with { TokenHost = "old.example" } };

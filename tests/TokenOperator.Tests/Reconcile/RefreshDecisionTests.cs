@@ -158,6 +158,7 @@ public sealed class RefreshDecisionTests
 
         ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(Provider(new ExpiryRules())) }).Should().BeOfType<Decision.Refresh>();
         ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful with { Rotation = harmful.Rotation with { Grace = TimeSpan.FromMinutes(10) } }) }).Should().BeOfType<Decision.Refresh>();
+        Published(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful with { Rotation = harmful.Rotation with { OnReplay = null } }) }).NextRefresh.Should().BeAfter(Now);
         Published(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful) }).NextRefresh.Should().BeAfter(Now);
     }
 }

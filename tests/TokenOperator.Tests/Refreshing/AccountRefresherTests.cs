@@ -340,11 +340,14 @@ public sealed class AccountRefresherTests : IDisposable
     [InlineData(ReplayEffect.RevokesGrant, 10, 0)]
     [InlineData(ReplayEffect.Error, 0, 0)]
     [InlineData(ReplayEffect.Same, 0, 0)]
-    public async Task A_lost_answer_is_asked_for_again_at_once_only_if_that_cannot_end_the_grant(ReplayEffect effect, int graceMinutes, int waitMinutes)
+    [InlineData(null, 0, 50)]
+    [InlineData(null, 10, 0)]
+    [InlineData(null, 0, 0, RotationMode.Sometimes)]
+    public async Task A_lost_answer_is_asked_for_again_at_once_only_if_that_cannot_end_the_grant(ReplayEffect? effect, int graceMinutes, int waitMinutes, RotationMode mode = RotationMode.Always)
     {
         _fixture.Provider.Document = _fixture.Provider.Document with
         {
-            Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = effect, Grace = TimeSpan.FromMinutes(graceMinutes) },
+            Rotation = new RotationRules { Mode = mode, OnReplay = effect, Grace = TimeSpan.FromMinutes(graceMinutes) },
         };
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "no reply") { IsUnanswered = true };
         var living = Row with { Token = Row.Token with { AccessToken = new SecretValue("access"), ExpiresAt = _time.GetUtcNow().AddMinutes(50) } };

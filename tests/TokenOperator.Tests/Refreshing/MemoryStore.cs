@@ -44,7 +44,7 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public Task<long> CountAsync(string ns, CancellationToken ct) => Call("count", () => Count);
 
-    public Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => ReadAsync("find", () => Row);
+    public Task<AccountRecord?> FindAsync(AccountKey key, CancellationToken ct) => ReadAsync("find", () => Row?.Key == key ? Row : null);
 
     public Task<AccountRecord?> ClaimAsync(AccountKey key, Claim claim, long expectedGeneration, CancellationToken ct) =>
         Call("claim", () =>

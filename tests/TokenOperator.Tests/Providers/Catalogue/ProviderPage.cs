@@ -267,7 +267,10 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         };
         var replay = _provider.Rotation switch
         {
-            { CanRotate: false } or { OnReplay: not ReplayEffect.RevokesGrant } => "",
+            { CanRotate: false } or { ReplayEndsGrant: false } => "",
+            { OnReplay: null, Grace: var grace2 } when grace2 == TimeSpan.MaxValue => "",
+            { OnReplay: null, Grace.Ticks: 0 } => " What the use of an old one does is not documented, so if a response is lost, the operator does not ask again before the access token has expired.",
+            { OnReplay: null } => " What the use of an old one does after that is not documented, so the operator then does not ask again before the access token has expired.",
             { Grace.Ticks: 0 } => " One that is used twice ends the grant.",
             _ => " One that is used after that ends the grant.",
         };
