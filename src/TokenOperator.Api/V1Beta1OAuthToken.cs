@@ -199,7 +199,7 @@ public sealed class V1Beta1OAuthToken : CustomKubernetesEntity<V1Beta1OAuthToken
         /// <summary>When the operator next requests a token from the provider.</summary>
         public string? NextRefreshTime { get; init; }
 
-        /// <summary>When the consent ends, if the provider says so.</summary>
+        /// <summary>When the consent ends, if the provider or its document says so.</summary>
         public string? ConsentExpiresAt { get; init; }
 
         /// <summary>The granted scopes.</summary>

@@ -3,7 +3,7 @@ using TokenOperator.Core.Tokens;
 
 namespace TokenOperator.Providers;
 
-/// <summary>The file with the operator's own ServiceAccount token. The kubelet replaces the token before it expires, so it is read anew each time.</summary>
+/// <summary>The file with the operator's own ServiceAccount token. The kubelet replaces the token before it expires, so it is read again each time.</summary>
 /// <param name="path">The file; null if the operator has none.</param>
 public sealed class WorkloadIdentityFile(string? path)
 {

@@ -22,7 +22,7 @@ public sealed class PluginTests(ClusterFixture cluster)
         await fixture.SeesAsync("bad", "Stalled", "True", "SeedMissing");
         var both = await person.RunAsync("status");
         both.ExitCode.Should().Be(1);
-        both.Output.Should().Contain("bad: SeedMissing").And.Contain($"Next: kubectl oauthtoken seed bad -n {fixture.Namespace} --from-file token.json");
+        both.Output.Should().Contain("bad: SeedMissing").And.Contain($"Next: kubectl oauthtoken authorize bad -n {fixture.Namespace}, or with a token file: kubectl oauthtoken seed bad -n {fixture.Namespace} --from-file token.json");
         (await person.RunAsync("status", "good")).ExitCode.Should().Be(0);
         (await person.StatusAsync()).Select(item => item.GetProperty("ready").GetBoolean()).Should().Equal(false, true);
         (await person.StatusAsync("bad")).Should().ContainSingle().Which.GetProperty("needsHuman").GetBoolean().Should().BeTrue();

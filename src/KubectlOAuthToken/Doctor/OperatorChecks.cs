@@ -40,7 +40,7 @@ internal static class OperatorChecks
     /// <summary>Without the right to read its namespace, the operator works, and refuses accounts for which a namespace is recorded.</summary>
     internal static IReadOnlyList<CheckResult> Rights(NamespacedName account, string ns, IReadOnlyList<AccessRight> missing)
     {
-        const string Remedy = "Run: kubectl apply -k config/rbac (for an operator of some namespaces only, see docs/install.md).";
+        const string Remedy = "Upgrade the chart, or run: kubectl apply -k config/rbac (for an operator of some namespaces only, see docs/install.md).";
         var others = missing.Where(right => right != ReadNamespace).ToList();
         return others.Count > 0 ? [CheckResult.Fail($"The ServiceAccount {account} cannot {string.Join(", ", missing)} in {ns}. {Remedy}")]
             : missing.Count > 0 ? [CheckResult.Warning($"The ServiceAccount {account} cannot {ReadNamespace} in {ns}, so the operator cannot tell whether {ns} was deleted and created again. It does not use accounts for which a namespace is recorded. {Remedy}")]

@@ -22,6 +22,7 @@ internal static class NextStepCommand
             // Nobody consents to the other grants.
             ReasonRemedy.Authorize when token.Spec?.Grant is { } grant && grant != Grant.RefreshToken.Instance.Name => $"fix what the message names, then run: kubectl oauthtoken refresh {where} --wait",
             ReasonRemedy.Authorize => $"kubectl oauthtoken authorize {where}",
+            ReasonRemedy.Seed when reason == Reasons.SeedMissing => $"kubectl oauthtoken authorize {where}, or with a token file: kubectl oauthtoken seed {where} --from-file token.json",
             ReasonRemedy.Seed => $"kubectl oauthtoken seed {where} --from-file token.json",
             ReasonRemedy.Diagnose => $"kubectl oauthtoken doctor -n {token.Metadata.NamespaceProperty}",
             ReasonRemedy.FixThenRefresh => $"fix what the message names, then run: kubectl oauthtoken refresh {where} --wait",

@@ -41,7 +41,7 @@ internal static class AuthorizeVerb
         var timeout = ClusterOptions.Timeout("How long to wait for the consent (default: 5m; with --device, as long as the code is valid), and then for the operator (default: 1m).");
         var command = new Verb(
             "authorize",
-            "Authorize an account again, in your own browser. The operator then imports the result. Needs the right to read the Secret of the OAuth client and to write the seed Secret.",
+            "Authorize an account, or authorize it again, in your own browser. The operator then imports the result. Needs the right to read the Secret of the OAuth client and to write the seed Secret.",
             "authorize marcus-gmail -n mail",
             "authorize marcus-gmail -n mail --no-browser",
             "authorize marcus-gmail -n mail --device")

@@ -34,7 +34,7 @@ public sealed record OperatorSettings
         ',', "names of namespaces, separated by commas", NamespaceName.IsValid, "none");
 
     private static readonly Setting<string?> WorkloadIdentityTokenFileSetting = Setting.Text(
-        "WorkloadIdentityTokenFile", "File with a projected token of the operator's ServiceAccount. It is read anew for each exchange.", defaultText: "none");
+        "WorkloadIdentityTokenFile", "File with a projected token of the operator's ServiceAccount. It is read again for each exchange.", defaultText: "none");
 
     private static readonly Setting<bool> LeaderElectionSetting = Setting.Flag(
         "LeaderElection__Enabled", "Set to `false` only if there is never more than one replica.", true);

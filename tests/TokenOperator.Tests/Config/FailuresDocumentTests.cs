@@ -19,14 +19,15 @@ public sealed class FailuresDocumentTests
     public Task The_documentation_lists_the_rules_of_the_catalogue() => DocumentTable.CheckAsync(
         Page, "## Rules of the providers", ["Provider", "Response", "Reason", "Least delay"],
         from document in ProviderCatalogue.Read()
-        from rule in RulesOf(document)
-        select new[] { document.Name, Criteria(rule), $"`{rule.Kind}`", rule.MinDelay is { } delay ? DurationText.Format(delay) : "" });
+        from found in RulesOf(document)
+        let rule = found.Rule
+        select new[] { document.Name, Criteria(rule) + found.Where, $"`{rule.Kind}`", rule.MinDelay is { } delay ? DurationText.Format(delay) : "" });
 
     /// <summary>The rules of a document without those of its base. A parameter without a value does not matter to them.</summary>
-    private static IReadOnlyList<ErrorRule> RulesOf(SourceDocument document)
+    private static IReadOnlyList<(ErrorRule Rule, string Where)> RulesOf(SourceDocument document)
     {
-        var json = new System.Text.Json.Nodes.JsonObject { ["tokenEndpoint"] = "https://provider.example/token", ["errors"] = document.Json["errors"]?.DeepClone() };
-        return ProviderResolver.Resolve([document with { Json = json }])[document.Name].ReadProvider()?.Errors.Rules ?? [];
+        var json = new System.Text.Json.Nodes.JsonObject { ["tokenEndpoint"] = "https://provider.example/token", ["errors"] = document.Json["errors"]?.DeepClone(), ["assertion"] = document.Json["assertion"]?.DeepClone() };
+        return ProviderResolver.Resolve([document with { Json = json }])[document.Name].ReadProvider() is { } provider ? [.. provider.Errors.Rules.Select(rule => (rule, "")), .. provider.Assertion.ErrorRules.Select(rule => (rule, " (to an assertion)"))] : [];
     }
 
     private static string Criteria(ErrorRule rule) => string.Join(", ", new[]

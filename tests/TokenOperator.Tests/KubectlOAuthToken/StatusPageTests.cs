@@ -32,7 +32,7 @@ public sealed class StatusPageTests
 
             mail/marcus: SeedMissing
               About Ready.
-              Next: kubectl oauthtoken seed marcus -n mail --from-file token.json
+              Next: kubectl oauthtoken authorize marcus -n mail, or with a token file: kubectl oauthtoken seed marcus -n mail --from-file token.json
 
             """);
     }

@@ -80,8 +80,9 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         yield return $"   | `kubectl oauthtoken authorize --port {Port}` | `http://{(_provider.Authorization.NeedsLocalhost ? "localhost" : "127.0.0.1")}:{Port}/` |";
         yield return $"   | [a link](../authorize.md#by-a-link) for the owner | `https://tokens.example.com/authorize/callback/{Name}` |";
         yield return "";
-        yield return "   If the console accepts only addresses that start with https, use the second one. A link needs an account that has had a token:";
-        yield return "   put the first one in a [seed Secret](../move-from-a-token-file.md).";
+        yield return "   If the console accepts only addresses that start with https, enter the second one. The operator offers a link only after the";
+        yield return "   account has had a token. So get the first refresh token in the provider's console or with another tool, and put it into a";
+        yield return "   [seed Secret](../move-from-a-token-file.md) under the key `refresh-token`.";
     }
 
     private IEnumerable<string> Apply()
@@ -141,7 +142,7 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         {
             yield return "";
             yield return "For that, you need the right to read the ClusterOAuthProvider"
-                + " ([who has it](../providers.md#who-may-read-and-write-them)).";
+                + " ([who has it](../providers.md#rights-to-read-and-write-them)).";
         }
 
         if (!required && _declarations.Count > 0)
