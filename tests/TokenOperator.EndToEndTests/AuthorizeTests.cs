@@ -290,6 +290,22 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task A_name_that_no_provider_has_is_reported_before_anything_else_with_the_names_that_exist()
+    {
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.Operators.ApplyAsync("typo", spec =>
+        {
+            spec["provider"] = "gogle";
+            spec["suspend"] = true;
+        });
+
+        await using var run = fixture.Authorize(person.Kubeconfig, "typo");
+        (await run.EndAsync()).Should().Be(2, run.Output);
+        run.Output.Should().Contain("The provider \"gogle\" is not known").And.Contain("Did you mean google?").And.Contain("github").And.Contain("zoom").And.NotContain("suspended");
+    }
+
+    [Fact]
     public async Task A_user_without_permission_to_read_the_client_or_write_the_seed_is_told_before_the_consent()
     {
         await using var fixture = await ConsentFixture.CreateAsync(cluster);

@@ -20,6 +20,20 @@ internal static class ClusterProviders
     private const int MaxDepth = 8;
     private static readonly ResourceKind Kind = ResourceKind.Of<V1Beta1ClusterOAuthProvider>();
 
+    /// <summary>The names of all ClusterOAuthProviders, in their order; none for a user who cannot list them, and for a cluster without the resource.</summary>
+    public static async Task<IReadOnlyList<string>> ListNamesAsync(Cluster cluster, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var all = await cluster.Api.ListAsync<V1Beta1ClusterOAuthProvider>(Kind, "", labelSelector: null, cancellationToken);
+            return [.. all.Select(entity => entity.Metadata.Name).Order(StringComparer.Ordinal)];
+        }
+        catch (ApiException e) when (e.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound)
+        {
+            return [];
+        }
+    }
+
     /// <summary>The documents for a provider. A user who cannot read them, and a cluster without the resource, have none.</summary>
     public static async Task<ClusterDocuments> ReadAsync(Cluster cluster, string name, CancellationToken cancellationToken)
     {

@@ -74,14 +74,16 @@ internal static class AuthorizeVerb
 
     /// <summary>Everything that a consent needs, checked before anyone is asked.</summary>
     private static async Task<ConsentRequest> PrepareAsync(
-        VerbContext context, string name, Func<Cluster, string, Task<ProviderDocument>> findProvider, CancellationToken cancellationToken)
+        VerbContext context, string name, Func<Cluster, string, Task<DescribedProvider>> findProvider, CancellationToken cancellationToken)
     {
         var cluster = context.Cluster;
         var entity = await cluster.GetAsync(name, cancellationToken);
         var request = TokenRequest.From(entity, out var error)
             ?? throw new PluginException($"The OAuthToken {cluster.Namespace}/{name} is not valid: {error}", ExitCodes.BadInput);
+        // Nothing else counts while the name is wrong, and every other answer would hide that.
+        var described = await findProvider(cluster, request.Key.Provider);
         CheckThatConsentHelps(entity, request, context.Now);
-        var provider = await findProvider(cluster, request.Key.Provider);
+        var provider = await described.ReadAsync();
         var client = await ReadClientAsync(cluster, request, provider.ClientAuthentication.Credential, cancellationToken);
         var target = new ConsentTarget(cluster, entity, request);
         await target.CheckRightsAsync(cancellationToken);

@@ -31,41 +31,30 @@ internal sealed class ProviderSourceOptions
         command.Options.Add(_device);
     }
 
-    /// <inheritdoc cref="FindWithOriginAsync"/>
-    public async Task<ProviderDocument> FindAsync(Cluster cluster, string name, ParseResult parsed, CancellationToken cancellationToken) =>
-        (await FindWithOriginAsync(cluster, name, parsed, cancellationToken)).Provider;
-
-    /// <summary>The provider of this name, and where its document comes from. Says where secrets are sent if the cluster decides that.</summary>
-    /// <exception cref="PluginException">No source describes the provider completely.</exception>
-    public async Task<(ProviderDocument Provider, string Origin)> FindWithOriginAsync(
-        Cluster cluster, string name, ParseResult parsed, CancellationToken cancellationToken)
+    /// <summary>What the sources say about the provider of this name.</summary>
+    /// <exception cref="PluginException">No source has it. The message names the providers that exist.</exception>
+    public async Task<DescribedProvider> FindAsync(Cluster cluster, string name, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var shown = DisplayText.Of(name, 63);
         var inCluster = await ClusterProviders.ReadAsync(cluster, name, cancellationToken);
         List<SourceDocument> described = [.. ProviderCatalogue.Read(), .. inCluster.Documents];
         var settings = ReadSettings(name, parsed, described);
-        var resolved = ProviderResolver.Resolve(described.Concat(settings)).GetValueOrDefault(name)
-            ?? throw new PluginException(
-                $"The provider \"{shown}\" is not known: the environment has no Providers__{shown}__TokenEndpoint, the built-in catalogue has no such provider, and {inCluster.Note}. "
-                + "Set --authorization-endpoint and --token-endpoint to the addresses that the operator uses.",
-                ExitCodes.BadInput);
-        if (resolved.MissingParameters is { Count: > 0 } missing)
-        {
-            throw new PluginException(
-                $"{ConditionMessages.ProviderNotConfigured(shown, resolved.Source.Origin, missing)}. This command knows no such values: {inCluster.Note ?? "the ClusterOAuthProvider does not have them"}.",
-                ExitCodes.BadInput);
-        }
+        var all = ProviderResolver.Resolve(described.Concat(settings));
+        return all.TryGetValue(name, out var resolved)
+            ? new DescribedProvider(
+                resolved, inCluster.Note,
+                IsOfCluster: inCluster.Documents.Any(document => document.Name == name) && !settings.Any(document => document.Name == name && document.Json["tokenEndpoint"] is not null))
+            : throw Unknown(name, all.Keys, await ClusterProviders.ListNamesAsync(cluster, cancellationToken), inCluster.Note);
+    }
 
-        if (resolved.ReadProvider() is not { } provider)
-        {
-            throw new PluginException(
-                $"The provider \"{shown}\" of {resolved.Source.Origin} cannot be used: {string.Join(" ", resolved.Errors)}{(inCluster.Note is { } note ? $" Also, {note}." : "")}",
-                ExitCodes.BadInput);
-        }
-
-        if (inCluster.Documents.Any(document => document.Name == name) && !settings.Any(document => document.Name == name && document.Json["tokenEndpoint"] is not null))
-            await Console.Error.WriteLineAsync($"The ClusterOAuthProvider {shown} describes the provider. Secrets are sent to {provider.TokenEndpoint.Authority}.");
-        return (provider, resolved.Source.Origin);
+    private static PluginException Unknown(string name, IEnumerable<string> known, IReadOnlyList<string> inCluster, string? note)
+    {
+        var shown = DisplayText.Of(name, 63);
+        var names = known.Order(StringComparer.Ordinal).ToList();
+        return new PluginException(
+            $"The provider \"{shown}\" is not known: the environment has no Providers__{shown}__TokenEndpoint, the built-in catalogue has no such provider, and {note}."
+            + $"{DidYouMean.Suggest(name, names.Concat(inCluster).Distinct())} Known are {string.Join(", ", names)}{(inCluster.Count == 0 ? "" : $", and in this cluster {DisplayText.List(inCluster)}")}. "
+            + "If only the settings of the operator have this provider, set --authorization-endpoint and --token-endpoint to the addresses that the operator uses.",
+            ExitCodes.BadInput);
     }
 
     private List<SourceDocument> ReadSettings(string name, ParseResult parsed, List<SourceDocument> described)
@@ -85,5 +74,39 @@ internal sealed class ProviderSourceOptions
         {
             throw new PluginException(e.Message, ExitCodes.BadInput);
         }
+    }
+}
+
+/// <summary>A provider that at least one source describes, completely or not.</summary>
+/// <param name="Resolved">The document with those that it extends.</param>
+/// <param name="Note">Why the cluster has no document of this name, or may have others: a clause; null if all were read.</param>
+/// <param name="IsOfCluster">True if the cluster decides where secrets are sent.</param>
+internal sealed record DescribedProvider(ResolvedDocument Resolved, string? Note, bool IsOfCluster)
+{
+    /// <summary>Where the document comes from.</summary>
+    public string Origin => Resolved.Source.Origin;
+
+    /// <summary>The document. Says where secrets are sent if the cluster decides that.</summary>
+    /// <exception cref="PluginException">The document needs values that nobody has given, or is not valid.</exception>
+    public async Task<ProviderDocument> ReadAsync()
+    {
+        var shown = DisplayText.Of(Resolved.Source.Name, 63);
+        if (Resolved.MissingParameters is { Count: > 0 } missing)
+        {
+            throw new PluginException(
+                $"{ConditionMessages.ProviderNotConfigured(shown, Origin, missing)}. This command knows no such values: {Note ?? "the ClusterOAuthProvider does not have them"}.",
+                ExitCodes.BadInput);
+        }
+
+        if (Resolved.ReadProvider() is not { } provider)
+        {
+            throw new PluginException(
+                $"The provider \"{shown}\" of {Origin} cannot be used: {string.Join(" ", Resolved.Errors)}{(Note is { } note ? $" Also, {note}." : "")}",
+                ExitCodes.BadInput);
+        }
+
+        if (IsOfCluster)
+            await Console.Error.WriteLineAsync($"The ClusterOAuthProvider {shown} describes the provider. Secrets are sent to {provider.TokenEndpoint.Authority}.");
+        return provider;
     }
 }

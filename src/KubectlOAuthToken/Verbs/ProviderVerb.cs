@@ -29,14 +29,14 @@ internal static class ProviderVerb
         sources.AddTo(check);
         options.Bind(check, async (context, parsed, cancellationToken) =>
         {
-            var (provider, origin) = await sources.FindWithOriginAsync(context.Cluster, parsed.GetRequiredValue(name), parsed, cancellationToken);
+            var described = await sources.FindAsync(context.Cluster, parsed.GetRequiredValue(name), parsed, cancellationToken);
             var input = new ProviderCheckInput(parsed.GetValue(client), parsed.GetValue(token), parsed.GetValue(yes))
             {
                 KeyFile = parsed.GetValue(key),
                 CertificateFile = parsed.GetValue(certificate),
                 KeyId = parsed.GetValue(keyId),
             };
-            return await ProviderCheckRun.ExecuteAsync(provider, origin, input, context.Time, cancellationToken);
+            return await ProviderCheckRun.ExecuteAsync(await described.ReadAsync(), described.Origin, input, context.Time, cancellationToken);
         });
         return new Verb("provider", "Find out what a provider of OAuth tokens does.", "provider check google") { check };
     }

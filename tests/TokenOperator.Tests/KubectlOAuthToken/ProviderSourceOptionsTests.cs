@@ -23,13 +23,20 @@ public sealed class ProviderSourceOptionsTests : IAsyncLifetime
         _server.Intercept = async (context, _) =>
         {
             var name = context.Request.Path.Value!.Split('/')[^1];
-            if (_refusal > 0 || !_specs.TryGetValue(name, out var spec))
+            if (_refusal == 0 && name == "clusteroauthproviders")
+                await FakeApiServer.AnswerAsync(context, 200, List());
+            else if (_refusal > 0 || !_specs.TryGetValue(name, out var spec))
                 await FakeApiServer.RefuseAsync(context, _refusal > 0 ? _refusal : 404, "Refused", "no");
             else
-                await FakeApiServer.AnswerAsync(context, 200, InCluster.Replace("NAME", name, StringComparison.Ordinal).Replace("SPEC", spec, StringComparison.Ordinal));
+                await FakeApiServer.AnswerAsync(context, 200, Show(name, spec));
             return true;
         };
     }
+
+    private static string Show(string name, string spec) => InCluster.Replace("NAME", name, StringComparison.Ordinal).Replace("SPEC", spec, StringComparison.Ordinal);
+
+    private string List() =>
+        $$"""{"apiVersion": "tokenoperator.dev/v1beta1", "kind": "ClusterOAuthProviderList", "metadata": {}, "items": [{{string.Join(", ", _specs.Select(spec => Show(spec.Key, spec.Value)))}}]}""";
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
 
@@ -73,12 +80,25 @@ public sealed class ProviderSourceOptionsTests : IAsyncLifetime
         (await FluentActions.Awaiting(() => FindAsync(name)).Should().ThrowAsync<PluginException>()).WithMessage($"*{text}*");
     }
 
+    [Theory]
+    [InlineData("gogle", 0, "Did you mean google*Known are *github*google*slack*zoom*in this cluster base, team*--token-endpoint")]
+    [InlineData("teem", 0, "Did you mean team")]
+    [InlineData("gogle", 403, "Did you mean google*Known are *google*zoom*")]
+    public async Task The_names_of_the_providers_that_exist_are_shown_for_one_that_does_not(string name, int refusal, string text)
+    {
+        _refusal = refusal;
+        _specs["team"] = """{"extends": "base"}""";
+        _specs["base"] = """{"tokenEndpoint": "https://idp.example.com/token"}""";
+
+        (await FluentActions.Awaiting(() => FindAsync(name)).Should().ThrowAsync<PluginException>()).WithMessage($"*{text}*");
+    }
+
     private async Task<ProviderDocument> FindAsync(string name, params string[] words)
     {
         var sources = new ProviderSourceOptions();
         var command = new RootCommand();
         sources.AddTo(command);
         using var cluster = TestCluster.Connect(_server.Address);
-        return await sources.FindAsync(cluster, name, command.Parse(words), CancellationToken.None);
+        return await (await sources.FindAsync(cluster, name, command.Parse(words), CancellationToken.None)).ReadAsync();
     }
 }
