@@ -31,7 +31,7 @@ public interface IPendingAuthorizations
     /// <summary>Finds an authorization that waits for its code to be entered; null for an unknown or expired one.</summary>
     /// <returns>The authorization, and whether the caller must poll the provider now. Among all replicas, one caller for each interval must.</returns>
     /// <exception cref="StoreUnavailableException">The database cannot be used now.</exception>
-    /// <exception cref="UnreadableRowException">Its device code cannot be decrypted.</exception>
+    /// <exception cref="UnreadableRowException">Its codes cannot be decrypted.</exception>
     Task<(PendingDeviceAuthorization Authorization, bool MustPoll)?> FindDeviceAsync(string idHash, CancellationToken cancellationToken);
 
     /// <summary>Makes the interval of an authorization longer (RFC 8628 section 3.5).</summary>
@@ -57,9 +57,9 @@ public sealed record PendingAuthorization(
 /// <param name="OwnerGeneration">The version of the owner's specification at that time.</param>
 /// <param name="RowGeneration">The generation of the row that the new tokens replace.</param>
 /// <param name="DeviceCode">Brings the tokens; encrypted in the database.</param>
-/// <param name="UserCode">The code that the person enters.</param>
+/// <param name="UserCode">The code that the person enters; encrypted in the database.</param>
 /// <param name="VerificationUri">Where the person enters it.</param>
-/// <param name="CompleteVerificationUri">The same with the code filled in, or null.</param>
+/// <param name="CompleteVerificationUri">The same with the code filled in, or null; encrypted in the database.</param>
 /// <param name="Interval">The least time between two polls.</param>
 public sealed record PendingDeviceAuthorization(
     AuthorizationOwner Owner, long OwnerGeneration, long RowGeneration, SecretValue DeviceCode, string UserCode, Uri VerificationUri, Uri? CompleteVerificationUri, TimeSpan Interval);

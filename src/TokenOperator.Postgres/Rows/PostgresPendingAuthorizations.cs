@@ -79,8 +79,9 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
         await statements.ExecuteAsync(
             AddDevice, cancellationToken, SqlValue.Of(idHash),
             SqlValue.Of(authorization.Owner.Scope), SqlValue.Of(authorization.Owner.Name), SqlValue.Of(authorization.Owner.Id), SqlValue.Of(authorization.OwnerGeneration),
-            SqlValue.Of(authorization.RowGeneration), SqlValue.Of(cipher.Seal(DeviceOf(idHash), authorization.DeviceCode.Reveal())), SqlValue.Of(authorization.UserCode),
-            SqlValue.Of(authorization.VerificationUri.AbsoluteUri), SqlValue.Of(authorization.CompleteVerificationUri?.AbsoluteUri), SqlValue.Of(authorization.Interval), SqlValue.Of(lifetime)) == 1;
+            SqlValue.Of(authorization.RowGeneration), SqlValue.Of(cipher.Seal(DeviceOf(idHash), authorization.DeviceCode.Reveal())), SqlValue.Of(cipher.Seal(UserCodeOf(idHash), authorization.UserCode)),
+            SqlValue.Of(authorization.VerificationUri.AbsoluteUri),
+            SqlValue.Of(authorization.CompleteVerificationUri is { } complete ? cipher.Seal(CompleteUriOf(idHash), complete.AbsoluteUri) : null), SqlValue.Of(authorization.Interval), SqlValue.Of(lifetime)) == 1;
 
     /// <inheritdoc/>
     public Task<(PendingDeviceAuthorization Authorization, bool MustPoll)?> FindDeviceAsync(string idHash, CancellationToken cancellationToken) =>
@@ -89,8 +90,8 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
             async reader => await reader.ReadAsync(cancellationToken)
                 ? (new PendingDeviceAuthorization(
                     new AuthorizationOwner(reader.GetString(0), reader.GetString(1), reader.GetString(2)), reader.GetInt64(3), reader.GetInt64(4),
-                    new SecretValue(cipher.Open(DeviceOf(idHash), reader.GetString(5))), reader.GetString(6), new Uri(reader.GetString(7)),
-                    reader.IsDBNull(8) ? null : new Uri(reader.GetString(8)), reader.GetTimeSpan(9)), reader.GetBoolean(10))
+                    new SecretValue(cipher.Open(DeviceOf(idHash), reader.GetString(5))), cipher.Open(UserCodeOf(idHash), reader.GetString(6)), new Uri(reader.GetString(7)),
+                    reader.IsDBNull(8) ? null : new Uri(cipher.Open(CompleteUriOf(idHash), reader.GetString(8))), reader.GetTimeSpan(9)), reader.GetBoolean(10))
                 : null,
             cancellationToken, SqlValue.Of(idHash));
 
@@ -104,6 +105,12 @@ internal sealed class PostgresPendingAuthorizations(StatementRunner statements, 
 
     /// <summary>Binds an encrypted code to its row. No provider has a name with an underscore, so no account has this key.</summary>
     private static AccountKey DeviceOf(string idHash) => new("token_operator_devices", idHash);
+
+    /// <summary>The same for the code that the page shows. It differs from the above, so that nobody can have the page show the device code.</summary>
+    private static AccountKey UserCodeOf(string idHash) => new("token_operator_devices.user_code", idHash);
+
+    /// <summary>The same for the address with that code in it.</summary>
+    private static AccountKey CompleteUriOf(string idHash) => new("token_operator_devices.complete_uri", idHash);
 
     /// <summary>The same for a verifier.</summary>
     private static AccountKey VerifierOf(string stateHash) => new("token_operator_consents", stateHash);

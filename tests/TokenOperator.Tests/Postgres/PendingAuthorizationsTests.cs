@@ -89,12 +89,11 @@ public sealed class PendingAuthorizationsTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task One_of_several_concurrent_callers_polls_in_each_interval_and_the_device_code_is_encrypted()
+    public async Task One_of_several_concurrent_callers_polls_in_each_interval()
     {
         await using var database = await fixture.CreateMigratedAsync();
         var pending = database.PendingAuthorizations();
         (await pending.AddDeviceAsync("id", Device with { Interval = TimeSpan.Zero }, Lifetime, default)).Should().BeTrue();
-        (await database.ScalarAsync("select device_code from token_operator_devices")).As<string>().Should().Contain("ciphertext").And.NotContain("device-code");
         await database.ExecuteAsync("update token_operator_devices set poll_interval = '1 hour'");
 
         var found = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => pending.FindDeviceAsync("id", default)));
@@ -105,6 +104,26 @@ public sealed class PendingAuthorizationsTests(PostgresFixture fixture)
         (await pending.FindDeviceAsync("id", default))!.Value.Authorization.Interval.Should().Be(new TimeSpan(1, 0, 5));
         await pending.RemoveDeviceAsync("id", default);
         (await pending.FindDeviceAsync("id", default)).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task The_codes_of_a_device_are_encrypted_and_bound_to_their_row_and_column_and_those_of_an_earlier_version_are_read()
+    {
+        await using var database = await fixture.CreateMigratedAsync();
+        var pending = database.PendingAuthorizations();
+        var device = Device with { CompleteVerificationUri = new Uri("https://idp.example.com/device?c=ABCD-EFGH") };
+        foreach (var id in new[] { "id", "other row", "other column", "earlier" })
+            await pending.AddDeviceAsync(id, device, Lifetime, default);
+        (await database.ScalarAsync("select t::text from token_operator_devices t where id_hash = 'id'")).As<string>()
+            .Should().NotContain("device-code").And.NotContain("ABCD-EFGH").And.Contain("https://idp.example.com/device");
+        (await pending.FindDeviceAsync("id", default))!.Value.Authorization.Should().Be(device);
+
+        await database.ExecuteAsync("update token_operator_devices set user_code = (select user_code from token_operator_devices where id_hash = 'id') where id_hash = 'other row'");
+        await pending.Invoking(other => other.FindDeviceAsync("other row", default)).Should().ThrowAsync<UnreadableRowException>();
+        await database.ExecuteAsync("update token_operator_devices set user_code = device_code where id_hash = 'other column'");
+        await pending.Invoking(other => other.FindDeviceAsync("other column", default)).Should().ThrowAsync<UnreadableRowException>("the page would show the device code");
+        await database.ExecuteAsync("update token_operator_devices set user_code = 'ABCD-EFGH', complete_uri = 'https://idp.example.com/device?c=ABCD-EFGH' where id_hash = 'earlier'");
+        (await pending.FindDeviceAsync("earlier", default))!.Value.Authorization.Should().Be(device);
     }
 
     [Fact]
