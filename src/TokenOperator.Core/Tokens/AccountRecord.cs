@@ -77,6 +77,9 @@ public sealed record AccountRecord
 /// <param name="IsOver">True when it has expired by the clock of the database.</param>
 public sealed record OpenClaim(string Scope, string Holder, bool IsOver)
 {
+    /// <summary>When it was taken, or earlier, by the clock of this process. The request to the provider was sent after that, if it was sent at all.</summary>
+    public DateTimeOffset At { get; init; }
+
     /// <summary>
     /// True when the leader <paramref name="holder"/> of <paramref name="scope"/> knows that no process will complete this claim. The provider
     /// may have responded and the response is lost, so the old refresh token may stop working soon.
@@ -96,4 +99,10 @@ public sealed record RefreshFailure(
 {
     /// <summary>When the first request of these failures was sent. Temporary failures and those that need someone to act are counted apart.</summary>
     public DateTimeOffset Since { get; init; } = At;
+
+    /// <summary>
+    /// When the first request since the last success was sent whose answer was lost, so that the provider may have replaced the refresh token; null
+    /// if every request was answered. Later failures keep it, whatever their kind.
+    /// </summary>
+    public DateTimeOffset? UnansweredSince { get; init; }
 }

@@ -53,11 +53,12 @@ internal sealed class AccessWriter(StatementRunner statements, TokenCipher ciphe
             if (await FindAsync(key, cancellationToken) is not { } stored || decide(stored) is not { } decided)
                 return null;
             var (wanted, current) = decided;
-            var version = TokenCipher.NextAccessVersion(current, time.GetUtcNow());
+            var now = time.GetUtcNow();
+            var version = TokenCipher.NextAccessVersion(current, now);
             // The tokens are bound to the new version, so that the lists of an earlier one do not suit them.
             var document = stored.TokenData is null ? null : cipher.Rebind(key, stored.TokenData, stored.Generation, stored.IsNewDatabase, version);
             var row = await statements.QueryAsync(
-                AccountSql.SetAccess, async reader => await reader.ReadAsync(cancellationToken) ? AccountRow.Read(reader, cipher) : null, cancellationToken,
+                AccountSql.SetAccess, async reader => await reader.ReadAsync(cancellationToken) ? AccountRow.Read(reader, cipher, now) : null, cancellationToken,
                 Of(key.Provider), Of(key.Account), Of(wanted.Namespaces), Of(wanted.Denied), Of(wanted.Uids), Of(cipher.SealAccess(key, wanted, version)),
                 JsonOrNull(document), Of(stored.Version), Of(Writer));
             if (row is not null)

@@ -59,6 +59,8 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     private static readonly int CreatedAt = Column("created_at::text");
     private static readonly int NamespaceUids = Column("namespace_uids");
     private static readonly int AccessSeal = Column($"left(access_seal, {MaxSealLength})");
+    private static readonly int UnansweredSince = Column("unanswered_since");
+    private static readonly int ClaimAge = Column(AccountSql.ClaimAge);
     private static readonly int IsNewDatabase = Column(AccountSql.IsNewDatabase);
 
     /// <summary>The select list of the statements whose rows <see cref="Read"/> reads.</summary>
@@ -68,8 +70,11 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
     public static AccountKey KeyOf(NpgsqlDataReader reader) => new(Text(reader, Provider) ?? "", Text(reader, Account) ?? "");
 
     /// <summary>Reads the current row of a statement that selects <see cref="Columns"/>.</summary>
+    /// <param name="reader">The result of the statement.</param>
+    /// <param name="cipher">Decrypts the document.</param>
+    /// <param name="sentAt">When the statement was sent, by the clock of this process.</param>
     /// <exception cref="UnreadableRowException">It is not the row of an account.</exception>
-    public static AccountRow Read(NpgsqlDataReader reader, TokenCipher cipher)
+    public static AccountRow Read(NpgsqlDataReader reader, TokenCipher cipher, DateTimeOffset sentAt)
     {
         var key = KeyOf(reader);
         if (key.Provider.Length == 0 || key.Account.Length == 0)
@@ -96,7 +101,10 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
             NamespaceUids = Names(reader, NamespaceUids),
             OpenClaim = reader.IsDBNull(IsClaimOver)
                 ? null
-                : new OpenClaim(Text(reader, ClaimScope) ?? "", DisplayText.Of(Text(reader, ClaimedBy) ?? "", MaxNameLength), reader.GetBoolean(IsClaimOver)),
+                : new OpenClaim(Text(reader, ClaimScope) ?? "", DisplayText.Of(Text(reader, ClaimedBy) ?? "", MaxNameLength), reader.GetBoolean(IsClaimOver))
+                {
+                    At = sentAt - reader.GetTimeSpan(ClaimAge),
+                },
         };
         try
         {
@@ -155,11 +163,13 @@ internal sealed record AccountRow(AccountRecord Record, string Document)
             throw new UnreadableRowException(key, "failures, failure_reason or failed_at has a value that this version does not write.");
         var retryAt = Moment(key, reader, RetryAt) ?? failedAt;
         var since = Moment(key, reader, FailingSince) ?? failedAt;
+        var unanswered = Moment(key, reader, UnansweredSince);
         return new RefreshFailure(
             kind, DisplayText.Of(Text(reader, FailureDetail) ?? "", MaxDetailLength), Math.Min(count, MaxFailures), failedAt,
             retryAt < failedAt + MaxRetryDelay ? retryAt : failedAt + MaxRetryDelay, Text(reader, FailureInputs) ?? "")
         {
             Since = since < failedAt ? since : failedAt,
+            UnansweredSince = unanswered > failedAt ? failedAt : unanswered,
         };
     }
 

@@ -16,18 +16,24 @@ internal static class AccountSql
     /// <summary>A claim lasts 1 hour at most. A longer one was written before the clock of the server was set back, and does not count.</summary>
     public const string ClaimIsTooLong = "claim_expires_at > now() + interval '1 hour'";
 
+    /// <summary>
+    /// How long ago a claim was taken, from 0 to 100 years: a claim whose time is not known, or is no time, is that old. Only the clock of the
+    /// server counts.
+    /// </summary>
+    public const string ClaimAge = "now() - least(greatest(claimed_at, now() - interval '36500 days'), now())";
+
     /// <summary>True when the operator created the table, and no application wrote rows.</summary>
     public const string IsNewDatabase = $"exists (select from token_operator_made where part = '{Adoption.Encrypted}')";
 
     private static readonly string Columns = AccountRow.Columns;
 
     private const string ClearFailure =
-        "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null, failing_since = null";
+        "failures = 0, failure_reason = null, failure_detail = null, failed_at = null, retry_at = null, failure_inputs = null, failing_since = null, unanswered_since = null";
 
     /// <summary>Keeps eight fingerprints of 32 digits, separated by blanks, so that two objects with revoked seeds do not import them alternately forever.</summary>
     private const string AddFingerprint = "right(concat_ws(' ', seed_fingerprint, $6), 8 * 32 + 7)";
 
-    private const string EndClaim = "claim_scope = null, claimed_by = null, claim_term = null, claim_expires_at = null";
+    private const string EndClaim = "claim_scope = null, claimed_by = null, claim_term = null, claimed_at = null, claim_expires_at = null";
 
     /// <summary>Applications select by expires_at, and it may be NOT NULL: a token without a known expiry counts as expired.</summary>
     private const string Expiry = "coalesce($4::timestamptz, now())";
@@ -44,7 +50,7 @@ internal static class AccountSql
     /// <summary>$3 generation, $4 claim, $5 scope, $6 holder, $7 duration, $8 term. Only the clock of the server counts.</summary>
     public static readonly string Claim = $"""
         update oauth_tokens
-        set claim_id = $4, claim_scope = $5, claimed_by = $6, claim_expires_at = now() + $7, claim_term = $8
+        set claim_id = $4, claim_scope = $5, claimed_by = $6, claimed_at = now(), claim_expires_at = now() + $7, claim_term = $8
         where provider = $1 and account = $2 and generation = $3
           and (claim_expires_at is null or claim_expires_at <= now() or {ClaimIsTooLong}
             or claim_scope = $5 and coalesce(claim_term, 0) <= $8)
@@ -76,10 +82,11 @@ internal static class AccountSql
         returning {Columns}
         """;
 
-    /// <summary>$3 claim, $4 failures, $5 reason, $6 detail, $7 at, $8 retry at, $9 inputs, $10 since.</summary>
+    /// <summary>$3 claim, $4 failures, $5 reason, $6 detail, $7 at, $8 retry at, $9 inputs, $10 since, $11 unanswered since.</summary>
     public static readonly string Fail = $"""
         update oauth_tokens
-        set updated_at = now(), failures = $4, failure_reason = $5, failure_detail = $6, failed_at = $7, retry_at = $8, failure_inputs = $9, failing_since = $10, {EndClaim}
+        set updated_at = now(), failures = $4, failure_reason = $5, failure_detail = $6, failed_at = $7, retry_at = $8, failure_inputs = $9, failing_since = $10, unanswered_since = $11,
+          {EndClaim}
         where provider = $1 and account = $2 and claim_id = $3 and (claim_expires_at is not null or failed_at = $7)
         returning {Columns}
         """;

@@ -15,7 +15,8 @@ internal sealed class PostgresRowVerifier(StatementRunner statements, TokenCiphe
             {
                 try
                 {
-                    bare += AccountRow.Read(reader, cipher).Record.Token.RefreshToken is null ? 1 : 0;
+                    // No claim is judged here, so its time does not matter.
+                    bare += AccountRow.Read(reader, cipher, sentAt: DateTimeOffset.UnixEpoch).Record.Token.RefreshToken is null ? 1 : 0;
                     count++;
                 }
                 catch (UnreadableRowException e)

@@ -28,27 +28,31 @@ internal sealed partial class PostgresTokenStore(
     }
 
     /// <inheritdoc/>
-    public Task ListAsync(Func<AccountKey, bool> isWanted, Action<AccountRecord> row, CancellationToken cancellationToken) => statements.QueryAsync(
-        AccountSql.List,
-        async reader =>
-        {
-            while (await reader.ReadAsync(cancellationToken))
+    public Task ListAsync(Func<AccountKey, bool> isWanted, Action<AccountRecord> row, CancellationToken cancellationToken)
+    {
+        var sentAt = time.GetUtcNow();
+        return statements.QueryAsync(
+            AccountSql.List,
+            async reader =>
             {
-                if (!isWanted(AccountRow.KeyOf(reader)))
-                    continue;
-                try
+                while (await reader.ReadAsync(cancellationToken))
                 {
-                    row(AccountRow.Read(reader, cipher).Record);
+                    if (!isWanted(AccountRow.KeyOf(reader)))
+                        continue;
+                    try
+                    {
+                        row(AccountRow.Read(reader, cipher, sentAt).Record);
+                    }
+                    catch (UnreadableRowException e)
+                    {
+                        LogUnreadable(e.Row, e.Problem);
+                    }
                 }
-                catch (UnreadableRowException e)
-                {
-                    LogUnreadable(e.Row, e.Problem);
-                }
-            }
 
-            return true;
-        },
-        cancellationToken);
+                return true;
+            },
+            cancellationToken);
+    }
 
     /// <inheritdoc/>
     public Task<long> CountAsync(string ns, CancellationToken cancellationToken) => statements.QueryAsync(
@@ -110,7 +114,7 @@ internal sealed partial class PostgresTokenStore(
         var row = await RowAsync(
             AccountSql.Fail, key, cancellationToken,
             Of(claimId), Of(failure.Count), Of(failure.Kind.ToString()), Of(failure.Detail),
-            Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint), Of(failure.Since));
+            Of(failure.At), Of(failure.RetryAt), Of(failure.InputsFingerprint), Of(failure.Since), Of(failure.UnansweredSince));
         ForgetDocument(key, claimId);
         return row?.Record;
     }
@@ -213,8 +217,11 @@ internal sealed partial class PostgresTokenStore(
 
     private static async Task<AccountRecord?> RecordAsync(Task<AccountRow?> row) => (await row)?.Record;
 
-    private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken cancellationToken, params NpgsqlParameter[] further) =>
-        statements.QueryAsync(sql, async reader => await reader.ReadAsync(cancellationToken) ? AccountRow.Read(reader, cipher) : null, cancellationToken, Keyed(key, further));
+    private Task<AccountRow?> RowAsync(string sql, AccountKey key, CancellationToken cancellationToken, params NpgsqlParameter[] further)
+    {
+        var sentAt = time.GetUtcNow();
+        return statements.QueryAsync(sql, async reader => await reader.ReadAsync(cancellationToken) ? AccountRow.Read(reader, cipher, sentAt) : null, cancellationToken, Keyed(key, further));
+    }
 
     private void ForgetDocument(AccountKey key, Guid claimId)
     {

@@ -239,20 +239,31 @@ public sealed partial class AccountRefresher(
         // What comes during an outage says nothing about an answer that needs someone to act, and the other way round.
         var previous = before.Failure is { } last && last.Kind.NeedsHuman() == failed.Kind.NeedsHuman() ? last : null;
         var count = (previous?.Count ?? 0) + 1;
-        // A lost answer may have used up the refresh token when the request was sent, and not when the wait for the answer ended.
-        var since = previous?.Since ?? askedAt;
+        var unanswered = UnansweredSince(before, attempt, failed, askedAt);
         var wait = failed.Kind.NeedsHuman()
             ? RefreshPolicy.ProbeAfter(failed.Kind, previous, attempt.CanRotate, attempt.Request.IsRequested, random.NextDouble())
             : RefreshPolicy.Backoff(count, failed.RetryAfter, random.NextDouble(), failed.HasUnknownCode);
         var retryAt = new[] { now + wait, now + (failed.MinDelay ?? TimeSpan.Zero), now + attempt.Provider.Document.Limits.MinInterval }.Max();
         // A provider that ends the grant also ends the access token, which the app can still use until it expires.
-        if (attempt.IsConsented && failed.IsUnanswered && !attempt.Provider.Document.Rotation.MayReplay(retryAt - since) && before.Token.ExpiresAt > retryAt)
+        if (unanswered is { } lost && !attempt.Provider.Document.Rotation.MayReplay(retryAt - lost) && before.Token.ExpiresAt > retryAt)
             retryAt = before.Token.ExpiresAt.Value;
         LogFailed(before.Key.Provider, before.Key.Account, failed.Kind, failed.Detail, count, Timestamps.Format(retryAt));
         if (failed.Kind == FailureKind.ClientRejected && attempt.Client is { } client)
             rejected.Reject(before, client);
-        return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, attempt.Request.Inputs) { Since = since };
+        return new RefreshFailure(failed.Kind, failed.Detail, count, now, retryAt, attempt.Request.Inputs) { Since = previous?.Since ?? askedAt, UnansweredSince = unanswered };
     }
+
+    /// <summary>
+    /// Since when the provider may have replaced the refresh token without this process knowing the new one; null if it cannot have. A lost answer
+    /// may have used up the refresh token when the request was sent, and not when the wait for the answer ended. A process that died in the middle of
+    /// a refresh may have sent a request, too.
+    /// </summary>
+    private static DateTimeOffset? UnansweredSince(AccountRecord before, RefreshAttempt attempt, TokenResponse.Failed failed, DateTimeOffset askedAt) =>
+        !attempt.IsConsented || failed.RefreshToken is not null ? null
+        : before.Failure?.UnansweredSince is { } known ? known
+        : attempt.Request.Account is { OpenClaim.At: var abandonedAt } seen && seen.Generation == before.Generation ? abandonedAt
+        : failed.IsUnanswered ? askedAt
+        : null;
 
     /// <summary>RFC 6749 section 6: the old refresh token stays if the response has none. Section 5.1: the same holds for scopes.</summary>
     private static TokenSet Merge(TokenSet old, TokenResponse.Granted granted, RefreshAttempt attempt, DateTimeOffset sentAt)

@@ -145,7 +145,11 @@ public sealed class PostgresClaimTests(PostgresFixture fixture) : IAsyncLifetime
 
         var claim = NewClaim("lease");
         await store.ClaimAsync(Marcus, claim, 0, default);
-        (await store.FindAsync(Marcus, default))!.OpenClaim.Should().Be(new OpenClaim("lease", "a process", IsOver: false));
+        var open = (await store.FindAsync(Marcus, default))!.OpenClaim!;
+        open.Should().Be(new OpenClaim("lease", "a process", IsOver: false) { At = open.At });
+        open.At.Should().BeCloseTo(DateTimeOffset.UtcNow, TimeSpan.FromSeconds(20)).And.BeBefore(DateTimeOffset.UtcNow);
+        await Database.ExecuteAsync("update oauth_tokens set claimed_at = claimed_at - interval '25 minutes'");
+        (await store.FindAsync(Marcus, default))!.OpenClaim!.At.Should().BeCloseTo(open.At.AddMinutes(-25), TimeSpan.FromSeconds(20), "it counts by the age of the claim");
         (await store.CommitAsync(Marcus, claim.Id, 0, Token("t"), At(1), default))!.OpenClaim.Should().BeNull();
 
         await store.ClaimAsync(Marcus, NewClaim("lease", TimeSpan.Zero), 1, default);

@@ -204,6 +204,27 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     }
 
     [Fact]
+    public async Task The_time_of_a_lost_answer_stays_until_a_refresh_or_a_seed_brings_other_tokens()
+    {
+        var store = Database.Store();
+        var lost = Failure with { UnansweredSince = At(-3) };
+        await store.ImportAsync(Marcus, Token("t"), "mail", "seed", null, default);
+        await FailAsync(store, lost);
+        (await store.FindAsync(Marcus, default))!.Failure.Should().Be(lost);
+        await FailAsync(store, lost with { Kind = FailureKind.ProviderUnavailable });
+        (await store.ListAsync(default)).Single().Failure!.UnansweredSince.Should().Be(At(-3));
+
+        var claim = NewClaim("a");
+        await store.ClaimAsync(Marcus, claim, 0, default);
+        await store.CommitAsync(Marcus, claim.Id, 0, Token("u"), At(2), default);
+        (await Database.ScalarAsync("select unanswered_since is null and claimed_at is null from oauth_tokens")).Should().Be(true);
+
+        await FailAsync(store, lost, generation: 1);
+        await store.ImportAsync(Marcus, Token("v"), "mail", "another seed", 1, default);
+        (await Database.ScalarAsync("select unanswered_since is null and claimed_at is null from oauth_tokens")).Should().Be(true);
+    }
+
+    [Fact]
     public async Task Allowing_a_namespace_twice_adds_it_once()
     {
         var store = Database.Store();
@@ -382,6 +403,9 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
     [InlineData("failure_inputs = repeat('x', 30000), seed_fingerprint = repeat('y', 30000), claimed_by = repeat(E'\\x1b', 30000), claim_scope = repeat('z', 30000), claim_expires_at = now()")]
     [InlineData("failures = 2147483647")]
     [InlineData("retry_at = 'infinity'")]
+    [InlineData("unanswered_since = 'infinity', claimed_at = 'infinity', claim_expires_at = now()")]
+    [InlineData("unanswered_since = '-infinity', claimed_at = '-infinity', claim_expires_at = now()")]
+    [InlineData("claimed_at = null, claim_expires_at = now()")]
     [InlineData("retry_at = '9999-12-31', failed_at = '9999-12-31', last_refresh_at = '9999-12-31'")]
     [InlineData("retry_at = '-infinity', failed_at = '-infinity', last_refresh_at = '-infinity'")]
     public async Task A_hostile_value_is_bounded_when_the_row_can_be_used_without_it(string change)
@@ -398,6 +422,8 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         row.Failure.InputsFingerprint.Length.Should().BeLessThan(1000);
         string.Concat(row.SeedFingerprints).Length.Should().BeLessThan(1000);
         var limit = new DateTimeOffset(2201, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        (row.Failure.UnansweredSince > row.Failure.At).Should().BeFalse();
+        (row.OpenClaim?.At > DateTimeOffset.UtcNow).Should().BeFalse();
         foreach (var moment in new[] { row.Failure.At, row.Failure.RetryAt, row.LastRefreshAt ?? limit.AddYears(-1) })
             moment.Should().BeOnOrAfter(DateTimeOffset.UnixEpoch).And.BeBefore(limit);
         (row.Failure.RetryAt - row.Failure.At).Should().BeLessThanOrEqualTo(7.Days());
@@ -421,11 +447,11 @@ public sealed class PostgresTokenStoreTests(PostgresFixture fixture) : IAsyncLif
         (await Database.ScalarAsync("select expires_at = '2026-01-31 13:00Z' from oauth_tokens")).Should().Be(true);
     }
 
-    private static async Task FailAsync(PostgresTokenStore store)
+    private static async Task FailAsync(PostgresTokenStore store, RefreshFailure? failure = null, long generation = 0)
     {
         var claim = NewClaim("failing");
-        await store.ClaimAsync(Marcus, claim, 0, default);
-        (await store.FailAsync(Marcus, claim.Id, Failure, default)).Should().NotBeNull();
+        await store.ClaimAsync(Marcus, claim, generation, default);
+        (await store.FailAsync(Marcus, claim.Id, failure ?? Failure, default)).Should().NotBeNull();
     }
 
     [Fact]

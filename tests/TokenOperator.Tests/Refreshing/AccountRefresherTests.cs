@@ -361,13 +361,8 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task The_grace_of_a_lost_answer_counts_from_the_request_and_not_from_the_end_of_the_wait()
     {
-        _fixture.Provider.Document = _fixture.Provider.Document with
-        {
-            Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = ReplayEffect.RevokesGrant, Grace = TimeSpan.FromSeconds(30) },
-        };
+        var living = WithLivingToken(TimeSpan.FromSeconds(30));
         _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "no reply") { IsUnanswered = true };
-        var living = Row with { Token = Row.Token with { AccessToken = new SecretValue("access"), ExpiresAt = _time.GetUtcNow().AddMinutes(50) } };
-        _fixture.Store.Row = living;
         var release = new TaskCompletionSource();
         _fixture.Provider.Until = release.Task;
 
@@ -377,6 +372,79 @@ public sealed class AccountRefresherTests : IDisposable
         release.SetResult();
 
         (await attempt)!.Failure!.RetryAt.Should().Be(living.Token.ExpiresAt!.Value);
+    }
+
+    public static TheoryData<string, TokenResponse.Failed> LaterFailures => new()
+    {
+        { "cannot connect", new(FailureKind.ProviderUnavailable, "refused") },
+        { "503", new(FailureKind.ProviderUnavailable, "503") { RetryAfter = TimeSpan.FromMinutes(6) } },
+        { "lost again", new(FailureKind.ProviderUnavailable, "no reply") { IsUnanswered = true } },
+        { "429", new(FailureKind.RateLimited, "429") { MinDelay = TimeSpan.FromMinutes(6) } },
+        { "unknown", new(FailureKind.InvalidResponse, "HTTP 400: something_new") { HasUnknownCode = true } },
+        { "rejected", new(FailureKind.ReauthorizationRequired, "invalid_grant") },
+        { "client rejected", new(FailureKind.ClientRejected, "invalid_client") },
+    };
+
+    [Theory]
+    [MemberData(nameof(LaterFailures))]
+    public async Task After_a_lost_answer_no_later_failure_makes_the_operator_ask_again_when_the_grace_period_is_over(string which, TokenResponse.Failed later)
+    {
+        var row = await LoseAnAnswerAsync(TimeSpan.FromMinutes(10));
+        var lostAt = _time.GetUtcNow();
+        (row.Failure!.RetryAt - lostAt).Should().BeLessThan(TimeSpan.FromMinutes(1), "a second request within the grace period does no harm");
+
+        _time.Advance(TimeSpan.FromMinutes(9.9));
+        _fixture.Provider.Answer = later;
+        row = (await RefreshAsync(row))!;
+
+        row.Failure!.Kind.Should().Be(later.Kind, which);
+        row.Failure.UnansweredSince.Should().Be(lostAt);
+        (row.Failure.RetryAt < lostAt.AddMinutes(10) || row.Failure.RetryAt == row.Token.ExpiresAt).Should().BeTrue($"the next attempt is at {row.Failure.RetryAt}");
+    }
+
+    [Fact]
+    public async Task A_new_refresh_token_and_a_success_end_the_doubt_of_a_lost_answer()
+    {
+        var row = await LoseAnAnswerAsync(TimeSpan.FromMinutes(10));
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.InvalidResponse, "no access token") { RefreshToken = new SecretValue("refresh-2") };
+        (await RefreshAsync(row))!.Failure!.UnansweredSince.Should().BeNull();
+
+        row = await LoseAnAnswerAsync(TimeSpan.FromMinutes(10));
+        _fixture.Provider.Answer = Granted();
+        row = (await RefreshAsync(row))!;
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503") { RetryAfter = TimeSpan.FromMinutes(20) };
+        row = (await RefreshAsync(row))!;
+        (row.Failure!.UnansweredSince, row.Failure.RetryAt).Should().Be((null, _time.GetUtcNow().AddMinutes(20)));
+    }
+
+    [Fact]
+    public async Task A_refresh_that_another_process_was_killed_in_counts_as_one_without_an_answer()
+    {
+        var claimedAt = _time.GetUtcNow().AddMinutes(-9);
+        var row = WithLivingToken(TimeSpan.FromMinutes(10)) with { OpenClaim = new OpenClaim("lease", "dead process", IsOver: true) { At = claimedAt } };
+        _fixture.Store.Row = row;
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "503") { RetryAfter = TimeSpan.FromMinutes(2) };
+
+        row = (await RefreshAsync(row))!;
+
+        (row.Failure!.UnansweredSince, row.Failure.RetryAt).Should().Be((claimedAt, row.Token.ExpiresAt!.Value));
+    }
+
+    /// <summary>A row with a token for 50 minutes, whose provider ends the grant when a refresh token is used after its grace period.</summary>
+    private AccountRecord WithLivingToken(TimeSpan grace)
+    {
+        _fixture.Provider.Document = _fixture.Provider.Document with
+        {
+            Rotation = new RotationRules { Mode = RotationMode.Always, OnReplay = ReplayEffect.RevokesGrant, Grace = grace },
+        };
+        return _fixture.Store.Row = Row with { Generation = _fixture.Store.Row!.Generation, Token = Row.Token with { AccessToken = new SecretValue("access"), ExpiresAt = _time.GetUtcNow().AddMinutes(50) } };
+    }
+
+    private async Task<AccountRecord> LoseAnAnswerAsync(TimeSpan grace)
+    {
+        var row = WithLivingToken(grace);
+        _fixture.Provider.Answer = new TokenResponse.Failed(FailureKind.ProviderUnavailable, "no reply") { IsUnanswered = true };
+        return (await RefreshAsync(row))!;
     }
 
     [Fact]

@@ -1,0 +1,3 @@
+alter table oauth_tokens
+  drop column unanswered_since,
+  drop column claimed_at;
