@@ -137,6 +137,12 @@ public static class ConditionMessages
     public static string WaitsForRateLimit(TokenRequest request, string limit) =>
         $"The refresh of {request.ShownAccount} waits because many accounts are due and {limit} limits the requests.";
 
+    /// <summary>The refresh waits for the share of its OAuth client.</summary>
+    /// <param name="request">What the object asks for.</param>
+    /// <param name="limit">Where an administrator finds the limit.</param>
+    public static string WaitsForClientLimit(TokenRequest request, string limit) =>
+        $"The refresh of {request.ShownAccount} waits because many accounts of the OAuth client in {request.ShownClient} are due and {limit} limits the requests of each client.";
+
     /// <summary>A Secret of that name exists, and nothing says that the operator wrote it.</summary>
     public static string SecretOfOthers(NamespacedName secret) =>
         $"Secret {secret} exists and was not created by the operator, so the operator does not change it. Delete it, or choose another spec.secretName.";

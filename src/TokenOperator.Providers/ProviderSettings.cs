@@ -63,6 +63,17 @@ public static class ProviderSettings
     private static readonly Setting<int> Burst = Setting.Number(
         Prefix + "NAME__Burst", "Number of requests that the operator can send at once after a pause.", RequestRate.Default.Burst, 1, 10_000);
 
+    private static readonly Setting<double> ClientRequestsPerSecond = Setting.Number(
+        Prefix + "NAME__ClientRequestsPerSecond",
+        "Average number of requests per second of each OAuth client, in addition to `RequestsPerSecond`. A client whose accounts wait delays no other.",
+        RequestRate.Highest.PerSecond, 0.01, 10_000) with
+    {
+        DefaultText = "no limit",
+    };
+
+    private static readonly Setting<int> ClientBurst = Setting.Number(
+        Prefix + "NAME__ClientBurst", "Number of requests of one client that the operator can send at once after a pause. Needs `ClientRequestsPerSecond`.", 1, 1, 10_000);
+
     private static readonly Setting<bool> AllowInsecureHttp = Setting.Flag(
         Prefix + "NAME__AllowInsecureHttp", "`true` allows an `http://` address that is not on the same machine.", false);
 
@@ -78,8 +89,8 @@ public static class ProviderSettings
     /// <summary>All settings of this class, in the order of docs/configuration.md.</summary>
     public static IReadOnlyList<SettingInfo> All { get; } =
     [
-        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, DeviceAuthorizationEndpoint, ConsentScopes, Issuer, Parameter, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst, AllowInsecureHttp,
-        AllowEndpointMoveFrom,
+        Folder, TokenEndpoint, RevocationEndpoint, AuthorizationEndpoint, DeviceAuthorizationEndpoint, ConsentScopes, Issuer, Parameter, TimeoutSeconds, RotatesRefreshTokens, RequestsPerSecond, Burst,
+        ClientRequestsPerSecond, ClientBurst, AllowInsecureHttp, AllowEndpointMoveFrom,
     ];
 
     /// <summary>Google, whether configured or not, and every other provider that has a setting.</summary>
@@ -162,13 +173,24 @@ public static class ProviderSettings
             json["rotation"] = new JsonObject { ["mode"] = reader.Get(RotatesRefreshTokens, name) ? "sometimes" : "never" };
         if (ReadParameters(reader, name) is { Count: > 0 } parameters)
             json["parameters"] = parameters;
-        var limits = new JsonObject();
+        json["limits"] = ReadLimits(reader, name);
+        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json) { SettingOf = field => SettingOf(name, field), MovesFrom = reader.Get(AllowEndpointMoveFrom, name) };
+    }
+
+    private static JsonObject ReadLimits(SettingsReader reader, string name)
+    {
+        var (limits, client) = (new JsonObject(), new JsonObject());
         if (!reader.IsAbsent(RequestsPerSecond, name))
             limits["requestsPerSecond"] = reader.Get(RequestsPerSecond, name);
         if (!reader.IsAbsent(Burst, name))
             limits["burst"] = reader.Get(Burst, name);
-        json["limits"] = limits;
-        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json) { SettingOf = field => SettingOf(name, field), MovesFrom = reader.Get(AllowEndpointMoveFrom, name) };
+        if (!reader.IsAbsent(ClientRequestsPerSecond, name))
+            client["requestsPerSecond"] = reader.Get(ClientRequestsPerSecond, name);
+        if (!reader.IsAbsent(ClientBurst, name))
+            client["burst"] = reader.Get(ClientBurst, name);
+        if (client.Count > 0)
+            limits["client"] = client;
+        return limits;
     }
 
     private static JsonObject ReadParameters(SettingsReader reader, string name)
@@ -195,6 +217,7 @@ public static class ProviderSettings
         "identity.issuers" => Issuer.NameFor(provider),
         "rotation.mode" => RotatesRefreshTokens.NameFor(provider),
         "limits.requestsPerSecond" => RequestsPerSecond.NameFor(provider),
+        "limits.client.requestsPerSecond" => ClientRequestsPerSecond.NameFor(provider),
         _ => null,
     };
 

@@ -66,6 +66,29 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
     }
 
     [Fact]
+    public async Task Accounts_wait_for_the_limit_of_their_OAuth_client_and_say_so_while_those_of_another_client_do_not()
+    {
+        await StartAsync();
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint, spec => spec["limits"] = new JsonObject { ["client"] = new JsonObject { ["requestsPerSecond"] = 0.01 } });
+        await _fixture.AddAccountAsync("first", spec => spec["provider"] = _name);
+        await _fixture.ReadyAsync("first");
+        await _fixture.AddAccountAsync("second", spec => spec["provider"] = _name);
+        await _fixture.WriteSecretAsync("other-client", "credentials.json", """{"installed": {"client_id": "another-client", "client_secret": "another-secret"}}""");
+        await _fixture.AddAccountAsync("third", spec =>
+        {
+            spec["provider"] = _name;
+            spec["clientSecretRef"]!["name"] = "other-client";
+        });
+
+        await _fixture.ReadyAsync("third");
+        var waiting = await _fixture.SeesAsync("second", "Ready", "False", "Pending");
+        waiting.Message("Ready").Should().Contain("many accounts of the OAuth client in Secret").And.Contain($"spec.limits.client.requestsPerSecond of ClusterOAuthProvider {_name} limits");
+
+        await ApplyAsync(_fixture.Tokens.TokenEndpoint);
+        await _fixture.ReadyAsync("second");
+    }
+
+    [Fact]
     public async Task After_a_restart_the_operator_still_knows_which_host_the_accounts_are_at()
     {
         await StartAsync();

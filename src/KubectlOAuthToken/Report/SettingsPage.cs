@@ -11,7 +11,8 @@ internal static class SettingsPage
         "ClusterProviders", "Concurrency", "DATABASE_PASSWORD_FILE", "DATABASE_URL_FILE", "Deletion__GiveUpAfter", "Encryption__KeyringPath",
         "Http__Address", "Http__Port", "LeaderElection__Enabled", "LeaderElection__LeaseName", "LeaderElection__LeaseNamespace", "Logging__Format",
         "Logging__LogLevel__NAME", "MaxAccountsPerNamespace", "NO_PROXY", "Namespaces", "ProviderFolder", "Providers__NAME__AllowInsecureHttp",
-        "Providers__NAME__Burst", "Providers__NAME__ConsentScopes", "Providers__NAME__RequestsPerSecond",
+        "Providers__NAME__Burst", "Providers__NAME__ClientBurst", "Providers__NAME__ClientRequestsPerSecond", "Providers__NAME__ConsentScopes",
+        "Providers__NAME__RequestsPerSecond",
         "Providers__NAME__RotatesRefreshTokens", "Providers__NAME__TimeoutSeconds", "SelfService__LinkLifetime", "SelfService__Port",
         "WorkloadIdentityNamespaces", "WorkloadIdentityTokenFile",
     ];

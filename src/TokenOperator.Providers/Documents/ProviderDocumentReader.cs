@@ -385,12 +385,22 @@ internal sealed partial class ProviderDocumentReader
     private RequestLimits ReadLimits()
     {
         var fields = _root.Object("limits");
-        var rate = RequestRate.Default;
+        var client = fields.Object("client");
+        var clientRate = ReadRate(client, otherwise: null, burst: 1);
+        if (client.Has("burst") && !client.Has("requestsPerSecond"))
+            client.Reject("requestsPerSecond", "is missing; expected the number of requests per second of each client");
         return new RequestLimits
         {
-            Rate = new RequestRate(fields.Number("requestsPerSecond", 0.01, 10_000) ?? rate.PerSecond, (int)(fields.Number("burst", 1, 10_000) ?? rate.Burst)),
+            Rate = ReadRate(fields, RequestRate.Default.PerSecond, RequestRate.Default.Burst)!,
+            ClientRate = clientRate,
             MinInterval = fields.Duration("minInterval", TimeSpan.Zero, TimeSpan.FromHours(1)) ?? TimeSpan.Zero,
         };
+    }
+
+    private static RequestRate? ReadRate(DocumentFields fields, double? otherwise, int burst)
+    {
+        var (perSecond, atOnce) = (fields.Number("requestsPerSecond", 0.01, 10_000) ?? otherwise, fields.Number("burst", 1, 10_000));
+        return perSecond is { } rate ? new RequestRate(rate, (int)(atOnce ?? burst)) : null;
     }
 
     private Dictionary<string, ExportSource> ReadExport(IReadOnlyList<string> kept)

@@ -155,6 +155,9 @@ public sealed record RequestLimits
     /// <summary>For all accounts together.</summary>
     public RequestRate Rate { get; init; } = RequestRate.Default;
 
+    /// <summary>For all accounts of one OAuth client; null: only <see cref="Rate"/> counts.</summary>
+    public RequestRate? ClientRate { get; init; }
+
     /// <summary>The least time between two refreshes of one account.</summary>
     public TimeSpan MinInterval { get; init; }
 }

@@ -447,7 +447,7 @@ public static class ReconcilePolicy
         var hasExpired = now.Status?.Find(ConditionTypes.Ready)?.IsTrue == true && Timestamps.Parse(now.Status.ExpiresAt) <= now.Now;
         if (running is not { IsSlow: true } && !hasExpired)
             return null;
-        var next = running?.WaitsForRate is { } wait ? now.Now + wait
+        var next = running?.WaitsForRate is { Longest: var wait } ? now.Now + wait
             : account.Failure is { } failure ? RefreshPolicy.RetryAt(failure, now.Now)
             : account.Token.AccessToken is null ? (DateTimeOffset?)null
             : DueAt(now, account);
@@ -457,17 +457,23 @@ public static class ReconcilePolicy
     private static Problem? WhileWaiting(ReconcileInput now, AccountRecord account, RefreshState.Running? running) =>
         account.Failure is not null ? Describe(now.Request, account)
         : account.Token.IsValidAt(now.Now) ? null
-        : new Problem(
-            Reasons.Pending,
-            running?.WaitsForRate is null ? ConditionMessages.WaitsForProvider(now.Request) : ConditionMessages.WaitsForRateLimit(now.Request, now.Provider?.PlaceOf("limits.requestsPerSecond") ?? "limits.requestsPerSecond"));
+        : new Problem(Reasons.Pending, running?.WaitsForRate switch
+        {
+            null => ConditionMessages.WaitsForProvider(now.Request),
+            { IsOfClient: true } => ConditionMessages.WaitsForClientLimit(now.Request, PlaceOf(now, "limits.client.requestsPerSecond")),
+            _ => ConditionMessages.WaitsForRateLimit(now.Request, PlaceOf(now, "limits.requestsPerSecond")),
+        });
+
+    private static string PlaceOf(ReconcileInput now, string field) => now.Provider?.PlaceOf(field) ?? field;
 
     /// <summary>
     /// A process ended in the middle of a refresh: the old refresh token is tried while it may still work, whatever else was planned. Where
-    /// that could end the grant, and the access token with it, the refresh takes place when it is due.
+    /// that could end the grant, and the access token with it, the refresh takes place when it is due. The request may have been sent as early as
+    /// the claim was taken.
     /// </summary>
     private static bool IsAbandoned(ReconcileInput now, AccountRecord account) =>
-        account.OpenClaim?.IsAbandoned(now.Leader.Scope, now.Leader.Holder) == true
-        && now.Provider?.Rotation is not { CanRotate: true, ReplayEndsGrant: true, Grace.Ticks: 0 };
+        account.OpenClaim is { } claim && claim.IsAbandoned(now.Leader.Scope, now.Leader.Holder)
+        && (!now.Request.Grant.NeedsConsent || now.Provider?.Rotation.MayReplay(now.Now - claim.At) != false);
 
     private static OAuthClient? ClientOf(ReconcileInput now) => (now.Client as Lookup<OAuthClient>.Found)?.Value;
 

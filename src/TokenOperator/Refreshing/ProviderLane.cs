@@ -30,7 +30,8 @@ internal enum JobUrgency
 /// provider that never answers delays no other provider. Namespaces take turns, at the provider's share and at its rate, so a namespace
 /// with many accounts does not delay the others. Within a namespace, a token that is still valid goes before accounts without one, and then the
 /// earliest expiry goes first. Accounts that need someone to act come last, whatever their namespace: anyone can have many of them. A
-/// token bucket limits the rate. It runs on the monotonic clock: a jump of the wall clock changes nothing.
+/// token bucket limits the rate. It runs on the monotonic clock: a jump of the wall clock changes nothing. Each client has such a lane, too, where
+/// the provider limits each: see <see cref="ClientLanes"/>.
 /// </summary>
 internal sealed class ProviderLane : IDisposable
 {
@@ -68,6 +69,16 @@ internal sealed class ProviderLane : IDisposable
             {
                 return TimeSpan.FromSeconds(Math.Max(0, _waiting - _permits.Available) / _rate.PerSecond);
             }
+        }
+    }
+
+    /// <summary>True if it is as good as a new lane: nothing waits or runs, and the bucket is full.</summary>
+    public bool IsUnused
+    {
+        get
+        {
+            lock (_sync)
+                return _waiting + _running == 0 && _permits.Available >= _rate.Burst;
         }
     }
 

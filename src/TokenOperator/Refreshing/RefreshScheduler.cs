@@ -60,8 +60,8 @@ public abstract record RefreshState
 
     /// <summary>A refresh waits for its turn or for its provider.</summary>
     /// <param name="IsSlow">True if it has taken longer than a second.</param>
-    /// <param name="WaitsForRate">How long the provider's rate delays it at most; null if the rate does not.</param>
-    public sealed record Running(bool IsSlow, TimeSpan? WaitsForRate) : RefreshState;
+    /// <param name="WaitsForRate">What it waits for; null if no rate delays it.</param>
+    public sealed record Running(bool IsSlow, RateWait? WaitsForRate) : RefreshState;
 
     /// <summary>A refresh ended.</summary>
     /// <param name="Outcome">How.</param>
@@ -69,6 +69,11 @@ public abstract record RefreshState
     /// <param name="Attended">The cause of the object that asks now, if that refresh attended to it.</param>
     public sealed record Ended(RefreshOutcome Outcome, TimeSpan Age, RefreshCause? Attended) : RefreshState;
 }
+
+/// <summary>A rate limit that delays a refresh.</summary>
+/// <param name="Longest">How long it does so at most.</param>
+/// <param name="IsOfClient">True if it is that of the account's OAuth client, and not that of the provider.</param>
+public readonly record struct RateWait(TimeSpan Longest, bool IsOfClient);
 
 /// <summary>
 /// Refreshes accounts outside of the workers that reconcile: a worker hands over a request and does not wait. Each provider has a
@@ -89,6 +94,7 @@ public sealed partial class RefreshScheduler : IDisposable
     private readonly ILogger<RefreshScheduler> _logger;
     private readonly int _concurrency;
     private readonly ConcurrentDictionary<string, Lazy<ProviderLane>> _lanes = new(StringComparer.Ordinal);
+    private readonly ClientLanes _clients;
     private readonly ConcurrentDictionary<AccountKey, ScheduledRefresh> _refreshes = new();
     private readonly ConcurrentDictionary<string, long> _rateWaits = new(StringComparer.Ordinal);
     private volatile bool _isClosed;
@@ -110,13 +116,14 @@ public sealed partial class RefreshScheduler : IDisposable
         TimeProvider time, IMeterFactory meters, ILogger<RefreshScheduler> logger)
     {
         (_refresher, _providers, _queue, _guard, _time, _logger, _concurrency) = (refresher, providers, queue, guard, time, logger, concurrency);
+        _clients = new ClientLanes(time);
         _slow = time.CreateTimer(_ => TellSlow(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _meter = meters.Create(MeterName);
         _meter.CreateObservableCounter(
             "tokenoperator_provider_rate_limit_waits",
             () => _rateWaits.Select(waits => new Measurement<long>(waits.Value, new KeyValuePair<string, object?>("provider", waits.Key))),
             null,
-            "Refreshes that had to wait for the provider's rate limit.");
+            "Refreshes that had to wait for a rate limit of the provider or of their client.");
     }
 
     /// <summary>What is known of the account's refresh, as seen by <paramref name="owner"/>.</summary>
@@ -124,7 +131,7 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         null => RefreshState.Idle.Instance,
         { Outcome: { } outcome } ended => new RefreshState.Ended(outcome, _time.GetElapsedTime(ended.EndedAt), outcome.IsSettled ? ended.CauseOf(owner) : null),
-        var running => new RefreshState.Running(running.IsSlow, running.WaitsForRate ? LaneOf(key.Provider).Backlog : null),
+        var running => new RefreshState.Running(running.IsSlow, running.WaitsForRate),
     };
 
     /// <summary>Starts a refresh. A refresh of the account that runs already answers this request, too.</summary>
@@ -140,7 +147,7 @@ public sealed partial class RefreshScheduler : IDisposable
         {
             // After a new seed, the account must not wait in the place of its dead token. The job in that place then does nothing.
             if (refresh.TryRaise(urgency))
-                LaneOf(key.Provider).Add(JobFor(refresh, request, urgency));
+                Enqueue(refresh, request, urgency);
             // It can have ended in between, and then it does not wake this object.
             if (refresh.Outcome is not null)
                 _queue.Enqueue(request.Owner);
@@ -148,11 +155,7 @@ public sealed partial class RefreshScheduler : IDisposable
         }
 
         ArmSlow();
-        if (!LaneOf(key.Provider).Add(JobFor(fresh, request, urgency)))
-        {
-            fresh.WaitsForRate = true;
-            _rateWaits.AddOrUpdate(key.Provider, 1, (_, count) => count + 1);
-        }
+        Enqueue(fresh, request, urgency);
     }
 
     /// <summary>Forgets an object that is gone, and with the last one the account.</summary>
@@ -192,12 +195,60 @@ public sealed partial class RefreshScheduler : IDisposable
     {
         foreach (var lane in _lanes.Values)
             lane.Value.Dispose();
+        _clients.Dispose();
         _slow.Dispose();
         _meter.Dispose();
     }
 
     private LaneJob JobFor(ScheduledRefresh refresh, RefreshRequest request, JobUrgency urgency) =>
         new(request.Account.Key, request.Owner.Namespace, urgency, request.Account.Token.NeverExpires ? DateTimeOffset.MaxValue : request.Account.Token.ExpiresAt, TakesPermit: true, () => RunAsync(refresh, request));
+
+    /// <summary>Has a refresh wait for its turn: for that of its client, if the provider limits each client, and then for that of the provider.</summary>
+    private void Enqueue(ScheduledRefresh refresh, RefreshRequest request, JobUrgency urgency)
+    {
+        var job = JobFor(refresh, request, urgency);
+        if (request.Client is not { ClientId: var client } || ClientRateOf(job.Key.Provider) is not { } rate)
+        {
+            EnqueueAtProvider(refresh, job);
+            return;
+        }
+
+        Wait(
+            refresh, job with { RunAsync = () => PassOnAsync(refresh, job) }, waiting => _clients.Add(client, rate, waiting),
+            () => new RateWait(_clients.BacklogOf(job.Key.Provider, client, ClientRateOf(job.Key.Provider) ?? RequestRate.Highest), IsOfClient: true));
+    }
+
+    /// <summary>Has a refresh that has the permit of its client wait for its provider. Returns when it has ended.</summary>
+    private Task<bool> PassOnAsync(ScheduledRefresh refresh, LaneJob job)
+    {
+        var isSent = new TaskCompletionSource<bool>();
+        EnqueueAtProvider(refresh, job with
+        {
+            RunAsync = async () =>
+            {
+                var result = await job.RunAsync();
+                isSent.SetResult(result);
+                return result;
+            },
+        });
+        return isSent.Task;
+    }
+
+    private void EnqueueAtProvider(ScheduledRefresh refresh, LaneJob job) =>
+        Wait(refresh, job, waiting => LaneOf(job.Key.Provider).Add(waiting), () => new RateWait(LaneOf(job.Key.Provider).Backlog, IsOfClient: false));
+
+    /// <summary>Adds a job to a lane, and remembers what it waits for if it has to.</summary>
+    private void Wait(ScheduledRefresh refresh, LaneJob job, Func<LaneJob, bool> add, Func<RateWait> wait)
+    {
+        // Before the job can begin, which ends the wait.
+        refresh.BeginWait(wait);
+        if (add(job))
+            refresh.EndWait(wait);
+        else if (refresh.IsFirstDelay())
+            _rateWaits.AddOrUpdate(job.Key.Provider, 1, (_, count) => count + 1);
+    }
+
+    private RequestRate? ClientRateOf(string provider) => _providers.Find(provider)?.Document.Limits.ClientRate;
 
     /// <summary>The lane of a provider, at the rate that its document has now.</summary>
     private ProviderLane LaneOf(string provider)
@@ -220,7 +271,6 @@ public sealed partial class RefreshScheduler : IDisposable
         if (!refresh.TryBegin())
             return false;
         var key = request.Account.Key;
-        refresh.WaitsForRate = false;
         var outcome = refresh.IsStillWanted ? await RefreshAsync(request) : new RefreshOutcome.Withdrawn();
         refresh.End(outcome.WithoutRecord(), _time.GetTimestamp());
         // A better token helps every object of the account: they can be waiting for someone who helped this one. Anything worse is left
@@ -303,12 +353,24 @@ public sealed partial class RefreshScheduler : IDisposable
         private bool _hasBegun;
         private readonly Dictionary<NamespacedName, (RefreshCause Cause, Func<bool> IsStillWanted)> _requests = [];
         private RefreshOutcome? _outcome;
+        private Func<RateWait>? _wait;
+        private bool _wasDelayed;
 
         public long StartedAt => startedAt;
 
         public bool IsSlow { get; set; }
 
-        public bool WaitsForRate { get; set; }
+        /// <summary>The rate limit that delays it; null if none does.</summary>
+        public RateWait? WaitsForRate
+        {
+            get
+            {
+                Func<RateWait>? wait;
+                lock (_sync)
+                    wait = _wait;
+                return wait?.Invoke();
+            }
+        }
 
         /// <summary>How it ended; null while it runs.</summary>
         public RefreshOutcome? Outcome => Volatile.Read(ref _outcome);
@@ -356,7 +418,31 @@ public sealed partial class RefreshScheduler : IDisposable
         public bool TryBegin()
         {
             lock (_sync)
+            {
+                _wait = null;
                 return !_hasBegun && (_hasBegun = true);
+            }
+        }
+
+        /// <summary>Notes what it waits for, unless it has begun.</summary>
+        public void BeginWait(Func<RateWait> wait)
+        {
+            lock (_sync)
+                _wait = _hasBegun ? null : wait;
+        }
+
+        /// <summary>Notes that it does not wait for this any more.</summary>
+        public void EndWait(Func<RateWait> wait)
+        {
+            lock (_sync)
+                _wait = _wait == wait ? null : _wait;
+        }
+
+        /// <summary>True once: when a rate limit delays it for the first time.</summary>
+        public bool IsFirstDelay()
+        {
+            lock (_sync)
+                return !_wasDelayed && (_wasDelayed = true);
         }
 
         /// <summary>True if no other object is left.</summary>

@@ -43,6 +43,8 @@ public sealed class ProviderSettingsTests
             ("Providers:Google:TimeoutSeconds", "5"),
             ("Providers:Google:RequestsPerSecond", "2.5"),
             ("Providers:Google:Burst", "7"),
+            ("Providers:Google:ClientRequestsPerSecond", "0.5"),
+            ("Providers:Google:ClientBurst", "3"),
             ("Providers:Google:RotatesRefreshTokens", "true"),
             ("Providers:acme:Issuer", "https://login.acme.example"),
             ("Providers:acme:TokenEndpoint", "https://login.acme.example/oauth/token")));
@@ -57,7 +59,7 @@ public sealed class ProviderSettingsTests
                 WorkloadIdentity = new WorkloadIdentityRules(),
                 Identity = new IdentityRules(),
                 Timeout = TimeSpan.FromSeconds(5),
-                Limits = new RequestLimits { Rate = new RequestRate(2.5, 7) },
+                Limits = new RequestLimits { Rate = new RequestRate(2.5, 7), ClientRate = new RequestRate(0.5, 3) },
                 Rotation = new RotationRules { Mode = RotationMode.Sometimes },
             },
             TestDocuments.Read("""
@@ -108,6 +110,8 @@ public sealed class ProviderSettingsTests
     [InlineData("RequestsPerSecond", "banana", "*0.01 to 10000*")]
     [InlineData("Burst", "0", "*whole number from 1 to 10000*")]
     [InlineData("Burst", "1.5", "*whole number from 1 to 10000*")]
+    [InlineData("ClientRequestsPerSecond", "0", "*0.01 to 10000*")]
+    [InlineData("ClientBurst", "0", "*whole number from 1 to 10000*")]
     [InlineData("AllowInsecureHttp", "banana", "*expected true or false*")]
     public void An_invalid_setting_is_rejected_and_named(string key, string value, string message)
     {
@@ -121,6 +125,14 @@ public sealed class ProviderSettingsTests
 
         read.Should().Throw<InvalidSettingException>().WithMessage($"The setting Providers__acme__{key} *").WithMessage(message)
             .Which.Message.Should().NotContain("marked-secret");
+    }
+
+    [Fact]
+    public void A_burst_of_a_client_without_its_rate_is_rejected()
+    {
+        var read = () => ProviderSettings.Read(Configuration(("Providers:acme:TokenEndpoint", "https://acme.example/token"), ("Providers:acme:ClientBurst", "3")));
+
+        read.Should().Throw<InvalidSettingException>().WithMessage("*Providers__acme__*limits.client.requestsPerSecond is missing*");
     }
 
     [Fact]

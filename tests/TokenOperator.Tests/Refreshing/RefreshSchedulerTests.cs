@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
+using TokenOperator.Providers.Documents;
 using TokenOperator.Refreshing;
 using TokenOperator.Tests.Providers;
 
@@ -294,6 +295,104 @@ public sealed class RefreshSchedulerTests : IDisposable
         void Begin(string provider, int number) =>
             scheduler.Start(Request(Owner, null) with { Account = Row with { Key = new AccountKey(provider, $"account-{number}") } });
     }
+
+    [Fact]
+    public void A_client_waits_for_its_own_limit_and_delays_no_other_client_of_the_provider()
+    {
+        LimitClients(new RequestRate(1, 1));
+        _fixture.Provider.Until = new TaskCompletionSource().Task;
+        foreach (var number in new[] { 1, 2, 3 })
+            Begin($"busy-{number}", Client);
+        Asked.Should().Be(1);
+        Begin("other-1", Client with { ClientId = "client-2" });
+        Asked.Should().Be(2, "another client has a share of its own");
+        Begin("none-1", null);
+        Asked.Should().Be(3, "a grant without a client has no such limit");
+
+        WaitOf("busy-1").Should().BeNull();
+        WaitOf("busy-3").Should().Be(new RateWait(TimeSpan.FromSeconds(2), IsOfClient: true));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Asked.Should().Be(4);
+        Begin("busy-4", Client with { ClientSecret = new SecretValue("another secret") });
+        Asked.Should().Be(4, "the client is the same");
+    }
+
+    [Fact]
+    public void A_limit_of_clients_that_changes_or_ends_counts_for_those_that_wait()
+    {
+        LimitClients(new RequestRate(0.01, 1));
+        _fixture.Provider.Until = new TaskCompletionSource().Task;
+        foreach (var number in Enumerable.Range(1, 6))
+            Begin($"busy-{number}", Client);
+
+        LimitClients(new RequestRate(1, 1));
+        WaitOf("busy-6")!.Value.Longest.Should().BeCloseTo(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(0.1));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Asked.Should().Be(2);
+
+        LimitClients(null);
+        WaitOf("busy-6").Should().NotBeNull();
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Asked.Should().Be(6);
+    }
+
+    [Fact]
+    public void A_refresh_that_has_the_permit_of_its_client_still_waits_for_the_rate_of_the_provider()
+    {
+        LimitClients(new RequestRate(100, 100), new RequestRate(1, 1));
+        _fixture.Provider.Until = new TaskCompletionSource().Task;
+        Begin("first", Client);
+        Begin("second", Client);
+
+        Asked.Should().Be(1);
+        WaitOf("second").Should().Be(new RateWait(TimeSpan.FromSeconds(1), IsOfClient: false));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Asked.Should().Be(2);
+        WaitOf("second").Should().BeNull();
+    }
+
+    [Fact]
+    public void A_refresh_that_sends_nothing_returns_the_permit_of_its_client()
+    {
+        LimitClients(new RequestRate(0.01, 1));
+        Begin("withdrawn", Client, isStillWanted: false);
+        Asked.Should().Be(0);
+        Begin("wanted", Client);
+        Asked.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_closed_scheduler_starts_no_refresh_that_waits_for_its_client()
+    {
+        LimitClients(new RequestRate(1, 1));
+        var answer = new TaskCompletionSource();
+        _fixture.Provider.Until = answer.Task;
+        Begin("first", Client);
+        Begin("second", Client);
+        var drain = _fixture.Scheduler.DrainAsync(CancellationToken.None);
+        drain.IsCompleted.Should().BeFalse();
+        answer.SetResult();
+        (await drain).Should().BeTrue();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Asked.Should().Be(1);
+    }
+
+    private int Asked => _fixture.Provider.Asked.Count;
+
+    private void LimitClients(RequestRate? client, RequestRate? rate = null) => _fixture.Provider.Document = _fixture.Provider.Document with
+    {
+        Limits = new RequestLimits { Rate = rate ?? RequestRate.Default, ClientRate = client },
+    };
+
+    private void Begin(string account, OAuthClient? client, bool isStillWanted = true) => _fixture.Scheduler.Start(Request(Owner, null) with
+    {
+        Account = Row with { Key = new AccountKey("google", account) },
+        Client = client,
+        IsStillWanted = () => isStillWanted,
+    });
+
+    private RateWait? WaitOf(string account) =>
+        _fixture.Scheduler.Find(new AccountKey("google", account), Owner).Should().BeOfType<RefreshState.Running>().Which.WaitsForRate;
 
     private RefreshState Find(NamespacedName owner) => _fixture.Scheduler.Find(Row.Key, owner);
 

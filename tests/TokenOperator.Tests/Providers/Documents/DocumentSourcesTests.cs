@@ -20,6 +20,7 @@ public sealed class DocumentSourcesTests
     [InlineData("mine", "tokenEndpoint", "the setting Providers__mine__TokenEndpoint")]
     [InlineData("mine", "rotation.mode", "the setting Providers__mine__RotatesRefreshTokens")]
     [InlineData("mine", "limits.requestsPerSecond", "the setting Providers__mine__RequestsPerSecond")]
+    [InlineData("mine", "limits.client.requestsPerSecond", "the setting Providers__mine__ClientRequestsPerSecond")]
     [InlineData("mine", "authorization.parameters", "authorization.parameters, which the settings Providers__mine__* cannot set")]
     public void A_field_is_named_where_an_administrator_finds_it(string provider, string field, string place) =>
         ProviderResolver.Resolve(
@@ -27,7 +28,8 @@ public sealed class DocumentSourcesTests
             .. ProviderCatalogue.Read(),
             Source("acme", DocumentSource.Folder, "the file acme.yaml", "extends: google\ntokenEndpoint: https://idp.acme.example/token"),
             Source("corp", DocumentSource.Cluster, "ClusterOAuthProvider corp", "extends: acme\nidentity: {issuers: [\"https://corp.example\"]}\nrevocation: null"),
-            .. Settings(("Providers:mine:TokenEndpoint", "https://idp.mine.example/token"), ("Providers:mine:RotatesRefreshTokens", "true"), ("Providers:mine:RequestsPerSecond", "5")),
+            .. Settings(("Providers:mine:TokenEndpoint", "https://idp.mine.example/token"), ("Providers:mine:RotatesRefreshTokens", "true"), ("Providers:mine:RequestsPerSecond", "5"),
+                ("Providers:mine:ClientRequestsPerSecond", "1")),
         ])[provider].ReadProvider()!.PlaceOf(field).Should().Be(place);
 
     private static IReadOnlyList<SourceDocument> Settings(params (string Key, string Value)[] settings) => SettingsReader.Read(

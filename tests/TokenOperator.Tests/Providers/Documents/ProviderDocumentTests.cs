@@ -136,6 +136,31 @@ public sealed class ProviderDocumentTests
     public void A_rule_about_a_redirect_can_never_match(string rule) =>
         Resolve(Minimal + $"errors: {{rules: [{rule}]}}").Errors.Should().ContainSingle(error => error.StartsWith("errors.rules[0] can never match", StringComparison.Ordinal));
 
+    [Theory]
+    [InlineData("{requestsPerSecond: 0.5}", 0.5, 1)]
+    [InlineData("{requestsPerSecond: 2, burst: 30}", 2, 30)]
+    public void A_document_limits_the_requests_of_each_client(string client, double perSecond, int burst)
+    {
+        var limits = Resolve(Minimal + $"limits: {{client: {client}}}").ReadProvider()!.Limits;
+
+        limits.Should().Be(new RequestLimits { ClientRate = new RequestRate(perSecond, burst) });
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("null")]
+    public void Without_a_rate_no_client_is_limited(string client) => Resolve(Minimal + $"limits: {{client: {client}}}").ReadProvider()!.Limits.ClientRate.Should().BeNull();
+
+    [Theory]
+    [InlineData("{burst: 3}", "limits.client.requestsPerSecond is missing")]
+    [InlineData("{requestsPerSecond: 0}", "limits.client.requestsPerSecond is 0; expected a number from 0.01 to 10000")]
+    [InlineData("{requestsPerSecond: many, burst: 3}", "limits.client.requestsPerSecond is \"many\"")]
+    [InlineData("{requestsPerSecond: 1, burst: 0}", "limits.client.burst is 0; expected a number from 1 to 10000")]
+    [InlineData("{requestsPerSecond: 1, minInterval: 1m}", "limits.client.minInterval")]
+    [InlineData("5", "limits.client is 5")]
+    public void A_limit_of_clients_that_is_not_valid_is_named(string client, string error) =>
+        Resolve(Minimal + $"limits: {{client: {client}}}").Errors.Should().ContainSingle().Which.Should().StartWith(error);
+
     [Fact]
     public void Every_document_of_the_catalogue_is_valid_once_its_parameters_are_given()
     {
