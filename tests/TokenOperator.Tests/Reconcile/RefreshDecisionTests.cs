@@ -161,11 +161,7 @@ public sealed class RefreshDecisionTests
         var machine = With(abandoned, Client) with { Request = Request with { Grant = new Grant.ClientCredentials(), Seed = null } };
 
         ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(Provider(new ExpiryRules())) }).Should().BeOfType<Decision.Refresh>();
-<<<<<<< HEAD
-        ReconcilePolicy.Decide(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful with { Rotation = harmful.Rotation with { Grace = TimeSpan.FromMinutes(10) } }) }).Should().BeOfType<Decision.Refresh>();
         Published(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful with { Rotation = harmful.Rotation with { OnReplay = null } }) }).NextRefresh.Should().BeAfter(Now);
-=======
->>>>>>> 3dbb7ed (Limit the requests of each OAuth client where a provider's document says so)
         Published(With(abandoned, Client) with { ProviderState = TestRegistry.UsableWith(harmful) }).NextRefresh.Should().BeAfter(Now);
         ReconcilePolicy.Decide(machine with { ProviderState = TestRegistry.UsableWith(harmful) }).Should().BeOfType<Decision.Refresh>("it has no refresh token");
     }
