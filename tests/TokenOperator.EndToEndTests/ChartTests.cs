@@ -9,15 +9,17 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    /// <summary>Values that make the chart create a kind of object, and what config/ has of it.</summary>
+    /// <summary>Values that make the chart create a kind of object, and what config/ has of it. What a later folder has replaces that of an earlier one.</summary>
     public static TheoryData<string, string> Installations => new()
     {
-        { "", "default" },
-        { "--set namespaces={mail}", "namespaced" },
-        { "--api-versions security.openshift.io/v1", "openshift" },
-        { "--set platformAssignsIds=true", "openshift" },
-        { "--api-versions admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy", "default+validation" },
-        { "--set metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,dashboard.enabled=true", "default+monitoring" },
+        { "", "default+selectable-fields" },
+        { "--kube-version 1.30.14", "default" },
+        { "--kube-version v1.31.0-gke.1", "default+selectable-fields" },
+        { "--set namespaces={mail}", "namespaced+selectable-fields" },
+        { "--api-versions security.openshift.io/v1", "openshift+selectable-fields" },
+        { "--set platformAssignsIds=true", "openshift+selectable-fields" },
+        { "--api-versions admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy", "default+selectable-fields+validation" },
+        { "--set metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,dashboard.enabled=true", "default+selectable-fields+monitoring" },
     };
 
     [Theory]
@@ -29,7 +31,7 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         foreach (var folder in folders.Split('+'))
         {
             foreach (var (name, content) in ByName(await fixture.BuildAsync(folder)))
-                built.Add(name, content);
+                built[name] = content;
         }
 
         // Helm needs the namespace before it installs anything.

@@ -4,7 +4,7 @@ using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests;
 
-/// <summary>Compares the permissions of config/rbac with the operator's requests.</summary>
+/// <summary>Compares the permissions of config/rbac with the operator's requests. <see cref="StorageVersionTests"/> does so for the role that only an operator of all namespaces uses.</summary>
 [Collection(ClusterGroup.Name)]
 public sealed class RightsTests(ClusterFixture cluster)
 {

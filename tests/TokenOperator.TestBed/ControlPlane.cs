@@ -3,6 +3,7 @@
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace TokenOperator.TestBed;
@@ -127,16 +128,21 @@ public sealed class ControlPlane : IAsyncDisposable
     /// </summary>
     public async Task CompactAsync(CancellationToken ct = default)
     {
-        using var etcd = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_etcdPort}") };
-        var now = await PostAsync("/v3/kv/range", new JsonObject { ["key"] = "AA==" });
-        await PostAsync("/v3/kv/compaction", new JsonObject { ["revision"] = (string)now["header"]!["revision"]!, ["physical"] = true });
+        var now = await AskEtcdAsync("/v3/kv/range", new JsonObject { ["key"] = "AA==" }, ct);
+        await AskEtcdAsync("/v3/kv/compaction", new JsonObject { ["revision"] = (string)now["header"]!["revision"]!, ["physical"] = true }, ct);
+    }
 
-        async Task<JsonNode> PostAsync(string path, JsonObject body)
-        {
-            using var answer = await etcd.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, ct);
-            var text = await answer.Content.ReadAsStringAsync(ct);
-            return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"POST {path} failed with {(int)answer.StatusCode}: {text}");
-        }
+    /// <summary>The objects of a custom resource as etcd stores them: in one version, whichever versions the API server serves.</summary>
+    /// <param name="resource">The group and the plural, such as <c>example.com/things</c>.</param>
+    /// <param name="ct">Ends it.</param>
+    public async Task<IReadOnlyList<JsonNode>> StoredAsync(string resource, CancellationToken ct = default)
+    {
+        // The zero is the character after the slash, so this is the range of all keys with the prefix.
+        var (first, end) = ($"/registry/{resource}/", $"/registry/{resource}0");
+        var found = await AskEtcdAsync("/v3/kv/range", new JsonObject { ["key"] = Encode(first), ["range_end"] = Encode(end) }, ct);
+        return [.. (found["kvs"] as JsonArray ?? []).Select(entry => JsonNode.Parse(Convert.FromBase64String((string)entry!["value"]!))!)];
+
+        static string Encode(string key) => Convert.ToBase64String(Encoding.UTF8.GetBytes(key));
     }
 
     /// <summary>Reads the object at a path as the administrator, at a fraction of the cost of kubectl; null if there is none.</summary>
@@ -304,6 +310,14 @@ public sealed class ControlPlane : IAsyncDisposable
 
         arguments.AddRange(_options.ApiServerArguments);
         return arguments;
+    }
+
+    private async Task<JsonNode> AskEtcdAsync(string path, JsonObject body, CancellationToken ct)
+    {
+        using var etcd = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_etcdPort}") };
+        using var answer = await etcd.PostAsJsonAsync(new Uri(path, UriKind.Relative), body, ct);
+        var text = await answer.Content.ReadAsStringAsync(ct);
+        return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"POST {path} failed with {(int)answer.StatusCode}: {text}");
     }
 
     private ApiClient Admin() => _admin ?? throw new InvalidOperationException("The control plane has not been started.");

@@ -9,17 +9,20 @@ namespace TokenOperator.TestBed;
 public static class YamlStream
 {
     /// <summary>The documents as JSON, without empty ones.</summary>
-    public static IReadOnlyList<JsonObject> Parse(string yaml)
+    public static IReadOnlyList<JsonObject> Parse(string yaml) => [.. ParseValues(yaml).Select(document => document.AsObject())];
+
+    /// <summary>As <see cref="Parse"/>, for documents that need not be objects.</summary>
+    public static IReadOnlyList<JsonNode> ParseValues(string yaml)
     {
         var reader = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build();
         var writer = new SerializerBuilder().JsonCompatible().Build();
         var parser = new Parser(new StringReader(yaml));
         parser.Consume<StreamStart>();
-        var documents = new List<JsonObject>();
+        var documents = new List<JsonNode>();
         while (!parser.Accept<StreamEnd>(out _))
         {
             if (reader.Deserialize<object?>(parser) is { } document)
-                documents.Add(JsonNode.Parse(writer.Serialize(document))!.AsObject());
+                documents.Add(JsonNode.Parse(writer.Serialize(document))!);
         }
 
         return documents;

@@ -73,6 +73,7 @@ internal sealed class ApiJson
 [JsonSerializable(typeof(V1Lease))]
 [JsonSerializable(typeof(Eventsv1Event))]
 [JsonSerializable(typeof(PartialObjectMetadata))]
+[JsonSerializable(typeof(CustomResourceDefinition))]
 [JsonSerializable(typeof(V1ListMeta))]
 [JsonSerializable(typeof(JsonPatchOperation[]))]
 [JsonSerializable(typeof(List<string>))]

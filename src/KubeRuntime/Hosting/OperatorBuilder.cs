@@ -50,6 +50,14 @@ internal sealed class OperatorBuilder(IServiceCollection services, OperatorOptio
             sp.GetRequiredService<TimeProvider>(),
             sp.GetRequiredService<Random>(),
             sp.GetRequiredService<RuntimeMetrics>()));
+        if (options.Namespaces.Count == 0)
+        {
+            services.AddSingleton<IControllerRunner>(sp => new StorageMigration<TEntity>(
+                sp.GetRequiredService<ResourceClient>(),
+                sp.GetRequiredService<TimeProvider>(),
+                sp.GetRequiredService<ILogger<StorageMigration<TEntity>>>()));
+        }
+
         services.AddSingleton<IResourceWatch>(sp => Watch<TEntity, TEntity>(sp, ResourceKind.Of<TEntity>(), entity => entity, null));
         return this;
     }

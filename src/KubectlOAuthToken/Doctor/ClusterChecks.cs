@@ -43,7 +43,11 @@ internal static class ClusterChecks
     {
         var served = definition?.Spec.Versions.FirstOrDefault(version => version.Name == "v1beta1" && version.Served);
         if (served?.Schema?.OpenAPIV3Schema?.Properties is not { } properties)
-            return CheckResult.Fail($"The CRD {Name} does not serve v1beta1. Run: kubectl apply -k config/crds");
+        {
+            return definition?.Spec.Versions.Any(version => version.Name == "v1alpha1" && version.Served) == true
+                ? CheckResult.Warning($"The CRD {Name} serves only v1alpha1, so it belongs to an earlier release. This program can use it, but an operator of this version cannot. Before you upgrade the operator, run: kubectl apply -k config/crds")
+                : CheckResult.Fail($"The CRD {Name} does not serve v1beta1. Run: kubectl apply -k config/crds");
+        }
 
         var missing = MissingFields(properties, "spec", OAuthTokenJson.Default.EntitySpec).Concat(MissingFields(properties, "status", OAuthTokenJson.Default.EntityStatus)).ToList();
         return missing.Count == 0

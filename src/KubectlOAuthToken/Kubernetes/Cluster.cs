@@ -17,11 +17,12 @@ namespace KubectlOAuthToken.Kubernetes;
 internal sealed class Cluster : IDisposable
 {
     private const string FieldManager = "kubectl-oauthtoken";
-    private static readonly ResourceKind Tokens = ResourceKind.Of<V1Beta1OAuthToken>();
+    private const string EarlierVersion = "v1alpha1";
     private static readonly ResourceKind Namespaces = ResourceKind.Of<V1Namespace>();
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
     private readonly ApiConnection _connection;
     private readonly TimeProvider _time;
+    private IReadOnlyCollection<string>? _served;
 
     private Cluster(ApiConnection connection, string ns, TimeProvider time)
     {
@@ -53,17 +54,28 @@ internal sealed class Cluster : IDisposable
         return new Cluster(connection, ns ?? contextNamespace, time);
     }
 
+    /// <summary>
+    /// A kind of the operator's API, in the version that this cluster serves. The CRDs of an earlier release serve v1alpha1 alone, which has
+    /// the same fields.
+    /// </summary>
+    public async Task<ResourceKind> KindAsync<T>(CancellationToken cancellationToken)
+    {
+        var kind = ResourceKind.Of<T>();
+        _served ??= await ServedVersionsAsync(kind.Group, cancellationToken);
+        return !_served.Contains(kind.Version) && _served.Contains(EarlierVersion) ? kind with { Version = EarlierVersion } : kind;
+    }
+
     /// <summary>All OAuthTokens of a namespace; an empty name means all namespaces.</summary>
     public Task<IReadOnlyList<V1Beta1OAuthToken>> ListAsync(string ns, CancellationToken cancellationToken) => ListAsync(ns, selector: null, cancellationToken);
 
     /// <summary>The OAuthTokens of a namespace with the labels of <paramref name="selector"/>; an empty name means all namespaces.</summary>
     public Task<IReadOnlyList<V1Beta1OAuthToken>> ListAsync(string ns, string? selector, CancellationToken cancellationToken) =>
-        RequireCrdAsync(() => Api.ListAsync<V1Beta1OAuthToken>(Tokens, ns, selector, cancellationToken));
+        RequireCrdAsync(async () => await Api.ListAsync<V1Beta1OAuthToken>(await KindAsync<V1Beta1OAuthToken>(cancellationToken), ns, selector, cancellationToken));
 
     /// <summary>The OAuthToken of this name in <see cref="Namespace"/>.</summary>
     /// <exception cref="PluginException">It does not exist. The message suggests similar names.</exception>
     public async Task<V1Beta1OAuthToken> GetAsync(string name, CancellationToken cancellationToken) =>
-        await Api.GetAsync<V1Beta1OAuthToken>(Tokens, new(Namespace, name), cancellationToken) ?? throw await MissingAsync(name, cancellationToken);
+        await Api.GetAsync<V1Beta1OAuthToken>(await KindAsync<V1Beta1OAuthToken>(cancellationToken), new(Namespace, name), cancellationToken) ?? throw await MissingAsync(name, cancellationToken);
 
     /// <summary>Changes fields of an OAuthToken with a merge patch.</summary>
     /// <exception cref="PluginException">It does not exist.</exception>
@@ -75,7 +87,7 @@ internal sealed class Cluster : IDisposable
     {
         try
         {
-            return await Api.MergePatchAsync<V1Beta1OAuthToken>(Tokens, new(Namespace, name), patch, dryRun, cancellationToken);
+            return await Api.MergePatchAsync<V1Beta1OAuthToken>(await KindAsync<V1Beta1OAuthToken>(cancellationToken), new(Namespace, name), patch, dryRun, cancellationToken);
         }
         catch (ApiException e) when (e.StatusCode == HttpStatusCode.NotFound)
         {
@@ -117,7 +129,8 @@ internal sealed class Cluster : IDisposable
     /// <summary>The API server's clock, in whole seconds; null if the server does not report it.</summary>
     public async Task<DateTimeOffset?> ServerTimeAsync(CancellationToken cancellationToken)
     {
-        using var response = await RequireCrdAsync(() => Api.OpenAsync(new ApiRequest("list", HttpMethod.Get, Tokens, new(Namespace, "")) { Query = "limit=1" }, cancellationToken));
+        var kind = await KindAsync<V1Beta1OAuthToken>(cancellationToken);
+        using var response = await RequireCrdAsync(() => Api.OpenAsync(new ApiRequest("list", HttpMethod.Get, kind, new(Namespace, "")) { Query = "limit=1" }, cancellationToken));
         return response.Headers.Date;
     }
 
@@ -139,6 +152,22 @@ internal sealed class Cluster : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _connection.Dispose();
+
+    /// <summary>The versions of an API group that the cluster serves; empty if it has no such group or does not say.</summary>
+    private async Task<IReadOnlyCollection<string>> ServedVersionsAsync(string group, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var response = await Api.OpenAsync(new ApiRequest("get", HttpMethod.Get, ResourceKind.Of<V1Beta1OAuthToken>(), new("", "")) { Path = $"apis/{group}" }, cancellationToken);
+            var body = JsonNode.Parse(await response.Content.ReadAsStringAsync(cancellationToken));
+            return [.. (body?["versions"] as JsonArray ?? []).Select(version => (string?)version?["version"] ?? "")];
+        }
+        catch (ApiException)
+        {
+            // The call that follows says what is wrong.
+            return [];
+        }
+    }
 
     private async Task<PluginException> MissingAsync(string name, CancellationToken cancellationToken)
     {

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using KubeRuntime;
 using KubeRuntime.Client;
 using TokenOperator.Api;
 using TokenOperator.Providers.Documents;
@@ -18,7 +17,6 @@ internal static class ClusterProviders
 {
     private const string KindName = V1Beta1ClusterOAuthProvider.KindName;
     private const int MaxDepth = 8;
-    private static readonly ResourceKind Kind = ResourceKind.Of<V1Beta1ClusterOAuthProvider>();
 
     /// <summary>The names of all ClusterOAuthProviders, in their order; none for a user who cannot list them, and for a cluster without the resource.</summary>
     public static async Task<IReadOnlyList<string>> ListNamesAsync(Cluster cluster, CancellationToken cancellationToken)
@@ -40,9 +38,10 @@ internal static class ClusterProviders
         var documents = new List<SourceDocument>();
         try
         {
+            var kind = await cluster.KindAsync<V1Beta1ClusterOAuthProvider>(cancellationToken);
             for (string? next = name; next is not null && documents.Count < MaxDepth && documents.TrueForAll(known => known.Name != next);)
             {
-                if (await cluster.Api.GetAsync<V1Beta1ClusterOAuthProvider>(Kind, new("", next), cancellationToken) is not { } entity)
+                if (await cluster.Api.GetAsync<V1Beta1ClusterOAuthProvider>(kind, new("", next), cancellationToken) is not { } entity)
                     break;
                 var json = entity.Spec.ValueKind == JsonValueKind.Object ? JsonObject.Create(entity.Spec)! : [];
                 documents.Add(new SourceDocument(next, DocumentSource.Cluster, $"{KindName} {next}", json));

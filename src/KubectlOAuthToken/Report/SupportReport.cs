@@ -45,8 +45,8 @@ internal sealed class SupportReport(Cluster cluster, string ns, string operatorN
         await AddAsync(bundle, "settings.txt", async token => SettingsPage.Render((install = await OperatorInstall.FindAsync(cluster, operatorNamespace, token)).Settings
             ?? throw new PluginException($"the namespace {operatorNamespace} has no Deployment of the operator, or you have no right to read it")), cancellationToken);
         await AddAsync(bundle, "status.txt", StatusAsync, cancellationToken);
-        await AddAsync(bundle, "oauthtokens.json", token => _objects.WholeAsync(ResourceKind.Of<V1Beta1OAuthToken>(), ns, token), cancellationToken);
-        await AddAsync(bundle, "clusteroauthproviders.json", token => _objects.WholeAsync(ResourceKind.Of<V1Beta1ClusterOAuthProvider>(), "", token), cancellationToken);
+        await AddAsync(bundle, "oauthtokens.json", async token => await _objects.WholeAsync(await cluster.KindAsync<V1Beta1OAuthToken>(token), ns, token), cancellationToken);
+        await AddAsync(bundle, "clusteroauthproviders.json", async token => await _objects.WholeAsync(await cluster.KindAsync<V1Beta1ClusterOAuthProvider>(token), "", token), cancellationToken);
         await AddAsync(bundle, "events.txt", token => _objects.EventsAsync(ns, $"involvedObject.kind={V1Beta1OAuthToken.KindName}", _ => true, token), cancellationToken);
         await AddAsync(bundle, "doctor.txt", token => DoctorAsync(install, token), cancellationToken);
         await AddAsync(bundle, "versions.txt", VersionsAsync, cancellationToken);

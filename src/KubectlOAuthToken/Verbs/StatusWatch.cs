@@ -18,12 +18,10 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxWatch = TimeSpan.FromMinutes(5);
-    private static readonly ResourceKind Kind = ResourceKind.Of<V1Beta1OAuthToken>();
 
     /// <summary>How often the page is computed again without a change in the cluster: a token can expire while the operator is not running.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(5);
 
-    private readonly ResourceScope _scope = new(Kind, ns, selector);
     private readonly StatusPage _page = new(format, isOne: name is not null, withNamespace: ns.Length == 0, context.Style);
     private readonly Dictionary<NamespacedName, TokenStatus> _shown = [];
     private readonly Lock _lock = new();
@@ -61,10 +59,11 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
 
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
+        var scope = new ResourceScope(await context.Cluster.KindAsync<V1Beta1OAuthToken>(cancellationToken), ns, selector);
         while (true)
         {
             var all = new List<V1Beta1OAuthToken>();
-            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Beta1OAuthToken>(_scope, all.Add, skip: null, cancellationToken));
+            var version = await Cluster.RequireCrdAsync(() => context.Cluster.Api.ListAsync<V1Beta1OAuthToken>(scope, all.Add, skip: null, cancellationToken));
             lock (_lock)
             {
                 _seen = all.Where(IsWanted).ToDictionary(token => token.Key());
@@ -73,7 +72,7 @@ internal sealed class StatusWatch(VerbContext context, string? name, string ns, 
 
             try
             {
-                await foreach (var change in context.Cluster.Api.WatchAsync<V1Beta1OAuthToken>(_scope, version, MaxWatch, cancellationToken))
+                await foreach (var change in context.Cluster.Api.WatchAsync<V1Beta1OAuthToken>(scope, version, MaxWatch, cancellationToken))
                 {
                     if (change.Type == WatchEventKind.Error)
                         break;

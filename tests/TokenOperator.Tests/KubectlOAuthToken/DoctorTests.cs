@@ -98,7 +98,9 @@ public sealed class DoctorTests
         ClusterChecks.Definition(null).Should().Be(CheckResult.Fail("The CRD oauthtokens.tokenoperator.dev does not serve v1beta1. Run: kubectl apply -k config/crds"));
         var unserved = Definition();
         unserved.Spec.Versions[0].Served = false;
-        ClusterChecks.Definition(unserved).Text.Should().Contain("does not serve v1beta1");
+        ClusterChecks.Definition(unserved).Should().Match<CheckResult>(result => result.Health == Health.Warning && result.Text.Contains("serves only v1alpha1") && result.Text.Contains("kubectl apply -k config/crds"));
+        unserved.Spec.Versions[1].Served = false;
+        ClusterChecks.Definition(unserved).Should().Be(ClusterChecks.Definition(null));
         var older = Definition();
         older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties.Remove("identity");
         older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"].Properties.Remove("authorizationURL");

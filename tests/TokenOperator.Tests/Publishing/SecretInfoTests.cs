@@ -58,6 +58,13 @@ public sealed class SecretInfoTests
         Info(managed.Length == 0 ? "" : Fields("token-operator", "Apply", AllKeys), label, owner, annotations).Mark.Should().NotBeNull(because);
 
     [Theory]
+    [InlineData("v1alpha1")]
+    [InlineData("v1beta1")]
+    [InlineData("v1")]
+    public void An_owner_of_any_version_of_the_API_is_an_OAuthToken(string version) =>
+        Info("", owner: Owner.Replace("v1beta1", version, StringComparison.Ordinal)).Mark!.Should().Match<SecretInfo.OperatorMark>(mark => mark.IsControlledBy("u1") && mark.HasOtherOwners("u2"));
+
+    [Theory]
     [InlineData("token-operator", "", "{}", "only the label")]
     [InlineData("token-operator", Owner, "{}", "the label and an owner, which everyone can name")]
     [InlineData("token-operator", "", """{"tokenoperator.dev/content-hash":"h"}""", "a copy of a Secret of an older version")]

@@ -73,6 +73,8 @@ internal sealed class FakeStore
             var changed = Copy(old);
             change(changed);
             var metadata = changed["metadata"]!.AsObject();
+            if ((string?)metadata["resourceVersion"] != (string?)old["metadata"]!["resourceVersion"])
+                throw new RefusedException(409, "Conflict", "the object has been modified");
             if (changed["spec"]?.ToJsonString() != old["spec"]?.ToJsonString())
                 metadata["generation"] = (long)metadata["generation"]! + 1;
             if (metadata["deletionTimestamp"] is not null && metadata["finalizers"] is not JsonArray { Count: > 0 })
