@@ -94,7 +94,7 @@ public static class ConditionMessages
     /// <summary>An older object with the same account has other inputs of its grant.</summary>
     public static string GrantConflict(TokenRequest request, NamespacedName older) =>
         $"OAuthToken {older} is older and has the same provider and account ({request.Key}) with another grant, other scopes or other inputs, and one account has one token. "
-        + "Give this object another spec.account, or the same spec.grant, scopes, Secret names and grant block.";
+        + "Give this object the same spec.grant, scopes, Secret names and grant block, or create another one with another spec.account.";
 
     /// <summary>The namespace may not use the operator's identity.</summary>
     public static string WorkloadIdentityNotAllowed(TokenRequest request) =>

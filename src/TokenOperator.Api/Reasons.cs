@@ -355,7 +355,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         },
         new(Reasons.GrantConflict, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.Fix,
             "An older OAuthToken has the same provider and account with another grant, other scopes or other inputs of the grant. The oldest object decides what the account's token is for.",
-            "Give this object a `spec.account` of its own, or the same inputs as the older one.")
+            "Give this object the same inputs as the older one, or create another one with a `spec.account` of its own.")
         {
             KeepsReady = false,
         },

@@ -101,21 +101,19 @@ internal sealed partial class LeaseElector : IElection, IDisposable
 
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
-        var wasLeading = IsLeading;
+        // The stop may have cancelled the request that acquired the lease, after the API server had stored it.
+        var mayHold = IsLeading || !_acquired.Task.IsCompleted;
         EndTerm();
-        if (!wasLeading)
+        if (!mayHold)
             return;
         using var limit = new CancellationTokenSource(ReleaseTimeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            // The lease is read again: the stop may have cancelled a renewal that the API server had already stored.
-            if (await _client.GetAsync<V1Lease>(Leases, _lease, either.Token) is not { } held || held.Spec?.HolderIdentity != Identity)
-                return;
-            // One second, because the server rejects zero.
-            (held.Spec.HolderIdentity, held.Spec.LeaseDurationSeconds) = ("", 1);
-            held.Spec.RenewTime = held.Spec.AcquireTime = MicroTime.From(_time.GetUtcNow());
-            await _client.ReplaceAsync(Leases, held, either.Token);
+            while (!await TryReleaseAsync(either.Token))
+            {
+                // A renewal that the stop cancelled was stored in between.
+            }
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException or OperationCanceledException)
         {
@@ -124,6 +122,25 @@ internal sealed partial class LeaseElector : IElection, IDisposable
     }
 
     public void Dispose() => _term.Dispose();
+
+    /// <summary>Reads the lease and releases it if this process holds it. False if it changed in between.</summary>
+    private async Task<bool> TryReleaseAsync(CancellationToken cancellationToken)
+    {
+        if (await _client.GetAsync<V1Lease>(Leases, _lease, cancellationToken) is not { } held || held.Spec?.HolderIdentity != Identity)
+            return true;
+        // One second, because the server rejects zero.
+        (held.Spec.HolderIdentity, held.Spec.LeaseDurationSeconds) = ("", 1);
+        held.Spec.RenewTime = held.Spec.AcquireTime = MicroTime.From(_time.GetUtcNow());
+        try
+        {
+            await _client.ReplaceAsync(Leases, held, cancellationToken);
+            return true;
+        }
+        catch (ApiException e) when (e.StatusCode == HttpStatusCode.Conflict)
+        {
+            return false;
+        }
+    }
 
     private async Task RenewAsync(CancellationToken cancellationToken)
     {

@@ -20,8 +20,9 @@ public static class EntityIndexes
     public static void Configure(CacheOptions<V1Beta1OAuthToken> options)
     {
         options.KeepOnly(TokenRequest.Shrink);
-        options.AddIndex(Account, entity => [AccountValue(new AccountKey(entity.Spec?.Provider ?? "", entity.Spec?.Account ?? ""))]);
-        options.AddIndex(ProviderUsers.Index, entity => [entity.Spec?.Provider ?? ""]);
+        // An object whose spec names another account than it has used still uses that one: it is restored, or deleted.
+        options.AddIndex(Account, entity => [AccountValue(new AccountKey(entity.Status?.Provider ?? entity.Spec?.Provider ?? "", entity.Status?.Account ?? entity.Spec?.Account ?? ""))]);
+        options.AddIndex(ProviderUsers.Index, entity => [entity.Status?.Provider ?? entity.Spec?.Provider ?? ""]);
         options.AddIndex(Secret, SecretsOf);
     }
 

@@ -38,12 +38,22 @@ public sealed class OAuthTokenFinalizer(
     public async Task<ReconciliationResult<V1Beta1OAuthToken>> FinalizeAsync(V1Beta1OAuthToken entity, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(entity);
-        entity = TokenRequest.WithUsedAccount(entity);
+        var used = TokenRequest.WithUsedAccount(entity);
+        var request = TokenRequest.From(used, out var error);
         // A spec that was never valid has no row, and must not block the deletion of its object. A policy that was changed to Retain keeps the row.
-        if (!IsWanted(entity) || TokenRequest.From(entity, out _) is not { } request)
+        if (!IsWanted(entity) || (request is null && entity.Status?.Account is null))
         {
             _revocations.TryRemove(entity.Metadata.Uid, out _);
             return ReconciliationResult<V1Beta1OAuthToken>.Success(entity);
+        }
+
+        // The client that the spec names for another provider must not be sent to the one that issued the token.
+        if (entity.Spec.DeletionPolicy == "Revoke" && entity.Spec.Provider != used.Spec.Provider)
+            request = TokenRequest.From(entity, out error);
+        if (request is null)
+        {
+            return await reporter.FailAsync(
+                entity, TokenRequest.Invalid(entity) with { Key = new AccountKey(used.Spec.Provider ?? "", used.Spec.Account ?? "") }, error, Retry, cancellationToken);
         }
 
         if (_revocations.TryGetValue(entity.Metadata.Uid, out var running))

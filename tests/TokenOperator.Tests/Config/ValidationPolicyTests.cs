@@ -43,13 +43,18 @@ public sealed class ValidationPolicyTests
     }
 
     [Fact]
-    public async Task The_provider_and_the_account_cannot_change()
+    public async Task The_provider_and_the_account_cannot_change_once_the_object_has_used_them()
     {
-        var failures = await Policy.EvaluateAsync([Update(Valid, Valid with { Account = "anna" }), Update(Valid, Valid with { Provider = "microsoft" }), Update(Valid, Valid with { Suspend = true })]);
+        var used = new EntityStatus { Provider = "google", Account = "marcus" };
+        var failures = await Policy.EvaluateAsync(
+        [
+            Update(Valid, Valid with { Account = "anna" }, used), Update(Valid, Valid with { Provider = "microsoft" }, used), Update(Valid, Valid with { Suspend = true }, used),
+            Update(Valid with { Account = "anna" }, Valid, used), Update(Valid with { Provider = "gogle" }, Valid), Update(Valid with { Provider = "gogle" }, Valid, new EntityStatus()),
+        ]);
 
         failures.Should().BeEquivalentTo(
-            (string[][])[["spec.account was marcus and cannot change. Create another OAuthToken."], ["spec.provider was google and cannot change. Create another OAuthToken."], []],
-            options => options.WithStrictOrdering());
+            (string[][])[["spec.account was marcus and cannot change. Create another OAuthToken."], ["spec.provider was google and cannot change. Create another OAuthToken."], [], [], [], []],
+            options => options.WithStrictOrdering(), "the last three correct a mistake");
     }
 
     [Fact]
@@ -71,9 +76,10 @@ public sealed class ValidationPolicyTests
 
     private static JsonObject Creation(EntitySpec spec) => new() { ["object"] = Entity(spec) };
 
-    private static JsonObject Update(EntitySpec before, EntitySpec after) => new() { ["object"] = Entity(after), ["oldObject"] = Entity(before) };
+    private static JsonObject Update(EntitySpec before, EntitySpec after, EntityStatus? status = null) =>
+        new() { ["object"] = Entity(after, status), ["oldObject"] = Entity(before, status) };
 
-    private static JsonNode Entity(EntitySpec spec) => JsonSerializer.SerializeToNode(
-        new V1Beta1OAuthToken { ApiVersion = "tokenoperator.dev/v1beta1", Kind = KindName, Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail" }, Spec = spec },
+    private static JsonNode Entity(EntitySpec spec, EntityStatus? status = null) => JsonSerializer.SerializeToNode(
+        new V1Beta1OAuthToken { ApiVersion = "tokenoperator.dev/v1beta1", Kind = KindName, Metadata = new V1ObjectMeta { Name = "marcus-gmail", NamespaceProperty = "mail" }, Spec = spec, Status = status! },
         OAuthTokenJson.Default.V1Beta1OAuthToken)!;
 }

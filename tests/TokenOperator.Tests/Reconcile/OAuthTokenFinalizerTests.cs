@@ -86,6 +86,46 @@ public sealed class OAuthTokenFinalizerTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task The_client_of_another_provider_is_not_sent_to_the_provider_that_issued_the_token()
+    {
+        var changed = Object("Revoke", provider: "microsoft");
+        changed.Status = new V1Beta1OAuthToken.EntityStatus { Provider = "google", Account = "marcus" };
+
+        var result = await FinalizeAsync(changed);
+
+        result.IsSuccess.Should().BeFalse();
+        result.ErrorMessage.Should().Contain("spec.provider was google and cannot change. Change it back").And.Contain("google/marcus");
+        _refreshing.Provider.Revoked.Should().BeEmpty();
+        _refreshing.Store.Row.Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task An_object_that_has_used_an_account_waits_while_its_spec_is_not_valid()
+    {
+        var invalid = Object("Delete");
+        invalid.Spec = invalid.Spec with { SecretName = "client" };
+        Done(await FinalizeAsync(invalid)).Should().BeTrue("it never had a row");
+        invalid.Status = new V1Beta1OAuthToken.EntityStatus { Provider = "google", Account = "marcus" };
+
+        var result = await FinalizeAsync(invalid);
+
+        result.IsSuccess.Should().BeFalse();
+        result.ErrorMessage.Should().Contain("spec.secretName is \"client\"");
+    }
+
+    [Fact]
+    public async Task An_object_whose_spec_names_another_account_still_keeps_the_row_of_the_account_that_it_has_used()
+    {
+        var changed = Object("Retain", "other", account: "anna");
+        changed.Status = new V1Beta1OAuthToken.EntityStatus { Provider = "google", Account = "marcus" };
+        _entities.Observe(changed);
+
+        await FinalizeAsync(Object("Delete"));
+
+        _refreshing.Store.Calls.Should().NotContain("delete");
+    }
+
+    [Fact]
     public async Task A_refresh_token_is_not_revoked_at_a_host_to_which_nobody_allowed_to_move_the_account()
     {
         _refreshing.Store.Row = Row with { Token = Row.Token with { TokenHost = "old.example" } };
