@@ -205,7 +205,7 @@ public sealed class LeaseElectorTests : IAsyncLifetime
         {
             // The renewal that the stop cancelled can reach the API server between the read and the write of the release.
             if (stored.Task.IsCompleted && seen.Method == "PUT" && lateRenewals-- > 0)
-                Store.Update("leases", "operators", "demo", lease => lease["spec"]!["leaseDurationSeconds"] = 15);
+                Store.Update("leases", "operators", "demo", lease => lease["spec"]!["leaseTransitions"] = 1);
             if (seen.Method != method || stored.Task.IsCompleted)
                 return false;
             if (method == "POST")
