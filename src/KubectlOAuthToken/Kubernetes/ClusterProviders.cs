@@ -23,7 +23,8 @@ internal static class ClusterProviders
     {
         try
         {
-            var all = await cluster.Api.ListAsync<V1Beta1ClusterOAuthProvider>(Kind, "", labelSelector: null, cancellationToken);
+            var kind = await cluster.KindAsync<V1Beta1ClusterOAuthProvider>(cancellationToken);
+            var all = await cluster.Api.ListAsync<V1Beta1ClusterOAuthProvider>(kind, "", labelSelector: null, cancellationToken);
             return [.. all.Select(entity => entity.Metadata.Name).Order(StringComparer.Ordinal)];
         }
         catch (ApiException e) when (e.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound)
