@@ -156,7 +156,7 @@ public static class ProviderSettings
         if (allowsHttp)
             json["allowInsecureHttp"] = true;
         if (endpoint is not null)
-            Move(json, provider, endpoint);
+            json["tokenEndpoint"] = endpoint.AbsoluteUri;
         if (Address(reader, AuthorizationEndpoint, name, allowsHttp) is { } authorization)
             json["authorizationEndpoint"] = authorization.AbsoluteUri;
         if (Address(reader, DeviceAuthorizationEndpoint, name, allowsHttp) is { } device)
@@ -169,12 +169,21 @@ public static class ProviderSettings
             json["identity"] = new JsonObject { ["issuers"] = new JsonArray(issuer) };
         if (!reader.IsAbsent(TimeoutSeconds, name))
             json["timeout"] = DurationText.Format(TimeSpan.FromSeconds(reader.Get(TimeoutSeconds, name)));
-        if (!reader.IsAbsent(RotatesRefreshTokens, name))
-            json["rotation"] = new JsonObject { ["mode"] = reader.Get(RotatesRefreshTokens, name) ? "sometimes" : "never" };
+        // How refresh tokens rotate is for the document to say.
+        var rotates = reader.IsAbsent(RotatesRefreshTokens, name) ? (bool?)null : reader.Get(RotatesRefreshTokens, name);
+        if (rotates == false)
+            json["rotation"] = new JsonObject { ["mode"] = "never" };
         if (ReadParameters(reader, name) is { Count: > 0 } parameters)
             json["parameters"] = parameters;
         json["limits"] = ReadLimits(reader, name);
-        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json) { SettingOf = field => SettingOf(name, field), MovesFrom = reader.Get(AllowEndpointMoveFrom, name) };
+        return new SourceDocument(provider, DocumentSource.Settings, $"the settings {Prefix}{name}__*", json)
+        {
+            SettingOf = field => SettingOf(name, field),
+            MovesFrom = reader.Get(AllowEndpointMoveFrom, name),
+            Rotates = rotates == true,
+            // A consent at Google's own page has always stayed.
+            KeepsAuthorizationEndpoint = provider == Google,
+        };
     }
 
     private static JsonObject ReadLimits(SettingsReader reader, string name)
@@ -230,21 +239,6 @@ public static class ProviderSettings
         ["authorization"] = new JsonObject { ["parameters"] = new JsonObject { ["access_type"] = "offline", ["prompt"] = "consent" } },
         ["scopes"] = new JsonObject { ["consent"] = new JsonArray([.. GenericScopes.Select(JsonNode? (scope) => scope)]) },
     };
-
-    /// <summary>Another server has another issuer, and a token of it must not be sent to an endpoint of the catalogue's.</summary>
-    private static void Move(JsonObject json, string provider, Uri endpoint)
-    {
-        json["tokenEndpoint"] = endpoint.AbsoluteUri;
-        json["identity"] = new JsonObject { ["issuers"] = new JsonArray() };
-        json["refresh"] = new JsonObject { ["endpoint"] = null };
-        json["expiry"] = new JsonObject { ["checkEndpoint"] = null };
-        json["workloadIdentity"] = new JsonObject { ["exchangeEndpoint"] = null, ["credentialsEndpoint"] = null };
-        foreach (var other in new[] { "revocation", "deviceAuthorizationEndpoint", "discoveryEndpoint" })
-            json[other] = null;
-        // A consent at Google's own page has always stayed.
-        if (provider != Google)
-            json["authorizationEndpoint"] = null;
-    }
 
     private static Uri? Address(SettingsReader reader, Setting<Uri?> setting, string name, bool allowsHttp)
     {

@@ -39,11 +39,11 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
             var page = await browser.OpenAsync(await browser.ConsentAsync(await run.AddressAsync(), "eve"));
             (await run.EndAsync()).Should().Be(5, run.Output);
             page.Status.Should().Be(403);
-            run.Output.Should().Contain("another account").And.Contain("the consent is from eve@example.com, but marcus@example.com is expected");
+            run.Output.Should().Contain("another account").And.Contain("the consent is from eve@example.com, but marcus@example.com is expected").And.Contain("was not revoked");
         }
 
         (await fixture.Operators.SecretAsync("marcus-seed"))!.Version.Should().Be(seed, "a refused consent changes nothing");
-        fixture.Operators.Tokens.Requests.Should().ContainSingle(request => request.Path == "/revoke", "the grant of eve is not used");
+        fixture.Operators.Tokens.Requests.Should().NotContain(request => request.Path == "/revoke", "another OAuthToken may use the account of eve");
         (await fixture.Operators.GetAsync("marcus")).Status("Stalled").Should().Be("True");
     }
 

@@ -163,6 +163,28 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         YamlStream.Parse(with).Should().OnlyContain(one => one["metadata"]!["name"] != null);
     }
 
+    [Theory]
+    [InlineData("0.5", "0.5")]
+    [InlineData("2.5", "2.5")]
+    [InlineData("0.01", "0.01")]
+    [InlineData("1234567.5", "1234567.5")]
+    [InlineData("4", "4")]
+    [InlineData("2.0", "2")]
+    [InlineData("10000000", "10000000")]
+    [InlineData("true", "true")]
+    [InlineData("\"1e3\"", "1e3")]
+    public async Task A_setting_reaches_the_operator_as_it_is_written(string written, string read)
+    {
+        var values = Path.Combine(fixture.NewFolder(), "values.yaml");
+        await File.WriteAllTextAsync(values, $"settings:\n  Providers__google__RequestsPerSecond: {written}\n");
+
+        foreach (var arguments in new[] { ["--values", values], new[] { "--set-json", $"settings.Providers__google__RequestsPerSecond={written}" } })
+        {
+            DeploymentOf(await fixture.RenderAsync(arguments))["spec"]!["template"]!["spec"]!["containers"]![0]!["env"]!.AsArray()
+                .Single(variable => (string)variable!["name"]! == "Providers__google__RequestsPerSecond")!["value"]!.ToString().Should().Be(read, arguments[0]);
+        }
+    }
+
     [Fact]
     public void Every_value_of_the_chart_is_tested() =>
         Effects.Select(row => (string)((object[])row)[0]).Append("encryption.create").Should().BeEquivalentTo(ChartValue.ReadAll().Select(value => value.Path));

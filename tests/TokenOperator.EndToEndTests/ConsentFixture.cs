@@ -74,7 +74,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
             ["KUBECONFIG"] = kubeconfig,
             ["BROWSER"] = browser,
             ["Providers__google__TokenEndpoint"] = Server.TokenEndpoint.ToString(),
-            // OpenIddict revokes only for a client that authenticates. The other server records the request.
+            // This server records requests, so a test sees that none arrives.
             ["Providers__google__RevocationEndpoint"] = Operators.Tokens.RevocationEndpoint.ToString(),
             ["Providers__google__DeviceAuthorizationEndpoint"] = Server.DeviceAuthorizationEndpoint.ToString(),
             ["Providers__google__AuthorizationEndpoint"] = Server.AuthorizationEndpoint.ToString(),

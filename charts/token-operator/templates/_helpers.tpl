@@ -79,7 +79,8 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- with .Values.proxy.noProxy }}{{ $_ := set $settings "NO_PROXY" . }}{{ end -}}
 {{- range $name, $value := .Values.settings -}}
 {{- if hasKey $settings $name }}{{ fail (printf "settings.%s is also set by another value of the chart: remove it from settings" $name) }}{{ end -}}
-{{- $_ := set $settings $name (kindIs "float64" $value | ternary (printf "%v" (int64 $value)) (toString $value)) -}}
+{{- /* Helm reads every number of a file as a float64, which toString writes with an exponent if it is large. */ -}}
+{{- $_ := set $settings $name (kindIs "float64" $value | ternary (toJson $value) (toString $value)) -}}
 {{- end -}}
 {{- toYaml $settings -}}
 {{- end }}

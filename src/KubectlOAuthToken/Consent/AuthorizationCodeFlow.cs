@@ -121,7 +121,6 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? re
         var answer = await provider.ExchangeCodeAsync(client, response, request.Pkce, request.RedirectUri, cancellationToken);
         if (answer is not CodeExchangeResponse.Granted granted)
             throw ConsentAcceptance.Refused($"The provider issued no token for the consent ({((CodeExchangeResponse.Failed)answer).Detail}). Start again. If this happens again, check the OAuth client in the provider's console");
-        return await ConsentAcceptance.AcceptAsync(
-            provider.Document, granted, request.Scopes, expected, askedAt, token => provider.RevokeAsync(client, token, CancellationToken.None));
+        return ConsentAcceptance.Accept(provider.Document, granted, request.Scopes, expected, askedAt);
     }
 }

@@ -15,20 +15,19 @@ internal static class ConsentAcceptance
     /// <param name="scopes">What the tokens must allow.</param>
     /// <param name="expected">Whose consent it must be.</param>
     /// <param name="askedAt">When the provider was asked: lifetimes count from here.</param>
-    /// <param name="revoke">Ends the grant of a stranger.</param>
     /// <exception cref="PluginException">The tokens are not used.</exception>
-    public static async Task<TokenSet> AcceptAsync(
-        ProviderDocument provider, CodeExchangeResponse.Granted granted, IReadOnlyList<string> scopes, ExpectedIdentity expected,
-        DateTimeOffset askedAt, Func<TokenSet, Task<RevocationResponse>> revoke)
+    public static TokenSet Accept(
+        ProviderDocument provider, CodeExchangeResponse.Granted granted, IReadOnlyList<string> scopes, ExpectedIdentity expected, DateTimeOffset askedAt)
     {
-        var token = granted.ToTokenSet(askedAt, provider);
         if (ConsentValidator.FindError(provider, granted, expected, scopes) is not { } reason)
-            return token;
-        // Of the owner's own grant, a working token can be left, which a revocation would end at some providers.
-        if (expected.IsKnown && (granted.Identity is null || !expected.Matches(granted.Identity)))
-            await revoke(token);
-        var whose = granted.Identity is { } owner && expected.IsKnown && !expected.Matches(owner) ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
-        throw Refused(reason + whose);
+            return granted.ToTokenSet(askedAt, provider);
+        if (!expected.IsKnown || (granted.Identity is { } known && expected.Matches(known)))
+            throw Refused(reason);
+        var whose = granted.Identity is { } owner ? $" (the consent is from {owner}, but {expected.LoginHint} is expected)" : "";
+        // At Google, a revocation ends every token of the person for this client, and only the operator knows which tokens it uses.
+        throw Refused(
+            $"{reason}{whose}. The grant of this consent was not revoked, because another OAuthToken may use the same account. "
+            + "If none does, remove the application from that account at the provider (at Google: myaccount.google.com/connections)");
     }
 
     /// <summary>The error for a consent that is not used.</summary>

@@ -33,9 +33,7 @@ internal sealed class DeviceFlow(TimeSpan? timeout, TimeProvider time)
         await ShowAsync(authorization);
         var limit = timeout is { } given && given < authorization.Lifetime ? given : authorization.Lifetime;
         var (askedAt, granted) = await WaitAsync(provider, client, authorization, limit, cancellationToken);
-        var token = await ConsentAcceptance.AcceptAsync(
-            provider.Document, granted, scopes, expected, askedAt, tokens => provider.RevokeAsync(client, tokens, CancellationToken.None));
-        return await save(token);
+        return await save(ConsentAcceptance.Accept(provider.Document, granted, scopes, expected, askedAt));
     }
 
     private static async Task ShowAsync(DeviceAuthorization authorization)

@@ -55,6 +55,9 @@ internal sealed partial class ProviderDocumentReader
         return reader._root.Known;
     }
 
+    /// <summary>The parameters that a document declares, with their values; null for one that has none.</summary>
+    public static IReadOnlyDictionary<string, string?> ParametersOf(JsonObject json) => new ProviderDocumentReader(json, "")._parameters;
+
     private void ReadParameters()
     {
         var given = _root.Map("parameters");

@@ -37,6 +37,12 @@ public sealed record SourceDocument(string Name, DocumentSource Source, string O
     /// <summary>The setting that writes a field, by the path of the field; null if the document does not come from settings.</summary>
     public Func<string, string?>? SettingOf { get; init; }
 
+    /// <summary>True if the authorization endpoint of the base stays when this document has the token endpoint of another server.</summary>
+    public bool KeepsAuthorizationEndpoint { get; init; }
+
+    /// <summary>True if refresh tokens rotate as the base says, and sometimes if it says that they never do.</summary>
+    public bool Rotates { get; init; }
+
     /// <summary>The host of the token endpoint that was in use when this program ended last; null if it is not known.</summary>
     public string? LastHost { get; init; }
 }
@@ -76,7 +82,8 @@ public sealed record ResolvedDocument(SourceDocument Source, IReadOnlyList<strin
 
 /// <summary>
 /// Turns the documents of all sources into providers. A document that has <c>extends</c> is merged into its base as RFC 7396 says: objects
-/// field by field, everything else as a whole. A document may extend one of its own name from a lower source.
+/// field by field, everything else as a whole. A document may extend one of its own name from a lower source. It does not inherit what
+/// belongs to another server: see <see cref="DocumentInheritance"/>.
 /// </summary>
 public static class ProviderResolver
 {
@@ -97,9 +104,10 @@ public static class ProviderResolver
     {
         var document = candidates[0];
         IReadOnlyList<SourceDocument> hidden = candidates.Count > 1 ? candidates[1..] : [];
-        var chain = new List<SourceDocument>();
-        if (FindChain(document, all, chain) is { } error)
+        var links = new List<SourceDocument>();
+        if (FindChain(document, all, links) is { } error)
             return new ResolvedDocument(document, [error], hidden);
+        var chain = DocumentInheritance.Limit(links);
         var merged = Merge(chain);
         var provider = Read(chain, merged, out var errors, out var missing);
         // Nothing that an account does depends on it.

@@ -60,7 +60,7 @@ public sealed class ReconcileInputGatherer(
         var (key, ns) = (input.Request.Key, input.Request.Owner.Namespace);
         var lookup = input.Refresh is RefreshState.Ended { Outcome: RefreshOutcome.NotStored { Lookup: var failure }, Age: var age } && age < ReconcilePolicy.RetryStore
             ? failure
-            : await accounts.FindAsync(key, cancellationToken);
+            : await accounts.FindAsync(key, ns, cancellationToken);
         // The last known row can still be published.
         var known = accounts.TryGet(key)?.Record;
         if (lookup is AccountLookup.Unreadable { Rest: { } part } && part.Lists(ns))

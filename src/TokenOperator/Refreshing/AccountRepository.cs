@@ -22,7 +22,10 @@ public sealed partial class AccountRepository(
 
     private readonly ConcurrentDictionary<AccountKey, KnownAccount> _entries = new();
     private readonly RowReserve _reserve = new();
-    private readonly ConcurrentDictionary<AccountKey, WriteFailure> _failures = new();
+
+    /// <summary>By account and namespace: what one namespace may not write, such as an account too many, another one may.</summary>
+    private readonly ConcurrentDictionary<(AccountKey Key, string Namespace), WriteFailure> _failures = new();
+
     private readonly ConcurrentDictionary<AccountKey, PendingCommit> _pending = new();
     private readonly Channel<bool> _added = NewSignal();
     private readonly Channel<bool> _wanted = NewSignal();
@@ -44,16 +47,19 @@ public sealed partial class AccountRepository(
     public DateTimeOffset Now(AccountKey key) => TryGet(key)?.Now(time) ?? time.GetUtcNow();
 
     /// <summary>Looks up the account, in memory if possible. Waits until the rows of this term have been read.</summary>
-    public async Task<AccountLookup> FindAsync(AccountKey key, CancellationToken cancellationToken)
+    /// <param name="key">The account.</param>
+    /// <param name="ns">The namespace that asks: it gets the failure of a write of its own.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<AccountLookup> FindAsync(AccountKey key, string ns, CancellationToken cancellationToken)
     {
         if (await LoadOfThisTerm().Ended.Task.WaitAsync(cancellationToken) is { } failure)
             return failure;
         // A write that failed just now would fail again.
-        if (_failures.TryGetValue(key, out var failed))
+        if (_failures.TryGetValue((key, ns), out var failed))
         {
             if (time.GetElapsedTime(failed.At) < RetryDelay)
                 return failed.Result;
-            _failures.TryRemove(KeyValuePair.Create(key, failed));
+            _failures.TryRemove(KeyValuePair.Create((key, ns), failed));
         }
 
         if (TryGet(key) is { } known)
@@ -157,8 +163,8 @@ public sealed partial class AccountRepository(
         if (IsPending(key))
             return false;
         if (replaces is not null || await CheckQuotaAsync(user.Namespace, cancellationToken) is not { } refusal)
-            return await WriteAsync(key, () => ImportLockedAsync(key, seed, user, replaces, cancellationToken));
-        _failures[key] = new WriteFailure(refusal, time.GetTimestamp());
+            return await WriteAsync(key, user.Namespace, () => ImportLockedAsync(key, seed, user, replaces, cancellationToken));
+        _failures[(key, user.Namespace)] = new WriteFailure(refusal, time.GetTimestamp());
         return true;
     }
 
@@ -169,7 +175,7 @@ public sealed partial class AccountRepository(
 
     /// <summary>Gives an account to <paramref name="user"/>, which holds the same refresh token. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>
-    public Task<bool> TryAllowAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) => WriteAsync(key, async () =>
+    public Task<bool> TryAllowAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) => WriteAsync(key, user.Namespace, async () =>
     {
         if (await store.AllowByProofAsync(key, user, cancellationToken) is not { } allowed)
             return await ReadAsync(key, cancellationToken);
@@ -179,7 +185,7 @@ public sealed partial class AccountRepository(
 
     /// <summary>Records which namespace of its name uses the account. <see cref="FindAsync"/> returns the result, also a failure.</summary>
     /// <returns>False if a refresh or another write of the account is running, so that nothing was written.</returns>
-    public Task<bool> TryRecordUidAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) => WriteAsync(key, async () =>
+    public Task<bool> TryRecordUidAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken) => WriteAsync(key, user.Namespace, async () =>
         await store.RecordUidAsync(key, user, cancellationToken) is { } recorded ? Written(recorded) : await ReadAsync(key, cancellationToken));
 
     /// <summary>Deletes the row that stands under the claim. False if another claim stands there, or the row is gone.</summary>
@@ -358,7 +364,7 @@ public sealed partial class AccountRepository(
         return Set(imported);
     }
 
-    private async Task<bool> WriteAsync(AccountKey key, Func<Task<AccountRecord?>> write)
+    private async Task<bool> WriteAsync(AccountKey key, string ns, Func<Task<AccountRecord?>> write)
     {
         // A refresh holds the lock while it waits for its provider: a worker must not wait with it.
         using var turn = locks.TryAcquire(key);
@@ -366,9 +372,9 @@ public sealed partial class AccountRepository(
             return false;
         var result = await GuardAsync(write);
         if (result is AccountLookup.Found or AccountLookup.Absent)
-            _failures.TryRemove(key, out _);
+            _failures.TryRemove((key, ns), out _);
         else
-            _failures[key] = new WriteFailure(result, time.GetTimestamp());
+            _failures[(key, ns)] = new WriteFailure(result, time.GetTimestamp());
         return true;
     }
 

@@ -73,18 +73,32 @@ public sealed class LinkTargets(IResourceCache<V1Beta1OAuthToken> entities, Inpu
             : (null, new Step(403, "Not possible", "The operator knows no authorization endpoint of this provider."));
     }
 
-    /// <summary>True if an OAuthToken names this person, or a row holds a token of theirs that works.</summary>
+    /// <summary>
+    /// True if another OAuthToken names this person, or a row holds a token of theirs that works, be it that of <paramref name="target"/>. The
+    /// row of another account that does not say whose token it holds can be theirs.
+    /// </summary>
+    /// <param name="target">The OAuthToken that the person consented for.</param>
+    /// <param name="identity">Who consented.</param>
+    /// <param name="cancellationToken">Stops the search.</param>
     /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
-    public async Task<bool> IsInUseAsync(string provider, Identity identity, CancellationToken cancellationToken)
+    public async Task<bool> IsInUseAsync(LinkTarget target, Identity identity, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(identity);
-        if (entities.List().Any(entity => entity.Spec is { Identity: { } named } spec && spec.Provider == provider && identity.Is(named)))
+        var provider = target.Request.Key.Provider;
+        if ((target.Expected.Matches(identity) && Works(target.Row)) || entities.List().Any(other =>
+            other.Metadata.Uid != target.Entity.Metadata.Uid && other.Spec is { Identity: { } named } spec && spec.Provider == provider && identity.Is(named)))
+        {
             return true;
+        }
+
         var isHeld = false;
         await store.ListAsync(
             key => key.Provider == provider,
-            row => isHeld |= row.Token.Identity is { } known && known.IsSameAs(identity) && row.Failure?.Kind.NeedsHuman() != true,
+            row => isHeld |= row.Token.GrantToken is not null && Works(row) && (row.Token.Identity?.IsSameAs(identity) ?? row.Key != target.Request.Key),
             cancellationToken);
         return isHeld;
     }
+
+    private static bool Works(AccountRecord row) => row.Failure?.Kind.NeedsHuman() != true;
 }

@@ -48,9 +48,22 @@ public sealed partial class SelfServiceFlow
         var owner = new NamespacedName(device.Owner.Scope, device.Owner.Name);
         var step = await PollAsync(owner, device, Hash(browser), cancellationToken);
         if (step.Refresh is null)
-            await pending.RemoveDeviceAsync(Hash(browser), CancellationToken.None);
+            await ForgetAsync(owner, Hash(browser));
         return step;
     });
+
+    /// <summary>Deletes a code that has its result, which the page shows whether this succeeds or not. The provider takes the code once.</summary>
+    private async Task ForgetAsync(NamespacedName owner, string idHash)
+    {
+        try
+        {
+            await pending.RemoveDeviceAsync(idHash, CancellationToken.None);
+        }
+        catch (StoreUnavailableException e)
+        {
+            LogNotForgotten(owner, e.Message);
+        }
+    }
 
     private async Task<Step> PollAsync(NamespacedName owner, PendingDeviceAuthorization device, string idHash, CancellationToken cancellationToken)
     {
@@ -98,4 +111,7 @@ public sealed partial class SelfServiceFlow
 
     [LoggerMessage(227, LogLevel.Information, "A browser shows a code for the consent that {Object} needs")]
     private partial void LogCodeShown(NamespacedName @object);
+
+    [LoggerMessage(229, LogLevel.Warning, "The code of a consent for {Object} that has ended stays in Postgres until it expires: {Error}")]
+    private partial void LogNotForgotten(NamespacedName @object, string error);
 }

@@ -50,6 +50,7 @@ public sealed partial class SelfServiceFlow(
     private static readonly Step CannotAsk = new(403, "Not possible", "This provider does not ask for a consent in this way. Open the link again.");
     private static readonly Step TooMany = new(429, "Not now", "Too many consents for this OAuthToken are pending. Nothing was changed; try again in a few minutes.");
     private static readonly Step Away = new(503, "Not now", "The operator cannot reach what it needs for this. Nothing was changed; try again in a minute.");
+    private static readonly Step Unclear = new(503, "Result unknown", "The operator could not find out whether your consent was stored. Open the link again in a minute: it says whether your consent is still needed.");
 
     /// <summary>The page of a link. It can be opened any number of times, because programs that preview links open it, too.</summary>
     public Task<Step> ShowAsync(NamespacedName owner, string ticket, CancellationToken cancellationToken) => GuardedAsync(async () =>
@@ -133,8 +134,9 @@ public sealed partial class SelfServiceFlow(
         }
         catch (Exception e) when (e is StoreUnavailableException or UnreadableRowException)
         {
-            await RevokeAsync(owner, found, granted);
-            throw;
+            // The row can hold this very token: only the answer may be lost.
+            LogUnclear(owner, e.Message);
+            return Unclear;
         }
 
         queue.Enqueue(found.Request.Key);
@@ -166,16 +168,13 @@ public sealed partial class SelfServiceFlow(
     ];
 
     /// <summary>
-    /// Ends a grant that is not used. It stays while the operator has a token of the same person that works, such as that of someone who chose the
-    /// wrong account: at Google, a revocation ends every token of the person for this client (docs/authorize.md).
+    /// Ends a grant that is not used. It stays if the provider did not say whose it is, and while the operator needs a token of the same person,
+    /// such as that of someone who chose the wrong account: at Google, a revocation ends every token of the person for this client
+    /// (docs/authorize.md).
     /// </summary>
     private async Task RevokeAsync(NamespacedName owner, LinkTarget target, CodeExchangeResponse.Granted granted)
     {
-        var isNeeded = granted.Identity is { } identity
-            && (target.Expected.Matches(identity)
-                ? target.Row.Failure?.Kind.NeedsHuman() != true
-                : await targets.IsInUseAsync(target.Request.Key.Provider, identity, CancellationToken.None));
-        if (isNeeded)
+        if (granted.Identity is not { } identity || await targets.IsInUseAsync(target, identity, CancellationToken.None))
             return;
         var response = await target.RevokeAsync(granted.ToTokenSet(time.GetUtcNow(), target.Document));
         if (response.Revoked)
@@ -224,6 +223,9 @@ public sealed partial class SelfServiceFlow(
 
     [LoggerMessage(226, LogLevel.Warning, "The grant of a consent for {Object} that was not used could not be revoked: {Detail}")]
     private partial void LogNotRevoked(NamespacedName @object, string detail);
+
+    [LoggerMessage(228, LogLevel.Warning, "It is not known whether the consent for {Object} was stored: {Error}")]
+    private partial void LogUnclear(NamespacedName @object, string error);
 
     [LoggerMessage(224, LogLevel.Warning, "A consent could not continue: {Error}")]
     private partial void LogAway(string error);

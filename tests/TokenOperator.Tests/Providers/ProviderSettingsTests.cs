@@ -76,6 +76,42 @@ public sealed class ProviderSettingsTests
     }
 
     [Fact]
+    public void A_setting_that_names_the_documents_own_server_takes_nothing_away() =>
+        ProviderSettings.Read(Configuration(("Providers:google:TokenEndpoint", "https://oauth2.googleapis.com/token"))).Should().ContainSingle().Which
+            .Should().BeEquivalentTo(TestDocuments.Google);
+
+    [Theory]
+    [InlineData("never", "true", RotationMode.Sometimes)]
+    [InlineData("sometimes", "true", RotationMode.Sometimes)]
+    [InlineData("always", "true", RotationMode.Always)]
+    [InlineData("never", "false", RotationMode.Never)]
+    [InlineData("always", "false", RotationMode.Never)]
+    public void A_setting_says_whether_refresh_tokens_rotate_and_the_document_how(string mode, string setting, RotationMode expected)
+    {
+        var acme = new SourceDocument(
+            "acme", DocumentSource.Cluster, "ClusterOAuthProvider acme", YamlInput.Read($"tokenEndpoint: https://idp.example/token\nrotation: {{mode: {mode}, grace: 1m}}", out _)!);
+        var settings = Configuration(("Providers:acme:RotatesRefreshTokens", setting));
+        var resolved = ProviderResolver.Resolve([acme, .. SettingsReader.Read(settings, reader => ProviderSettings.ReadDocuments(reader, [acme]))])["acme"];
+
+        var rotation = resolved.ReadProvider()!.Rotation;
+
+        rotation.Should().Be(new RotationRules { Mode = expected, Grace = TimeSpan.FromMinutes(1) });
+        rotation.ReplayEndsGrant.Should().Be(expected == RotationMode.Always);
+    }
+
+    [Fact]
+    public void A_setting_leaves_the_rotation_of_the_catalogue() =>
+        ProviderSettings.Read(Configuration(("Providers:xero:RotatesRefreshTokens", "true"))).Single(provider => provider.Name == "xero")
+            .Rotation.Should().Be(TestDocuments.Read("extends: xero").Rotation).And.Match<RotationRules>(rotation => rotation.Mode == RotationMode.Always);
+
+    [Theory]
+    [InlineData("true", RotationMode.Sometimes)]
+    [InlineData("false", RotationMode.Never)]
+    public void A_setting_says_whether_refresh_tokens_of_a_provider_without_a_document_rotate(string setting, RotationMode expected) =>
+        ProviderSettings.Read(Configuration(("Providers:acme:TokenEndpoint", "https://idp.example/token"), ("Providers:acme:RotatesRefreshTokens", setting)))
+            .Single(provider => provider.Name == "acme").Rotation.Mode.Should().Be(expected);
+
+    [Fact]
     public void Settings_give_the_parameters_of_a_catalogue_entry() =>
         ProviderSettings.Read(Configuration(("Providers:microsoft:Parameters:tenant", "contoso.example"))).Single(provider => provider.Name == "microsoft")
             .TokenEndpoint.Should().Be(new Uri("https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"));

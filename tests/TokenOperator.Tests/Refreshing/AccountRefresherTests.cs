@@ -515,7 +515,7 @@ public sealed class AccountRefresherTests : IDisposable
     [Fact]
     public async Task The_rows_are_read_once_in_a_term_and_again_in_the_next()
     {
-        var readers = Enumerable.Range(0, 10).Select(_ => _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None)).ToArray();
+        var readers = Enumerable.Range(0, 10).Select(_ => _fixture.Accounts.FindAsync(Row.Key, "mail", CancellationToken.None)).ToArray();
         readers.Should().OnlyContain(reader => !reader.IsCompleted, "the rows of the term are not read yet");
         (await _fixture.Synchronizer.LoadAsync(CancellationToken.None)).Should().BeNull();
         (await Task.WhenAll(readers)).Should().OnlyContain(found => found is AccountLookup.Found);
@@ -523,7 +523,7 @@ public sealed class AccountRefresherTests : IDisposable
         _fixture.Leadership.Renew();
         _fixture.Accounts.IsLoadDue.Should().BeTrue();
         await _fixture.Synchronizer.LoadAsync(CancellationToken.None);
-        await _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None);
+        await _fixture.Accounts.FindAsync(Row.Key, "mail", CancellationToken.None);
         _fixture.Store.Calls.Should().Equal("migrate", "list", "migrate", "list");
     }
 
@@ -533,11 +533,11 @@ public sealed class AccountRefresherTests : IDisposable
         _fixture.Store.IsAway = true;
         await _fixture.Synchronizer.LoadAsync(CancellationToken.None);
         _fixture.Store.Calls.Clear();
-        (await _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None)).Should().BeOfType<AccountLookup.Unavailable>();
+        (await _fixture.Accounts.FindAsync(Row.Key, "mail", CancellationToken.None)).Should().BeOfType<AccountLookup.Unavailable>();
         _fixture.Store.Calls.Should().BeEmpty();
 
         _fixture.Store.IsAway = false;
         await _fixture.Synchronizer.LoadAsync(CancellationToken.None);
-        (await _fixture.Accounts.FindAsync(Row.Key, CancellationToken.None)).Should().BeOfType<AccountLookup.Found>();
+        (await _fixture.Accounts.FindAsync(Row.Key, "mail", CancellationToken.None)).Should().BeOfType<AccountLookup.Found>();
     }
 }

@@ -14,6 +14,9 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     /// <summary>The exception of every call, or null.</summary>
     public Exception? Fault { get; set; }
 
+    /// <summary>True if a call that fails does its work before, so that only its answer is lost.</summary>
+    public bool LosesAnswers { get; set; }
+
     /// <summary>The only call that fails, as <see cref="Calls"/> names it; null if every call does.</summary>
     public string? FaultyCall { get; set; }
 
@@ -35,9 +38,12 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
 
     public async Task ListAsync(Func<AccountKey, bool> isWanted, Action<AccountRecord> row, CancellationToken ct)
     {
-        if (await ReadAsync("list", () => Row) is { } read && isWanted(read.Key))
+        foreach (var read in Others.Prepend(await ReadAsync("list", () => Row)).OfType<AccountRecord>().Where(read => isWanted(read.Key)))
             row(read);
     }
+
+    /// <summary>The rows of other accounts, which only a list has.</summary>
+    public IReadOnlyList<AccountRecord> Others { get; set; } = [];
 
     /// <summary>How many accounts a namespace has.</summary>
     public long Count { get; set; }
@@ -132,6 +138,10 @@ internal sealed class MemoryStore(AccountRecord row) : ITokenStore, IMigrator
     {
         Calls.Add(name);
         var fault = IsAway ? new StoreUnavailableException("database tests at memory is away") : Fault;
-        return fault is null || (FaultyCall is not null && FaultyCall != name) ? Task.FromResult(answer()) : Task.FromException<T>(fault);
+        if (fault is null || (FaultyCall is not null && FaultyCall != name))
+            return Task.FromResult(answer());
+        if (LosesAnswers)
+            answer();
+        return Task.FromException<T>(fault);
     }
 }

@@ -39,7 +39,7 @@ public sealed class NeededRowsTests : IDisposable
             _fixture.Queue.Unnamed.Add(Row.Key);
         await _fixture.Synchronizer.LoadAsync(default);
         (Accounts.TryGet(Row.Key) is not null).Should().Be(isNamed);
-        (await Accounts.FindAsync(Row.Key, default)).Should().BeOfType<AccountLookup.Found>("a row that is asked for is read");
+        (await Accounts.FindAsync(Row.Key, "mail", default)).Should().BeOfType<AccountLookup.Found>("a row that is asked for is read");
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed class NeededRowsTests : IDisposable
     {
         await LoadUnnamedAsync();
         _fixture.Queue.Unnamed.Clear();
-        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(Row));
+        (await Accounts.FindAsync(Row.Key, "mail", default)).Should().Be(new AccountLookup.Found(Row));
         _fixture.Store.Calls.Should().NotContain("find");
         Accounts.TryGet(Row.Key).Should().NotBeNull("an object names it now");
     }
@@ -58,7 +58,7 @@ public sealed class NeededRowsTests : IDisposable
         await LoadUnnamedAsync();
         Accounts.Forget(Row.Key);
         var changed = _fixture.Store.Row = Row with { DeniedNamespaces = ["mail"] };
-        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(changed));
+        (await Accounts.FindAsync(Row.Key, "mail", default)).Should().Be(new AccountLookup.Found(changed));
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class NeededRowsTests : IDisposable
             return Task.CompletedTask;
         };
         await LoadUnnamedAsync();
-        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(changed));
+        (await Accounts.FindAsync(Row.Key, "mail", default)).Should().Be(new AccountLookup.Found(changed));
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class NeededRowsTests : IDisposable
         var changed = _fixture.Store.Row = Row with { Generation = 8 };
         await Accounts.ReadAsync(Row.Key, default);
         Accounts.Forget(Row.Key);
-        (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.Found(changed));
+        (await Accounts.FindAsync(Row.Key, "mail", default)).Should().Be(new AccountLookup.Found(changed));
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class NeededRowsTests : IDisposable
     {
         _fixture.Store.Row = Row with { Token = new TokenSet { RefreshToken = new SecretValue(new string('x', RowReserve.MaxSize / sizeof(char))) } };
         await LoadUnnamedAsync();
-        await Accounts.FindAsync(Row.Key, default);
+        await Accounts.FindAsync(Row.Key, "mail", default);
         _fixture.Store.Calls.Should().Contain("find");
     }
 
@@ -138,7 +138,22 @@ public sealed class NeededRowsTests : IDisposable
 
         _fixture.Store.Calls.Contains("import").Should().Be(!isOver);
         if (isOver)
-            (await Accounts.FindAsync(Row.Key, default)).Should().Be(new AccountLookup.OverQuota("mail", count, RefreshingFixture.MaxAccounts));
+            (await Accounts.FindAsync(Row.Key, "mail", default)).Should().Be(new AccountLookup.OverQuota("mail", count, RefreshingFixture.MaxAccounts));
+    }
+
+    [Fact]
+    public async Task The_quota_of_one_namespace_does_not_keep_another_from_the_same_account()
+    {
+        (_fixture.Store.Row, _fixture.Store.Count) = (null, RefreshingFixture.MaxAccounts);
+        await _fixture.Synchronizer.LoadAsync(default);
+        await Accounts.TryImportAsync(Row.Key, Seed, new AccountUser("mail", null), replaces: null, default);
+        (await Accounts.FindAsync(Row.Key, "other", default)).Should().Be(new AccountLookup.Absent());
+
+        _fixture.Store.Count = 0;
+        await Accounts.TryImportAsync(Row.Key, Seed, new AccountUser("other", null), replaces: null, default);
+
+        (await Accounts.FindAsync(Row.Key, "other", default)).Should().BeOfType<AccountLookup.Found>().Which.Record.Namespaces.Should().Equal("other");
+        (await Accounts.FindAsync(Row.Key, "mail", default)).Should().BeOfType<AccountLookup.OverQuota>().Which.Namespace.Should().Be("mail");
     }
 
     [Fact]

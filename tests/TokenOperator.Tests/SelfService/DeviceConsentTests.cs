@@ -65,6 +65,16 @@ public sealed class DeviceConsentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_page_shows_the_result_also_if_the_code_cannot_be_deleted()
+    {
+        Fixture.Provider.Polls.Clear();
+        Fixture.Provider.Polls.Enqueue(new DevicePollResponse.Granted((CodeExchangeResponse.Granted)FlowFixture.Granted("marcus@example.com")));
+        Fixture.Pending.IsAway = true;
+
+        (await WaitAsync((await BeginAsync()).Browser)).Title.Should().Be("Done");
+    }
+
+    [Fact]
     public async Task The_provider_is_polled_only_when_the_interval_is_over_and_more_slowly_when_it_asks_for_that()
     {
         Fixture.Provider.Polls.Clear();

@@ -77,8 +77,12 @@ internal sealed class FlowFixture : IAsyncDisposable
         return new FlowFixture(secrets);
     }
 
-    public static CodeExchangeResponse Granted(string email, string? refreshToken = "new-token", string[]? scopes = null) =>
-        new CodeExchangeResponse.Granted(ScriptedProvider.Granted(refreshToken, scopes ?? ["mail"]), new Identity("subject", email));
+    /// <summary>The tokens of a consent.</summary>
+    /// <param name="email">Who consented; null if the provider does not say.</param>
+    /// <param name="refreshToken">The refresh token, or null.</param>
+    /// <param name="scopes">What was granted.</param>
+    public static CodeExchangeResponse Granted(string? email, string? refreshToken = "new-token", string[]? scopes = null) =>
+        new CodeExchangeResponse.Granted(ScriptedProvider.Granted(refreshToken, scopes ?? ["mail"]), email is null ? null : new Identity("subject", email));
 
     /// <summary>Replaces the OAuthToken by one whose spec is changed by <paramref name="change"/>. The link stands in its status.</summary>
     public void Put(Func<V1Beta1OAuthToken.EntitySpec, V1Beta1OAuthToken.EntitySpec>? change = null, string uid = "uid-1", DateTime? deletedAt = null)
@@ -175,8 +179,13 @@ internal sealed class MemoryPendingAuthorizations : IPendingAuthorizations
         return Task.CompletedTask;
     }
 
+    /// <summary>True when nothing can be removed.</summary>
+    public bool IsAway { get; set; }
+
     public Task RemoveDeviceAsync(string idHash, CancellationToken cancellationToken)
     {
+        if (IsAway)
+            throw new StoreUnavailableException("database tests at memory is away");
         _devices.Remove(idHash);
         return Task.CompletedTask;
     }

@@ -12,6 +12,8 @@ public sealed class DocumentSourcesTests
     [InlineData("google", "identity.issuers", "identity.issuers of the catalogue entry google")]
     [InlineData("google", "revocation.parameters", "revocation.parameters of the catalogue entry google")]
     [InlineData("acme", "tokenEndpoint", "tokenEndpoint in the file acme.yaml")]
+    [InlineData("acme", "identity.issuers", "identity.issuers in the file acme.yaml")]
+    [InlineData("acme", "revocation.endpoint", "revocation.endpoint in the file acme.yaml")]
     [InlineData("acme", "scopes.consent", "scopes.consent of the catalogue entry google")]
     [InlineData("corp", "identity.issuers", "spec.identity.issuers of ClusterOAuthProvider corp")]
     [InlineData("corp", "tokenEndpoint", "tokenEndpoint in the file acme.yaml")]
