@@ -19,7 +19,7 @@ public sealed class DocumentInheritanceTests
             .Select(line => line.Split(" | "))
             .Where(cells => cells is [_, "address", ..] && cells[0].StartsWith("| `", StringComparison.Ordinal))
             .Select(cells => cells[0].Trim('|', ' ', '`'))
-            .Where(field => field != "tokenEndpoint"),
+            .Where(path => path != "tokenEndpoint"),
     ];
 
     public static TheoryData<string> CatalogueNames => [.. CatalogueEntry.Names];
