@@ -105,7 +105,7 @@ public sealed class DocumentInheritanceTests
 
     [Fact]
     public void A_parameter_that_only_the_first_server_needs_is_not_missing_after_a_move() =>
-        TestDocuments.Read($"extends: salesforce\ntokenEndpoint: {New}/token\n").TokenHost.Should().Be("new.example");
+        TestDocuments.Read($"extends: auth0\ntokenEndpoint: {New}/token\n").TokenHost.Should().Be("new.example");
 
     private static JsonObject Endpoint(string server, string path = "/token") => new() { ["tokenEndpoint"] = server + path };
 
