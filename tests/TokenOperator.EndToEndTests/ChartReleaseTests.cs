@@ -21,7 +21,8 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
     [Fact]
     public async Task A_release_is_upgraded_rolled_back_and_removed_while_CRDs_objects_keys_and_settings_stay()
     {
-        await RunAsync("install", "token-operator", PreviousChart(), "--create-namespace", "--set", "encryption.create=true,replicaCount=1");
+        var previous = PreviousChart((_, text) => text.Replace("shortNames: [oat]", "shortNames: [old]", StringComparison.Ordinal));
+        await RunAsync("install", "token-operator", previous, "--create-namespace", "--set", "encryption.create=true,replicaCount=1");
         (await CrdAsync())["spec"]!["names"]!["shortNames"]![0]!.ToString().Should().Be("old");
         var keys = await KeysAsync();
         keys.Should().HaveCount(1);
@@ -49,6 +50,30 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
         await RunAsync("install", "token-operator", Helm.Chart, "--set", "encryption.create=true");
         JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue("without the keys, the rows in Postgres cannot be read");
         JsonNode.DeepEquals(await SettingsAsync(), settings).Should().BeTrue("they decide where refresh tokens are sent");
+    }
+
+    [Fact]
+    public async Task An_upgrade_from_CRDs_without_the_current_version_of_the_API_can_be_undone_by_the_command_of_the_documentation()
+    {
+        var previous = PreviousChart((file, text) => file.Contains("/crds/", StringComparison.Ordinal) ? WithoutCurrentVersion(text) : text);
+        await RunAsync("install", "token-operator", previous, "--create-namespace", "--set", "replicaCount=1");
+        var token = Manifests.OAuthToken("default", "kept");
+        token["apiVersion"] = "tokenoperator.dev/v1alpha1";
+        await fixture.Plane.ApplyAsync(token);
+        await RunAsync("upgrade", "token-operator", Helm.Chart, "--set", "replicaCount=3");
+
+        var rollback = await fixture.Helm.TryRunAsync(["rollback", "token-operator", "1", "--namespace", System]);
+        rollback.ExitCode.Should().NotBe(0);
+        rollback.Errors.Should().Contain("must appear in spec.versions");
+        var command = DocumentationPage.Read("docs/upgrade.md").Under("Go back").Single(block => block.Text.Contains("helm upgrade")).Text;
+        await fixture.Helm.RunAsync(command.Replace("EARLIER_CHART", previous, StringComparison.Ordinal).Split(' ', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Skip(1));
+
+        (await DeploymentAsync())!["metadata"]!["labels"]!["helm.sh/chart"]!.ToString().Should().Be("token-operator-0.0.9");
+        (await CrdAsync())["spec"]!["versions"]!.AsArray().Select(version => (string?)version!["name"]).Should().Equal(["v1beta1", "v1alpha1"], "an earlier operator uses the other one");
+        (await fixture.Plane.GetAsync("/apis/tokenoperator.dev/v1alpha1/namespaces/default/oauthtokens/kept")).Should().NotBeNull();
+
+        await RunAsync("upgrade", "token-operator", Helm.Chart, "--reset-then-reuse-values", "--set", "crds.install=true");
+        (await CrdAsync())["metadata"]!["labels"]!["helm.sh/chart"]!.ToString().Should().NotBe("token-operator-0.0.9");
     }
 
     [Fact]
@@ -102,15 +127,24 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
 
     private Task<string> RunAsync(params string[] arguments) => fixture.Helm.RunAsync([.. arguments, "--namespace", System]);
 
-    /// <summary>This chart under an earlier version, with CRDs that differ.</summary>
-    private string PreviousChart()
+    /// <summary>A CRD as a release had it that knew only the deprecated version of the API.</summary>
+    private static string WithoutCurrentVersion(string definition)
+    {
+        var crd = YamlStream.Parse(definition).Single();
+        crd["spec"]!["versions"]!.AsArray().RemoveAt(0);
+        crd["spec"]!["versions"]![0]!["storage"] = true;
+        return crd.ToJsonString();
+    }
+
+    /// <summary>This chart under an earlier version, with files that differ.</summary>
+    private string PreviousChart(Func<string, string, string> change)
     {
         var folder = fixture.NewFolder();
         foreach (var file in Directory.GetFiles(Helm.Chart, "*", SearchOption.AllDirectories))
         {
             var copy = Path.Combine(folder, Path.GetRelativePath(Helm.Chart, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.WriteAllText(copy, File.ReadAllText(file).Replace("shortNames: [oat]", "shortNames: [old]", StringComparison.Ordinal));
+            File.WriteAllText(copy, change(file, File.ReadAllText(file)));
         }
 
         var chart = Path.Combine(folder, "Chart.yaml");

@@ -62,6 +62,12 @@ public sealed class StorageVersionTests : IAsyncLifetime
         (await DefinedAsync(Tokens)).Should().Equal(Earlier, Current);
         await _fixture.RefreshAsync("marcus", "later");
         Count(Denied).Should().Be(2);
+
+        await _cluster.Plane.ApplyAsync(Manifests.OAuthToken(_fixture.Namespace, "zoe"));
+        await RunAsync(DocumentationPage.Read("docs/upgrade.md").Under("Versions of the API").Single(block => block.Text.Contains("replace")).Text);
+        foreach (var plural in new[] { Tokens, Providers })
+            (await DefinedAsync(plural)).Should().Equal(Current);
+        (await StoredAsync(Tokens)).Should().Equal(Current, Current);
     }
 
     [Fact]
@@ -151,6 +157,17 @@ public sealed class StorageVersionTests : IAsyncLifetime
     {
         manifest["apiVersion"] = $"tokenoperator.dev/{Earlier}";
         return manifest;
+    }
+
+    /// <summary>Runs the commands of a page as an administrator would.</summary>
+    private async Task RunAsync(string commands)
+    {
+        var result = await Command.RunAsync("bash", ["-c", commands], environment: new Dictionary<string, string?>
+        {
+            ["KUBECONFIG"] = _cluster.Plane.AdminKubeconfig,
+            ["PATH"] = $"{(await TestAssets.FindAsync()).Folder}:{Environment.GetEnvironmentVariable("PATH")}",
+        });
+        result.ExitCode.Should().Be(0, result.Errors);
     }
 
     private Task<CommandResult> PluginAsync(params string[] words) => PluginFixture.RunAsAsync(_cluster.Plane.AdminKubeconfig, words);
