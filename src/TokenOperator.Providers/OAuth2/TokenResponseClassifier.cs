@@ -26,7 +26,11 @@ internal static class TokenResponseClassifier
     /// <param name="secrets">What the provider knows and nobody may be shown.</param>
     public static TokenResponse Classify(ProviderDocument provider, TokenEndpointResult result, DateTimeOffset sentAt, params IEnumerable<SecretValue?> secrets) => result switch
     {
-        TokenEndpointResult.Replied replied => Classify(provider, replied.Reply, sentAt, secrets),
+        TokenEndpointResult.Replied { Reply: var reply } => Classify(provider, reply, sentAt, secrets) switch
+        {
+            TokenResponse.Failed failed when HidesAnswer(reply) => failed with { IsUnanswered = true },
+            var response => response,
+        },
         TokenEndpointResult.NoReply none => new TokenResponse.Failed(FailureKind.ProviderUnavailable, Redactor.Of(none.Detail, [.. secrets])) { IsUnanswered = none.IsSent },
         TokenEndpointResult.Unsendable unsent => new TokenResponse.Failed(FailureKind.RequestRejected, unsent.Detail),
         _ => throw new InvalidOperationException($"{result.GetType().Name} has no meaning here."),
@@ -42,6 +46,9 @@ internal static class TokenResponseClassifier
             $"a redirect, which is not followed because it would send secrets elsewhere; check {provider.PlaceOf("tokenEndpoint")}", secrets),
         _ => Fail(provider, reply, secrets),
     };
+
+    /// <summary>True if the provider may have answered something else: a gateway lost its answer, or the answer cannot be read.</summary>
+    private static bool HidesAnswer(TokenEndpointReply reply) => reply is { Status: 502 or 504 } or { Status: >= 200 and < 300, Body: not ReplyBody.Fields };
 
     /// <summary>Classifies the check of an access token that never expires. Only an answer that no gateway gives says that it is dead.</summary>
     public static TokenResponse ClassifyCheck(ProviderDocument provider, TokenEndpointCall call) => call.Reply switch

@@ -204,6 +204,7 @@ public static class ReconcilePolicy
         ?? CheckHost(now, account)
         ?? CheckFresh(now, account)
         ?? CheckDeadToken(now, account)
+        ?? CheckLostAnswer(now, account)
         ?? CheckCredentials(now, account)
         ?? CheckBackoff(now, account)
         ?? CheckEndedRefresh(now)
@@ -386,6 +387,21 @@ public static class ReconcilePolicy
             Lookup<T>.Faulty fault => Publish(now, account, fault.Problem),
             _ => null,
         };
+
+    /// <summary>
+    /// The provider may have replaced the refresh token without this process knowing the new one. Where the use of the old one ends the grant, and with
+    /// it the access token, it is used only after that has expired, or when someone requests it.
+    /// </summary>
+    private static Decision? CheckLostAnswer(ReconcileInput now, AccountRecord account)
+    {
+        var lost = account.Failure?.UnansweredSince ?? (account.OpenClaim is { } claim && claim.IsAbandoned(now.Leader.Scope, now.Leader.Holder) ? claim.At : null);
+        if (lost is not { } since || now.RefreshRequested || !now.Request.Grant.NeedsConsent || account.Token.ExpiresAt is not { } end || end <= now.Now)
+            return null;
+        if (now.Provider?.Rotation.MayReplay(now.Now - since) != false)
+            return null;
+
+        return NewSeed(now, account, end) ?? Publish(now, account, account.Failure is null ? null : Describe(now.Request, account), end);
+    }
 
     /// <summary>Whatever changes is tried at once: a request, the spec, the client, the refresh token, the provider's document.</summary>
     private static Decision? CheckBackoff(ReconcileInput now, AccountRecord account) => (account.Failure, now) switch

@@ -166,6 +166,29 @@ public sealed class RefreshDecisionTests
         ReconcilePolicy.Decide(machine with { ProviderState = TestRegistry.UsableWith(harmful) }).Should().BeOfType<Decision.Refresh>("it has no refresh token");
     }
 
+    [Fact]
+    public void After_a_lost_answer_whose_repetition_could_end_the_grant_only_a_request_a_new_seed_or_the_expiry_ends_the_wait()
+    {
+        var harmful = Provider(new ExpiryRules()) with { Rotation = new RotationRules { Mode = RotationMode.Always, Grace = TimeSpan.FromSeconds(30) } };
+        var lost = new RefreshFailure(FailureKind.ProviderUnavailable, "no reply", 1, Now.AddMinutes(-2), Now.AddMinutes(10), "other inputs") { UnansweredSince = Now.AddMinutes(-2) };
+        var failed = With(Row(TimeSpan.FromMinutes(10), lost), Client) with { ProviderState = TestRegistry.UsableWith(harmful) };
+        // The next refresh is due.
+        var cutOff = With(Row(TimeSpan.FromMinutes(10)) with { OpenClaim = new OpenClaim("scope", "dead process", IsOver: true) { At = Now.AddMinutes(-2) } }, Client) with { ProviderState = failed.ProviderState };
+
+        foreach (var input in new[] { failed, cutOff })
+        {
+            var waiting = input with { Request = Request with { Seed = null } };
+            ReconcilePolicy.Decide(input with { Seed = With(Row(), seed: SeedOf("another")).Seed }).Should().BeOfType<Decision.Import>();
+            Published(waiting).NextRefresh.Should().Be(Now.AddMinutes(10));
+            Published(waiting with { SpecChanged = true }).NextRefresh.Should().Be(Now.AddMinutes(10));
+            ReconcilePolicy.Decide(waiting with { RefreshRequested = true }).Should().BeOfType<Decision.Refresh>();
+            ReconcilePolicy.Decide(waiting with { Now = Now.AddMinutes(10) }).Should().BeOfType<Decision.Refresh>();
+            ReconcilePolicy.Decide(waiting with { Now = Now.AddMinutes(-1.6) }).Should().BeOfType<Decision.Refresh>("the old one still works");
+            ReconcilePolicy.Decide(waiting with { ProviderState = TestRegistry.UsableWith(Provider(new ExpiryRules())) }).Should().BeOfType<Decision.Refresh>();
+            Published(waiting).Problem?.Reason.Should().Be(Reasons.ProviderUnavailable);
+        }
+    }
+
     [Theory]
     [InlineData(0, true)]
     [InlineData(9.9, true)]

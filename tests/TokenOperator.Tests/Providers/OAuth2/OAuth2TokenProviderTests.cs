@@ -151,6 +151,21 @@ public sealed class OAuth2TokenProviderTests : IAsyncLifetime
         (await RefreshAsync("1//any")).Should().BeOfType<TokenResponse.Failed>().Which.Detail.Should().Contain("empty");
     }
 
+    [Theory]
+    [InlineData(200, "", true)]
+    [InlineData(200, "<html>", true)]
+    [InlineData(502, "<html>", true)]
+    [InlineData(504, "", true)]
+    [InlineData(503, "<html>", false)]
+    [InlineData(200, """{"error":"invalid_grant"}""", false)]
+    [InlineData(400, """{"error":"invalid_grant"}""", false)]
+    public async Task A_gateway_without_an_answer_and_an_answer_that_cannot_be_read_count_as_lost(int status, string body, bool isLost)
+    {
+        _server.Next(ScriptedTokenServer.Everyone, ScriptedAnswer.Json(body, status));
+
+        (await RefreshAsync("1//any")).Should().BeOfType<TokenResponse.Failed>().Which.IsUnanswered.Should().Be(isLost);
+    }
+
     [Fact]
     public async Task A_body_of_ten_megabytes_is_an_invalid_response()
     {
