@@ -171,7 +171,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
                 .And.Contain("--authorization-endpoint").And.NotContain("http://127.0.0.1");
         }
 
-        await fixture.Operators.Kubectl.RunAsync(["create", "clusterrolebinding", provider, "--clusterrole=token-operator-provider-reader", $"--serviceaccount={ns}:person"]);
+        var binding = await cluster.Plane.BindAsync($"{ns}:person", "ClusterRole", "token-operator-provider-reader");
         await using (var run = fixture.Authorize(person.Kubeconfig, "marcus"))
         {
             using var browser = new PlainBrowser();
@@ -182,7 +182,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         }
 
         await fixture.Operators.ReadyAsync("marcus");
-        await fixture.Operators.Kubectl.RunAsync(["delete", "clusterrolebinding", provider]);
+        await fixture.Operators.Kubectl.RunAsync(["delete", "clusterrolebinding", binding]);
     }
 
     [Fact]
@@ -313,7 +313,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         await fixture.AddDeadAccountAsync("guarded");
         var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(fixture.Operators.Namespace, "reader");
         await fixture.Operators.Kubectl.RunAsync(["create", "role", "-n", fixture.Operators.Namespace, "tokens", "--verb=get,list", "--resource=oauthtokens.tokenoperator.dev"]);
-        await fixture.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", fixture.Operators.Namespace, "tokens", "--role=tokens", $"--serviceaccount={fixture.Operators.Namespace}:reader"]);
+        await cluster.Plane.BindAsync($"{fixture.Operators.Namespace}:reader", "Role", "tokens", fixture.Operators.Namespace);
 
         await using (var run = fixture.Authorize(kubeconfig, "guarded"))
         {
@@ -322,7 +322,7 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
         }
 
         await fixture.Operators.Kubectl.RunAsync(["create", "role", "-n", fixture.Operators.Namespace, "secrets", "--verb=get", "--resource=secrets"]);
-        await fixture.Operators.Kubectl.RunAsync(["create", "rolebinding", "-n", fixture.Operators.Namespace, "secrets", "--role=secrets", $"--serviceaccount={fixture.Operators.Namespace}:reader"]);
+        await cluster.Plane.BindAsync($"{fixture.Operators.Namespace}:reader", "Role", "secrets", fixture.Operators.Namespace);
         await using (var run = fixture.Authorize(kubeconfig, "guarded"))
         {
             (await run.EndAsync()).Should().Be(5);

@@ -192,7 +192,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await _fixture.AddAccountAsync("broken", spec => spec["provider"] = $"{_name}-3");
         var view = await Eventually.SeesAsync(() => _fixture.GetAsync("broken"), seen => seen.Reason("Ready") == "ProviderInvalid");
         view.Message("Ready").Should().Contain($"The file {_name}-3.yaml: tokenEndpoint is 3");
-        _fixture.Operator.Log.Should().Contain($"The document of the provider {_name}-3, the file {_name}-3.yaml, is not valid");
+        await _fixture.Operator.LogsAsync($"The document of the provider {_name}-3, the file {_name}-3.yaml, is not valid");
 
         File.Delete(file);
         await _fixture.SeesAsync("marcus", "Ready", "False", "UnknownProvider");
@@ -291,12 +291,12 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await _fixture.ReadyAsync("marcus");
         (await AcceptedAsync("True", "Valid")).Message.Should().Contain($"It takes precedence over the file {_name}.yaml.");
         inFolder.Requests.Should().BeEmpty();
-        _fixture.Operator.Log.Should().Contain($"The provider {_name} has several documents: the file {_name}.yaml is not used, because ClusterOAuthProvider {_name} takes precedence");
+        await _fixture.Operator.LogsAsync($"The provider {_name} has several documents: the file {_name}.yaml is not used, because ClusterOAuthProvider {_name} takes precedence");
 
         await _fixture.Operator.StopAsync();
         await _fixture.StartOperatorAsync([.. sources, ($"Providers__{_name}__TokenEndpoint", $"{_fixture.Tokens.TokenEndpoint}")]);
         (await AcceptedAsync("False", "Overridden")).Message.Should().Contain($"the settings Providers__{_name}__*").And.Contain("take precedence");
-        _fixture.Operator.Log.Should().Contain($"ClusterOAuthProvider {_name} is not used");
+        await _fixture.Operator.LogsAsync($"ClusterOAuthProvider {_name} is not used");
         Directory.Delete(folder, recursive: true);
     }
 
@@ -361,7 +361,7 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         };
         await _fixture.Kubectl.ApplyTextAsync(role.ToJsonString());
         // In the whole cluster: more than a namespace gives.
-        await _fixture.Kubectl.RunAsync(["create", "clusterrolebinding", $"everything-{_name}", $"--clusterrole=everything-{_name}", $"--serviceaccount={_fixture.Namespace}:person"]);
+        var binding = await cluster.Plane.BindAsync($"{_fixture.Namespace}:person", "ClusterRole", $"everything-{_name}");
         var kubectl = cluster.Plane.Kubectl.As(person);
 
         (await kubectl.TryRunAsync(["auth", "can-i", "create", "oauthtokens", "-n", _fixture.Namespace])).ExitCode.Should().Be(0);
@@ -374,7 +374,8 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         await ApplyAsync(_fixture.Tokens.TokenEndpoint);
         var write = await kubectl.TryRunAsync(["patch", "clusteroauthprovider", _name, "--type=merge", "-p", """{"spec":{"tokenEndpoint":"https://evil.example/token"}}"""]);
         write.Errors.Should().Contain("Forbidden").And.Contain("clusteroauthproviders");
-        await _fixture.Kubectl.RunAsync(["delete", "clusterrolebinding,clusterrole", $"everything-{_name}"]);
+        await _fixture.Kubectl.RunAsync(["delete", "clusterrolebinding", binding]);
+        await _fixture.Kubectl.RunAsync(["delete", "clusterrole", $"everything-{_name}"]);
     }
 
     private Task<OperatorProcess> StartAsync() => _fixture.StartOperatorAsync(("ClusterProviders", "true"));

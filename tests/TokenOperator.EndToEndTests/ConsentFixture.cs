@@ -62,7 +62,7 @@ public sealed partial class ConsentFixture : IAsyncDisposable
     public async Task<TokenView> EndGrantAsync(string name)
     {
         await Server.RevokeGrantsAsync(name);
-        await Operators.RequestRefreshAsync(name, Guid.NewGuid().ToString());
+        await Operators.HandledAsync(name, Guid.NewGuid().ToString());
         return await Operators.SeesAsync(name, "Stalled", "True", "ReauthorizationRequired");
     }
 

@@ -27,7 +27,7 @@ public sealed class DatabasePasswordTests(ClusterFixture cluster) : IDisposable
         await fixture.QueryAsync($"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{role}'");
         await fixture.RequestRefreshAsync("rotated", "too early");
         await fixture.SeesAsync("rotated", "Persisted", "False", "StoreUnavailable");
-        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains($"Put the current password into {UrlFile}", StringComparison.Ordinal));
+        await fixture.Operator.LogsAsync($"Put the current password into {UrlFile}");
 
         await WriteAsync("the-second");
         await fixture.SeesAsync("rotated", "Persisted", "True");

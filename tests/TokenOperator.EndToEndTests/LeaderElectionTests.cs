@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
 
@@ -15,10 +16,10 @@ public class LeaderElectionTests(ClusterFixture cluster)
         await fixture.ReadyAsync("watched");
         fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1);
 
-        var leader = both.Single(o => o.Log.Contains("Refreshed google/watched", StringComparison.Ordinal));
-        (await leader.StopAsync()).Should().Be(0);
+        var leader = await Eventually.SeesAsync(() => both.SingleOrDefault(one => one.Log.Contains("Refreshed google/watched", StringComparison.Ordinal)), found => found is not null);
+        (await leader!.StopAsync()).Should().Be(0);
         await fixture.AddAccountAsync("inherited");
-        await fixture.SeesAsync("inherited", "Ready", "True", within: TimeSpan.FromSeconds(6));
+        await fixture.ReadyAsync("inherited");
         fixture.Tokens.AskedFor(grant.RefreshToken).Should().Be(1, "the token is still fresh for the new leader");
     }
 

@@ -66,7 +66,7 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
         foreach (var (role, changes) in new[] { ("view", 5), ("edit", 0) })
         {
             var kubeconfig = await _cluster.Plane.ServiceAccountKubeconfigAsync(mail.Namespace, role);
-            await mail.Kubectl.RunAsync(["create", "rolebinding", "-n", mail.Namespace, role, $"--role=token-operator-{role}", $"--serviceaccount={mail.Namespace}:{role}"]);
+            await _cluster.Plane.BindAsync($"{mail.Namespace}:{role}", "Role", $"token-operator-{role}", mail.Namespace);
             (await PluginFixture.RunAsAsync(kubeconfig, "status", "seen", "-n", mail.Namespace)).Output.Should().Contain("seen");
             (await PluginFixture.RunAsAsync(kubeconfig, "suspend", "seen", "-n", mail.Namespace)).ExitCode.Should().Be(changes);
             (await PluginFixture.RunAsAsync(kubeconfig, "status", "-n", other.Namespace)).ExitCode.Should().Be(5);
@@ -85,6 +85,10 @@ public sealed class NamespacedInstallTests : IAsyncLifetime
         var result = await _cluster.RunScriptAsync("deploy.sh", ["registry.example.com/token-operator:1", namespaces]);
         result.ExitCode.Should().Be(0, result.Errors);
         await _cluster.Plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s");
+        const string Account = $"{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
+        await _cluster.Plane.HasRoleAsync(Account, "Role", "token-operator-leader-election", ClusterFixture.OperatorNamespace);
+        foreach (var ns in namespaces.Split(',', StringSplitOptions.TrimEntries))
+            await _cluster.Plane.HasRoleAsync(Account, "Role", "token-operator", ns);
     }
 
     /// <summary>The value of the setting Namespaces in the Deployment.</summary>

@@ -222,13 +222,18 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
 
         bool IsPolled(string code) => fixture.Tokens.Requests.Any(request => request.Form.GetValueOrDefault("device_code") == code);
 
-        Task IsPublishedAsync() => Eventually.SeesAsync(() => fixture.SecretAsync("device"), secret => secret?["instance_url"] == value);
+        // The operator writes the Secret before the status.
+        async Task IsPublishedAsync()
+        {
+            await Eventually.SeesAsync(() => fixture.SecretAsync("device"), secret => secret?["instance_url"] == value);
+            await fixture.SeesAsync("device", "Stalled", "False");
+        }
 
         // The owner ends the consent at the provider.
         async Task<string> EndAsync(string request)
         {
             fixture.Tokens.Next("device", ScriptedAnswer.Error(400, "invalid_grant", "Token has been revoked."));
-            await fixture.RequestRefreshAsync("device", request);
+            await fixture.HandledAsync("device", request);
             return (await Eventually.SeesAsync(() => fixture.GetAsync("device"), view => view.Reason("Stalled") == "ReauthorizationRequired" && view["authorizationURL"] is not null))["authorizationURL"]!;
         }
     }

@@ -8,6 +8,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class OlderInstallTests : IAsyncLifetime
 {
     private const string Provider = "acme";
+    private const string Account = $"{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}";
     private const string WithoutThem = "The operator works without clusteroauthproviders";
 
     private ClusterFixture _cluster = null!;
@@ -20,6 +21,7 @@ public sealed class OlderInstallTests : IAsyncLifetime
             var kubeconfig = await ClusterFixture.InstallAsync(plane);
             await plane.Kubectl.RunAsync("delete crd clusteroauthproviders.tokenoperator.dev");
             await plane.Kubectl.RunAsync("delete clusterrolebinding token-operator-providers");
+            await plane.MayAsync(Account, "list", "clusteroauthproviders.tokenoperator.dev", isAllowed: false);
             return kubeconfig;
         });
         _fixture = await OperatorFixture.CreateAsync(_cluster);
@@ -39,7 +41,7 @@ public sealed class OlderInstallTests : IAsyncLifetime
         await _fixture.AddAccountAsync("later", spec => spec["provider"] = Provider);
         await _fixture.ReadyAsync("marcus");
         await _fixture.SeesAsync("later", "Ready", "False", "UnknownProvider");
-        _fixture.Operator.Log.Should().Contain(WithoutThem);
+        await _fixture.Operator.LogsAsync(WithoutThem);
         var check = await CheckAsync();
         check.ExitCode.Should().Be(2, check.Output);
         check.Errors.Should().Contain($"The provider \"{Provider}\" is not known").And.Contain("this cluster has no ClusterOAuthProvider of this name").And.Contain("--token-endpoint");
@@ -52,11 +54,13 @@ public sealed class OlderInstallTests : IAsyncLifetime
         await StartAsync();
         await _fixture.RefreshAsync("marcus", "without-the-rights");
         (await _fixture.GetAsync("later")).Reason("Ready").Should().Be("UnknownProvider");
-        _fixture.Operator.Log.Should().Contain(WithoutThem).And.Contain("forbidden");
+        await _fixture.Operator.LogsAsync(WithoutThem);
+        _fixture.Operator.Log.Should().Contain("forbidden");
         (await CheckAsync()).Errors.Should().Contain($"The ClusterOAuthProvider {Provider} describes the provider.");
 
         await _fixture.Operator.StopAsync();
         await _cluster.Plane.Kubectl.RunAsync(["apply", "-k", Repository.File("config/rbac")]);
+        await _cluster.Plane.HasRoleAsync(Account, "ClusterRole", "token-operator-providers");
         await StartAsync();
         await _fixture.ReadyAsync("later");
         await _fixture.ProviderSeesAsync(Provider, "True", "Valid");

@@ -196,11 +196,21 @@ public sealed class OperatorFixture : IAsyncDisposable
         });
 
     /// <summary>Requests a refresh, and waits until it has succeeded.</summary>
+    /// <param name="name">The OAuthToken.</param>
+    /// <param name="request">The request, another one each time.</param>
     public async Task<TokenView> RefreshAsync(string name, string request)
     {
         await RequestRefreshAsync(name, request);
         return await Eventually.SeesAsync(
-            () => GetAsync(name), view => view["lastHandledRefreshRequest"] == request && view.Status("Refreshed") == "True", TimeSpan.FromSeconds(30), condition: $"refresh {request} of {name}");
+            () => GetAsync(name), view => view["lastHandledRefreshRequest"] == request && view.Status("Refreshed") == "True", condition: $"refresh {request} of {name}");
+    }
+
+    /// <summary>Requests a refresh, and waits until the operator has handled the request, whatever came of it. A status from before does not count.</summary>
+    /// <inheritdoc cref="RefreshAsync"/>
+    public async Task<TokenView> HandledAsync(string name, string request)
+    {
+        await RequestRefreshAsync(name, request);
+        return await Eventually.SeesAsync(() => GetAsync(name), view => view["lastHandledRefreshRequest"] == request, condition: $"request {request} of {name} is handled");
     }
 
     /// <summary>The current OAuthToken.</summary>
@@ -208,10 +218,10 @@ public sealed class OperatorFixture : IAsyncDisposable
         new(await _cluster.Plane.GetAsync(AddressOf(name))
             ?? throw new InvalidOperationException($"There is no OAuthToken {Namespace}/{name}."));
 
-    /// <summary>Waits until a condition has this status and, if given, this reason.</summary>
+    /// <summary>Waits until a condition has this status and, if given, this reason, for the newest spec. A status from before a change of the spec does not count.</summary>
     public Task<TokenView> SeesAsync(string name, string type, string status, string? reason = null, TimeSpan? within = null) => Eventually.SeesAsync(
         () => GetAsync(name),
-        view => view.Status(type) == status && (reason is null || view.Reason(type) == reason),
+        view => view.IsOfSpec && view.Status(type) == status && (reason is null || view.Reason(type) == reason),
         within,
         condition: $"{type}={status} {reason} of {name}");
 

@@ -32,21 +32,8 @@ public sealed class PluginFixture
         var kubeconfig = await cluster.Plane.ServiceAccountKubeconfigAsync(fixture.Namespace, "person");
         await cluster.Plane.ApplyJsonAsync(Edit.Replace("NAMESPACE", fixture.Namespace, StringComparison.Ordinal));
         foreach (var (kind, role) in new[] { ("Role", "edit-of-the-test"), ("ClusterRole", "token-operator-view"), ("ClusterRole", "token-operator-edit") })
-            await BindAsync(cluster.Plane, fixture.Namespace, "person", kind, role);
-
+            await cluster.Plane.BindAsync($"{fixture.Namespace}:person", kind, role, fixture.Namespace);
         return new PluginFixture(fixture, kubeconfig, cluster.Plane.Folder);
-    }
-
-    /// <summary>Binds a role to a ServiceAccount of a namespace.</summary>
-    public static Task BindAsync(ControlPlane plane, string ns, string account, string kind, string role)
-    {
-        ArgumentNullException.ThrowIfNull(plane);
-        return plane.ApplyJsonAsync(
-            $$"""
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "{{account}}-{{role}}", "namespace": "{{ns}}"},
-             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "{{kind}}", "name": "{{role}}"},
-             "subjects": [{"kind": "ServiceAccount", "name": "{{account}}", "namespace": "{{ns}}"}]}
-            """);
     }
 
     /// <summary>Runs a verb in the namespace of the fixture.</summary>

@@ -151,7 +151,7 @@ public sealed class PluginOperatorTests(ClusterFixture cluster) : IAsyncLifetime
         await HoldLeaseAsync("operator-a_1234");
         await _fixture.WriteSecretAsync("token-operator-keys", "2026-05-01", "not shown");
         await cluster.Plane.ServiceAccountKubeconfigAsync(Namespace, "token-operator");
-        await PluginFixture.BindAsync(cluster.Plane, Namespace, "token-operator", "ClusterRole", "token-operator");
+        await cluster.Plane.BindAsync($"{Namespace}:token-operator", "ClusterRole", "token-operator", Namespace);
     }
 
     private async Task AddPodAsync(string name, bool ready = false, string mount = """{"name": "token", "mountPath": "/token"}""")

@@ -51,7 +51,7 @@ public sealed class PluginTests(ClusterFixture cluster)
         await fixture.ReadyAsync("abandoned");
         await fixture.Operator.StopAsync();
         await using var watch = person.Start(person.File("abandoned.log"), "status", "--watch");
-        var shown = await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("abandoned: TokenExpired", StringComparison.Ordinal));
+        var shown = await Eventually.SeesAsync(() => File.ReadAllText(watch.LogFile), text => text.Contains("abandoned: TokenExpired", StringComparison.Ordinal), TimeSpan.FromSeconds(90));
         shown.Split("NEXT REFRESH").Should().HaveCount(2);
     }
 

@@ -103,10 +103,12 @@ public sealed class ReportTests(ClusterFixture cluster) : IAsyncLifetime
         await _fixture.WriteSecretAsync("client", "credentials.json", $$$"""{"installed":{"client_id":"client-1","client_secret":"{{{secret}}}"}}""");
         await _fixture.AddAccountAsync("good", spec => spec["account"] = "good@example.com");
         await _fixture.ReadyAsync("good");
+        await Eventually.SeesAsync(() => _fixture.EventsAsync("good"), events => events.Contains("FirstToken"));
         await _fixture.ApplyAsync("bad");
         await _fixture.SeesAsync("bad", "Stalled", "True", "SeedMissing");
         await _fixture.Kubectl.RunAsync(["annotate", "oauthtoken", "good", "-n", Namespace, $"notes={_canaries.New("annotation")}"]);
         await _fixture.PatchSpecAsync("bad", $$"""{"secretTemplate": {"annotations": {"example.com/note": "{{_canaries.New("template")}}"} } }""");
+        await _fixture.SeesAsync("bad", "Stalled", "True", "SeedMissing");
 
         var (url, extra, endpoint, message) = (_canaries.New("url"), _canaries.New("extra"), _canaries.New("endpoint"), _canaries.New("event"));
         await cluster.Plane.ApplyJsonAsync(
@@ -128,7 +130,7 @@ public sealed class ReportTests(ClusterFixture cluster) : IAsyncLifetime
         await AddPodAsync(_canaries.New("environment"), _canaries.New("termination"));
         // The operator's own log, and lines that only a mistake could write.
         var at = "2026-05-01T12:00:00.000000000Z";
-        var own = await File.ReadAllLinesAsync(_fixture.Operator.LogFile);
+        var own = _fixture.Operator.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         string[] mistakes =
         [
             $"""{at} {new JsonObject { ["LogLevel"] = "Error", ["Message"] = $"failed with {_canaries.New("logged")}" }.ToJsonString()}""",

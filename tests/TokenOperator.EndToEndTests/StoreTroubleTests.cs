@@ -86,7 +86,7 @@ public sealed class StoreTroubleTests(ClusterFixture cluster)
         await primary.StopAsync(crash: true);
         address.Redirect("127.0.0.1", standby.Port);
         await standby.ExecuteAsync("select pg_promote()");
-        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains("it failed over to a standby that lagged behind", StringComparison.Ordinal), Timeout);
+        await fixture.Operator.LogsAsync("it failed over to a standby that lagged behind", Timeout);
         await Eventually.SeesAsync(() => fixture.StoredTokenAsync("ahead"), token => token!.RefreshToken!.Reveal() == ahead.RefreshToken, Timeout);
         await fixture.RequestRefreshAsync("ahead", "again");
         await HandledAsync(fixture, ["ahead"], "again");

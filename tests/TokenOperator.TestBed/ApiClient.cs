@@ -72,6 +72,13 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
             ?? throw new InvalidOperationException($"The API server returned no token for the ServiceAccount {ns}/{serviceAccount}.");
     }
 
+    /// <summary>True if RBAC allows what the spec of a SubjectAccessReview asks for.</summary>
+    public async Task<bool> IsAllowedAsync(JsonObject spec, CancellationToken ct)
+    {
+        var review = new JsonObject { ["apiVersion"] = "authorization.k8s.io/v1", ["kind"] = "SubjectAccessReview", ["spec"] = spec };
+        return (bool?)(await PostAsync("/apis/authorization.k8s.io/v1/subjectaccessreviews", review, ct))?["status"]?["allowed"] == true;
+    }
+
     public void Dispose() => _http?.Dispose();
 
     private static JsonObject Named(string name) => new() { ["name"] = name };
@@ -91,7 +98,7 @@ internal sealed class ApiClient(Uri server, string authorityFile, string token) 
     {
         if (_http is not null)
             return _http;
-        _http = new HttpClient(TrustedHandler.Create(authorityFile)) { BaseAddress = server, Timeout = TimeSpan.FromSeconds(10) };
+        _http = new HttpClient(TrustedHandler.Create(authorityFile)) { BaseAddress = server, Timeout = TimeSpan.FromMinutes(1) };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return _http;
     }

@@ -20,51 +20,77 @@ public sealed record AuditedRequest(string User, string Verb, string Group, stri
 /// <param name="file">The log's path.</param>
 public sealed class AuditLog(string file)
 {
-    /// <summary>Logs one line per request: when it is answered, or, for a watch, when it starts.</summary>
+    /// <summary>Logs a line when a request arrives, and another one when it is answered, or, for a watch, when it starts.</summary>
     internal const string Policy = """
         apiVersion: audit.k8s.io/v1
         kind: Policy
-        omitStages: [RequestReceived]
         rules:
         - level: Metadata
         """;
 
+    /// <summary>How long an answer can take. A request that is open for longer was cut off, as by a crash of the API server.</summary>
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
+
     /// <summary>The log's path.</summary>
     public string File => file;
 
-    /// <summary>All requests of a user so far, in the order of their answers. A watch counts once, when it starts.</summary>
+    /// <summary>
+    /// All requests of a user so far, in the order of their answers. A watch counts once, when it starts. The API server logs an answer a moment
+    /// after it was sent, so this waits for the answers to all requests that have arrived.
+    /// </summary>
     /// <param name="user">The full user name, such as <c>system:serviceaccount:NAMESPACE:NAME</c>.</param>
     /// <param name="ct">Ends it.</param>
     /// <exception cref="FileNotFoundException">The control plane was started without <see cref="ControlPlaneOptions.Audit"/>.</exception>
     public async Task<IReadOnlyList<AuditedRequest>> RequestsAsync(string user, CancellationToken ct = default)
     {
-        var found = new List<AuditedRequest>();
+        var arrived = (await ReadAsync(user, ct)).Open;
+        try
+        {
+            return (await Eventually.SeesAsync(() => ReadAsync(user, ct), seen => !seen.Open.Overlaps(arrived), Timeout, ct)).Answered;
+        }
+        catch (TimeoutException)
+        {
+            return (await ReadAsync(user, ct)).Answered;
+        }
+    }
+
+    private async Task<(IReadOnlyList<AuditedRequest> Answered, HashSet<string> Open)> ReadAsync(string user, CancellationToken ct)
+    {
+        var (answered, open) = (new List<AuditedRequest>(), new HashSet<string>(StringComparer.Ordinal));
         using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         while (await reader.ReadLineAsync(ct) is { } line)
         {
             // The API server may be in the middle of writing the last line.
-            if (!line.EndsWith('}'))
+            if (!line.EndsWith('}') || !line.Contains(user, StringComparison.Ordinal))
                 continue;
             using var document = JsonDocument.Parse(line);
             var entry = document.RootElement;
             var who = Text(entry.GetProperty("user"), "username");
-            var verb = Text(entry, "verb");
-            // A watch has a second line for its end.
-            if (who != user || (verb == "watch" && Text(entry, "stage") != "ResponseStarted"))
+            var (id, verb, stage) = (Text(entry, "auditID"), Text(entry, "verb"), Text(entry, "stage"));
+            if (who != user)
                 continue;
-            var target = entry.TryGetProperty("objectRef", out var reference) ? reference : default;
-            var subresource = Text(target, "subresource");
-            found.Add(new AuditedRequest(
-                who,
-                verb,
-                Text(target, "apiGroup"),
-                subresource.Length > 0 ? $"{Text(target, "resource")}/{subresource}" : Text(target, "resource"),
-                Text(target, "namespace"),
-                Text(target, "name"),
-                entry.TryGetProperty("responseStatus", out var status) && status.TryGetProperty("code", out var code) ? code.GetInt32() : 0));
+            // The answer to a watch starts with its first event, and has another line for its end.
+            if (verb == "watch" ? stage == "ResponseStarted" : stage != "RequestReceived" && open.Remove(id))
+                answered.Add(Read(entry, who, verb));
+            else if (verb != "watch" && stage == "RequestReceived")
+                open.Add(id);
         }
 
-        return found;
+        return (answered, open);
+    }
+
+    private static AuditedRequest Read(JsonElement entry, string user, string verb)
+    {
+        var target = entry.TryGetProperty("objectRef", out var reference) ? reference : default;
+        var subresource = Text(target, "subresource");
+        return new AuditedRequest(
+            user,
+            verb,
+            Text(target, "apiGroup"),
+            subresource.Length > 0 ? $"{Text(target, "resource")}/{subresource}" : Text(target, "resource"),
+            Text(target, "namespace"),
+            Text(target, "name"),
+            entry.TryGetProperty("responseStatus", out var status) && status.TryGetProperty("code", out var code) ? code.GetInt32() : 0);
     }
 
     private static string Text(JsonElement element, string property) =>

@@ -45,7 +45,7 @@ public sealed class ChildProcess : IAsyncDisposable
         exec "$@" </dev/null >>"$log" 2>&1 3<&-
         """;
 
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly Process _process;
     private readonly string _name;
@@ -96,7 +96,7 @@ public sealed class ChildProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Sends SIGTERM, and SIGKILL if the program is still running after 10 s.</summary>
+    /// <summary>Sends SIGTERM, and SIGKILL if the program is still running after 30 s.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> StopAsync(CancellationToken ct = default)
     {

@@ -191,6 +191,68 @@ public sealed class ControlPlane : IAsyncDisposable
         return await WriteKubeconfigAsync($"{ns}.{serviceAccount}", token, ct: ct);
     }
 
+    /// <summary>Binds a role to a ServiceAccount, and waits until it has the rights of the role.</summary>
+    /// <param name="serviceAccount">The namespace and the name, such as <c>mail:person</c>.</param>
+    /// <param name="kind">Role or ClusterRole.</param>
+    /// <param name="role">The name of the role.</param>
+    /// <param name="ns">The namespace in which it has the rights; null for the whole cluster.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <returns>The name of the RoleBinding or ClusterRoleBinding.</returns>
+    public async Task<string> BindAsync(string serviceAccount, string kind, string role, string? ns = null, CancellationToken ct = default)
+    {
+        var (home, account) = Split(serviceAccount);
+        var name = $"{home}-{account}-{role}";
+        var metadata = new JsonObject { ["name"] = name };
+        if (ns is not null)
+            metadata["namespace"] = ns;
+        await ApplyAsync(
+            new JsonObject
+            {
+                ["apiVersion"] = "rbac.authorization.k8s.io/v1",
+                ["kind"] = ns is null ? "ClusterRoleBinding" : "RoleBinding",
+                ["metadata"] = metadata,
+                ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = kind, ["name"] = role },
+                ["subjects"] = new JsonArray(new JsonObject { ["kind"] = "ServiceAccount", ["name"] = account, ["namespace"] = home }),
+            },
+            ct);
+        await HasRoleAsync(serviceAccount, kind, role, ns, ct);
+        return name;
+    }
+
+    /// <summary>
+    /// Waits until a ServiceAccount has the rights of a role that was bound to it. The API server's authorizer learns of a new role and of a
+    /// new binding from a watch, a moment after they were created.
+    /// </summary>
+    /// <inheritdoc cref="BindAsync"/>
+    public async Task HasRoleAsync(string serviceAccount, string kind, string role, string? ns = null, CancellationToken ct = default)
+    {
+        const string Rbac = "/apis/rbac.authorization.k8s.io/v1";
+        var path = kind == "Role" ? $"{Rbac}/namespaces/{ns}/roles/{role}" : $"{Rbac}/clusterroles/{role}";
+        var rules = (await GetAsync(path, ct))?["rules"]?.AsArray() ?? throw new InvalidOperationException($"There is no {kind} {role} with rules.");
+        foreach (var rule in rules)
+        {
+            // All that a rule allows becomes known at once.
+            var request = rule!["nonResourceURLs"]?[0] is { } url
+                ? new JsonObject { ["nonResourceAttributes"] = new JsonObject { ["verb"] = (string)rule["verbs"]![0]!, ["path"] = (string)url! } }
+                : Attributes((string)rule["verbs"]![0]!, (string)rule["resources"]![0]!, (string)rule["apiGroups"]![0]!, ns, (string?)rule["resourceNames"]?[0]);
+            await SeesReviewAsync(serviceAccount, request, isAllowed: true, ct);
+        }
+    }
+
+    /// <summary>Waits until RBAC allows a ServiceAccount something, or no longer does.</summary>
+    /// <param name="serviceAccount">The namespace and the name, such as <c>mail:person</c>.</param>
+    /// <param name="verb">The verb, such as list.</param>
+    /// <param name="resource">The resource with its group, as kubectl takes it: <c>secrets</c>, or <c>leases.coordination.k8s.io</c>.</param>
+    /// <param name="ns">The namespace; null for the whole cluster.</param>
+    /// <param name="isAllowed">What to wait for.</param>
+    /// <param name="ct">Ends it.</param>
+    public Task MayAsync(string serviceAccount, string verb, string resource, string? ns = null, bool isAllowed = true, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        var parts = resource.Split('.', 2);
+        return SeesReviewAsync(serviceAccount, Attributes(verb, parts[0], parts.Length > 1 ? parts[1] : "", ns, null), isAllowed, ct);
+    }
+
     /// <summary>Writes a kubeconfig into <see cref="Folder"/>.</summary>
     /// <param name="name">The user's name, which is also the file's name without its extension.</param>
     /// <param name="token">The user's bearer token.</param>
@@ -238,6 +300,33 @@ public sealed class ControlPlane : IAsyncDisposable
             await _etcd.DisposeAsync();
         if (Directory.Exists(Folder))
             Directory.Delete(Folder, recursive: true);
+    }
+
+    private static (string Namespace, string Name) Split(string serviceAccount) => serviceAccount.Split(':') is [var ns, var name]
+        ? (ns, name)
+        : throw new ArgumentException($"\"{serviceAccount}\" is not NAMESPACE:NAME.", nameof(serviceAccount));
+
+    private static JsonObject Attributes(string verb, string resource, string group, string? ns, string? name)
+    {
+        var parts = resource.Split('/', 2);
+        var attributes = new JsonObject { ["verb"] = verb, ["group"] = group, ["resource"] = parts[0] };
+        if (parts.Length > 1)
+            attributes["subresource"] = parts[1];
+        if (ns is not null)
+            attributes["namespace"] = ns;
+        if (name is not null)
+            attributes["name"] = name;
+        return new JsonObject { ["resourceAttributes"] = attributes };
+    }
+
+    private Task SeesReviewAsync(string serviceAccount, JsonObject request, bool isAllowed, CancellationToken ct)
+    {
+        var (home, _) = Split(serviceAccount);
+        request["user"] = $"system:serviceaccount:{serviceAccount}";
+        request["groups"] = new JsonArray("system:serviceaccounts", $"system:serviceaccounts:{home}", "system:authenticated");
+        var text = request.ToJsonString();
+        return Eventually.SeesAsync(
+            () => Admin().IsAllowedAsync(JsonNode.Parse(text)!.AsObject(), ct), seen => seen == isAllowed, ct: ct, condition: $"RBAC {(isAllowed ? "allows" : "refuses")} {text}");
     }
 
     private async Task InitializeAsync(CancellationToken ct)

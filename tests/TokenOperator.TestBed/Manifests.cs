@@ -17,7 +17,12 @@ public static class Manifests
         await plane.Kubectl.RunAsync(["apply", "-k", Repository.File("config/crds")], ct: ct);
         await plane.Kubectl.RunAsync(["apply", "-k", Repository.File("config/rbac")], ct: ct);
         await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
-        return await plane.ServiceAccountKubeconfigAsync(operatorNamespace, serviceAccount, ct);
+        var kubeconfig = await plane.ServiceAccountKubeconfigAsync(operatorNamespace, serviceAccount, ct);
+        var account = $"{operatorNamespace}:{serviceAccount}";
+        await plane.HasRoleAsync(account, "ClusterRole", "token-operator", ct: ct);
+        await plane.HasRoleAsync(account, "ClusterRole", "token-operator-providers", ct: ct);
+        await plane.HasRoleAsync(account, "Role", "token-operator-leader-election", operatorNamespace, ct);
+        return kubeconfig;
     }
 
     /// <summary>A Secret with these keys.</summary>
@@ -83,6 +88,9 @@ public sealed record TokenView(JsonNode Json)
 
     /// <summary>The message of a condition, or null.</summary>
     public string? Message(string type) => Field(type, "message");
+
+    /// <summary>True if the status is about the newest spec.</summary>
+    public bool IsOfSpec => (long?)Json["status"]?["observedGeneration"] == (long?)Json["metadata"]?["generation"];
 
     /// <summary>A field of the status as text, or null.</summary>
     public string? this[string field] => Json["status"]?[field]?.ToString();

@@ -60,8 +60,15 @@ public sealed class OperatorProcess : IAsyncDisposable
     /// <summary>The file that its output is appended to.</summary>
     public string LogFile => _process.LogFile;
 
-    /// <summary>Everything that it has printed.</summary>
-    public string Log => File.ReadAllText(_process.LogFile);
+    /// <summary>All lines that it has printed. It may be in the middle of writing another one.</summary>
+    public string Log
+    {
+        get
+        {
+            var text = File.ReadAllText(_process.LogFile);
+            return text[..(text.LastIndexOf('\n') + 1)];
+        }
+    }
 
     /// <summary>Starts the operator, and does not wait until it is ready.</summary>
     public static OperatorProcess Start(OperatorProcessOptions options)
@@ -145,6 +152,10 @@ public sealed class OperatorProcess : IAsyncDisposable
         _process.ThrowIfExited();
         return this;
     }
+
+    /// <summary>Waits until its log contains a text. A line is written a moment after what it is about.</summary>
+    public Task LogsAsync(string text, TimeSpan? within = null) =>
+        Eventually.IsTrueAsync(() => Log.Contains(text, StringComparison.Ordinal), within, condition: $"the log of the operator contains: {text}");
 
     /// <summary>Sends SIGTERM, and SIGKILL after the grace period of the pod, as a kubelet does, and returns the exit code.</summary>
     public async Task<int> StopAsync(CancellationToken ct = default)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using TokenOperator.TestBed;
 using TokenOperator.TestBed.Soak;
@@ -14,6 +15,7 @@ try
         ["up"] => await UpAsync(stop.Token),
         ["demo"] => await DemoCommand.RunAsync(hold: Environment.GetEnvironmentVariable("HOLD") is { Length: > 0 } and not "0", stop.Token),
         ["soak", .. var options] => await SoakCommand.RunAsync(options, stop.Token),
+        ["ports", var count] => PrintPorts(int.Parse(count, CultureInfo.InvariantCulture)),
         ["token-server", .. var options] => await ServeTokensAsync(options, stop.Token),
         _ => Usage(),
     };
@@ -46,6 +48,13 @@ static async Task<int> ServeTokensAsync(string[] options, CancellationToken ct)
     return 0;
 }
 
+static int PrintPorts(int count)
+{
+    for (var i = 0; i < count; i++)
+        Console.WriteLine(Ports.Free());
+    return 0;
+}
+
 static int Usage()
 {
     Console.Error.WriteLine(
@@ -54,6 +63,7 @@ static int Usage()
           up            start etcd and kube-apiserver, print the KUBECONFIG, run until Ctrl-C
           demo          show the operator at work; HOLD=1 keeps it running afterwards
           soak          run two replicas under random faults: [--minutes N] [--accounts N] [--seed N]
+          ports N       print N free ports that no other test process uses
           token-server  serve a token endpoint: [--port N] [--lifetime SECONDS] [--latency MILLISECONDS] [--rotate]
         """);
     return 2;

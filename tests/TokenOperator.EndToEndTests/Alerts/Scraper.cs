@@ -4,9 +4,10 @@ using TokenOperator.TestBed;
 namespace TokenOperator.EndToEndTests.Alerts;
 
 /// <summary>
-/// Scrapes an operator once a second, as Prometheus would once a minute, and keeps all samples. One scrape is one minute
-/// for promtool: values stay as they are, and the distance of a timestamp (<c>*_timestamp_seconds</c>) from its scrape is
-/// scaled from seconds to minutes. A token of 60 s becomes one of 60 minutes.
+/// Scrapes an operator once a second, as Prometheus would once a minute, and keeps all samples. A second since the start is a
+/// minute for promtool: values stay as they are, and the distance of a timestamp (<c>*_timestamp_seconds</c>) from the start is
+/// scaled from seconds to minutes. A token of 60 s becomes one of 60 minutes. On a busy machine a scrape can come late: until
+/// then, the one before it holds.
 /// </summary>
 internal sealed class Scraper : IAsyncDisposable
 {
@@ -14,8 +15,8 @@ internal sealed class Scraper : IAsyncDisposable
 
     private readonly Func<OperatorProcess> _target;
     private readonly List<Dictionary<string, double>> _scrapes = [];
-    private readonly List<DateTimeOffset> _times = [];
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly DateTimeOffset _start = DateTimeOffset.UtcNow;
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(1) };
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
 
@@ -34,13 +35,6 @@ internal sealed class Scraper : IAsyncDisposable
             lock (_scrapes)
                 return _scrapes.Count;
         }
-    }
-
-    /// <summary>The minute of a moment.</summary>
-    public int MinuteOf(DateTimeOffset moment)
-    {
-        lock (_scrapes)
-            return _times.FindLastIndex(time => time <= moment);
     }
 
     /// <summary>All series, with a value or null for each minute.</summary>
@@ -113,16 +107,14 @@ internal sealed class Scraper : IAsyncDisposable
 
     private async Task ScrapeAsync()
     {
-        var began = DateTimeOffset.UtcNow;
         var address = _target().Address;
         var target = $"instance=\"{address.Authority}\",job=\"token-operator\"";
         var samples = new Dictionary<string, double>();
         try
         {
             var text = await _http.GetStringAsync(new Uri(address, "/metrics"), _stop.Token);
-            var at = DateTimeOffset.UtcNow;
             foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.StartsWith('#')))
-                Add(samples, line, target, (Now * 60) - (Stretch * at.ToUnixTimeMilliseconds() / 1000));
+                Add(samples, line, target, -Stretch * _start.ToUnixTimeMilliseconds() / 1000);
             samples[$"up{{{target}}}"] = 1;
         }
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
@@ -132,8 +124,13 @@ internal sealed class Scraper : IAsyncDisposable
 
         lock (_scrapes)
         {
-            _scrapes.Add(samples);
-            _times.Add(began);
+            var minute = (int)(DateTimeOffset.UtcNow - _start).TotalSeconds;
+            while (_scrapes.Count < minute)
+                _scrapes.Add(_scrapes.Count > 0 ? _scrapes[^1] : samples);
+            if (_scrapes.Count == minute)
+                _scrapes.Add(samples);
+            else
+                _scrapes[^1] = samples;
         }
     }
 

@@ -37,7 +37,7 @@ public sealed class ContainerTests(ContainerFixture cluster)
         await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(grant.RefreshToken) == 1);
 
         var stopping = fixture.Operator.StopAsync();
-        await Eventually.IsTrueAsync(() => fixture.Operator.Log.Contains("is stopping: it finishes work in progress first", StringComparison.Ordinal));
+        await fixture.Operator.LogsAsync("is stopping: it finishes work in progress first");
         release.SetResult();
 
         (await stopping).Should().Be(0, fixture.Operator.Log);

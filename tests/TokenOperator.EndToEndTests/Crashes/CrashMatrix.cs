@@ -14,7 +14,7 @@ internal sealed class CrashMatrix : IAsyncDisposable
     public const string Rotating = "rotating";
     public const string Lenient = "lenient";
     private const string Requested = "tokenoperator.dev/refresh-requested-at";
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
 
     private readonly ClusterFixture _cluster;
     private readonly OperatorFixture _fixture;
@@ -126,6 +126,8 @@ internal sealed class CrashMatrix : IAsyncDisposable
             ("Concurrency", "128"),
             ("ConnectionStrings__Postgres", _fixture.Database.ConnectionString + ";Maximum Pool Size=60;Command Timeout=120"),
             .. _providers.Select(p => ($"Providers__{p.Key}__TokenEndpoint", new Uri(p.Value.Address, "/token").ToString())),
+            // The first account is held at the provider until the last one is held at its point.
+            .. _providers.Select(p => ($"Providers__{p.Key}__TimeoutSeconds", "180")),
             .. _providers.Select(p => ($"Providers__{p.Key}__RequestsPerSecond", "1000")),
             .. _providers.Select(p => ($"Providers__{p.Key}__Burst", "1000")),
         ]);

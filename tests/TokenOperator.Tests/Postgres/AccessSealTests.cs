@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using TokenOperator.Core.Tokens;
 using TokenOperator.Postgres;
 using TokenOperator.Postgres.Encryption;
@@ -99,9 +100,10 @@ public sealed class AccessSealTests(PostgresFixture fixture) : IAsyncLifetime
     public async Task A_list_of_an_earlier_row_of_the_account_does_not_suit_a_new_one()
     {
         await Database.ExecuteAsync("create table saved as select namespaces, namespace_uids, denied_namespaces, access_seal from oauth_tokens");
-        await Task.Delay(TimeSpan.FromMilliseconds(5));
         await Database.ExecuteAsync("delete from oauth_tokens");
-        await Store.ImportAsync(Marcus, Token("of another"), new AccountUser("web", "uid-7"), "seed", null, default);
+        // The version of a new list is the time, in milliseconds.
+        var later = Database.Store(time: new FakeTimeProvider(DateTimeOffset.UtcNow.AddMinutes(1)));
+        await later.ImportAsync(Marcus, Token("of another"), new AccountUser("web", "uid-7"), "seed", null, default);
         await Database.ExecuteAsync("update oauth_tokens set (namespaces, namespace_uids, denied_namespaces, access_seal) = (select * from saved)");
         await FluentActions.Awaiting(() => Store.FindAsync(Marcus, default)).Should().ThrowAsync<UnreadableRowException>();
     }

@@ -50,11 +50,11 @@ internal sealed class TestDatabase : IAsyncDisposable
     /// <summary>Encrypts with the key that the tests share.</summary>
     public static TokenCipher Cipher { get; } = new(new Keyring(TestKeyring.Shared.Folder, TimeProvider.System, NullLogger.Instance), writesPlainText: false);
 
-    public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "", TokenCipher? cipher = null)
+    public PostgresTokenStore Store(ILogger<PostgresTokenStore>? logger = null, string further = "", TokenCipher? cipher = null, TimeProvider? time = null)
     {
         var settings = Settings(further);
         var statements = Statements(settings);
-        return new PostgresTokenStore(statements, settings, cipher ?? Cipher, new AccessWriter(statements, cipher ?? Cipher, TimeProvider.System), Meters.OfStore, TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
+        return new PostgresTokenStore(statements, settings, cipher ?? Cipher, new AccessWriter(statements, cipher ?? Cipher, time ?? TimeProvider.System), Meters.OfStore, time ?? TimeProvider.System, logger ?? NullLogger<PostgresTokenStore>.Instance);
     }
 
     public PostgresKeyRotation Rotation(TokenCipher cipher) => new(Statements(Settings()), cipher, TimeProvider.System);
