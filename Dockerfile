@@ -11,7 +11,7 @@ COPY src src
 RUN REVISION=$REVISION hack/image.sh --rootfs $TARGETARCH /rootfs
 
 FROM scratch
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=
 ARG CREATED=
 COPY --from=build /rootfs /

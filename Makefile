@@ -2,8 +2,8 @@
 
 SOLUTION := TokenOperator.sln
 CONFIGURATION ?= Release
-# The version in Directory.Build.props.
-VERSION = $(shell sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
+# The version of `make release`.
+VERSION ?=
 # The image for `make push` and for the Deployment of `make deploy`.
 IMG ?=
 # A comma-separated list of namespaces for the operator of `make deploy`. If empty, it serves all namespaces.
@@ -13,7 +13,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test test-one alerts prometheusrule soak demo run image push update-base deploy new-key format audit sbom bench sizes test-assets dotnet install-plugin
+.PHONY: help build unit test test-one alerts prometheusrule soak demo run image push release update-base deploy new-key format audit sbom bench sizes test-assets dotnet install-plugin
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ image: dotnet ## Build the image for amd64 and arm64 into artifacts/image, witho
 push: image ## Build the image and push it to a registry: make push IMG=registry/name:tag
 	@hack/push.sh "$(IMG)"
 
+release: dotnet ## Build a release from a clone without changes into artifacts/release (docs/release.md): make release VERSION=x.y.z
+	@hack/release.sh "$(VERSION)"
+
 update-base: dotnet ## Lock the newest Debian packages of the image and its linker (needs Debian 12)
 	@hack/update-base.sh
 
@@ -77,7 +80,7 @@ audit: dotnet ## Check all packages for known vulnerabilities
 
 sbom: dotnet ## Write the software bill of materials to artifacts/sbom.cdx.json (CycloneDX 1.6)
 	@dotnet restore src/TokenOperator --property:RuntimeIdentifier=linux-x64 --artifacts-path artifacts/native-build --verbosity quiet
-	@mkdir -p artifacts && dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.linux-x64.lock.json artifacts/sbom.cdx.json $(VERSION)
+	@mkdir -p artifacts && dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.linux-x64.lock.json artifacts/sbom.cdx.json $$(bash -c '. hack/lib.sh && version')
 	@echo artifacts/sbom.cdx.json
 
 sizes: dotnet ## Measure memory and CPU for 100, 1,000 and 10,000 OAuthTokens, for the table in docs/install.md (an hour on an idle machine)

@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Exactly the locked packages.
 export RestoreLockedMode=true
-version=$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
+version=$(version)
 # Everything in the image has one commit, even if another one is made during the build.
 REVISION=$(revision)
 SOURCE_DATE_EPOCH=$(commit_time)

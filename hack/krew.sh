@@ -10,7 +10,7 @@ set -euo pipefail
 folder=$1 address=${2%/} homepage=${3:-}
 cd "$(dirname "${BASH_SOURCE[0]}")/.." && folder=$(cd "$OLDPWD" && cd "$folder" && pwd)
 [[ $address == https://* || $address == http://127.0.0.1* ]] || die "ADDRESS is \"$address\"; expected an address that starts with https://"
-version=$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
+version=$(version)
 
 cat <<YAML
 apiVersion: krew.googlecontainertools.github.com/v1alpha2

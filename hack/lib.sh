@@ -247,6 +247,12 @@ npm_script() {
   printf '%s\n' "$ready/$script"
 }
 
+# version: prints the version that is built: RELEASE_VERSION, or that of Directory.Build.props.
+version() {
+  local version=${RELEASE_VERSION:-$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../Directory.Build.props")}
+  printf '%s\n' "$version"
+}
+
 # revision: prints the commit that is built: REVISION, or the checkout's. In a folder that is not a clone it prints nothing.
 revision() {
   printf '%s\n' "${REVISION-$(git rev-parse HEAD 2>/dev/null || true)}"

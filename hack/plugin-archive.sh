@@ -58,7 +58,7 @@ find "$work" -type d -exec chmod 755 {} +
 find "$work" -type f -exec chmod 644 {} +
 find "$work" -maxdepth 1 \( -name "$program" -o -name kubectl_complete-oauthtoken \) -exec chmod 755 {} +
 
-version=$(sed -n 's/.*<Version>\(.*\)<\/Version>.*/\1/p' Directory.Build.props)
+version=$(version)
 archive=kubectl-oauthtoken_${version}_${platform/-/_}.tar.gz
 time=$(commit_time)
 (cd "$work" && tar --create --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime="@$time" -- *) |

@@ -2,7 +2,8 @@
 //   dotnet run --file hack/provenance.cs -- OUTPUT REVISION SECONDS SUBJECT...
 // A SUBJECT is a file, or NAME@sha256:DIGEST for an image. REVISION is the commit, and SECONDS since 1970 its time. The dependencies
 // are the commit, the SDK, every Debian package of hack/image/base.lock and every lock file. BUILDER_ID names who builds, as a URI;
-// SOURCE_URI names the repository, as git+https://... Both have defaults. The statement is not signed: docs/verify.md signs it.
+// SOURCE_URI names the repository, as git+https://... Both have defaults. The parameters are those of hack/release.sh, from the
+// environment. The statement is not signed: docs/verify.md signs it.
 #:property PublishAot=false
 #:property RestorePackagesWithLockFile=false
 #:property RestoreLockedMode=false
@@ -32,7 +33,7 @@ foreach (var line in File.ReadLines(Path.Combine(root, "hack/image/base.lock")).
     });
 }
 
-foreach (var file in (string[])["hack/image/base.lock", "hack/image/dotnet.lock", "global.json", .. Directory.GetFiles(Path.Combine(root, "src"), "packages*.lock.json", SearchOption.AllDirectories)
+foreach (var file in (string[])["hack/image/base.lock", "hack/image/dotnet.lock", "hack/plugin.lock", "global.json", .. Directory.GetFiles(Path.Combine(root, "src"), "packages*.lock.json", SearchOption.AllDirectories)
     .Select(file => Path.GetRelativePath(root, file)).Where(file => !file.Contains("/obj/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)])
     dependencies.Add(new JsonObject { ["name"] = file, ["uri"] = $"{source}@{revision}#{file}", ["digest"] = Sha256(Path.Combine(root, file)) });
 
@@ -46,7 +47,11 @@ var statement = new JsonObject
         ["buildDefinition"] = new JsonObject
         {
             ["buildType"] = "https://tokenoperator.dev/build/make-release/v1",
-            ["externalParameters"] = new JsonObject { ["source"] = source, ["revision"] = revision },
+            ["externalParameters"] = new JsonObject
+            {
+                ["source"] = source, ["revision"] = revision, ["VERSION"] = Setting("RELEASE_VERSION", ""),
+                ["IMAGE_REPOSITORY"] = Setting("IMAGE_REPOSITORY", ""), ["DOWNLOADS"] = Setting("DOWNLOADS", ""), ["PLATFORMS"] = Setting("PLATFORMS", ""),
+            },
             ["internalParameters"] = new JsonObject { ["SOURCE_DATE_EPOCH"] = seconds },
             ["resolvedDependencies"] = dependencies,
         },

@@ -1,7 +1,7 @@
-// Writes the software bill of materials of the operator (CycloneDX 1.6, JSON) from its lock file:
+// Writes the software bill of materials of the operator or the plugin (CycloneDX 1.6, JSON) from its lock file:
 //   dotnet run --file hack/sbom.cs -- src/TokenOperator/packages.linux-x64.lock.json sbom.cdx.json VERSION [FOLDER]
-// It names the NuGet packages and those of .NET itself (hack/image/dotnet.lock) with their licences, which the restored packages
-// tell. FOLDER contains the files NAME.control and NAME.tar of the image's Debian packages, which are then included.
+// It names the NuGet packages and those of .NET itself (hack/image/dotnet.lock, or hack/plugin.lock for macOS and Windows) with their
+// licences, which the restored packages tell. FOLDER contains the files NAME.control and NAME.tar of the image's Debian packages, which are then included.
 // The same input always produces the same bytes.
 #:property PublishAot=false
 #:property RestorePackagesWithLockFile=false
@@ -29,7 +29,8 @@ foreach (var (name, package) in frameworks.SelectMany(framework => framework.Val
 }
 
 string Reference(string name) => $"pkg:nuget/{name}@{(string)packages[name]["resolved"]!}";
-const string Operator = "token-operator";
+var isPlugin = Path.GetFileName(Path.GetDirectoryName(lockFile)) == "KubectlOAuthToken";
+var program = isPlugin ? "kubectl-oauthtoken" : "token-operator";
 
 // What the program's own projects name, itself included.
 IEnumerable<string> Direct() => frameworks.SelectMany(framework => framework.Value!.AsObject()).SelectMany(entry => (string)entry.Value!["type"]! switch
@@ -41,9 +42,11 @@ IEnumerable<string> Direct() => frameworks.SelectMany(framework => framework.Val
 
 // The packages of .NET that the program contains or was made with. No lock file of NuGet has them.
 var platform = Regex.Match(lockFile, @"packages\.(.+)\.lock\.json$").Groups[1].Value;
-var dotnetLock = Path.Combine(Path.GetDirectoryName(lockFile)!, "..", "..", "hack", "image", "dotnet.lock");
+var dotnetLock = Path.Combine(Path.GetDirectoryName(lockFile)!, "..", "..", "hack", platform.StartsWith("linux-", StringComparison.Ordinal) ? "image/dotnet.lock" : "plugin.lock");
 var runtime = File.ReadLines(dotnetLock).Where(line => !line.StartsWith('#')).Select(line => line.Split(' '))
-    .Where(line => !line[0].Contains(".linux-", StringComparison.Ordinal) || line[0].EndsWith($".{platform}", StringComparison.Ordinal))
+    .Where(line => !Regex.IsMatch(line[0], @"\.(linux|osx|win)-[a-z0-9]+$") || line[0].EndsWith($".{platform}", StringComparison.Ordinal))
+    // The plugin is no web server.
+    .Where(line => !isPlugin || !line[0].StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal))
     .Select(line => (Name: line[0], Version: line[1], Hash: line[2])).ToList();
 var debian = rest.SelectMany(folder => Directory.GetFiles(folder, "*.control")).Order(StringComparer.Ordinal).Select(Debian).ToList();
 
@@ -53,7 +56,7 @@ var components = packages.Select(package => Component(package.Key, (string)packa
 var dependencies = packages.Select(package => Edge(
         Reference(package.Key),
         package.Value["dependencies"]?.AsObject().Select(dependency => dependency.Key).Where(packages.ContainsKey).Select(Reference) ?? []))
-    .Prepend(Edge(Operator, Direct().Where(packages.ContainsKey).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase).Select(Reference)
+    .Prepend(Edge(program, Direct().Where(packages.ContainsKey).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase).Select(Reference)
         .Concat(runtime.Select(package => $"pkg:nuget/{package.Name}@{package.Version}")).Concat(debian.Select(component => (string)component["bom-ref"]!))))
     .Concat(runtime.Select(package => Edge($"pkg:nuget/{package.Name}@{package.Version}", [])))
     .Concat(debian.Select(component => Edge((string)component["bom-ref"]!, [])));
@@ -65,7 +68,7 @@ var document = new JsonObject
     ["version"] = 1,
     ["metadata"] = new JsonObject
     {
-        ["component"] = new JsonObject { ["type"] = "application", ["bom-ref"] = Operator, ["name"] = Operator, ["version"] = version, ["licenses"] = Licenses("Apache-2.0") },
+        ["component"] = new JsonObject { ["type"] = "application", ["bom-ref"] = program, ["name"] = program, ["version"] = version, ["licenses"] = Licenses("Apache-2.0") },
     },
     ["components"] = new JsonArray([.. components]),
     ["dependencies"] = new JsonArray([.. dependencies]),

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
@@ -137,6 +138,7 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         { "metrics.podMonitor.interval", "\"15s\"", "metrics.podMonitor.enabled=true" },
         { "metrics.prometheusRule.enabled", "true", "" },
         { "metrics.prometheusRule.labels", """{"release": "prometheus"}""", "metrics.prometheusRule.enabled=true" },
+        { "metrics.prometheusRule.documentation", "\"https://docs.example.com/tokens\"", "metrics.prometheusRule.enabled=true" },
         { "dashboard.enabled", "true", "" },
         { "dashboard.labels", """{"dashboards": "yes"}""", "dashboard.enabled=true" },
         { "dashboard.annotations", """{"folder": "Tokens"}""", "dashboard.enabled=true" },
@@ -200,11 +202,42 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
     [InlineData("encryption.create=true", "encryption.create needs a cluster")]
     [InlineData("metrics.secure.enabled=true,metrics.podMonitor.enabled=true", "use metrics.serviceMonitor")]
     [InlineData("selfService.ingress.enabled=true", "selfService.ingress needs selfService.publicUrl")]
+    [InlineData("metrics.prometheusRule.documentation=docs", "/metrics/prometheusRule/documentation")]
     public async Task A_value_that_cannot_be_meant_is_refused(string value, string problem)
     {
         var result = await fixture.Helm.TryRunAsync(["template", "token-operator", Helm.Chart, "--set", value]);
         result.ExitCode.Should().NotBe(0);
         result.Errors.Should().Contain(problem);
+    }
+
+    [Fact]
+    public async Task Every_alert_links_to_the_address_of_the_documentation_that_is_set()
+    {
+        const string Address = "https://docs.example.com/tokens";
+        var config = fixture.NewFolder();
+        foreach (var folder in (string[])["monitoring", "common"])
+        {
+            foreach (var file in Directory.GetFiles(Repository.File($"config/{folder}")))
+            {
+                Directory.CreateDirectory(Path.Combine(config, folder));
+                File.Copy(file, Path.Combine(config, folder, Path.GetFileName(file)));
+            }
+        }
+
+        var setting = Path.Combine(config, "monitoring", "documentation.yaml");
+        await File.WriteAllTextAsync(setting, Regex.Replace(await File.ReadAllTextAsync(setting), "(?<=  address: ).+", Address));
+        var built = YamlStream.Parse(await fixture.Plane.Kubectl.RunAsync(["kustomize", Path.Combine(config, "monitoring")]));
+        var rendered = await fixture.RenderAsync("--set", $"metrics.prometheusRule.enabled=true,metrics.prometheusRule.documentation={Address}");
+
+        foreach (var objects in (IReadOnlyList<JsonObject>[])[built, rendered])
+        {
+            var rules = objects.Single(one => (string)one["kind"]! == "PrometheusRule")["spec"]!["groups"]!.AsArray().SelectMany(group => group!["rules"]!.AsArray()).ToList();
+            rules.Should().HaveCountGreaterThan(10);
+            foreach (var rule in rules)
+                ((string?)rule!["annotations"]!["runbook_url"]).Should().Be($"{Address}/runbooks/{rule["alert"]}.md");
+        }
+
+        built.Should().NotContain(one => (string)one["metadata"]!["name"]! == "documentation", "it is only for kustomize");
     }
 
     [Fact]

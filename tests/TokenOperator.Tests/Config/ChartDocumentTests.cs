@@ -28,6 +28,7 @@ public sealed class ChartDocumentTests
         { $"{Chart}/Chart.yaml", @"(?<=^appVersion: ).+$" },
         { "config/common/kustomization.yaml", @"(?<=app.kubernetes.io/version: ).+$" },
         { "config/common/kustomization.yaml", @"(?<=newTag: ).+$" },
+        { "Dockerfile", @"(?<=^ARG VERSION=).+$" },
     };
 
     [Fact]
@@ -64,7 +65,7 @@ public sealed class ChartDocumentTests
     [MemberData(nameof(Versions))]
     public async Task The_version_is_that_of_the_product(string path, string where)
     {
-        var version = XDocument.Load(Repository.File("Directory.Build.props")).Descendants("Version").Single().Value;
+        var version = XDocument.Load(Repository.File("Directory.Build.props")).Descendants("Version").First().Value;
         var (file, regex) = (Repository.File(path), new Regex(where, RegexOptions.Multiline));
         var text = await File.ReadAllTextAsync(file);
         if (DocumentTable.Writes)

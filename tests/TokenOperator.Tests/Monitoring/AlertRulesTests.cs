@@ -6,6 +6,10 @@ public sealed partial class AlertRulesTests
 {
     private static readonly string[] Rules = File.ReadAllLines(Repository.File("config/monitoring/rules.yaml"));
 
+    /// <summary>The address of the documentation, as config/monitoring/documentation.yaml has it. It is absolute: a relative one leads nowhere in a mail or a chat.</summary>
+    private static readonly string Documentation =
+        Regex.Match(File.ReadAllText(Repository.File("config/monitoring/documentation.yaml")), "(?<=  address: )https://[^ /]+/.*[^ /](?=\n)").Value;
+
     private static readonly string[] Expected =
     [
         "OAuthTokenRefreshFailing", "OAuthTokenExpired", "OAuthTokenNeedsHuman", "OAuthTokenNotPersisted", "OAuthTokenRefreshOverdue",
@@ -38,7 +42,7 @@ public sealed partial class AlertRulesTests
     public void Each_alert_has_a_severity_names_its_object_and_links_to_a_runbook_that_starts_with_a_command(string name, string alert)
     {
         alert.Should().MatchRegex("severity: (critical|warning)\n").And.Contain("for: ");
-        alert.Should().Contain($"runbook_url: docs/runbooks/{name}.md");
+        alert.Should().Contain($"runbook_url: {Documentation}/runbooks/{name}.md\n");
         if (name.StartsWith("OAuthToken", StringComparison.Ordinal))
             alert.Should().Contain("{{ $labels.namespace }}/{{ $labels.name }}");
 
