@@ -24,14 +24,14 @@ export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_O
 rm -rf "$results"
 mkdir -p "$results"
 # compile_native: compiles both native programs, and writes the path of each to a file. On Debian and Ubuntu it also builds the
-# image, and then builds it once more in another folder, for the test that compares them.
+# image, and then makes a release in another folder, for the tests that compare both images and use the release.
 compile_native() {
   local status=0
   hack/native.sh token-operator >"$results/native-operator" || status=1
   hack/native.sh kubectl-oauthtoken >"$results/native-plugin" || status=1
   if command -v apt-get >/dev/null; then
     hack/image.sh >"$results/image" || status=1
-    hack/rebuild-image.sh >"$results/image-again" || status=1
+    hack/rebuild.sh >"$results/release" || status=1
   fi
   return "$status"
 }
@@ -55,8 +55,8 @@ use_native() {
   TOKEN_OPERATOR_PROGRAM=$(<"$results/native-operator")
   TOKEN_OPERATOR_PLUGIN=$(<"$results/native-plugin")
   TOKEN_OPERATOR_IMAGE=$(cat "$results/image" 2>/dev/null)
-  TOKEN_OPERATOR_IMAGE_AGAIN=$(cat "$results/image-again" 2>/dev/null)
-  export TOKEN_OPERATOR_PROGRAM TOKEN_OPERATOR_PLUGIN TOKEN_OPERATOR_IMAGE TOKEN_OPERATOR_IMAGE_AGAIN
+  TOKEN_OPERATOR_RELEASE=$(cat "$results/release" 2>/dev/null)
+  export TOKEN_OPERATOR_PROGRAM TOKEN_OPERATOR_PLUGIN TOKEN_OPERATOR_IMAGE TOKEN_OPERATOR_RELEASE
   ((status != 0)) || return 0
   [[ -z ${CI:-} ]] || give_up "a native program could not be built: see above"
   say "the end-to-end tests run a program of this build instead of the native one: see above"

@@ -15,7 +15,6 @@ public class ClusterFixture : IAsyncLifetime
     private ControlPlane? _plane;
     private PostgresServer? _postgres;
     private OperatorFixture? _shared;
-    private Func<ControlPlane, Task<string>> _install = InstallAsync;
     private int _namespaces;
 
     /// <summary>The image that the operators run from, each in a container; null for the program.</summary>
@@ -24,6 +23,9 @@ public class ClusterFixture : IAsyncLifetime
     public ControlPlane Plane => _plane ?? throw new InvalidOperationException("Not started.");
 
     public PostgresServer Postgres => _postgres ?? throw new InvalidOperationException("Not started.");
+
+    /// <summary>Installs the operator, and returns its kubeconfig.</summary>
+    protected Func<ControlPlane, Task<string>> Install { get; init; } = InstallAsync;
 
     /// <summary>A kubeconfig with the token of the operator's ServiceAccount, which has exactly the permissions of config/rbac.</summary>
     public string OperatorKubeconfig { get; private set; } = "";
@@ -49,7 +51,7 @@ public class ClusterFixture : IAsyncLifetime
     /// <summary>A cluster for a single test with its own installation, which returns the operator's kubeconfig.</summary>
     public static async Task<ClusterFixture> StartAsync(Func<ControlPlane, Task<string>> install)
     {
-        var cluster = new ClusterFixture { _install = install };
+        var cluster = new ClusterFixture { Install = install };
         await cluster.InitializeAsync();
         return cluster;
     }
@@ -75,7 +77,7 @@ public class ClusterFixture : IAsyncLifetime
             ApiServerArguments = ["--enable-admission-plugins=OwnerReferencesPermissionEnforcement"],
         });
         _postgres = await postgres;
-        OperatorKubeconfig = await _install(_plane);
+        OperatorKubeconfig = await Install(_plane);
     }
 
     public virtual async Task DisposeAsync()

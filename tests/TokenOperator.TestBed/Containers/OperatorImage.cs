@@ -7,7 +7,7 @@ using YamlDotNet.Serialization;
 namespace TokenOperator.TestBed.Containers;
 
 /// <summary>
-/// The operator's image that TOKEN_OPERATOR_IMAGE names, unpacked for runc, with the pod that config/default runs it in.
+/// The operator's image that TOKEN_OPERATOR_IMAGE names, or another one, unpacked for runc, with the pod that runs it in a cluster.
 /// skopeo chooses this machine's platform from the image, and umoci unpacks it.
 /// </summary>
 public sealed class OperatorImage : IDisposable
@@ -24,7 +24,7 @@ public sealed class OperatorImage : IDisposable
     /// <summary>The section <c>config</c> of the image's configuration: Entrypoint, Env, User, WorkingDir and Labels.</summary>
     public JsonObject Config { get; }
 
-    /// <summary>The pod of config/default.</summary>
+    /// <summary>The pod of config/default, or of another Deployment.</summary>
     public V1PodSpec Pod { get; }
 
     /// <summary>The seccomp profile of a container runtime (RuntimeDefault), for runc.</summary>
@@ -39,17 +39,30 @@ public sealed class OperatorImage : IDisposable
         ? named
         : throw new InvalidOperationException($"{Variable} is not set: set it to the path that hack/image.sh prints.");
 
-    /// <summary>Unpacks the image, and runs its program once.</summary>
+    /// <summary>Unpacks the image that TOKEN_OPERATOR_IMAGE names, and runs its program once.</summary>
     /// <exception cref="InvalidOperationException">There is no image, or this machine cannot run a container.</exception>
-    public static async Task<OperatorImage> UnpackAsync(CancellationToken ct = default)
+    public static async Task<OperatorImage> UnpackAsync(CancellationToken ct = default) => await UnpackAsync($"oci-archive:{Archive}", await ReadPodAsync(ct), ct);
+
+    /// <summary>Pulls the image that a Deployment names from its registry on a loopback address, unpacks it, and runs its program once.</summary>
+    /// <param name="deployment">The Deployment, as the API server has it.</param>
+    /// <param name="ct">Gives up.</param>
+    /// <exception cref="InvalidOperationException">There is no such image, or this machine cannot run a container.</exception>
+    public static Task<OperatorImage> PullAsync(JsonNode deployment, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(deployment);
+        var pod = KubernetesJson.Deserialize<V1Deployment>(deployment.ToJsonString()).Spec.Template.Spec;
+        return UnpackAsync($"docker://{pod.Containers.Single().Image}", pod, ct);
+    }
+
+    private static async Task<OperatorImage> UnpackAsync(string source, V1PodSpec pod, CancellationToken ct)
     {
         var folder = Directory.CreateTempSubdirectory("to-image-").FullName;
         var tools = await ContainerTools.FindAsync(ct);
         var layout = Path.Combine(folder, "layout");
-        await RunAsync(tools.Skopeo, ["--insecure-policy", "copy", "--quiet", $"oci-archive:{Archive}", $"oci:{layout}:image"], ct);
+        await RunAsync(tools.Skopeo, ["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", source, $"oci:{layout}:image"], ct);
         await RunAsync(tools.Umoci, ["unpack", "--image", $"{layout}:image", Path.Combine(folder, "bundle")], ct);
         var config = JsonNode.Parse(await RunAsync(tools.Skopeo, ["inspect", "--config", "--raw", $"oci:{layout}:image"], ct))!["config"]!.AsObject();
-        var image = new OperatorImage(folder, tools, config, await ReadPodAsync(ct), SeccompProfile.Read(tools.SeccompProfile));
+        var image = new OperatorImage(folder, tools, config, pod, SeccompProfile.Read(tools.SeccompProfile));
         try
         {
             // umoci makes the folder private to root, and the operator runs as another user.

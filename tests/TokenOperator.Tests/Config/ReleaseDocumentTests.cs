@@ -81,6 +81,18 @@ public sealed partial class ReleaseDocumentTests
             $"You need Kubernetes {rows["Kubernetes"][1]}, Helm {rows["Helm"][1]}, and Postgres {rows["Postgres"][1]}");
     }
 
+    [Fact]
+    public void The_README_installs_the_newest_version_by_four_commands_that_need_no_SDK()
+    {
+        var commands = InstallCommands.Read();
+        commands.Should().HaveCount(4).And.OnlyContain(command => command.StartsWith("kubectl ", StringComparison.Ordinal) || command.StartsWith("helm ", StringComparison.Ordinal));
+        var helm = commands.Single(command => command.StartsWith("helm install ", StringComparison.Ordinal));
+        helm.Should().Contain($"/{Next}/token-operator-{Next}.tgz ");
+        var page = Regex.Replace(File.ReadAllText(Repository.File("docs/install.md")), @"\\\n", "");
+        foreach (var command in commands.Where(command => !command.Contains("postgresql://", StringComparison.Ordinal)))
+            Regex.Replace(page, " +", " ").Should().Contain(Regex.Replace(command, " +", " "));
+    }
+
     private static List<string[]> Rows(string header) =>
         [.. Compatibility.Split('\n').SkipWhile(line => !line.StartsWith(header, StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'))
             .Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
