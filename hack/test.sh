@@ -24,15 +24,19 @@ export KUBEBUILDER_ASSETS TOKEN_OPERATOR_PG_BIN TOKEN_OPERATOR_PGBOUNCER TOKEN_O
 rm -rf "$results"
 mkdir -p "$results"
 # compile_native: compiles both native programs, and writes the path of each to a file. On Debian and Ubuntu it also builds the
-# image, and then makes a release in another folder, for the tests that compare both images and use the release.
+# image, and then makes a release in another folder, for the tests that compare both images and use the release. Last, it builds the
+# operators of earlier releases, for the tests of upgrades.
 compile_native() {
-  local status=0
+  local status=0 version
   hack/native.sh token-operator >"$results/native-operator" || status=1
   hack/native.sh kubectl-oauthtoken >"$results/native-plugin" || status=1
   if command -v apt-get >/dev/null; then
     hack/image.sh >"$results/image" || status=1
     hack/rebuild.sh >"$results/release" || status=1
   fi
+  for version in $(sed -n 's/^\([0-9][^ ]*\) .*/\1/p' hack/releases); do
+    hack/earlier.sh "$version" >/dev/null || say "the tests of the upgrade from $version are SKIPPED: see above"
+  done
   return "$status"
 }
 

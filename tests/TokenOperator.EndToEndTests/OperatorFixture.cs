@@ -44,6 +44,12 @@ public sealed class OperatorFixture : IAsyncDisposable
     /// <summary>The database. You can set it before you start an operator.</summary>
     public PostgresDatabase Database { get; set; }
 
+    /// <summary>The program of the operators; null for that of <see cref="OperatorProgram"/>. You can set it before you start an operator.</summary>
+    public string? Program { get; set; }
+
+    /// <summary>The version of the API in which the fixture writes and reads OAuthTokens.</summary>
+    public string ApiVersion { get; set; } = "tokenoperator.dev/v1beta1";
+
     /// <summary>The provider.</summary>
     public ScriptedTokenServer Tokens { get; }
 
@@ -109,7 +115,7 @@ public sealed class OperatorFixture : IAsyncDisposable
             all[name] = value;
         var process = OperatorProcess.Start(new OperatorProcessOptions
         {
-            Program = _cluster.Image is null ? OperatorProgram.Path : "",
+            Program = _cluster.Image is null ? Program ?? OperatorProgram.Path : "",
             Image = _cluster.Image,
             Kubeconfig = _cluster.OperatorKubeconfig,
             DatabaseUrl = Database.Uri,
@@ -166,8 +172,12 @@ public sealed class OperatorFixture : IAsyncDisposable
     public Task WriteSeedAsync(string name, string refreshToken) => _cluster.Plane.ApplyAsync(Manifests.SeedSecret(Namespace, name, refreshToken));
 
     /// <summary>Applies an OAuthToken for the account of the same name.</summary>
-    public Task ApplyAsync(string name, Action<JsonObject>? change = null) =>
-        _cluster.Plane.ApplyAsync(Manifests.OAuthToken(Namespace, name, change: change));
+    public Task ApplyAsync(string name, Action<JsonObject>? change = null)
+    {
+        var token = Manifests.OAuthToken(Namespace, name, change: change);
+        token["apiVersion"] = ApiVersion;
+        return _cluster.Plane.ApplyAsync(token);
+    }
 
     /// <summary>Applies a ClusterOAuthProvider, which is deleted with the fixture. All fixtures of a cluster share it, so that each needs its own names.</summary>
     public Task ApplyProviderAsync(string name, JsonObject spec)
@@ -279,7 +289,7 @@ public sealed class OperatorFixture : IAsyncDisposable
     public async Task<IReadOnlyList<AuditedRequest>> RequestsAsync() =>
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 
-    private string AddressOf(string name) => $"/apis/tokenoperator.dev/v1beta1/namespaces/{Namespace}/oauthtokens/{name}";
+    private string AddressOf(string name) => $"/apis/{ApiVersion}/namespaces/{Namespace}/oauthtokens/{name}";
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
