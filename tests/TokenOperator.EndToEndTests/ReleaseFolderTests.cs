@@ -12,6 +12,7 @@ namespace TokenOperator.EndToEndTests;
 public sealed class ReleaseFolderTests : IDisposable
 {
     private static readonly string[] Platforms = ["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64", "windows_amd64"];
+    private static readonly string[] Extensions = ["tar.gz", "tar.gz.sha256", "cdx.json"];
     private readonly string _folder = Directory.CreateTempSubdirectory("to-release-test-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -26,7 +27,7 @@ public sealed class ReleaseFolderTests : IDisposable
         [
             $"token-operator-{version}.oci.tar", $"token-operator-{version}-amd64.cdx.json", $"token-operator-{version}-arm64.cdx.json", $"token-operator-{version}.tgz",
             "install.yaml", "install-kubernetes-1.20.yaml", "oauthtoken.yaml", "provenance.json", "release-notes.md", "LICENSE", "SHA256SUMS",
-            .. Platforms.SelectMany(platform => new[] { "tar.gz", "tar.gz.sha256", "cdx.json" }.Select(extension => $"kubectl-oauthtoken_{version}_{platform}.{extension}")),
+            .. Platforms.SelectMany(platform => Extensions.Select(extension => $"kubectl-oauthtoken_{version}_{platform}.{extension}")),
         ]);
         (await File.ReadAllLinesAsync(ReleaseFolder.File("SHA256SUMS"))).Select(line => line[66..]).Should().BeEquivalentTo(Names.Where(name => name != "SHA256SUMS"));
         var checkedSums = await Command.RunAsync("bash", ["-c", "cd \"$1\" && sha256sum --check --strict SHA256SUMS *.sha256", "bash", ReleaseFolder.Location]);

@@ -40,7 +40,7 @@ public sealed class UpgradeTests : IDisposable
             }
 
             // The upgrade, while the provider keeps the leader waiting.
-            var (held, answer) = ((await fixture.StoredTokenAsync("held"))!.RefreshToken!, new TaskCompletionSource());
+            var (held, answer) = ((await fixture.StoredTokenAsync("held"))!.RefreshToken!.Reveal(), new TaskCompletionSource());
             fixture.Tokens.Next(held, ScriptedAnswer.Held(answer.Task));
             await fixture.RequestRefreshAsync("held", "during-the-upgrade");
             await Eventually.IsTrueAsync(() => fixture.Tokens.AskedFor(held) == 1);
