@@ -65,9 +65,13 @@ public sealed class UpgradeTests : IDisposable
             await RunAsync(cluster, "Go back", earlier.Chart, "kubectl scale ");
             ((int?)(await cluster.Plane.GetAsync(Deployment))!["spec"]!["replicas"]).Should().Be(0);
             await Task.WhenAll(first.StopAsync(), second.StopAsync());
-            await RefusesNewerTablesAsync(fixture, earlier);
             if (Number(await fixture.RunVerbAsync("migrate", "status"), "version") > needed)
-                (await fixture.RunVerbAsync(Words("Go back", "token-operator migrate down").Select(word => word == "VERSION" ? $"{needed}" : word).ToArray())).ExitCode.Should().Be(0);
+            {
+                await RefusesNewerTablesAsync(fixture, earlier);
+                var down = await fixture.RunVerbAsync([.. Words("Go back", "token-operator migrate down").Select(word => word == "VERSION" ? $"{needed}" : word)]);
+                down.ExitCode.Should().Be(0, down.Errors);
+            }
+
             await RunAsync(cluster, "Go back", earlier.Chart, "helm upgrade ");
             (await ImageAsync(cluster)).Should().EndWith($":{version}");
             ((int?)(await cluster.Plane.GetAsync(Deployment))!["spec"]!["replicas"]).Should().Be(2);
@@ -105,18 +109,16 @@ public sealed class UpgradeTests : IDisposable
         fixture.Tokens.Requests.Where(sent => sent.Path == "/token").GroupBy(sent => sent.Form["refresh_token"]).Should().OnlyContain(sent => sent.Count() == 1);
     }
 
-    /// <summary>Tables that a later version has migrated: the earlier operator does not start, and changes no row.</summary>
+    /// <summary>The earlier operator does not start on tables that this version has migrated, and changes no row.</summary>
     private static async Task RefusesNewerTablesAsync(OperatorFixture fixture, EarlierRelease earlier)
     {
         const string Rows = "select string_agg(row::text, E'\\n' order by account) from oauth_tokens row";
         var before = await fixture.QueryAsync(Rows);
-        await fixture.QueryAsync("insert into token_operator_versions (version, applied_on, description) select max(version) + 1, now(), 'of a later release' from token_operator_versions");
         fixture.Program = earlier.Program;
         await fixture.Invoking(it => it.StartOperatorAsync()).Should().ThrowAsync<Exception>();
         fixture.Operator.Log.Should().Contain("A newer operator migrated them: run that operator, or use it to migrate down first.");
-        fixture.Program = null;
         (await fixture.QueryAsync(Rows)).Should().Be(before);
-        await fixture.QueryAsync("delete from token_operator_versions where description = 'of a later release'");
+        fixture.Program = null;
     }
 
     /// <summary>Runs a command of the page as the administrator, with a chart in place of CHART.</summary>
