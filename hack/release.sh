@@ -114,7 +114,7 @@ write_notes() {
 check
 REVISION=$(revision)
 SOURCE_DATE_EPOCH=$(commit_time)
-export RELEASE_VERSION=$version REVISION SOURCE_DATE_EPOCH
+export RELEASE_VERSION=$version REVISION SOURCE_DATE_EPOCH IMAGE_REPOSITORY=$repository DOWNLOADS=$downloads PLATFORMS=$platforms
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 output=$PWD/artifacts/release
