@@ -121,7 +121,8 @@ output=$PWD/artifacts/release
 rm -rf "$output"
 mkdir -p "$output"
 
-cp "$(hack/image.sh)" artifacts/image/*.cdx.json "$output/"
+image=$(hack/image.sh)
+cp "$image" artifacts/image/*.cdx.json "$output/"
 digest=$(<artifacts/image/digest)
 for platform in $platforms; do
   OUTPUT=$output hack/plugin-archive.sh "$platform" >&2
