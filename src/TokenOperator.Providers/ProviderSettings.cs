@@ -25,13 +25,13 @@ public static class ProviderSettings
         "the document's", "an absolute address that starts with https://");
 
     private static readonly Setting<Uri?> RevocationEndpoint = Setting.Address(
-        Prefix + "NAME__RevocationEndpoint", "Address for revocation requests.", "the document's; none if `TokenEndpoint` is set", TokenEndpoint.Expected);
+        Prefix + "NAME__RevocationEndpoint", "Address for revocation requests.", "the document's; none if `TokenEndpoint` is on another server", TokenEndpoint.Expected);
 
     private static readonly Setting<Uri?> AuthorizationEndpoint = Setting.Address(
         Prefix + "NAME__AuthorizationEndpoint", "Address where a person gives consent: [authorize.md](authorize.md).", "the document's", TokenEndpoint.Expected);
 
     private static readonly Setting<Uri?> DeviceAuthorizationEndpoint = Setting.Address(
-        Prefix + "NAME__DeviceAuthorizationEndpoint", "Address that issues codes for a consent on another device: [authorize.md](authorize.md).", "the document's; none if `TokenEndpoint` is set", TokenEndpoint.Expected);
+        Prefix + "NAME__DeviceAuthorizationEndpoint", "Address that issues codes for a consent on another device: [authorize.md](authorize.md).", "the document's; none if `TokenEndpoint` is on another server", TokenEndpoint.Expected);
 
     private static readonly Setting<IReadOnlyList<string>> ConsentScopes = Setting.List(
         Prefix + "NAME__ConsentScopes", "Scopes to request at a consent in addition to `spec.scopes`.", ' ', "scopes, separated by spaces",
@@ -39,7 +39,7 @@ public static class ProviderSettings
 
     private static readonly Setting<string?> Issuer = Setting.Text(
         Prefix + "NAME__Issuer", "The value that `iss` of an id_token must have after a consent. If it is not set, `iss` is not checked.",
-        defaultText: "the document's; none if `TokenEndpoint` is set");
+        defaultText: "the document's; none if `TokenEndpoint` is on another server");
 
     private static readonly Setting<string?> Parameter = Setting.Text(
         Prefix + "NAME__Parameters__" + ParameterPlaceholder,
@@ -52,7 +52,7 @@ public static class ProviderSettings
 
     private static readonly Setting<bool> RotatesRefreshTokens = Setting.Flag(
         Prefix + "NAME__RotatesRefreshTokens",
-        "Whether the provider sends new refresh tokens: `true` means `rotation.mode: sometimes`, and `false` means `never`. While Postgres is unavailable, the operator asks only providers that do not, because it could not store a new refresh token.",
+        "Whether the provider sends new refresh tokens: `true` means `rotation.mode: sometimes` if the document says `never`, and otherwise leaves it as it is; `false` means `never`. While Postgres is unavailable, the operator asks only providers that do not, because it could not store a new refresh token.",
         true, "the document's; `true` for a name that no document has");
 
     private static readonly Setting<double> RequestsPerSecond = Setting.Number(
