@@ -50,7 +50,8 @@ internal sealed partial class StorageMigration<TEntity>(ResourceClient client, T
 
     public void Dispose() => _stop?.Dispose();
 
-    private async Task RunAsync(CancellationToken stop)
+    /// <summary>Completes when there is nothing to do until the next start.</summary>
+    internal async Task RunAsync(CancellationToken stop)
     {
         // Frees the caller's thread, which starts the workers.
         await Task.Yield();

@@ -32,10 +32,7 @@ public sealed class StorageMigrationTests : IAsyncLifetime
         Define("v1");
         AddGadgets(3);
 
-        _migration.Start(_term.Token);
-        await Eventually.IsTrueAsync(() => !_fixture.Server.Requests.IsEmpty, "it looked");
-        (await _migration.DrainAsync(TimeSpan.FromSeconds(20))).Should().BeTrue();
-        _fixture.Time.Advance(TimeSpan.FromDays(1));
+        await _migration.RunAsync(_term.Token).WaitAsync(TimeSpan.FromSeconds(20));
 
         _fixture.Server.Requests.Select(request => $"{request.Method} {request.Path}")
             .Should().Equal($"GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/{Definition}");
@@ -109,10 +106,8 @@ public sealed class StorageMigrationTests : IAsyncLifetime
             return true;
         };
 
-        _migration.Start(_term.Token);
-        await Eventually.IsTrueAsync(() => Lines.Any(line => line.Contains("may not move them")), "it says so", _fixture.Time, Step);
-        _fixture.Time.Advance(TimeSpan.FromDays(1));
-        (await _migration.DrainAsync(TimeSpan.FromSeconds(20))).Should().BeTrue();
+        var run = _migration.RunAsync(_term.Token);
+        await Eventually.IsTrueAsync(() => run.IsCompletedSuccessfully, "it has ended", _fixture.Time, Step);
 
         denied.Should().Be(1);
         Lines[^1].Should().Contain($"{method.ToLowerInvariant()} {resource}".Replace("get gadgets", "list gadgets")).And.Contain("the test denies it");
