@@ -141,7 +141,7 @@ public sealed class StorageVersionTests : IAsyncLifetime
         _fixture = await OperatorFixture.CreateAsync(_cluster);
     }
 
-    private Task UpgradeAsync() => _fixture.Kubectl.RunAsync(["apply", "-k", Repository.File("config/crds")]);
+    private Task<string> UpgradeAsync() => _fixture.Kubectl.RunAsync(["apply", "-k", Repository.File("config/crds")]);
 
     /// <summary>Starts an operator of all namespaces.</summary>
     private Task<OperatorProcess> StartOperatorAsync() => _fixture.StartOperatorAsync(("Namespaces", ""));

@@ -319,7 +319,7 @@ public sealed class ControlPlane : IAsyncDisposable
         return new JsonObject { ["resourceAttributes"] = attributes };
     }
 
-    private Task SeesReviewAsync(string serviceAccount, JsonObject request, bool isAllowed, CancellationToken ct)
+    private Task<bool> SeesReviewAsync(string serviceAccount, JsonObject request, bool isAllowed, CancellationToken ct)
     {
         var (home, _) = Split(serviceAccount);
         request["user"] = $"system:serviceaccount:{serviceAccount}";

@@ -12,6 +12,8 @@ public sealed class ApiVersionTests
     [Fact]
     public void There_are_two_definitions() => Definitions.Should().HaveCount(2);
 
+    private static readonly string[] OwnFields = ["name", "storage", "deprecated", "deprecationWarning"];
+
     [Theory]
     [MemberData(nameof(Definitions))]
     public void Both_versions_are_served_and_the_newer_one_is_stored(string file) =>
@@ -25,7 +27,7 @@ public sealed class ApiVersionTests
     {
         var contents = Versions(file).Select(version =>
         {
-            foreach (var field in new[] { "name", "storage", "deprecated", "deprecationWarning" })
+            foreach (var field in OwnFields)
                 version.Remove(field);
             return version.ToJsonString();
         }).Distinct().ToList();

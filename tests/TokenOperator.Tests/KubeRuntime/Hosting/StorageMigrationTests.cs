@@ -4,9 +4,10 @@ using TokenOperator.Tests.KubeRuntime.Fakes;
 
 namespace TokenOperator.Tests.KubeRuntime.Hosting;
 
-public sealed class StorageMigrationTests : IAsyncLifetime
+public sealed class StorageMigrationTests : IAsyncLifetime, IDisposable
 {
     private const string Definition = "gadgets.test.dev";
+    private static readonly string[] Written = ["g0", "g1", "g2", "misfit"];
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
     private readonly CancellationTokenSource _term = new();
     private RuntimeFixture _fixture = null!;
@@ -21,9 +22,13 @@ public sealed class StorageMigrationTests : IAsyncLifetime
     public async Task DisposeAsync()
     {
         (await _migration.DrainAsync(TimeSpan.FromSeconds(20))).Should().BeTrue();
+        await _fixture.DisposeAsync();
+    }
+
+    public void Dispose()
+    {
         _migration.Dispose();
         _term.Dispose();
-        await _fixture.DisposeAsync();
     }
 
     [Fact]
@@ -50,7 +55,7 @@ public sealed class StorageMigrationTests : IAsyncLifetime
 
         var patches = Patches();
         patches.SkipLast(1).Select(patch => (patch.Path, patch.Body)).Should().BeEquivalentTo(
-            new[] { "g0", "g1", "g2", "misfit" }.Select(name => ($"/apis/test.dev/v1/namespaces/shop/gadgets/{name}/status", "[]")));
+            Written.Select(name => ($"/apis/test.dev/v1/namespaces/shop/gadgets/{name}/status", "[]")));
         patches[^1].Path.Should().Be($"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{Definition}/status");
         Lines.Should().HaveCount(2);
         Lines[0].Should().Contain("gadgets.test.dev").And.Contain("v1alpha1").And.Contain("4 of them");
