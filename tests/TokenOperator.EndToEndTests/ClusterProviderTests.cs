@@ -81,7 +81,8 @@ public sealed class ClusterProviderTests(ClusterFixture cluster) : IAsyncLifetim
         });
 
         await _fixture.ReadyAsync("third");
-        var waiting = await _fixture.SeesAsync("second", "Ready", "False", "Pending");
+        // Until its first refresh, observedGeneration is not set.
+        var waiting = await Eventually.SeesAsync(() => _fixture.GetAsync("second"), view => view.Status("Ready") == "False" && view.Reason("Ready") == "Pending");
         waiting.Message("Ready").Should().Contain("many accounts of the OAuth client in Secret").And.Contain($"spec.limits.client.requestsPerSecond of ClusterOAuthProvider {_name} limits");
 
         await ApplyAsync(_fixture.Tokens.TokenEndpoint);

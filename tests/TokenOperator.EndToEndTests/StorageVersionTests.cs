@@ -52,6 +52,8 @@ public sealed class StorageVersionTests : IAsyncLifetime
         (await PluginAsync("resume", "marcus", "-n", _fixture.Namespace)).ExitCode.Should().Be(0);
         (await PluginAsync("doctor", "-n", _fixture.Namespace)).Output.Should().Contain("serves only v1alpha1");
         await _fixture.Kubectl.RunAsync("delete clusterrolebinding token-operator-stored-versions");
+        await _cluster.Plane.MayAsync(
+            $"{ClusterFixture.OperatorNamespace}:{ClusterFixture.ServiceAccount}", "get", "customresourcedefinitions.apiextensions.k8s.io", name: "oauthtokens.tokenoperator.dev", isAllowed: false);
 
         await UpgradeAsync();
         await StartOperatorAsync();
@@ -136,6 +138,7 @@ public sealed class StorageVersionTests : IAsyncLifetime
 
             await plane.CreateNamespaceAsync(ClusterFixture.OperatorNamespace);
             await plane.Kubectl.RunAsync(["apply", "-k", Repository.File("config/rbac")]);
+            await Manifests.HasRightsAsync(plane, ClusterFixture.OperatorNamespace, ClusterFixture.ServiceAccount);
             return await plane.ServiceAccountKubeconfigAsync(ClusterFixture.OperatorNamespace, ClusterFixture.ServiceAccount);
         });
         _fixture = await OperatorFixture.CreateAsync(_cluster);

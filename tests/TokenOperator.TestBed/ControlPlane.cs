@@ -244,13 +244,14 @@ public sealed class ControlPlane : IAsyncDisposable
     /// <param name="verb">The verb, such as list.</param>
     /// <param name="resource">The resource with its group, as kubectl takes it: <c>secrets</c>, or <c>leases.coordination.k8s.io</c>.</param>
     /// <param name="ns">The namespace; null for the whole cluster.</param>
+    /// <param name="name">The name of the object; null for any.</param>
     /// <param name="isAllowed">What to wait for.</param>
     /// <param name="ct">Ends it.</param>
-    public Task MayAsync(string serviceAccount, string verb, string resource, string? ns = null, bool isAllowed = true, CancellationToken ct = default)
+    public Task MayAsync(string serviceAccount, string verb, string resource, string? ns = null, string? name = null, bool isAllowed = true, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(resource);
         var parts = resource.Split('.', 2);
-        return SeesReviewAsync(serviceAccount, Attributes(verb, parts[0], parts.Length > 1 ? parts[1] : "", ns, null), isAllowed, ct);
+        return SeesReviewAsync(serviceAccount, Attributes(verb, parts[0], parts.Length > 1 ? parts[1] : "", ns, name), isAllowed, ct);
     }
 
     /// <summary>Writes a kubeconfig into <see cref="Folder"/>.</summary>

@@ -18,11 +18,18 @@ public static class Manifests
         await plane.Kubectl.RunAsync(["apply", "-k", Repository.File("config/rbac")], ct: ct);
         await plane.Kubectl.RunAsync("wait --for=condition=Established crd/oauthtokens.tokenoperator.dev --timeout=30s", ct);
         var kubeconfig = await plane.ServiceAccountKubeconfigAsync(operatorNamespace, serviceAccount, ct);
-        var account = $"{operatorNamespace}:{serviceAccount}";
-        await plane.HasRoleAsync(account, "ClusterRole", "token-operator", ct: ct);
-        await plane.HasRoleAsync(account, "ClusterRole", "token-operator-providers", ct: ct);
-        await plane.HasRoleAsync(account, "Role", "token-operator-leader-election", operatorNamespace, ct);
+        await HasRightsAsync(plane, operatorNamespace, serviceAccount, ct);
         return kubeconfig;
+    }
+
+    /// <summary>Waits until the ServiceAccount of an operator has the rights of config/rbac.</summary>
+    public static async Task HasRightsAsync(ControlPlane plane, string operatorNamespace, string serviceAccount, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(plane);
+        var account = $"{operatorNamespace}:{serviceAccount}";
+        foreach (var role in new[] { "token-operator", "token-operator-providers", "token-operator-stored-versions" })
+            await plane.HasRoleAsync(account, "ClusterRole", role, ct: ct);
+        await plane.HasRoleAsync(account, "Role", "token-operator-leader-election", operatorNamespace, ct);
     }
 
     /// <summary>A Secret with these keys.</summary>
