@@ -82,8 +82,7 @@ public sealed partial class ProviderWalkTests(ClusterFixture cluster) : IAsyncLi
 
         provider.Expect("refresh", provider.RefreshParameters(refreshToken), RecordedProvider.AnswerOf(step, DateTimeOffset.UtcNow) with { IsLost = true });
         await PluginAsync("refresh", "marcus-xero", "-n", "apps");
-        await SeesAsync("marcus-xero", "apps", view => view.Reason("Refreshed") == "ProviderUnavailable");
-        provider.Expect("refresh", provider.RefreshParameters(refreshToken), RecordedProvider.AnswerOf(step, DateTimeOffset.UtcNow));
+        await _fixture!.Operator.LogsAsync("Refreshing xero/marcus failed: ProviderUnavailable");
 
         await Eventually.SeesAsync(() => SecretAsync("marcus-xero-token", "apps"), secret => secret["access_token"] == (string?)step["granted"]!["accessToken"]);
         provider.Refusals.Should().BeEmpty();

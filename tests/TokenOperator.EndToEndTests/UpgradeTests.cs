@@ -31,7 +31,7 @@ public sealed class UpgradeTests : IDisposable
             await using var fixture = await OperatorFixture.CreateAsync(cluster, new TokenServerBehaviour { RotateRefreshTokens = true });
             (fixture.Program, fixture.ApiVersion) = (earlier.Program, "tokenoperator.dev/v1alpha1");
             var leader = await fixture.StartOperatorAsync();
-            await Eventually.IsTrueAsync(() => Leads(leader));
+            await leader.LogsAsync("Leading");
             var standby = await fixture.StartOperatorAsync();
             foreach (var account in Accounts)
             {
@@ -51,7 +51,7 @@ public sealed class UpgradeTests : IDisposable
             (await standby.StopAsync()).Should().Be(0);
             var second = await fixture.StartOperatorAsync();
             var stopping = leader.StopAsync();
-            await Eventually.IsTrueAsync(() => leader.Log.Contains("is stopping: it finishes work in progress first", StringComparison.Ordinal));
+            await leader.LogsAsync("is stopping: it finishes work in progress first");
             answer.SetResult();
             (await stopping).Should().Be(0, leader.Log);
 

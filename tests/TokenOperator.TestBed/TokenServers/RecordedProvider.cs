@@ -138,7 +138,10 @@ public sealed class RecordedProvider : IAsyncDisposable
         var body = await reader.ReadToEndAsync(context.RequestAborted);
         if (_expectation is not { } expectation || FindRefusal(context.Request, body, expectation) is not { } refusal)
         {
-            await SendAsync(context, _expectation?.Answer ?? new RecordedAnswer(500, "", "text/plain"));
+            var answer = _expectation?.Answer ?? new RecordedAnswer(500, "", "text/plain");
+            if (answer.IsLost)
+                _expectation = _expectation! with { Answer = answer with { IsLost = false } };
+            await SendAsync(context, answer);
             return;
         }
 
@@ -272,6 +275,6 @@ public sealed class RecordedProvider : IAsyncDisposable
 /// <param name="RetryAfter">The header field Retry-After, in seconds.</param>
 public sealed record RecordedAnswer(int Status, string Body, string ContentType, int? RetryAfter = null)
 {
-    /// <summary>Cuts the connection in place of the answer.</summary>
+    /// <summary>Cuts the connection in place of the answer. The same request gets the answer when it is sent again.</summary>
     public bool IsLost { get; init; }
 }
