@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
@@ -150,6 +151,102 @@ public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
             what => what == """["one"] {"contents":"read"}""");
         await _fixture.ReadyAsync("narrow");
         _server.Requests.Count(request => request.Path.EndsWith("/access_tokens", StringComparison.Ordinal)).Should().Be(2, "the younger object asks for nothing");
+    }
+
+    [Fact]
+    public async Task Metrics_status_doctor_suspend_and_refreshBefore_work_for_each_grant_as_for_a_refresh_token_and_none_is_told_to_consent()
+    {
+        var person = await PluginFixture.CreateAsync(cluster, _fixture);
+        const string Early = "\"refreshBefore\": \"20m\",";
+        await ApplyAsync("machine-token", "plain", "ClientCredentials", $$"""{ {{Early}} "clientSecretRef": {"name": "machine"}, "scopes": ["read"] }""");
+        await ApplyAsync("mailbox", "google", "JWTBearer", $$$"""{ {{{Early}}} "scopes": ["{{{GrantServer.Scope}}}"], "jwtBearer": {"keySecretRef": {"name": "mailer"}, "subject": "{{{GrantServer.Person}}}"} }""");
+        await ApplyAppAsync("deploy", """["one"]""", Early);
+        await ApplyAsync("own", "microsoft", "WorkloadIdentity", $$$"""{ {{{Early}}} "scopes": ["https://graph.microsoft.com/.default"], "workloadIdentity": {"clientID": "{{{GrantServer.EntraClientId}}}"} }""");
+        (string Name, string Reason)[] table = [("machine-token", "ClientRejected"), ("mailbox", "NotDelegated"), ("deploy", "InstallationMissing"), ("own", "GrantRejected")];
+
+        foreach (var (name, _) in table)
+        {
+            await _fixture.ReadyAsync(name);
+            await MeasuresAsync(name, ("ready", 1), ("needs_human", 0), ("suspended", 0), ("persisted", 1), ("failures", 0), ("consent_expiry_timestamp_seconds", null), ("problem", null));
+            var (expiry, next) = ((await MetricAsync(name, "expiry_timestamp_seconds"))!.Value, (await MetricAsync(name, "next_refresh_timestamp_seconds"))!.Value);
+            (expiry - next).Should().BeInRange(20 * 60, 22 * 60 + 1, "of {0}: refreshBefore and its jitter", name);
+        }
+
+        (await person.StatusAsync()).Select(item => (item.GetProperty("health").GetString(), item.TryGetProperty("nextStep", out _))).Should().Equal(Enumerable.Repeat<(string?, bool)>(("Ok", false), 4));
+        (await DoctorAsync(person)).Should().MatchRegex("(?m)^ok +OAuthTokens +All 4 are healthy");
+
+        await BreakAsync(isBroken: true);
+        foreach (var (name, reason) in table)
+        {
+            await FailsAsync(name, reason);
+            var view = await _fixture.SeesAsync(name, "Stalled", "True", reason);
+            view["authorizationURL"].Should().BeNull();
+            await MeasuresAsync(name, ("ready", 1), ("needs_human", 1), ("failures", 1), ("problem", 1));
+            var status = (await person.StatusAsync(name)).Single();
+            (status.GetProperty("health").GetString(), status.GetProperty("reason").GetString(), status.GetProperty("needsHuman").GetBoolean()).Should().Be(("Warning", reason, true));
+            $"{status.GetProperty("message")} {status.GetProperty("nextStep")}".Should().NotContainEquivalentOf("consent").And.NotContain("oauthtoken authorize").And.NotContain("seed");
+        }
+
+        var doctor = await DoctorAsync(person);
+        doctor.Should().ContainAll(table.Select(row => $"{row.Name}: {row.Reason}")).And.NotContain("authorize");
+        var authorize = await person.RunAsync("authorize", "mailbox");
+        authorize.ExitCode.Should().Be(5);
+        authorize.Errors.Should().Contain("needs no consent").And.Contain("spec.grant is JWTBearer");
+
+        await BreakAsync(isBroken: false);
+        foreach (var (name, _) in table)
+        {
+            await _fixture.RefreshAsync(name, "repaired");
+            await MeasuresAsync(name, ("needs_human", 0), ("failures", 0), ("problem", null));
+            (await person.RunAsync("suspend", name)).ExitCode.Should().Be(0);
+            await _fixture.SeesAsync(name, "Ready", "True", "Suspended");
+            await MeasuresAsync(name, ("ready", 1), ("suspended", 1), ("next_refresh_timestamp_seconds", null));
+        }
+
+        var asked = _server.Requests.Count;
+        foreach (var (name, _) in table)
+        {
+            (await person.RunAsync("refresh", name)).ExitCode.Should().Be(5, "{0} is suspended", name);
+            (await person.RunAsync("resume", name)).ExitCode.Should().Be(0);
+            await _fixture.SeesAsync(name, "Ready", "True", "Refreshed");
+            await MeasuresAsync(name, ("suspended", 0));
+        }
+
+        _server.Requests.Should().HaveCount(asked, "the tokens are still fresh");
+    }
+
+    /// <summary>What is wrong with each grant: the secret of the client, the delegation, the installation, the trust in the operator's identity.</summary>
+    private async Task BreakAsync(bool isBroken)
+    {
+        await _fixture.WriteSecretAsync("machine", "credentials.json", $$"""{"client_id":"{{GrantServer.ClientId}}","client_secret":"{{(isBroken ? "another" : GrantServer.ClientSecret)}}"}""");
+        (_server.IsDelegated, _server.IsSuspended) = (!isBroken, isBroken);
+        await File.WriteAllTextAsync(_file, isBroken ? _server.WorkloadToken("system:serviceaccount:token-operator-system:another") : _server.WorkloadToken());
+    }
+
+    /// <summary>Requests refreshes until one fails: the operator learns of a changed Secret from a watch, which can come after the first request.</summary>
+    private async Task FailsAsync(string name, string reason)
+    {
+        const int MaxAttempts = 3;
+        for (var attempt = 1; attempt <= MaxAttempts && (await _fixture.HandledAsync(name, $"while-broken-{attempt}")).Reason("Refreshed") != reason;)
+            attempt++;
+    }
+
+    private async Task<string> DoctorAsync(PluginFixture person) => (await person.RunAsync("doctor", "--operator-namespace", _fixture.Namespace)).Output;
+
+    /// <summary>Waits until the operator exports these values of an OAuthToken; null: nothing.</summary>
+    private async Task MeasuresAsync(string name, params (string Metric, double? Value)[] expected)
+    {
+        foreach (var (metric, value) in expected)
+            await Eventually.SeesAsync(() => MetricAsync(name, metric), found => found == value, condition: $"{metric}={value} of {name}");
+    }
+
+    private async Task<double?> MetricAsync(string name, string metric)
+    {
+        using var http = new HttpClient();
+        var text = await http.GetStringAsync(new Uri(_fixture.Operator.Address, "/metrics"));
+        var sample = text.Split('\n').SingleOrDefault(line => line.StartsWith($"tokenoperator_oauthtoken_{metric}{{", StringComparison.Ordinal)
+            && line.Contains($"name=\"{name}\"", StringComparison.Ordinal) && line.Contains($"namespace=\"{_fixture.Namespace}\"", StringComparison.Ordinal));
+        return sample is null ? null : double.Parse(sample.Split(' ')[1], CultureInfo.InvariantCulture);
     }
 
     [Fact]

@@ -52,9 +52,40 @@ public sealed class ProviderCheckTests : IAsyncLifetime, IDisposable
         result.Output.Should().Contain($"token endpoint: {Server.Address}token").And.NotContain("POST");
     }
 
-    private async Task<string> WriteFilesAsync()
+    [Fact]
+    public async Task A_client_that_signs_is_checked_with_assertions_that_the_server_verifies_and_a_wrong_key_is_told_from_a_wrong_token()
     {
-        var token = await Server.IssueRefreshTokenAsync("marcus");
+        using var key = ClientKeyPair.CreateEllipticCurve();
+        using var other = ClientKeyPair.CreateEllipticCurve();
+        await using var server = await StrictTokenServer.StartAsync(Path.Combine(_folder, "signing.log"), key);
+        var documents = Directory.CreateDirectory(Path.Combine(_folder, "documents")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(documents, "signer.yaml"), $"tokenEndpoint: {server.Address}token\nclientAuthentication: {{method: privateKeyJWT, algorithm: ES256}}\n");
+        var first = await WriteFilesAsync(server);
+
+        var refused = await SignAsync(other);
+        refused.Output.Should().Contain("The client authentication privateKeyJWT was refused: HTTP 401: invalid_client").And.Contain("The refresh failed").And.NotContain("mode:");
+        TokenInFile().Should().Be(first);
+
+        var accepted = await SignAsync(key);
+        accepted.Output.Should().Contain("The refresh token changed with each refresh.").And.Contain("An access token lives for 10m (600 s).").And.Contain("mode: always")
+            .And.NotContain("was refused").And.Contain("client_assertion=(not shown)");
+        TokenInFile().Should().NotBe(first, "this server takes each assertion once, and the check signs a new one for each request");
+        foreach (var text in new[] { refused, accepted }.Select(result => result.Output + result.Errors))
+            text.Should().NotMatchRegex("eyJ[A-Za-z0-9_-]{10}").And.NotContain("PRIVATE KEY").And.NotContain(first).And.NotContain(TokenInFile());
+
+        async Task<CommandResult> SignAsync(ClientKeyPair pair)
+        {
+            var file = Path.Combine(_folder, "key.pem");
+            await File.WriteAllTextAsync(file, pair.PrivateKey);
+            var result = await CheckAsync("", "signer", new() { ["ProviderFolder"] = documents }, "--key-file", file);
+            result.ExitCode.Should().Be(0, result.Errors);
+            return result;
+        }
+    }
+
+    private async Task<string> WriteFilesAsync(StrictTokenServer? server = null)
+    {
+        var token = await (server ?? Server).IssueRefreshTokenAsync("marcus");
         await File.WriteAllTextAsync(TokenFile, new JsonObject { ["refresh_token"] = token }.ToJsonString());
         var client = new JsonObject { ["client_id"] = StrictTokenServer.ClientId, ["client_secret"] = StrictTokenServer.ClientSecret };
         await File.WriteAllTextAsync(Path.Combine(_folder, "client.json"), client.ToJsonString());
@@ -64,11 +95,13 @@ public sealed class ProviderCheckTests : IAsyncLifetime, IDisposable
     private string TokenInFile() => JsonNode.Parse(File.ReadAllText(TokenFile))!["refresh_token"]!.GetValue<string>();
 
     /// <summary>Answers the question about the step that can end the grant.</summary>
-    private Task<CommandResult> CheckAsync(string answer) => Command.RunAsync(
+    private Task<CommandResult> CheckAsync(string answer) => CheckAsync(answer, "strict", Environment());
+
+    private Task<CommandResult> CheckAsync(string answer, string provider, Dictionary<string, string?> environment, params string[] more) => Command.RunAsync(
         "/bin/sh",
         ["-c", "printf '%s\\n' \"$1\" | { shift; exec \"$@\"; }", "sh", answer, OperatorProgram.Starter, OperatorProgram.Path,
-            "provider", "check", "strict", "--client-file", Path.Combine(_folder, "client.json"), "--token-file", TokenFile, "--yes"],
-        environment: Environment());
+            "provider", "check", provider, "--client-file", Path.Combine(_folder, "client.json"), "--token-file", TokenFile, "--yes", .. more],
+        environment: environment);
 
     private Dictionary<string, string?> Environment() => new() { ["Providers__strict__TokenEndpoint"] = new Uri(Server.Address, "token").AbsoluteUri };
 }

@@ -51,6 +51,9 @@ public sealed partial class ProviderWalkTests(ClusterFixture cluster) : IAsyncLi
     [InlineData("salesforce", "login.salesforce.com", "1h", "instance_url: https://moved.my.salesforce.com")]
     [InlineData("xero", "identity.xero.com", "30m", "")]
     [InlineData("keycloak", "sso.example.com", "5m", "")]
+    // Only the response to the consent has these values. The refresh that follows keeps them.
+    [InlineData("quickbooks", "oauth.platform.intuit.com", "1h", "realmId: 9130355377388383")]
+    [InlineData("zoho", "accounts.zoho.eu", "1h", "accounts-server: https://accounts.zoho.eu, location: eu, api_domain: https://www.zohoapis.eu, token_type: Zoho-oauthtoken")]
     public async Task The_page_of_a_provider_leads_to_a_token_that_is_refreshed(string name, string host, string lifetime, string keys)
     {
         var blocks = DocumentationPage.Read($"docs/providers/{name}.md").Under("Apply");
@@ -143,7 +146,7 @@ public sealed partial class ProviderWalkTests(ClusterFixture cluster) : IAsyncLi
         // Beside these, a page has whole objects, so that nobody has to guess what is around a fragment.
         (string Path, string Begins)[] fragments =
         [
-            ("docs/authorize.md", "spec:\n  identity"), ("docs/grants.md", "volumes:"), ("docs/provider-check.md", "extends:"), ("docs/use-the-token.md", "    volumeMounts:"),
+            ("docs/authorize.md", "spec:\n  identity"), ("docs/grants.md", "extraVolumes:"), ("docs/provider-check.md", "extends:"), ("docs/providers.md", "providers:"), ("docs/use-the-token.md", "    volumeMounts:"),
         ];
         blocks.Where(found => !found.Block.IsManifest).Should().OnlyContain(found => fragments.Any(known => known.Path == found.Path && found.Block.Text.StartsWith(known.Begins, StringComparison.Ordinal)));
 
