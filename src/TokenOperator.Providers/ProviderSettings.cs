@@ -188,17 +188,15 @@ public static class ProviderSettings
 
     private static JsonObject ReadLimits(SettingsReader reader, string name)
     {
-        var (limits, client) = (new JsonObject(), new JsonObject());
+        var limits = new JsonObject();
         if (!reader.IsAbsent(RequestsPerSecond, name))
             limits["requestsPerSecond"] = reader.Get(RequestsPerSecond, name);
         if (!reader.IsAbsent(Burst, name))
             limits["burst"] = reader.Get(Burst, name);
         if (!reader.IsAbsent(ClientRequestsPerSecond, name))
-            client["requestsPerSecond"] = reader.Get(ClientRequestsPerSecond, name);
+            limits["clientRequestsPerSecond"] = reader.Get(ClientRequestsPerSecond, name);
         if (!reader.IsAbsent(ClientBurst, name))
-            client["burst"] = reader.Get(ClientBurst, name);
-        if (client.Count > 0)
-            limits["client"] = client;
+            limits["clientBurst"] = reader.Get(ClientBurst, name);
         return limits;
     }
 
@@ -226,7 +224,7 @@ public static class ProviderSettings
         "identity.issuers" => Issuer.NameFor(provider),
         "rotation.mode" => RotatesRefreshTokens.NameFor(provider),
         "limits.requestsPerSecond" => RequestsPerSecond.NameFor(provider),
-        "limits.client.requestsPerSecond" => ClientRequestsPerSecond.NameFor(provider),
+        "limits.clientRequestsPerSecond" => ClientRequestsPerSecond.NameFor(provider),
         _ => null,
     };
 

@@ -388,22 +388,16 @@ internal sealed partial class ProviderDocumentReader
     private RequestLimits ReadLimits()
     {
         var fields = _root.Object("limits");
-        var client = fields.Object("client");
-        var clientRate = ReadRate(client, otherwise: null, burst: 1);
-        if (client.Has("burst") && !client.Has("requestsPerSecond"))
-            client.Reject("requestsPerSecond", "is missing; expected the number of requests per second of each client");
+        var rate = RequestRate.Default;
+        var (perClient, clientBurst) = (fields.Number("clientRequestsPerSecond", 0.01, 10_000), fields.Number("clientBurst", 1, 10_000));
+        if (fields.Has("clientBurst") && !fields.Has("clientRequestsPerSecond"))
+            fields.Reject("clientRequestsPerSecond", "is missing; expected the number of requests per second of each client");
         return new RequestLimits
         {
-            Rate = ReadRate(fields, RequestRate.Default.PerSecond, RequestRate.Default.Burst)!,
-            ClientRate = clientRate,
+            Rate = new RequestRate(fields.Number("requestsPerSecond", 0.01, 10_000) ?? rate.PerSecond, (int)(fields.Number("burst", 1, 10_000) ?? rate.Burst)),
+            ClientRate = perClient is { } perSecond ? new RequestRate(perSecond, (int)(clientBurst ?? 1)) : null,
             MinInterval = fields.Duration("minInterval", TimeSpan.Zero, TimeSpan.FromHours(1)) ?? TimeSpan.Zero,
         };
-    }
-
-    private static RequestRate? ReadRate(DocumentFields fields, double? otherwise, int burst)
-    {
-        var (perSecond, atOnce) = (fields.Number("requestsPerSecond", 0.01, 10_000) ?? otherwise, fields.Number("burst", 1, 10_000));
-        return perSecond is { } rate ? new RequestRate(rate, (int)(atOnce ?? burst)) : null;
     }
 
     private Dictionary<string, ExportSource> ReadExport(IReadOnlyList<string> kept)

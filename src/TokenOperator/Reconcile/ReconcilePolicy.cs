@@ -476,7 +476,7 @@ public static class ReconcilePolicy
         : new Problem(Reasons.Pending, running?.WaitsForRate switch
         {
             null => ConditionMessages.WaitsForProvider(now.Request),
-            { IsOfClient: true } => ConditionMessages.WaitsForClientLimit(now.Request, PlaceOf(now, "limits.client.requestsPerSecond")),
+            { IsOfClient: true } => ConditionMessages.WaitsForClientLimit(now.Request, PlaceOf(now, "limits.clientRequestsPerSecond")),
             _ => ConditionMessages.WaitsForRateLimit(now.Request, PlaceOf(now, "limits.requestsPerSecond")),
         });
 

@@ -100,7 +100,7 @@ public sealed class DocumentFuzzTests
         expiry: {unit: seconds, never: true, checkInterval: 12h, checkEndpoint: https://login.example.com/me}
         rotation: {mode: always, grace: 10m, onReplay: revokesGrant}
         errors: {codePaths: [error, status], textPaths: [message], numbersPath: codes, rules: [{code: a, text: b, class: transient, minDelay: 5s}, {number: 7, class: client}]}
-        limits: {requestsPerSecond: 10, burst: 20, client: {requestsPerSecond: 2, burst: 5}, minInterval: 1m}
+        limits: {requestsPerSecond: 10, burst: 20, clientRequestsPerSecond: 2, clientBurst: 5, minInterval: 1m}
         export: {realm: callback.realmId, tenant: parameter.tenant, url: response.instance_url}
         revocation: {endpoint: "https://login.example.com/{tenant}/{client_id}", method: DELETE, format: json, authentication: basic, token: accessToken, tokenParameter: t}
         identity: {issuers: ["https://login.example.com/{tenant}"], claim: upn, trustUnverified: true, responsePath: user.id}

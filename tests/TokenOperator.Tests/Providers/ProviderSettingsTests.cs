@@ -168,7 +168,7 @@ public sealed class ProviderSettingsTests
     {
         var read = () => ProviderSettings.Read(Configuration(("Providers:acme:TokenEndpoint", "https://acme.example/token"), ("Providers:acme:ClientBurst", "3")));
 
-        read.Should().Throw<InvalidSettingException>().WithMessage("*Providers__acme__*limits.client.requestsPerSecond is missing*");
+        read.Should().Throw<InvalidSettingException>().WithMessage("*Providers__acme__*limits.clientRequestsPerSecond is missing*");
     }
 
     [Fact]

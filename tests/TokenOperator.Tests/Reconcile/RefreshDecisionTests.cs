@@ -85,7 +85,7 @@ public sealed class RefreshDecisionTests
         none.Problem.Message.Should().Contain("limits.requestsPerSecond of the document of provider google");
         var ofClient = Meanwhile(With(Row(), Client) with { Refresh = waiting with { WaitsForRate = new RateWait(TimeSpan.FromSeconds(90), IsOfClient: true) } })!;
         ofClient.NextRefresh.Should().Be(Now.AddSeconds(90));
-        ofClient.Problem!.Message.Should().Contain("the OAuth client in Secret mail/gmail-oauth-client").And.Contain("limits.client.requestsPerSecond of the document of provider google");
+        ofClient.Problem!.Message.Should().Contain("the OAuth client in Secret mail/gmail-oauth-client").And.Contain("limits.clientRequestsPerSecond of the document of provider google");
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class DocumentSourcesTests
     [InlineData("mine", "tokenEndpoint", "the setting Providers__mine__TokenEndpoint")]
     [InlineData("mine", "rotation.mode", "the setting Providers__mine__RotatesRefreshTokens")]
     [InlineData("mine", "limits.requestsPerSecond", "the setting Providers__mine__RequestsPerSecond")]
-    [InlineData("mine", "limits.client.requestsPerSecond", "the setting Providers__mine__ClientRequestsPerSecond")]
+    [InlineData("mine", "limits.clientRequestsPerSecond", "the setting Providers__mine__ClientRequestsPerSecond")]
     [InlineData("mine", "authorization.parameters", "authorization.parameters, which the settings Providers__mine__* cannot set")]
     public void A_field_is_named_where_an_administrator_finds_it(string provider, string field, string place) =>
         ProviderResolver.Resolve(
