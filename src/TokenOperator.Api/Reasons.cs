@@ -80,10 +80,10 @@ public enum ReasonActor
     /// <summary>The person whose account it is: only they can consent.</summary>
     AccountOwner,
 
-    /// <summary>Whoever manages the OAuthToken and its Secrets in the namespace.</summary>
+    /// <summary>The person who manages the OAuthToken and its Secrets in the namespace.</summary>
     NamespaceUser,
 
-    /// <summary>Whoever runs the operator, its database and the cluster.</summary>
+    /// <summary>The person who runs the operator, its database and the cluster.</summary>
     OperatorAdministrator,
 
     /// <summary>The administrator of the organization at the provider.</summary>

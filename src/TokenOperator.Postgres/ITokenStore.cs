@@ -81,7 +81,7 @@ public interface ITokenStore
     Task<AccountRecord?> RecordUidAsync(AccountKey key, AccountUser user, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes who may use the account as <paramref name="known"/> says, because the row says what it said before a change that this process
+    /// Writes the access list of the account as <paramref name="known"/> says, because the row says what it said before a change that this process
     /// has seen. Null when the row says it by now, or a later state.
     /// </summary>
     Task<AccountRecord?> RestoreAccessAsync(AccountRecord known, CancellationToken cancellationToken);

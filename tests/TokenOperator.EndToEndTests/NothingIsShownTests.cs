@@ -78,7 +78,7 @@ public sealed class NothingIsShownTests(ClusterFixture cluster)
         written.Add(("the API server's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "kube-apiserver.log"))));
         written.Add(("etcd's log", await ReadAsync(Path.Combine(cluster.Plane.Folder, "etcd.log"))));
         written.Add(("what the verbs said", _said.ToString()));
-        // The code that a person enters is for whoever started the consent. Postgres has it until the consent ends.
+        // The code that a person enters is for the person who started the consent. Postgres has it until the consent ends.
         var userCodes = new Canaries();
         foreach (var (device, user) in fixture.Tokens.DeviceCodes)
         {

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace KubectlOAuthToken.Report;
 
-/// <summary>The files of a report. Each text passes <see cref="SecretFilter"/> here, whoever wrote it.</summary>
+/// <summary>The files of a report. Each text passes <see cref="SecretFilter"/> here, no matter where it comes from.</summary>
 /// <param name="folder">The folder in the archive that has the files.</param>
 /// <param name="time">When the report was made.</param>
 internal sealed class SupportBundle(string folder, DateTimeOffset time)

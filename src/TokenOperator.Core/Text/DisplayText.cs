@@ -12,7 +12,7 @@ public static class DisplayText
     private const int MaxListed = 10;
     private const int MaxItemLength = 100;
 
-    /// <summary>A message for people in one line: a condition, an event, a line of output. Every message passes here before it leaves the program, whoever wrote it.</summary>
+    /// <summary>A message for people in one line: a condition, an event, a line of output. Every message passes here before it leaves the program, no matter where it comes from.</summary>
     public static string Line(string text) => Of(text, MaxMessageLength);
 
     /// <summary>At most <paramref name="maxLength"/> characters of <paramref name="text"/>, with <c>?</c> for each character that is not printable.</summary>

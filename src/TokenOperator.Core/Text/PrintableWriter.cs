@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace TokenOperator.Core.Text;
 
 /// <summary>
-/// The output of a program, without characters that act on a terminal: everything that it prints passes here, whoever wrote it. Each
+/// The output of a program, without characters that act on a terminal: everything that it prints passes here, no matter where it comes from. Each
 /// such character becomes <c>?</c>, except line breaks, tabs and, on a terminal, colors.
 /// </summary>
 /// <param name="output">Where the text goes.</param>

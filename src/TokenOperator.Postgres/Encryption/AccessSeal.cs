@@ -5,12 +5,12 @@ using TokenOperator.Core.Tokens;
 namespace TokenOperator.Postgres.Encryption;
 
 /// <summary>
-/// Shows that an operator with the keys wrote who may use an account: the column <c>access_seal</c>, with the name of the key, the version
+/// Shows that an operator with the keys wrote which namespaces may use an account: the column <c>access_seal</c>, with the name of the key, the version
 /// of the access and the authentication code, separated by colons.
 /// </summary>
 /// <param name="KeyId">The name of the key.</param>
 /// <param name="Version">Increases with every change of the access.</param>
-/// <param name="Code">The authentication code of the account, who may use it, and the version.</param>
+/// <param name="Code">The authentication code of the account, its access list, and the version.</param>
 internal sealed record AccessSeal(string KeyId, long Version, byte[] Code)
 {
     /// <summary>What to do about a row whose access was changed without the keys.</summary>

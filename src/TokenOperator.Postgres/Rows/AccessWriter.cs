@@ -29,7 +29,7 @@ internal sealed class AccessWriter(StatementRunner statements, TokenCipher ciphe
     public Task<AccountRow?> ChangeAsync(AccountKey key, Func<AccountAccess, long?, AccountAccess?> change, CancellationToken cancellationToken) =>
         WriteAsync(key, stored => stored.Check(cipher) is var version && change(stored.Access, version) is { } wanted ? (wanted, version) : null, cancellationToken);
 
-    /// <summary>As <see cref="ChangeAsync"/>, whoever wrote the current access: what results gives nobody more than they have.</summary>
+    /// <summary>As <see cref="ChangeAsync"/>, no matter who wrote the current access: what results gives nobody more than they have.</summary>
     public Task<AccountRow?> ReduceAsync(AccountKey key, Func<AccountAccess, AccountAccess> change, CancellationToken cancellationToken) =>
         WriteAsync(key, stored => (change(stored.Access), VersionOf(stored)), cancellationToken);
 

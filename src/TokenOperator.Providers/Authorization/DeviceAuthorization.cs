@@ -8,7 +8,7 @@ public sealed record DeviceAuthorization
     /// <summary>The least time between two polls without a value in the response (RFC 8628 section 3.2), and what <c>slow_down</c> adds (section 3.5).</summary>
     public static readonly TimeSpan DefaultInterval = TimeSpan.FromSeconds(5);
 
-    /// <summary>Polls for the tokens. Whoever has it and the client gets them, so it is never shown.</summary>
+    /// <summary>Polls for the tokens. Anyone who has it and the client gets them, so it is never shown.</summary>
     public required SecretValue DeviceCode { get; init; }
 
     /// <summary>The code that the person enters; printable.</summary>

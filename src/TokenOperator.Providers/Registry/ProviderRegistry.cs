@@ -177,7 +177,7 @@ public sealed class ProviderRegistry
             return false;
         }
 
-        // Whoever has used no provider of this name yet uses the old one until this moment.
+        // An object that has used no provider of this name yet uses the old one until this moment.
         if (_users.AreKnown)
             Settle(name, known);
         known.Latest = latest;

@@ -6,7 +6,7 @@ using TokenOperator.Postgres;
 
 namespace TokenOperator.Cli;
 
-/// <summary><c>token-operator accounts</c>: who may use which account.</summary>
+/// <summary><c>token-operator accounts</c>: which namespaces may use which account.</summary>
 public static class AccountsCommand
 {
     /// <summary>Prints a table.</summary>

@@ -312,7 +312,7 @@ public static class ReconcilePolicy
     private static DateTimeOffset DueAt(ReconcileInput now, AccountRecord account)
     {
         var expiry = now.Provider?.Expiry ?? new ExpiryRules();
-        // Only a provider whose document says so issues tokens that never expire. Whoever wrote the row may claim it of any.
+        // Only a provider whose document says so issues tokens that never expire. A row can claim it of any.
         var token = expiry.Never ? account.Token : account.Token with { NeverExpires = false };
         var due = RefreshPolicy.DueAt(account.Key, token, now.Request.RefreshBefore, now.Now, expiry.CheckEndpoint is null ? null : expiry.CheckInterval);
         return account.Token.IsValidAt(now.Now) && NextPermitted(now, account) is { } permitted && permitted > due ? permitted : due;

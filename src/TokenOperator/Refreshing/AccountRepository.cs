@@ -147,7 +147,7 @@ public sealed partial class AccountRepository(
     /// <summary>Takes the account's lock if it is free, without waiting; null if it is not.</summary>
     public IDisposable? TryLock(AccountKey key) => locks.TryAcquire(key);
 
-    /// <summary>Imports <paramref name="seed"/> and returns the row that stands there in the end, whoever wrote it. Waits for the account's lock.</summary>
+    /// <summary>Imports <paramref name="seed"/> and returns the row that stands there in the end, no matter who wrote it. Waits for the account's lock.</summary>
     /// <exception cref="StoreUnavailableException">Postgres cannot be used.</exception>
     public async Task<AccountRecord?> ImportAsync(AccountKey key, Seed seed, AccountUser user, AccountRecord? replaces, CancellationToken cancellationToken)
     {
@@ -395,7 +395,7 @@ public sealed partial class AccountRepository(
     }
 
     /// <summary>
-    /// Writes again who may use the account, if the row says what it said before a change that Postgres had acknowledged: someone put it back,
+    /// Writes the access list of the account again, if the row says what it said before a change that Postgres had acknowledged: someone put it back,
     /// or Postgres failed over or was restored. A namespace that lost the account must not get it back that way.
     /// </summary>
     private async Task<AccountRecord> RestoreAccessAsync(AccountRecord row, KnownAccount? known, CancellationToken cancellationToken)

@@ -39,7 +39,7 @@ public sealed class ManifestTests
     }
 
     [Fact]
-    public void Whoever_may_read_the_whole_cluster_reads_the_objects_of_the_operator_and_changes_none()
+    public void A_reader_of_the_whole_cluster_reads_the_objects_of_the_operator_and_changes_none()
     {
         var roles = Aggregated("aggregate-to-cluster-reader:");
 

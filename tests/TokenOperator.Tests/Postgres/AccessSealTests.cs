@@ -9,7 +9,7 @@ using static TokenOperator.Tests.Postgres.TestDatabase;
 
 namespace TokenOperator.Tests.Postgres;
 
-/// <summary>Someone who can write to the table and has no key tries to change who may use an account.</summary>
+/// <summary>Someone who can write to the table and has no key tries to change which namespaces may use an account.</summary>
 [Collection(PostgresGroup.Name), Trait("Category", PostgresGroup.Name)]
 public sealed class AccessSealTests(PostgresFixture fixture) : IAsyncLifetime
 {

@@ -115,7 +115,7 @@ public sealed class RejectedClientsTests
     }
 
     [Fact]
-    public void Whoever_has_the_identifier_of_a_client_without_its_secret_or_key_stops_nobody()
+    public void The_identifier_of_a_client_without_its_secret_or_key_stops_nobody()
     {
         var signing = new OAuthClient("client-1", null, new ClientKey(new PrivateKey(new SecretValue("key-of-the-owner"), PrivateKeyKind.Rsa), null));
         OAuthClient[] forged = [new("client-1", new SecretValue("guess")), new("client-1", null, new ClientKey(new PrivateKey(new SecretValue("key-of-mallory"), PrivateKeyKind.Rsa), null)), new("client-1", null)];

@@ -74,7 +74,7 @@ public sealed class SelfServiceFlowTests : IAsyncLifetime
         Fixture.Put(spec => spec with { Grant = "ClientCredentials", Identity = null });
 
         (await Fixture.ShowAsync()).Should().Match<Step>(step => step.Status == 410 && step.Title == "Nothing to do" && step.Text.Contains("mail/marcus needs no consent: its spec.grant is ClientCredentials"));
-        (await Fixture.ShowAsync("1893499200.another-ticket")).Title.Should().Be("This link is not valid", "whoever has no link learns nothing");
+        (await Fixture.ShowAsync("1893499200.another-ticket")).Title.Should().Be("This link is not valid", "a person without a link learns nothing");
     }
 
     [Fact]
