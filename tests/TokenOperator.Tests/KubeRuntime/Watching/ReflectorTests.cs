@@ -96,8 +96,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         await cache.Synced.WaitAsync(TimeSpan.FromSeconds(20));
         Lists.Should().ContainSingle();
 
-        _fixture.Time.Advance(TimeSpan.FromMinutes(2));
-        await Eventually.IsTrueAsync(() => Lists.Length == 2, "it is asked again");
+        await Eventually.IsTrueAsync(() => Lists.Length >= 2, "it is asked again", _fixture.Time, TimeSpan.FromMinutes(2));
         _fixture.Log.Lines.Where(line => line.Contains("works without", StringComparison.Ordinal)).Should().ContainSingle();
 
         Store.Create("gadgets", Gadget.Manifest("lamp"));
