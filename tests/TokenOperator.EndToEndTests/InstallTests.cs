@@ -25,7 +25,7 @@ public sealed class InstallTests(ClusterFixture cluster) : IAsyncLifetime
             if (list.Count == 0)
                 continue;
             var result = await cluster.Plane.Kubectl.TryRunAsync(["apply", "--dry-run=server", "--validate=strict", "-f", "-"], ListOf(list));
-            // Kubernetes before 1.31 does not know these fields, and the page says so.
+            // Kubernetes before 1.31 does not know these fields, as the folder says.
             if (Path.GetFileName(folder) == "selectable-fields" && result.Errors.Contains("unknown field \"selectableFields\"", StringComparison.Ordinal))
                 continue;
             result.ExitCode.Should().Be(0, $"{folder}: {result.Errors}");
