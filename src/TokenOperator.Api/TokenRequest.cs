@@ -123,7 +123,9 @@ public sealed partial record TokenRequest
         return entity is { Spec: { } spec, Status: { Provider: { } provider, Account: { } account } } && (spec.Provider != provider || spec.Account != account)
             ? new V1Beta1OAuthToken
             {
-                ApiVersion = entity.ApiVersion, Kind = entity.Kind, Metadata = entity.Metadata,
+                ApiVersion = entity.ApiVersion,
+                Kind = entity.Kind,
+                Metadata = entity.Metadata,
                 Spec = spec with { Provider = provider, Account = account },
                 Status = entity.Status,
             }
