@@ -116,6 +116,13 @@ public sealed partial record TokenRequest
         };
     }
 
+    /// <summary>The account that the object has used, or, before that, the one that its spec names. Empty where the spec has none.</summary>
+    public static AccountKey UsedKey(V1Beta1OAuthToken entity)
+    {
+        ArgumentNullException.ThrowIfNull(entity);
+        return new AccountKey(entity.Status?.Provider ?? entity.Spec?.Provider ?? "", entity.Status?.Account ?? entity.Spec?.Account ?? "");
+    }
+
     /// <summary>The object with the account that it has used, whatever its spec names now.</summary>
     public static V1Beta1OAuthToken WithUsedAccount(V1Beta1OAuthToken entity)
     {

@@ -1,5 +1,6 @@
 // The cluster of the user's kubeconfig, with the user's own rights. Only this folder connects to the API server.
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using k8s.Exceptions;
@@ -162,9 +163,9 @@ internal sealed class Cluster : IDisposable
             var body = JsonNode.Parse(await response.Content.ReadAsStringAsync(cancellationToken));
             return [.. (body?["versions"] as JsonArray ?? []).Select(version => (string?)version?["version"] ?? "")];
         }
-        catch (ApiException)
+        catch (Exception e) when (e is ApiException or JsonException or InvalidOperationException)
         {
-            // The call that follows says what is wrong.
+            // The call that follows says what is wrong. A proxy can answer with a page of its own, or with any JSON.
             return [];
         }
     }

@@ -21,8 +21,8 @@ public static class EntityIndexes
     {
         options.KeepOnly(TokenRequest.Shrink);
         // An object whose spec names another account than it has used still uses that one: it is restored, or deleted.
-        options.AddIndex(Account, entity => [AccountValue(new AccountKey(entity.Status?.Provider ?? entity.Spec?.Provider ?? "", entity.Status?.Account ?? entity.Spec?.Account ?? ""))]);
-        options.AddIndex(ProviderUsers.Index, entity => [entity.Status?.Provider ?? entity.Spec?.Provider ?? ""]);
+        options.AddIndex(Account, entity => [AccountValue(TokenRequest.UsedKey(entity))]);
+        options.AddIndex(ProviderUsers.Index, entity => [TokenRequest.UsedKey(entity).Provider]);
         options.AddIndex(Secret, SecretsOf);
     }
 

@@ -51,10 +51,7 @@ public sealed class OAuthTokenFinalizer(
         if (entity.Spec.DeletionPolicy == "Revoke" && entity.Spec.Provider != used.Spec.Provider)
             request = TokenRequest.From(entity, out error);
         if (request is null)
-        {
-            return await reporter.FailAsync(
-                entity, TokenRequest.Invalid(entity) with { Key = new AccountKey(used.Spec.Provider ?? "", used.Spec.Account ?? "") }, error, Retry, cancellationToken);
-        }
+            return await reporter.FailAsync(entity, TokenRequest.Invalid(entity) with { Key = TokenRequest.UsedKey(entity) }, error, Retry, cancellationToken);
 
         if (_revocations.TryGetValue(entity.Metadata.Uid, out var running))
             return await ConcludeRevocationAsync(entity, request, running.Outcome, running.StartedAt, cancellationToken);

@@ -221,7 +221,7 @@ public sealed partial class RefreshScheduler : IDisposable
     /// <summary>Has a refresh that has the permit of its client wait for its provider. Returns when it has ended.</summary>
     private Task<bool> PassOnAsync(ScheduledRefresh refresh, LaneJob job)
     {
-        var isSent = new TaskCompletionSource<bool>();
+        var isSent = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         EnqueueAtProvider(refresh, job with
         {
             RunAsync = async () =>

@@ -45,6 +45,8 @@ public sealed class ClusterTests : IAsyncLifetime
     [InlineData("v1beta1", "v1beta1")]
     [InlineData("v1", "v1beta1")]
     [InlineData(null, "v1beta1")]
+    [InlineData("<html>", "v1beta1")]
+    [InlineData("[]", "v1beta1")]
     public async Task The_version_of_an_earlier_release_is_used_in_a_cluster_that_serves_no_other(string? served, string used)
     {
         _server.Intercept = async (context, request) =>
@@ -53,6 +55,8 @@ public sealed class ClusterTests : IAsyncLifetime
                 return false;
             if (served is null)
                 await FakeApiServer.RefuseAsync(context, 403, "Forbidden", "discovery is not allowed");
+            else if (served[0] is '<' or '[')
+                await FakeApiServer.AnswerAsync(context, 200, served);
             else
                 await FakeApiServer.AnswerAsync(context, 200, new JsonObject { ["versions"] = new JsonArray([.. served.Split(',').Select(version => new JsonObject { ["version"] = version })]) }.ToJsonString());
             return true;
