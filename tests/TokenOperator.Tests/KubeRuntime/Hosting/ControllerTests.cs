@@ -34,7 +34,9 @@ public sealed class ControllerTests : IAsyncLifetime
         _operator.Server.Requests.Clear();
         await second.UntilAsync("reconcile", 200);
 
-        _operator.Server.Requests.Should().OnlyContain(r => r.Method == "GET").And.HaveCountLessThanOrEqualTo(4);
+        // A list and a watch of each kind, and a look at the stored versions of the custom one.
+        _operator.Server.Requests.Should().OnlyContain(r => r.Method == "GET").And.HaveCountLessThanOrEqualTo(5);
+        _operator.Server.Requests.Count(r => r.Path.Contains("/customresourcedefinitions/")).Should().BeLessThanOrEqualTo(1);
     }
 
     [Fact]

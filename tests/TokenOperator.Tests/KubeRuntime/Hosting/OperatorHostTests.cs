@@ -147,6 +147,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
         await using var running = await StartAsync();
         await running.UntilLeadingAsync();
         await running.UntilAsync("reconcile lamp");
+        await Eventually.IsTrueAsync(() => _server.Requests.Any(r => r.Path.Contains("/customresourcedefinitions/")), "it has looked at the stored versions");
         _server.Requests.Clear();
 
         await Eventually.IsTrueAsync(() => Renewals() >= 5, "it renewed several times");
