@@ -76,17 +76,17 @@ public abstract record TokenResponse
         /// <summary>The values to export, by the key that they have in the Secret; printable and at most 1 KiB each.</summary>
         public IReadOnlyDictionary<string, string> Exports { get; init; } = TokenSet.NoExports;
 
-        /// <summary>The same without scopes, a type and exported values that repeat part of one of <paramref name="secrets"/>: all of them are shown.</summary>
+        /// <summary>The same without scopes, a type and exported values that repeat one of <paramref name="secrets"/>: all of them are shown.</summary>
         public Granted WithoutEchoes(params SecretValue?[] secrets)
         {
-            var scopes = Scopes?.Where(scope => !Redactor.Holds(scope, secrets)).ToList();
+            var scopes = Scopes?.Where(scope => !Redactor.Repeats(scope, secrets)).ToList();
             return this with
             {
                 Scopes = scopes is { Count: > 0 } ? scopes : null,
-                TokenType = TokenType != "Bearer" && Redactor.Holds(TokenType, secrets) ? "Bearer" : TokenType,
+                TokenType = TokenType != "Bearer" && Redactor.Repeats(TokenType, secrets) ? "Bearer" : TokenType,
                 Exports = Exports.Count == 0
                     ? Exports
-                    : Exports.Where(export => !Redactor.Holds(export.Value, secrets)).ToDictionary(StringComparer.Ordinal),
+                    : Exports.Where(export => !Redactor.Repeats(export.Value, secrets)).ToDictionary(StringComparer.Ordinal),
             };
         }
     }

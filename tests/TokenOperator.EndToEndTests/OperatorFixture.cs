@@ -224,9 +224,12 @@ public sealed class OperatorFixture : IAsyncDisposable
     }
 
     /// <summary>The current OAuthToken.</summary>
-    public async Task<TokenView> GetAsync(string name) =>
-        new(await _cluster.Plane.GetAsync(AddressOf(name))
+    public async Task<TokenView> GetAsync(string name)
+    {
+        ThrowIfEnded();
+        return new(await _cluster.Plane.GetAsync(AddressOf(name))
             ?? throw new InvalidOperationException($"There is no OAuthToken {Namespace}/{name}."));
+    }
 
     /// <summary>Waits until a condition has this status and, if given, this reason, for the newest spec. A status from before a change of the spec does not count.</summary>
     public Task<TokenView> SeesAsync(string name, string type, string status, string? reason = null, TimeSpan? within = null) => Eventually.SeesAsync(
@@ -239,8 +242,11 @@ public sealed class OperatorFixture : IAsyncDisposable
     public Task<TokenView> ReadyAsync(string name) => SeesAsync(name, "Ready", "True");
 
     /// <summary>The Secret; null if there is none.</summary>
-    public async Task<SecretView?> SecretAsync(string name) =>
-        await _cluster.Plane.GetAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}") is { } json ? new SecretView(json) : null;
+    public async Task<SecretView?> SecretAsync(string name)
+    {
+        ThrowIfEnded();
+        return await _cluster.Plane.GetAsync($"/api/v1/namespaces/{Namespace}/secrets/{name}") is { } json ? new SecretView(json) : null;
+    }
 
     /// <summary>Runs a statement in the database, and returns the first column of the first row as text.</summary>
     public async Task<string?> QueryAsync(string sql)
@@ -290,6 +296,13 @@ public sealed class OperatorFixture : IAsyncDisposable
         [.. (await _cluster.Plane.AuditLog.RequestsAsync(User)).Where(r => r.Namespace == Namespace && r.Verb != "watch")];
 
     private string AddressOf(string name) => $"/apis/{ApiVersion}/namespaces/{Namespace}/oauthtokens/{name}";
+
+    /// <summary>A test that waits for what an operator does says why there is none.</summary>
+    private void ThrowIfEnded()
+    {
+        if (_operators is [.., var last] && _operators.All(process => process.HasExited))
+            last.ThrowIfEnded();
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

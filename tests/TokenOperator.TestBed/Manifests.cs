@@ -102,6 +102,9 @@ public sealed record TokenView(JsonNode Json)
     /// <summary>A field of the status as text, or null.</summary>
     public string? this[string field] => Json["status"]?[field]?.ToString();
 
+    /// <summary>What a test that fails shows of it.</summary>
+    public override string ToString() => $"generation {Json["metadata"]?["generation"]}, {Json["status"]?.ToJsonString() ?? "no status"}";
+
     private string? Field(string type, string field) =>
         (string?)Json["status"]?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["type"] == type)?[field];
 }
@@ -123,4 +126,7 @@ public sealed record SecretView(JsonNode Json)
 
     /// <summary>The decoded content of a key, or null.</summary>
     public string? this[string key] => (string?)Json["data"]?[key] is { } data ? Encoding.UTF8.GetString(Convert.FromBase64String(data)) : null;
+
+    /// <summary>What a test that fails shows of it.</summary>
+    public override string ToString() => $"Secret {Name}, version {Version}: {string.Join(", ", Keys.Select(key => $"{key}={this[key]}"))}";
 }

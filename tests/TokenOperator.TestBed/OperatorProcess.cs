@@ -40,6 +40,7 @@ public sealed class OperatorProcess : IAsyncDisposable
 {
     private readonly ChildProcess _process;
     private readonly OperatorContainer? _container;
+    private bool _mayEnd;
 
     private OperatorProcess(ChildProcess process, Uri address, OperatorContainer? container = null)
     {
@@ -157,9 +158,18 @@ public sealed class OperatorProcess : IAsyncDisposable
     public Task LogsAsync(string text, TimeSpan? within = null) =>
         Eventually.IsTrueAsync(() => Log.Contains(text, StringComparison.Ordinal), within, condition: $"the log of the operator contains: {text}");
 
+    /// <summary>Throws if it has ended, and the test neither sent it a signal nor waits for its end. An operator that loses its lease ends, for example.</summary>
+    /// <exception cref="InvalidOperationException">It has ended. The message contains its exit code and the last lines of its log.</exception>
+    public void ThrowIfEnded()
+    {
+        if (!_mayEnd)
+            _process.ThrowIfExited();
+    }
+
     /// <summary>Sends SIGTERM, and SIGKILL after the grace period of the pod, as a kubelet does, and returns the exit code.</summary>
     public async Task<int> StopAsync(CancellationToken ct = default)
     {
+        _mayEnd = true;
         if (_container is null)
             return await _process.StopAsync(ct);
         await SignalAsync("TERM", ct);
@@ -178,6 +188,7 @@ public sealed class OperatorProcess : IAsyncDisposable
     /// <summary>Sends SIGKILL, to simulate a crash.</summary>
     public async Task<int> KillAsync(CancellationToken ct = default)
     {
+        _mayEnd = true;
         if (_container is null)
             return await _process.KillAsync(ct);
         await SignalAsync("KILL", ct);
@@ -187,6 +198,7 @@ public sealed class OperatorProcess : IAsyncDisposable
     /// <summary>Sends a signal, such as STOP or CONT.</summary>
     public async Task SignalAsync(string signal, CancellationToken ct = default)
     {
+        _mayEnd = true;
         if (!HasExited)
             await ChildProcess.SignalAsync(Id, signal, ct);
     }
@@ -204,7 +216,11 @@ public sealed class OperatorProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until it has ended.</summary>
-    public Task<int> WaitForExitAsync(CancellationToken ct = default) => _process.WaitForExitAsync(ct);
+    public Task<int> WaitForExitAsync(CancellationToken ct = default)
+    {
+        _mayEnd = true;
+        return _process.WaitForExitAsync(ct);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -20,6 +20,9 @@ public static partial class Redactor
     /// <summary>The shortest part of a secret that counts: ordinary words rarely share so many characters with one.</summary>
     private const int PieceLength = 6;
 
+    /// <summary>The longest part of a secret that can be no secret: a UUID has 36 characters.</summary>
+    private const int MaxPublicLength = 40;
+
     private const int MaxInput = 4096;
     private const int MaxOnStack = 512;
 
@@ -44,7 +47,17 @@ public static partial class Redactor
     /// reversed, in base64 or in hexadecimal digits, percent-encoded or as escapes of HTML or JSON (also several times), in other forms of
     /// the same characters, or with separators or invisible characters between them. Case does not matter.
     /// </summary>
-    public static bool Holds(string text, params ReadOnlySpan<SecretValue?> secrets)
+    public static bool Holds(string text, params ReadOnlySpan<SecretValue?> secrets) => Finds(text, secrets, static _ => PieceLength);
+
+    /// <summary>
+    /// True if <paramref name="value"/>, which apps or people need, repeats a substantial part of one of <paramref name="secrets"/>: a quarter, but
+    /// at least 6 and at most 40 successive characters, in any form that <see cref="Holds"/> recognizes. A shorter part can be an identifier. At Salesforce, for
+    /// example, an access token begins with the organization's ID, which is in the identity of a person, too.
+    /// </summary>
+    public static bool Repeats(string value, params ReadOnlySpan<SecretValue?> secrets) =>
+        Finds(value, secrets, static secret => Math.Clamp(secret.Length / 4, PieceLength, MaxPublicLength));
+
+    private static bool Finds(string text, ReadOnlySpan<SecretValue?> secrets, Func<string, int> pieceLength)
     {
         text = Cut(text, MaxInput);
         for (var round = 0; round < MaxRounds; round++)
@@ -52,7 +65,7 @@ public static partial class Redactor
             var (visible, folded, digits) = (Visible(text), Fold(text), Base64Digits(text));
             foreach (var secret in secrets)
             {
-                if (secret is not null && (HasPiece(visible, Visible(secret.Reveal()), PieceLength) || IsIn(folded, secret.Reveal()) || IsEncodedIn(digits, secret.Reveal())))
+                if (secret?.Reveal() is { } own && pieceLength(own) is var length && (HasPiece(visible, Visible(own), length) || IsIn(folded, own, length) || IsEncodedIn(digits, own, length)))
                     return true;
             }
 
@@ -66,23 +79,23 @@ public static partial class Redactor
         return secrets.Length > 0;
     }
 
-    private static bool IsIn(string folded, string secret)
+    private static bool IsIn(string folded, string secret, int length)
     {
         var own = Fold(secret);
         // Too little is left of a secret of other characters. It is searched for as it is.
-        return (own.Length >= PieceLength && (HasPiece(folded, own, PieceLength) || HasPiece(folded, Reversed(own), PieceLength)))
-            || HasPiece(folded, Convert.ToHexStringLower(Encoding.UTF8.GetBytes(secret)), 2 * PieceLength);
+        return (own.Length >= length && (HasPiece(folded, own, length) || HasPiece(folded, Reversed(own), length)))
+            || HasPiece(folded, Convert.ToHexStringLower(Encoding.UTF8.GetBytes(secret)), 2 * length);
     }
 
     /// <summary>A part of the secret can begin at any of three places within a group of base64.</summary>
-    private static bool IsEncodedIn(string digits, string secret)
+    private static bool IsEncodedIn(string digits, string secret, int length)
     {
         for (var shift = 0; shift < 3; shift++)
         {
             var encoded = Convert.ToBase64String([.. new byte[shift], .. Encoding.UTF8.GetBytes(secret)]).TrimEnd('=');
             // The digits at both ends also hold bits of what stands next to the secret.
             var (start, end) = (shift == 0 ? 0 : shift + 1, encoded.Length - ((secret.Length + shift) % 3 == 0 ? 0 : 1));
-            if (end > start && HasPiece(digits, encoded[start..end].Replace('+', '-').Replace('/', '_'), PieceLength))
+            if (end > start && HasPiece(digits, encoded[start..end].Replace('+', '-').Replace('/', '_'), length))
                 return true;
         }
 

@@ -27,7 +27,7 @@ internal static class ConsentReply
         if (document.Identity.ResponsePath is null || reply.IdToken is not null)
             return IdToken.Read(reply.IdToken, client.ClientId, document, now, secrets, out error);
         error = null;
-        if (reply.Person is { } person && Identity.IsValid(person) && !Redactor.Holds(person, secrets))
+        if (reply.Person is { } person && Identity.IsValid(person) && !Redactor.Repeats(person, secrets))
             return new Identity(person, person.Contains('@', StringComparison.Ordinal) ? person : null);
         error = $"the response has no {document.Identity.ResponsePath}. Check {document.PlaceOf("identity.responsePath")}";
         return null;

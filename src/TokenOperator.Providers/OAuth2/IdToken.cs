@@ -76,5 +76,5 @@ internal static class IdToken
         && (verified.ValueKind == JsonValueKind.True || (verified.ValueKind == JsonValueKind.String && verified.ValueEquals("true")));
 
     private static string? Name(JsonElement claims, string name, ReadOnlySpan<SecretValue?> secrets) =>
-        claims.Text(name) is { } text && Identity.IsValid(text) && !Redactor.Holds(text, secrets) ? text : null;
+        claims.Text(name) is { } text && Identity.IsValid(text) && !Redactor.Repeats(text, secrets) ? text : null;
 }

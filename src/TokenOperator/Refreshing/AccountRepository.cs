@@ -386,12 +386,15 @@ public sealed partial class AccountRepository(
     /// <param name="known">What was known before the statement was sent.</param>
     private AccountRecord Merge(AccountRecord row, KnownAccount? known)
     {
-        if (known?.Row is { } acknowledged && row.IsEarlierThan(acknowledged) && guard.IsLeader)
-            RestoreForgotten(row, acknowledged);
+        var isForgotten = known?.Row is { } acknowledged && row.IsEarlierThan(acknowledged) && guard.IsLeader;
+        if (isForgotten)
+            RestoreForgotten(row, known!.Row!);
+        var record = FindPending(row.Key)?.ApplyTo(row) ?? row;
         // What this process wrote after the statement was sent is newer than what the statement saw.
-        else if (_entries.GetValueOrDefault(row.Key) is { Row: { } latest } seen && row.IsEarlierThan(latest))
-            return seen.Record;
-        return Remember(FindPending(row.Key)?.ApplyTo(row) ?? row, row);
+        return _entries.AddOrUpdate(
+            row.Key,
+            _ => NewEntry(record, row),
+            (_, seen) => !isForgotten && seen.Row is { } latest && row.IsEarlierThan(latest) ? seen : UpdatedEntry(seen, record, row)).Record;
     }
 
     /// <summary>

@@ -7,7 +7,7 @@ namespace TokenOperator.EndToEndTests.Alerts;
 /// Scrapes an operator once a second, as Prometheus would once a minute, and keeps all samples. A second since the start is a
 /// minute for promtool: values stay as they are, and the distance of a timestamp (<c>*_timestamp_seconds</c>) from the start is
 /// scaled from seconds to minutes. A token of 60 s becomes one of 60 minutes. On a busy machine a scrape can come late: until
-/// then, the one before it holds.
+/// then, the one before it holds. If two come in the same second, the first one counts: a test may have read it already.
 /// </summary>
 internal sealed class Scraper : IAsyncDisposable
 {
@@ -129,8 +129,6 @@ internal sealed class Scraper : IAsyncDisposable
                 _scrapes.Add(_scrapes.Count > 0 ? _scrapes[^1] : samples);
             if (_scrapes.Count == minute)
                 _scrapes.Add(samples);
-            else
-                _scrapes[^1] = samples;
         }
     }
 

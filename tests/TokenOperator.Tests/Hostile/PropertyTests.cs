@@ -141,6 +141,18 @@ public sealed class PropertyTests
     }
 
     [Theory]
+    [InlineData("https://login.salesforce.com/id/00D5g00000ExAMPEA4/0055g00000SamplAAB", "00D5g00000ExAMP!AQEAQH1x.fXkz3vZb_sample8c5TgPq0mWn7LrYd2KjUoVtEiGh4SaCxBwNzMfQe6RpOyIu9", false)]
+    [InlineData("https://00d5g00000examp.example/", "00D5g00000ExAMP!AQEAQH1x.fXkz3vZb_sample8c5TgPq0mWn7LrYd2KjUoVtEiGh4SaCxBwNzMfQe6RpOyIu9", false)]
+    [InlineData("6f1c2a6e-0000-4000-8000-0123456789ab", "ntn.6f1c2a6e-0000-4000-8000-0123456789ab.fXkz3vZbsample8c5TgPq0mWn7LrYd2KjUoVtEiGh4SaCxBwNzMfQe6RpOyIu9AQEAQH1xVbNm2Lk8Jh5Gf3Ds1Qw7Er9Ty0Ui1Op3As5Df7Gh9Jk2", false)]
+    [InlineData("Q6RpOyIu9", "GOCSPX-Q6RpOyIu9AQEAQH1xfXkz3vZb", true)]
+    [InlineData("UTZScE95SXU5QVFF", "GOCSPX-Q6RpOyIu9AQEAQH1xfXkz3vZb", true)]
+    [InlineData("9uIyOpR6Q", "GOCSPX-Q6RpOyIu9AQEAQH1xfXkz3vZb", true)]
+    [InlineData("MARKED", "MARKED", true)]
+    [InlineData("xMARKEDx", "aMARKEDb", true)]
+    public void A_value_may_contain_an_identifier_that_is_part_of_a_secret_but_not_a_quarter_of_it(string value, string secret, bool repeats) =>
+        Redactor.Repeats(value, new SecretValue(secret)).Should().Be(repeats);
+
+    [Theory]
     [InlineData("Token has been expired or revoked.")]
     [InlineData("Bad Request")]
     [InlineData("AADSTS700082: The refresh token has expired due to inactivity. Trace ID: 8f1c2a6e-0000-4000-8000-000000000000")]
