@@ -58,6 +58,8 @@ public static class ConsentValidator
         ArgumentNullException.ThrowIfNull(granted);
         if (expected.IsKnown && granted.Identity is null)
             return $"The provider did not say who consented, so nothing was changed: {granted.Unidentified}";
+        if (expected.Named is { } named && Identity.IsAddress(named) && granted.Identity!.Email is null)
+            return $"The provider does not say that it has verified the address of the account that consented, so nothing was changed. If it is the expected account, write its ID into spec.identity: {granted.Identity.Subject}";
         if (expected.IsKnown && !expected.Matches(granted.Identity!))
             return "The consent is for another account than the expected one, so nothing was changed. Choose the expected account in the browser, or sign in to it first";
         if (granted.Token is { RefreshToken: null, ExpiresIn: not null })

@@ -100,12 +100,10 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? re
             + $"At the end, the browser fails to open a page at http://{request.RedirectUri.Host}. Copy the whole address of that page (or the code in it) and paste it here:");
         var pasted = (await Console.In.ReadLineAsync(cancellationToken))?.Trim()
             ?? throw new PluginException("Standard input ended before an address or a code was pasted.", ExitCodes.BadInput);
-        if (provider.Document.Authorization.Keep is { Count: > 0 } kept && !pasted.Contains('=', StringComparison.Ordinal))
+        var response = AuthorizationResponse.ReadPasted(pasted, request.State, provider.Document.Authorization, out var isCode);
+        if (isCode && provider.Document.Authorization.Keep is { Count: > 0 } kept)
             throw new PluginException($"The address has more than the code that must be kept ({DisplayText.List(kept)}). Start again, and paste the whole address, from http to its end.", ExitCodes.BadInput);
-        // A code alone does not name the request that it answers, but it is useless with the verifier of another request.
-        return pasted.Contains('=', StringComparison.Ordinal) || pasted.Length == 0 || !CredentialSyntax.IsValid(pasted)
-            ? AuthorizationResponse.Read(pasted, provider.Document.Authorization)
-            : new AuthorizationResponse(request.State, new SecretValue(pasted), null);
+        return response;
     }
 
     private async Task<TokenSet> ExchangeAsync(

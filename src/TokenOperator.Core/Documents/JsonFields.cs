@@ -57,14 +57,14 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
 
     public SecretValue? Secret(string name) => SecretValue.From(Credential(name));
 
-    /// <summary>A list of strings, or one string with spaces between them; null when absent.</summary>
+    /// <summary>A list of strings, or one string with spaces between them, or with commas as in the responses of some providers; null when absent.</summary>
     public IReadOnlyList<string>? Scopes(string name)
     {
         if (Find(name) is not { } value)
             return null;
         var parts = value.ValueKind switch
         {
-            JsonValueKind.String => value.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            JsonValueKind.String when value.GetString()! is var text => text.Split(text.Contains(' ', StringComparison.Ordinal) ? ' ' : ',', StringSplitOptions.RemoveEmptyEntries),
             JsonValueKind.Array when value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String) =>
                 value.EnumerateArray().Select(item => item.GetString()!).ToArray(),
             _ => throw Wrong(name, "a list of strings, or one string with spaces between the scopes"),
@@ -79,18 +79,19 @@ internal readonly partial struct JsonFields(JsonElement json, string source, str
     public TimeSpan? Seconds(string name) =>
         Number(name) is { } seconds and > 0 and <= 10 * 365 * 86400 ? TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond)) : null;
 
-    /// <summary>A unix time with <paramref name="unitsPerSecond"/> units per second; null when absent or 0.</summary>
-    public DateTimeOffset? UnixTime(string name, int unitsPerSecond = 1)
+    /// <summary>A unix time in seconds or milliseconds; null when absent or 0.</summary>
+    public DateTimeOffset? UnixTime(string name)
     {
         // Some applications write text where others write a number.
         if (Find(name) is { ValueKind: JsonValueKind.String } text && IsoPattern().IsMatch(text.GetString()!))
             return IsoTime(name);
         if (Number(name) is not { } number || number == 0)
             return null;
-        var seconds = number / unitsPerSecond;
+        // A time in seconds has fewer digits until the year 5138.
+        var seconds = number > 100_000_000_000 ? number / 1000 : number;
         return seconds >= MinTime.ToUnixTimeSeconds() && seconds <= MaxTime.ToUnixTimeSeconds()
             ? DateTimeOffset.UnixEpoch.AddTicks((long)(seconds * TimeSpan.TicksPerSecond))
-            : throw Wrong(name, unitsPerSecond == 1 ? "unix time in seconds" : "unix time in milliseconds");
+            : throw Wrong(name, "unix time in seconds or milliseconds");
     }
 
     /// <summary>An ISO 8601 time; UTC when it has no offset, because google-auth writes UTC this way.</summary>

@@ -92,7 +92,7 @@ public static class TokenDocument
                 case "subject" when token.Identity?.Subject is not null:
                 case "subject" or "id_token" when isNewGrant:
                 case "scopes" when isNewGrant && token.Scopes.Count == 0:
-                case "account" when isNewGrant && member.Value.ValueKind == JsonValueKind.String && member.Value.GetString()!.Contains('@', StringComparison.Ordinal):
+                case "account" when isNewGrant && member.Value.ValueKind == JsonValueKind.String && Identity.IsAddress(member.Value.GetString()!):
                     break;
                 case "token":
                     WriteText(writer, member.Name, token.AccessToken?.Reveal());

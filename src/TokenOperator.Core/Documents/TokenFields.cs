@@ -45,7 +45,7 @@ internal static class TokenFields
     // account: google-auth and gcloud, often empty. Other applications keep their own names there.
     private static Identity? ReadIdentity(JsonFields fields) => (fields.Name("subject"), fields.Name("account")) switch
     {
-        (null, { } email) when !email.Contains('@', StringComparison.Ordinal) => null,
+        (null, { } email) when !Identity.IsAddress(email) => null,
         (null, null) => null,
         var (subject, email) => new Identity(subject, email),
     };
@@ -54,7 +54,7 @@ internal static class TokenFields
     private static (DateTimeOffset? IssuedAt, DateTimeOffset? ExpiresAt) ReadLifetime(JsonFields fields)
     {
         var issuedAt = fields.UnixTime("issued_at") ?? fields.IsoTime("IssuedUtc") ?? fields.IsoTime("Issued");
-        var expiresAt = fields.UnixTime("expires_at") ?? fields.IsoTime("expiry") ?? fields.UnixTime("expiry_date", 1000);
+        var expiresAt = fields.UnixTime("expires_at") ?? fields.IsoTime("expiry") ?? fields.UnixTime("expiry_date");
         var lifetime = fields.Seconds("expires_in");
         return (issuedAt ?? expiresAt - lifetime, expiresAt ?? issuedAt + lifetime);
     }

@@ -13,10 +13,13 @@ public sealed record Identity(string? Subject, string? Email)
     /// <summary>True if <paramref name="text"/> can be a subject or an address: printable and not too long.</summary>
     public static bool IsValid(string text) => text.Length is > 0 and <= MaxLength && DisplayText.IsPrintable(text);
 
-    /// <summary>True if <paramref name="named"/> means this identity: an address if it has an @, otherwise a subject.</summary>
-    public bool Is(string named) => named.Contains('@', StringComparison.Ordinal)
-        ? IsSameMailbox(named, Email)
-        : string.Equals(named, Subject, StringComparison.Ordinal);
+    /// <summary>True if <paramref name="named"/> means this identity: an address if <see cref="IsAddress"/> says so, otherwise a subject.</summary>
+    public bool Is(string named) => IsAddress(named) ? IsSameMailbox(named, Email) : string.Equals(named, Subject, StringComparison.Ordinal);
+
+    /// <summary>
+    /// True for a text with an @, but not for a subject in which a connection comes before the address, as at Auth0: <c>samlp|okta|marcus@example.com</c>.
+    /// </summary>
+    public static bool IsAddress(string text) => text.Contains('@', StringComparison.Ordinal) && !text.Contains('|', StringComparison.Ordinal);
 
     /// <summary>True if both are the same person. If both have a subject, it decides, because an address can pass to someone else.</summary>
     public bool IsSameAs(Identity other) => Subject is not null && other.Subject is not null

@@ -25,7 +25,7 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
     /// <summary>The parameters that the provider's document keeps, because nothing else has them.</summary>
     public IReadOnlyDictionary<string, string> Kept { get; private init; } = TokenSet.NoExports;
 
-    /// <summary>Reads a redirect's query, or the whole address. A parameter that occurs twice counts as missing.</summary>
+    /// <summary>Reads a redirect's query, or the whole address, without its fragment. A parameter that occurs twice counts as missing.</summary>
     /// <param name="query">What the browser brought.</param>
     /// <param name="rules">The names of the code and of the parameters to keep; null: those of the standard.</param>
     public static AuthorizationResponse Read(string query, AuthorizationRules? rules = null)
@@ -34,6 +34,8 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
         rules ??= new AuthorizationRules();
         if (query.Length > MaxLength)
             return new AuthorizationResponse(null, null, "the response is too long");
+        // Reddit appends #_ to the address.
+        query = query.Split('#')[0];
         var fields = HttpUtility.ParseQueryString(query.Contains('?', StringComparison.Ordinal) ? query[query.IndexOf('?', StringComparison.Ordinal)..] : query);
         string? Single(string name) => fields.GetValues(name) is [{ Length: > 0 } value] ? value : null;
         var (error, code) = (Single("error"), Single(rules.CodeParameter));
@@ -50,6 +52,23 @@ public sealed record AuthorizationResponse(string? State, SecretValue? Code, str
                 .Where(kept => kept.Value is { Length: <= MaxKeptLength } && DisplayText.IsPrintable(kept.Value))
                 .ToDictionary(kept => kept.Name, kept => kept.Value!, StringComparer.Ordinal),
         };
+    }
+
+    /// <summary>
+    /// Reads what a person copied from the browser: the address, a part of it, or the code alone, which is encoded as it is in the address. A code
+    /// does not name the request that it answers, but it is useless with the verifier of another request.
+    /// </summary>
+    /// <param name="pasted">What the person copied.</param>
+    /// <param name="state">The state of the request, which a code alone counts as an answer to.</param>
+    /// <param name="rules">As for <see cref="Read"/>.</param>
+    /// <param name="isCode">True if it is the code alone.</param>
+    public static AuthorizationResponse ReadPasted(string pasted, string state, AuthorizationRules rules, out bool isCode)
+    {
+        ArgumentNullException.ThrowIfNull(pasted);
+        ArgumentNullException.ThrowIfNull(rules);
+        var code = Uri.UnescapeDataString(pasted.Split('#')[0]);
+        isCode = !new[] { "://", rules.CodeParameter + "=", "error=", "state=" }.Any(part => pasted.Contains(part, StringComparison.Ordinal)) && CredentialSyntax.IsValid(code);
+        return isCode ? new AuthorizationResponse(state, new SecretValue(code), null) : Read(pasted, rules);
     }
 
     /// <summary>True if it answers the request that was sent with <paramref name="state"/>. Compares in constant time.</summary>

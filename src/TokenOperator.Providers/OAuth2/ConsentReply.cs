@@ -28,7 +28,7 @@ internal static class ConsentReply
             return IdToken.Read(reply.IdToken, client.ClientId, document, now, secrets, out error);
         error = null;
         if (reply.Person is { } person && Identity.IsValid(person) && !Redactor.Repeats(person, secrets))
-            return new Identity(person, person.Contains('@', StringComparison.Ordinal) ? person : null);
+            return new Identity(person, Identity.IsAddress(person) ? person : null);
         error = $"the response has no {document.Identity.ResponsePath}. Check {document.PlaceOf("identity.responsePath")}";
         return null;
     }

@@ -20,7 +20,7 @@ internal static class StandardErrors
             "refresh_token_expired", "token_revoked", "revoked_token", "token_inactive", "inactive_user", "user_disabled", "account_disabled", "account_suspended",
         ]),
         (FailureKind.AdminPolicyBlocked, ["admin_policy_enforced", "org_internal"]),
-        (FailureKind.ClientRejected, ["invalid_client", "deleted_client", "disabled_client"]),
+        (FailureKind.ClientRejected, ["invalid_client", "invalid_client_id", "invalid_client_secret", "deleted_client", "disabled_client"]),
         // RFC 6749 section 5.2: this client may not use this grant. Google says so of a refresh token that another client obtained.
         (FailureKind.RequestRejected, ["unauthorized_client", "invalid_request", "invalid_scope", "invalid_target", "unsupported_grant_type"]),
         (FailureKind.RateLimited,

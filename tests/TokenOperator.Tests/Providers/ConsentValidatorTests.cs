@@ -18,6 +18,25 @@ public sealed class ConsentValidatorTests
     public void A_response_without_a_code_is_an_error(string query, string expected) =>
         ConsentValidator.FindError(AuthorizationResponse.Read(query)).Should().Match(expected);
 
+    [Theory]
+    [InlineData("http://127.0.0.1:1/?state=s&code=abc%2F1%3D%3D#_", "abc/1==", "s")]
+    [InlineData("?code=abc&state=s", "abc", "s")]
+    [InlineData("code=abc", "abc", null)]
+    [InlineData("abc", "abc", "mine")]
+    [InlineData("abc#_", "abc", "mine")]
+    [InlineData("aPrx4%3D%3D", "aPrx4==", "mine")]
+    [InlineData("aPrx4==", "aPrx4==", "mine")]
+    [InlineData("4/0abc+d", "4/0abc+d", "mine")]
+    [InlineData("http://127.0.0.1:1/", null, null)]
+    [InlineData("error=access_denied", null, null)]
+    [InlineData("", null, null)]
+    public void What_a_person_copies_is_an_address_a_part_of_it_or_a_code(string pasted, string? code, string? state)
+    {
+        var response = AuthorizationResponse.ReadPasted(pasted, "mine", new(), out var isCode);
+
+        (response.Code?.Reveal(), response.State, isCode).Should().Be((code, state, state == "mine"));
+    }
+
     [Fact]
     public void A_response_matches_only_the_request_with_its_state()
     {
@@ -58,6 +77,14 @@ public sealed class ConsentValidatorTests
         Error(Granted(Marcus), new ExpectedIdentity(null, new Identity(null, "MARCUS@example.com"))).Should().BeNull();
         Error(Granted(new Identity("sub-1", null)), new ExpectedIdentity(null, new Identity(null, "marcus@example.com"))).Should().Contain("another account");
         Error(Granted(Marcus), new ExpectedIdentity("marcus@example.com", new Identity("sub-9", "eve@example.com"))).Should().BeNull("the spec overrides the record");
+    }
+
+    [Fact]
+    public void An_address_that_is_not_verified_is_another_problem_than_another_account()
+    {
+        Error(Granted(new Identity("sub-1", null)), new ExpectedIdentity("marcus@example.com", null)).Should().Contain("has verified the address").And.EndWith("spec.identity: sub-1");
+        Error(Granted(new Identity("sub-1", null)), new ExpectedIdentity("sub-1", null)).Should().BeNull();
+        Error(Granted(new Identity("sub-1", null)), new ExpectedIdentity("sub-2", null)).Should().Contain("another account");
     }
 
     [Fact]

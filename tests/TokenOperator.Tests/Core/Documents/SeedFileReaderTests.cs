@@ -59,6 +59,16 @@ public sealed class SeedFileReaderTests
             true
         },
         {
+            "a response with scopes between commas, and times in milliseconds as text",
+            """{"access_token": "access", "refresh_token": "refresh", "scope": "a,b", "token_type": "Bearer", "issued_at": "1769857200000", "expires_in": 3600}""",
+            true
+        },
+        {
+            "an application that writes each time in the other unit",
+            """{"access_token": "access", "refresh_token": "refresh", "scope": "a b", "expiry_date": 1769860800, "issued_at": 1769857200000}""",
+            true
+        },
+        {
             "rclone",
             """{"access_token":"access","token_type":"Bearer","refresh_token":"refresh","expiry":"2026-01-31T13:00:00.000000000+01:00"}""",
             false
@@ -129,9 +139,8 @@ public sealed class SeedFileReaderTests
     [InlineData("marked-secret", "*a line of 13 characters was found*refresh token alone was expected: 16 to 8192*")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": "soon"}""", "*field expires_at: expected a number.")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": 1e300}""", "*field expires_at: expected a number.")]
-    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": -5}""", "*field expires_at: expected unix time in seconds.")]
-    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": 1769860800000}""", "*field expires_at: expected unix time in seconds.")]
-    [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry_date": 1769860800}""", "*field expiry_date: expected unix time in milliseconds.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": -5}""", "*field expires_at: expected unix time in seconds or milliseconds.")]
+    [InlineData("""{"refresh_token": "r", "access_token": "a", "expires_at": 1769860800000000}""", "*field expires_at: expected unix time in seconds or milliseconds.")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry": "31.1.2026"}""", "*field expiry: expected a time*")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry": "2026-99-31T12:00:00Z"}""", "*field expiry: expected a time*")]
     [InlineData("""{"refresh_token": "r", "access_token": "a", "expiry": true}""", "*field expiry: expected a string.")]

@@ -24,6 +24,14 @@ public sealed class IdentityTests
         new Identity(null, address).IsSameAs(new Identity("sub-2", named)).Should().Be(same);
     }
 
+    [Theory]
+    [InlineData("auth0|1", "auth0|1", true)]
+    [InlineData("samlp|okta|marcus@example.com", "samlp|okta|marcus@example.com", true)]
+    [InlineData("samlp|okta|marcus@example.com", "samlp|okta|eve@example.com", false)]
+    [InlineData("marcus@example.com", "marcus@example.com", false)]
+    public void A_subject_with_a_connection_before_an_address_is_compared_as_a_subject_and_an_address_never_is(string named, string subject, bool same) =>
+        new Identity(subject, null).Is(named).Should().Be(same);
+
     [Fact]
     public void A_subject_decides_whatever_the_addresses_are()
     {

@@ -59,6 +59,7 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
         var changes = new Dictionary<string, JsonObject>
         {
             ["plain"] = new() { ["tokenEndpoint"] = $"{_server.ClientCredentialsEndpoint}" },
+            ["box"] = new() { ["extends"] = "box", ["tokenEndpoint"] = $"{_server.ClientCredentialsEndpoint}" },
             ["google"] = new()
             {
                 ["extends"] = "google",
@@ -223,6 +224,18 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
         ((long)claims["exp"]!).Should().Be(_time.GetUtcNow().ToUnixTimeSeconds() + 180);
         ((long)claims["iat"]!).Should().Be(_time.GetUtcNow().ToUnixTimeSeconds() - 30);
         curve.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Bytes(parts[2]), HashAlgorithmName.SHA256).Should().BeTrue();
+    }
+
+    /// <summary>"The 'exp' value exceeds the maximum value of 60 seconds beyond the issue time."</summary>
+    [Fact]
+    public async Task An_assertion_for_Box_is_valid_no_longer_than_Box_accepts()
+    {
+        _server.Next.Enqueue((200, """{"access_token":"access-token-1","expires_in":3600}"""));
+        using var key = RSA.Create(2048);
+        Granted(await AskAsync("box", new Grant.JwtBearer { Issuer = "app", Subject = "42" }, client: Client(), key: Key(key.ExportPkcs8PrivateKeyPem())));
+
+        var claims = Decode(_server.Requests.Single().Form["assertion"].Split('.')[1]);
+        ((long)claims["exp"]! - (long)claims["iat"]!).Should().BeLessThanOrEqualTo(60);
     }
 
     [Fact]
