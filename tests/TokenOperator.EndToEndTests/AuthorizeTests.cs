@@ -127,6 +127,24 @@ public sealed class AuthorizeTests(ClusterFixture cluster)
     }
 
     [Fact]
+    public async Task Where_only_https_is_accepted_the_user_pastes_the_address_that_nothing_listens_at()
+    {
+        var registered = new Uri("https://localhost/");
+        await using var fixture = await ConsentFixture.CreateAsync(cluster);
+        await fixture.Server.AllowRedirectAsync(registered);
+        await fixture.StartOperatorAsync();
+        var person = await PluginFixture.CreateAsync(cluster, fixture.Operators);
+        await fixture.AddDeadAccountAsync("marcus");
+
+        await using var run = fixture.Authorize(person.Kubeconfig, "marcus", words: ["--redirect-uri", registered.AbsoluteUri]);
+        using var browser = new PlainBrowser();
+        var back = await browser.ConsentAsync(await run.AddressAsync(), "marcus");
+        back.GetLeftPart(UriPartial.Path).Should().Be(registered.AbsoluteUri);
+        await run.PasteAsync(back.AbsoluteUri);
+        (await run.EndAsync()).Should().Be(0, run.Output);
+    }
+
+    [Fact]
     public async Task The_redirect_address_can_name_localhost()
     {
         await using var fixture = await ConsentFixture.CreateAsync(cluster);

@@ -15,9 +15,10 @@ namespace KubectlOAuthToken.Consent;
 /// <param name="noBrowser">True to print the address, and to read the redirect from standard input.</param>
 /// <param name="port">The port of the redirect; 0 for a free one.</param>
 /// <param name="redirectHost">The host of the redirect; null for the one that the provider's document needs.</param>
+/// <param name="redirectUri">The whole redirect, where nothing of this program listens, as without a browser; null for one on this machine.</param>
 /// <param name="timeout">How long the user may take.</param>
 /// <param name="time">Measures the timeout.</param>
-internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? redirectHost, TimeSpan timeout, TimeProvider time)
+internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? redirectHost, Uri? redirectUri, TimeSpan timeout, TimeProvider time)
 {
     /// <summary>Asks for consent, passes the tokens to <paramref name="save"/>, and shows the result in the browser.</summary>
     /// <param name="provider">The provider.</param>
@@ -32,12 +33,12 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? re
         IAuthorizationProvider provider, OAuthClient client, IReadOnlyList<string> scopes, ExpectedIdentity expected, Func<TokenSet, Task<T>> save, CancellationToken cancellationToken)
     {
         var host = redirectHost ?? (provider.Document.Authorization.NeedsLocalhost ? LoopbackListener.Localhost : LoopbackListener.Literal);
-        await using var listener = noBrowser ? null : LoopbackListener.Start(port, provider.Document.Authorization, host);
+        await using var listener = noBrowser || redirectUri is not null ? null : LoopbackListener.Start(port, provider.Document.Authorization, host);
         var request = new AuthorizationRequest
         {
             ClientId = client.ClientId,
             // Nothing needs to listen there: the user copies the address that the browser could not open.
-            RedirectUri = listener?.Address ?? new Uri($"http://{host}:{(port > 0 ? port : RandomNumberGenerator.GetInt32(49152, 65536))}/"),
+            RedirectUri = listener?.Address ?? redirectUri ?? new Uri($"http://{host}:{(port > 0 ? port : RandomNumberGenerator.GetInt32(49152, 65536))}/"),
             Scopes = scopes,
             State = RandomText.New(),
             Pkce = Pkce.New(),
@@ -92,12 +93,12 @@ internal sealed class AuthorizationCodeFlow(bool noBrowser, int port, string? re
         }
     }
 
-    private static async Task<AuthorizationResponse> PasteAsync(
+    private async Task<AuthorizationResponse> PasteAsync(
         IAuthorizationProvider provider, AuthorizationRequest request, Uri address, CancellationToken cancellationToken)
     {
         await Console.Error.WriteLineAsync(
             $"Open this address in a browser:\n\n  {address.AbsoluteUri}\n\n"
-            + $"At the end, the browser fails to open a page at http://{request.RedirectUri.Host}. Copy the whole address of that page (or the code in it) and paste it here:");
+            + $"At the end, the browser {(redirectUri is null ? "fails to open a page at" : "goes to")} {request.RedirectUri.Scheme}://{request.RedirectUri.Host}. Copy the whole address of that page (or the code in it) and paste it here:");
         var pasted = (await Console.In.ReadLineAsync(cancellationToken))?.Trim()
             ?? throw new PluginException("Standard input ended before an address or a code was pasted.", ExitCodes.BadInput);
         var response = AuthorizationResponse.ReadPasted(pasted, request.State, provider.Document.Authorization, out var isCode);

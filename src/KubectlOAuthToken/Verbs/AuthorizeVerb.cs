@@ -37,6 +37,12 @@ internal static class AuthorizeVerb
         });
         var host = new Option<string?>("--redirect-host") { Description = $"The host of the address that the browser returns to: {LoopbackListener.Literal} or {LoopbackListener.Localhost}. Default: the one that the provider needs.", HelpName = "host" };
         host.AcceptOnlyFromAmong(LoopbackListener.Literal, LoopbackListener.Localhost);
+        var redirect = new Option<string?>("--redirect-uri") { Description = "The redirect address that is registered for the OAuth client, if the provider accepts only https, such as https://localhost/. Nothing listens there: as with --no-browser, you copy the final address of the browser.", HelpName = "uri" };
+        redirect.Validators.Add(result =>
+        {
+            if (!IsRedirectAddress(result.GetValueOrDefault<string?>()))
+                result.AddError("--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).");
+        });
         var provider = new ProviderSourceOptions();
         var timeout = ClusterOptions.Timeout("How long to wait for the consent (default: 5m; with --device, as long as the code is valid), and then for the operator (default: 1m).");
         var command = new Verb(
@@ -46,15 +52,21 @@ internal static class AuthorizeVerb
             "authorize marcus-gmail -n mail --no-browser",
             "authorize marcus-gmail -n mail --device")
         {
-            name, device, noBrowser, port, host, timeout,
+            name, device, noBrowser, port, host, redirect, timeout,
         };
         provider.AddTo(command);
         command.Validators.Add(result =>
         {
-            foreach (var other in new Option[] { noBrowser, port, host })
+            foreach (var other in new Option[] { noBrowser, port, host, redirect })
             {
                 if (result.GetValue(device) && result.GetResult(other) is { Implicit: false })
                     result.AddError($"--device and {other.Name} cannot be combined, because a code needs no redirect.");
+            }
+
+            foreach (var other in new Option[] { port, host })
+            {
+                if (result.GetValue(redirect) is not null && result.GetResult(other) is { Implicit: false })
+                    result.AddError($"--redirect-uri and {other.Name} cannot be combined, because the address has a host and a port.");
             }
         });
         options.Bind(command, async (context, parsed, cancellationToken) =>
@@ -65,12 +77,15 @@ internal static class AuthorizeVerb
             var secret = parsed.GetValue(device)
                 ? await new DeviceFlow(wait, context.Time).RunAsync(
                     DeviceProvider(target.Provider, endpoints, context.Time), target.Client, target.Scopes, target.Expected, target.Save(cancellationToken), cancellationToken)
-                : await new AuthorizationCodeFlow(parsed.GetValue(noBrowser), parsed.GetValue(port), parsed.GetValue(host), wait ?? DefaultConsentTimeout, context.Time).RunAsync(
+                : await new AuthorizationCodeFlow(parsed.GetValue(noBrowser), parsed.GetValue(port), parsed.GetValue(host), parsed.GetValue(redirect) is { } uri ? new Uri(uri) : null, wait ?? DefaultConsentTimeout, context.Time).RunAsync(
                     CodeProvider(target.Provider, endpoints, context.Time), target.Client, target.Scopes, target.Expected, target.Save(cancellationToken), cancellationToken);
             return await SeedSecret.WaitAsync(context, target.Entity, secret, wait ?? ClusterOptions.DefaultTimeout, cancellationToken);
         });
         return command;
     }
+
+    private static bool IsRedirectAddress(string? text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttps && address is { UserInfo: "", Fragment: "" };
 
     /// <summary>Everything that a consent needs, checked before anyone is asked.</summary>
     private static async Task<ConsentRequest> PrepareAsync(

@@ -19,6 +19,11 @@ public sealed class PluginCommandLineTests
     [InlineData("doctor --postgres", "The plugin does not connect to Postgres. To check the connection and the table, run: token-operator migrate status")]
     [InlineData("refresh --timeout soon marcus", "--timeout is \"soon\". Enter a duration such as 90s or 5m.")]
     [InlineData("authorize marcus --port 70000", "--port must be a number from 1 to 65535.")]
+    [InlineData("authorize marcus --redirect-uri http://192.0.2.1/", "--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).")]
+    [InlineData("authorize marcus --redirect-uri https://marcus@localhost/", "--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).")]
+    [InlineData("authorize marcus --redirect-uri localhost", "--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).")]
+    [InlineData("authorize marcus --redirect-uri https://localhost/ --port 8765", "--redirect-uri and --port cannot be combined, because the address has a host and a port.")]
+    [InlineData("authorize marcus --redirect-uri https://localhost/ --device", "--device and --redirect-uri cannot be combined, because a code needs no redirect.")]
     [InlineData("refresh", "Required argument 'NAME' missing for command: 'refresh'.")]
     public void A_wrong_command_line_gets_one_line_that_names_the_wrong_word(string words, string error) =>
         PluginCommandLine.Errors(PluginCommandLine.Build(TimeProvider.System).Parse(words.Split(' '))).Should().Equal(error);

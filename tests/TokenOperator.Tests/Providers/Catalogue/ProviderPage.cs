@@ -80,9 +80,8 @@ internal sealed class ProviderPage(CatalogueEntry entry)
         yield return $"   | `kubectl oauthtoken authorize --port {Port}` | `http://{(_provider.Authorization.NeedsLocalhost ? "localhost" : "127.0.0.1")}:{Port}/` |";
         yield return $"   | [a link](../authorize.md#by-a-link) for the owner | `https://tokens.example.com/authorize/callback/{Name}` |";
         yield return "";
-        yield return "   If the console accepts only addresses that start with https, enter the second one. The operator offers a link only after the";
-        yield return "   account has had a token. So get the first refresh token in the provider's console or with another tool, and put it into a";
-        yield return "   [seed Secret](../move-from-a-token-file.md) under the key `refresh-token`.";
+        yield return "   If the console accepts only addresses that start with https, enter `https://localhost/`, and add `--redirect-uri https://localhost/`";
+        yield return "   to the command instead of `--port`. The operator offers a link only after the account has had a token.";
     }
 
     private IEnumerable<string> Apply()
