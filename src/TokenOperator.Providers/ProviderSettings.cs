@@ -124,13 +124,14 @@ public static class ProviderSettings
 
     /// <summary>The settings of each provider that has one, as documents that extend those of the same name.</summary>
     /// <param name="reader">Reads the settings, and records what is wrong with them.</param>
-    /// <param name="others">The documents of the catalogue and of the folder.</param>
+    /// <param name="others">The documents that they extend, those of ClusterOAuthProviders only if the settings add to them.</param>
     public static IReadOnlyList<SourceDocument> ReadDocuments(SettingsReader reader, IReadOnlyList<SourceDocument> others)
     {
         ArgumentNullException.ThrowIfNull(reader);
         ArgumentNullException.ThrowIfNull(others);
         var known = others.Select(document => document.Name).ToHashSet(StringComparer.Ordinal);
-        return [.. reader.NamesUnder(Prefix).Select(name => Read(reader, name, known)).OfType<SourceDocument>()];
+        var extendCluster = others.Any(document => document.Source == DocumentSource.Cluster);
+        return [.. reader.NamesUnder(Prefix).Select(name => Read(reader, name, known)).OfType<SourceDocument>().Select(document => document with { ExtendsCluster = extendCluster })];
     }
 
     private static SourceDocument? Read(SettingsReader reader, string name, HashSet<string> catalogue)

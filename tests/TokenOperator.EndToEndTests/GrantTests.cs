@@ -25,6 +25,12 @@ public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
             tokenEndpoint: {{_server.GoogleEndpoint}}
             workloadIdentity: {exchangeEndpoint: "{{_server.ExchangeEndpoint}}", credentialsEndpoint: "{{_server.CredentialsEndpoint}}"}
             """);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "microsoft.yaml"), $$"""
+            extends: microsoft
+            parameters: {tenant: contoso.example}
+            tokenEndpoint: {{_server.EntraEndpoint}}
+            workloadIdentity: {clientAssertion: true}
+            """);
         await _fixture.WriteSecretAsync("machine", "credentials.json", $$"""{"client_id":"{{GrantServer.ClientId}}","client_secret":"{{GrantServer.ClientSecret}}"}""");
         await _fixture.WriteSecretAsync("mailer", "private-key", _server.ServiceAccountKey);
         await _fixture.WriteSecretAsync("app", "private-key", _server.GitHubKey);
@@ -44,7 +50,6 @@ public sealed class GrantTests(ClusterFixture cluster) : IAsyncLifetime
         ("Providers__plain__TokenEndpoint", $"{_server.ClientCredentialsEndpoint}"),
         ("Providers__google__TokenEndpoint", $"{_server.GoogleEndpoint}"),
         ("Providers__github-app__TokenEndpoint", $"{_server.GitHubApi}"),
-        ("Providers__microsoft__TokenEndpoint", $"{_server.EntraEndpoint}"),
         ("ProviderFolder", _folder),
         ("WorkloadIdentityTokenFile", _file),
         ("WorkloadIdentityNamespaces", _fixture.Namespace),

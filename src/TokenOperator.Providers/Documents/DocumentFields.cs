@@ -64,6 +64,17 @@ internal sealed class DocumentFields(JsonObject json, string path, ICollection<s
         return null;
     }
 
+    /// <summary>A whole number from <paramref name="min"/> to <paramref name="max"/>; null if the field is absent.</summary>
+    public int? Whole(string name, int min, int max)
+    {
+        if (Number(name, min, max) is not { } number)
+            return null;
+        if (double.IsInteger(number))
+            return (int)number;
+        Reject(name, string.Create(CultureInfo.InvariantCulture, $"is {number}; expected a whole number from {min} to {max}"));
+        return null;
+    }
+
     /// <summary>One of <paramref name="choices"/>, by name; <paramref name="otherwise"/> if the field is absent.</summary>
     public T Choice<T>(string name, T otherwise, params ReadOnlySpan<(string Name, T Value)> choices)
     {

@@ -15,7 +15,7 @@ internal static class DocumentInheritance
     private static readonly string[] OfServer =
     [
         AuthorizationEndpoint, "deviceAuthorizationEndpoint", "discoveryEndpoint", "refresh.endpoint", "revocation", "revocation.endpoint", "expiry.checkEndpoint",
-        "workloadIdentity.exchangeEndpoint", "workloadIdentity.credentialsEndpoint", "identity.issuers", "clientAuthentication.audience",
+        "workloadIdentity.clientAssertion", "workloadIdentity.exchangeEndpoint", "workloadIdentity.credentialsEndpoint", "identity.issuers", "clientAuthentication.audience",
     ];
 
     /// <summary>The chain, in which each document takes away from its base what it must not inherit.</summary>

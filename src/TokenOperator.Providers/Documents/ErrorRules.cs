@@ -59,8 +59,14 @@ public sealed record ErrorRule
         return false;
     }
 
+    /// <summary>
+    /// True if this rule decides about a response with this status. An outage or a rate limit says nothing about the grant, so only a rule that names
+    /// the status can need a human then.
+    /// </summary>
+    public bool Decides(int status) => Status is not null || status is not (429 or 408 or >= 500) || !Kind.NeedsHuman();
+
     /// <summary>True if every response that <paramref name="later"/> matches is matched by this rule.</summary>
     public bool Covers(ErrorRule later) =>
-        (Status is null || Status == later.Status) && (Code is null || Code == later.Code) && (Number is null || Number == later.Number)
+        (later.Status is not { } status || Decides(status)) && (Status is null || Status == later.Status) && (Code is null || Code == later.Code) && (Number is null || Number == later.Number)
         && (Text is null || later.Text?.Contains(Text, StringComparison.OrdinalIgnoreCase) == true);
 }

@@ -84,8 +84,11 @@ public sealed record ProviderDocument
     /// <summary>The maximum duration of one request, to the last byte of the response; 1 s to 300 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The host that refresh tokens are sent to, with its port unless that is the usual one.</summary>
-    public string TokenHost => (Refresh.Endpoint ?? TokenEndpoint).Authority;
+    /// <summary>
+    /// The host that refresh tokens and client secrets are sent to, with its port unless that is the usual one. If refreshes have an address at another
+    /// host than the token endpoint, both hosts, with a plus sign between them.
+    /// </summary>
+    public string TokenHost => Refresh.Endpoint is { } refresh && !Same(refresh.Authority, TokenEndpoint.Authority) ? $"{TokenEndpoint.Authority}+{refresh.Authority}" : TokenEndpoint.Authority;
 
     /// <summary>The hosts from which an administrator allows to move accounts to <see cref="TokenHost"/>, separated by spaces or commas; null: none.</summary>
     public string? MovesFrom { get; init; }
@@ -93,6 +96,8 @@ public sealed record ProviderDocument
     /// <summary>True if what was last sent to <paramref name="host"/> may be sent to this provider. Anything may if no host is known.</summary>
     public bool TakesAccountsFrom(string? host) =>
         host is null || Same(host, TokenHost)
+        // Version 0.1.0 recorded this host alone.
+        || (Refresh.Endpoint is { } refresh && Same(host, refresh.Authority))
         || MovesFrom?.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries).Any(allowed => Same(host, allowed)) == true;
 
     /// <summary>The values to export: those of <paramref name="later"/>, and of <paramref name="earlier"/> what is not there any more. Only what this document exports.</summary>

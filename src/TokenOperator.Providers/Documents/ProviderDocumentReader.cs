@@ -122,7 +122,7 @@ internal sealed partial class ProviderDocumentReader
         if (!_root.Has("tokenEndpoint"))
             _root.Reject("tokenEndpoint", "is missing; expected the address of the provider's token endpoint");
         ReadDocumentation(_root.Object("documentation"));
-        var errors = ReadErrors();
+        var (errors, response) = (ReadErrors(), ReadResponse());
         var document = new ProviderDocument
         {
             Name = name,
@@ -139,15 +139,15 @@ internal sealed partial class ProviderDocumentReader
             CodeExchange = Parameters(_root.Object("codeExchange")),
             Refresh = ReadRefresh(),
             Scopes = ReadScopes(),
-            Response = ReadResponse(),
+            Response = response,
             Expiry = ReadExpiry(),
             Rotation = ReadRotation(),
             RefreshToken = ReadRefreshToken(),
             Errors = errors,
-            Assertion = ReadAssertion(errors.NumbersPath),
+            Assertion = ReadAssertion(errors),
             WorkloadIdentity = ReadWorkloadIdentity(),
             Limits = ReadLimits(),
-            Export = ReadExport(authorization.Keep),
+            Export = ReadExport(authorization, response),
             Identity = identity,
             Timeout = _root.Duration("timeout", TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)) ?? TimeSpan.FromSeconds(30),
         };
@@ -261,8 +261,15 @@ internal sealed partial class ProviderDocumentReader
             IdToken = Path(paths, "idToken") ?? defaults.IdToken,
             CodeExchangeRoot = Path(fields, "codeExchangeRoot"),
             FixedTokenType = fields.Text("tokenType"),
-            Failures = [.. fields.List("failures").Select(marker => new FailureMarker(Path(marker, "path") ?? "", marker.Text("equals") ?? ""))],
+            Failures = [.. fields.List("failures").Select(marker => new FailureMarker(Required(marker, "path", Path(marker, "path")), Required(marker, "equals", marker.Text("equals"))))],
         };
+    }
+
+    private static string Required(DocumentFields fields, string name, string? value)
+    {
+        if (!fields.Has(name))
+            fields.Reject(name, "is missing; expected path and equals, such as path: ok and equals: \"false\"");
+        return value ?? "";
     }
 
     private ExpiryRules ReadExpiry()
@@ -305,26 +312,25 @@ internal sealed partial class ProviderDocumentReader
     {
         var fields = _root.Object("errors");
         var defaults = new ErrorRules();
-        var numbers = Path(fields, "numbersPath");
-        return new ErrorRules
+        var errors = new ErrorRules
         {
             CodePaths = Paths(fields, "codePaths") ?? defaults.CodePaths,
             TextPaths = Paths(fields, "textPaths") ?? defaults.TextPaths,
-            NumbersPath = numbers,
-            Rules = ReadRules(fields, "rules", "errors.rules", numbers),
+            NumbersPath = Path(fields, "numbersPath"),
         };
+        return errors with { Rules = ReadRules(fields, "rules", "errors.rules", errors) };
     }
 
-    private static List<ErrorRule> ReadRules(DocumentFields fields, string name, string path, string? numbers)
+    private static List<ErrorRule> ReadRules(DocumentFields fields, string name, string path, ErrorRules errors)
     {
         var rules = new List<ErrorRule>();
         foreach (var entry in fields.List(name))
         {
             var rule = new ErrorRule
             {
-                Status = (int?)entry.Number("status", 200, 599),
+                Status = entry.Whole("status", 200, 599),
                 Code = entry.Text("code"),
-                Number = (long?)entry.Number("number", 0, int.MaxValue),
+                Number = entry.Whole("number", 0, int.MaxValue),
                 Text = entry.Text("text"),
                 Kind = entry.Choice("class", FailureKind.InvalidResponse, ErrorClasses),
                 MinDelay = entry.Duration("minDelay", TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)),
@@ -335,8 +341,10 @@ internal sealed partial class ProviderDocumentReader
                 entry.Reject("matches every response; expected at least one of status, code, number and text");
             else if (rule.Status is >= 300 and < 400)
                 entry.Reject("can never match: a redirect is never followed, and is always an invalid response");
-            else if (rule.Number is not null && numbers is null)
+            else if (rule.Number is not null && errors.NumbersPath is null)
                 entry.Reject("can never match: it has a number, and errors.numbersPath is not set");
+            else if (rule.Code is not null && errors.CodePaths.Count == 0)
+                entry.Reject("can never match: it has a code, and errors.codePaths is empty");
             else if (rules.FindIndex(earlier => earlier.Covers(rule)) is >= 0 and var index)
                 entry.Reject($"can never match: {path}[{index}] matches everything that this rule does. Change their order, or remove one of them");
             rules.Add(rule);
@@ -345,13 +353,13 @@ internal sealed partial class ProviderDocumentReader
         return rules;
     }
 
-    private AssertionRules ReadAssertion(string? numbers)
+    private AssertionRules ReadAssertion(ErrorRules errors)
     {
         var fields = _root.Object("assertion");
         return new AssertionRules
         {
             Lifetime = fields.Duration("lifetime", TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(59)) ?? new AssertionRules().Lifetime,
-            ErrorRules = ReadRules(fields, "errorRules", "assertion.errorRules", numbers),
+            ErrorRules = ReadRules(fields, "errorRules", "assertion.errorRules", errors),
         };
     }
 
@@ -389,28 +397,31 @@ internal sealed partial class ProviderDocumentReader
     {
         var fields = _root.Object("limits");
         var rate = RequestRate.Default;
-        var (perClient, clientBurst) = (fields.Number("clientRequestsPerSecond", 0.01, 10_000), fields.Number("clientBurst", 1, 10_000));
+        var (perClient, clientBurst) = (fields.Number("clientRequestsPerSecond", 0.01, 10_000), fields.Whole("clientBurst", 1, 10_000));
         if (fields.Has("clientBurst") && !fields.Has("clientRequestsPerSecond"))
             fields.Reject("clientRequestsPerSecond", "is missing; expected the number of requests per second of each client");
         return new RequestLimits
         {
-            Rate = new RequestRate(fields.Number("requestsPerSecond", 0.01, 10_000) ?? rate.PerSecond, (int)(fields.Number("burst", 1, 10_000) ?? rate.Burst)),
-            ClientRate = perClient is { } perSecond ? new RequestRate(perSecond, (int)(clientBurst ?? 1)) : null,
+            Rate = new RequestRate(fields.Number("requestsPerSecond", 0.01, 10_000) ?? rate.PerSecond, fields.Whole("burst", 1, 10_000) ?? rate.Burst),
+            ClientRate = perClient is { } perSecond ? new RequestRate(perSecond, clientBurst ?? 1) : null,
             MinInterval = fields.Duration("minInterval", TimeSpan.Zero, TimeSpan.FromHours(1)) ?? TimeSpan.Zero,
         };
     }
 
-    private Dictionary<string, ExportSource> ReadExport(IReadOnlyList<string> kept)
+    private Dictionary<string, ExportSource> ReadExport(AuthorizationRules authorization, ResponseRules response)
     {
+        string[] secrets = ["access_token", "refresh_token", "id_token", LastName(response.AccessToken), LastName(response.RefreshToken), LastName(response.IdToken)];
         var exports = new Dictionary<string, ExportSource>(StringComparer.Ordinal);
         foreach (var (key, source) in _root.Map("export"))
         {
             var (place, path) = source.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot ? (source[..dot], source[(dot + 1)..]) : (source, "");
             if (!SecretKey().IsMatch(key) || SecretKeys.Contains(key))
                 _root.Reject($"export.{key}", $"is not a key that a document can write; expected letters, digits, dots, hyphens and underscores, and none of {string.Join(", ", SecretKeys)}");
+            else if ((place == "response" && secrets.Contains(LastName(path))) || (place == "callback" && path == authorization.CodeParameter))
+                _root.Reject($"export.{key}", $"is \"{DisplayText.Of(source, 60)}\", which is a secret; expected a value that is none");
             else if (place == "response" && PathPattern().IsMatch(path))
                 exports[key] = new ExportSource(ExportPlace.Response, path);
-            else if (place == "callback" && kept.Contains(path))
+            else if (place == "callback" && authorization.Keep.Contains(path))
                 exports[key] = new ExportSource(ExportPlace.Callback, path);
             else if (place == "parameter" && _parameters.TryGetValue(path, out var value))
                 exports[key] = new ExportSource(ExportPlace.Parameter, value ?? "");
@@ -420,6 +431,8 @@ internal sealed partial class ProviderDocumentReader
 
         return exports;
     }
+
+    private static string LastName(string path) => path[(path.LastIndexOf('.') + 1)..];
 
     private RevocationRules? ReadRevocation()
     {

@@ -43,6 +43,13 @@ public sealed record SourceDocument(string Name, DocumentSource Source, string O
     /// <summary>True if refresh tokens rotate as the base says, and sometimes if it says that they never do.</summary>
     public bool Rotates { get; init; }
 
+    /// <summary>True for settings that add to a ClusterOAuthProvider of their name. Other settings hide it, and say nothing about what it says.</summary>
+    public bool ExtendsCluster { get; init; }
+
+    /// <summary>True if this document may build on <paramref name="other"/>, which has the same name.</summary>
+    internal bool CanExtend(SourceDocument other) =>
+        other.Source < Source && (ExtendsCluster || (Source, other.Source) != (DocumentSource.Settings, DocumentSource.Cluster));
+
     /// <summary>The host of the token endpoint that was in use when this program ended last; null if it is not known.</summary>
     public string? LastHost { get; init; }
 }
@@ -150,7 +157,7 @@ public static class ProviderResolver
             return null;
         if (extends is not JsonValue value || !value.TryGetValue<string>(out var baseName) || !all.TryGetValue(baseName, out var candidates))
             return $"extends is \"{DisplayText.Of(extends.ToString(), 63)}\", and no provider has this name.{DidYouMean.Suggest(extends.ToString(), all.Keys)} Known are {DisplayText.List(all.Keys.Order(StringComparer.Ordinal))}.";
-        var found = baseName == document.Name ? candidates.Find(candidate => candidate.Source < document.Source) : candidates[0];
+        var found = baseName == document.Name ? candidates.Find(document.CanExtend) : candidates[0];
         if (found is null || chain.Contains(found) || chain.Count >= MaxDepth)
         {
             var (problem, remedy) = found is null || chain.Contains(found)

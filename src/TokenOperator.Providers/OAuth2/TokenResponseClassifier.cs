@@ -83,8 +83,7 @@ internal static class TokenResponseClassifier
     {
         foreach (var rule in provider.Errors.Rules)
         {
-            if (rule.Matches(reply.Status, reply.Error, reply.ErrorNumbers, reply.ErrorDescription, reply.ErrorSubtype)
-                && (rule.Status is not null || reply.Status is not (429 or 408 or >= 500) || !rule.Kind.NeedsHuman()))
+            if (rule.Matches(reply.Status, reply.Error, reply.ErrorNumbers, reply.ErrorDescription, reply.ErrorSubtype) && rule.Decides(reply.Status))
                 return rule;
         }
 

@@ -54,6 +54,15 @@ public sealed class DocumentInheritanceTests
     }
 
     [Fact]
+    public void The_identity_of_the_operator_is_sent_to_another_server_only_if_its_own_document_says_so()
+    {
+        const string Moved = $"extends: microsoft\nparameters: {{tenant: contoso.example}}\ntokenEndpoint: {New}/token\n";
+
+        TestDocuments.Read(Moved).WorkloadIdentity.AllowsClientAssertion.Should().BeFalse();
+        TestDocuments.Read(Moved + "workloadIdentity: {clientAssertion: true}\n").WorkloadIdentity.AllowsClientAssertion.Should().BeTrue();
+    }
+
+    [Fact]
     public void What_does_not_belong_to_the_server_is_inherited()
     {
         var moved = TestDocuments.Read($"extends: google\ntokenEndpoint: {New}/token\n");

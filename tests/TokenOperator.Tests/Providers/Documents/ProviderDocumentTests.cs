@@ -137,6 +137,44 @@ public sealed class ProviderDocumentTests
         Resolve(Minimal + $"errors: {{rules: [{rule}]}}").Errors.Should().ContainSingle(error => error.StartsWith("errors.rules[0] can never match", StringComparison.Ordinal));
 
     [Theory]
+    [InlineData("codePaths: [], rules: [{code: a, class: client}]", "errors.rules[0] can never match: it has a code")]
+    [InlineData("rules: [{number: 5, class: client}]", "errors.rules[0] can never match: it has a number")]
+    [InlineData("rules: [{code: a, class: transient}, {status: 503, code: a, class: throttled}]", "errors.rules[1] can never match: errors.rules[0]")]
+    [InlineData("rules: [{status: 503, code: a, class: client}, {status: 503, code: a, class: throttled}]", "errors.rules[1] can never match: errors.rules[0]")]
+    [InlineData("rules: [{code: a, class: client}, {status: 400, code: a, class: throttled}]", "errors.rules[1] can never match: errors.rules[0]")]
+    [InlineData("rules: [{status: 400.5, code: a, class: client}]", "errors.rules[0].status is 400.5; expected a whole number")]
+    [InlineData("numbersPath: n, rules: [{code: a, number: 50.7, class: client}]", "errors.rules[0].number is 50.7; expected a whole number")]
+    public void A_rule_that_can_never_match_is_named(string errors, string error) =>
+        Resolve(Minimal + $"errors: {{{errors}}}").Errors.Should().ContainSingle().Which.Should().StartWith(error);
+
+    [Theory]
+    [InlineData(408)]
+    [InlineData(429)]
+    [InlineData(503)]
+    public void A_rule_that_needs_a_human_leaves_outages_to_a_later_rule(int status)
+    {
+        var document = Resolve(Minimal + $"errors: {{rules: [{{code: invalid_grant, class: reauthorize}}, {{status: {status}, code: invalid_grant, class: throttled, minDelay: 10m}}]}}").ReadProvider()!;
+
+        document.Errors.Rules.Select(rule => rule.Decides(status)).Should().Equal(false, true);
+    }
+
+    [Theory]
+    [InlineData("{path: ok}", "response.failures[0].equals is missing")]
+    [InlineData("{equals: \"false\"}", "response.failures[0].path is missing")]
+    public void A_failure_marker_needs_a_path_and_a_value(string marker, string error) =>
+        Resolve(Minimal + $"response: {{failures: [{marker}]}}").Errors.Should().ContainSingle().Which.Should().StartWith(error);
+
+    [Theory]
+    [InlineData("response.refresh_token")]
+    [InlineData("response.authed_user.access_token")]
+    [InlineData("response.id_token")]
+    [InlineData("response.data.secret_one")]
+    [InlineData("callback.my_code")]
+    public void A_secret_is_not_exported(string source) =>
+        Resolve(Minimal + $"response: {{fields: {{refreshToken: other.secret_one}}}}\nauthorization: {{codeParameter: my_code, keep: [my_code]}}\nexport: {{x: {source}}}")
+            .Errors.Should().ContainSingle().Which.Should().StartWith($"export.x is \"{source}\", which is a secret");
+
+    [Theory]
     [InlineData("{clientRequestsPerSecond: 0.5}", 0.5, 1)]
     [InlineData("{clientRequestsPerSecond: 2, clientBurst: 30}", 2, 30)]
     public void A_document_limits_the_requests_of_each_client(string written, double perSecond, int burst)

@@ -66,7 +66,13 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
                 ["tokenEndpoint"] = $"{_server.GoogleEndpoint}",
                 ["workloadIdentity"] = new JsonObject { ["exchangeEndpoint"] = $"{_server.ExchangeEndpoint}", ["credentialsEndpoint"] = $"{_server.CredentialsEndpoint}" },
             },
-            ["microsoft"] = new() { ["extends"] = "microsoft", ["parameters"] = new JsonObject { ["tenant"] = "t" }, ["tokenEndpoint"] = $"{_server.EntraEndpoint}" },
+            ["microsoft"] = new()
+            {
+                ["extends"] = "microsoft",
+                ["parameters"] = new JsonObject { ["tenant"] = "t" },
+                ["tokenEndpoint"] = $"{_server.EntraEndpoint}",
+                ["workloadIdentity"] = new JsonObject { ["clientAssertion"] = true },
+            },
             ["github-app"] = new() { ["extends"] = "github-app", ["parameters"] = new JsonObject { ["api"] = $"{_server.GitHubApi}" } },
         };
         var resolved = ProviderResolver.Resolve([.. ProviderCatalogue.Read(), new SourceDocument(name, DocumentSource.Folder, "test", changes[name])])[name];

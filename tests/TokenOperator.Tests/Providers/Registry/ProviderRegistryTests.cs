@@ -87,6 +87,19 @@ public sealed class ProviderRegistryTests
     }
 
     [Fact]
+    public void Settings_build_on_the_catalogue_or_the_folder_and_not_on_the_ClusterOAuthProvider_that_they_hide()
+    {
+        var registry = Registry(
+            Document("acme", """{"extends": "acme", "timeout": "7s"}""", DocumentSource.Settings),
+            Document("acme", """{"tokenEndpoint": "https://cluster.example/token", "colour": "blue"}""", DocumentSource.Cluster),
+            Document("acme", """{"tokenEndpoint": "https://folder.example/token"}""", DocumentSource.Folder));
+
+        registry.Find("acme");
+        _factory.Made[^1].Should().Match<ProviderDocument>(document => document.TokenHost == "folder.example" && document.Timeout == TimeSpan.FromSeconds(7));
+        registry.FindDocument("acme")!.Hidden.Select(hidden => hidden.Source).Should().Equal(DocumentSource.Cluster, DocumentSource.Folder);
+    }
+
+    [Fact]
     public void While_a_document_is_not_valid_the_previous_one_stays_in_use()
     {
         var registry = Registry(Document("acme", """{"tokenEndpoint": "https://idp.example/token"}"""));
@@ -144,7 +157,29 @@ public sealed class ProviderRegistryTests
 
         registry.Set(Document("base", """{"tokenEndpoint": "https://old.example/token", "refresh": {"endpoint": "https://new.example/refresh"}}"""));
 
-        registry.Report("acme")!.Move.Should().Be(new EndpointMove("old.example", "new.example"));
+        registry.Report("acme")!.Move.Should().Be(new EndpointMove("old.example", "old.example+new.example"));
+    }
+
+    [Theory]
+    [InlineData("new.example", "refresh.example", true)]
+    [InlineData("old.example", "new.example", true)]
+    [InlineData("old.example", "refresh.example", false)]
+    public void Neither_the_token_endpoint_nor_the_refresh_endpoint_moves_without_a_permission(string token, string refresh, bool moves)
+    {
+        _users.Default = 1;
+        static SourceDocument At(string token, string refresh) =>
+            Document("acme", $$$"""{"tokenEndpoint": "https://{{{token}}}/token", "refresh": {"endpoint": "https://{{{refresh}}}/refresh"}, "displayName": "{{{token}}}"}""");
+        var registry = Registry(At("old.example", "refresh.example"));
+        registry.Find("acme");
+
+        registry.Set(At(token, refresh) with { LastHost = "old.example+refresh.example" });
+        registry.Report("acme")!.Move.Should().Be(moves ? new EndpointMove("old.example+refresh.example", $"{token}+{refresh}") : null);
+
+        registry.Set(At(token, refresh) with { MovesFrom = "old.example+refresh.example" });
+        registry.Report("acme")!.Move.Should().BeNull();
+        // What version 0.1.0 recorded.
+        registry.Find("acme");
+        _factory.Made[^1].TakesAccountsFrom(refresh).Should().BeTrue();
     }
 
     [Fact]
