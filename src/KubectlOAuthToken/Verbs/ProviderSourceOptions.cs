@@ -100,9 +100,9 @@ internal sealed record DescribedProvider(ResolvedDocument Resolved, string? Note
 
         if (Resolved.ReadProvider() is not { } provider)
         {
-            throw new PluginException(
-                $"The provider \"{shown}\" of {Origin} cannot be used: {string.Join(" ", Resolved.Errors)}{(Note is { } note ? $" Also, {note}." : "")}",
-                ExitCodes.BadInput);
+            // Each error has a line of its own.
+            throw new InvalidSettingException(
+                [$"The provider \"{shown}\" of {Origin} cannot be used:", .. Resolved.Errors, .. Note is { } note ? [$"Also, {note}."] : Array.Empty<string>()]);
         }
 
         if (IsOfCluster)

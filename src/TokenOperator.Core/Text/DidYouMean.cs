@@ -8,11 +8,11 @@ public static class DidYouMean
     /// <summary>What is longer is no mistyped name, and a comparison would take long.</summary>
     private const int MaxTyped = 100;
 
-    /// <summary>Up to three names that contain <paramref name="typed"/> or are a few keystrokes away from it, nearest first.</summary>
+    /// <summary>Up to three names that contain <paramref name="typed"/> or are a few keystrokes away from it, in any case, nearest first.</summary>
     public static IReadOnlyList<string> Near(string typed, IEnumerable<string> names) => typed.Length > MaxTyped ? [] :
     [
         .. names
-            .Select(name => (Name: name, Distance: name.Contains(typed, StringComparison.Ordinal) ? 1 : Distance(typed, name)))
+            .Select(name => (Name: name, Distance: name.Contains(typed, StringComparison.OrdinalIgnoreCase) ? 1 : Distance(typed.ToLowerInvariant(), name.ToLowerInvariant())))
             .Where(near => near.Distance <= Math.Max(2, typed.Length / 3))
             .OrderBy(near => near.Distance).ThenBy(near => near.Name, StringComparer.Ordinal)
             .Take(MaxSuggestions)

@@ -182,12 +182,15 @@ internal sealed class DocumentFields(JsonObject json, string path, ICollection<s
         foreach (var (name, _) in json)
         {
             if (!_known.Contains(name))
-                Reject(name, $"is not a field of a provider document; expected one of {string.Join(", ", _known.Order(StringComparer.Ordinal))}");
+                errors.Add(DisplayText.Line($"{path}{DisplayText.Of(name, MaxShown)} is not a field of a provider document.{Hint(name)}"));
         }
 
         foreach (var child in _children)
             child.RejectUnknown();
     }
+
+    // A list of all fields would be longer than the other errors of a message.
+    private string Hint(string unknown) => DidYouMean.Suggest(unknown, _known) is { Length: > 0 } suggestion ? suggestion : " docs/provider-reference.md lists the fields.";
 
     private DocumentFields Child(JsonObject found, string childPath)
     {

@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Text;
 using TokenOperator.Api;
+using TokenOperator.Core.Text;
 using TokenOperator.Providers;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.Registry;
@@ -8,6 +11,26 @@ namespace TokenOperator.ProviderSources;
 /// <summary>Messages about documents. Pure: values in, text out.</summary>
 public static class DocumentMessages
 {
+    /// <summary>
+    /// The maximum length of the errors of one document, in characters. It leaves room for a sentence more in the message of a condition, which
+    /// can have 32,768 (k8s.io/apimachinery, Condition).
+    /// </summary>
+    public const int MaxErrorsLength = 30_000;
+
+    /// <summary>Every error of a document in one line. Those for which there is no room are counted.</summary>
+    public static string Errors(IReadOnlyList<string> errors)
+    {
+        ArgumentNullException.ThrowIfNull(errors);
+        var text = new StringBuilder();
+        var shown = 0;
+        foreach (var error in errors.Select(DisplayText.Line).TakeWhile(error => text.Length + error.Length < MaxErrorsLength))
+            text.Append(shown++ == 0 ? "" : " ").Append(error);
+
+        if (shown < errors.Count)
+            text.Append(CultureInfo.InvariantCulture, $" There are {errors.Count - shown} more errors.");
+        return text.ToString();
+    }
+
     /// <summary>A document moves accounts in use to another host, and how to allow it.</summary>
     public static string Move(SourceDocument document, EndpointMove move)
     {

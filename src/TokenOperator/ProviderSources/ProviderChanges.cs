@@ -3,7 +3,6 @@ using KubeRuntime.Queues;
 using KubeRuntime.Watching;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Api;
-using TokenOperator.Core.Text;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Providers.Registry;
 
@@ -38,7 +37,7 @@ public sealed partial class ProviderChanges(
         foreach (var hidden in document.Hidden.Where(hidden => hidden.Source != DocumentSource.Catalogue))
             LogHidden(provider, hidden.Origin, document.Source.Origin);
         if (document.Source.Source == DocumentSource.Folder && document.Errors.Count > 0 && document.MissingParameters.Count == 0)
-            LogInvalid(provider, document.Source.Origin, DisplayText.Line(string.Join(" ", document.Errors)));
+            LogInvalid(provider, document.Source.Origin, DocumentMessages.Errors(document.Errors));
     }
 
     [LoggerMessage(251, LogLevel.Warning, "The provider {Provider} has several documents: {Hidden} is not used, because {Used} takes precedence")]

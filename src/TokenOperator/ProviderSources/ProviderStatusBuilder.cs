@@ -25,6 +25,9 @@ public static class ProviderStatusBuilder
     /// <summary>How old a time in the status may become while nothing but the time changes. A refresh must not cost a write of its own.</summary>
     public static readonly TimeSpan MaxTimeAge = TimeSpan.FromMinutes(15);
 
+    /// <summary>The maximum length of the message, in characters. Kubernetes allows 32,768, and the message of a document names every error.</summary>
+    private const int MaxMessageLength = 32_000;
+
     /// <summary>The status for <paramref name="input"/>. A condition whose status stays keeps its transition time from <paramref name="before"/>.</summary>
     public static EntityStatus Build(EntityStatus? before, ProviderStatusInput input, DateTimeOffset now)
     {
@@ -49,7 +52,7 @@ public static class ProviderStatusBuilder
                     Type = ConditionTypes.Accepted,
                     Status = status,
                     Reason = reason.Name,
-                    Message = DisplayText.Line(message),
+                    Message = DisplayText.Of(message, MaxMessageLength),
                     ObservedGeneration = input.Generation,
                     LastTransitionTime = old?.Status == status ? old.LastTransitionTime : Timestamps.Format(now),
                 },
@@ -73,8 +76,8 @@ public static class ProviderStatusBuilder
         if (!document.IsValid)
         {
             return document.MissingParameters.Count > 0
-                ? (AcceptedReason.ParametersMissing, string.Join(" ", document.Errors))
-                : (AcceptedReason.Invalid, WithKept(report, string.Join(" ", document.Errors)));
+                ? (AcceptedReason.ParametersMissing, DocumentMessages.Errors(document.Errors))
+                : (AcceptedReason.Invalid, WithKept(report, DocumentMessages.Errors(document.Errors)));
         }
 
         if (report.Move is { } move)

@@ -42,19 +42,18 @@ public sealed partial class ProviderDefinitionTests
         ((List<object>)Version["additionalPrinterColumns"]).Select(Map).Where(column => !column.ContainsKey("priority")).Select(column => column["name"])
             .Should().Equal("Accepted", "Endpoint", "Used By", "Age");
 
-    /// <summary>An unknown field in each object makes the reader name the fields that it knows there.</summary>
+    /// <summary>An unknown field in each object is reported, and the fields that the reader knows there are those of the schema.</summary>
     [Fact]
     public void The_spec_has_exactly_the_fields_that_the_reader_knows()
     {
         var document = Sample(Spec);
         var resolved = ProviderResolver.Resolve([new SourceDocument("sample", DocumentSource.Cluster, "the sample", document)])["sample"];
-        var known = resolved.Errors.Select(error => KnownFields().Match(error)).Where(match => match.Success)
-            .ToDictionary(match => match.Groups["path"].Value, match => match.Groups["names"].Value.Split(", "));
+        var unknown = resolved.Errors.Select(error => Unknown().Match(error)).Where(match => match.Success).Select(match => match.Groups["path"].Value);
+        var known = ProviderDocumentReader.KnownFields(document).Distinct();
 
-        var declared = Objects(Spec, "spec.").ToDictionary(found => found.Path, found => found.Names);
-        known.Keys.Should().BeEquivalentTo(declared.Keys);
-        foreach (var (path, names) in declared)
-            known[path].Should().BeEquivalentTo(names, "of {0}", path);
+        var declared = Objects(Spec, "spec.").ToList();
+        unknown.Should().BeEquivalentTo(declared.Select(found => found.Path));
+        known.Select(path => $"spec.{path}").Should().BeEquivalentTo(declared.SelectMany(found => found.Names.Select(name => found.Path + name)));
     }
 
     [Fact]
@@ -146,6 +145,6 @@ public sealed partial class ProviderDefinitionTests
 
     private static Dictionary<object, object> Map(object node) => (Dictionary<object, object>)node;
 
-    [GeneratedRegex(@"\A(?<path>.*)zzz is not a field of a provider document; expected one of (?<names>.*)\.\z")]
-    private static partial Regex KnownFields();
+    [GeneratedRegex(@"\A(?<path>.*)zzz is not a field of a provider document\.")]
+    private static partial Regex Unknown();
 }

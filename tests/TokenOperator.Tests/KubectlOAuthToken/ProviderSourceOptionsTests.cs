@@ -1,6 +1,7 @@
 using System.CommandLine;
 using KubectlOAuthToken.Output;
 using KubectlOAuthToken.Verbs;
+using TokenOperator.Core.Settings;
 using TokenOperator.Providers.Documents;
 using TokenOperator.Tests.KubeRuntime.Fakes;
 
@@ -91,6 +92,19 @@ public sealed class ProviderSourceOptionsTests : IAsyncLifetime
         _specs["base"] = """{"tokenEndpoint": "https://idp.example.com/token"}""";
 
         (await FluentActions.Awaiting(() => FindAsync(name)).Should().ThrowAsync<PluginException>()).WithMessage($"*{text}*");
+    }
+
+    /// <summary>The output has a line for each, so that a line of 2,000 characters has room for all of an error.</summary>
+    [Fact]
+    public async Task Each_error_of_a_document_is_one_error_of_its_own()
+    {
+        _specs["team"] = $"{{\"tokenEndpoint\": \"https://idp.example.com/token\", {string.Join(", ", Enumerable.Range(0, 40).Select(i => $"\"unknown-{i}\": 1"))}}}";
+
+        var errors = (await FluentActions.Awaiting(() => FindAsync("team")).Should().ThrowAsync<InvalidSettingException>()).Which.Errors;
+
+        errors.Should().HaveCount(41);
+        errors[0].Should().Be("The provider \"team\" of ClusterOAuthProvider team cannot be used:");
+        errors[40].Should().Contain("unknown-39 is not a field");
     }
 
     private async Task<ProviderDocument> FindAsync(string name, params string[] words)

@@ -2,12 +2,13 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using TokenOperator.Inputs;
 using TokenOperator.Postgres.Rows;
+using TokenOperator.ProviderSources;
 using TokenOperator.Reconcile;
 
 namespace TokenOperator.Tests.Postgres;
 
 /// <summary>Collects the lines that were logged, with their exceptions.</summary>
-internal sealed class ListLogger : ILogger<PostgresTokenStore>, ILogger<DeletionReporter>, ILogger<NamespaceReader>
+internal sealed class ListLogger : ILogger<PostgresTokenStore>, ILogger<DeletionReporter>, ILogger<NamespaceReader>, ILogger<ProviderChanges>
 {
     public ConcurrentQueue<string> Lines { get; } = new();
 

@@ -30,6 +30,43 @@ public sealed class ProviderStatusBuilderTests
         condition.Message.Should().Contain("spec.tokenEndpoint is").And.Contain("spec.colour is not a field").And.Contain("spec.timeout is");
     }
 
+    /// <summary>More than fit into the 2,000 characters of another message.</summary>
+    [Fact]
+    public void Each_of_40_errors_is_named()
+    {
+        var fields = Enumerable.Range(0, 20).Select(i => $"\"unknown-{i}\": 1");
+        var rules = Enumerable.Repeat("{\"status\": 400}", 20);
+
+        var message = Build(Report($"{{\"tokenEndpoint\": \"https://idp.example/token\", {string.Join(", ", fields)}, \"errors\": {{\"rules\": [{string.Join(", ", rules)}]}}}}")).Find(ConditionTypes.Accepted)!.Message!;
+
+        message.Length.Should().BeGreaterThan(2000);
+        for (var i = 0; i < 20; i++)
+            message.Should().Contain($"spec.unknown-{i} is not a field").And.Contain($"spec.errors.rules[{i}].class is missing");
+        message.Should().EndWith(".").And.NotContain("more errors");
+    }
+
+    [Fact]
+    public void Errors_for_which_a_condition_has_no_room_are_counted_and_what_stays_in_use_is_still_said()
+    {
+        var longest = new string('x', 1999) + ".";
+        var report = Report("""{"colour": "red"}""") with { Host = "idp.example" };
+        report = report with { Document = report.Document with { Errors = [.. Enumerable.Repeat(longest, 20)] } };
+
+        var message = Build(report).Find(ConditionTypes.Accepted)!.Message!;
+
+        message.Length.Should().BeInRange(28_000, 32_768);
+        message.Should().EndWith(". There are 6 more errors. Until then, the previous document stays in use.");
+    }
+
+    [Theory]
+    [InlineData("tokenEndpont", "Did you mean tokenEndpoint?")]
+    [InlineData("tokenednpoint", "Did you mean tokenEndpoint?")]
+    [InlineData("TOKENENDPOINT", "Did you mean tokenEndpoint?")]
+    [InlineData("colour", "docs/provider-reference.md lists the fields.")]
+    public void An_unknown_field_gets_a_known_one_that_is_near_or_the_page_with_all(string name, string hint) =>
+        Build(Report($$"""{"tokenEndpoint": "https://idp.example/token", "{{name}}": "x"}""")).Find(ConditionTypes.Accepted)!.Message
+            .Should().Be($"spec.{name} is not a field of a provider document. {hint}");
+
     [Fact]
     public void A_missing_parameter_has_a_reason_of_its_own()
     {

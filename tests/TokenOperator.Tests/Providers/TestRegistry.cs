@@ -23,6 +23,9 @@ internal static class TestRegistry
         providers.Select(provider => new SourceDocument(provider.Name, DocumentSource.Settings, "the test", new JsonObject { ["tokenEndpoint"] = "https://provider.example/token" })),
         new FixedProviders(providers), new CountedUsers { Default = 1 });
 
+    /// <summary>A registry with these documents, none of whose providers is asked.</summary>
+    public static ProviderRegistry OfDocuments(params SourceDocument[] documents) => new(documents, new FixedProviders([]), new CountedUsers());
+
     private sealed class FixedProviders(ITokenProvider[] providers) : ITokenProviderFactory
     {
         public ITokenProvider Create(ProviderDocument document) => providers.Single(provider => provider.Name == document.Name);
