@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+using TokenOperator.TestBed;
 using TokenOperator.TestBed.Faults;
 
 namespace TokenOperator.EndToEndTests;
@@ -86,6 +88,45 @@ public sealed class KubeconfigRouteTests(ClusterFixture cluster) : IAsyncLifetim
 
         gateway.Exchanges.Should().OnlyContain(exchange => exchange.Authorization.Length == 0)
             .And.Subject.Count(exchange => exchange.Path.EndsWith("/oauthtokens", StringComparison.Ordinal)).Should().Be(2);
+    }
+
+    /// <summary>kubectl proxy signs in by itself, and serves HTTP.</summary>
+    [Fact]
+    public async Task A_kubectl_proxy_is_reached_by_its_host_and_port_without_a_user()
+    {
+        await _fixture.ApplyAsync("marcus");
+        var log = _person.File("proxy.log");
+        await using var proxy = _fixture.Kubectl.Start("proxy --port 0", log);
+        var address = (await Eventually.SeesAsync(
+            async () => await File.ReadAllTextAsync(log), text => text.Contains("127.0.0.1:", StringComparison.Ordinal) && text.EndsWith('\n'))).Split(' ')[^1].Trim();
+        var kubeconfig = _person.File("proxy.kubeconfig");
+        await File.WriteAllTextAsync(kubeconfig,
+            """
+            current-context: here
+            clusters: [{name: c, cluster: {server: "SERVER"}}]
+            contexts: [{name: here, context: {cluster: c, namespace: NAMESPACE}}]
+            """.Replace("SERVER", address, StringComparison.Ordinal).Replace("NAMESPACE", _fixture.Namespace, StringComparison.Ordinal));
+
+        foreach (var (file, words) in new[] { (kubeconfig, Array.Empty<string>()), ("/does/not/exist", ["--server", address, "-n", _fixture.Namespace]) })
+        {
+            var result = await PluginFixture.RunAsAsync(file, ["status", "-o", "name", "--request-timeout", "1m30.5s", .. words]);
+            result.Output.Should().Be("oauthtoken.tokenoperator.dev/marcus\n", result.Errors);
+        }
+
+        // kubectl reads the same kubeconfig in the same way.
+        (await _fixture.Kubectl.As(kubeconfig).RunAsync("get oauthtokens -o name")).Should().Be("oauthtoken.tokenoperator.dev/marcus\n");
+    }
+
+    /// <summary>The API server decides what someone may do who does not sign in.</summary>
+    [Fact]
+    public async Task A_context_without_a_user_reaches_the_API_server_as_nobody()
+    {
+        var kubeconfig = _person.File("anonymous.kubeconfig");
+        await File.WriteAllTextAsync(kubeconfig, Regex.Replace(await File.ReadAllTextAsync(_person.Kubeconfig), "\n +user: .+", ""));
+
+        var result = await PluginFixture.RunAsAsync(kubeconfig, "status");
+
+        result.ExitCode.Should().Be(5, result.Errors);
     }
 
     [Fact]

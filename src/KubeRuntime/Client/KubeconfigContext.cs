@@ -19,7 +19,7 @@ public static class KubeconfigContext
 
     /// <summary>
     /// Looks up the context, its cluster and its user, and signs in if the user names a program for that. As with client-go
-    /// (tools/clientcmd/client_config.go), no credentials are sent to a server without TLS, such as kubectl proxy.
+    /// (tools/clientcmd/client_config.go), no credentials are sent to a server without TLS, such as kubectl proxy, or for a context without a user.
     /// </summary>
     /// <param name="config">The kubeconfig.</param>
     /// <param name="overrides">What comes before the kubeconfig.</param>
@@ -39,13 +39,14 @@ public static class KubeconfigContext
         settings.Impersonation = ActingAs(overrides.Impersonation.Or(user is null ? null : ImpersonationOf(user)));
         details?.RefuseUnread();
         cluster.RefuseUnread();
-        if (!isSecure)
+        // As with client-go, a context without a user is anonymous.
+        if (!isSecure || userName is null)
             return settings;
         if (user is null)
-            throw new KubeConfigException(userName is null ? "it names no user to sign in by" : $"it has no user {userName}{Named(overrides.User, context)}, or nothing about that user");
+            throw new KubeConfigException($"it has no user {userName}{Named(overrides.User, context)}, or nothing about that user");
 
-        ReadCredentials(settings, user, userName!);
-        var program = ProgramOf(user, userName!, cluster, settings);
+        ReadCredentials(settings, user, userName);
+        var program = ProgramOf(user, userName, cluster, settings);
         user.RefuseUnread();
         // As with kubectl, a token comes before a program.
         if (program is not null && settings.AccessToken is null && settings.TokenProvider is null)
@@ -70,18 +71,20 @@ public static class KubeconfigContext
     {
         var server = cluster.Text("server");
         var owner = overrides.Server is null ? $"the server of its cluster {name}" : "the server of the command line";
-        var address = ServerAddress.Parse(overrides.Server ?? server)
-            ?? throw new KubeConfigException($"{owner} is {ServerAddress.Shown(overrides.Server ?? server)}; expected {ServerAddress.Expected}");
+        var skipsVerification = cluster.Flag("insecure-skip-tls-verify");
+        var authorities = Authorities(cluster.Text("certificate-authority-data"), cluster.Path("certificate-authority"));
+        var host = ServerAddress.WithScheme(overrides.Server ?? server, isSecure: authorities is not null || skipsVerification);
+        var address = ServerAddress.Parse(host) ?? throw new KubeConfigException($"{owner} is {ServerAddress.Shown(host)}; expected {ServerAddress.Expected}");
         // Responses are never compressed, so there is nothing to disable.
         cluster.Flag("disable-compression");
         var tlsServerName = cluster.Text("tls-server-name");
         return (new ApiServerConfiguration
         {
             Namespace = ns,
-            Host = overrides.Server ?? server,
-            SkipTlsVerify = cluster.Flag("insecure-skip-tls-verify"),
+            Host = host,
+            SkipTlsVerify = skipsVerification,
             TlsServerName = overrides.Server is null ? tlsServerName : null,
-            SslCaCerts = Authorities(cluster.Text("certificate-authority-data"), cluster.Path("certificate-authority")),
+            SslCaCerts = authorities,
             Proxy = ApiServerConfiguration.ProxyAt(cluster.Text("proxy-url"), $"its cluster {name}"),
             RequestTimeout = overrides.RequestTimeout ?? ApiServerConfiguration.DefaultRequestTimeout,
         }, address.Scheme == Uri.UriSchemeHttps);

@@ -7,6 +7,20 @@ internal static class ServerAddress
     public const string Expected = "an address such as https://10.0.0.1:6443";
 
     /// <summary>
+    /// An address with a scheme. As with client-go (rest/url_utils.go), a host, with or without a port, is enough, and no path can follow it.
+    /// </summary>
+    /// <param name="text">What someone wrote.</param>
+    /// <param name="isSecure">Whether the cluster has settings for TLS, so that <c>https</c> is meant.</param>
+    /// <returns>The address, or <paramref name="text"/> if it has a scheme or is no address.</returns>
+    public static string? WithScheme(string? text, bool isSecure)
+    {
+        if (text is null || text.Contains("://", StringComparison.Ordinal))
+            return text;
+        var address = $"{(isSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp)}://{text}";
+        return Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.PathAndQuery == "/" ? address : text;
+    }
+
+    /// <summary>
     /// Reads an address. The result ends with a slash, because a relative URI replaces what follows the last slash. Like client-go
     /// (rest/client.go), it ignores a query and a fragment.
     /// </summary>
@@ -24,5 +38,5 @@ internal static class ServerAddress
 
     /// <summary>The address as a message shows it: without a password.</summary>
     public static string Shown(string? text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.UserInfo.Length > 0 ? "one with a user name or a password" : $"\"{text}\"";
+        text?.Contains('@', StringComparison.Ordinal) == true ? "one with a user name or a password" : $"\"{text}\"";
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using KubectlOAuthToken.Kubernetes;
 using KubectlOAuthToken.Output;
 using KubeRuntime.Client;
@@ -27,8 +26,7 @@ internal sealed class ClusterOptions(TimeProvider time)
     private readonly Option<string?> _cluster = new("--cluster") { Description = "The cluster of the kubeconfig. Default: that of the context.", HelpName = "name", Recursive = true };
     private readonly Option<string?> _user = new("--user") { Description = "The user of the kubeconfig. Default: that of the context.", HelpName = "name", Recursive = true };
     private readonly Option<string?> _server = new("--server", "-s") { Description = "The address of the API server. Default: that of the cluster.", HelpName = "address", Recursive = true };
-    private readonly Option<TimeSpan?> _requestTimeout = Duration(
-        "--request-timeout", "The limit for one request to the API server, such as 10s or 2m; 0 for none. Default: 30s.", text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds) : null, recursive: true);
+    private readonly Option<TimeSpan?> _requestTimeout = RequestLimit();
     private readonly Option<string?> _as = new("--as") { Description = "The user to act as, such as system:serviceaccount:mail:app. Default: as in the kubeconfig.", HelpName = "user", Recursive = true };
     private readonly Option<string[]> _asGroups = new("--as-group") { Description = "A group to act as. Repeat the option for several groups.", HelpName = "group", Recursive = true };
     private readonly Option<string?> _asUid = new("--as-uid") { Description = "The UID to act as.", HelpName = "uid", Recursive = true };
@@ -72,7 +70,7 @@ internal sealed class ClusterOptions(TimeProvider time)
     }
 
     /// <summary>The option <c>--timeout</c> of a verb that waits. Without it the verb uses a default.</summary>
-    public static Option<TimeSpan?> Timeout(string description = "How long to wait, such as 90s or 5m. Default: 1m.") => Duration("--timeout", description);
+    public static Option<TimeSpan?> Timeout(string description = "How long to wait, such as 90s or 5m. Default: 1m.") => Duration("--timeout", description, DurationText.TryParse, "a duration such as 90s or 5m");
 
     /// <summary>The option <c>--selector</c> of a verb that lists objects.</summary>
     public static Option<string?> Selector() => new("--selector", "-l")
@@ -123,21 +121,29 @@ internal sealed class ClusterOptions(TimeProvider time)
         return Cluster.Connect(Given(parsed.GetValue(_kubeconfig)), overrides, Given(parsed.GetValue(_namespace)), time);
     }
 
-    private static Option<TimeSpan?> Duration(string name, string description, Func<string, TimeSpan?>? parseNumber = null, bool recursive = false) => new(name)
+    private static Option<TimeSpan?> RequestLimit()
+    {
+        var option = Duration(
+            "--request-timeout", "The limit for one request to the API server, such as 10s or 2m; 0 for none. Default: 30s.", RequestTimeout.TryParse,
+            "a number of seconds or a duration such as 500ms, 10s or 1m30s; 0 for no limit");
+        option.Recursive = true;
+        return option;
+    }
+
+    private static Option<TimeSpan?> Duration(string name, string description, TryParseDuration tryParse, string expected) => new(name)
     {
         Description = description,
         HelpName = "duration",
-        Recursive = recursive,
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
-            if (parseNumber?.Invoke(text) is { } number)
-                return number;
-            if (!DurationText.TryParse(text, out var duration))
-                result.AddError($"{name} is \"{text}\". Enter a duration such as 90s or 5m.");
+            if (!tryParse(text, out var duration))
+                result.AddError($"{name} is \"{text}\". Enter {expected}.");
             return duration;
         },
     };
+
+    private delegate bool TryParseDuration(string text, out TimeSpan duration);
 
     // As with kubectl, an empty value is no value.
     private static string? Given(string? value) => string.IsNullOrEmpty(value) ? null : value;

@@ -22,7 +22,7 @@ public sealed class KubeconfigTests : IDisposable
     [InlineData("current-context: here", "current-context: there", "The kubeconfig FILE has no context there. It has: here. Choose one with --context.")]
     [InlineData("cluster: c", "cluster: d", "The context here of the kubeconfig FILE cannot be used: it has no cluster d, which the context here names.")]
     [InlineData("user: u", "user: v", "The context here of the kubeconfig FILE cannot be used: it has no user v, which the context here names*")]
-    [InlineData("https://127.0.0.1:1", "127.0.0.1:1", "The context here of the kubeconfig FILE cannot be used: the server of its cluster c is *127.0.0.1:1*; expected an address*")]
+    [InlineData("https://127.0.0.1:1", "127.0.0.1:1/k8s", "The context here of the kubeconfig FILE cannot be used: the server of its cluster c is \"127.0.0.1:1/k8s\"; expected an address*")]
     [InlineData("token: t", "username: u", "The context here of the kubeconfig FILE cannot be used: its user u has no token, client certificate, password or program to sign in by.")]
     [InlineData("127.0.0.1:1\"", "127.0.0.1:1\", certificate-authority-data: Z2FyYmFnZQ==", "The context here of the kubeconfig FILE cannot be used: its certificate authority cannot be read; expected PEM*")]
     [InlineData("127.0.0.1:1\"", "127.0.0.1:1\", certificate-authority-data: \"?\"", "The context here of the kubeconfig FILE cannot be used: its certificate authority cannot be read; expected PEM*")]
@@ -61,8 +61,8 @@ public sealed class KubeconfigTests : IDisposable
         Fails(Good, "The kubeconfig FILE has no cluster d. It has: c. Choose one with --cluster.", new() { Cluster = "d" });
         Fails(Good, "The kubeconfig FILE has no user v. It has: u. Choose one with --user.", new() { User = "v" });
         Fails("", "The kubeconfig FILE has no cluster d, and no other cluster.", new() { Cluster = "d" });
-        Fails(Good, "The context here of the kubeconfig FILE cannot be used: the server of the command line is \"127.0.0.1:8001\"; expected an address*", new() { Server = "127.0.0.1:8001" });
-        Fails("", "The kubeconfig FILE cannot be used: it names no user to sign in by.", new() { Server = "https://127.0.0.1:1" });
+        Fails(Good, "The context here of the kubeconfig FILE cannot be used: the server of the command line is \"127.0.0.1:8001/k8s\"; expected an address*", new() { Server = "127.0.0.1:8001/k8s" });
+        Fails("contexts: [{name: here, context: {user: u}}]\ncurrent-context: here\nusers: [{name: u}]", "The context here of the kubeconfig FILE cannot be used: it has no user u, which the context here names, or nothing about that user.", new() { Server = "https://127.0.0.1:1" });
     }
 
     private const string Good =

@@ -14,7 +14,7 @@ public sealed class PluginCommandLineTests
     [InlineData("status oauthtoken/marcus", "\"oauthtoken/marcus\" is not a name. Enter the name alone, such as marcus.")]
     [InlineData("status -o josn", "The output format \"josn\" does not exist. The formats are: table, wide, name, json, yaml, jsonpath=TEMPLATE, jsonpath-file=FILE. Did you mean json?")]
     [InlineData("status marcus -l app=x", "A NAME and a selector cannot be combined. Omit one of them.")]
-    [InlineData("status --request-timeout soon", "--request-timeout is \"soon\". Enter a duration such as 90s or 5m.")]
+    [InlineData("status --request-timeout soon", "--request-timeout is \"soon\". Enter a number of seconds or a duration such as 500ms, 10s or 1m30s; 0 for no limit.")]
     [InlineData("doctor --wacth", "The option --wacth does not exist.")]
     [InlineData("doctor --postgres", "The plugin does not connect to Postgres. To check the connection and the table, run: token-operator migrate status")]
     [InlineData("refresh --timeout soon marcus", "--timeout is \"soon\". Enter a duration such as 90s or 5m.")]
@@ -47,6 +47,7 @@ public sealed class PluginCommandLineTests
     [InlineData("--cluster c --user u -s https://127.0.0.1 --request-timeout=0 status")]
     [InlineData("status --request-timeout 10")]
     [InlineData("status --request-timeout 1m30s")]
+    [InlineData("status --request-timeout=500ms")]
     public void A_valid_command_line_and_a_call_for_help_or_completion_have_no_errors(string words) =>
         PluginCommandLine.Errors(PluginCommandLine.Build(TimeProvider.System).Parse(words.Split(' '))).Should().BeEmpty();
 

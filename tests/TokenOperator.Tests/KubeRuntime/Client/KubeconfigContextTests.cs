@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using k8s.Exceptions;
 using KubeRuntime.Client;
 using Microsoft.Extensions.Time.Testing;
@@ -183,7 +186,63 @@ public sealed class KubeconfigContextTests : IDisposable
         var withoutContext = KubeconfigContext.Resolve(Read(ThreeClusters.Replace("current-context: here", "", StringComparison.Ordinal)), new() { Cluster = "second", User = "u" }, TimeProvider.System);
         withoutContext.Host.Should().Be("https://127.0.0.1:22");
         FluentActions.Invoking(() => KubeconfigContext.Resolve(Read(ThreeClusters), new() { Cluster = "fourth" }, TimeProvider.System)).Should().Throw<KubeConfigException>().WithMessage("it has no cluster fourth");
-        FluentActions.Invoking(() => KubeconfigContext.Resolve(Read(ThreeClusters), new() { Server = "x" }, TimeProvider.System)).Should().Throw<KubeConfigException>().WithMessage("the server of the command line is \"x\"; expected an address*");
+        FluentActions.Invoking(() => KubeconfigContext.Resolve(Read(ThreeClusters), new() { Server = "x/y" }, TimeProvider.System)).Should().Throw<KubeConfigException>().WithMessage("the server of the command line is \"x/y\"; expected an address*");
+    }
+
+    /// <summary>The table of client-go (rest/url_utils.go, DefaultServerURL). Its settings for TLS are those of the cluster, not of the user.</summary>
+    [Theory]
+    [InlineData("127.0.0.1:8001", "", "http://127.0.0.1:8001")]
+    [InlineData("localhost:8001", "", "http://localhost:8001")]
+    [InlineData("localhost", "", "http://localhost")]
+    [InlineData("api.example.com:6443/", "", "http://api.example.com:6443/")]
+    [InlineData("[::1]:8001", "", "http://[::1]:8001")]
+    [InlineData("127.0.0.1:6443", "insecure-skip-tls-verify: true", "https://127.0.0.1:6443")]
+    [InlineData("localhost:6443", "certificate-authority-data: AUTHORITY", "https://localhost:6443")]
+    [InlineData("localhost:6443", "certificate-authority: ca.crt", "https://localhost:6443")]
+    [InlineData("http://127.0.0.1:8001", "certificate-authority: ca.crt", "http://127.0.0.1:8001")]
+    [InlineData("https://127.0.0.1:8001/k8s", "", "https://127.0.0.1:8001/k8s")]
+    [InlineData("127.0.0.1:8001/k8s", "", null)]
+    [InlineData("127.0.0.1:8001?x", "", null)]
+    [InlineData("ftp://127.0.0.1", "", null)]
+    [InlineData("me:hunter2@127.0.0.1:8001", "", null)]
+    [InlineData("http://me:hunter2@127.0.0.1:8001", "", null)]
+    [InlineData("a b", "", null)]
+    [InlineData(":8001", "", null)]
+    public void A_server_without_a_scheme_has_TLS_if_its_cluster_has_settings_for_it(string server, string cluster, string? host)
+    {
+        using var key = RSA.Create(2048);
+        using var authority = new CertificateRequest("CN=test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue);
+        File.WriteAllText(Path.Combine(_folder, "ca.crt"), authority.ExportCertificatePem());
+        cluster = cluster.Replace("AUTHORITY", Convert.ToBase64String(Encoding.UTF8.GetBytes(authority.ExportCertificatePem())), StringComparison.Ordinal);
+        var config = Read(ThreeClusters.Replace("\"https://127.0.0.1:1\"", $"\"{server}\", {cluster}", StringComparison.Ordinal));
+        var byFile = () => KubeconfigContext.Resolve(config, KubeconfigOverrides.None, TimeProvider.System);
+        var byOption = () => Resolve("token: t", "true", cluster, overrides: new() { Server = server });
+
+        foreach (var resolve in new[] { byFile, byOption })
+        {
+            if (host is null)
+            {
+                resolve.Should().Throw<KubeConfigException>().WithMessage("*; expected an address*").Which.Message.Should().NotContain("hunter2");
+                continue;
+            }
+
+            var settings = resolve();
+            settings.Host.Should().Be(host);
+            settings.AccessToken.Should().Be(host.StartsWith("https", StringComparison.Ordinal) ? "t" : null);
+            using var connection = KubernetesClientFactory.Create(settings);
+            connection.Address.Should().Be(new Uri(host.TrimEnd('/') + "/"));
+        }
+    }
+
+    [Theory]
+    [InlineData("{cluster: c, namespace: mail}")]
+    [InlineData("{cluster: c, user: \"\", namespace: mail}")]
+    public void A_context_without_a_user_is_anonymous(string context)
+    {
+        var settings = KubeconfigContext.Resolve(
+            Read(ThreeClusters.Replace("{cluster: c, user: u, namespace: mail}", context, StringComparison.Ordinal)), KubeconfigOverrides.None, TimeProvider.System);
+
+        settings.Should().BeEquivalentTo(new { Host = "https://127.0.0.1:1", Namespace = "mail", AccessToken = (string?)null, TokenProvider = (object?)null, Username = (string?)null });
     }
 
     [Theory]
