@@ -3,10 +3,19 @@
 
 lock_file=hack/image/base.lock
 
-# archives: prints the addresses of Debian archives to try: those of this machine's apt, then those of DEBIAN_ARCHIVES.
+# public_archives: prints the addresses of Debian's own archives. The last two keep every version, as of the time of the lock.
+public_archives() {
+  local snapshot
+  snapshot=$(sed -n 's/^snapshot //p' "$lock_file")
+  printf '%s\n' https://deb.debian.org/debian https://security.debian.org/debian-security \
+    "https://snapshot.debian.org/archive/debian/$snapshot" "https://snapshot.debian.org/archive/debian-security/$snapshot"
+}
+
+# archives: prints the addresses of Debian archives to try: those of DEBIAN_ARCHIVES, of this machine's apt, and of Debian.
 archives() {
-  { apt-get update --print-uris 2>/dev/null || true; } | sed -n "s|^'\(.*\)/dists/.*|\1|p" | sort --unique
   tr -s ' ' '\n' <<<"${DEBIAN_ARCHIVES:-}" | grep . || true
+  { apt-get update --print-uris 2>/dev/null || true; } | sed -n "s|^'\(.*\)/dists/.*|\1|p" | sort --unique
+  public_archives
 }
 
 # locked_packages USE ARCHITECTURE: downloads the packages of these lines into the cache, checks them, and prints their paths.
@@ -20,13 +29,15 @@ locked_packages() {
       while read -r address; do
         # It uses the proxies and certificates of apt, and checks the sum.
         if (cd "$cache/debian" && /usr/lib/apt/apt-helper --option Acquire::Retries=2 --option APT::Sandbox::User=root \
+          --option Acquire::http::Timeout=20 --option Acquire::https::Timeout=20 \
           download-file "$address/$path" "$checksum.$$" "SHA256:$checksum") >/dev/null 2>&1; then
           mv -f "$cache/debian/$checksum.$$" "$file"
           break
         fi
+        rm -f "$cache/debian/$checksum.$$"*
       done < <(archives | awk '!seen[$0]++')
       [[ -e $file ]] ||
-        die "$package $version ($architecture) cannot be downloaded from the Debian archives of this machine's apt. If you are offline, connect and run this again. If Debian has replaced this version, run make update-base, or set DEBIAN_ARCHIVES to the addresses of archives that have the state of $(sed -n 's/^snapshot //p' "$lock_file")"
+        die "$package $version ($architecture) can be downloaded neither from the Debian archives of this machine's apt nor from Debian's own. If you are offline, connect and run this again. If you cannot reach them, set DEBIAN_ARCHIVES to the addresses of archives that have the state of $(sed -n 's/^snapshot //p' "$lock_file"), or run make update-base to lock the versions that your archives have"
     fi
     printf '%s\n' "$file"
   done < <(grep "^$1 $2 " "$lock_file")

@@ -117,6 +117,18 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
         JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue();
     }
 
+    /// <summary>Helm applies on the server, which refuses a name that is a number, and two variables with one name.</summary>
+    [Fact]
+    public async Task A_release_can_have_names_of_digits_and_replace_variables_of_the_chart()
+    {
+        string[] release = ["2024", "--namespace", "2025"];
+        await fixture.Plane.Kubectl.RunAsync("create namespace 2026");
+        await fixture.Helm.RunAsync(["install", .. release, Helm.Chart, "--create-namespace", "--set-string", "namespaces={2026},postgres.existingSecret=1,encryption.existingSecret=2,proxy.existingSecret=3",
+            "--set", "fullnameOverride=tokens,settings.SSL_CERT_DIR=/certs,extraEnv[0].name=LeaderElection__LeaseName,extraEnv[0].value=lease"]);
+        (await fixture.Plane.GetAsync("/apis/rbac.authorization.k8s.io/v1/namespaces/2026/roles/tokens")).Should().NotBeNull();
+        await fixture.Helm.RunAsync(["uninstall", .. release]);
+    }
+
     [Fact]
     public async Task CRDs_are_removed_with_the_release_only_if_a_value_says_so()
     {

@@ -72,6 +72,7 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
     /// <summary>A value, another content for it, and what it needs to matter.</summary>
     public static TheoryData<string, string, string> Effects => new()
     {
+        { "nameOverride", "\"tokens\"", "" },
         { "fullnameOverride", "\"tokens\"", "" },
         { "commonLabels", """{"team": "mail"}""", "" },
         { "replicaCount", "3", "" },
@@ -102,6 +103,7 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         { "proxy.http", "\"http://proxy.example.com:3128\"", "" },
         { "proxy.noProxy", "\"10.96.0.0/12\"", "" },
         { "proxy.existingSecret", "\"proxy\"", "" },
+        { "proxy.ports", "[3128]", "" },
         { "crds.install", "false", "" },
         { "crds.keep", "false", "" },
         { "validation.enabled", "true", "" },
@@ -182,8 +184,7 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
 
         foreach (var arguments in new[] { ["--values", values], new[] { "--set-json", $"settings.Providers__google__RequestsPerSecond={written}" } })
         {
-            DeploymentOf(await fixture.RenderAsync(arguments))["spec"]!["template"]!["spec"]!["containers"]![0]!["env"]!.AsArray()
-                .Single(variable => (string)variable!["name"]! == "Providers__google__RequestsPerSecond")!["value"]!.ToString().Should().Be(read, arguments[0]);
+            VariablesOf(await fixture.RenderAsync(arguments)).Single(variable => variable.Name == "Providers__google__RequestsPerSecond").Value.Should().Be(read, arguments[0]);
         }
     }
 
@@ -203,6 +204,12 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
     [InlineData("metrics.secure.enabled=true,metrics.podMonitor.enabled=true", "use metrics.serviceMonitor")]
     [InlineData("selfService.ingress.enabled=true", "selfService.ingress needs selfService.publicUrl")]
     [InlineData("metrics.prometheusRule.documentation=docs", "/metrics/prometheusRule/documentation")]
+    [InlineData("fullnameOverride=a.b", "/fullnameOverride")]
+    [InlineData("nameOverride=a.b", "/nameOverride")]
+    [InlineData("proxy.ports={70000}", "/proxy/ports/0")]
+    [InlineData("settings.Concurrency=4,extraEnv[0].name=Concurrency,extraEnv[0].value=5", "extraEnv has Concurrency, which extraEnv or another value of the chart also sets")]
+    [InlineData("proxy.https=http://proxy.example.com,extraEnv[0].name=HTTPS_PROXY,extraEnv[0].value=http://other.example.com", "extraEnv has HTTPS_PROXY, which")]
+    [InlineData("extraEnv[0].name=TZ,extraEnv[0].value=UTC,extraEnv[1].name=TZ,extraEnv[1].value=CET", "extraEnv has TZ, which")]
     public async Task A_value_that_cannot_be_meant_is_refused(string value, string problem)
     {
         var result = await fixture.Helm.TryRunAsync(["template", "token-operator", Helm.Chart, "--set", value]);
@@ -240,12 +247,112 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
         built.Should().NotContain(one => (string)one["metadata"]!["name"]! == "documentation", "it is only for kustomize");
     }
 
-    [Fact]
-    public async Task A_proxy_on_a_port_of_its_own_is_reachable()
+    [Theory]
+    [InlineData("proxy.https=http://proxy.example.com:3128", 3128)]
+    [InlineData("proxy.http=http://proxy.example.com:3128/", 3128)]
+    [InlineData("proxy.http=http://proxy.example.com", 80)]
+    [InlineData("settings.HTTPS_PROXY=http://proxy.example.com:3128", 3128)]
+    [InlineData("settings.HTTP_PROXY=http://[2001:db8::1]:3128", 3128)]
+    [InlineData("settings.ALL_PROXY=socks5://proxy.example.com", 1080)]
+    [InlineData("extraEnv[0].name=HTTPS_PROXY,extraEnv[0].value=http://$(PROXY_HOST):3128", 3128)]
+    [InlineData("proxy.existingSecret=proxy,proxy.ports={3128}", 3128)]
+    public async Task The_port_of_a_proxy_is_reachable(string values, int port)
     {
-        var policy = (await fixture.RenderAsync("--set", "proxy.https=http://proxy.example.com:3128,settings.ALL_PROXY=socks5://proxy.example.com"))
-            .Single(one => (string)one["kind"]! == "NetworkPolicy");
-        policy["spec"]!["egress"]!.AsArray().SelectMany(rule => rule!["ports"]!.AsArray()).Select(port => (int)port!["port"]!).Should().Contain([3128, 1080]);
+        (await PortsOfPolicyAsync()).Should().NotContain(port);
+        (await PortsOfPolicyAsync("--set", values)).Should().Contain(port).And.OnlyHaveUniqueItems();
+    }
+
+    [Theory]
+    [InlineData("proxy.existingSecret=proxy", true)]
+    [InlineData("proxy.existingSecret=proxy,proxy.ports={3128}", false)]
+    [InlineData("proxy.existingSecret=proxy,networkPolicy.enabled=false", false)]
+    [InlineData("proxy.https=http://proxy.example.com:3128", false)]
+    public async Task An_installation_says_that_it_does_not_know_the_port_of_a_proxy_in_a_Secret(string values, bool isSaid)
+    {
+        var notes = await fixture.Helm.RunAsync(["install", "token-operator", Helm.Chart, "--dry-run=client", "--set", values]);
+        notes.Contains("does not know the port of the proxy in the Secret proxy.", StringComparison.Ordinal).Should().Be(isSaid);
+    }
+
+    /// <summary>helm upgrade --reuse-values takes the values of the earlier chart, which has no default for what came later.</summary>
+    [EarlierReleaseTheory]
+    [MemberData(nameof(EarlierRelease.Versions), MemberType = typeof(EarlierRelease))]
+    public async Task A_value_that_an_earlier_release_does_not_have_counts_as_its_default_while_it_is_absent(string version)
+    {
+        var commit = EarlierRelease.All.Single(release => release.Version == version).Commit;
+        var shown = await Command.RunAsync("git", ["-C", Repository.Root, "show", $"{commit}:charts/token-operator/values.yaml"]);
+        var earlier = ChartValue.Parse(shown.Output).Select(value => value.Path).ToList();
+        earlier.Should().HaveCountGreaterThan(60, shown.Errors);
+        // With a group that is new as a whole, the group is absent.
+        bool IsKnown(string path) => earlier.Exists(known => known == path || known.StartsWith(path + ".", StringComparison.Ordinal));
+        var later = ChartValue.ReadAll().Select(value => value.Path).Except(earlier).ToList();
+        var absent = later.Select(path => path.Split('.')).Select(parts => Enumerable.Range(1, parts.Length).Select(count => string.Join('.', parts.Take(count))).First(path => !IsKnown(path))).Distinct();
+
+        foreach (var needs in Effects.Select(row => (object[])row).Where(row => later.Contains((string)row[0])).Select(row => (string)row[2]).Distinct())
+        {
+            string[] first = needs.Length == 0 ? [] : ["--set", needs];
+            var rendered = await fixture.Helm.RenderAsync([.. first, .. absent.SelectMany(path => new[] { "--set", $"{path}=null" })]);
+            rendered.Should().Be(await fixture.Helm.RenderAsync(first), needs);
+        }
+    }
+
+    /// <summary>Kubernetes refuses a container with the same name twice.</summary>
+    [Theory]
+    [InlineData("settings")]
+    [InlineData("extraEnv")]
+    public async Task A_variable_that_a_user_names_replaces_the_one_that_the_chart_sets_itself(string value)
+    {
+        string[] arguments = ["--set", "fullnameOverride=second,postgres.ca.existingSecret=db-ca"];
+        var names = VariablesOf(await fixture.RenderAsync(arguments)).Select(variable => variable.Name).ToList();
+        names.Should().HaveCountGreaterThan(6).And.OnlyHaveUniqueItems().And.Contain("Encryption__KeyringPath");
+        JsonNode named = value == "settings"
+            ? new JsonObject(names.Select(name => KeyValuePair.Create(name, (JsonNode?)"mine")))
+            : new JsonArray([.. names.Select(name => new JsonObject { ["name"] = name, ["value"] = "mine" })]);
+
+        VariablesOf(await fixture.RenderAsync([.. arguments, "--set-json", $"{value}={named.ToJsonString()}"]))
+            .Should().BeEquivalentTo(names.Select(name => (name, "mine")));
+    }
+
+    [Fact]
+    public async Task Text_that_looks_like_a_number_stays_text()
+    {
+        var number = 770_000;
+        var (release, ns, served) = ($"{++number}", $"{++number}", $"{++number}");
+        var schema = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Helm.Chart, "values.schema.json")))!;
+        var texts = TextsOf(schema, "", release).ToDictionary(path => path, _ => $"{++number}");
+        texts.Should().HaveCountGreaterThan(15).And.ContainKeys("postgres.existingSecret", "proxy.existingSecret", "image.tag");
+        var all = texts.Values.Concat([release, ns, served]).ToHashSet();
+        string[] installations =
+        [
+            "metrics.secure.enabled=true,metrics.serviceMonitor.enabled=true,dashboard.enabled=true,selfService.publicUrl=https://tokens.example.com,selfService.ingress.enabled=true",
+            "metrics.podMonitor.enabled=true,postgres.ca.existingSecret=,serviceAccount.create=false,caBundle.pem=-----BEGIN CERTIFICATE-----",
+        ];
+
+        var scalars = new List<JsonValue>();
+        foreach (var installation in installations)
+        {
+            // The name of a Service cannot start with a digit.
+            var rendered = await fixture.Helm.RunAsync(["template", release, Helm.Chart, "--namespace", ns, "--set", "fullnameOverride=tokens",
+                .. texts.Where(text => !installation.Contains($"{text.Key}=", StringComparison.Ordinal)).SelectMany(text => new[] { "--set-string", $"{text.Key}={text.Value}" }), "--set-string", $"namespaces={{{served}}}", "--set", installation]);
+            scalars.AddRange(YamlStream.Parse(rendered).SelectMany(ScalarsOf));
+        }
+
+        scalars.Where(scalar => scalar.GetValueKind() == JsonValueKind.Number && all.Contains(scalar.ToString())).Select(scalar => scalar.GetPath()).Should().BeEmpty();
+        all.Where(text => !scalars.Exists(scalar => scalar.ToString().Contains(text, StringComparison.Ordinal)))
+            .Should().BeEquivalentTo([texts["nameOverride"]], "fullnameOverride replaces it");
+    }
+
+    [Theory]
+    [InlineData("2024", "", false)]
+    [InlineData("mail.tokens", "", false)]
+    [InlineData("2024", "fullnameOverride=tokens", true)]
+    [InlineData("mail", "nameOverride=tokens", true)]
+    [InlineData("2024", "nameOverride=tokens", false)]
+    public async Task A_name_that_a_Service_cannot_have_is_refused(string release, string values, bool isAccepted)
+    {
+        var result = await fixture.Helm.TryRunAsync(["template", release, Helm.Chart, "--set", values]);
+        (result.ExitCode == 0).Should().Be(isAccepted, result.Errors);
+        if (!isAccepted)
+            result.Errors.Should().Contain($"the full name is \"{release}-").And.Contain("set fullnameOverride");
     }
 
     /// <summary>A policy that demands IDs of the range that the platform assigns, as OpenShift's security context constraints do.</summary>
@@ -263,14 +370,20 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
     }
 
     [Fact]
-    public async Task Two_releases_in_one_namespace_do_not_take_each_others_pods()
+    public async Task Two_releases_in_one_namespace_do_not_take_each_others_objects_or_pods()
     {
-        var other = YamlStream.Parse(await fixture.Helm.RunAsync(["template", "second", Helm.Chart, "--namespace", "token-operator-system", "--set", "crds.install=false,namespaces={mail}"]));
-        var first = await fixture.RenderAsync();
+        string[] everything =
+        [
+            "--api-versions", "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
+            "--set", "metrics.secure.enabled=true,metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,dashboard.enabled=true",
+            "--set", $"{Ingress},providers.acme.tokenEndpoint=https://idp.acme.example/token",
+        ];
+        var other = YamlStream.Parse(await fixture.Helm.RunAsync(["template", "second", Helm.Chart, "--namespace", "token-operator-system", .. everything, "--set", "crds.install=false,namespaces={mail}"]));
+        var first = await fixture.RenderAsync(everything);
         var pods = DeploymentOf(other)["spec"]!["template"]!;
 
         other.Select(NameOf).Should().NotIntersectWith(first.Select(NameOf));
-        pods["spec"]!["containers"]![0]!["env"]!.AsArray().Should().Contain(variable => (string)variable!["name"]! == "LeaderElection__LeaseName" && (string)variable["value"]! == "second-token-operator");
+        VariablesOf(other).Should().Contain(("LeaderElection__LeaseName", "second-token-operator"));
         foreach (var selector in new[] { DeploymentOf(first)["spec"]!["selector"]!["matchLabels"]!, first.Single(one => (string)one["kind"]! == "Service")["spec"]!["selector"]! })
             selector.AsObject().Should().Contain(label => (string?)pods["metadata"]!["labels"]![label.Key] != (string)label.Value!);
     }
@@ -283,6 +396,30 @@ public sealed class ChartTests(ChartFixture fixture) : IClassFixture<ChartFixtur
     }
 
     private static JsonObject DeploymentOf(IEnumerable<JsonObject> objects) => objects.Single(one => (string)one["kind"]! == "Deployment");
+
+    /// <summary>The variables of the operator's container that have a value.</summary>
+    private static IReadOnlyList<(string Name, string Value)> VariablesOf(IEnumerable<JsonObject> objects) =>
+        [.. DeploymentOf(objects)["spec"]!["template"]!["spec"]!["containers"]![0]!["env"]!.AsArray().Select(variable => ((string)variable!["name"]!, (string)variable["value"]!))];
+
+    private async Task<IReadOnlyList<int>> PortsOfPolicyAsync(params string[] arguments) =>
+        [.. (await fixture.RenderAsync(arguments)).Single(one => (string)one["kind"]! == "NetworkPolicy")["spec"]!["egress"]!.AsArray()
+            .SelectMany(rule => rule!["ports"]!.AsArray()).Where(port => (string)port!["protocol"]! == "TCP").Select(port => (int)port!["port"]!)];
+
+    /// <summary>The paths of the values of a schema that can be this text.</summary>
+    private static IEnumerable<string> TextsOf(JsonNode schema, string prefix, string text) =>
+        from property in schema["properties"]?.AsObject() ?? []
+        let path = prefix + property.Key
+        from found in property.Value!["properties"] is not null ? TextsOf(property.Value, path + ".", text)
+            : property.Value["type"] is JsonValue type && (string)type! == "string" && Regex.IsMatch(text, (string?)property.Value["pattern"] ?? "") ? [path] : []
+        select found;
+
+    private static IEnumerable<JsonValue> ScalarsOf(JsonNode? node) => node switch
+    {
+        JsonObject map => map.SelectMany(entry => ScalarsOf(entry.Value)),
+        JsonArray list => list.SelectMany(ScalarsOf),
+        JsonValue value => [value],
+        _ => [],
+    };
 
     private static Dictionary<string, string> ByName(IEnumerable<JsonObject> objects) => objects.ToDictionary(NameOf, Comparable);
 

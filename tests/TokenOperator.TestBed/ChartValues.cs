@@ -10,9 +10,11 @@ namespace TokenOperator.TestBed;
 public sealed partial record ChartValue(string Path, string Default, string Description)
 {
     /// <summary>Reads all values. A value has a comment above it; a key without one contains values.</summary>
-    public static IReadOnlyList<ChartValue> ReadAll()
+    public static IReadOnlyList<ChartValue> ReadAll() => Parse(File.ReadAllText(Repository.File("charts/token-operator/values.yaml")));
+
+    /// <summary>As <see cref="ReadAll"/>, for a values.yaml of another version of the chart.</summary>
+    public static IReadOnlyList<ChartValue> Parse(string text)
     {
-        var text = File.ReadAllText(Repository.File("charts/token-operator/values.yaml"));
         var yaml = new YamlDotNet.RepresentationModel.YamlStream();
         yaml.Load(new StringReader(text));
         var values = new List<ChartValue>();

@@ -1,11 +1,12 @@
+{{/* The name of the release's objects. A Service has the strictest rules for it. */}}
 {{- define "token-operator.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
-{{- else if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- $fullname := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- $fullname = .Values.fullnameOverride | default $fullname | trunc 50 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) -}}
+{{- fail (printf "the full name is %q, which a Service cannot have: set fullnameOverride to a name that starts with a letter and consists of lower-case letters, digits and hyphens" $fullname) -}}
 {{- end -}}
+{{- $fullname -}}
 {{- end }}
 
 {{- define "token-operator.serviceAccountName" -}}
@@ -27,7 +28,7 @@
 {{/* The labels of the pods, by which the Deployment, the Service and the policies select them. They cannot change in an upgrade. */}}
 {{- define "token-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: manager
 {{- end }}
 
@@ -35,7 +36,7 @@ app.kubernetes.io/component: manager
 {{- define "token-operator.labels" -}}
 {{- $ := index . 0 -}}
 app.kubernetes.io/name: {{ $.Chart.Name }}
-app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/instance: {{ $.Release.Name | quote }}
 app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 app.kubernetes.io/part-of: token-operator
@@ -54,8 +55,8 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 
 {{- define "token-operator.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "token-operator.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "token-operator.serviceAccountName" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{/* The settings as YAML, by name. They are variables of the pods, which a change restarts. */}}
@@ -85,6 +86,55 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- toYaml $settings -}}
 {{- end }}
 
+{{/* The variables that the chart sets unless settings or extraEnv names them, as a YAML list. */}}
+{{- define "token-operator.defaultEnv" -}}
+{{- with .Values.postgres.key }}
+- name: DATABASE_URL_FILE
+  value: /etc/token-operator/postgres/{{ . }}
+{{- end }}
+{{- with .Values.postgres.ca }}
+{{- if or .existingSecret .existingConfigMap }}
+- name: PGSSLMODE
+  value: verify-full
+- name: PGSSLROOTCERT
+  value: /etc/token-operator/postgres-ca/{{ .key }}
+{{- end }}
+{{- end }}
+- name: Encryption__KeyringPath
+  value: /etc/token-operator/keys
+- name: DOTNET_EnableDiagnostics
+  value: "0"
+- name: DOTNET_DbgEnableMiniDump
+  value: "0"
+- name: SSL_CERT_DIR
+  value: /etc/ssl/certs:/etc/token-operator/ca
+{{- if ne (include "token-operator.fullname" .) "token-operator" }}
+# Another release in this namespace has a lease of its own.
+- name: LeaderElection__LeaseName
+  value: {{ include "token-operator.fullname" . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* All variables of the container, as a YAML list. The API server refuses a list with the same name twice. */}}
+{{- define "token-operator.env" -}}
+{{- $named := list -}}
+{{- $names := list -}}
+{{- range $name, $value := include "token-operator.settings" . | fromYaml -}}
+{{- $named = append $named (dict "name" $name "value" $value) -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name $names }}{{ fail (printf "extraEnv has %s, which extraEnv or another value of the chart also sets: remove one of them" .name) }}{{ end -}}
+{{- $named = append $named . -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- $default := list -}}
+{{- range include "token-operator.defaultEnv" . | fromYamlArray -}}
+{{- if not (has .name $names) }}{{ $default = append $default . }}{{ end -}}
+{{- end -}}
+{{- concat $default $named | toYaml -}}
+{{- end }}
+
 {{/* "true" if the operator has rights for ClusterOAuthProviders. */}}
 {{- define "token-operator.clusterProviders" -}}
 {{- if hasKey .Values.settings "ClusterProviders" -}}
@@ -107,12 +157,16 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 
 {{/* The ports of the proxies that the NetworkPolicy does not allow anyway, as a JSON list. */}}
 {{- define "token-operator.proxyPorts" -}}
-{{- $ports := list -}}
-{{- range $address := list .Values.proxy.https .Values.proxy.http (get .Values.settings "ALL_PROXY") -}}
-{{- if $address -}}
-{{- $port := regexFind ":[0-9]+$" (urlParse $address).host | trimPrefix ":" | default (hasPrefix "https:" $address | ternary "443" (hasPrefix "socks" $address | ternary "1080" "80")) | int -}}
-{{- if not (has $port (list 443 6443 8443 5432)) }}{{ $ports = append $ports $port | uniq }}{{ end -}}
+{{- $ports := .Values.proxy.ports | default list -}}
+{{- range include "token-operator.env" . | fromYamlArray -}}
+{{- if and .value (has .name (list "HTTPS_PROXY" "HTTP_PROXY" "ALL_PROXY")) -}}
+{{- $port := regexFind ":[0-9]+(/|$)" .value | trimAll ":/" | default (hasPrefix "https:" .value | ternary "443" (hasPrefix "socks" .value | ternary "1080" "80")) | int -}}
+{{- $ports = append $ports $port -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $ports -}}
+{{- $other := list -}}
+{{- range $ports -}}
+{{- if not (has (int .) (list 443 6443 8443 5432)) }}{{ $other = append $other (int .) }}{{ end -}}
+{{- end -}}
+{{- uniq $other | toJson -}}
 {{- end }}

@@ -28,36 +28,63 @@ public sealed class BaseLockTests : IDisposable
     [Fact]
     public async Task A_version_that_no_archive_has_any_more_is_reported_with_the_command_that_renews_the_file()
     {
-        var result = await LoadAsync($"image amd64 libssl3 3.0.0-gone {new string('0', 64)} pool/gone/libssl3_3.0.0-gone_amd64.deb");
+        var result = await LoadAsync($"image amd64 libssl3 3.0.0-gone {new string('0', 64)} pool/gone/libssl3_3.0.0-gone_amd64.deb", [], [], []);
         result.ExitCode.Should().Be(1);
-        result.Errors.Should().Contain("libssl3 3.0.0-gone (amd64) cannot be downloaded").And.Contain("make update-base").And.Contain("DEBIAN_ARCHIVES").And.Contain("20260101T000000Z");
+        result.Errors.Should().Contain("libssl3 3.0.0-gone (amd64) can be downloaded neither from ").And.Contain("make update-base").And.Contain("DEBIAN_ARCHIVES").And.Contain("20260101T000000Z");
     }
 
+    /// <summary>Archives in the order in which they are asked: "right" has the package, "forged" has another file under its name, and "empty" has nothing.</summary>
     [Theory]
-    [InlineData(false, 0)]
-    [InlineData(true, 1)]
-    public async Task A_version_comes_from_an_archive_that_the_environment_names_and_only_with_the_right_sum(bool isForged, int exitCode)
+    [InlineData("right", "", "", true)]
+    [InlineData("empty right", "", "", true)]
+    [InlineData("forged right", "", "", true)]
+    [InlineData("forged", "right", "", true)]
+    [InlineData("", "empty right", "", true)]
+    [InlineData("", "forged", "empty right", true)]
+    [InlineData("", "", "forged right", true)]
+    [InlineData("forged", "forged empty", "forged", false)]
+    public async Task A_version_comes_from_the_first_archive_that_has_it_with_the_right_sum(string named, string ofApt, string ofDebian, bool isFound)
     {
-        var package = Path.Combine(_folder, "archive/pool/libssl3.deb");
-        Directory.CreateDirectory(Path.GetDirectoryName(package)!);
-        await File.WriteAllTextAsync(package, "the package");
-        var sum = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(package)));
-        if (isForged)
-            await File.AppendAllTextAsync(package, "!");
+        const string Package = "pool/libssl3.deb";
+        foreach (var (archive, content) in (IEnumerable<(string, string)>)[("right", "the package"), ("forged", "the packagE")])
+        {
+            Directory.CreateDirectory(Path.Combine(_folder, archive, "pool"));
+            await File.WriteAllTextAsync(Path.Combine(_folder, archive, Package), content);
+        }
 
-        var result = await LoadAsync($"image amd64 libssl3 3.0.0 {sum} pool/libssl3.deb", $"copy:{_folder}/empty copy:{_folder}/archive");
+        var sum = Convert.ToHexStringLower(SHA256.HashData("the package"u8));
+        var result = await LoadAsync($"image amd64 libssl3 3.0.0 {sum} {Package}", Addresses(named), Addresses(ofApt), Addresses(ofDebian));
 
-        result.ExitCode.Should().Be(exitCode, result.Errors);
-        if (!isForged)
+        result.ExitCode.Should().Be(isFound ? 0 : 1, result.Errors);
+        if (isFound)
             (await File.ReadAllTextAsync(result.Output.Trim())).Should().Be("the package");
+        Directory.GetFiles(Path.Combine(_folder, "cache/debian")).Select(Path.GetFileName).Should().Equal(isFound ? [$"{sum}.deb"] : [], "nothing of another archive stays");
     }
 
-    /// <summary>Runs locked_packages on a lock file with one package, in a cache of its own, with an apt that has no archive.</summary>
-    private async Task<CommandResult> LoadAsync(string line, string archives = "")
+    [Fact]
+    public async Task Archives_of_the_environment_are_asked_first_and_those_of_Debian_last()
+    {
+        var result = await RunAsync("", "archives", ["copy:/named/a", "copy:/named/b"], ["copy:/apt"], null);
+        result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().Equal([
+            "copy:/named/a", "copy:/named/b", "copy:/apt",
+            "https://deb.debian.org/debian", "https://security.debian.org/debian-security",
+            "https://snapshot.debian.org/archive/debian/20260101T000000Z", "https://snapshot.debian.org/archive/debian-security/20260101T000000Z",
+        ], result.Errors);
+    }
+
+    private string[] Addresses(string archives) => [.. archives.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(archive => $"copy:{_folder}/{archive}")];
+
+    /// <summary>Runs locked_packages on a lock file with one package, in a cache of its own.</summary>
+    private Task<CommandResult> LoadAsync(string line, string[] named, string[] ofApt, string[] ofDebian) => RunAsync(line, "locked_packages image amd64", named, ofApt, ofDebian);
+
+    /// <summary>Runs a function of hack/locked.sh with archives of DEBIAN_ARCHIVES, of an apt, and instead of those of Debian, unless they are null.</summary>
+    private async Task<CommandResult> RunAsync(string line, string function, string[] named, string[] ofApt, string[]? ofDebian)
     {
         var lockFile = Path.Combine(_folder, "base.lock");
         await File.WriteAllTextAsync(lockFile, $"snapshot 20260101T000000Z\n{line}\n");
-        var script = $"cd '{Repository.Root}' && . hack/lib.sh && . hack/locked.sh && lock_file='{lockFile}' && apt-get() {{ :; }} && locked_packages image amd64";
-        return await Command.RunAsync("/bin/bash", ["-euc", script], environment: new Dictionary<string, string?> { ["TOKEN_OPERATOR_CACHE"] = Path.Combine(_folder, "cache"), ["DEBIAN_ARCHIVES"] = archives });
+        var apt = string.Concat(ofApt.Select(address => $"printf '%s\\n' \"'{address}/dists/bookworm/InRelease' InRelease 0\"; "));
+        var debian = ofDebian is null ? "" : $"public_archives() {{ {string.Concat(ofDebian.Select(address => $"echo '{address}'; "))}:; }}; ";
+        var script = $"cd '{Repository.Root}'; . hack/lib.sh; . hack/locked.sh; lock_file='{lockFile}'; apt-get() {{ {apt}:; }}; {debian}{function}";
+        return await Command.RunAsync("/bin/bash", ["-euc", script], environment: new Dictionary<string, string?> { ["TOKEN_OPERATOR_CACHE"] = Path.Combine(_folder, "cache"), ["DEBIAN_ARCHIVES"] = string.Join(' ', named) });
     }
 }
