@@ -15,7 +15,10 @@ git ls-files --cached --others --exclude-standard | while IFS= read -r file; do 
 REVISION=$(revision)
 SOURCE_DATE_EPOCH=$(commit_time)
 export REVISION SOURCE_DATE_EPOCH
-unset IMAGE_REPOSITORY DOWNLOADS PLATFORMS
+unset PLATFORMS
+export IMAGE_REPOSITORY=registry.example.com/token-operator
+DOWNLOADS=https://downloads.example.com/token-operator/$(version)
+export DOWNLOADS
 # Right after a release, the changelog says nothing about the next version.
 sed -i '0,/^## \[Unreleased\]$/s//&\n\n- What is tested./' "$clone/CHANGELOG.md"
 (cd "$clone" && git init --quiet && git add --all && git -c user.name=test -c user.email=test@example.com commit --quiet --message "What is tested")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything that a release consists of into artifacts/release, and prints this folder: release.sh VERSION
 # It needs a clone without changes, on Debian or Ubuntu. The same commit, VERSION and addresses always give the same bytes.
-#   IMAGE_REPOSITORY  where people pull the image from, without a tag
-#   DOWNLOADS         where people download the files from
+#   IMAGE_REPOSITORY  where people pull the image from, without a tag (required)
+#   DOWNLOADS         where people download the files from (required)
 #   PLATFORMS         platforms of the plugin, by default all of hack/plugin-archive.sh
 # BUILDER_ID and SOURCE_URI are those of hack/provenance.cs. Nothing is published: docs/release.md says how to do that.
 set -euo pipefail
@@ -13,8 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 all_platforms="linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64"
 version=${1:-}
-repository=${IMAGE_REPOSITORY:-registry.example.com/token-operator}
-downloads=${DOWNLOADS:-https://downloads.example.com/token-operator/$version}
+repository=${IMAGE_REPOSITORY:-}
+downloads=${DOWNLOADS:-}
 platforms=${PLATFORMS:-$all_platforms}
 
 # notes_of HEADING: prints the section of CHANGELOG.md under "## [HEADING]", without the heading.
@@ -28,6 +28,8 @@ check() {
   [[ -n $version ]] || die "no version was given; run: make release VERSION=$(version)"
   [[ $version =~ ^$number\.$number\.$number(-$identifier(\.$identifier)*)?$ ]] ||
     die "\"$version\" is not a semantic version: expected one like 0.2.0 or 0.2.0-rc.1, without v before it and without +"
+  [[ -n $repository && -n $downloads ]] ||
+    die "IMAGE_REPOSITORY or DOWNLOADS is not set, and the chart, install.yaml and the krew manifest contain both: set them to where people will find the image and the files (docs/release.md)"
   [[ $repository =~ ^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$ ]] ||
     die "IMAGE_REPOSITORY is \"$repository\": expected registry/name without a tag, for example registry.example.com/token-operator"
   [[ $downloads == https://?* || $downloads == http://127.0.0.1* ]] || die "DOWNLOADS is \"$downloads\": expected an address that starts with https://"

@@ -10,8 +10,8 @@ public sealed class PipelineTests
     [
         ".ci/run",
         "sudo --preserve-env env \"PATH=$PATH\" .ci/run",
-        "make release VERSION=\"${GITHUB_REF_NAME#v}\"",
-        "make release VERSION=\"${CI_COMMIT_TAG#v}\"",
+        "make release VERSION=\"${GITHUB_REF_NAME#v}\" DOWNLOADS=\"$DOWNLOADS/$GITHUB_REF_NAME\"",
+        "make release VERSION=\"${CI_COMMIT_TAG#v}\" DOWNLOADS=\"$DOWNLOADS/$CI_COMMIT_TAG\"",
     ];
 
     private static readonly string[] Actions = ["actions/checkout@v4", "actions/setup-dotnet@v4", "actions/upload-artifact@v4"];
@@ -27,6 +27,18 @@ public sealed class PipelineTests
         pipelines.SelectMany(Steps).Select(step => (string?)step["uses"]).OfType<string>().Should().BeSubsetOf(Actions);
         foreach (var pipeline in pipelines)
             pipeline["permissions"]?.ToJsonString().Should().Be("""{"contents":"read"}""");
+    }
+
+    [Theory]
+    [InlineData(".github/workflows/release.yml", "env", "\"${{ vars.IMAGE_REPOSITORY }}\"", "\"${{ vars.DOWNLOADS }}\"")]
+    [InlineData(".woodpecker/release.yml", "environment", """{"from_secret":"image_repository"}""", """{"from_secret":"downloads"}""")]
+    public void A_release_gets_its_addresses_from_the_repository_and_the_documentation_says_so(string file, string field, string image, string downloads)
+    {
+        var variables = Steps(Parse(file)).Single(step => CommandsOf(step).Any(command => command.StartsWith("make release ", StringComparison.Ordinal)))[field]!.AsObject();
+        variables.Select(variable => (variable.Key, variable.Value!.ToJsonString())).Should().BeEquivalentTo([("IMAGE_REPOSITORY", image), ("DOWNLOADS", downloads)]);
+        var page = File.ReadAllText(Repository.File("docs/release.md"));
+        foreach (var name in (string[])["`IMAGE_REPOSITORY`", "`DOWNLOADS`", "`image_repository`", "`downloads`"])
+            page.Should().Contain(name);
     }
 
     [Fact]

@@ -33,6 +33,9 @@ public sealed class ReleaseScriptTests : IAsyncLifetime
     [Theory]
     [InlineData("IMAGE_REPOSITORY", "registry.example.com/token-operator:1", "IMAGE_REPOSITORY is \"registry.example.com/token-operator:1\": expected registry/name without a tag")]
     [InlineData("DOWNLOADS", "downloads.example.com", "DOWNLOADS is \"downloads.example.com\": expected an address that starts with https://")]
+    [InlineData("IMAGE_REPOSITORY", "", "IMAGE_REPOSITORY or DOWNLOADS is not set, and the chart, install.yaml and the krew manifest contain both")]
+    [InlineData("DOWNLOADS", "", "IMAGE_REPOSITORY or DOWNLOADS is not set")]
+    [InlineData("DOWNLOADS", "/v0.9.0", "DOWNLOADS is \"/v0.9.0\": expected an address that starts with https://")]
     [InlineData("PLATFORMS", "linux-amd64 plan9-amd64", "PLATFORMS names \"plan9-amd64\": expected some of: linux-amd64 ")]
     public async Task An_address_or_a_platform_that_cannot_be_meant_is_refused(string name, string value, string message) => await RefusesAsync(message, "0.9.0", (name, value));
 
@@ -76,7 +79,7 @@ public sealed class ReleaseScriptTests : IAsyncLifetime
 
     private async Task RefusesAsync(string message, string version, params (string Name, string Value)[] environment)
     {
-        var variables = new Dictionary<string, string?> { ["IMAGE_REPOSITORY"] = null, ["DOWNLOADS"] = null, ["PLATFORMS"] = null };
+        var variables = new Dictionary<string, string?> { ["IMAGE_REPOSITORY"] = "registry.example.com/token-operator", ["DOWNLOADS"] = "https://downloads.example.com/0.9.0", ["PLATFORMS"] = null };
         foreach (var (name, value) in environment)
             variables[name] = value;
         var result = await Command.RunAsync(Path.Combine(_clone, "hack/release.sh"), [version], environment: variables);
