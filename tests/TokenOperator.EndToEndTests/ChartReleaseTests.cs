@@ -9,6 +9,18 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
     private const string System = ClusterFixture.OperatorNamespace;
     private const string Keys = "token-operator-keys";
 
+    /// <summary>The kind of the Prometheus operator, without its schema.</summary>
+    private const string PrometheusRules = """
+        apiVersion: apiextensions.k8s.io/v1
+        kind: CustomResourceDefinition
+        metadata: {name: prometheusrules.monitoring.coreos.com}
+        spec:
+          group: monitoring.coreos.com
+          names: {kind: PrometheusRule, plural: prometheusrules}
+          scope: Namespaced
+          versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+        """;
+
     public Task InitializeAsync() => Task.CompletedTask;
 
     /// <summary>Removes what a release leaves.</summary>
@@ -129,6 +141,23 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
         await fixture.Helm.RunAsync(["uninstall", .. release]);
     }
 
+    /// <summary>Helm then takes the values of the earlier chart, which has no default for what came later.</summary>
+    [EarlierReleaseTheory]
+    [MemberData(nameof(EarlierRelease.Versions), MemberType = typeof(EarlierRelease))]
+    public async Task An_upgrade_that_reuses_the_values_of_an_earlier_release_has_the_alerts(string version)
+    {
+        await fixture.Plane.Kubectl.ApplyTextAsync(PrometheusRules);
+        await fixture.Plane.Kubectl.RunAsync("wait --for=condition=Established crd/prometheusrules.monitoring.coreos.com --timeout=30s");
+        await RunAsync("install", "token-operator", (await EarlierRelease.BuildAsync(version)).Chart, "--create-namespace", "--set", "metrics.prometheusRule.enabled=true");
+
+        await RunAsync("upgrade", "token-operator", Helm.Chart, "--reuse-values");
+        var reused = await AlertsAsync();
+        await RunAsync("upgrade", "token-operator", Helm.Chart, "--reset-then-reuse-values");
+
+        reused["groups"]!.AsArray().Should().NotBeEmpty();
+        JsonNode.DeepEquals(reused, await AlertsAsync()).Should().BeTrue("the address of the documentation is a default");
+    }
+
     [Fact]
     public async Task CRDs_are_removed_with_the_release_only_if_a_value_says_so()
     {
@@ -167,6 +196,8 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
     private async Task<JsonNode> CrdAsync() => (await fixture.Plane.GetAsync("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/oauthtokens.tokenoperator.dev"))!;
 
     private Task<JsonNode?> DeploymentAsync() => fixture.Plane.GetAsync($"/apis/apps/v1/namespaces/{System}/deployments/token-operator");
+
+    private async Task<JsonNode> AlertsAsync() => (await fixture.Plane.GetAsync($"/apis/monitoring.coreos.com/v1/namespaces/{System}/prometheusrules/token-operator"))!["spec"]!;
 
     private Task<JsonNode?> RoleAsync(string ns) => fixture.Plane.GetAsync($"/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles/token-operator");
 
