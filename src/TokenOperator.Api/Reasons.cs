@@ -192,7 +192,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
             SeedHelps = true,
         },
         new(Reasons.GrantRejected, ReasonSeverity.Stalled, ReasonActor.NamespaceUser, ReasonRemedy.FixThenRefresh,
-            "The provider issues no token for this grant, for example because it refuses an audience or a scope. Nobody has to consent.",
+            "The provider issues no token for this grant, for example because it refuses an audience or a scope. No consent through the operator helps.",
             "Compare the fields that the message names with the provider's console ([grants.md](grants.md)).")
         {
             FailureMessage = (request, failure) =>

@@ -50,7 +50,7 @@ internal static class AuthorizeVerb
             "Authorize an account, or authorize it again, in your own browser. The operator then imports the result. Needs the right to read the Secret of the OAuth client and to write the seed Secret.",
             "authorize marcus-gmail -n mail",
             "authorize marcus-gmail -n mail --no-browser",
-            "authorize marcus-gmail -n mail --device")
+            "authorize marcus-github -n ci --device")
         {
             name, device, noBrowser, port, host, redirect, timeout,
         };

@@ -32,7 +32,7 @@ internal static class ClientKeyReader
     {
         try
         {
-            using var certificate = X509Certificate2.CreateFromPem(Encoding.UTF8.GetString(content));
+            using var certificate = X509Certificate2.CreateFromPem(Encoding.UTF8.GetString(content).TrimStart('\uFEFF'));
             using AsymmetricAlgorithm? certified = key.Kind == PrivateKeyKind.Rsa ? certificate.GetRSAPublicKey() : certificate.GetECDsaPublicKey();
             using var own = key.Open();
             if (certified?.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(own.ExportSubjectPublicKeyInfo()) != true)

@@ -47,7 +47,7 @@ public static class PrivateKeyReader
         // A key in DER begins with a SEQUENCE.
         return content is [0x30, 0x82, ..] or [0x30, 0x81, ..]
             ? throw new InvalidDocumentException($"{source}: a key in DER was found, {expected} was expected. Convert it: openssl pkey -inform DER -in key.der -out key.pem")
-            : Encoding.UTF8.GetString(content);
+            : Encoding.UTF8.GetString(content).TrimStart('\uFEFF');
     }
 
     private static void RejectOtherFiles(JsonFields document, string source)

@@ -34,6 +34,9 @@ public sealed record PrivateKey(SecretValue Pem, PrivateKeyKind Kind)
         return key;
     }
 
+    /// <summary>The secret part of the file, without the lines that say what it is: their words occur in ordinary messages.</summary>
+    public SecretValue Secret { get; } = new(string.Concat(Pem.Reveal().Split('\n', StringSplitOptions.TrimEntries).Where(line => !line.StartsWith("-----", StringComparison.Ordinal))));
+
     /// <summary>Changes with the key.</summary>
     public string Fingerprint { get; } = Tokens.Fingerprint.Of(Pem.Reveal());
 }

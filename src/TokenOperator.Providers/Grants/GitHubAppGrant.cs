@@ -28,7 +28,7 @@ internal static class GitHubAppGrant
             return new TokenResponse.Failed(FailureKind.KeyRejected, "nothing was sent: GitHub generates RSA keys, and this is another one");
         var assertion = JwtAssertion.Create(
             request.Key with { KeyId = null }, "RS256", ClientAuthentication.DefaultTyp, null, ("iat", (context.Now - Backdating).ToUnixTimeSeconds()), ("exp", (context.Now + Lifetime).ToUnixTimeSeconds()), ("iss", grant.AppId));
-        SecretValue?[] secrets = [request.Key.Pem, assertion];
+        SecretValue?[] secrets = [request.Key.Secret, assertion];
 
         var installation = grant.InstallationId;
         if (installation is null)
@@ -71,8 +71,11 @@ internal static class GitHubAppGrant
     private static FailureKind KindOf(ApiReply reply) => reply switch
     {
         { Status: 401 } => IsAboutTime(reply.Text) ? FailureKind.ClockSkewed : FailureKind.KeyRejected,
+        { Status: 403, Text: var text } when text.Contains("IP allow list", StringComparison.OrdinalIgnoreCase) => FailureKind.AdminPolicyBlocked,
         { Status: 403, RetryAfter: not null } => FailureKind.RateLimited,
         { Status: 403, Text: var text } when text.Contains("rate limit", StringComparison.OrdinalIgnoreCase) => FailureKind.RateLimited,
+        // The app that the assertion names does not exist.
+        { Status: 404, Text: "Integration not found" } => FailureKind.KeyRejected,
         { Status: 403 or 404 } => FailureKind.InstallationMissing,
         _ => reply.Kind(FailureKind.GrantRejected),
     };

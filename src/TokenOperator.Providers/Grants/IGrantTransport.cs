@@ -22,5 +22,5 @@ internal interface IGrantTransport
     Task<TokenResponse> PostAsync(ProviderDocument document, Uri endpoint, OAuthClient? client, IEnumerable<SecretValue?> secrets, IEnumerable<(string Name, string? Value)> parameters);
 
     /// <summary>Sends any other message once.</summary>
-    Task<GrantReply> SendAsync(HttpRequestMessage message, TimeSpan timeout);
+    Task<GrantReply> SendAsync(HttpRequestMessage message, int maxBytes, TimeSpan timeout);
 }

@@ -51,7 +51,8 @@ internal sealed record ApiReply(int Status, JsonElement Body, string Text, TimeS
 /// <summary>Calls such an API once, without redirects and retries.</summary>
 internal static class JsonApi
 {
-    private const int MaxBytes = 64 * 1024;
+    /// <summary>GitHub describes each repository of a token, of which there can be 500, in about 5 KiB.</summary>
+    private const int MaxBytes = 4 * 1024 * 1024;
 
     /// <summary>Sends one request.</summary>
     /// <param name="transport">Sends it.</param>
@@ -70,7 +71,7 @@ internal static class JsonApi
             request.Headers.TryAddWithoutValidation(name, value);
         if (body is { } json)
             request.Content = new ReadOnlyMemoryContent(json) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-        var reply = await transport.SendAsync(request, timeout);
+        var reply = await transport.SendAsync(request, MaxBytes, timeout);
         if (reply.Status == 0)
             return new ApiReply(0, default, reply.Error, null);
         var root = Parse(reply.Body);

@@ -22,7 +22,7 @@ internal static class JwtBearerGrant
             return new TokenResponse.Failed(FailureKind.GrantRejected, "nothing was sent: spec.jwtBearer.issuer is not set, and the key is not the JSON key of a service account, which would name one");
 
         var assertion = JwtAssertion.Create(key with { KeyId = grant.KeyId ?? key.KeyId }, grant.Algorithm, ClientAuthentication.DefaultTyp, null, Claims(context, issuer, grant.Subject, grant.Audience, request.Scopes, grant.Claims));
-        var response = await PostAsync(context, assertion, request.Client, [key.Pem]);
+        var response = await PostAsync(context, assertion, request.Client, [key.Secret]);
         return response is TokenResponse.Failed { Kind: FailureKind.NotDelegated } failed && key.ServiceAccountId is { } id
             ? failed with { Detail = $"{failed.Detail.TrimEnd('.')}; the numeric client ID is {id}" }
             : response;

@@ -15,7 +15,8 @@ internal sealed record ClientProof(IReadOnlyList<(string Name, string? Value)> P
 /// <summary>Authenticates a client as the document says. It never tries a second method, because a second request can use up a refresh token.</summary>
 internal static class ClientAuthenticator
 {
-    private static readonly TimeSpan AssertionLifetime = TimeSpan.FromMinutes(5);
+    /// <summary>Auth0 accepts no more than 5 minutes between the beginning and the end of an assertion.</summary>
+    private static readonly TimeSpan AssertionLifetime = TimeSpan.FromMinutes(2);
 
     /// <summary>How far in the past an assertion begins, because clocks differ.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);

@@ -16,9 +16,9 @@ internal sealed class GrantTransport(TokenEndpointClient http, TimeProvider time
     }
 
     /// <inheritdoc/>
-    public async Task<GrantReply> SendAsync(HttpRequestMessage message, TimeSpan timeout)
+    public async Task<GrantReply> SendAsync(HttpRequestMessage message, int maxBytes, TimeSpan timeout)
     {
-        var (reply, error) = await http.SendAsync(message, timeout);
+        var (reply, error) = await http.SendAsync(message, maxBytes, timeout);
         return reply is null ? new GrantReply(0, null, default, error) : new GrantReply(reply.Status, reply.RetryAfter, reply.Body, "");
     }
 }

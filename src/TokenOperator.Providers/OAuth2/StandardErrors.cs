@@ -22,7 +22,7 @@ internal static class StandardErrors
         (FailureKind.AdminPolicyBlocked, ["admin_policy_enforced", "org_internal"]),
         (FailureKind.ClientRejected, ["invalid_client", "invalid_client_id", "invalid_client_secret", "deleted_client", "disabled_client"]),
         // RFC 6749 section 5.2: this client may not use this grant. Google says so of a refresh token that another client obtained.
-        (FailureKind.RequestRejected, ["unauthorized_client", "invalid_request", "invalid_scope", "invalid_target", "unsupported_grant_type"]),
+        (FailureKind.RequestRejected, ["unauthorized_client", "invalid_request", "invalid_scope", "invalid_target", "invalid_resource", "unsupported_grant_type"]),
         (FailureKind.RateLimited,
         [
             "rate_limit_exceeded", "user_rate_limit_exceeded", "rate_limited", "rate_limit", "rate_limit_error", "too_many_requests", "too_many_attempts", "quota_exceeded",

@@ -78,16 +78,17 @@ public sealed class TokenEndpointClient : IDisposable
     /// Sends <paramref name="message"/>, whose loss costs nothing, once: only <paramref name="timeout"/> ends it.
     /// </summary>
     /// <param name="message">The request.</param>
+    /// <param name="maxBytes">The greatest length of a body that is read whole.</param>
     /// <param name="timeout">From the beginning to the last byte of the reply.</param>
     /// <returns>The reply; or null, and an error that names the host and the cause and is not yet redacted.</returns>
-    internal async Task<(RawReply? Reply, string Error)> SendAsync(HttpRequestMessage message, TimeSpan timeout)
+    internal async Task<(RawReply? Reply, string Error)> SendAsync(HttpRequestMessage message, int maxBytes, TimeSpan timeout)
     {
         using var cancellation = new CancellationTokenSource(timeout, _time);
         (message.Version, message.VersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionOrLower);
         try
         {
             using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation.Token);
-            var body = await ReadBodyAsync(response.Content, cancellation.Token);
+            var body = await ReadBodyAsync(response.Content, cancellation.Token, maxBytes);
             return (new RawReply((int)response.StatusCode, RetryAfter(response.Headers), response.Content.Headers.ContentType?.MediaType, body), "");
         }
         catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException)
@@ -157,11 +158,11 @@ public sealed class TokenEndpointClient : IDisposable
     // The exceptions around these two say only that there is an inner exception.
     private static string Reason(Exception e) => e.InnerException is AuthenticationException or TimeoutException ? e.InnerException.Message : e.Message;
 
-    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContent content, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContent content, CancellationToken cancellationToken, int maxBytes = TokenEndpointReply.MaxBytes)
     {
         var body = new ArrayBufferWriter<byte>(2048);
         await using var stream = await content.ReadAsStreamAsync(cancellationToken);
-        while (body.WrittenCount <= TokenEndpointReply.MaxBytes)
+        while (body.WrittenCount <= maxBytes)
         {
             var count = await stream.ReadAsync(body.GetMemory(1024), cancellationToken);
             if (count == 0)

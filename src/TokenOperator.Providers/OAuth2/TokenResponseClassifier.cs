@@ -75,9 +75,13 @@ internal static class TokenResponseClassifier
     /// <inheritdoc cref="ClassifyRevocation(TokenEndpointResult, IEnumerable{SecretValue?})"/>
     public static RevocationResponse ClassifyRevocation(TokenEndpointReply reply, params IEnumerable<SecretValue?> secrets)
     {
-        var revoked = (reply.Status is >= 200 and < 300 && !reply.IsMarkedAsFailure) || (reply.Status == 400 && reply.Error == "invalid_token");
+        var revoked = (reply.Status is >= 200 and < 300 && !reply.IsMarkedAsFailure) || (reply.Status is (>= 200 and < 300) or 400 && IsGone(reply));
         return new RevocationResponse(revoked, revoked ? "" : Detail(reply, Describe(reply.Body), secrets));
     }
+
+    /// <summary>True if there is nothing left to revoke. Google says invalid_token, Slack token_revoked or account_inactive, and Twitch only a text.</summary>
+    private static bool IsGone(TokenEndpointReply reply) =>
+        reply.Error is "invalid_token" or "token_revoked" or "account_inactive" || (reply.Error is null && string.Equals(reply.ErrorDescription, "Invalid token", StringComparison.OrdinalIgnoreCase));
 
     private static ErrorRule? FindRule(ProviderDocument provider, TokenEndpointReply reply)
     {

@@ -270,7 +270,7 @@ public sealed partial class AccountRefresher(
     {
         // Scopes, type and exported values are shown. What has not changed was checked before.
         if (granted.TokenType != old.TokenType || granted.Exports.Count > 0 || (granted.Scopes is { } scopes && !scopes.SequenceEqual(old.Scopes)))
-            granted = granted.WithoutEchoes(attempt.Client?.ClientSecret, attempt.Request.Key?.Pem, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
+            granted = granted.WithoutEchoes(attempt.Client?.ClientSecret, attempt.Request.Key?.Secret, old.RefreshToken, granted.RefreshToken, granted.AccessToken);
         return new TokenSet
         {
             RefreshToken = granted.RefreshToken ?? old.RefreshToken,

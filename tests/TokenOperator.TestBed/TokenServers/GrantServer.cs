@@ -315,7 +315,17 @@ public sealed class GrantServer : IAsyncDisposable
             ["expires_at"] = Time(_time.GetUtcNow() + TokenLifetime),
             ["permissions"] = permissions,
             ["repository_selection"] = "selected",
+            ["repositories"] = new JsonArray([.. body["repositories"]?.AsArray().Select(name => RepositoryOf((string)name!)) ?? []]),
         }.ToJsonString());
+    }
+
+    /// <summary>As long as at GitHub, which describes a repository with all its addresses and its owner.</summary>
+    private static JsonObject RepositoryOf(string name)
+    {
+        var repository = new JsonObject { ["id"] = 1296269, ["name"] = name, ["full_name"] = $"{Owner}/{name}", ["private"] = true };
+        for (var i = 0; i < 60; i++)
+            repository[$"address_{i}_url"] = $"https://api.github.example/repos/{Owner}/{name}/resource-{i}{{/id}}";
+        return repository;
     }
 
     private async Task<string?> VerifyWorkloadAsync(string token)

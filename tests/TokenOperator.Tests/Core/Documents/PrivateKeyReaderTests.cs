@@ -34,7 +34,7 @@ public sealed class PrivateKeyReaderTests
     [Fact]
     public void Each_form_of_a_private_key_is_read()
     {
-        foreach (var pem in new[] { Rsa.ExportPkcs8PrivateKeyPem(), Rsa.ExportRSAPrivateKeyPem(), $"\n  {Rsa.ExportPkcs8PrivateKeyPem()}\n", $"Bag Attributes\n{Rsa.ExportPkcs8PrivateKeyPem()}" })
+        foreach (var pem in new[] { Rsa.ExportPkcs8PrivateKeyPem(), Rsa.ExportRSAPrivateKeyPem(), $"\n  {Rsa.ExportPkcs8PrivateKeyPem()}\n", $"Bag Attributes\n{Rsa.ExportPkcs8PrivateKeyPem()}", $"\uFEFF{Rsa.ExportPkcs8PrivateKeyPem().ReplaceLineEndings("\r\n")}" })
             Read(pem).Kind.Should().Be(PrivateKeyKind.Rsa);
         foreach (var pem in new[] { Curve.ExportPkcs8PrivateKeyPem(), Curve.ExportECPrivateKeyPem(), $"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{Curve.ExportECPrivateKeyPem()}" })
             Read(pem).Kind.Should().Be(PrivateKeyKind.EllipticCurve);

@@ -166,6 +166,10 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
     [Theory]
     [InlineData("unauthorized_client", "Unauthorized client or scope in request.", FailureKind.NotDelegated)]
     [InlineData("access_denied", "anything", FailureKind.NotDelegated)]
+    [InlineData("access_denied", "Account restricted", FailureKind.SubjectRejected)]
+    [InlineData("invalid_request", "Invalid impersonation \"sub\" field: nobody@example.com", FailureKind.SubjectRejected)]
+    [InlineData("invalid_grant", "Invalid grant: account not found", FailureKind.KeyRejected)]
+    [InlineData("invalid_grant", "Robot is disabled.", FailureKind.KeyRejected)]
     [InlineData("admin_policy_enforced", "anything", FailureKind.AdminPolicyBlocked)]
     [InlineData("org_internal", "anything", FailureKind.AdminPolicyBlocked)]
     [InlineData("invalid_grant", "Not a valid email.", FailureKind.SubjectRejected)]
@@ -255,6 +259,19 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
         Granted(await AskAsync("github-app", App, key: GitHubKey)).Scopes.Should().Equal("contents:write", "metadata:read");
     }
 
+    [Fact]
+    public async Task A_GitHub_App_gets_a_token_for_as_many_repositories_as_its_installation_has()
+    {
+        _server.Repositories = [.. Enumerable.Range(0, 500).Select(number => $"service-{number}")];
+        Granted(await AskAsync("github-app", App with { Repositories = [.. _server.Repositories] }, key: GitHubKey));
+    }
+
+    /// <summary>The words "PRIVATE KEY" are in each key file, and mean nothing secret.</summary>
+    [Fact]
+    public async Task A_message_about_something_private_is_shown() =>
+        Failed(await AskAsync("github-app", App with { InstallationId = null, Owner = "nobody", Repository = "private-charts" }, key: GitHubKey), FailureKind.InstallationMissing)
+            .Detail.Should().Contain("nobody/private-charts").And.Contain("Not Found");
+
     [Theory]
     [InlineData("example", null)]
     [InlineData("example", "one")]
@@ -298,6 +315,8 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
     [InlineData(200, """{"id":7,"token":"\ud800","expires_at":"2026-05-01T13:00:00Z"}""", FailureKind.InvalidResponse)]
     [InlineData(200, """{"id":7,"token":"ghs_1","expires_at":"9999-12-31T23:59:59Z"}""", FailureKind.InvalidResponse)]
     [InlineData(200, """{"id":7,"token":"ghs_1","expires_at":"2026-05-01T13:00:00Z","permissions":{"\ud800":"read"}}""", FailureKind.InvalidResponse)]
+    [InlineData(404, """{"message":"Integration not found","documentation_url":"https://docs.github.com/rest"}""", FailureKind.KeyRejected)]
+    [InlineData(403, """{"message":"Although you appear to have the correct authorization credentials, the `example` organization has an IP allow list enabled, and your IP address is not permitted to access this resource."}""", FailureKind.AdminPolicyBlocked)]
     [InlineData(401, """{"message":"'Issuer' claim ('iss') must be an Integer"}""", FailureKind.KeyRejected)]
     [InlineData(401, """{"message":"'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"}""", FailureKind.ClockSkewed)]
     public async Task An_answer_that_cannot_be_used_is_a_failure(int status, string body, FailureKind kind)
@@ -315,7 +334,7 @@ public sealed class MachineGrantsTests : IAsyncLifetime, IDisposable
         public Task<TokenResponse> PostAsync(ProviderDocument document, Uri endpoint, OAuthClient? client, IEnumerable<SecretValue?> secrets, IEnumerable<(string Name, string? Value)> parameters) =>
             throw new NotSupportedException();
 
-        public Task<GrantReply> SendAsync(HttpRequestMessage message, TimeSpan timeout) => Task.FromResult(reply);
+        public Task<GrantReply> SendAsync(HttpRequestMessage message, int maxBytes, TimeSpan timeout) => Task.FromResult(reply);
     }
 
     [Fact]
