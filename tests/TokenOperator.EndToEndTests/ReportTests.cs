@@ -55,6 +55,8 @@ public sealed class ReportTests(ClusterFixture cluster) : IAsyncLifetime
         files["status.txt"].Should().Contain("good").And.Contain("bad: SeedMissing");
         files["oauthtokens.json"].Should().Contain("\"uid\"").And.Contain("good@example.com").And.NotContain("managedFields").And.NotContain("last-applied");
         files["events.txt"].Should().Contain($"OAuthToken {Namespace}/good").And.Contain("FirstToken");
+        files["clusteroauthproviders.json"].Should().Contain($"{Namespace}-partner").And.Contain("\"X-Partner\": \"***\"").And.Contain("\"code\": \"invalid_partner\"");
+        files["oauthtokens.json"].Should().Contain("\"partner\": \"***\"");
         files["doctor.txt"].Should().Contain("ok     CRD").And.Contain("OAuthTokens");
         files["versions.txt"].Should().Contain("gitVersion").And.Contain("tokenoperator.dev: v1");
         files["settings.txt"].Should().Contain("Namespaces = mail,shop").And.Contain("DATABASE_URL = (set; not shown)")
@@ -110,6 +112,23 @@ public sealed class ReportTests(ClusterFixture cluster) : IAsyncLifetime
         await _fixture.PatchSpecAsync("bad", $$"""{"secretTemplate": {"annotations": {"example.com/note": "{{_canaries.New("template")}}"} } }""");
         await _fixture.SeesAsync("bad", "Stalled", "True", "SeedMissing");
 
+        // Values that look like no secret.
+        var (header, uid) = ("the cat sat on the mat", Guid.NewGuid().ToString());
+        _canaries.Add("header", header);
+        _canaries.Add("UUID", uid);
+        await _fixture.ApplyProviderAsync($"{Namespace}-partner", new JsonObject
+        {
+            ["tokenEndpoint"] = "https://idp.example/token",
+            ["request"] = new JsonObject { ["headers"] = new JsonObject { ["X-Partner"] = header, ["X-Api-Key"] = uid } },
+            ["errors"] = new JsonObject { ["rules"] = new JsonArray(new JsonObject { ["code"] = "invalid_partner", ["class"] = "client" }) },
+        });
+        await _fixture.ApplyAsync("job", spec =>
+        {
+            spec["grant"] = "ClientCredentials";
+            spec.Remove("seedSecretRef");
+            spec["clientCredentials"] = new JsonObject { ["parameters"] = new JsonObject { ["partner"] = header } };
+        });
+
         var (url, extra, endpoint, message) = (_canaries.New("url"), _canaries.New("extra"), _canaries.New("endpoint"), _canaries.New("event"));
         await cluster.Plane.ApplyJsonAsync(
             $$"""
@@ -136,6 +155,9 @@ public sealed class ReportTests(ClusterFixture cluster) : IAsyncLifetime
             $"""{at} {new JsonObject { ["LogLevel"] = "Error", ["Message"] = $"failed with {_canaries.New("logged")}" }.ToJsonString()}""",
             $"{at} Unhandled exception: refresh_token={_canaries.New("thrown")}",
             $"{at} postgresql://op:{_canaries.New("connection")}@db/x",
+            $"{at} X-Api-Key: {uid}",
+            $"{at} passphrase: {header}",
+            $"{at} {new JsonObject { ["Message"] = new JsonObject { ["password"] = $"a\"{uid}" }.ToJsonString() }.ToJsonString()}",
             $"{at} Authorization: Bearer {_fixture.Tokens.IssuedTokens[0]}",
             $"{at} {_fixture.Tokens.IssuedTokens[^1]}",
         ];

@@ -21,7 +21,7 @@ internal sealed class ReportObjects(Cluster cluster)
     {
         var items = new JsonArray();
         await foreach (var item in ListAsync(kind, ns, "", cancellationToken))
-            items.Add((JsonNode)new JsonObject { ["metadata"] = MetadataOf(item), ["spec"] = item["spec"]?.DeepClone(), ["status"] = item["status"]?.DeepClone() });
+            items.Add((JsonNode)new JsonObject { ["metadata"] = MetadataOf(item), ["spec"] = FreeText.Hide(item["spec"]), ["status"] = item["status"]?.DeepClone() });
         return Text(items);
     }
 

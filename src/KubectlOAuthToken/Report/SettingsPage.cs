@@ -24,7 +24,8 @@ internal static class SettingsPage
         "Providers__NAME__DeviceAuthorizationEndpoint", "Providers__NAME__RevocationEndpoint", "Providers__NAME__TokenEndpoint", "SelfService__PublicUrl",
     ];
 
-    private const string Withheld = "(set; not shown)";
+    /// <summary>What stands in place of a value that is not shown.</summary>
+    internal const string Withheld = "(set; not shown)";
 
     /// <summary>One line per setting.</summary>
     public static string Render(IEnumerable<OperatorSetting> settings) =>

@@ -93,7 +93,7 @@ internal sealed class SupportReport(Cluster cluster, string ns, string operatorN
         var groups = await _objects.TextAsync(new ApiRequest("get", HttpMethod.Get, Pods, new("", "")) { Path = $"apis/{V1Beta1OAuthToken.GroupName}" }, cancellationToken);
         using var group = JsonDocument.Parse(groups);
         var served = group.RootElement.GetProperty("versions").EnumerateArray().Select(version => version.GetProperty("version").GetString());
-        return $"kubectl oauthtoken: {BuildInfo.Version}\n{V1Beta1OAuthToken.GroupName}: {string.Join(", ", served)}\nAPI server: {server}\n";
+        return $"Plugin: {BuildInfo.Version}\n{V1Beta1OAuthToken.GroupName}: {string.Join(", ", served)}\nAPI server: {server}\n";
     }
 
     private async Task<string> LogAsync(V1Pod pod, V1Container container, bool previous, CancellationToken cancellationToken)
@@ -117,7 +117,8 @@ internal sealed class SupportReport(Cluster cluster, string ns, string operatorN
 
         OAuthTokens: {(ns.Length == 0 ? "all namespaces" : $"the namespace {ns}")}. Operator: the namespace {operatorNamespace}.
 
-        Secrets were not read, and whatever looks like a secret is replaced by {SecretFilter.Hidden}. The files name accounts, namespaces, hosts and
+        Secrets were not read, and whatever looks like a secret is replaced by {SecretFilter.Hidden}, as are the values of header fields, request
+        parameters, claims, labels and annotations in the specs. The files name accounts, namespaces, hosts and
         providers. Look through them before you send them to someone.
 
         Files:
