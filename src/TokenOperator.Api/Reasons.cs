@@ -257,7 +257,7 @@ public sealed record ReasonInfo(string Name, ReasonSeverity Severity, ReasonActo
         {
             FailureMessage = (request, failure) =>
                 $"An administrator of the organization of {request.ShownAccount} blocks the application ({failure.Detail}). "
-                + "Ask the administrator to allow the client (at Google: in the Admin console, under Security, API controls), then retry: " + ConditionMessages.Retry(request),
+                + "Ask the administrator to allow the client (at Google: in the Admin console, under Security, API controls; at GitHub: the address of the cluster in the IP allow list), then retry: " + ConditionMessages.Retry(request),
         },
         new(Reasons.ScopesMissing, ReasonSeverity.Stalled, ReasonActor.AccountOwner, ReasonRemedy.Authorize,
             "The account granted fewer scopes than `spec.scopes` requests. The operator publishes the token that it has.",

@@ -25,7 +25,7 @@ internal static partial class SecretFilter
     private const string NamedLine = "authorization|cookie|passphrase";
 
     /// <summary>What separates a name and its value. The name can be quoted, and the key of an index. Not what follows the name of an object, before a message about it.</summary>
-    private const string Separator = @"(?!: (?<=/[\w.-]*: ))" + Quote + @"?\]?[ \t]*(?:[=:]>?|%3[ad])[ \t]*";
+    private const string Separator = @"(?!: (?<=/[\w.-]*-token: )[A-Za-z]+ )" + Quote + @"?\]?[ \t]*(?:[=:]>?|%3[ad])[ \t]*";
 
     /// <summary>A value in quotation marks, up to the one that ends it: also in JSON within JSON, where each mark has backslashes or is a \u0022.</summary>
     private const string Quoted =
@@ -105,7 +105,7 @@ internal static partial class SecretFilter
 
     // Not a challenge, and not the name of the scheme.
     [GeneratedRegex(
-        @"(?<name>\b(?:bearer|basic|dpop|negotiate|ntlm)(?:[ \t]+|%20|\+))(?!(?:authentication|authorization|realm|error|scope|tokens?)(?:[\s=.,]|\z))[^\s""'\\,;&]{6,}",
+        @"(?<name>\b(?:bearer|basic|dpop|negotiate|ntlm)(?:[ \t]+|%20|\+))(?!(?:authentication|authorization|realm|error|scope|tokens?|header|proof|protocol)(?:[\s=.,]|\z))[^\s""'\\,;&]{6,}",
         RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex Scheme();
 

@@ -40,8 +40,12 @@ internal static class AuthorizeVerb
         var redirect = new Option<string?>("--redirect-uri") { Description = "The redirect address that is registered for the OAuth client, if the provider accepts only https, such as https://localhost/. Nothing listens there: as with --no-browser, you copy the final address of the browser.", HelpName = "uri" };
         redirect.Validators.Add(result =>
         {
-            if (!IsRedirectAddress(result.GetValueOrDefault<string?>()))
+            var text = result.GetValueOrDefault<string?>();
+            if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttps || address is not { UserInfo: "", Fragment: "" })
                 result.AddError("--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).");
+            // Providers compare each character with the address that is registered.
+            else if (address.AbsoluteUri != text)
+                result.AddError($"--redirect-uri is sent as {address.AbsoluteUri}. Register this address, and enter it here.");
         });
         var provider = new ProviderSourceOptions();
         var timeout = ClusterOptions.Timeout("How long to wait for the consent (default: 5m; with --device, as long as the code is valid), and then for the operator (default: 1m).");
@@ -83,9 +87,6 @@ internal static class AuthorizeVerb
         });
         return command;
     }
-
-    private static bool IsRedirectAddress(string? text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttps && address is { UserInfo: "", Fragment: "" };
 
     /// <summary>Everything that a consent needs, checked before anyone is asked.</summary>
     private static async Task<ConsentRequest> PrepareAsync(

@@ -67,6 +67,6 @@ public sealed record ErrorRule
 
     /// <summary>True if every response that <paramref name="later"/> matches is matched by this rule.</summary>
     public bool Covers(ErrorRule later) =>
-        (later.Status is not { } status || Decides(status)) && (Status is null || Status == later.Status) && (Code is null || Code == later.Code) && (Number is null || Number == later.Number)
+        (later.Status is { } status ? Decides(status) : Status is not null || !Kind.NeedsHuman() || later.Kind.NeedsHuman()) && (Status is null || Status == later.Status) && (Code is null || Code == later.Code) && (Number is null || Number == later.Number)
         && (Text is null || later.Text?.Contains(Text, StringComparison.OrdinalIgnoreCase) == true);
 }

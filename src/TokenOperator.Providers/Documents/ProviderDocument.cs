@@ -96,8 +96,6 @@ public sealed record ProviderDocument
     /// <summary>True if what was last sent to <paramref name="host"/> may be sent to this provider. Anything may if no host is known.</summary>
     public bool TakesAccountsFrom(string? host) =>
         host is null || Same(host, TokenHost)
-        // Version 0.1.0 recorded this host alone.
-        || (Refresh.Endpoint is { } refresh && Same(host, refresh.Authority))
         || MovesFrom?.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries).Any(allowed => Same(host, allowed)) == true;
 
     /// <summary>The values to export: those of <paramref name="later"/>, and of <paramref name="earlier"/> what is not there any more. Only what this document exports.</summary>

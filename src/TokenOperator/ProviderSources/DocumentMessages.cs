@@ -27,7 +27,7 @@ public static class DocumentMessages
             text.Append(shown++ == 0 ? "" : " ").Append(error);
 
         if (shown < errors.Count)
-            text.Append(CultureInfo.InvariantCulture, $" There are {errors.Count - shown} more errors.");
+            text.Append(errors.Count - shown == 1 ? " There is one more error." : string.Create(CultureInfo.InvariantCulture, $" There are {errors.Count - shown} more errors."));
         return text.ToString();
     }
 

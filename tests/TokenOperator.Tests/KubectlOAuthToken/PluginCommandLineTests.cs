@@ -21,6 +21,7 @@ public sealed class PluginCommandLineTests
     [InlineData("authorize marcus --port 70000", "--port must be a number from 1 to 65535.")]
     [InlineData("authorize marcus --redirect-uri http://192.0.2.1/", "--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).")]
     [InlineData("authorize marcus --redirect-uri https://marcus@localhost/", "--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).")]
+    [InlineData("authorize marcus --redirect-uri https://Localhost:443", "--redirect-uri is sent as https://localhost/. Register this address, and enter it here.")]
     [InlineData("authorize marcus --redirect-uri localhost", "--redirect-uri must be an address that starts with https://, without a user name and a fragment (#).")]
     [InlineData("authorize marcus --redirect-uri https://localhost/ --port 8765", "--redirect-uri and --port cannot be combined, because the address has a host and a port.")]
     [InlineData("authorize marcus --redirect-uri https://localhost/ --device", "--device and --redirect-uri cannot be combined, because a code needs no redirect.")]

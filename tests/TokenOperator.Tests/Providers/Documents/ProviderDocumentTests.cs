@@ -140,6 +140,7 @@ public sealed class ProviderDocumentTests
     [InlineData("codePaths: [], rules: [{code: a, class: client}]", "errors.rules[0] can never match: it has a code")]
     [InlineData("rules: [{number: 5, class: client}]", "errors.rules[0] can never match: it has a number")]
     [InlineData("rules: [{code: a, class: transient}, {status: 503, code: a, class: throttled}]", "errors.rules[1] can never match: errors.rules[0]")]
+    [InlineData("rules: [{code: a, class: client}, {code: a, class: reauthorize}]", "errors.rules[1] can never match: errors.rules[0]")]
     [InlineData("rules: [{status: 503, code: a, class: client}, {status: 503, code: a, class: throttled}]", "errors.rules[1] can never match: errors.rules[0]")]
     [InlineData("rules: [{code: a, class: client}, {status: 400, code: a, class: throttled}]", "errors.rules[1] can never match: errors.rules[0]")]
     [InlineData("rules: [{status: 400.5, code: a, class: client}]", "errors.rules[0].status is 400.5; expected a whole number")]
@@ -156,6 +157,7 @@ public sealed class ProviderDocumentTests
         var document = Resolve(Minimal + $"errors: {{rules: [{{code: invalid_grant, class: reauthorize}}, {{status: {status}, code: invalid_grant, class: throttled, minDelay: 10m}}]}}").ReadProvider()!;
 
         document.Errors.Rules.Select(rule => rule.Decides(status)).Should().Equal(false, true);
+        Resolve(Minimal + "errors: {rules: [{code: a, class: client}, {code: a, class: transient}]}").Errors.Should().BeEmpty("the second one decides about outages");
     }
 
     [Theory]
