@@ -2,6 +2,7 @@
 # Applies config/default to the current cluster with the given image, and creates a key for the encryption of tokens if
 # there is none: deploy.sh IMAGE [NAMESPACES]
 # With NAMESPACES, a comma-separated list, it applies config/namespaced. The operator then serves only these namespaces.
+# APPLY_OPTIONS are further options of kubectl apply (docs/install.md).
 set -euo pipefail
 
 # shellcheck source=hack/lib.sh
@@ -12,7 +13,7 @@ image=${1:-}
 [[ $image =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*[A-Za-z0-9]$ ]] ||
   die "\"$image\" is not the name of an image: expected registry/name:tag, or registry/name@sha256:..."
 require_kubectl
-kubectl get --raw /version >/dev/null </dev/null ||
+version=$(kubectl get --raw /version </dev/null) ||
   die "the cluster does not answer (see above); set KUBECONFIG to your kubeconfig, and check: kubectl config current-context"
 system=token-operator-system settings=token-operator-settings
 
@@ -62,6 +63,12 @@ if [[ $versions != *$'\npolicy/v1\n'* ]]; then
   cp "$repository/config/kubernetes-1.20/no-pod-disruption-budget.yaml" "$overlay"
   patches+=("path: no-pod-disruption-budget.yaml" "target: {kind: PodDisruptionBudget}")
 fi
+# As in the chart. Earlier versions of Kubernetes reject or ignore these fields.
+minor=$(sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p' <<<"$version")
+if ((minor >= 31)); then
+  cp "$repository/config/selectable-fields/fields.yaml" "$overlay"
+  patches+=("path: fields.yaml" "target: {group: apiextensions.k8s.io, version: v1, kind: CustomResourceDefinition, name: oauthtokens.tokenoperator.dev}")
+fi
 {
   printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n'
   printf '  - %s\n' "${resources[@]}"
@@ -70,7 +77,7 @@ fi
   ((${#patches[@]} == 0)) || printf '  - %s\n    %s\n' "${patches[@]}"
   printf 'images:\n  - name: token-operator\n    newName: %s\n    %s\n' "$name" "$reference"
 } >"$overlay/kustomization.yaml"
-kubectl kustomize "$overlay" >"$overlay/all.yaml" || die "nothing was changed: see above; kubectl 1.22 or later is needed"
+kubectl kustomize "$overlay" >"$overlay/all.yaml" || die "nothing was changed: see above; kubectl 1.24 or later is needed"
 
 # lookup KIND NAME [OUTPUT]: prints the name of an object, or what OUTPUT selects; nothing if the object does not exist.
 lookup() {
@@ -83,15 +90,23 @@ if [[ -n $(lookup deployment token-operator) && -z $(lookup deployment token-ope
   say "the Deployment selects its pods without the label app.kubernetes.io/instance. This cannot be changed, so the Deployment is created anew."
   kubectl delete deployment token-operator --namespace "$system"
 fi
-kubectl apply --filename "$overlay/all.yaml"
+read -ra options <<<"${APPLY_OPTIONS:-}"
+kubectl apply "${options[@]}" --filename "$overlay/all.yaml"
 
 served=$(lookup configmap "$settings" 'jsonpath={.data.Namespaces}')
 if [[ -z $namespaces && -n $served ]]; then
   say "the operator serves only $served, because the ConfigMap $settings says so; to serve all namespaces: kubectl patch configmap $settings -n $system --type merge -p '{\"data\":{\"Namespaces\":null}}' && kubectl rollout restart deployment/token-operator -n $system"
 fi
-if [[ -n $namespaces && -n $(lookup clusterrolebinding token-operator) ]]; then
-  say "the cluster still has the permissions of an install for all namespaces; to remove them: kubectl delete clusterrolebinding,clusterrole token-operator"
+# What an installation with another NAMESPACES has left. A release of the chart removes its own.
+ours='app.kubernetes.io/name=token-operator,app.kubernetes.io/managed-by!=Helm'
+if [[ -n $namespaces && -n $(kubectl get clusterrolebindings,clusterroles --selector "$ours" --output name) ]]; then
+  say "the cluster still has the rights of an installation for all namespaces; to remove them: kubectl delete clusterrolebindings,clusterroles -l '$ours'"
 fi
+for namespace in $(kubectl get rolebindings,roles --all-namespaces --selector "$ours" --field-selector metadata.name=token-operator \
+  --output 'jsonpath={range .items[*]}{.metadata.namespace}{"\n"}{end}' | sort --unique); do
+  [[ ,$namespaces, == *,$namespace,* ]] ||
+    say "the operator still has a Role in the namespace $namespace, which NAMESPACES does not name; to remove it: kubectl delete rolebinding,role token-operator -n $namespace"
+done
 if [[ -z $(lookup secret token-operator-postgres) ]]; then
   say "the pods wait for the Secret token-operator-postgres, which contains the address of Postgres (docs/install.md); for a trial: kubectl apply -k config/trial"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds or downloads kubectl 1.22 or later for the tests, and prints its path on stdout. It installs nothing. The kustomize of
-# earlier versions knows no labels. It takes the first of these that is recent enough:
+# Finds or downloads kubectl 1.24 or later for the tests, and prints its path on stdout. It installs nothing. It takes the first
+# of these that is recent enough:
 #   1. TOKEN_OPERATOR_KUBECTL, if set
 #   2. kubectl on PATH
 #   3. the cache (TOKEN_OPERATOR_CACHE, by default ~/.cache/token-operator)
@@ -12,7 +12,7 @@ set -euo pipefail
 
 named=${TOKEN_OPERATOR_KUBECTL:-}
 if [[ -n $named ]]; then
-  is_recent_kubectl "$named" || die "TOKEN_OPERATOR_KUBECTL is $named, which is not kubectl 1.22 or later: correct it or unset it"
+  is_recent_kubectl "$named" || die "TOKEN_OPERATOR_KUBECTL is $named, which is not kubectl 1.24 or later: correct it or unset it"
   printf '%s\n' "$named"
   exit
 fi
@@ -21,4 +21,4 @@ if named=$(command -v kubectl) && is_recent_kubectl "$named"; then
   exit
 fi
 
-kubernetes_client kubectl "install kubectl 1.22 or later, or set TOKEN_OPERATOR_KUBECTL to its path"
+kubernetes_client kubectl "install kubectl 1.24 or later, or set TOKEN_OPERATOR_KUBECTL to its path"

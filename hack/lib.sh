@@ -210,12 +210,13 @@ kubernetes_client() {
   printf '%s\n' "$ready/$name"
 }
 
-# is_recent_kubectl PROGRAM: true if PROGRAM exists and is not a kubectl before 1.22, whose kustomize knows no labels.
+# is_recent_kubectl PROGRAM: true if PROGRAM exists and is not a kubectl before 1.24, which has no kubectl patch --subresource and
+# whose kustomize replaces nothing in lists (config/monitoring).
 is_recent_kubectl() {
   local minor
   [[ -x $1 ]] || return 1
   minor=$("$1" version --client --output=json 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p')
-  [[ -z $minor ]] || ((minor >= 22))
+  [[ -z $minor ]] || ((minor >= 24))
 }
 
 # npm_script FOLDER SCRIPT VARIABLE: prints the path of SCRIPT, a program for Node whose packages FOLDER/package-lock.json locks.

@@ -22,6 +22,7 @@ if (args is not [var output, var revision, var seconds, .. var subjects] || subj
 string Setting(string name, string otherwise) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : otherwise;
 var root = Directory.GetCurrentDirectory();
 var source = Setting("SOURCE_URI", "git+https://tokenoperator.dev/token-operator");
+var builder = Setting("BUILDER_ID", "https://tokenoperator.dev/build/own-machine");
 var dependencies = new JsonArray(new JsonObject { ["uri"] = $"{source}@{revision}", ["digest"] = new JsonObject { ["gitCommit"] = revision } });
 dependencies.Add(new JsonObject { ["uri"] = $"pkg:generic/dotnet-sdk@{Sdk()}" });
 foreach (var line in File.ReadLines(Path.Combine(root, "hack/image/base.lock")).Where(line => !line.StartsWith('#')).Select(line => line.Split(' ')).Where(line => line.Length == 6).DistinctBy(line => line[4]))
@@ -49,7 +50,7 @@ var statement = new JsonObject
             ["buildType"] = "https://tokenoperator.dev/build/make-release/v1",
             ["externalParameters"] = new JsonObject
             {
-                ["source"] = source, ["revision"] = revision, ["VERSION"] = Setting("RELEASE_VERSION", ""),
+                ["SOURCE_URI"] = source, ["BUILDER_ID"] = builder, ["revision"] = revision, ["VERSION"] = Setting("RELEASE_VERSION", ""),
                 ["IMAGE_REPOSITORY"] = Setting("IMAGE_REPOSITORY", ""), ["DOWNLOADS"] = Setting("DOWNLOADS", ""), ["PLATFORMS"] = Setting("PLATFORMS", ""),
             },
             ["internalParameters"] = new JsonObject { ["SOURCE_DATE_EPOCH"] = seconds },
@@ -57,7 +58,7 @@ var statement = new JsonObject
         },
         ["runDetails"] = new JsonObject
         {
-            ["builder"] = new JsonObject { ["id"] = Setting("BUILDER_ID", "https://tokenoperator.dev/build/own-machine") },
+            ["builder"] = new JsonObject { ["id"] = builder },
             ["metadata"] = new JsonObject { ["invocationId"] = revision },
         },
     },

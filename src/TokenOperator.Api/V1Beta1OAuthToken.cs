@@ -18,6 +18,9 @@ public sealed class V1Beta1OAuthToken : CustomKubernetesEntity<V1Beta1OAuthToken
     /// <summary>The kind.</summary>
     public const string KindName = "OAuthToken";
 
+    /// <summary>Group and version as in <c>apiVersion</c>.</summary>
+    public const string GroupVersion = GroupName + "/v1beta1";
+
     /// <summary>Each new value of this annotation requests one refresh now, without waiting for a backoff.</summary>
     public const string RefreshRequestedAnnotation = "tokenoperator.dev/refresh-requested-at";
 

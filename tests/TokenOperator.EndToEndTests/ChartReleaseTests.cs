@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using TokenOperator.TestBed;
 
 namespace TokenOperator.EndToEndTests;
@@ -77,8 +78,7 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
         var rollback = await fixture.Helm.TryRunAsync(["rollback", "token-operator", "1", "--namespace", System]);
         rollback.ExitCode.Should().NotBe(0);
         rollback.Errors.Should().Contain("must appear in spec.versions");
-        var command = DocumentationPage.Read("docs/upgrade.md").Under("Go back").Single(block => block.Text.Contains("helm upgrade")).Text;
-        await fixture.Helm.RunAsync(command.Replace("EARLIER_CHART", previous, StringComparison.Ordinal).Split(' ', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Skip(1));
+        await GoBackAsync("helm upgrade token-operator EARLIER_CHART", previous);
 
         (await DeploymentAsync())!["metadata"]!["labels"]!["helm.sh/chart"]!.ToString().Should().Be("token-operator-0.0.9");
         (await CrdAsync())["spec"]!["versions"]!.AsArray().Select(version => (string?)version!["name"]).Should().Equal(["v1beta1", "v1alpha1"], "an earlier operator uses the other one");
@@ -110,16 +110,12 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
     [Fact]
     public async Task A_release_takes_over_what_make_deploy_has_installed()
     {
-        var deployed = await Command.RunAsync(Repository.File("hack/deploy.sh"), ["registry.example.com/token-operator:0.1.0"], environment: new Dictionary<string, string?>
-        {
-            ["KUBECONFIG"] = fixture.Plane.AdminKubeconfig,
-            ["LABELS"] = "",
-            ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{(await TestAssets.FindAsync()).Folder}",
-        });
-        deployed.ExitCode.Should().Be(0, deployed.Errors);
+        await DeployAsync("");
         var before = (await DeploymentAsync())!;
         var keys = await KeysAsync();
 
+        var options = Regex.Match(File.ReadAllText(Repository.File("docs/install.md")), "APPLY_OPTIONS='([^']+)'").Groups[1].Value;
+        await DeployAsync(options);
         await RunAsync("upgrade", "token-operator", Helm.Chart, "--install", "--take-ownership", "--force-conflicts", "--set", "replicaCount=3");
 
         var after = (await DeploymentAsync())!;
@@ -127,6 +123,29 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
         after["spec"]!["replicas"]!.GetValue<int>().Should().Be(3);
         ((string)after["metadata"]!["labels"]!["app.kubernetes.io/managed-by"]!).Should().Be("Helm");
         JsonNode.DeepEquals(await KeysAsync(), keys).Should().BeTrue();
+
+        await RunAsync("upgrade", "token-operator", Helm.Chart, "--reset-then-reuse-values", "--set", "nodeSelector=null,terminationGracePeriodSeconds=60,namespaces={default}");
+        var pod = (await DeploymentAsync())!["spec"]!["template"]!["spec"]!;
+        pod["terminationGracePeriodSeconds"]!.GetValue<int>().Should().Be(60);
+        pod["nodeSelector"].Should().BeNull("Helm alone has set it");
+        (await ClusterRoleAsync()).Should().BeNull();
+    }
+
+    /// <summary>Without crds.keep, Helm deletes definitions that a chart no longer has, and Kubernetes all objects with them.</summary>
+    [Fact]
+    public async Task The_way_back_of_a_release_that_does_not_keep_its_CRDs_is_refused_until_it_keeps_them()
+    {
+        await RunAsync("install", "token-operator", Helm.Chart, "--create-namespace", "--set", "crds.keep=false");
+        await fixture.Plane.ApplyAsync(Manifests.OAuthToken("default", "kept"));
+
+        var refused = await fixture.Helm.TryRunAsync(["upgrade", "token-operator", Helm.Chart, "--namespace", System, "--reset-then-reuse-values", "--set", "crds.install=false"]);
+        refused.ExitCode.Should().NotBe(0);
+        refused.Errors.Should().Contain("crds.install=false would delete the CRDs");
+        await GoBackAsync("helm upgrade token-operator CHART", Helm.Chart);
+        await GoBackAsync("helm upgrade token-operator EARLIER_CHART", Helm.Chart);
+
+        ((string?)(await CrdAsync())["metadata"]!["deletionTimestamp"]).Should().BeNull();
+        (await fixture.Plane.GetAsync("/apis/tokenoperator.dev/v1beta1/namespaces/default/oauthtokens/kept")).Should().NotBeNull();
     }
 
     /// <summary>Helm applies on the server, which refuses a name that is a number, and two variables with one name.</summary>
@@ -164,6 +183,27 @@ public sealed class ChartReleaseTests(ChartFixture fixture) : IClassFixture<Char
         await RunAsync("install", "token-operator", Helm.Chart, "--create-namespace", "--set", "crds.keep=false");
         await RunAsync("uninstall", "token-operator");
         await Eventually.SeesAsync(() => fixture.Plane.GetAsync("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/oauthtokens.tokenoperator.dev"), crd => crd is null);
+    }
+
+    /// <summary>Runs a command of docs/upgrade.md, "Go back".</summary>
+    private async Task GoBackAsync(string start, string chart)
+    {
+        var command = DocumentationPage.Read("docs/upgrade.md").Under("Go back").SelectMany(block => block.Text.Replace("\\\n", "", StringComparison.Ordinal).Split('\n'))
+            .Single(line => line.StartsWith(start + " ", StringComparison.Ordinal));
+        await fixture.Helm.RunAsync(command.Split(' ', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(word => word is "CHART" or "EARLIER_CHART" ? chart : word));
+    }
+
+    /// <summary>Applies the manifests as make deploy does.</summary>
+    private async Task DeployAsync(string options)
+    {
+        var deployed = await Command.RunAsync(Repository.File("hack/deploy.sh"), ["registry.example.com/token-operator:0.1.0"], environment: new Dictionary<string, string?>
+        {
+            ["KUBECONFIG"] = fixture.Plane.AdminKubeconfig,
+            ["LABELS"] = "",
+            ["APPLY_OPTIONS"] = options,
+            ["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:{(await TestAssets.FindAsync()).Folder}",
+        });
+        deployed.ExitCode.Should().Be(0, deployed.Errors);
     }
 
     private Task<string> RunAsync(params string[] arguments) => fixture.Helm.RunAsync([.. arguments, "--namespace", System]);

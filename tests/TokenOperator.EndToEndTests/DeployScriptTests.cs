@@ -58,10 +58,19 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
     public async Task Switching_between_an_installation_for_all_and_for_some_namespaces_reports_what_is_left_over()
     {
         var some = await DeployAsync(Image, "default");
-        some.Errors.Should().Contain("kubectl delete clusterrolebinding,clusterrole token-operator");
         (await NamespacesAsync()).Should().Be("default");
-        (await DeployAsync(Image)).Errors.Should().NotContain("serves only");
+        await RunSuggestionAsync(some, "kubectl delete clusterrolebindings,clusterroles ");
+        (await cluster.Plane.Kubectl.RunAsync("get clusterrolebindings,clusterroles -l app.kubernetes.io/name=token-operator -o name")).Should().BeEmpty();
+
+        (await DeployAsync(Image, "default,kube-public")).Errors.Should().NotContain("kubectl delete", "nothing is left");
+        var fewer = await DeployAsync(Image, "default");
+        await RunSuggestionAsync(fewer, "kubectl delete rolebinding,role token-operator -n kube-public");
+        (await DeployAsync(Image, "default")).Errors.Should().NotContain("kubectl delete");
+
+        var all = await DeployAsync(Image);
+        all.Errors.Should().NotContain("serves only");
         (await NamespacesAsync()).Should().BeEmpty();
+        await RunSuggestionAsync(all, "kubectl delete rolebinding,role token-operator -n default");
 
         // An earlier version wrote the list into this ConfigMap.
         await cluster.Plane.Kubectl.RunAsync($"create configmap {Settings} -n {ClusterFixture.OperatorNamespace} --from-literal=Namespaces=default");
@@ -133,6 +142,13 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
         {
             await cluster.Plane.Kubectl.RunAsync("delete crd securitycontextconstraints.security.openshift.io");
         }
+    }
+
+    /// <summary>Runs the command that the script suggests.</summary>
+    private async Task RunSuggestionAsync(CommandResult result, string start)
+    {
+        var command = result.Errors.Split('\n').Select(line => line.IndexOf(start, StringComparison.Ordinal) is >= 0 and var at ? line[at..] : null).Should().ContainSingle(line => line != null, result.Errors).Subject!;
+        await cluster.Plane.Kubectl.RunAsync(command.Split(' ').Skip(1).Select(word => word.Trim('\'')));
     }
 
     private Task<JsonNode?> SettingsAsync() => cluster.Plane.GetAsync($"/api/v1/namespaces/{ClusterFixture.OperatorNamespace}/configmaps/{Settings}");

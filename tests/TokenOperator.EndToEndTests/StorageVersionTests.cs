@@ -89,7 +89,7 @@ public sealed class StorageVersionTests : IAsyncLifetime
         await _fixture.Kubectl.RunAsync(["patch", "secret", "marcus", "-n", _fixture.Namespace, "--type=json", "-p", """[{"op": "replace", "path": "/metadata/ownerReferences/0/apiVersion", "value": "tokenoperator.dev/v1alpha1"}]"""]);
         (await StoredAsync(Tokens)).Should().Equal(Earlier, Earlier, Earlier);
         (await StoredAsync(Providers)).Should().Equal(Earlier);
-        var (secrets, generations, asked) = (await SecretsAsync(names), await GenerationsAsync(names), _fixture.Tokens.ConnectionCount);
+        var (secrets, generations, asked) = (await SecretsAsync("anna", "zoe"), await GenerationsAsync(names), _fixture.Tokens.ConnectionCount);
 
         await UpgradeAsync();
         (await DefinedAsync(Tokens)).Should().Equal(Earlier, Current);
@@ -101,12 +101,14 @@ public sealed class StorageVersionTests : IAsyncLifetime
         await Eventually.SeesAsync(() => DefinedAsync(Providers), versions => versions.SequenceEqual([Current]));
         (await StoredAsync(Tokens)).Should().Equal(Current, Current, Current);
         (await StoredAsync(Providers)).Should().Equal(Current);
-        (await SecretsAsync(names)).Should().Equal(secrets, "no Secret is written");
+        await Eventually.SeesAsync(
+            () => _fixture.Kubectl.RunAsync($"get secret marcus -n {_fixture.Namespace} -o jsonpath={{.metadata.ownerReferences[*].apiVersion}}"), version => version == "tokenoperator.dev/v1beta1");
+        (await SecretsAsync("anna", "zoe")).Should().Equal(secrets, "a Secret with the right owner is not written");
         (await GenerationsAsync(names)).Should().Equal(generations);
         _fixture.Tokens.ConnectionCount.Should().Be(asked);
         var writes = (await RequestsAsync()).Skip(before.Count).Where(request => request.IsWrite && request.Resource != "leases").Select(request => $"{request.Resource} {request.Name} {request.Status}");
         writes.Should().BeEquivalentTo(
-            "oauthtokens/status anna 200", "oauthtokens/status marcus 200", "oauthtokens/status zoe 200", "clusteroauthproviders/status acme 200",
+            "secrets marcus 200", "oauthtokens/status anna 200", "oauthtokens/status marcus 200", "oauthtokens/status zoe 200", "clusteroauthproviders/status acme 200",
             "customresourcedefinitions/status oauthtokens.tokenoperator.dev 200", "customresourcedefinitions/status clusteroauthproviders.tokenoperator.dev 200");
 
         (await RequestsAsync()).Where(request => request.Group == "apiextensions.k8s.io").Select(request => $"{request.Verb} {request.Resource} {request.Name}").Distinct()
@@ -185,7 +187,7 @@ public sealed class StorageVersionTests : IAsyncLifetime
     private async Task<IEnumerable<string>> DefinedAsync(string plural) =>
         (await _cluster.Plane.GetAsync($"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.tokenoperator.dev"))!["status"]!["storedVersions"]!.AsArray().Select(version => (string)version!);
 
-    private async Task<IReadOnlyList<string>> SecretsAsync(IEnumerable<string> names) =>
+    private async Task<IReadOnlyList<string>> SecretsAsync(params IEnumerable<string> names) =>
         [.. await Task.WhenAll(names.Select(async name => (await _fixture.SecretAsync(name))!.Version))];
 
     private async Task<IReadOnlyList<string>> GenerationsAsync(IEnumerable<string> names) =>

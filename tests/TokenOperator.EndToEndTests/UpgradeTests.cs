@@ -72,7 +72,7 @@ public sealed class UpgradeTests : IDisposable
                 down.ExitCode.Should().Be(0, down.Errors);
             }
 
-            await RunAsync(cluster, "Go back", earlier.Chart, "helm upgrade ");
+            await RunAsync(cluster, "Go back", earlier.Chart, "helm upgrade token-operator EARLIER_CHART ");
             (await ImageAsync(cluster)).Should().EndWith($":{version}");
             ((int?)(await cluster.Plane.GetAsync(Deployment))!["spec"]!["replicas"]).Should().Be(2);
             (fixture.Program, fixture.ApiVersion) = (earlier.Program, "tokenoperator.dev/v1alpha1");

@@ -29,6 +29,12 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
         /// <summary>True if the Secret has this object as its controller.</summary>
         public bool IsControlledBy(string uid) => Owners.Any(owner => owner.IsController && owner.IsOAuthToken && owner.Uid == uid);
 
+        /// <summary>
+        /// True if the Secret has this object as its controller, under another version of the API. When the API server no longer serves that
+        /// version, Kubernetes cannot find the owner, and does not delete the Secret with it.
+        /// </summary>
+        public bool IsControlledUnderOtherVersion(string uid) => IsControlledBy(uid) && !Owners.Any(owner => owner.Uid == uid && owner.ApiVersion == V1Beta1OAuthToken.GroupVersion);
+
         /// <summary>True if an OAuthToken other than the one with this uid is among the owners.</summary>
         public bool HasOtherOwners(string? uid) => Owners.Any(owner => owner.IsOAuthToken && owner.Uid != uid);
     }
@@ -86,7 +92,7 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
             .Where(owner => owner.Controller == true || IsOAuthToken(owner))
             .OrderByDescending(owner => owner.Controller == true)
             .Take(MaxOwners)
-            .Select(owner => new SecretOwner(Short(owner.Kind), Short(owner.Name), Short(owner.Uid), owner.Controller == true, IsOAuthToken(owner)))
+            .Select(owner => new SecretOwner(Short(owner.ApiVersion), Short(owner.Kind), Short(owner.Name), Short(owner.Uid), owner.Controller == true, IsOAuthToken(owner)))
             .ToArray();
         return writtenFor is not null || owned > 0 || (hash is not null && owners.Any(owner => owner is { IsController: true, IsOAuthToken: true }))
             ? new OperatorMark(meta.Uid, writtenFor, hash, owned == DataKeys.Count && !isShared, owners) { Exports = exports }
@@ -127,9 +133,10 @@ public sealed record SecretInfo(NamespacedName Key, string ResourceVersion, Secr
 }
 
 /// <summary>An owner reference of a Secret that the operator wrote.</summary>
+/// <param name="ApiVersion">Group and version under which the reference names the owner.</param>
 /// <param name="Kind">The kind of the owner.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Uid">Its uid.</param>
 /// <param name="IsController">True for the one owner that controls the Secret.</param>
 /// <param name="IsOAuthToken">True for an OAuthToken.</param>
-public sealed record SecretOwner(string Kind, string Name, string Uid, bool IsController, bool IsOAuthToken);
+public sealed record SecretOwner(string ApiVersion, string Kind, string Name, string Uid, bool IsController, bool IsOAuthToken);

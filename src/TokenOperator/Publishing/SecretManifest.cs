@@ -88,7 +88,7 @@ public sealed class SecretManifest
         {
             metadata["ownerReferences"] = new JsonArray(new JsonObject
             {
-                ["apiVersion"] = _owner.ApiVersion,
+                ["apiVersion"] = V1Beta1OAuthToken.GroupVersion,
                 ["kind"] = V1Beta1OAuthToken.KindName,
                 ["name"] = _owner.Metadata.Name,
                 ["uid"] = OwnerUid,

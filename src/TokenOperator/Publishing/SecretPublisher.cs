@@ -72,20 +72,22 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
 
     /// <summary>
     /// Says whether the Secret exists, and does not change its content. With secretDeletionPolicy Orphan, the Secret still loses its owner: the
-    /// object is likely to be deleted next, perhaps because no token can be written.
+    /// object is likely to be deleted next, perhaps because no token can be written. Without it, a reference under an earlier version of the API
+    /// gets the current one.
     /// </summary>
     private async Task<SecretResult> KeepAsync(V1Beta1OAuthToken owner, TokenRequest request, CancellationToken cancellationToken)
     {
         var key = new NamespacedName(owner.Metadata.NamespaceProperty, request.SecretName);
         if (secrets.Get(key) is not { Mark: { } mark } known || OtherOwner(key, mark, owner) is not null)
             return new SecretResult(SecretOutcome.Missing);
-        if (!request.OrphansSecret || !mark.HasOtherOwners(null))
+        var keep = request.OrphansSecret ? null : owner.Metadata.Uid;
+        if (keep is null ? !mark.HasOtherOwners(null) : !mark.IsControlledUnderOtherVersion(keep))
             return new SecretResult(SecretOutcome.Untouched);
         if (!guard.IsLeader)
             return LeadershipLost;
         try
         {
-            secrets.Observe(await RemoveOwnersAsync(key, owner, known.ResourceVersion, keep: null, cancellationToken), owner.Key());
+            secrets.Observe(await CorrectOwnersAsync(key, owner, known.ResourceVersion, keep, cancellationToken), owner.Key());
             return new SecretResult(SecretOutcome.Untouched);
         }
         catch (Exception e) when (e is ApiException or ApiUnavailableException)
@@ -151,7 +153,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         if (!guard.IsLeader)
             return LeadershipLost;
         if (known?.Mark is { } mark && mark.HasOtherOwners(manifest.OwnerUid))
-            known = await RemoveOwnersAsync(manifest.Key, owner, known.ResourceVersion, manifest.OwnerUid, cancellationToken);
+            known = await CorrectOwnersAsync(manifest.Key, owner, known.ResourceVersion, manifest.OwnerUid, cancellationToken);
         var body = manifest.ToApply(known?.Mark?.Uid, known is null ? OnlyIfAbsent : known.ResourceVersion);
         var written = await api.ApplyAsync<PartialObjectMetadata>(Kind, manifest.Key, body, force: true, subresource: null, cancellationToken);
         secrets.Observe(SecretInfo.From(written), owner.Key());
@@ -159,10 +161,11 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     }
 
     /// <summary>
-    /// Removes the references to OAuthTokens other than the one with the uid <paramref name="keep"/>. An apply removes only references that no one
-    /// else has written, and a backup tool writes all of them. The API server always refuses a second controller (422).
+    /// Removes the references to OAuthTokens other than the one with the uid <paramref name="keep"/>, which gets the current version of the API.
+    /// An apply removes only references that no one else has written, and a backup tool writes all of them. The API server always refuses a
+    /// second controller (422).
     /// </summary>
-    private async Task<SecretInfo> RemoveOwnersAsync(NamespacedName key, V1Beta1OAuthToken owner, string seen, string? keep, CancellationToken cancellationToken)
+    private async Task<SecretInfo> CorrectOwnersAsync(NamespacedName key, V1Beta1OAuthToken owner, string seen, string? keep, CancellationToken cancellationToken)
     {
         // The list is replaced as a whole, so the references of others are read first. The version is the one on which the decision rests.
         var there = await api.GetAsync<PartialObjectMetadata>(Kind, key, cancellationToken);
@@ -170,7 +173,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
             .Where(reference => !SecretInfo.IsOAuthToken(reference) || reference.Uid == keep)
             .Select(JsonNode? (reference) => new JsonObject
             {
-                ["apiVersion"] = reference.ApiVersion,
+                ["apiVersion"] = SecretInfo.IsOAuthToken(reference) ? V1Beta1OAuthToken.GroupVersion : reference.ApiVersion,
                 ["kind"] = reference.Kind,
                 ["name"] = reference.Name,
                 ["uid"] = reference.Uid,
@@ -192,7 +195,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
     }
 
     private static bool HasRightOwners(SecretInfo.OperatorMark mark, SecretManifest manifest) =>
-        !mark.HasOtherOwners(manifest.OwnerUid) && (manifest.OwnerUid is null || mark.IsControlledBy(manifest.OwnerUid));
+        !mark.HasOtherOwners(manifest.OwnerUid) && (manifest.OwnerUid is null || (mark.IsControlledBy(manifest.OwnerUid) && !mark.IsControlledUnderOtherVersion(manifest.OwnerUid)));
 
     /// <summary>True if the Secret was written for this very object, so that this object may delete it.</summary>
     private static bool IsWrittenFor(SecretInfo.OperatorMark mark, V1Beta1OAuthToken owner) =>
@@ -223,7 +226,7 @@ public sealed class SecretPublisher(ResourceClient api, IResourceCache<SecretInf
         }
 
         return mark.WrittenFor is { } name && name != owner.Metadata.Name && Find(key.Namespace, name) is { } other && TokenRequest.SecretNameOf(other) == key.Name
-            ? new SecretOwner(V1Beta1OAuthToken.KindName, name, other.Metadata.Uid, IsController: false, IsOAuthToken: true)
+            ? new SecretOwner(V1Beta1OAuthToken.GroupVersion, V1Beta1OAuthToken.KindName, name, other.Metadata.Uid, IsController: false, IsOAuthToken: true)
             : null;
     }
 

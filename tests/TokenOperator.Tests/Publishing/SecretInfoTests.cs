@@ -23,7 +23,7 @@ public sealed class SecretInfoTests
     [Fact]
     public void A_Secret_whose_data_only_the_operator_applied_is_intact() =>
         Info(Fields("token-operator", "Apply", AllKeys)).Mark.Should().BeEquivalentTo(
-            new SecretInfo.OperatorMark("u9", null, "h", Intact: true, [new SecretOwner("OAuthToken", "marcus", "u1", IsController: true, IsOAuthToken: true)]));
+            new SecretInfo.OperatorMark("u9", null, "h", Intact: true, [new SecretOwner("tokenoperator.dev/v1beta1", "OAuthToken", "marcus", "u1", IsController: true, IsOAuthToken: true)]));
 
     [Theory]
     [InlineData("kubectl-edit", "Update", """{"f:access_token":{}}""")]

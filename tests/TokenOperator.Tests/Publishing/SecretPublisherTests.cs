@@ -41,18 +41,24 @@ public sealed class SecretPublisherTests : IAsyncLifetime
         Fixture.Methods.Should().BeEmpty();
     }
 
-    /// <summary>The operator of an earlier release wrote it for the same object.</summary>
-    [Fact]
-    public async Task A_Secret_whose_owner_reference_has_an_earlier_version_of_the_API_is_the_objects_own_and_is_rewritten_only_with_the_next_token()
+    /// <summary>
+    /// The operator of an earlier release wrote it for the same object. When that version is no longer served, Kubernetes does not find the owner.
+    /// </summary>
+    [Theory]
+    [InlineData(SecretAction.Write, SecretOutcome.UpToDate, "PATCH")]
+    [InlineData(SecretAction.Keep, SecretOutcome.Untouched, "GET", "PATCH")]
+    public async Task A_Secret_whose_owner_reference_has_an_earlier_version_of_the_API_is_the_objects_own_and_gets_the_current_one_once(
+        SecretAction action, SecretOutcome outcome, params string[] requests)
     {
         var owner = Fixture.AddOwner("marcus", "uid-1");
         Fixture.AddPublished(owner, SecretFixture.Token("access-1"), metadata => metadata["ownerReferences"]![0]!["apiVersion"] = "tokenoperator.dev/v1alpha1");
 
-        (await PublishAsync(owner, "access-1")).Outcome.Should().Be(SecretOutcome.UpToDate);
-        Fixture.Methods.Should().BeEmpty();
+        (await PublishAsync(owner, "access-1", action)).Outcome.Should().Be(outcome);
+        Fixture.Methods.Should().Equal(requests);
+        (await PublishAsync(owner, "access-1", action)).Outcome.Should().Be(outcome);
+        Fixture.Methods.Should().Equal(requests, "it has the current version now");
 
-        (await PublishAsync(owner, "access-2")).Outcome.Should().Be(SecretOutcome.UpToDate);
-        Fixture.Methods.Should().Equal("PATCH");
+        Fixture.Published("marcus").Should().Be("access-1");
         Fixture.Owners("marcus").Should().Equal("OAuthToken/marcus/uid-1*");
         ((string?)Fixture.Server.Store.Get("secrets", SecretFixture.Namespace, "marcus")!["metadata"]!["ownerReferences"]![0]!["apiVersion"]).Should().Be("tokenoperator.dev/v1beta1");
     }

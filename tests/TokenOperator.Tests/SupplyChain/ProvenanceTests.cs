@@ -35,5 +35,7 @@ public sealed class ProvenanceTests : IDisposable
         var debian = File.ReadLines(Repository.File("hack/image/base.lock")).Where(line => line.Split(' ').Length == 6).Select(line => line.Split(' ')[4]).Distinct();
         dependencies.Select(dependency => (string?)dependency!["digest"]?["sha256"]).Should().Contain(debian);
         ((string?)statement["predicate"]!["runDetails"]!["builder"]!["id"]).Should().Be("https://ci.example/builder");
+        var parameters = statement["predicate"]!["buildDefinition"]!["externalParameters"]!;
+        ((string?)parameters["SOURCE_URI"], (string?)parameters["BUILDER_ID"]).Should().Be(("git+https://git.example/token-operator", "https://ci.example/builder"), "whoever builds it again sets both alike");
     }
 }
