@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything that a release consists of into artifacts/release, and prints this folder: release.sh VERSION
-# It needs a clone without changes, on Debian or Ubuntu. The same commit, VERSION and addresses always give the same bytes.
+# It needs a clone without changes, on Debian or Ubuntu. The same commit, VERSION and variables always give the same bytes.
 #   IMAGE_REPOSITORY  where people pull the image from, without a tag (required)
 #   DOWNLOADS         where people download the files from (required)
 #   PLATFORMS         platforms of the plugin, by default all of hack/plugin-archive.sh

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using TokenOperator.TestBed;
 
@@ -142,6 +143,15 @@ public sealed class DeployScriptTests(ClusterFixture cluster)
         {
             await cluster.Plane.Kubectl.RunAsync("delete crd securitycontextconstraints.security.openshift.io");
         }
+    }
+
+    [Fact]
+    public async Task OAuthTokens_can_be_selected_by_their_fields_if_the_cluster_knows_such_fields()
+    {
+        await DeployAsync(Image);
+        var minor = int.Parse(((string)(await cluster.Plane.GetAsync("/version"))!["minor"]!).TrimEnd('+'), CultureInfo.InvariantCulture);
+        var crd = await cluster.Plane.GetAsync("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/oauthtokens.tokenoperator.dev");
+        crd!["spec"]!["versions"]!.AsArray().Should().OnlyContain(version => version!.AsObject().ContainsKey("selectableFields") == (minor >= 31));
     }
 
     /// <summary>Runs the command that the script suggests.</summary>
