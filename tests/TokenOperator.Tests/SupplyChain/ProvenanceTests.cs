@@ -36,6 +36,6 @@ public sealed class ProvenanceTests : IDisposable
         dependencies.Select(dependency => (string?)dependency!["digest"]?["sha256"]).Should().Contain(debian);
         ((string?)statement["predicate"]!["runDetails"]!["builder"]!["id"]).Should().Be("https://ci.example/builder");
         var parameters = statement["predicate"]!["buildDefinition"]!["externalParameters"]!;
-        ((string?)parameters["SOURCE_URI"], (string?)parameters["BUILDER_ID"]).Should().Be(("git+https://git.example/token-operator", "https://ci.example/builder"), "whoever builds it again sets both alike");
+        ((string?)parameters["SOURCE_URI"], (string?)parameters["BUILDER_ID"]).Should().Be(("git+https://git.example/token-operator", "https://ci.example/builder"), "someone who builds it again sets both alike");
     }
 }
