@@ -146,7 +146,7 @@ public sealed partial class ProviderWalkTests(ClusterFixture cluster) : IAsyncLi
         // Beside these, a page has whole objects, so that nobody has to guess what is around a fragment.
         (string Path, string Begins)[] fragments =
         [
-            ("docs/authorize.md", "spec:\n  identity"), ("docs/grants.md", "extraVolumes:"), ("docs/provider-check.md", "extends:"), ("docs/providers.md", "providers:"), ("docs/use-the-token.md", "    volumeMounts:"),
+            ("docs/authorize.md", "spec:\n  identity"), ("docs/grants.md", "extraVolumes:"), ("docs/install.md", "networkPolicy:"), ("docs/provider-check.md", "extends:"), ("docs/providers.md", "providers:"), ("docs/use-the-token.md", "    volumeMounts:"),
         ];
         blocks.Where(found => !found.Block.IsManifest).Should().OnlyContain(found => fragments.Any(known => known.Path == found.Path && found.Block.Text.StartsWith(known.Begins, StringComparison.Ordinal)));
 
