@@ -3,19 +3,10 @@
 
 lock_file=hack/image/base.lock
 
-# public_archives: prints the addresses of Debian's own archives. The last two keep every version, as of the time of the lock.
-public_archives() {
-  local snapshot
-  snapshot=$(sed -n 's/^snapshot //p' "$lock_file")
-  printf '%s\n' https://deb.debian.org/debian https://security.debian.org/debian-security \
-    "https://snapshot.debian.org/archive/debian/$snapshot" "https://snapshot.debian.org/archive/debian-security/$snapshot"
-}
-
-# archives: prints the addresses of Debian archives to try: those of DEBIAN_ARCHIVES, of this machine's apt, and of Debian.
+# archives: prints the addresses of Debian archives to try: those of DEBIAN_ARCHIVES, then those of this machine's apt.
 archives() {
   tr -s ' ' '\n' <<<"${DEBIAN_ARCHIVES:-}" | grep . || true
   { apt-get update --print-uris 2>/dev/null || true; } | sed -n "s|^'\(.*\)/dists/.*|\1|p" | sort --unique
-  public_archives
 }
 
 # locked_packages USE ARCHITECTURE: downloads the packages of these lines into the cache, checks them, and prints their paths.
@@ -37,7 +28,7 @@ locked_packages() {
         rm -f "$cache/debian/$checksum.$$"*
       done < <(archives | awk '!seen[$0]++')
       [[ -e $file ]] ||
-        die "$package $version ($architecture) can be downloaded neither from the Debian archives of this machine's apt nor from Debian's own. If you are offline, connect and run this again. If you cannot reach them, set DEBIAN_ARCHIVES to the addresses of archives that have the state of $(sed -n 's/^snapshot //p' "$lock_file"), or run make update-base to lock the versions that your archives have"
+        die "$package $version ($architecture) can be downloaded neither from DEBIAN_ARCHIVES nor from the archives of this machine's apt. If you are offline, connect and run this again. On Ubuntu, and if Debian has replaced this version, set DEBIAN_ARCHIVES to the addresses of archives that have the state of $(sed -n 's/^snapshot //p' "$lock_file"). On Debian 12, make update-base locks the versions that your archives have"
     fi
     printf '%s\n' "$file"
   done < <(grep "^$1 $2 " "$lock_file")

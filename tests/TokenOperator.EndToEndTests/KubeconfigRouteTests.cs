@@ -90,7 +90,7 @@ public sealed class KubeconfigRouteTests(ClusterFixture cluster) : IAsyncLifetim
             .And.Subject.Count(exchange => exchange.Path.EndsWith("/oauthtokens", StringComparison.Ordinal)).Should().Be(2);
     }
 
-    /// <summary>kubectl proxy signs in by itself, and serves HTTP.</summary>
+    /// <summary>kubectl proxy signs in with its own kubeconfig, and serves HTTP.</summary>
     [Fact]
     public async Task A_kubectl_proxy_is_reached_by_its_host_and_port_without_a_user()
     {
