@@ -30,14 +30,15 @@ public sealed class PipelineTests
     }
 
     [Theory]
-    [InlineData(".github/workflows/release.yml", "env", "\"${{ vars.IMAGE_REPOSITORY }}\"", "\"${{ vars.DOWNLOADS }}\"")]
-    [InlineData(".woodpecker/release.yml", "environment", """{"from_secret":"image_repository"}""", """{"from_secret":"downloads"}""")]
-    public void A_release_gets_its_addresses_from_the_repository_and_the_documentation_says_so(string file, string field, string image, string downloads)
+    [InlineData(".github/workflows/release.yml", "env", "\"${{ vars.IMAGE_REPOSITORY }}\"", "\"${{ vars.DOWNLOADS }}\"", "\"${{ vars.DEBIAN_ARCHIVES }}\"")]
+    [InlineData(".woodpecker/release.yml", "environment", """{"from_secret":"image_repository"}""", """{"from_secret":"downloads"}""", null)]
+    public void A_release_gets_its_addresses_from_the_repository_and_the_documentation_says_so(string file, string field, string image, string downloads, string? archives)
     {
         var variables = Steps(Parse(file)).Single(step => CommandsOf(step).Any(command => command.StartsWith("make release ", StringComparison.Ordinal)))[field]!.AsObject();
-        variables.Select(variable => (variable.Key, variable.Value!.ToJsonString())).Should().BeEquivalentTo([("IMAGE_REPOSITORY", image), ("DOWNLOADS", downloads)]);
+        variables.Select(variable => (variable.Key, variable.Value!.ToJsonString())).Should().BeEquivalentTo(
+            new (string, string?)[] { ("IMAGE_REPOSITORY", image), ("DOWNLOADS", downloads), ("DEBIAN_ARCHIVES", archives) }.Where(expected => expected.Item2 is not null));
         var page = File.ReadAllText(Repository.File("docs/release.md"));
-        foreach (var name in (string[])["`IMAGE_REPOSITORY`", "`DOWNLOADS`", "`image_repository`", "`downloads`"])
+        foreach (var name in (string[])["`IMAGE_REPOSITORY`", "`DOWNLOADS`", "`DEBIAN_ARCHIVES`", "`image_repository`", "`downloads`"])
             page.Should().Contain(name);
     }
 
